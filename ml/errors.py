@@ -1,0 +1,26 @@
+"""The one kind of error that is meant for a person."""
+
+
+class HandlensError(Exception):
+    """Something the user can understand and act on.
+
+    `message` is one sentence: what happened, why if known, what to do. `details` is what a
+    developer would want to see and is shown only on request.
+    """
+
+    def __init__(self, message: str, *, details: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not survive a pipe without this.
+        return (_rebuild, (type(self), self.message, self.details))
+
+
+class UnreadableError(HandlensError):
+    """A file could not be decoded; `message` is the reason in plain words."""
+
+
+def _rebuild(cls: type[HandlensError], message: str, details: str) -> HandlensError:
+    return cls(message, details=details)

@@ -1,0 +1,198 @@
+"""What happened: frozen values, yielded by a job in order. A job ends with exactly one of `TERMINAL`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.project.samples import ScanReport
+
+Stage = Literal["scan", "preflight", "decode", "features", "probe", "finetune", "predict", "export"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageStarted:
+    """A new part of the job began. `sentence` says in plain words what is happening now."""
+
+    stage: Stage
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """`done` of `total` units of the stage. `seconds_left` is for the whole job, None while unknown."""
+
+    stage: Stage
+    done: int
+    total: int
+    per_second: float = 0.0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """Something the user should know that does not end the job, e.g. "The batch was halved: memory is short."."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStarted:
+    """The run has its number and its folder exists."""
+
+    run: int
+    resumed: bool
+    train: int
+    valid: int
+    test: int
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeDone:
+    """The first model: logistic regression on frozen features. Accuracies are fractions."""
+
+    seconds: float
+    train_loss: float
+    valid_loss: float | None
+    valid_accuracy: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchDone:
+    """One optimiser step. `loss` is the mean over the batch, `rate` the head's learning rate."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    rate: float
+    samples_per_second: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpochDone:
+    """One pass over the training split, scored on the validation split."""
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    valid_loss: float | None
+    valid_accuracy: float | None
+    rate: float
+    best: bool
+    """Whether this is the best model so far, the probe included."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Showcase:
+    """What the present model says of a few fixed validation samples (at most 12).
+
+    `probabilities` (n, classes) float32; `maps` (n, classes, h, w) float32, see `insight.overlays`.
+    """
+
+    epoch: int
+    """0 for the probe."""
+    sample_ids: tuple[int, ...]
+    probabilities: NDArray[np.float32]
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scanned:
+    """A `ScanJob` ended."""
+
+    report: ScanReport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A `TrainJob` ended with a usable run. `early` if the user stopped it and kept the best."""
+
+    run: int
+    seconds: float
+    valid_accuracy: float | None
+    test_accuracy: float | None
+    probe_accuracy: float | None
+    early: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """An `EvaluateJob` ended. `confusion[i][j]`: samples labelled i and predicted j. `ece` is the calibration error."""
+
+    accuracy: float
+    n: int
+    per_class: dict[str, dict[str, float]]
+    confusion: tuple[tuple[int, ...], ...]
+    ece: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stopped:
+    """The user cancelled; what the job had made was discarded."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """The job could not end well. `message` is one sentence for the user, `details` is for the curious."""
+
+    message: str
+    details: str = ""
+
+
+Event = (
+    StageStarted
+    | Progress
+    | Note
+    | RunStarted
+    | ProbeDone
+    | BatchDone
+    | EpochDone
+    | Showcase
+    | Scanned
+    | Finished
+    | Evaluated
+    | Stopped
+    | Failed
+)
+TERMINAL = (Scanned, Finished, Evaluated, Stopped, Failed)
+
+_NAMES = {
+    StageStarted: "stage",
+    Progress: "progress",
+    Note: "note",
+    RunStarted: "started",
+    ProbeDone: "probe",
+    BatchDone: "batch",
+    EpochDone: "epoch",
+    Showcase: "showcase",
+    Scanned: "scanned",
+    Finished: "finished",
+    Evaluated: "evaluated",
+    Stopped: "stopped",
+    Failed: "failed",
+}
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """The event as the command line prints it with `--json`; arrays become nested lists, rounded to 4 places."""
+    fields = {name: _plain(getattr(event, name)) for name in event.__slots__}
+    return {"event": _NAMES[type(event)], **fields}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return np.round(value.astype(float), 4).tolist()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value

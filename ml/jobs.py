@@ -1,0 +1,64 @@
+"""What to do: frozen values that travel to a worker process as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ml.events import Event
+from ml.project.samples import Kind, Preset
+
+StopRequest = Literal["", "stop", "cancel"]
+
+
+class Stop(Protocol):
+    """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it."""
+
+    def requested(self) -> StopRequest: ...
+
+
+class NeverStop:
+    """For callers that let a job run to its end."""
+
+    def requested(self) -> StopRequest:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanJob:
+    """Decode every file of `folder` once and report what is there. Ends with `events.Scanned`."""
+
+    folder: Path
+    kind: Kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainJob:
+    """Train a run in the project at `project`. Ends with `events.Finished`.
+
+    `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
+    "cuda" or "mps".
+    """
+
+    project: Path
+    preset: Preset = "standard"
+    epochs: int | None = None
+    seed: int = 0
+    resume: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluateJob:
+    """Score run `run` (the newest finished one if None) on the test split or on a labelled folder `on`."""
+
+    project: Path
+    run: int | None = None
+    on: Path | None = None
+
+
+Job = ScanJob | TrainJob | EvaluateJob
+Runner = Callable[[Job, Stop], Iterator[Event]]
+"""`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

@@ -1,0 +1,165 @@
+"""The values a project is made of. Plain, frozen, free of any library but the standard one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["images", "recordings", "sensors"]
+Split = Literal["train", "valid", "test"]
+SplitBy = str
+"""How sources are grouped so that a split never separates a group: "auto", "folder", "recording" or "pattern:REGEX"."""
+Origin = Literal["person", "import"]
+RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
+Preset = Literal["quick", "standard", "thorough"]
+
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Windowing:
+    """How recordings become samples: mono at `rate` Hz, windows of `seconds` s, one every `step` s."""
+
+    rate: int
+    seconds: float
+    step: float
+
+    @property
+    def frames(self) -> int:
+        """Waveform values in one window."""
+        return round(self.rate * self.seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFile:
+    """A file that was decoded once in full and can be used. `path` is relative to the folder, with '/'."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    digest: str
+    """SHA-256 of the bytes, hexadecimal."""
+    class_name: str | None = None
+    ready_split: str | None = None
+    """The ready-made split folder it lies in, lower case ("train", "val", "test", …), if any."""
+    width: int = 0
+    height: int = 0
+    duration: float = 0.0
+    """Seconds (recordings)."""
+    rate: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreadable:
+    """A file that was left out, and why in one sentence."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DuplicateSet:
+    """Files whose bytes are the same. `class_names` are the different classes they stand in, sorted."""
+
+    paths: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def conflicting(self) -> bool:
+        return len(self.class_names) > 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanReport:
+    """What was found in a folder. `folder` is absolute; every other path is relative to it."""
+
+    folder: str
+    kind: Kind
+    files: tuple[FoundFile, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    duplicates: tuple[DuplicateSet, ...] = ()
+    windowing: Windowing | None = None
+    """Chosen from the data; None for images."""
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Files per class, in the order of the class names; unlabelled files are not counted."""
+        counts: dict[str, int] = {}
+        for file in self.files:
+            if file.class_name is not None:
+                counts[file.class_name] = counts.get(file.class_name, 0) + 1
+        return dict(sorted(counts.items()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SplitPlan:
+    """Which source goes where. `splits` and `groups` are keyed by path; unlabelled sources are in neither split."""
+
+    split_by: SplitBy
+    splits: dict[str, Split] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
+    why: str = ""
+    """One sentence for the user, e.g. "Pictures from one folder stay together, so the test is honest."."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassInfo:
+    """A class. `index` is its place in probabilities, maps and confusion matrices, and never changes."""
+
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One image, or one window of one recording.
+
+    `labels` are class indices: none, one, or (multi-label projects) several. `start` and `end` are seconds
+    within the recording, None for images.
+    """
+
+    id: int
+    source_id: int
+    path: str
+    labels: tuple[int, ...]
+    split: Split | None
+    start: float | None = None
+    end: float | None = None
+    set_by: Origin | None = None
+    digest: str = ""
+
+    @property
+    def label(self) -> int | None:
+        """The class index in a single-label project."""
+        return self.labels[0] if self.labels else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelChange:
+    """One entry of a sample's label history: who set what, when (ISO 8601, UTC), and what stood there before."""
+
+    sample_id: int
+    at: str
+    annotator: str
+    origin: Origin
+    old: tuple[int, ...]
+    new: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunInfo:
+    """One training. Accuracies are fractions on samples of that split, None where it has no labelled sample."""
+
+    number: int
+    state: RunState
+    preset: Preset
+    seed: int
+    created_at: str
+    seconds: float = 0.0
+    valid_accuracy: float | None = None
+    test_accuracy: float | None = None
+    probe_accuracy: float | None = None
+    message: str = ""
+    class_names: tuple[str, ...] = ()
