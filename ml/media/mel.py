@@ -1,0 +1,74 @@
+"""The log-mel picture of a sound: its settings, shared by the network's front end and by the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+from ml.project.samples import Windowing
+
+RANGE_DB = 80.0
+"""Everything quieter than the loudest point by more than this is shown, and read, as silence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MelSettings:
+    """A power spectrogram of `n_fft` points every `hop` values, summed into `n_mels` bands from `f_min` to `f_max` Hz.
+
+    The mel scale is HTK's: mel = 2595 log10(1 + f / 700).
+    """
+
+    rate: int
+    n_fft: int
+    hop: int
+    n_mels: int
+    f_min: float
+    f_max: float
+
+
+def settings_for(windowing: Windowing) -> MelSettings:
+    """Settings that follow the data's rate: about 32 ms of signal per column, about 224 columns per window."""
+    n_fft = 1 << max(7, round(np.log2(windowing.rate * 0.032)))
+    hop = max(1, min(n_fft // 2, round(windowing.frames / 224)))
+    f_max = windowing.rate / 2
+    return MelSettings(
+        rate=windowing.rate, n_fft=n_fft, hop=hop, n_mels=128 if windowing.rate > 8000 else 64, f_min=20.0, f_max=f_max
+    )
+
+
+def filterbank(settings: MelSettings) -> NDArray[np.float32]:
+    """Triangular mel filters, shape (n_fft // 2 + 1, n_mels), peak 1."""
+    mels = np.linspace(hz_to_mel(settings.f_min), hz_to_mel(settings.f_max), settings.n_mels + 2)
+    edges = mel_to_hz(mels)
+    bins = np.linspace(0, settings.rate / 2, settings.n_fft // 2 + 1)
+    rising = (bins[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
+    falling = (edges[None, 2:] - bins[:, None]) / np.diff(edges)[None, 1:]
+    return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
+
+
+def hz_to_mel(hz: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hertz to HTK mel."""
+    return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0))
+
+
+def mel_to_hz(mel: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """HTK mel to hertz."""
+    return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
+
+
+def mel_picture(waveform: NDArray[np.float32], settings: MelSettings) -> NDArray[np.float32]:
+    """A mono waveform (T,) as a picture (n_mels, columns) in 0…1, low notes first, 1 = loudest, 0 = `RANGE_DB` below.
+
+    The same numbers as the network's front end before it resizes them, so that maps line up.
+    """
+    half = settings.n_fft // 2
+    padded = np.pad(np.asarray(waveform, dtype=np.float32), half, mode="reflect" if len(waveform) > half else "constant")
+    window = scipy.signal.get_window("hann", settings.n_fft).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)[:: settings.hop]
+    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
+    decibel = 10.0 * np.log10(np.maximum(power @ filterbank(settings), 1e-10)).T
+    decibel -= decibel.max()
+    return (np.clip(decibel, -RANGE_DB, 0) / RANGE_DB + 1.0).astype(np.float32)

@@ -1,0 +1,74 @@
+"""A run's predictions for every sample, kept as arrays beside the run and read through memory maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLIT_CODES = ("train", "valid", "test", "none")
+"""`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
+
+_ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Predictions:
+    """What one run said of N samples, row by row.
+
+    `sample_ids` (N,) int64 · `labels` (N,) int64, the class index when the run was made, -1 for none ·
+    `splits` (N,) uint8, see `SPLIT_CODES` · `probabilities` (N, C) float32 · `embeddings` (N, D) float16 ·
+    `maps` (N, C, h, w) float16, one per class, read with `insight.overlays`.
+    """
+
+    sample_ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    splits: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    embeddings: NDArray[np.float16]
+    maps: NDArray[np.float16]
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+
+class PredictionWriter:
+    """Fills the arrays of `folder` batch by batch without ever holding them in memory."""
+
+    def __init__(
+        self, folder: Path, *, samples: int, classes: int, embedding: int, map_size: tuple[int, int]
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._row = 0
+        shapes: dict[str, tuple[tuple[int, ...], type]] = {
+            "sample_ids": ((samples,), np.int64),
+            "labels": ((samples,), np.int64),
+            "splits": ((samples,), np.uint8),
+            "probabilities": ((samples, classes), np.float32),
+            "embeddings": ((samples, embedding), np.float16),
+            "maps": ((samples, classes, *map_size), np.float16),
+        }
+        self._arrays = {
+            name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
+            for name, (shape, dtype) in shapes.items()
+        }
+
+    def write(self, **columns: NDArray[np.generic]) -> None:
+        """Append the next rows; every array of `Predictions` is given by its name."""
+        count = len(columns["sample_ids"])
+        for name, values in columns.items():
+            self._arrays[name][self._row : self._row + count] = values
+        self._row += count
+
+    def close(self) -> None:
+        for array in self._arrays.values():
+            array.flush()
+        self._arrays.clear()
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """Open the arrays of `folder`; the large ones stay on disk until a row is asked for."""
+    loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+    return Predictions(**loaded)
