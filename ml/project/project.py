@@ -1,0 +1,457 @@
+"""What the user owns: a folder that holds labels with their history, splits and runs. Create it, open it, change it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+
+from ml.errors import HandlensError
+from ml.media.audio import window_spans
+from ml.project import store as tables
+from ml.project.predictions import Predictions, read_predictions
+from ml.project.runs import Runs
+from ml.project.samples import (
+    ClassInfo,
+    FoundFile,
+    Kind,
+    LabelChange,
+    Origin,
+    Sample,
+    ScanReport,
+    Split,
+    SplitPlan,
+    Unreadable,
+    Windowing,
+)
+from ml.project.store import Store
+
+SUFFIX = ".handlens"
+
+
+class Project:
+    """An open project. Every method that changes something has it on disk when it returns."""
+
+    def __init__(self, path: Path, store: Store) -> None:
+        self.path = path
+        self._store = store
+        with store.reading() as connection:
+            rows = connection.execute(sa.select(tables.meta.c.key, tables.meta.c.value))
+            self._meta: dict[str, str] = {row.key: row.value for row in rows}
+        self.name = self._meta["name"]
+        self.kind = cast(Kind, self._meta["kind"])
+        self.runs = Runs(path, store)
+
+    # -- making and opening ------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path, *, name: str, report: ScanReport, plan: SplitPlan) -> Project:
+        """Make a new project folder at `path` from what a scan found. It appears whole or not at all."""
+        path = path.absolute()
+        if path.exists():
+            raise HandlensError(f"“{path.name}” is already there in {path.parent}; choose another name or open it.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        except OSError as error:
+            raise HandlensError(
+                f"The project cannot be made in {path.parent}: {_reason(error)}. Choose a folder you may write to.",
+                details=repr(error),
+            ) from error
+        try:
+            draft.chmod(0o755)
+            store = Store(draft / "project.db", create=True)
+            try:
+                _fill(store, name=name, report=report, plan=plan, final=path)
+            finally:
+                store.close()
+            draft.rename(path)
+        except OSError as error:
+            raise HandlensError(f"The project could not be written: {_reason(error)}.", details=repr(error)) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """Open the project folder at `path` (its `project.db` may be given as well)."""
+        path = path.absolute()
+        if path.name == "project.db":
+            path = path.parent
+        if not path.exists():
+            raise HandlensError(f"There is no project at {path}; check the name, or plug in the drive it is on.")
+        if not (path / "project.db").is_file():
+            raise HandlensError(f"{path} is not a Handlens project: it holds no project.db.")
+        if not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK)):
+            raise HandlensError(
+                f"The project “{path.name}” cannot be written to, so no label could be kept; "
+                "copy it to a folder you may write to and open that copy."
+            )
+        return cls(path, Store(path / "project.db"))
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def lock(self, what: str) -> FileLock:
+        """Take the lock for "train" or "studio" in this project; the system frees it however its holder ends."""
+        lock = FileLock(self.path / f".{what}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            doing = "is being trained" if what == "train" else "is open in another window"
+            raise HandlensError(f"The project “{self.name}” {doing}; wait for it to end or stop it there.") from error
+        return lock
+
+    # -- what is in it -----------------------------------------------------------------------------------------
+
+    @property
+    def windowing(self) -> Windowing | None:
+        """How recordings are cut; None for images."""
+        if "window_rate" not in self._meta:
+            return None
+        return Windowing(
+            rate=int(self._meta["window_rate"]),
+            seconds=float(self._meta["window_seconds"]),
+            step=float(self._meta["window_step"]),
+        )
+
+    @property
+    def split_by(self) -> str:
+        return self._meta["split_by"]
+
+    @property
+    def split_why(self) -> str:
+        return self._meta["split_why"]
+
+    @property
+    def source_folder(self) -> Path:
+        """Where the sources are. Raises where the folder has gone."""
+        relative = self.path / self._meta["source_relative"]
+        absolute = Path(self._meta["source_absolute"])
+        for folder in (absolute, relative):
+            if folder.is_dir():
+                return folder.resolve()
+        raise HandlensError(
+            f"The folder with the originals, {absolute}, is not there; plug in its drive, "
+            f'or tell the project where it is now: handlens relink "{self.path}" --to FOLDER.'
+        )
+
+    def relink(self, folder: Path) -> None:
+        """The source folder moved to `folder`. At least one known source must be found there."""
+        with self._store.reading() as connection:
+            known = [row.path for row in connection.execute(sa.select(tables.sources.c.path).limit(1000))]
+        if not any((folder / path).is_file() for path in known):
+            raise HandlensError(f"None of the project's files is in {folder}; choose the folder that holds them.")
+        self._set_meta(_source_meta(folder, self.path))
+
+    def classes(self) -> tuple[ClassInfo, ...]:
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(tables.classes).order_by(tables.classes.c.index))
+            return tuple(ClassInfo(index=row.index, name=row.name) for row in rows)
+
+    def add_class(self, name: str) -> ClassInfo:
+        """A new class, after the others."""
+        name = name.strip()
+        known = self.classes()
+        if not name or any(item.name == name for item in known):
+            raise HandlensError(f"There is already a class called “{name}”." if name else "A class needs a name.")
+        with self._store.writing() as connection:
+            connection.execute(tables.classes.insert().values(index=len(known), name=name))
+        return ClassInfo(index=len(known), name=name)
+
+    def samples(self) -> tuple[Sample, ...]:
+        """Every sample with its present labels, ordered by id."""
+        t = tables
+        query = (
+            sa.select(
+                t.samples.c.id,
+                t.samples.c.source_id,
+                t.samples.c.start,
+                t.samples.c.end,
+                t.sources.c.path,
+                t.sources.c.split,
+                t.sources.c.digest,
+                t.label_changes.c.origin,
+                t.labels.c.class_index,
+            )
+            .join(t.sources, t.sources.c.id == t.samples.c.source_id)
+            .outerjoin(t.label_changes, t.label_changes.c.id == t.samples.c.change_id)
+            .outerjoin(t.labels, t.labels.c.change_id == t.samples.c.change_id)
+            .order_by(t.samples.c.id, t.labels.c.place)
+        )
+        found: dict[int, Sample] = {}
+        with self._store.reading() as connection:
+            for row in connection.execute(query):
+                labels = () if row.class_index is None else (row.class_index,)
+                if row.id in found:
+                    labels = found[row.id].labels + labels
+                found[row.id] = Sample(
+                    id=row.id,
+                    source_id=row.source_id,
+                    path=row.path,
+                    labels=labels,
+                    split=cast(Split | None, row.split) if labels else None,
+                    start=row.start,
+                    end=row.end,
+                    set_by=cast(Origin | None, row.origin) if labels else None,
+                    digest=row.digest,
+                )
+        return tuple(found.values())
+
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """The files that were left out when the project was made or files were added."""
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(tables.unreadable).order_by(tables.unreadable.c.path))
+            return tuple(Unreadable(path=row.path, reason=row.reason) for row in rows)
+
+    # -- labels ------------------------------------------------------------------------------------------------
+
+    def set_labels(
+        self, sample_ids: Sequence[int], class_indices: Sequence[int], *, annotator: str | None = None
+    ) -> tuple[LabelChange, ...]:
+        """Label every given sample with the classes (none: take the label away). On disk when this returns."""
+        return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids], annotator=annotator)
+
+    def restore_labels(
+        self, wanted: Iterable[tuple[int, tuple[int, ...]]], *, annotator: str | None = None
+    ) -> tuple[LabelChange, ...]:
+        """Give each sample its own labels in one step, as undo and redo need it."""
+        with self._store.writing() as connection:
+            return tuple(
+                _append_change(connection, sample_id, new, annotator or default_annotator(), "person")
+                for sample_id, new in wanted
+            )
+
+    def history(self, sample_id: int) -> tuple[LabelChange, ...]:
+        """Who set which label when, the oldest first."""
+        t = tables
+        query = sa.select(t.label_changes).where(t.label_changes.c.sample_id == sample_id).order_by(t.label_changes.c.id)
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+            sets = {row.id: _labels_of(connection, row.id) for row in rows}
+        return tuple(
+            LabelChange(
+                sample_id=sample_id,
+                at=row.at,
+                annotator=row.annotator,
+                origin=row.origin,
+                old=sets.get(row.previous_id, ()),
+                new=sets[row.id],
+            )
+            for row in rows
+        )
+
+    # -- splits and new files ------------------------------------------------------------------------------------
+
+    def splits(self) -> dict[str, Split]:
+        """The split of every source that has one, by path."""
+        query = sa.select(tables.sources.c.path, tables.sources.c.split).where(tables.sources.c.split.is_not(None))
+        with self._store.reading() as connection:
+            return {row.path: row.split for row in connection.execute(query)}
+
+    def as_report(self) -> ScanReport:
+        """The project's sources as a scan would report them, under their present labels."""
+        names = {item.index: item.name for item in self.classes()}
+        labelled = {s.source_id: names[s.labels[0]] for s in reversed(self.samples()) if s.labels}
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(tables.sources).order_by(tables.sources.c.path)).all()
+        files = tuple(
+            FoundFile(
+                path=row.path,
+                size=row.size,
+                mtime_ns=row.mtime_ns,
+                digest=row.digest,
+                class_name=labelled.get(row.id),
+                ready_split=row.ready_split,
+                width=row.width,
+                height=row.height,
+                duration=row.duration,
+                rate=row.rate,
+                channels=row.channels,
+            )
+            for row in rows
+        )
+        return ScanReport(
+            folder=self._meta["source_absolute"], kind=self.kind, files=files, windowing=self.windowing
+        )
+
+    def assign(self, plan: SplitPlan) -> None:
+        """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept."""
+        with self._store.writing() as connection:
+            for path, split in plan.splits.items():
+                connection.execute(
+                    tables.sources.update()
+                    .where(tables.sources.c.path == path, tables.sources.c.split.is_(None))
+                    .values(split=split, group_name=plan.groups.get(path))
+                )
+
+    def add(self, report: ScanReport, plan: SplitPlan) -> int:
+        """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files."""
+        with self._store.reading() as connection:
+            known = {row.path for row in connection.execute(sa.select(tables.sources.c.path))}
+        fresh = [file for file in report.files if file.path not in known]
+        for name in sorted({file.class_name for file in fresh if file.class_name} - {c.name for c in self.classes()}):
+            self.add_class(name)
+        with self._store.writing() as connection:
+            _insert_files(connection, fresh, plan, self.windowing, {c.name: c.index for c in self.classes()})
+            _insert_unreadable(connection, report)
+        return len(fresh)
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def predictions(self, run: int) -> Predictions:
+        """What run `run` said of every sample there was when it ended."""
+        folder = self.runs.folder(run) / "predictions"
+        if not folder.is_dir():
+            raise HandlensError(f"Run {run} has no predictions; train again to get them.")
+        return read_predictions(folder)
+
+    def _set_meta(self, values: dict[str, str]) -> None:
+        with self._store.writing() as connection:
+            for key, value in values.items():
+                connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
+                connection.execute(tables.meta.insert().values(key=key, value=value))
+        self._meta.update(values)
+
+
+def default_annotator() -> str:
+    """The name that stands beside a label: the one the person has on this machine."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
+
+
+def _fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final: Path) -> None:
+    values = {
+        "name": name,
+        "kind": report.kind,
+        "created_at": _now(),
+        "split_by": plan.split_by,
+        "split_why": plan.why,
+        **_source_meta(Path(report.folder), final),
+    }
+    if report.windowing is not None:
+        values |= {
+            "window_rate": str(report.windowing.rate),
+            "window_seconds": str(report.windowing.seconds),
+            "window_step": str(report.windowing.step),
+        }
+    names = list(report.class_counts)
+    with store.writing() as connection:
+        connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in values.items()])
+        if names:
+            connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
+        _insert_files(connection, report.files, plan, report.windowing, {n: i for i, n in enumerate(names)})
+        _insert_unreadable(connection, report)
+
+
+def _source_meta(folder: Path, project: Path) -> dict[str, str]:
+    folder = folder.absolute()
+    try:
+        relative = os.path.relpath(folder, project)
+    except ValueError:  # another drive on Windows
+        relative = str(folder)
+    return {"source_absolute": str(folder), "source_relative": Path(relative).as_posix()}
+
+
+def _insert_files(
+    connection: sa.Connection,
+    files: Sequence[FoundFile],
+    plan: SplitPlan,
+    windowing: Windowing | None,
+    class_index: dict[str, int],
+) -> None:
+    """Sources, their samples, and the labels their folders give them, each in one statement however many there are."""
+    next_source = _next_id(connection, tables.sources.c.id)
+    next_sample = _next_id(connection, tables.samples.c.id)
+    next_change = _next_id(connection, tables.label_changes.c.id)
+    rows: dict[sa.Table, list[dict[str, Any]]] = {
+        table: [] for table in (tables.sources, tables.samples, tables.label_changes, tables.labels)
+    }
+    now, annotator = _now(), default_annotator()
+    for source_id, file in enumerate(files, next_source):
+        facts = ("path", "size", "mtime_ns", "digest", "ready_split", "width", "height", "duration", "rate", "channels")
+        rows[tables.sources].append(
+            {"id": source_id, "split": plan.splits.get(file.path), "group_name": plan.groups.get(file.path)}
+            | {fact: getattr(file, fact) for fact in facts}
+        )
+        spans: tuple[tuple[float | None, float | None], ...] = ((None, None),)
+        if windowing is not None:
+            spans = window_spans(file.duration, windowing)
+        for start, end in spans:
+            change_id = None
+            if file.class_name is not None:
+                change_id = next_change
+                next_change += 1
+                rows[tables.label_changes].append(
+                    {"id": change_id, "sample_id": next_sample, "at": now, "annotator": annotator, "origin": "import"}
+                )
+                rows[tables.labels].append(
+                    {"change_id": change_id, "place": 0, "class_index": class_index[file.class_name]}
+                )
+            rows[tables.samples].append(
+                {"id": next_sample, "source_id": source_id, "start": start, "end": end, "change_id": change_id}
+            )
+            next_sample += 1
+    for table, values in rows.items():
+        if values:
+            connection.execute(table.insert(), values)
+
+
+def _insert_unreadable(connection: sa.Connection, report: ScanReport) -> None:
+    for item in report.unreadable:
+        connection.execute(tables.unreadable.delete().where(tables.unreadable.c.path == item.path))
+        connection.execute(tables.unreadable.insert().values(path=item.path, reason=item.reason))
+
+
+def _append_change(
+    connection: sa.Connection, sample_id: int, new: tuple[int, ...], annotator: str, origin: Origin
+) -> LabelChange:
+    query = sa.select(tables.samples.c.change_id).where(tables.samples.c.id == sample_id)
+    previous = connection.execute(query).scalar_one()
+    at = _now()
+    change_id = connection.execute(
+        tables.label_changes.insert().values(
+            sample_id=sample_id, at=at, annotator=annotator, origin=origin, previous_id=previous
+        )
+    ).inserted_primary_key[0]
+    if new:
+        connection.execute(
+            tables.labels.insert(),
+            [{"change_id": change_id, "place": place, "class_index": index} for place, index in enumerate(new)],
+        )
+    connection.execute(tables.samples.update().where(tables.samples.c.id == sample_id).values(change_id=change_id))
+    old = () if previous is None else _labels_of(connection, previous)
+    return LabelChange(sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=old, new=new)
+
+
+def _labels_of(connection: sa.Connection, change_id: int) -> tuple[int, ...]:
+    query = sa.select(tables.labels.c.class_index).where(tables.labels.c.change_id == change_id)
+    return tuple(connection.execute(query.order_by(tables.labels.c.place)).scalars())
+
+
+def _next_id(connection: sa.Connection, column: sa.Column[int]) -> int:
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()) + 1
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

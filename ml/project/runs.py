@@ -1,0 +1,93 @@
+"""The runs of a project: their numbers, folders and results."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+
+from ml.errors import HandlensError
+from ml.project import store as tables
+from ml.project.samples import Preset, RunInfo
+from ml.project.store import Store
+
+
+class Runs:
+    """Reads and writes the `run` table and the folders `runs/0001`, `runs/0002`, …"""
+
+    def __init__(self, project: Path, store: Store) -> None:
+        self._project = project
+        self._store = store
+
+    def folder(self, run: int) -> Path:
+        return self._project / "runs" / f"{run:04d}"
+
+    def all(self) -> tuple[RunInfo, ...]:
+        """Every run that was not cancelled, the oldest first."""
+        query = sa.select(tables.runs).where(tables.runs.c.state != "cancelled").order_by(tables.runs.c.number)
+        with self._store.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return tuple(RunInfo(**{**row, "class_names": tuple(row["class_names"])}) for row in rows)
+
+    def newest(self, *states: str) -> RunInfo | None:
+        """The newest run in one of `states` ("finished" if none is named)."""
+        matching = [run for run in self.all() if run.state in (states or ("finished",))]
+        return matching[-1] if matching else None
+
+    def finished(self, run: int | None = None) -> RunInfo:
+        """Run number `run`, or the newest finished one; raises where there is none."""
+        if run is None:
+            found = self.newest()
+            if found is None:
+                raise HandlensError("This project has no finished run yet; train it first.")
+            return found
+        for candidate in self.all():
+            if candidate.number == run and candidate.state == "finished":
+                return candidate
+        known = ", ".join(str(item.number) for item in self.all() if item.state == "finished") or "none"
+        raise HandlensError(f"There is no finished run {run} in this project; its finished runs: {known}.")
+
+    def begin(self, *, preset: Preset, seed: int, class_names: tuple[str, ...]) -> RunInfo:
+        """A new run with the next number, in state "running"; its folder exists when this returns."""
+        with self._store.writing() as connection:
+            highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(tables.runs.c.number), 0))).scalar_one()
+            info = RunInfo(
+                number=int(highest) + 1,
+                state="running",
+                preset=preset,
+                seed=seed,
+                created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                class_names=class_names,
+            )
+            values = {name: getattr(info, name) for name in info.__slots__}
+            connection.execute(tables.runs.insert().values(**values | {"class_names": list(class_names)}))
+            self.folder(info.number).mkdir(parents=True, exist_ok=True)
+        return info
+
+    def update(self, run: int, **values: object) -> None:
+        """Set columns of run `run`, e.g. `state="finished", valid_accuracy=0.9`."""
+        with self._store.writing() as connection:
+            connection.execute(tables.runs.update().where(tables.runs.c.number == run).values(**values))
+
+    def discard(self, run: int) -> None:
+        """The user cancelled run `run`: its folder goes, its number is never used again."""
+        self.update(run, state="cancelled")
+        shutil.rmtree(self.folder(run), ignore_errors=True)
+
+    def mark_interrupted(self) -> None:
+        """Runs that say "running" while nobody trains were cut off; say so. Does nothing while somebody trains."""
+        lock = FileLock(self._project / ".train.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return
+        try:
+            with self._store.writing() as connection:
+                connection.execute(
+                    tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted")
+                )
+        finally:
+            lock.release()

@@ -1,0 +1,176 @@
+"""The tables of `project.db` and how they are reached. SQLite in WAL mode: the window and a worker write without waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError
+
+from ml.errors import HandlensError
+
+SCHEMA_VERSION = 1
+
+_metadata = sa.MetaData()
+
+meta = sa.Table("meta", _metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text))
+
+classes = sa.Table(
+    "class",
+    _metadata,
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+)
+
+sources = sa.Table(
+    "source",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Text, nullable=False, unique=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("mtime_ns", sa.Integer, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("ready_split", sa.Text),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("duration", sa.Float, nullable=False),
+    sa.Column("rate", sa.Integer, nullable=False),
+    sa.Column("channels", sa.Integer, nullable=False),
+    sa.Column("group_name", sa.Text),
+    sa.Column("split", sa.Text),
+)
+
+unreadable = sa.Table(
+    "unreadable",
+    _metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+samples = sa.Table(
+    "sample",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source_id", sa.ForeignKey("source.id"), nullable=False, index=True),
+    sa.Column("start", sa.Float),
+    sa.Column("end", sa.Float),
+    # The change that says what the sample's labels are now; NULL where nobody ever labelled it.
+    sa.Column("change_id", sa.Integer),
+)
+
+# The history of labels, append-only. What a change set stands in `label`; an empty change took the labels away.
+label_changes = sa.Table(
+    "label_change",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sample_id", sa.ForeignKey("sample.id"), nullable=False, index=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("previous_id", sa.Integer),
+)
+
+labels = sa.Table(
+    "label",
+    _metadata,
+    sa.Column("change_id", sa.ForeignKey("label_change.id"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("class_index", sa.ForeignKey("class.index"), nullable=False),
+    # Seconds within the recording where a label covers only a part of its sample; NULL: all of it.
+    sa.Column("start", sa.Float),
+    sa.Column("end", sa.Float),
+)
+
+runs = sa.Table(
+    "run",
+    _metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("preset", sa.Text, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("valid_accuracy", sa.Float),
+    sa.Column("test_accuracy", sa.Float),
+    sa.Column("probe_accuracy", sa.Float),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("class_names", sa.JSON, nullable=False),
+)
+
+
+class Store:
+    """One open `project.db`. Every `writing()` block is on disk when it ends."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        # Not "rwc" when opening: a project file that is missing must not be replaced by an empty one.
+        mode = "rwc" if create else "rw"
+        url = sa.URL.create("sqlite", database=f"{path.absolute().as_uri()}", query={"mode": mode, "uri": "true"})
+        self._engine = sa.create_engine(url, connect_args={"timeout": 30})
+        sa.event.listen(self._engine, "connect", _configure)
+        sa.event.listen(self._engine, "begin", _begin)
+        if create:
+            with self.writing() as connection:
+                _metadata.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        else:
+            self._check_version()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A consistent view of the project for the length of the block."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """All of the block happens, and is on disk at its end, or none of it."""
+        with self._engine.connect().execution_options(handlens_write=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _check_version(self) -> None:
+        try:
+            with self.reading() as connection:
+                version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                if version == SCHEMA_VERSION:
+                    connection.execute(sa.select(sa.func.count()).select_from(meta)).scalar_one()
+        except DatabaseError as error:
+            self.close()
+            raise HandlensError(
+                f"The project file {self.path.name} in “{self.path.parent.name}” is damaged or is not a Handlens project; "
+                "nothing was changed in it, so put back a copy of the folder from a backup.",
+                details=str(error),
+            ) from error
+        if version > SCHEMA_VERSION:
+            self.close()
+            raise HandlensError(
+                f"The project “{self.path.parent.name}” was made by a newer Handlens; install the newest version to open it."
+            )
+        if version < 1:
+            self.close()
+            raise HandlensError(
+                f"The project file {self.path.name} in “{self.path.parent.name}” is empty or was never finished; "
+                "create the project anew or put back a copy from a backup."
+            )
+
+
+def _configure(dbapi_connection: Any, _record: object) -> None:
+    # The driver must not open transactions of its own: `_begin` does, see SQLAlchemy's notes on pysqlite.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A writer takes its place in the queue at once; upgrading a reader could fail half-way through.
+    write = connection.get_execution_options().get("handlens_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
