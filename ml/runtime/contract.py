@@ -1,0 +1,64 @@
+"""What stands in a released `model.onnx` besides the weights: the agreement between export and runtime.
+
+The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, or `waveform` float32 (batch, frames) mono. Its outputs
+are `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
+(batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of held-out ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from ml.errors import HandlensError
+from ml.project.samples import Kind, Windowing
+
+FORMAT = 1
+METADATA_KEY = "handlens"
+OUTPUTS = ("probabilities", "maps", "embedding", "unlike")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelInfo:
+    """The metadata of a released model."""
+
+    kind: Kind
+    classes: tuple[str, ...]
+    size: int
+    """Side of the square input in pixels (images); 0 for recordings."""
+    windowing: Windowing | None
+    map_size: tuple[int, int]
+    backbone: str
+    project: str
+    run: int
+    created_at: str
+    temperature: float
+    reject_below: float
+    """A prediction with a lower probability is rejected; chosen on the validation split for `wanted_error`."""
+    wanted_error: float
+    unlike_above: float
+    """A sample with a higher unlike score is rejected."""
+    parity_samples: int
+    """On how many samples the exported graph was compared with the trained network…"""
+    parity_difference: float
+    """…and the largest difference in probability that was seen."""
+    card: str
+    """The model card, Markdown."""
+
+    @property
+    def input_name(self) -> str:
+        return "pixels" if self.windowing is None else "waveform"
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelInfo:
+        values = json.loads(text)
+        if values.pop("format", None) != FORMAT:
+            raise HandlensError("The model was made by another version of Handlens; export it again with this one.")
+        if values["windowing"] is not None:
+            values["windowing"] = Windowing(**values["windowing"])
+        values["classes"] = tuple(values["classes"])
+        values["map_size"] = tuple(values["map_size"])
+        return cls(**values)

@@ -1,0 +1,161 @@
+"""Runs a job in a spawned child process: a crash, a CUDA fault or the out-of-memory killer cannot take the caller along."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from ml.events import TERMINAL, Event, Failed, Finished, Stopped
+from ml.jobs import Job, Stop, StopRequest
+
+POLL_SECONDS = 0.05
+GRACE_SECONDS = 2.0
+"""How long a child may take to act on a cancel before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """The only message from parent to child."""
+
+    request: StopRequest
+
+
+class Worker:
+    """`run` has the signature of `ml.engine.run`; the job is done elsewhere."""
+
+    def run(self, job: Job, stop: Stop) -> Iterator[Event]:
+        """Yields the child's events; ends with exactly one of `events.TERMINAL`, whatever happens to the child."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=True)
+        process = context.Process(target=_child, args=(theirs, job), daemon=False)
+        try:
+            process.start()
+        except OSError as error:
+            yield Failed(message="The work could not be started: this machine refused another process.", details=repr(error))
+            return
+        theirs.close()
+        try:
+            yield from _supervise(process, ours, stop)
+        finally:
+            _end(process)
+            ours.close()
+
+
+def _supervise(process: BaseProcess, pipe: Connection, stop: Stop) -> Iterator[Event]:
+    asked: StopRequest = ""
+    asked_at = 0.0
+    while True:
+        request = stop.requested()
+        if request and request != asked and asked != "cancel":
+            asked, asked_at = request, time.monotonic()
+            with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe
+                pipe.send(_Ask(request))
+        if asked == "cancel" and time.monotonic() - asked_at > GRACE_SECONDS:
+            _end(process)
+            yield Stopped()
+            return
+        try:
+            if not pipe.poll(POLL_SECONDS):
+                continue
+            event: Event = pipe.recv()
+        except (EOFError, OSError):
+            process.join(GRACE_SECONDS)
+            yield Stopped() if asked == "cancel" else Failed(message=_how_it_ended(process.exitcode))
+            return
+        if asked == "cancel" and isinstance(event, Finished):
+            # The run was complete before the word reached it; the caller sees the truth.
+            yield event
+            return
+        yield event
+        if isinstance(event, TERMINAL):
+            return
+
+
+def _end(process: BaseProcess) -> None:
+    if process.is_alive():
+        process.join(0.2)
+    if process.is_alive():
+        process.kill()
+    process.join()
+    process.close()
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is None:
+        return "The work stopped answering and was ended; try again."
+    if code == -getattr(signal, "SIGKILL", 9):
+        return (
+            "The work was ended by the system, most likely because memory ran short; "
+            "close other programs or choose a smaller preset, then resume."
+        )
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = str(-code)
+        return f"The work was ended from outside ({name}); everything up to the last finished epoch is kept, so resume."
+    return f"The work ended unexpectedly with code {code}; everything up to the last finished epoch is kept, so resume."
+
+
+class _PipeStop:
+    """The child's view of the parent: what was asked last, or "cancel" when the parent is gone."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._last: StopRequest = ""
+        self._lock = threading.Lock()
+
+    def requested(self) -> StopRequest:
+        with self._lock:
+            try:
+                while self._pipe.poll(0):
+                    message = self._pipe.recv()
+                    if isinstance(message, _Ask):
+                        self._last = message.request
+            except (EOFError, OSError):
+                self._last = "cancel"
+            return self._last
+
+
+def _child(pipe: Connection, job: Job) -> None:
+    # Ctrl+C goes to the whole group; the parent decides and tells us through the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _give_a_stdout()
+    ended = False
+    try:
+        from ml.engine import run  # only the child may load torch
+
+        for event in run(job, _PipeStop(pipe)):
+            pipe.send(event)
+            ended = isinstance(event, TERMINAL)
+        if not ended:
+            pipe.send(Failed(message="The work ended without a result; this is a fault in Handlens."))
+    except (BrokenPipeError, ConnectionResetError):
+        os._exit(1)  # the parent is gone: nobody is left to tell
+    except BaseException:
+        with contextlib.suppress(OSError):
+            pipe.send(
+                Failed(
+                    message="The work hit a fault in Handlens and ended; your labels and finished runs are untouched.",
+                    details=traceback.format_exc(),
+                )
+            )
+    finally:
+        pipe.close()
+
+
+def _give_a_stdout() -> None:
+    """A windowed build has no stdout; libraries that print would fail."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as the process
