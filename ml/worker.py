@@ -108,7 +108,7 @@ def _how_it_ended(code: int | None) -> str:
 
 
 class _PipeStop:
-    """The child's view of the parent: what was asked last, or "cancel" when the parent is gone."""
+    """The child's view of the parent: what was asked last. Ends the process when the parent is gone."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -123,7 +123,8 @@ class _PipeStop:
                     if isinstance(message, _Ask):
                         self._last = message.request
             except (EOFError, OSError):
-                self._last = "cancel"
+                # Nobody wants the result any more, but nobody cancelled either: leave the run to be resumed.
+                os._exit(1)
             return self._last
 
 
