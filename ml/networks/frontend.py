@@ -1,0 +1,65 @@
+"""The first layer of every network: raw pixels or a raw waveform in, what the backbone expects out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.media.mel import RANGE_DB, MelSettings
+
+
+class PixelFrontEnd(nn.Module):
+    """uint8 (batch, height, width, 3) -> float (batch, 3, height, width), scaled with mean and std of values in 0…1."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("shift", 255.0 * torch.tensor(mean)[:, None, None])
+        self.register_buffer("scale", 1.0 / (255.0 * torch.tensor(std)[:, None, None]))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        scaled: Tensor = (pixels.permute(0, 3, 1, 2).float() - self.shift) * self.scale
+        return scaled
+
+
+class MelFrontEnd(nn.Module):
+    """Waveform (batch, frames) -> log-mel picture (batch, 3, rows, columns) in -1…1, low notes in row 0.
+
+    Mel bands as in torchaudio's MelSpectrogram (HTK, no norm), decibels below the loudest point of the window, as
+    `ml.media.mel.mel_picture` draws it, resized to what the backbone reads well.
+    """
+
+    def __init__(self, settings: MelSettings, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.size = size
+        bank = torchaudio.functional.melscale_fbanks(
+            settings.n_fft // 2 + 1, settings.f_min, settings.f_max, settings.n_mels, settings.rate
+        )
+        self.register_buffer("window", torch.hann_window(settings.n_fft))
+        self.register_buffer("bank", bank)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        half = self.settings.n_fft // 2
+        padded = functional.pad(waveform[:, None], (half, half), mode="reflect")[:, 0]
+        # Real and imaginary parts apart, because the exporter knows no complex numbers.
+        with torch.autocast(waveform.device.type, enabled=False):
+            parts = torch.stft(
+                padded.float(),
+                self.settings.n_fft,
+                self.settings.hop,
+                window=self.window,
+                center=False,
+                return_complex=False,
+            )
+            power = parts.square().sum(-1)
+            bands = torch.matmul(power.transpose(1, 2), self.bank).transpose(1, 2)
+            decibel = 10.0 * torch.log10(bands.clamp_min(1e-10))
+        below = (decibel - decibel.amax((1, 2), keepdim=True)).clamp_min(-RANGE_DB)
+        picture = functional.interpolate(
+            (below * (2.0 / RANGE_DB) + 1.0)[:, None], size=self.size, mode="bilinear", align_corners=False
+        )
+        return picture.expand(-1, 3, -1, -1)

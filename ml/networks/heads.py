@@ -1,0 +1,64 @@
+"""The whole network: front end, backbone, a linear head whose class maps are exact, and what calibrates its answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.networks.backbones import Backbone
+
+
+class Answers(NamedTuple):
+    """The outputs of a released model, see `ml.runtime.contract`."""
+
+    probabilities: Tensor
+    maps: Tensor
+    embedding: Tensor
+    unlike: Tensor
+
+
+class Classifier(nn.Module):
+    """Raw input -> logits (batch, classes) and features (batch, width, h, w); `answer` gives all that is released."""
+
+    def __init__(self, front: nn.Module, backbone: Backbone, classes: int) -> None:
+        super().__init__()
+        self.front = front
+        self.backbone = backbone
+        self.head = nn.Linear(backbone.width, classes)
+        self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("centres", torch.zeros(classes, backbone.width))
+        self.register_buffer("spread", torch.ones(backbone.width))
+        self.register_buffer("usual_distance", torch.ones(()))
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures as the front end makes them (batch, 3, h, w); so training can augment in between."""
+        features = self.backbone(pictures)
+        return self.head(features.mean((2, 3))), features
+
+    def answer(self, features: Tensor) -> Answers:
+        """Everything a released model says of features (batch, width, h, w).
+
+        The maps are class activation maps (Zhou et al. 2016): features × head weights. With mean pooling their mean
+        plus the bias is exactly the logit.
+        """
+        embedding = features.mean((2, 3))
+        maps = functional.conv2d(features, self.head.weight[:, :, None, None])
+        probabilities = torch.softmax(self.head(embedding) / self.temperature, dim=1)
+        scaled = embedding / self.spread
+        gaps = scaled[:, None, :] - (self.centres / self.spread)[None, :, :]
+        distance = gaps.square().mean(2).sqrt().amin(1)
+        return Answers(probabilities, maps, embedding, distance / (distance + self.usual_distance))
+
+
+class Released(nn.Module):
+    """The graph that is exported: raw input in, `Answers` out."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, raw: Tensor) -> Answers:
+        return self.network.answer(self.network.backbone(self.network.front(raw)))
