@@ -1,0 +1,29 @@
+"""The two sample projects by kind: what `handlens demo` and the start page offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from ml.demo.bricks import write_bricks
+from ml.demo.forest import write_forest
+
+DemoKind = Literal["images", "recordings"]
+
+DEMO_NAMES: dict[DemoKind, str] = {"images": "Bricks on a belt", "recordings": "Sounds of a forest"}
+
+
+def write_samples(
+    folder: Path, kind: DemoKind, *, seed: int = 0, count: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Write the sample files of `kind` into class folders under `folder` and yield (done, total), first (0, total).
+
+    `count` is the number of files, by default 600 pictures or 300 recordings. The same seed gives the same files.
+    Files are written as the iterator is read, so dropping it stops the work. Raises OSError where the folder cannot
+    be written.
+    """
+    if kind == "images":
+        yield from write_bricks(folder, pictures=600 if count is None else count, seed=seed)
+    else:
+        yield from write_forest(folder, clips=300 if count is None else count, seed=seed)
