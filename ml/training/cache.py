@@ -1,0 +1,83 @@
+"""Rows of numbers on disk, found again by key: decoded pixels, waveforms, features. Deletable at any time."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+SEGMENT_ROWS = 1024
+
+
+class RowCache:
+    """Rows with one or more columns of fixed shape, kept in memory-mapped segments of up to `SEGMENT_ROWS` rows.
+
+    A segment counts once its keys are there, and they are written last: a kill leaves nothing half-valid.
+    """
+
+    def __init__(self, folder: Path, columns: Mapping[str, tuple[tuple[int, ...], DTypeLike]]) -> None:
+        self.folder = folder
+        self.columns = dict(columns)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._segments: list[dict[str, NDArray[np.generic]]] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        for keys_path in sorted(folder.glob("*.keys.npy")):
+            self._open(keys_path)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys` that are not here yet, each once, in order."""
+        return [key for key in dict.fromkeys(keys) if key not in self._places]
+
+    def append(self, keys: Sequence[str], **columns: NDArray[np.generic]) -> None:
+        """Keep rows under `keys`; on disk when this returns."""
+        name = uuid.uuid4().hex
+        for column, values in columns.items():
+            shape, dtype = self.columns[column]
+            array = np.ascontiguousarray(values, dtype=dtype)
+            if array.shape != (len(keys), *shape):
+                raise ValueError(f"{column} has shape {array.shape}, expected {(len(keys), *shape)}")
+            _save(self.folder / f"{name}.{column}.npy", array)
+        _save(self.folder / f"{name}.keys.npy", np.array([key.encode() for key in keys]))
+        self._open(self.folder / f"{name}.keys.npy")
+
+    def read(self, column: str, keys: Sequence[str]) -> NDArray[np.generic]:
+        """(len(keys), *shape) of one column. Every key must be here."""
+        shape, dtype = self.columns[column]
+        rows = np.empty((len(keys), *shape), dtype=dtype)
+        for place, key in enumerate(keys):
+            segment, row = self._places[key]
+            rows[place] = self._segments[segment][column][row]
+        return rows
+
+    def _open(self, keys_path: Path) -> None:
+        stem = keys_path.name.removesuffix(".keys.npy")
+        try:
+            keys = np.load(keys_path, allow_pickle=False)
+            segment = {
+                column: np.load(self.folder / f"{stem}.{column}.npy", mmap_mode="r", allow_pickle=False)
+                for column in self.columns
+            }
+        except (OSError, ValueError):
+            # A damaged cache is only slow, never wrong: forget the segment and it is made again.
+            with suppress(OSError):
+                keys_path.unlink()
+            return
+        number = len(self._segments)
+        self._segments.append(segment)
+        for row, key in enumerate(keys):
+            self._places[key.decode()] = (number, row)
+
+
+def _save(path: Path, array: NDArray[np.generic]) -> None:
+    draft = path.with_suffix(".part")
+    with draft.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+    os.replace(draft, path)

@@ -1,0 +1,110 @@
+"""Every sample decoded once: source files become rows of uint8 pixels or int16 waveforms that stay on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import HandlensError
+from ml.events import Event, Progress
+from ml.jobs import Stop
+from ml.media.audio import load_windows
+from ml.media.images import load_squashed
+from ml.project.project import Project
+from ml.project.samples import Sample, Windowing
+from ml.training.cache import SEGMENT_ROWS, RowCache
+
+PROGRESS_SECONDS = 0.1
+
+
+class Decoded:
+    """The decoded samples of a project, row by row through memory maps."""
+
+    def __init__(self, project: Project, *, size: int) -> None:
+        self.windowing = project.windowing
+        self._folder = project.source_folder
+        self._size = size
+        cache = project.path / "cache"
+        if self.windowing is None:
+            self._rows = RowCache(cache / f"pixels-{size}", {"data": ((size, size, 3), np.uint8)})
+        else:
+            name = f"waves-{self.windowing.rate}-{self.windowing.seconds:g}"
+            self._rows = RowCache(cache / name, {"data": ((self.windowing.frames,), np.int16)})
+
+    def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, str]) -> Iterator[Event]:
+        """Decode what is not here yet. Files that cannot be read any more are put into `unreadable`, with the reason."""
+        wanted: dict[str, list[Sample]] = defaultdict(list)
+        waiting = set(self._rows.missing([key_of(sample) for sample in samples]))
+        for sample in samples:
+            if key_of(sample) in waiting:
+                waiting.discard(key_of(sample))
+                wanted[sample.path].append(sample)
+        total = sum(len(group) for group in wanted.values())
+        done, began, told = 0, time.monotonic(), 0.0
+        keys: list[str] = []
+        rows: list[NDArray[np.generic]] = []
+        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+            for batch in _chunks(list(wanted.items()), 64):
+                for (path, group), result in zip(batch, pool.map(self._load, batch), strict=True):
+                    done += len(group)
+                    if isinstance(result, HandlensError):
+                        unreadable[path] = result.message
+                        continue
+                    keys += [key_of(sample) for sample in group]
+                    rows += list(result)
+                if len(keys) >= SEGMENT_ROWS:
+                    self._rows.append(keys, data=np.stack(rows))
+                    keys, rows = [], []
+                if stop.requested() == "cancel":
+                    return
+                now = time.monotonic()
+                if now - told > PROGRESS_SECONDS or done == total:
+                    told = now
+                    yield Progress(stage="decode", done=done, total=total, per_second=done / (now - began))
+        if keys:
+            self._rows.append(keys, data=np.stack(rows))
+
+    def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
+        """uint8 (n, size, size, 3), or float32 (n, frames) in -1…1: what the network's front end takes."""
+        rows = self._rows.read("data", [key_of(sample) for sample in samples])
+        if self.windowing is None:
+            return rows
+        return rows.astype(np.float32) / 32767.0
+
+    def _load(self, item: tuple[str, list[Sample]]) -> NDArray[np.generic] | HandlensError:
+        path, group = item
+        try:
+            return load_rows(self._folder / path, group, windowing=self.windowing, size=self._size)
+        except HandlensError as error:
+            return error
+        except OSError as error:
+            return HandlensError(f"{path} could not be read: {(error.strerror or str(error)).lower()}.")
+
+
+def load_rows(
+    path: Path, group: Sequence[Sample], *, windowing: Windowing | None, size: int
+) -> NDArray[np.generic]:
+    """The samples of one source file as they are cached: uint8 (n, size, size, 3) or int16 (n, frames)."""
+    if windowing is None:
+        return load_squashed(path, size)[None]
+    waves = load_windows(path, windowing, [sample.start or 0.0 for sample in group])
+    return np.round(np.clip(waves, -1.0, 1.0) * 32767.0).astype(np.int16)
+
+
+def key_of(sample: Sample) -> str:
+    """Same bytes and same place, same key: a copy of a file is decoded once."""
+    return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.3f}"
+
+
+def _chunks(
+    items: list[tuple[str, list[Sample]]], size: int
+) -> Iterator[list[tuple[str, list[Sample]]]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
