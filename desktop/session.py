@@ -1,0 +1,131 @@
+"""The open project and what follows from it. No widgets: pages ask it, change labels through it, and hear from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from ml.api import (
+    ClassInfo,
+    HandlensError,
+    LabelChange,
+    Predictions,
+    Preset,
+    Project,
+    RunInfo,
+    Sample,
+    TrainJob,
+    default_annotator,
+)
+
+
+class Session(QObject):
+    """Holds the project open and its studio lock taken until `close`.
+
+    Raises HandlensError if another window has the project open.
+    """
+
+    labels_changed = Signal(object)
+    """A tuple of `LabelChange`: already on disk, and `samples` already says the same."""
+    runs_changed = Signal()
+    """A run was added, ended or removed."""
+    run_changed = Signal(object)
+    """The run being looked at, `RunInfo | None`."""
+
+    def __init__(self, project: Project, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._lock = project.lock("studio")
+        self.project = project
+        self.annotator = default_annotator()
+        project.runs.mark_interrupted()
+        self.classes: tuple[ClassInfo, ...] = project.classes()
+        self._by_id = {sample.id: sample for sample in project.samples()}
+        self._samples: tuple[Sample, ...] | None = None
+        self._source_folder: Path | None = None
+        self._predictions: Predictions | None = None
+        self.run: RunInfo | None = project.runs.newest()
+
+    # -- what is in it -----------------------------------------------------------------------------------------
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Every sample with its present labels, ordered by id; read from memory."""
+        if self._samples is None:
+            self._samples = tuple(self._by_id.values())
+        return self._samples
+
+    def sample(self, sample_id: int) -> Sample:
+        """The sample as it is labelled now; KeyError where there is none."""
+        return self._by_id[sample_id]
+
+    def source_path(self, sample: Sample) -> Path:
+        """The file a sample came from. Raises HandlensError where the folder with the originals has gone."""
+        if self._source_folder is None:
+            self._source_folder = self.project.source_folder
+        return self._source_folder / sample.path
+
+    # -- labels ------------------------------------------------------------------------------------------------
+
+    def set_labels(self, sample_ids: Sequence[int], class_indices: Sequence[int]) -> tuple[LabelChange, ...]:
+        """Label every given sample with the classes (none: take the label away). On disk when this returns."""
+        return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids])
+
+    def restore_labels(self, wanted: Iterable[tuple[int, tuple[int, ...]]]) -> tuple[LabelChange, ...]:
+        """Give each sample its own labels in one step, as undo and redo need it. On disk when this returns."""
+        changes = self.project.restore_labels(wanted, annotator=self.annotator)
+        splits = self.project.splits() if any(not change.old and change.new for change in changes) else {}
+        for change in changes:
+            before = self._by_id[change.sample_id]
+            split = (before.split or splits.get(before.path)) if change.new else None
+            set_by = change.origin if change.new else None
+            self._by_id[change.sample_id] = replace(before, labels=change.new, split=split, set_by=set_by)
+        self._samples = None
+        self.labels_changed.emit(changes)
+        return changes
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def train_job(self, preset: Preset, *, epochs: int | None = None, seed: int = 0, resume: bool = False) -> TrainJob:
+        return TrainJob(project=self.project.path, preset=preset, epochs=epochs, seed=seed, resume=resume)
+
+    def set_run(self, number: int | None) -> None:
+        """Look at finished run `number`, None for no run. Raises HandlensError where there is no such run."""
+        self.run = None if number is None else self.project.runs.finished(number)
+        self._predictions = None
+        self.run_changed.emit(self.run)
+
+    def refresh_runs(self, *, show: int | None = None) -> None:
+        """A training ended: tell everybody, and look at run `show` if it is given."""
+        self.runs_changed.emit()
+        if show is not None:
+            self.set_run(show)
+
+    def predictions(self) -> Predictions | None:
+        """What the run being looked at said of every sample; None where no run is looked at.
+
+        Raises HandlensError where the run's arrays are gone.
+        """
+        if self.run is None:
+            return None
+        if self._predictions is None:
+            self._predictions = self.project.predictions(self.run.number)
+        return self._predictions
+
+    def close(self) -> None:
+        """Let the project go. Nothing has to be saved: everything is on disk already."""
+        self._predictions = None
+        self.project.close()
+        self._lock.release()
+
+
+def open_session(path: Path) -> Session:
+    """Open the project at `path`. Raises HandlensError, and then nothing is left open."""
+    project = Project.open(path)
+    try:
+        return Session(project)
+    except HandlensError:
+        project.close()
+        raise

@@ -1,0 +1,95 @@
+"""A QThread that walks through the events of one job. The job itself runs in a child process, see `ml.worker`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Generator
+from typing import cast
+
+from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+
+from ml.api import TERMINAL, Event, Failed, Job, Runner, StopRequest
+
+_log = logging.getLogger(__name__)
+
+
+class JobThread(QThread):
+    """Runs `job` with `runner` (`Worker().run`, or a script in tests).
+
+    Both signals arrive in the thread that made this object. `happened` carries every event but the last, `ended`
+    exactly one of `ml.api.TERMINAL`. After `cancel` no event is passed on any more, only how it ended; after
+    `shutdown` not even that. (A signal called `event` would hide QObject.event, hence the name.)
+    """
+
+    happened = Signal(object)
+    ended = Signal(object)
+    _arrived = Signal(object)
+
+    def __init__(self, job: Job, runner: Runner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.job = job
+        self._runner = runner
+        self._request: StopRequest = ""
+        self._listening = True
+        self._muted = False
+        self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    # -- asked from the window's thread --------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End soon and keep the best so far."""
+        if not self._request:
+            self._request = "stop"
+
+    def cancel(self) -> None:
+        """End soon and discard the result; what still comes is not passed on."""
+        self._listening = False
+        self._request = "cancel"
+
+    def shutdown(self) -> None:
+        """Cancel, deliver nothing any more, and wait for the end (the child acts or is killed within 2 s)."""
+        self._muted = True
+        self.cancel()
+        self.wait()
+
+    def detach(self) -> None:
+        """Like `shutdown`, but the run stays to be resumed: the child notices that nobody listens, and ends."""
+        self._muted = True
+        self.requestInterruption()
+        self.wait()
+
+    # -- asked from the job's thread -----------------------------------------------------------------------------
+
+    def requested(self) -> StopRequest:
+        """This object is the `Stop` of its job."""
+        return self._request
+
+    def run(self) -> None:
+        last: Event | None = None
+        try:
+            events = cast("Generator[Event]", self._runner(self.job, self))
+            with contextlib.closing(events):
+                for event in events:
+                    last = event
+                    self._arrived.emit(event)
+                    if isinstance(event, TERMINAL) or self.isInterruptionRequested():
+                        break
+        except Exception as error:  # a thread has nobody to raise to: the window says it
+            _log.exception("the job failed")
+            message = self.tr("The work ended unexpectedly; your labels and finished runs are untouched, so try again.")
+            last = Failed(message=message, details="".join(traceback.format_exception(error)))
+            self._arrived.emit(last)
+        if not isinstance(last, TERMINAL):
+            self._arrived.emit(Failed(message=self.tr("The work ended without a result; try again.")))
+
+    @Slot(object)
+    def _deliver(self, event: Event) -> None:
+        # Checked here, in the receiver's thread, so that nothing which is already queued slips through.
+        if self._muted:
+            return
+        if isinstance(event, TERMINAL):
+            self.ended.emit(event)
+        elif self._listening:
+            self.happened.emit(event)
