@@ -1,0 +1,107 @@
+"""The first model: multinomial logistic regression on frozen features (the linear probe of LP-FT, Kumar et al. 2022)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from ml.insight.metrics import accuracy, log_loss
+
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
+"""Inverse regularisation strengths to try, on features scaled to unit variance; the validation split chooses."""
+ABSENT = -20.0
+"""The bias of a class that has no training sample: never predicted, but there once it has some."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """A linear head on raw features: `weight` (classes, width), `bias` (classes,) float32."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    strength: float
+    train_loss: float
+    valid_loss: float | None
+    valid_accuracy: float | None
+
+    def probabilities(self, embeddings: NDArray[np.floating], *, temperature: float = 1.0) -> NDArray[np.float32]:
+        """(n, classes) from embeddings (n, width)."""
+        return softmax((embeddings @ self.weight.T + self.bias) / temperature)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Row-wise softmax of (n, classes)."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def fit_probe(
+    train: tuple[NDArray[np.float32], NDArray[np.int64]],
+    valid: tuple[NDArray[np.float32], NDArray[np.int64]],
+    *,
+    classes: int,
+) -> Iterator[Probe]:
+    """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
+
+    `train` and `valid` are (embeddings (n, width), labels (n,)). Without validation samples the middle strength is
+    taken as it is.
+    """
+    features, labels = train
+    mean = features.mean(axis=0)
+    spread = features.std(axis=0) + 1e-6
+    scaled = (features - mean) / spread
+    best: Probe | None = None
+    start: NDArray[np.float64] | None = None
+    for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
+        model = LogisticRegression(C=strength, max_iter=200, warm_start=True)
+        if start is not None:
+            model.coef_, model.intercept_ = start[:, :-1], start[:, -1]
+        with warnings.catch_warnings():
+            # Not quite converged is good enough to compare strengths, and the fit goes on from here.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(scaled, labels)
+        start = np.hstack([model.coef_, model.intercept_[:, None]])
+        probe = _as_probe(model, mean, spread, train, valid, classes=classes)
+        improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
+        if improved:
+            best = probe
+        yield probe
+        if not improved:
+            break
+    assert best is not None
+    yield best
+
+
+def _as_probe(
+    model: LogisticRegression,
+    mean: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    train: tuple[NDArray[np.float32], NDArray[np.int64]],
+    valid: tuple[NDArray[np.float32], NDArray[np.int64]],
+    *,
+    classes: int,
+) -> Probe:
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(coefficients) == 1:
+        # Two classes: scikit-learn keeps one row; the softmax of ± half of it is the same model.
+        coefficients = np.vstack([-coefficients / 2, coefficients / 2])
+        intercepts = np.concatenate([-intercepts / 2, intercepts / 2])
+    weight = np.zeros((classes, len(mean)), dtype=np.float32)
+    bias = np.full(classes, ABSENT, dtype=np.float32)
+    weight[model.classes_] = coefficients / spread
+    bias[model.classes_] = intercepts - (coefficients / spread) @ mean
+    valid_probabilities = softmax(valid[0] @ weight.T + bias)
+    return Probe(
+        weight=weight,
+        bias=bias,
+        strength=float(model.C),
+        train_loss=log_loss(softmax(train[0] @ weight.T + bias), train[1]) or 0.0,
+        valid_loss=log_loss(valid_probabilities, valid[1]),
+        valid_accuracy=accuracy(valid_probabilities, valid[1]),
+    )
