@@ -77,7 +77,7 @@ def _file() -> dict[str, Any]:
 @cache
 def tokens(theme: Theme) -> Tokens:
     read = _file()
-    colours = {name: QColor(value) for name, value in read[theme].items()}
+    colours: dict[str, Any] = {name: QColor(value) for name, value in read[theme].items()}
     sizes = {("line_width" if name == "line" else name): value for name, value in read["size"].items()}
     return Tokens(theme=theme, **colours, **read["space"], **sizes)
 

@@ -1,0 +1,145 @@
+"""Everything that can be done by a key or from the menu, as one table; the "?" sheet is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from desktop import icons
+from desktop.words import QT_TRANSLATE_NOOP
+
+Where = Literal["everywhere", "project", "explore"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action:
+    """A verb. `shortcut` in Qt's portable notation; Those `bound_by_page` only stand in the sheet."""
+
+    id: str
+    text: str
+    shortcut: str = ""
+    icon: str = ""
+    where: Where = "everywhere"
+    bound_by_page: bool = False
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        id="new_images",
+        text=QT_TRANSLATE_NOOP("actions", "Teach it your pictures…"),
+        shortcut="Ctrl+N",
+        icon="ph.image",
+    ),
+    Action(
+        id="new_recordings",
+        text=QT_TRANSLATE_NOOP("actions", "Teach it your sounds…"),
+        shortcut="Ctrl+Shift+N",
+        icon="ph.wave-sine",
+    ),
+    Action(id="open", text=QT_TRANSLATE_NOOP("actions", "Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
+    Action(
+        id="settings", text=QT_TRANSLATE_NOOP("actions", "Settings…"), shortcut="Ctrl+,", icon="ph.sliders-horizontal"
+    ),
+    Action(
+        id="theme",
+        text=QT_TRANSLATE_NOOP("actions", "Switch between light and dark"),
+        shortcut="Ctrl+Shift+L",
+        icon="ph.circle-half",
+    ),
+    Action(id="shortcuts", text=QT_TRANSLATE_NOOP("actions", "Keys…"), shortcut="?", icon="ph.keyboard"),
+    Action(id="quit", text=QT_TRANSLATE_NOOP("actions", "Quit"), shortcut="Ctrl+Q", icon="ph.sign-out"),
+    Action(
+        id="close_project",
+        text=QT_TRANSLATE_NOOP("actions", "Back to the start page"),
+        shortcut="Ctrl+W",
+        icon="ph.house",
+        where="project",
+    ),
+    Action(
+        id="go_data", text=QT_TRANSLATE_NOOP("actions", "Data"), shortcut="Ctrl+1", icon="ph.stack", where="project"
+    ),
+    Action(
+        id="go_train",
+        text=QT_TRANSLATE_NOOP("actions", "Train"),
+        shortcut="Ctrl+2",
+        icon="ph.chart-line-up",
+        where="project",
+    ),
+    Action(
+        id="go_explore",
+        text=QT_TRANSLATE_NOOP("actions", "Explore"),
+        shortcut="Ctrl+3",
+        icon="ph.magnifying-glass",
+        where="project",
+    ),
+    Action(
+        id="relabel",
+        text=QT_TRANSLATE_NOOP("actions", "Give the selected ones the class with that digit"),
+        shortcut="1…9",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
+        id="undo", text=QT_TRANSLATE_NOOP("actions", "Undo"), shortcut="Ctrl+Z", where="explore", bound_by_page=True
+    ),
+    Action(
+        id="redo",
+        text=QT_TRANSLATE_NOOP("actions", "Redo"),
+        shortcut="Ctrl+Shift+Z",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
+        id="overlay",
+        text=QT_TRANSLATE_NOOP("actions", "Show or hide where it looked"),
+        shortcut="H",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
+        id="play",
+        text=QT_TRANSLATE_NOOP("actions", "Play or pause the sound"),
+        shortcut="Space",
+        where="explore",
+        bound_by_page=True,
+    ),
+)
+PLACES: tuple[tuple[Where, str], ...] = (
+    ("everywhere", QT_TRANSLATE_NOOP("actions", "Everywhere")),
+    ("project", QT_TRANSLATE_NOOP("actions", "In a project")),
+    ("explore", QT_TRANSLATE_NOOP("actions", "On the Explore page")),
+)
+
+
+def text_of(action: Action) -> str:
+    return QCoreApplication.translate("actions", action.text)
+
+
+def keys_of(action: Action) -> str:
+    """The shortcut as this system writes it."""
+    if action.bound_by_page and "…" in action.shortcut:
+        return action.shortcut
+    return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def build(owner: QWidget, handlers: Mapping[str, Callable[[], object]]) -> dict[str, QAction]:
+    """QActions of the table on `owner`, each connected to its handler. Every action must have one."""
+    made: dict[str, QAction] = {}
+    for action in ACTIONS:
+        if action.bound_by_page:
+            continue
+        item = QAction(text_of(action), owner)
+        item.setObjectName(action.id)
+        item.setShortcut(QKeySequence(action.shortcut))
+        item.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        item.setToolTip(f"{text_of(action)} ({keys_of(action)})")
+        icons.set_icon(item, action.icon)
+        item.triggered.connect(handlers[action.id])
+        owner.addAction(item)
+        made[action.id] = item
+    return made

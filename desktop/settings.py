@@ -1,0 +1,124 @@
+"""What the studio remembers for a person on this machine: one table, an INI file in the user's config folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from PySide6.QtCore import QCoreApplication, QSettings, QStandardPaths
+
+from desktop.words import QT_TRANSLATE_NOOP
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting(Generic[T]):
+    """One remembered value. With `words` it stands in the settings dialog."""
+
+    key: str
+    default: T
+    valid: Callable[[object], bool]
+    words: str = ""
+    choices: tuple[tuple[T, str], ...] = ()
+
+
+def _is_recent(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item) for item in value
+    )
+
+
+THEME = Setting[str](
+    key="theme",
+    default="system",
+    valid=lambda value: value in ("system", "light", "dark"),
+    words=QT_TRANSLATE_NOOP("settings", "Appearance"),
+    choices=(
+        ("system", QT_TRANSLATE_NOOP("settings", "As the system")),
+        ("light", QT_TRANSLATE_NOOP("settings", "Light")),
+        ("dark", QT_TRANSLATE_NOOP("settings", "Dark")),
+    ),
+)
+OVERLAY_OPACITY = Setting[float](
+    key="overlay_opacity",
+    default=0.7,
+    valid=lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
+)
+REDUCED_MOTION = Setting[bool](
+    key="reduced_motion",
+    default=False,
+    valid=lambda value: isinstance(value, bool),
+    words=QT_TRANSLATE_NOOP("settings", "Reduce motion"),
+)
+RECENT = Setting[list[list[str]]](key="recent_projects", default=[], valid=_is_recent)
+"""Pairs of path and name, the newest first."""
+PROJECTS_FOLDER = Setting[str](key="projects_folder", default="", valid=lambda value: isinstance(value, str))
+"""Where new projects are put; empty: `Handlens` in the user's documents."""
+LAST_FOLDER = Setting[str](key="last_folder", default="", valid=lambda value: isinstance(value, str))
+"""Where the folder chooser opens."""
+GEOMETRY = Setting[str](key="window_geometry", default="", valid=lambda value: isinstance(value, str))
+
+SETTINGS: tuple[Setting[str] | Setting[float] | Setting[bool] | Setting[list[list[str]]], ...] = (
+    THEME,
+    REDUCED_MOTION,
+    OVERLAY_OPACITY,
+    RECENT,
+    PROJECTS_FOLDER,
+    LAST_FOLDER,
+    GEOMETRY,
+)
+
+MOST_RECENT = 12
+
+
+def _store() -> QSettings:
+    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Handlens", "studio")
+
+
+def value(setting: Setting[T]) -> T:
+    """What is remembered, or the default where nothing usable is."""
+    text = _store().value(setting.key)
+    if not isinstance(text, str):
+        return setting.default
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return setting.default
+    return cast(T, read) if setting.valid(read) else setting.default
+
+
+def set_value(setting: Setting[T], new: T) -> None:
+    """Remember `new`. Raises ValueError where the table does not allow it."""
+    if not setting.valid(new):
+        raise ValueError(f"{new!r} is no value for {setting.key}.")
+    store = _store()
+    store.setValue(setting.key, json.dumps(new))
+    store.sync()
+
+
+def words(setting: Setting[T]) -> str:
+    return QCoreApplication.translate("settings", setting.words)
+
+
+def projects_folder() -> Path:
+    """Where a new project is put unless the person says otherwise."""
+    chosen = value(PROJECTS_FOLDER)
+    if chosen:
+        return Path(chosen)
+    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+    return Path(documents or Path.home()) / "Handlens"
+
+
+def remember_project(path: Path, name: str) -> None:
+    """Put the project first among the recent ones."""
+    others = [item for item in value(RECENT) if Path(item[0]) != path]
+    set_value(RECENT, [[str(path), name], *others][:MOST_RECENT])
+
+
+def forget_project(path: Path) -> None:
+    """Take the project from the recent ones; its folder is not touched."""
+    set_value(RECENT, [item for item in value(RECENT) if Path(item[0]) != path])
