@@ -10,9 +10,10 @@ import scipy.ndimage
 from numpy.typing import NDArray
 from PIL import Image
 
-from ml.demo.conveyor import belt_strip
+from ml.demo.conveyor import STRIP, belt_strip
 from ml.demo.pieces import PIECES, standing
-from ml.demo.render import Piece, Scene, render
+from ml.demo.render import render
+from ml.demo.scene import Piece, Scene
 from ml.demo.solids import Array
 
 CLASSES = tuple(PIECES)
@@ -46,11 +47,11 @@ def write_bricks(
         yield index + 1, pictures
 
 
-def _scene(name: str, colour: Array, belt: Array, rng: np.random.Generator) -> Scene:
+def _scene(name: str, colour: Array, belt: Image.Image, rng: np.random.Generator) -> Scene:
     pieces = [_piece(name, colour, (rng.normal(0, 0.35), rng.normal(0, 0.25)), rng)]
     if rng.random() < 0.25:
         other = CLASSES[int(rng.integers(len(CLASSES)))]
-        place = (float(rng.choice([-1, 1]) * rng.uniform(3.6, 4.4)), float(rng.choice([-1, 1]) * rng.uniform(1.8, 2.8)))
+        place = (float(rng.choice([-1, 1]) * rng.uniform(3.9, 4.6)), float(rng.choice([-1, 1]) * rng.uniform(2.2, 3.0)))
         pieces.append(_piece(other, _linear(_COLOURS)[int(rng.integers(len(_COLOURS)))], place, rng))
     height, about = rng.uniform(0.6, 1.2), rng.uniform(0, 2 * np.pi)
     lamp = np.array([np.cos(height) * np.cos(about), np.cos(height) * np.sin(about), np.sin(height)], np.float32)
@@ -58,7 +59,7 @@ def _scene(name: str, colour: Array, belt: Array, rng: np.random.Generator) -> S
         pieces=pieces,
         belt=belt,
         belt_colour=_linear(_BELTS)[int(rng.integers(len(_BELTS)))],
-        belt_place=(rng.uniform(0, 60), rng.uniform(4, 8)),
+        belt_place=(rng.uniform(300, STRIP[1] - 300), rng.uniform(260, STRIP[0] - 340)),
         tilt=rng.uniform(0.3, 0.8),
         turn=rng.normal(0, 0.06),
         distance=rng.uniform(9.0, 13.0),
@@ -88,17 +89,26 @@ def _piece(name: str, colour: Array, place: tuple[float, float], rng: np.random.
 def _exposed(light: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
     """What the camera makes of the light: movement along the belt, exposure, white balance, noise, a soft shoulder."""
     height, width, _ = light.shape
-    blur = rng.gamma(1.6, 1.1) + 0.5
-    light = scipy.ndimage.gaussian_filter1d(light, 0.35, axis=0)
-    light = scipy.ndimage.uniform_filter1d(light, max(1, round(blur)), axis=1, mode="nearest")
-    light *= 2 ** rng.uniform(-0.45, 0.45) * (1 + rng.normal(0, 0.035, 3)).astype(np.float32)
+    # The lens spreads a little across; along the belt the movement does so anyway.
+    light[1:-1] = 0.8 * light[1:-1] + 0.1 * (light[:-2] + light[2:])
+    light = scipy.ndimage.uniform_filter1d(light, max(1, round(rng.gamma(1.6, 1.1) + 0.5)), axis=1, mode="nearest")
+    light *= 2 ** rng.uniform(-0.3, 0.6) * (1 + rng.normal(0, 0.035, 3)).astype(np.float32)
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
-    light *= (1 - rng.uniform(0.05, 0.22) * (x * x + y * y))[..., None]
+    light *= (1 - np.float32(rng.uniform(0.05, 0.22)) * (x * x + y * y))[..., None]
     noise = rng.standard_normal(light.shape, dtype=np.float32)
-    light += noise * np.sqrt(np.maximum(light, 0) * 0.0006 + 0.00001) * np.float32(rng.uniform(0.5, 1.8))
-    light = np.clip(light, 0, None)
+    noise *= np.sqrt(light * np.float32(0.0006) + np.float32(0.00001))
+    light += noise * np.float32(rng.uniform(0.5, 1.8))
+    return _FILM[np.clip(light * 1024, 0, len(_FILM) - 1).astype(np.uint16)]
+
+
+def _film() -> NDArray[np.uint8]:
+    """Grey values by 1024ths of linear light: gamma 2.2 and a soft shoulder, so that highlights do not burn out."""
+    light = (np.arange(4096) + 0.5) / 1024
     light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.3), light)
     return np.asarray(255 * light ** (1 / 2.2) + 0.5, dtype=np.uint8)
+
+
+_FILM = _film()
 
 
 def _linear(colours: tuple[tuple[int, int, int], ...]) -> Array:

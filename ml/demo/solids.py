@@ -94,20 +94,21 @@ def cylinder(centre: Sequence[float], radius: float, length: float, *, axis: int
 def sliced(solid: Solid, normal: Sequence[float], through: Sequence[float]) -> Solid:
     """The solid without what lies beyond a plane: the slope of a roof brick."""
     unit = np.array(normal, np.float32) / np.float32(np.linalg.norm(normal))
-    offset = unit @ np.array(through, np.float32)
-    offsets = np.append(solid.offsets, [np.float32(offset)])
-    return replace(solid, normals=np.vstack([solid.normals, unit]), offsets=np.asarray(offsets, np.float32))
+    normals: Array = np.concatenate([solid.normals, unit[None]])
+    offsets: Array = np.append(solid.offsets, unit @ np.array(through, np.float32))
+    return replace(solid, normals=normals, offsets=offsets.astype(np.float32))
 
 
 def moved(part: Part, rotation: Array, shift: Array) -> Part:
     """The part turned by `rotation` (3, 3) about the origin, then shifted."""
 
     def place(solid: Solid) -> Solid:
-        normals = solid.normals @ rotation.T
+        normals: Array = solid.normals @ rotation.T
+        pushed: Array = normals @ shift
         return replace(
             solid,
             normals=normals,
-            offsets=solid.offsets + normals @ shift,
+            offsets=solid.offsets + pushed,
             corners=solid.corners @ rotation.T + shift,
             centre=rotation @ solid.centre + shift,
             axis=rotation @ solid.axis,
@@ -150,8 +151,8 @@ def _interval(solid: Solid, rays: Rays) -> tuple[Array, Array]:
     enter = np.full(shape, -FAR, np.float32)
     leave = np.full(shape, FAR, np.float32)
     for normal, offset in zip(solid.normals, solid.offsets, strict=True):
-        speed = rays.along(normal)
-        speed = np.where(np.abs(speed) < 1e-7, np.float32(1e-7), speed)
+        # Adding a little keeps rays along the plane from dividing by nothing; no lamp or camera here is that exact.
+        speed = rays.along(normal) + np.float32(1e-7)
         t = (offset - rays.from_origin(normal)) / speed
         if speed.max() < 0:
             np.maximum(enter, t, out=enter)
@@ -167,10 +168,7 @@ def _interval(solid: Solid, rays: Rays) -> tuple[Array, Array]:
 
 def _clip_to_cylinder(solid: Solid, rays: Rays, enter: Array, leave: Array) -> None:
     """Narrow the stretches, in place, to the inside of the solid's cylinder."""
-    side = np.eye(3, dtype=np.float32)[int(np.argmin(np.abs(solid.axis)))]
-    first = np.cross(solid.axis, side)
-    first = (first / np.linalg.norm(first)).astype(np.float32)
-    second = np.cross(solid.axis, first).astype(np.float32)
+    first, second = _across(solid.axis)
     x, y = (rays.from_origin(e) - solid.centre @ e for e in (first, second))
     dx, dy = rays.along(first), rays.along(second)
     a = dx * dx + dy * dy + np.float32(1e-9)
@@ -180,6 +178,15 @@ def _clip_to_cylinder(solid: Solid, rays: Rays, enter: Array, leave: Array) -> N
     root = np.sqrt(np.maximum(square, 0))
     np.maximum(enter, (-b - root) / a, out=enter)
     np.minimum(leave, np.where(square > 0, (root - b) / a, -FAR), out=leave)
+
+
+def _across(axis: Array) -> tuple[Array, Array]:
+    """Two unit vectors at right angles to a unit vector and to each other."""
+    x, y, z = axis.tolist()
+    first = np.array([-y, x, 0] if abs(z) < 0.7 else [0, -z, y], np.float32)
+    first /= np.sqrt(first @ first)
+    u, v, w = first.tolist()
+    return first, np.array([y * w - z * v, z * u - x * w, x * v - y * u], np.float32)
 
 
 def _affine(terms: Array, u: Array, v: Array) -> Array:

@@ -20,10 +20,12 @@ def levelled(wave: Wave, rms: float = 1.0) -> Wave:
 def wander(rng: np.random.Generator, per_second: float, frames: int = FRAMES) -> Wave:
     """A smooth random curve through about `per_second` independent values a second, mean 0, deviation about 1."""
     knots = rng.standard_normal(int(frames / RATE * per_second) + 4)
-    place = np.linspace(1, len(knots) - 3, frames)
+    # So slow a curve needs only every 16th value worked out.
+    coarse = np.arange(-(-frames // 16) + 1)
+    place = 1 + coarse * ((len(knots) - 4) / coarse[-1])
     index = place.astype(int)
     weight = 0.5 - 0.5 * np.cos(np.pi * (place - index))
-    return np.asarray(knots[index] * (1 - weight) + knots[index + 1] * weight)
+    return np.interp(np.arange(frames) / 16, coarse, knots[index] * (1 - weight) + knots[index + 1] * weight)
 
 
 def resonance(wave: Wave, hertz: float, width: float) -> Wave:
@@ -127,7 +129,9 @@ def mosquito(rng: np.random.Generator) -> Wave:
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
     fall = rng.uniform(0.9, 1.6)
     whine = np.zeros(FRAMES)
+    # Far off, the air has swallowed the high harmonics: each is weaker there than the one below it.
+    one, harmonic = np.exp(1j * phase) * near**0.12, near.astype(complex)
     for k in range(1, 11):
-        # Far off, the air has swallowed the high harmonics.
-        whine += near ** (1 + 0.12 * k) * rng.uniform(0.5, 1) / k**fall * np.sin(k * phase + rng.uniform(0, 6.28))
+        harmonic *= one
+        whine += (harmonic * (rng.uniform(0.5, 1) / k**fall * np.exp(1j * rng.uniform(0, 6.28)))).imag
     return levelled(whine * (1 + 0.12 * wander(rng, 25)))
