@@ -85,9 +85,13 @@ class Runs:
         except Timeout:
             return
         try:
-            with self._store.writing() as connection:
-                connection.execute(
-                    tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted")
-                )
+            self.mark_interrupted_now()
         finally:
             lock.release()
+
+    def mark_interrupted_now(self) -> None:
+        """The same, for a caller that holds the training lock."""
+        with self._store.writing() as connection:
+            connection.execute(
+                tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted")
+            )

@@ -1,0 +1,228 @@
+"""The end of every run: calibrate, export, compare, predict every sample, write the card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml.errors import HandlensError
+from ml.events import Event, Progress, StageStarted
+from ml.export.card import model_card
+from ml.export.onnx import export_graph, parity, write_model
+from ml.insight.calibration import familiar, fit_temperature, reject_threshold
+from ml.insight.metrics import accuracy, expected_calibration_error
+from ml.jobs import Stop
+from ml.networks.heads import Classifier, Released
+from ml.project.predictions import SPLIT_CODES, PredictionWriter, Predictions, read_predictions
+from ml.project.project import Project
+from ml.project.samples import RunInfo, Sample
+from ml.runtime.contract import OUTPUTS, ModelInfo
+from ml.runtime.session import open_session
+from ml.training.decode import PROGRESS_SECONDS, Decoded
+from ml.training.features import Features
+
+BATCH = 8
+PARITY_SAMPLES = 16
+PARITY_LIMIT = 1e-3
+WANTED_ERROR = 0.01
+UNLIKE_ABOVE = 2.0 / 3.0
+"""Twice as far from every class as 95 % of held-out samples."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ingredients:
+    """A trained network (on the CPU, uncalibrated) and what to ask it. `features`: grids of a frozen backbone, if kept."""
+
+    project: Project
+    run: RunInfo
+    network: Classifier
+    samples: tuple[Sample, ...]
+    decoded: Decoded
+    features: Features | None
+    device: torch.device
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scores:
+    """Accuracies of the finished model, None where a split has no sample."""
+
+    valid: float | None
+    test: float | None
+
+
+def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
+    """Leaves `model.onnx`, `predictions/` and `card.md` in the run's folder."""
+    folder = given.project.runs.folder(given.run.number)
+    draft = folder / "predictions.part"
+    shutil.rmtree(draft, ignore_errors=True)
+    yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
+    name = "pixels" if given.decoded.windowing is None else "waveform"
+    released = Released(given.network).eval()
+    example = given.decoded.read([given.samples[0], given.samples[0]])
+    bare = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
+    predictions = yield from _predict(given, draft, bare, name, stop)
+    if stop.requested() == "cancel":
+        return Scores(valid=None, test=None)
+
+    yield StageStarted(
+        stage="export", sentence="Now it is writing the model to a file and checking that the file says the same."
+    )
+    temperature = _calibrate(given.network, predictions)
+    calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")  # type: ignore[no-untyped-call]
+    calibrated[:] = _tempered(predictions.probabilities, temperature)
+    calibrated.flush()
+    graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
+    chosen = given.samples[:: max(1, len(given.samples) // PARITY_SAMPLES)][:PARITY_SAMPLES]
+    difference = parity(graph, released, given.decoded.read(chosen), name=name)
+    if difference > PARITY_LIMIT:
+        raise HandlensError(
+            f"The exported model differs from the trained one by {difference:.2g} in probability, which is too much; "
+            "the run was kept but not released, so please report this."
+        )
+    predictions = read_predictions(draft)
+    scores, info = _describe(given, predictions, temperature, parity_result=(len(chosen), difference))
+    write_model(folder / "model.onnx", graph, info)
+    card = folder / "card.md.part"
+    card.write_text(info.card, encoding="utf-8")
+    os.replace(card, folder / "card.md")
+    shutil.rmtree(folder / "predictions", ignore_errors=True)
+    draft.rename(folder / "predictions")
+    return scores
+
+
+def _predict(
+    given: Ingredients, draft: Path, graph: bytes, name: str, stop: Stop
+) -> Generator[Event, None, Predictions]:
+    session = open_session(graph) if given.features is None else None
+    writer: PredictionWriter | None = None
+    began, told = time.monotonic(), 0.0
+    for start in range(0, len(given.samples), BATCH):
+        batch = given.samples[start : start + BATCH]
+        if session is not None:
+            probabilities, maps, embeddings, _ = session.run(list(OUTPUTS), {name: given.decoded.read(batch)})
+        else:
+            assert given.features is not None
+            probabilities, maps, embeddings = _from_grids(given.network, given.features, batch)
+        if writer is None:
+            writer = PredictionWriter(
+                draft,
+                samples=len(given.samples),
+                classes=maps.shape[1],
+                embedding=embeddings.shape[1],
+                map_size=(maps.shape[2], maps.shape[3]),
+            )
+        writer.write(
+            sample_ids=np.array([s.id for s in batch], dtype=np.int64),
+            labels=np.array([s.labels[0] if s.labels else -1 for s in batch], dtype=np.int64),
+            splits=np.array([SPLIT_CODES.index(s.split or "none") for s in batch], dtype=np.uint8),
+            probabilities=probabilities,
+            embeddings=embeddings.astype(np.float16),
+            maps=maps.astype(np.float16),
+        )
+        if stop.requested() == "cancel":
+            break
+        now, done = time.monotonic(), start + len(batch)
+        if now - told > PROGRESS_SECONDS or done == len(given.samples):
+            told = now
+            rate = done / (now - began)
+            left = (len(given.samples) - done) / rate
+            yield Progress(
+                stage="predict", done=done, total=len(given.samples), per_second=rate, seconds_left=left
+            )
+    assert writer is not None
+    writer.close()
+    return read_predictions(draft)
+
+
+def _from_grids(
+    network: Classifier, features: Features, batch: tuple[Sample, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities, maps and embeddings from a frozen backbone's kept features, without running it again."""
+    grids = features.grids(batch).astype(np.float32)
+    embeddings = features.embeddings(batch)
+    weight = network.head.weight.detach().numpy()
+    maps = np.einsum("cd,ndhw->nchw", weight, grids, optimize=True)
+    logits = embeddings @ weight.T + network.head.bias.detach().numpy()
+    return _tempered_logits(logits, 1.0), maps, embeddings
+
+
+def _calibrate(network: Classifier, predictions: Predictions) -> float:
+    """Give the network its temperature and its picture of what is familiar; returns the temperature."""
+    labelled = predictions.labels >= 0
+    train = labelled & (predictions.splits == SPLIT_CODES.index("train"))
+    valid = labelled & (predictions.splits == SPLIT_CODES.index("valid"))
+    logits = np.log(np.maximum(predictions.probabilities[valid], 1e-12))
+    temperature = fit_temperature(logits, predictions.labels[valid])
+    known = familiar(
+        predictions.embeddings[train].astype(np.float32),
+        predictions.labels[train],
+        held_out=predictions.embeddings[valid].astype(np.float32),
+        classes=predictions.probabilities.shape[1],
+    )
+    network.get_buffer("temperature").fill_(temperature)
+    network.get_buffer("centres").copy_(torch.from_numpy(known.centres))
+    network.get_buffer("spread").copy_(torch.from_numpy(known.spread))
+    network.get_buffer("usual_distance").fill_(known.distance)
+    return temperature
+
+
+def _tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    return _tempered_logits(np.log(np.maximum(probabilities, 1e-30)), temperature)
+
+
+def _tempered_logits(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
+    scaled = logits / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _describe(
+    given: Ingredients, predictions: Predictions, temperature: float, *, parity_result: tuple[int, float]
+) -> tuple[Scores, ModelInfo]:
+    split = {name: predictions.splits == code for code, name in enumerate(SPLIT_CODES)}
+    labelled = predictions.labels >= 0
+
+    def of(name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        rows = labelled & split[name]
+        return predictions.probabilities[rows], predictions.labels[rows]
+
+    scores = Scores(valid=accuracy(*of("valid")), test=accuracy(*of("test")))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    card = model_card(
+        given.project,
+        given.run,
+        created_at=created,
+        valid=of("valid"),
+        test=of("test"),
+        ece=expected_calibration_error(*of("valid")),
+        parity=parity_result,
+    )
+    windowing = given.decoded.windowing
+    info = ModelInfo(
+        kind=given.project.kind,
+        classes=given.run.class_names,
+        size=given.network.backbone.spec.size if windowing is None else 0,
+        windowing=windowing,
+        map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
+        backbone=given.network.backbone.spec.name,
+        project=given.project.name,
+        run=given.run.number,
+        created_at=created,
+        temperature=temperature,
+        reject_below=reject_threshold(*of("valid"), wanted_error=WANTED_ERROR),
+        wanted_error=WANTED_ERROR,
+        unlike_above=UNLIKE_ABOVE,
+        parity_samples=parity_result[0],
+        parity_difference=parity_result[1],
+        card=card,
+    )
+    return scores, info

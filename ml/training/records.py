@@ -1,0 +1,66 @@
+"""What a run leaves to be read by people and by later runs: settings.toml and history.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import tomli_w
+
+from ml.events import EpochDone, Event
+from ml.jobs import TrainJob
+from ml.training.probe import Probe
+from ml.training.recipe import Recipe
+
+COLUMNS = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "rate", "best")
+
+
+def write_settings(
+    folder: Path, job: TrainJob, recipe: Recipe, *, device: str, speed: dict[str, float] | None = None
+) -> None:
+    """Everything that made this run what it is. `speed`: seconds per sample, for the next estimate."""
+    values = {
+        "job": {
+            "preset": job.preset,
+            "epochs": -1 if job.epochs is None else job.epochs,
+            "seed": job.seed,
+            "device": device,
+        },
+        "recipe": asdict(recipe),
+        "libraries": {name: version(name) for name in ("torch", "torchaudio", "timm", "onnxruntime", "numpy")},
+        "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},
+    }
+    _write(folder / "settings.toml", tomli_w.dumps(values))
+
+
+def write_history(
+    folder: Path, *, epoch: int | None = None, probe: Probe | None = None, event: Event | None = None
+) -> None:
+    """Add a line to history.csv: the probe as epoch 0, then every epoch. A repeated epoch replaces its line."""
+    if probe is not None:
+        row = [epoch, probe.train_loss, probe.valid_loss, probe.valid_accuracy, "", True]
+    elif isinstance(event, EpochDone):
+        row = [getattr(event, column) for column in COLUMNS]
+    else:
+        return
+    path = folder / "history.csv"
+    kept: list[list[str]] = []
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            kept = [line for line in csv.reader(file) if line and line[0] != "epoch" and int(line[0]) != row[0]]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    lines = [*kept, ["" if value is None else str(value) for value in row]]
+    writer.writerows(sorted(lines, key=lambda line: int(line[0])))
+    _write(path, text.getvalue())
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_suffix(".part")
+    draft.write_text(text, encoding="utf-8", newline="")
+    os.replace(draft, path)

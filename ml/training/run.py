@@ -1,0 +1,346 @@
+"""One training from beginning to end: decode, features, probe, fine-tune, export, predict. Each step is read top to bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import tomllib
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from ml.errors import HandlensError
+from ml.events import Event, Finished, Note, ProbeDone, RunStarted, Stage, StageStarted, Stopped
+from ml.export.finish import Ingredients, finish_run
+from ml.jobs import Stop, TrainJob
+from ml.networks.build import build_network
+from ml.networks.heads import Classifier
+from ml.project.project import Project
+from ml.project.samples import Preset, RunInfo, Sample
+from ml.project.splitting import plan_split
+from ml.training import checkpoint
+from ml.training.decode import Decoded
+from ml.training.features import Features, onnx_extractor, torch_extractor
+from ml.training.finetune import Material, Outcome, Score, finetune, showcase
+from ml.training.probe import Probe, fit_probe
+from ml.training.recipe import Recipe, recipe_for
+from ml.training.records import write_history, write_settings
+
+SHOWCASE = 12
+
+_SENTENCES: dict[Stage, str] = {
+    "preflight": "Getting ready.",
+    "decode": "Now it is opening every file once.",
+    "features": "Now the pretrained network is looking at every sample once.",
+    "probe": "Now it is learning a first model from what the pretrained network sees.",
+    "finetune": "Now it is adjusting the network to your classes.",
+    "export": "Now it is writing the model to a file and checking that the file says the same.",
+    "predict": "Now it is asking the finished model about every sample.",
+}
+
+
+class _CancelledError(Exception):
+    """The user cancelled; unwinds to `train`."""
+
+
+def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
+    """Train a run as `job` says. Raises HandlensError where it cannot; `ml.engine` makes that an event."""
+    project = Project.open(job.project)
+    try:
+        lock = project.lock("train")
+        try:
+            yield from _train_locked(project, job, stop)
+        finally:
+            lock.release()
+    finally:
+        project.close()
+
+
+def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event]:
+    began = time.monotonic()
+    yield _stage("preflight")
+    samples, class_names = _labelled_and_split(project)
+    run, job = _resumed_or_new(project, job, class_names)
+    folder = project.runs.folder(run.number)
+    try:
+        count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
+        yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, **count)
+        yield from _learn(project, job, run, samples, stop, began=began)
+    except _CancelledError:
+        project.runs.discard(run.number)
+        yield Stopped()
+    except Exception as error:
+        message = error.message if isinstance(error, HandlensError) else "It hit a fault in Handlens."
+        project.runs.update(run.number, state="failed", message=message)
+        raise
+    except BaseException:
+        # Ctrl+C, or a caller that asks for no more events: the run can be resumed.
+        project.runs.update(run.number, state="interrupted")
+        raise
+
+
+def _learn(
+    project: Project, job: TrainJob, run: RunInfo, samples: tuple[Sample, ...], stop: Stop, *, began: float
+) -> Iterator[Event]:
+    fabric = _fabric(job.device)
+    on_gpu = fabric.device.type != "cpu"
+    recipe = recipe_for(job, kind=project.kind, on_gpu=on_gpu)
+    folder = project.runs.folder(run.number)
+    write_settings(folder, job, recipe, device=str(fabric.device))
+    network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
+
+    decoded = Decoded(project, size=network.backbone.spec.size)
+    samples = yield from _decode(decoded, samples, stop)
+    features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop)
+
+    yield _stage("probe")
+    parts = {split: tuple(s for s in samples if s.split == split and s.labels) for split in ("train", "valid")}
+    _require_two_classes(parts["train"])
+    labels = {split: np.array([s.labels[0] for s in part], dtype=np.int64) for split, part in parts.items()}
+    probe = yield from _probe(features, parts, labels, classes=len(run.class_names), stop=stop)
+    network.head.load_state_dict({"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)})
+    yield ProbeDone(
+        seconds=time.monotonic() - began,
+        train_loss=probe.train_loss,
+        valid_loss=probe.valid_loss,
+        valid_accuracy=probe.valid_accuracy,
+    )
+    shown = _spread_over_classes(parts["valid"] or parts["train"])
+    material = Material(
+        kind=project.kind,
+        decoded=decoded,
+        train=parts["train"],
+        train_labels=labels["train"],
+        valid=parts["valid"],
+        valid_labels=labels["valid"],
+        showcase=shown,
+    )
+    yield showcase(network.to(fabric.device), material, fabric.device, epoch=0)
+    write_history(folder, epoch=0, probe=probe)
+
+    outcome = Outcome(improved=False, early=False, train_seconds=0.0)
+    if recipe.epochs > 0 and not stop.requested():
+        outcome = yield from _finetune(network, material, recipe, job, folder, fabric, probe, stop)
+    _raise_if_cancelled(stop)
+    network = network.cpu().eval()
+    if outcome.improved:
+        best, _facts = checkpoint.load(folder / "checkpoint" / "best.safetensors")
+        network.load_state_dict(best)
+    elif recipe.epochs > 0 and not outcome.early:
+        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
+
+    ingredients = Ingredients(
+        project=project,
+        run=run,
+        network=network,
+        samples=samples,
+        decoded=decoded,
+        features=None if outcome.improved or not features.grids_kept else features,
+        device=fabric.device,
+    )
+    scores = yield from finish_run(ingredients, stop)
+    _raise_if_cancelled(stop)
+    seconds = time.monotonic() - began
+    write_settings(
+        folder,
+        job,
+        recipe,
+        device=str(fabric.device),
+        speed={"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds},
+    )
+    (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
+    project.runs.update(
+        run.number,
+        state="finished",
+        seconds=seconds,
+        valid_accuracy=scores.valid,
+        test_accuracy=scores.test,
+        probe_accuracy=probe.valid_accuracy,
+    )
+    yield Finished(
+        run=run.number,
+        seconds=seconds,
+        valid_accuracy=scores.valid,
+        test_accuracy=scores.test,
+        probe_accuracy=probe.valid_accuracy,
+        early=outcome.early or stop.requested() == "stop",
+    )
+
+
+# -- the steps ---------------------------------------------------------------------------------------------------
+
+
+def _decode(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:
+    yield _stage("decode")
+    unreadable: dict[str, str] = {}
+    yield from decoded.decode(samples, stop, unreadable)
+    _raise_if_cancelled(stop)
+    if unreadable:
+        first = next(iter(unreadable.values()))
+        if len(unreadable) == len({sample.path for sample in samples}):
+            raise HandlensError(f"None of the project's files can be read any more; the first says: {first}")
+        yield Note(sentence=f"{len(unreadable)} files could not be read any more and were left out; the first: {first}")
+    return tuple(sample for sample in samples if sample.path not in unreadable)
+
+
+def _features(
+    project: Project,
+    network: Classifier,
+    samples: tuple[Sample, ...],
+    decoded: Decoded,
+    fabric: Fabric,
+    stop: Stop,
+) -> Generator[Event, None, tuple[Features, float]]:
+    yield _stage("features")
+    began = time.monotonic()
+    grid = _grid(network, decoded, samples[0])
+    features = Features(project.path / "cache", network, samples=len(samples), grid=grid)
+    missing = features.missing(samples)
+    if missing:
+        if fabric.device.type == "cpu":
+            extractor = onnx_extractor(network, decoded.read([samples[0], samples[0]]))
+        else:
+            extractor = torch_extractor(network, fabric.device)
+        yield from features.extract(samples, decoded, extractor, stop)
+    _raise_if_cancelled(stop)
+    return features, (time.monotonic() - began) / len(missing) if missing else 0.0
+
+
+def _probe(
+    features: Features,
+    parts: dict[str, tuple[Sample, ...]],
+    labels: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]],
+    *,
+    classes: int,
+    stop: Stop,
+) -> Generator[Event, None, Probe]:
+    train = (features.embeddings(parts["train"]), labels["train"])
+    valid = (features.embeddings(parts["valid"]), labels["valid"])
+    probe: Probe | None = None
+    for probe in fit_probe(train, valid, classes=classes):  # noqa: B007 - the last one is the best
+        _raise_if_cancelled(stop)
+    assert probe is not None
+    return probe
+    yield  # makes this a generator like the other steps
+
+
+def _finetune(
+    network: Classifier,
+    material: Material,
+    recipe: Recipe,
+    job: TrainJob,
+    folder: Path,
+    fabric: Fabric,
+    probe: Probe,
+    stop: Stop,
+) -> Generator[Event, None, Outcome]:
+    yield _stage("finetune")
+    if probe.valid_loss is None or probe.valid_accuracy is None:
+        floor = Score(0.0, -float("inf"))
+    else:
+        floor = Score(probe.valid_accuracy, -probe.valid_loss)
+    loop = finetune(
+        network,
+        material,
+        recipe,
+        fabric=fabric,
+        seed=job.seed,
+        folder=folder / "checkpoint",
+        probe=floor,
+        stop=stop,
+    )
+    while True:
+        try:
+            event = next(loop)
+        except StopIteration as end:
+            return cast(Outcome, end.value)
+        write_history(folder, event=event)
+        yield event
+
+
+# -- what a run begins with --------------------------------------------------------------------------------------
+
+
+def _labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """All samples, and the class names. Labelled samples that have no split yet are given one, for good."""
+    samples = project.samples()
+    if not samples:
+        raise HandlensError("The project is empty; add a folder with samples first.")
+    if not any(sample.labels for sample in samples):
+        raise HandlensError("No sample has a label yet; label some of each class first.")
+    if any(sample.labels and sample.split is None for sample in samples):
+        report = project.as_report()
+        project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
+        samples = project.samples()
+    return samples, tuple(item.name for item in project.classes())
+
+
+def _require_two_classes(train: tuple[Sample, ...]) -> None:
+    found = {sample.labels[0] for sample in train}
+    if len(found) < 2:
+        raise HandlensError(
+            "There is only one class to learn from; give it samples of at least two classes to tell apart."
+        )
+
+
+def _resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
+    project.runs.mark_interrupted_now()
+    if not job.resume:
+        return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
+    run = project.runs.newest("interrupted", "failed")
+    if run is None:
+        raise HandlensError("There is no interrupted run to resume; train without --resume.")
+    if run.class_names != class_names:
+        raise HandlensError(
+            f"Classes were added since run {run.number} was interrupted, so it cannot go on; train without --resume."
+        )
+    settings_path = project.runs.folder(run.number) / "settings.toml"
+    epochs = job.epochs
+    if settings_path.is_file():
+        wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {}).get("epochs", -1)
+        epochs = None if wanted < 0 else wanted
+    project.runs.update(run.number, state="running", message="")
+    preset: Preset = run.preset
+    return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs)
+
+
+def _fabric(device: str) -> Fabric:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    half = device == "cuda" and torch.cuda.is_bf16_supported()
+    return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if half else "32-true")
+
+
+def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, int]:
+    """Height and width of the feature grid, from one real sample."""
+    with torch.inference_mode():
+        features = network.backbone(network.front(torch.from_numpy(decoded.read([sample]))))
+    return int(features.shape[2]), int(features.shape[3])
+
+
+def _spread_over_classes(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Up to `SHOWCASE` samples, one class after the other, always the same ones."""
+    by_class: dict[int, list[Sample]] = {}
+    for sample in samples:
+        by_class.setdefault(sample.labels[0], []).append(sample)
+    chosen: list[Sample] = []
+    depth = 0
+    while len(chosen) < min(SHOWCASE, len(samples)):
+        chosen += [by_class[index][depth] for index in sorted(by_class) if depth < len(by_class[index])]
+        depth += 1
+    return tuple(chosen[:SHOWCASE])
+
+
+def _stage(stage: Stage) -> StageStarted:
+    return StageStarted(stage=stage, sentence=_SENTENCES[stage])
+
+
+def _raise_if_cancelled(stop: Stop) -> None:
+    if stop.requested() == "cancel":
+        raise _CancelledError
