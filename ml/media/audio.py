@@ -1,0 +1,183 @@
+"""Recordings: bytes on disk to mono waveforms at the rate that is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ml.errors import UnreadableError
+from ml.media.files import EMPTY, disk_reason
+from ml.media.windowing import choose_windowing, window_spans
+from ml.project.samples import Windowing
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "AudioFacts",
+    "audio_facts",
+    "choose_windowing",
+    "load_waveform",
+    "load_window",
+    "load_windows",
+    "window_spans",
+]
+
+_PLAYABLE = ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .caf .au .snd .voc .oggflac"
+_OTHERS = ".m4a .m4b .aac .wma .ape .wv .tta .mpc .dsf .dff .spx .amr .alac .mka .ra"
+_REFUSED = {
+    suffix: f"{suffix[1:].upper()} recordings cannot be read; convert it to WAV or FLAC." for suffix in _OTHERS.split()
+}
+AUDIO_SUFFIXES: frozenset[str] = frozenset(_PLAYABLE.split()) | _REFUSED.keys()
+"""Names that promise a recording, those that cannot be read included: the user is told of them."""
+
+LOUDEST = 32_768.0
+"""Samples lie in -1…1; float files written without scaling go up to this and keep their shape. Beyond it is rubbish."""
+
+_BLOCK_VALUES = 1 << 20
+_MARGIN = 0.02
+"""Seconds read on either side of a piece, so that resampling it alone gives what resampling the whole file would."""
+_STRETCH = 60.0
+"""Seconds decoded at once when many windows are cut from one recording."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioFacts:
+    """What was really in a recording: `duration` in seconds, `rate` in Hz."""
+
+    duration: float
+    rate: int
+    channels: int
+
+
+def audio_facts(path: Path) -> AudioFacts:
+    """Decode the recording to its end, block by block, and report what was there; headers lie.
+
+    Raises UnreadableError with the reason in one sentence.
+    """
+    with _opened(path) as source:
+        rate, channels = source.samplerate, source.channels
+        frames = sum(len(block) for block in _blocks(source, None))
+    if frames == 0:
+        raise UnreadableError("The recording is empty: it holds no sound.")
+    return AudioFacts(duration=frames / rate, rate=rate, channels=channels)
+
+
+def load_waveform(path: Path, *, rate: int, start: float = 0.0, seconds: float | None = None) -> NDArray[np.float32]:
+    """`seconds` of the recording from `start` (to its end if None), mono (mean of the channels), at `rate` Hz.
+
+    Shape (n,); shorter than asked where the recording ends. Only the needed part is decoded. A piece holds the
+    same values as the same span of the whole recording. Raises UnreadableError.
+    """
+    first = round(start * rate)
+    count = None if seconds is None else round(seconds * rate)
+    with _opened(path) as source:
+        return _piece(source, rate=rate, first=max(0, first), count=count)
+
+
+def load_window(path: Path, windowing: Windowing, *, start: float) -> NDArray[np.float32]:
+    """The window from `start` seconds, exactly (windowing.frames,), zero behind the end. Raises UnreadableError."""
+    window: NDArray[np.float32] = load_windows(path, windowing, [start])[0]
+    return window
+
+
+def load_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
+    """One window per start (seconds), shape (len(starts), windowing.frames), decoding the file once.
+
+    Long recordings are decoded a minute at a time. Raises UnreadableError.
+    """
+    frames, rate = windowing.frames, windowing.rate
+    result = np.zeros((len(starts), frames), dtype=np.float32)
+    firsts = [max(0, round(start * rate)) for start in starts]
+    order = sorted(range(len(starts)), key=firsts.__getitem__)
+    with _opened(path) as source:
+        while order:
+            begin = firsts[order[0]]
+            together = [row for row in order if firsts[row] + frames <= begin + max(frames, round(_STRETCH * rate))]
+            order = order[len(together) :]
+            stretch = _piece(source, rate=rate, first=begin, count=firsts[together[-1]] + frames - begin)
+            for row in together:
+                window = stretch[firsts[row] - begin :][:frames]
+                result[row, : len(window)] = window
+    return result
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """The open recording. Whatever the decoder raises becomes an UnreadableError."""
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise UnreadableError(EMPTY)
+        with path.open("rb") as probe:
+            probe.read(1)  # says why, where libsndfile only says that it could not
+        with soundfile.SoundFile(path) as source:
+            if source.samplerate <= 0 or source.channels <= 0:
+                raise UnreadableError("The recording is damaged: its beginning makes no sense.")
+            yield source
+    except UnreadableError:
+        raise
+    except Exception as error:  # libsndfile's own errors, and what bytes of strangers provoke around it
+        raise UnreadableError(_reason(path, error), details=type(error).__name__) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    from_disk = disk_reason(error)
+    if from_disk is not None:
+        return from_disk
+    if isinstance(error, MemoryError):
+        return "The recording needs more memory than one recording may use."
+    refused = _REFUSED.get(path.suffix.lower())
+    if refused:
+        return refused
+    text = str(error).lower()
+    if "not recognised" in text or "not a regular file" in text:
+        return "This is not a recording, or its beginning is damaged."
+    if "unimplemented" in text or "unsupported" in text:
+        return "The recording is stored in a way that cannot be read; convert it to 16-bit WAV or FLAC."
+    return "The recording is damaged and cannot be decoded."
+
+
+def _blocks(source: soundfile.SoundFile, frames: int | None) -> Iterator[NDArray[np.float32]]:
+    """Blocks (n, channels) from the present place to the end, or `frames` of them."""
+    size = max(1, _BLOCK_VALUES // source.channels)
+    left = frames
+    while left is None or left > 0:
+        asked = size if left is None else min(size, left)
+        block: NDArray[np.float32] = source.read(asked, dtype="float32", always_2d=True)
+        yield block
+        if len(block) < asked:
+            return
+        if left is not None:
+            left -= asked
+
+
+def _mono(source: soundfile.SoundFile, frames: int | None) -> NDArray[np.float32]:
+    parts = []
+    for block in _blocks(source, frames):
+        finite = np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        parts.append(np.clip(finite, -LOUDEST, LOUDEST).mean(axis=1, dtype=np.float32))
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _piece(source: soundfile.SoundFile, *, rate: int, first: int, count: int | None) -> NDArray[np.float32]:
+    """Values `first` to `first + count` of the recording as it sounds at `rate` Hz."""
+    common = math.gcd(source.samplerate, rate)
+    there, here = source.samplerate // common, rate // common  # `there` values on disk last as long as `here` of ours
+    margin = round(_MARGIN * rate) if here != there else 0
+    cycle = max(0, first - margin) // here
+    source.seek(min(cycle * there, source.frames))
+    wanted = None
+    if count is not None:
+        wanted = math.ceil((first + count + margin) / here) * there - cycle * there
+    values = _mono(source, wanted)
+    if here != there and len(values):
+        values = soxr.resample(values, source.samplerate, rate).astype(np.float32, copy=False)
+    skip = first - cycle * here
+    return values[skip:] if count is None else values[skip : skip + count]

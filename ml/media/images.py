@@ -1,0 +1,229 @@
+"""Pictures: bytes on disk to RGB arrays. The square made here is the one preprocessing of the whole product."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ml.errors import UnreadableError
+from ml.media.files import EMPTY, disk_reason
+from ml.media.pixels import is_plain, to_rgb
+
+MAX_PIXELS = 120_000_000
+"""Enough for a 108-megapixel phone; a file that claims more is refused before a byte of it is decoded."""
+
+_MAX_BYTES = 950_000_000
+_BYTES_PER_PIXEL = {"JPEG2000": 20, "WEBP": 12, "AVIF": 12, "progressive": 10, "F": 12, "I": 12}
+"""What Pillow and its decoder hold at their worst moment; 7 (4 in Pillow, 3 in the array) for everything else."""
+
+_READABLE = (
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .tif .tiff .bmp .dib .jp2 .j2k .jpf .jpx .jpc .j2c .jpg2"
+    " .ppm .pgm .pbm .pnm .pfm .tga .ico .icns .pcx .sgi .rgb .bw .psd .fits .fit .qoi .dds"
+)
+_RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
+_REFUSED = {
+    **dict.fromkeys([".heic", ".heif"], "HEIC pictures cannot be read; save it as JPEG or PNG."),
+    **dict.fromkeys([".dcm", ".dicom"], "DICOM pictures cannot be read; export it as PNG or TIFF."),
+    **dict.fromkeys([".jxl"], "JPEG XL pictures cannot be read; save it as JPEG or PNG."),
+    **dict.fromkeys(_RAW.split(), "Camera raw files cannot be read; export it as JPEG or PNG."),
+}
+IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | _REFUSED.keys()
+"""Names that promise a picture, those that cannot be read included: the user is told of them."""
+
+_FORMATS = (
+    "JPEG", "PNG", "MPO", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "TGA", "ICO", "ICNS", "PCX",
+    "SGI", "PSD", "FITS", "QOI", "DDS",
+)  # fmt: skip
+"""What Pillow may try. Not everything it knows: PostScript, for one, would start another program."""
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_REDUCING_GAP = 3.0
+_QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Pillow's remarks reach the user's terminal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFacts:
+    """The size in pixels of a picture that could be decoded, the right way up."""
+
+    width: int
+    height: int
+
+
+def load_image(path: Path) -> NDArray[np.uint8]:
+    """The picture as (H, W, 3) RGB, the right way up, first frame only, transparent parts on white.
+
+    Raises UnreadableError with the reason in one sentence.
+    """
+    with _opened(path) as image:
+        image.load()
+        pixels = to_rgb(image)
+        turn = _TURNS.get(_orientation(image))
+    return pixels if turn is None else _turned(pixels, turn)
+
+
+def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
+    """The whole picture as a square (size, size, 3), its aspect ignored.
+
+    JPEGs are decoded at a reduced scale where at least twice `size` is left. The same file gives the same bytes
+    every time. Raises UnreadableError.
+    """
+    with _opened(path) as image:
+        image.draft(None, (2 * size, 2 * size))
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        square = _resized(_plain(image), size)
+    if turn is not None:
+        square = square.transpose(turn)
+    return np.array(square.convert("RGB"), dtype=np.uint8)
+
+
+def squash(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """An array (H, W, 3), such as a camera frame, as a square (size, size, 3), its aspect ignored."""
+    return np.array(_resized(Image.fromarray(pixels), size), dtype=np.uint8)
+
+
+def image_facts(path: Path) -> ImageFacts:
+    """Read the file to its last byte and return the size. Raises UnreadableError.
+
+    JPEGs are decoded at one eighth: every coefficient is still read, only the drawing is saved.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        reduced = image.draft(None, (1, 1)) is not None
+        image.load()
+        if not reduced:
+            width, height = image.size
+            _probe_colours(image)
+        if _orientation(image) >= 5:
+            width, height = height, width
+    return ImageFacts(width=width, height=height)
+
+
+def thumbnail(path: Path, *, size: int) -> NDArray[np.uint8]:
+    """The picture within size × size, its aspect kept, never enlarged: (h, w, 3). Raises UnreadableError."""
+    with _opened(path) as image:
+        image.draft(None, (size, size))
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        small = _plain(image)
+        small.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
+    if turn is not None:
+        small = small.transpose(turn)
+    return np.array(small.convert("RGB"), dtype=np.uint8)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture with its header read and its cost checked. Whatever a decoder raises becomes an UnreadableError."""
+    if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        refused = _REFUSED.get(path.suffix.lower())
+        if refused:
+            path.stat()
+            raise UnreadableError(refused)
+        with Image.open(path, formats=_formats()) as image:
+            _check_cost(image)
+            yield image
+    except UnreadableError:
+        raise
+    except Exception as error:  # decoders of strangers' bytes raise anything, from SyntaxError to MemoryError
+        raise UnreadableError(_reason(path, error), details=repr(error)) from error
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _check_cost(image: Image.Image) -> None:
+    pixels = image.width * image.height
+    kinds = (image.format, image.mode, "progressive" if image.info.get("progressive") else None)
+    cost = max(_BYTES_PER_PIXEL.get(kind, 7) for kind in kinds if kind is not None)
+    limit = min(MAX_PIXELS, _MAX_BYTES // cost)
+    if pixels > limit:
+        raise UnreadableError(_too_large(limit))
+
+
+def _too_large(limit: int) -> str:
+    return f"The picture has more than {limit // 1_000_000} million pixels; save a smaller copy."
+
+
+def _reason(path: Path, error: Exception) -> str:
+    from_disk = disk_reason(error)
+    if from_disk is not None:
+        return from_disk
+    if isinstance(error, MemoryError):
+        return "The picture needs more memory than one picture may use; save a smaller copy."
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large(MAX_PIXELS)
+    if path.stat().st_size == 0:
+        return EMPTY
+    if isinstance(error, UnidentifiedImageError):
+        return "This is not a picture, or its beginning is damaged."
+    if "truncated" in str(error).lower() or "not enough" in str(error).lower():
+        return "The picture is cut off: the end of the file is missing."
+    return "The picture is damaged and cannot be decoded."
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1…8. Asked after decoding: Pillow turns TIFFs itself, and PNGs may carry it at the end."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a picture with broken notes beside it is still a picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _turned(pixels: NDArray[np.uint8], turn: Image.Transpose) -> NDArray[np.uint8]:
+    flips = {
+        Image.Transpose.FLIP_LEFT_RIGHT: pixels[:, ::-1],
+        Image.Transpose.ROTATE_180: pixels[::-1, ::-1],
+        Image.Transpose.FLIP_TOP_BOTTOM: pixels[::-1],
+        Image.Transpose.TRANSPOSE: pixels.swapaxes(0, 1),
+        Image.Transpose.ROTATE_270: np.rot90(pixels, -1),
+        Image.Transpose.TRANSVERSE: pixels[::-1, ::-1].swapaxes(0, 1),
+        Image.Transpose.ROTATE_90: np.rot90(pixels, 1),
+    }
+    return np.ascontiguousarray(flips[turn])
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture in a mode that can be resized without surprises."""
+    if image.mode in {"RGB", "L"} and is_plain(image):
+        return image
+    return Image.fromarray(to_rgb(image))
+
+
+def _resized(image: Image.Image, size: int) -> Image.Image:
+    return image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+
+
+def _probe_colours(image: Image.Image) -> None:
+    """Fail now, not while training, if the colours cannot be converted."""
+    if not is_plain(image):
+        corner = image.crop((0, 0, min(8, image.width), min(8, image.height)))
+        corner.info = image.info
+        to_rgb(corner)
