@@ -1,0 +1,76 @@
+"""The `handlens` command: every verb of `ml.cli`, and the studio.
+
+No Qt at module level: child processes import this again.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome", "torch")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb, or the studio where none is given, and end the process with its exit code."""
+    multiprocessing.freeze_support()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given:
+        sys.exit(_open(None))
+    # The verbs load here and not above: neither the window nor its child processes should wait for them.
+    from ml.cli import build_app, use_utf8
+
+    use_utf8()
+    app = build_app()
+    app.command()(studio)
+    app(given)
+
+
+def studio(
+    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="The project to open.")] = None,
+    tour: Annotated[
+        Path | None,
+        typer.Option(
+            "--tour",
+            metavar="DIR",
+            help="Drive the windows through the built-in samples and save pictures of each page.",
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A shorter tour with fewer samples and pictures.")] = False,
+) -> None:
+    """Open the studio's window."""
+    raise typer.Exit(_open(project, tour=tour, quick=quick))
+
+
+def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False) -> int:
+    """Show the window, or take the tour; the exit code."""
+    missing = [name for name in _STUDIO_PARTS if importlib.util.find_spec(name) is None]
+    if missing:
+        return _complain(
+            f"The studio needs parts that are not installed ({', '.join(missing)}); "
+            'install them from the Handlens folder with: pip install -e ".[studio]".'
+        )
+    try:
+        # Qt loads here and not above: this module is imported again by every child process.
+        from desktop.app import run_studio
+        from desktop.tour import run_tour
+    except ImportError as error:
+        return _complain(
+            f"The window cannot be opened: {error}; handlens doctor names the system packages that are missing."
+        )
+    return run_studio(project) if tour is None else run_tour(tour, quick=quick)
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    main()

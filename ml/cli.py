@@ -1,0 +1,70 @@
+"""The command line: every verb that needs no window.
+
+`python -m ml.cli …` works without Qt, and without torch except to train.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ml import __version__
+from ml.commands.demo import demo
+from ml.commands.doctor import doctor
+from ml.commands.evaluate import evaluate
+from ml.commands.new import new
+from ml.commands.predict import predict
+from ml.commands.projects import export, relink, runs
+from ml.commands.train import train
+
+_VERBS = (demo, new, train, evaluate, predict, export, runs, relink, doctor)
+
+
+def build_app() -> typer.Typer:
+    """The verbs; the studio adds its own to them."""
+    app = typer.Typer(
+        name="handlens",
+        help="Teach a computer to see or hear: a folder becomes a fine-tuned model.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for verb in _VERBS:
+        app.command()(verb)
+    app.callback()(_common)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb and end the process with its exit code."""
+    use_utf8()
+    build_app()(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def use_utf8() -> None:
+    """Windows terminals may be set to an old code page; names in other scripts must not end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Teach a computer to see or hear: a folder becomes a fine-tuned model."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"Handlens {__version__}\n")
+        raise typer.Exit
+
+
+if __name__ == "__main__":
+    main()

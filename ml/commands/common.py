@@ -1,0 +1,120 @@
+"""What every verb shares: where words go, how errors read, how a JSON line is written."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from ml.engine import explain, run
+from ml.errors import HandlensError
+from ml.events import TERMINAL, Event, Failed, Stopped
+from ml.jobs import Job, NeverStop
+from ml.project.project import SUFFIX
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+INTERRUPTED = 130
+"""Exit code after Ctrl+C, as shells expect it."""
+
+
+class InterruptedByUserError(HandlensError):
+    """Ctrl+C, with a sentence of its own that says how to go on."""
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line and nothing else.")]
+ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project's folder.", show_default=False)]
+RunOption = Annotated[
+    int | None, typer.Option("--run", metavar="N", help="Which run; the newest finished one if not given.")
+]
+
+
+def words() -> Console:
+    """The terminal, for sentences and tables. Made anew each time, so that a replaced stdout is respected."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """One JSON object on a line of its own, out at once: whoever reads along wants it now."""
+    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def complain(sentence: str) -> None:
+    """One sentence on stderr."""
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
+
+
+def fail(sentence: str, *, code: int = 1) -> NoReturn:
+    """End the program with one sentence on stderr."""
+    complain(sentence)
+    raise typer.Exit(code)
+
+
+def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function a verb: whatever goes wrong in it ends as one sentence on stderr and exit code 1.
+
+    `interrupted` is what Ctrl+C answers.
+    """
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except HandlensError as error:
+                _show_details(error.details)
+                fail(error.message, code=INTERRUPTED if isinstance(error, InterruptedByUserError) else 1)
+            except KeyboardInterrupt:
+                fail(interrupted, code=INTERRUPTED)
+            except BrokenPipeError:
+                # Whoever read our output has left, as `head` does; nothing more can be said to them.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(1) from None
+            except (typer.Exit, typer.Abort, typer.BadParameter):
+                raise
+            except Exception as error:
+                told = explain(error)
+                _show_details(told.details)
+                fail(f"{told.message} (For details rerun with HANDLENS_DEBUG=1.)")
+
+        return guarded
+
+    return wrap
+
+
+def last_event(job: Job, show: Callable[[Event], None]) -> Event:
+    """Run a job in this process, hand every event on, and give back the last; raises HandlensError where it fails."""
+    for event in run(job, NeverStop()):
+        show(event)
+        if isinstance(event, Failed):
+            raise HandlensError(event.message, details=event.details)
+        if isinstance(event, Stopped):
+            raise HandlensError("The work was cancelled and what it had made was discarded.")
+        if isinstance(event, TERMINAL):
+            return event
+    raise HandlensError("The work ended without a result; try again.")
+
+
+def find_project(path: Path) -> Path:
+    """The folder the user means: “birds” may be written for “birds.handlens”."""
+    with_suffix = path.with_name(path.name + SUFFIX)
+    return with_suffix if not path.exists() and with_suffix.is_dir() else path
+
+
+def _wants_details() -> bool:
+    return os.environ.get("HANDLENS_DEBUG", "") not in ("", "0")
+
+
+def _show_details(details: str) -> None:
+    if details and _wants_details():
+        complain(details)

@@ -1,0 +1,90 @@
+"""`handlens evaluate`: how often a run is right, in a sentence, a table or a JSON line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ml.commands.common import (
+    JsonOption,
+    ProjectArgument,
+    RunOption,
+    complain,
+    find_project,
+    last_event,
+    print_json,
+    verb,
+    words,
+)
+from ml.commands.live import LiveReport
+from ml.commands.phrases import capital, percent, score_sentence
+from ml.errors import HandlensError
+from ml.events import Evaluated, Event, Note, as_json
+from ml.jobs import EvaluateJob
+from ml.project.project import Project
+from ml.project.samples import Kind
+
+
+@verb()
+def evaluate(
+    project: ProjectArgument,
+    run: RunOption = None,
+    on: Annotated[
+        Path | None, typer.Option("--on", metavar="FOLDER", help="Test on this folder of class folders instead.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how often a run is right on samples it has never seen."""
+    if on is not None and not on.is_dir():
+        raise HandlensError(f"There is no folder {on}; check the name.")
+    target = find_project(project)
+    job = EvaluateJob(project=target, run=run, on=None if on is None else on.expanduser().absolute())
+    if json:
+        print_json(as_json(evaluate_with(job, _only_notes)))
+        return
+    console = words()
+    with Project.open(target) as opened:
+        kind = opened.kind
+    with LiveReport(console) as live:
+        result = evaluate_with(job, live.show)
+    say_result(result, kind, console)
+
+
+def evaluate_with(job: EvaluateJob, show: Callable[[Event], None]) -> Evaluated:
+    """Run the job, hand its events on, and give back the result; raises HandlensError where it fails."""
+    last = last_event(job, show)
+    assert isinstance(last, Evaluated)
+    return last
+
+
+def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
+    """The score in words, then class by class, the weakest first, with what it is mostly taken for."""
+    console.print(capital(score_sentence(result.accuracy, result.n, kind)) + ".")
+    table = Table("class", "n", "found", "right when named", "mostly taken for", box=None, pad_edge=False)
+    names = list(result.per_class)
+    for name in sorted(names, key=lambda item: (result.per_class[item]["recall"], item)):
+        scores = result.per_class[name]
+        if scores["n"] == 0:
+            continue
+        taken_for = _most_confused(result, names.index(name), names)
+        table.add_row(name, f"{scores['n']:.0f}", percent(scores["recall"]), percent(scores["precision"]), taken_for)
+    console.print(table)
+    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
+
+
+def _most_confused(result: Evaluated, row: int, names: list[str]) -> str:
+    others = [(count, column) for column, count in enumerate(result.confusion[row]) if column != row and count]
+    if not others:
+        return ""
+    count, column = max(others, key=lambda item: (item[0], -item[1]))
+    return f"{names[column]} ({count})"
+
+
+def _only_notes(event: Event) -> None:
+    if isinstance(event, Note):
+        complain(event.sentence)

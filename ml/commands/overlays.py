@@ -1,0 +1,82 @@
+"""The pictures that `handlens predict --overlays` and `handlens demo` write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.insight.drawing import save_png
+from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram
+from ml.media.audio import load_waveform
+from ml.media.images import thumbnail
+from ml.media.mel import mel_picture, settings_for
+from ml.project.samples import Windowing
+from ml.runtime.contract import ModelInfo
+from ml.runtime.folder import FilePrediction, WindowPrediction
+
+LONGEST_SECONDS = 60.0
+"""Of a longer recording the minute around the surest window is drawn."""
+
+
+def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None:
+    """Write the input of `result`, predicted with `keep_maps`, with the map of its class laid over it, to `target`."""
+    order = result.probabilities.argsort()[::-1][:5]
+    top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)
+    rejected = ""
+    if result.decision == "reject":
+        familiar = result.unlike <= info.unlike_above
+        rejected = "set aside: not sure enough" if familiar else "set aside: unlike anything it was shown"
+    if info.windowing is None:
+        assert result.maps is not None
+        picture = thumbnail(result.path, size=640)
+        save_png(overlay_picture(picture, result.maps, result.best, Verdict(top=top, rejected=rejected)), target)
+        return
+    shown = _minute(result.windows, result.best)
+    start, end = shown[0].start, max(shown[-1].end, shown[-1].start + 0.1)
+    settings = settings_for(info.windowing)
+    waveform = load_waveform(result.path, rate=info.windowing.rate, start=start, seconds=end - start)
+    note = "" if len(shown) == len(result.windows) else f"shown: {start:g} to {end:g} s"
+    sheet = overlay_spectrogram(
+        mel_picture(waveform, settings),
+        stitched(shown, info.windowing),
+        result.best,
+        Verdict(top=top, rejected=rejected, note=note),
+        settings=settings,
+        seconds=(start, end),
+    )
+    save_png(sheet, target)
+
+
+def stitched(windows: tuple[WindowPrediction, ...], windowing: Windowing) -> NDArray[np.float32]:
+    """The maps of neighbouring windows as one (classes, h, w'), the stronger where they overlap.
+
+    A window that reaches behind the end of the recording was padded; its map is cut there.
+    """
+    first = windows[0].maps
+    assert first is not None
+    classes, height, width = first.shape
+    fine = max(8, width)  # finer columns, so that a step that is no whole number of columns still lands well
+    per_second = fine / windowing.seconds
+    begin = windows[0].start
+    total = max(1, round((windows[-1].end - begin) * per_second))
+    whole = np.full((classes, height, total), -np.inf, dtype=np.float32)
+    for window in windows:
+        assert window.maps is not None
+        columns = np.minimum((np.arange(fine) + 0.5) * width / fine, width - 1).astype(int)
+        stretched = window.maps[:, :, columns]
+        at = round((window.start - begin) * per_second)
+        part = whole[:, :, at : at + fine]
+        np.maximum(part, stretched[:, :, : part.shape[2]], out=part)
+    return np.where(np.isinf(whole), 0.0, whole).astype(np.float32)
+
+
+def _minute(windows: tuple[WindowPrediction, ...], class_index: int) -> tuple[WindowPrediction, ...]:
+    """All windows of a short recording; of a long one those within the minute around the surest."""
+    if windows[-1].end - windows[0].start <= LONGEST_SECONDS:
+        return windows
+    surest = max(windows, key=lambda window: float(window.probabilities[class_index]))
+    latest = max(0.0, windows[-1].end - LONGEST_SECONDS)
+    begin = min(max(0.0, surest.start - LONGEST_SECONDS / 2), latest)
+    return tuple(w for w in windows if w.start >= begin and w.end <= begin + LONGEST_SECONDS) or (surest,)

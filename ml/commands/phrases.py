@@ -1,0 +1,52 @@
+"""Numbers as a person says them."""
+
+from __future__ import annotations
+
+from ml.insight.metrics import wilson_interval
+from ml.project.samples import Kind
+
+_NOUNS: dict[Kind, tuple[str, str]] = {
+    "images": ("picture", "pictures"),
+    "recordings": ("sound", "sounds"),
+    "sensors": ("stretch", "stretches"),
+}
+
+
+def counted(number: int, kind: Kind) -> str:
+    """“1 picture”, “3,670 pictures”."""
+    return f"{number:,} {_NOUNS[kind][number != 1]}"
+
+
+def plural(number: int, singular: str, several: str | None = None) -> str:
+    """“1 class”, “5 classes”."""
+    return f"{number:,} {singular if number == 1 else several or singular + 's'}"
+
+
+def right_on(accuracy: float, n: int, kind: Kind) -> str:
+    """“right on 91 of 100 pictures it has never seen”."""
+    return f"right on {round(accuracy * n):,} of {counted(n, kind)} it has never seen"
+
+
+def score_sentence(accuracy: float, n: int, kind: Kind) -> str:
+    """The score with what chance leaves open, see `insight.metrics.wilson_interval`."""
+    low, high = wilson_interval(round(accuracy * n), n)
+    return f"{right_on(accuracy, n, kind)} (between {low * 100:.0f} and {high * 100:.0f} of 100 with 95 % confidence)"
+
+
+def percent(fraction: float) -> str:
+    """“97 %”; never “100 %” for what is not quite so."""
+    shown = round(fraction * 100)
+    return f"{min(shown, 99) if fraction < 1 else shown} %"
+
+
+def duration(seconds: float) -> str:
+    """“20 s”, “6 min”, “1 h 20 min”."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def capital(sentence: str) -> str:
+    """The sentence with its first letter large."""
+    return sentence[:1].upper() + sentence[1:]

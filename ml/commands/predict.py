@@ -1,0 +1,163 @@
+"""`handlens predict`: a released model over files and folders. Loads no torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ml.commands.common import JsonOption, RunOption, complain, find_project, print_json, verb, words
+from ml.commands.overlays import write_overlay
+from ml.commands.phrases import percent
+from ml.commands.projects import model_path
+from ml.errors import HandlensError
+from ml.project.project import Project
+from ml.runtime.contract import ModelInfo
+from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
+from ml.runtime.model import ReleasedModel
+
+_TOP = 5
+
+
+@verb(interrupted="Interrupted; what was printed so far stands.")
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL_OR_PROJECT", help="A model.onnx, or a project (its newest finished run)."),
+    ],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="Files, or folders that are searched for files.")
+    ],
+    *,
+    run: RunOption = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the answers to this table as well.")
+    ] = None,
+    overlays: Annotated[
+        Path | None,
+        typer.Option("--overlays", metavar="DIR", help="Write a picture of where the network looked for each input."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what pictures or recordings show.
+
+    A recording is read window by window; its probabilities and its unlike score are the means over its windows.
+    """
+    released = ReleasedModel.open(_model_file(model, run))
+    paths = find_inputs(inputs, released.info)
+    console = words()
+    rows: list[dict[str, Any]] = []
+    names: set[str] = set()
+    unreadable = 0
+    for result in predict_files(released, paths, keep_maps=overlays is not None):
+        if isinstance(result, UnreadableInput):
+            unreadable += 1
+            complain(f"{result.path}: {result.reason}")
+            continue
+        row = _as_row(result, released.info)
+        if csv_file is not None:
+            rows.append({key: value for key, value in row.items() if key != "windows"})
+        if json:
+            print_json(row)
+        else:
+            _say(row, released.info, console)
+        if overlays is not None:
+            write_overlay(result, released.info, overlays / _free_name(result.path, names))
+    if csv_file is not None:
+        _write_csv(csv_file.expanduser().absolute(), rows, released.info)
+    if unreadable:
+        raise typer.Exit(1)
+
+
+def _model_file(given: Path, run: int | None) -> Path:
+    given = find_project(given.expanduser())
+    if given.is_dir() or given.name == "project.db":
+        with Project.open(given) as project:
+            return model_path(project, run)
+    if run is not None:
+        raise typer.BadParameter("a run can be chosen in a project only", param_hint="--run")
+    return given
+
+
+def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:
+    order = result.probabilities.argsort()[::-1]
+    row: dict[str, Any] = {
+        "path": str(result.path),
+        "label": info.classes[result.best],
+        "probability": _rounded(result.probabilities[result.best]),
+        "unlike": _rounded(result.unlike),
+        "decision": result.decision,
+        "top": [[info.classes[index], _rounded(result.probabilities[index])] for index in order[:_TOP]],
+    }
+    if info.windowing is not None:
+        row["windows"] = [
+            {
+                "start": window.start,
+                "end": window.end,
+                "label": info.classes[int(window.probabilities.argmax())],
+                "probability": _rounded(window.probabilities.max()),
+            }
+            for window in result.windows
+        ]
+    return row
+
+
+def _say(row: dict[str, Any], info: ModelInfo, console: Console) -> None:
+    rejected = row["decision"] == "reject"
+    remark = f", set aside: {rejected_because(row['unlike'], info)}" if rejected else ""
+    console.print(f"{row['path']}: {row['label']}, {percent(row['probability'])} sure{remark}", markup=False)
+    windows = row.get("windows", [])
+    if len({window["label"] for window in windows}) > 1:
+        for window in windows:
+            sure = percent(window["probability"])
+            console.print(f"  {window['start']:g}–{window['end']:g} s: {window['label']}, {sure} sure", markup=False)
+
+
+def rejected_because(unlike: float, info: ModelInfo) -> str:
+    """Why an answer was set aside, in a few words."""
+    return "unlike anything it was shown" if unlike > info.unlike_above else "not sure enough"
+
+
+def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> None:
+    """One line per input with the runners-up spelled out; the whole file or none."""
+    text = io.StringIO(newline="")
+    count = min(_TOP, len(info.classes))
+    header = ["path", "label", "probability", "unlike", "decision"]
+    header += [f"{word}_{place}" for place in range(2, count + 1) for word in ("label", "probability")]
+    table = csv.writer(text)
+    table.writerow(header)
+    for row in rows:
+        others = [value for pair in row["top"][1:] for value in pair]
+        table.writerow([row[name] for name in header[:5]] + others)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as stream:  # the mark lets Excel read umlauts
+                stream.write(text.getvalue())
+            Path(draft).chmod(0o644)
+            Path(draft).replace(target)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise HandlensError(f"The table {target} could not be written: {reason}.", details=repr(error)) from error
+
+
+def _free_name(path: Path, taken: set[str]) -> str:
+    """A picture name for an input; inputs of the same name in different folders get numbers."""
+    name, number = f"{path.name}.png", 2
+    while name.lower() in taken:
+        name, number = f"{path.name}-{number}.png", number + 1
+    taken.add(name.lower())
+    return name
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 6)

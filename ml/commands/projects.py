@@ -1,0 +1,123 @@
+"""`handlens runs`, `relink` and `export`: small things done with a project."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ml.commands.common import JsonOption, ProjectArgument, RunOption, find_project, print_json, verb, words
+from ml.commands.phrases import duration, percent
+from ml.errors import HandlensError
+from ml.project.project import Project
+
+
+def model_path(project: Project, run: int | None) -> Path:
+    """Where the model of run `run` (the newest finished one if None) lies; raises where there is none."""
+    number = project.runs.finished(run).number
+    path = project.runs.folder(number) / "model.onnx"
+    if not path.is_file():
+        raise HandlensError(f"Run {number} has no model.onnx; train again to get one.")
+    return path
+
+
+@verb()
+def runs(project: ProjectArgument, json: JsonOption = False) -> None:
+    """List the project's runs, the oldest first."""
+    with Project.open(find_project(project)) as opened:
+        opened.runs.mark_interrupted()
+        found = opened.runs.all()
+    if json:
+        for run in found:
+            print_json({"event": "run", **dataclasses.asdict(run)})
+        return
+    console = words()
+    if not found:
+        console.print(f'No run yet. Next: handlens train "{project}"', markup=False)
+        return
+    table = Table("run", "state", "preset", "made", "took", "validation", "test", box=None, pad_edge=False)
+    for run in found:
+        table.add_row(
+            str(run.number),
+            run.state,
+            run.preset,
+            run.created_at[:16].replace("T", " "),
+            duration(run.seconds) if run.seconds else "–",
+            _score(run.valid_accuracy),
+            _score(run.test_accuracy),
+        )
+    console.print(table)
+
+
+@verb()
+def relink(
+    project: ProjectArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where the originals are now.")],
+    json: JsonOption = False,
+) -> None:
+    """Tell the project where its original files are now."""
+    folder = to.expanduser().absolute()
+    if not folder.is_dir():
+        raise HandlensError(f"There is no folder {to}; check the name.")
+    with Project.open(find_project(project)) as opened:
+        opened.relink(folder)
+        name = opened.name
+    if json:
+        print_json({"event": "relinked", "folder": str(folder)})
+    else:
+        words().print(f"“{name}” now reads its files from {folder}.", markup=False)
+
+
+@verb(interrupted="Interrupted; no file was written.")
+def export(
+    project: ProjectArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help="The file to write.")],
+    run: RunOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a run's model to a file that runs anywhere ONNX does."""
+    if to.suffix.lower() != ".onnx":
+        raise HandlensError(f"This version writes models as .onnx only; give a name such as {to.stem or 'model'}.onnx.")
+    with Project.open(find_project(project)) as opened:
+        number = opened.runs.finished(run).number
+        source = model_path(opened, number)
+    _copy(source, to.expanduser().absolute())
+    if json:
+        print_json({"event": "exported", "run": number, "path": str(to)})
+    else:
+        words().print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The whole file or none."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        shutil.copyfile(source, draft)
+        Path(draft).chmod(0o644)
+        Path(draft).replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
+def _unwritable(target: Path, error: OSError) -> HandlensError:
+    reason = (error.strerror or str(error)).lower()
+    return HandlensError(
+        f"{target} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
+    )
+
+
+def _score(accuracy: float | None) -> str:
+    return "–" if accuracy is None else percent(accuracy)

@@ -1,0 +1,86 @@
+"""The contact sheet of a run: what it said of samples it has never seen, and where it looked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import HandlensError
+from ml.insight.drawing import save_png
+from ml.insight.pictures import Tile, contact_sheet, mel_rgb, upright
+from ml.media.audio import load_window
+from ml.media.images import thumbnail
+from ml.media.mel import mel_picture, settings_for
+from ml.project.predictions import Predictions
+from ml.project.project import Project
+from ml.project.samples import Sample, Windowing
+
+TILES = 20
+_MOST_WRONG = 8
+
+
+def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path:
+    """Draw the test samples of run `run`, the wrong ones first, and give back `target`."""
+    stored = project.predictions(run)
+    rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}
+    tested = [s for s in project.samples() if s.split == "test" and s.label is not None and s.id in rows]
+    if not tested:
+        raise HandlensError("No sample of the test split has a label, so there is nothing to show.")
+    folder = project.source_folder
+    names = tuple(item.name for item in project.classes())
+    tiles = []
+    for sample in _chosen(tested, rows, stored):
+        picture, maps = _picture(folder / sample.path, sample, stored.maps[rows[sample.id]], project.windowing)
+        probabilities = stored.probabilities[rows[sample.id]]
+        best = int(probabilities.argmax())
+        tile = Tile(
+            picture=picture,
+            maps=maps,
+            predicted_index=best,
+            label=names[sample.label or 0],
+            predicted=names[best],
+            probability=float(probabilities[best]),
+        )
+        tiles.append(tile)
+    subtitle = f"{project.name}, run {run}. Left as it is, right with what spoke for the answer; wrong answers first."
+    save_png(contact_sheet(tiles, title=title, subtitle=subtitle), target)
+    return target
+
+
+def _chosen(tested: list[Sample], rows: dict[int, int], stored: Predictions) -> list[Sample]:
+    """The surest mistakes, then right ones turn by turn from every class."""
+    chance = {s.id: stored.probabilities[rows[s.id]] for s in tested}
+    wrong = [s for s in tested if int(chance[s.id].argmax()) != s.label]
+    wrong.sort(key=lambda s: -float(chance[s.id].max()))
+    mistakes = wrong[:_MOST_WRONG]
+    queues: dict[int, list[Sample]] = {}
+    for sample in tested:
+        if sample.label is not None and int(chance[sample.id].argmax()) == sample.label:
+            queues.setdefault(sample.label, []).append(sample)
+    right: list[Sample] = []
+    while len(mistakes) + len(right) < TILES and any(queues.values()):
+        for label in sorted(queues):
+            if queues[label] and len(mistakes) + len(right) < TILES:
+                right.append(queues[label].pop(0))
+    return mistakes + right
+
+
+def _picture(
+    path: Path, sample: Sample, maps: NDArray[np.floating], windowing: Windowing | None
+) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    """What is shown of a sample, and its maps the same way up."""
+    maps = np.asarray(maps, dtype=np.float32)
+    if windowing is None:
+        return thumbnail(path, size=360), maps
+    waveform = load_window(path, windowing, start=sample.start or 0.0)
+    return _square(mel_rgb(mel_picture(waveform, settings_for(windowing)))), upright(maps)
+
+
+def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A spectrogram is wider or taller by its settings, not by its content: show it as square as its tile."""
+    side = max(picture.shape[:2])
+    rows = np.arange(side) * picture.shape[0] // side
+    columns = np.arange(side) * picture.shape[1] // side
+    return picture[rows][:, columns]

@@ -1,0 +1,96 @@
+"""`handlens train`: the engine's events, as words or as JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ml.commands.common import (
+    InterruptedByUserError,
+    JsonOption,
+    ProjectArgument,
+    find_project,
+    last_event,
+    print_json,
+    verb,
+    words,
+)
+from ml.commands.live import LiveReport
+from ml.commands.phrases import capital, duration, right_on
+from ml.errors import HandlensError
+from ml.events import Event, Failed, Finished, Showcase, as_json
+from ml.jobs import TrainJob
+from ml.project.project import Project
+from ml.project.samples import PRESETS, Preset
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name; raises a usage error for any other."""
+    for preset in PRESETS:
+        if preset == name:
+            return preset
+    raise typer.BadParameter(f"choose {', '.join(PRESETS)}", param_hint="--preset")
+
+
+@verb()
+def train(
+    project: ProjectArgument,
+    *,
+    preset: Annotated[
+        str, typer.Option(metavar="quick|standard|thorough", help="How much time the network may take to learn.")
+    ] = "standard",
+    epochs: Annotated[int | None, typer.Option(min=0, help="Rounds over the samples, instead of the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Another number gives another random order.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the newest run that was cut off.")] = False,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda|mps", help="What computes; the fastest there is if not given.")
+    ] = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Teach the network the project's classes. Every finished run leaves a model that can be used."""
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
+    target = find_project(project)
+    job = TrainJob(project=target, preset=preset_named(preset), epochs=epochs, seed=seed, resume=resume, device=device)
+    try:
+        with Project.open(target) as opened:  # a wrong path is answered before torch takes its seconds to load
+            kind, test_samples = opened.kind, sum(sample.split == "test" for sample in opened.samples())
+    except HandlensError as error:
+        if json:
+            _print_event(Failed(message=error.message))
+        raise
+    if json:
+        train_with(job, _print_event)
+        return
+    console = words()
+    with LiveReport(console) as live:
+        finished = train_with(job, live.show)
+    if finished.test_accuracy is not None:
+        console.print(capital(right_on(finished.test_accuracy, test_samples, kind)) + ".")
+    early = " It was stopped early and kept its best." if finished.early else ""
+    console.print(f"Run {finished.run} is finished after {duration(finished.seconds)}.{early}")
+    model = target / "runs" / f"{finished.run:04d}" / "model.onnx"
+    console.print(f"The model: {model}", markup=False)
+    console.print(f'Next: handlens evaluate "{target}"', markup=False)
+
+
+def train_with(job: TrainJob, show: Callable[[Event], None]) -> Finished:
+    """Train in this process and hand every event on; raises HandlensError where the run fails.
+
+    Ctrl+C leaves the run to be resumed and says so.
+    """
+    try:
+        last = last_event(job, show)
+    except KeyboardInterrupt:
+        sentence = f'Interrupted; continue where it was with: handlens train "{job.project}" --resume'
+        show(Failed(message=sentence))
+        raise InterruptedByUserError(sentence) from None
+    assert isinstance(last, Finished)
+    return last
+
+
+def _print_event(event: Event) -> None:
+    if not isinstance(event, Showcase):
+        print_json(as_json(event))

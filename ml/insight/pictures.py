@@ -1,0 +1,226 @@
+"""Pictures for people: one prediction with what it was seen by, and a sheet of many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from ml.insight.drawing import ACCENT, BAD, LINE, MUTED, PAGE, RADIUS, SURFACE, legend, write
+from ml.insight.overlays import blend, overlay_rgba
+from ml.media.mel import MelSettings, hz_to_mel
+
+_MARGIN, _GAP, _PAD = 32, 16, 10
+_SIDE = 168
+_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+_PAPER, _INK = np.array([250, 250, 249.0]), np.array([28, 28, 26.0])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tile:
+    """One sample for the sheet: `picture` (H, W, 3) uint8 RGB, `maps` (classes, h, w), and names for what was said."""
+
+    picture: NDArray[np.uint8]
+    maps: NDArray[np.floating]
+    predicted_index: int
+    label: str
+    predicted: str
+    probability: float
+
+    @property
+    def right(self) -> bool:
+        return self.label == self.predicted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What is written beside a picture: the classes with their probabilities, the most probable first.
+
+    `rejected` says in a few words why the answer was set aside, "" where it was not.
+    """
+
+    top: tuple[tuple[str, float], ...]
+    rejected: str = ""
+    note: str = ""
+
+
+def mel_rgb(mel: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A mel picture (bands, columns), 0…1, low notes first, as ink on paper (bands, columns, 3), low notes below."""
+    strength = np.asarray(mel, dtype=np.float64)[::-1, :, None] ** 1.5
+    return (_PAPER * (1 - strength) + _INK * strength).round().astype(np.uint8)
+
+
+def upright(maps: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Maps (classes, h, w) over a mel picture turned as `mel_rgb` turns it: low notes below."""
+    return maps[:, ::-1, :]
+
+
+def with_overlay(
+    picture: NDArray[np.uint8], maps: NDArray[np.floating], class_index: int, *, size: tuple[int, int]
+) -> Image.Image:
+    """The picture (H, W, 3) at `size` (width, height) with the map of a class laid over it."""
+    resized = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    return Image.fromarray(blend(np.asarray(resized), overlay_rgba(maps, class_index, size=size)))
+
+
+def contact_sheet(tiles: Sequence[Tile], *, title: str, subtitle: str, columns: int = 4) -> Image.Image:
+    """A sheet of tiles, each the picture beside the same picture under its map, with label and prediction in words."""
+    tile_width, tile_height = 2 * _SIDE + 3 * _PAD, _SIDE + 2 * _PAD + 54
+    rows = math.ceil(len(tiles) / columns)
+    width = 2 * _MARGIN + columns * tile_width + (columns - 1) * _GAP
+    height = 2 * _MARGIN + 84 + rows * (tile_height + _GAP) - _GAP
+    sheet = Image.new("RGB", (width, height), PAGE)
+    draw = ImageDraw.Draw(sheet)
+    write(draw, (_MARGIN, _MARGIN), title, size=32, width=width - 2 * _MARGIN)
+    write(draw, (_MARGIN, _MARGIN + 46), subtitle, size=17, colour=MUTED, width=width - 2 * _MARGIN - 560)
+    words = "What spoke for the answer:"
+    write(draw, (width - _MARGIN - 230, _MARGIN + 56), words, size=15, colour=MUTED, anchor="rm")
+    legend(sheet, (width - _MARGIN - 218, _MARGIN + 48))
+    for number, tile in enumerate(tiles):
+        x = _MARGIN + number % columns * (tile_width + _GAP)
+        y = _MARGIN + 84 + number // columns * (tile_height + _GAP)
+        _draw_tile(sheet, tile, (x, y), (tile_width, tile_height))
+    return sheet
+
+
+def overlay_picture(
+    picture: NDArray[np.uint8], maps: NDArray[np.floating], class_index: int, verdict: Verdict
+) -> Image.Image:
+    """A picture (H, W, 3) under the map of a class, with the verdict in words beside it and a legend below."""
+    scale = 640 / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    plot = with_overlay(picture, maps, class_index, size=size)
+    sheet = _sheet_for(plot.width, plot.height, left=_MARGIN, below=0)
+    sheet.paste(plot, (_MARGIN, _MARGIN))
+    _draw_verdict(sheet, verdict, _MARGIN + plot.width + 32)
+    legend(sheet, (_MARGIN, _MARGIN + plot.height + 14))
+    return sheet
+
+
+def overlay_spectrogram(
+    mel: NDArray[np.floating],
+    maps: NDArray[np.floating],
+    class_index: int,
+    verdict: Verdict,
+    *,
+    settings: MelSettings,
+    seconds: tuple[float, float],
+) -> Image.Image:
+    """A mel picture (bands, columns) of `seconds` (start, end) under the map of a class, with axes in s and kHz."""
+    length = seconds[1] - seconds[0]
+    size = (int(np.clip(160 * length, 560, 1200)), 320)
+    plot = with_overlay(mel_rgb(mel), upright(maps), class_index, size=size)
+    left = _MARGIN + 56
+    sheet = _sheet_for(plot.width, plot.height, left=left, below=44)
+    sheet.paste(plot, (left, _MARGIN))
+    _draw_axes(sheet, (left, _MARGIN), size, settings=settings, seconds=seconds)
+    _draw_verdict(sheet, verdict, left + plot.width + 32)
+    legend(sheet, (left, _MARGIN + plot.height + 58))
+    return sheet
+
+
+def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[int, int]) -> None:
+    draw = ImageDraw.Draw(sheet)
+    x, y = at
+    edge, line = (LINE, 1) if tile.right else (BAD, 3)
+    draw.rounded_rectangle((x, y, x + size[0], y + size[1]), RADIUS, fill=SURFACE, outline=edge, width=line)
+    scale = _SIDE / max(tile.picture.shape[:2])
+    fitted = (max(1, round(tile.picture.shape[1] * scale)), max(1, round(tile.picture.shape[0] * scale)))
+    plain = Image.fromarray(tile.picture).resize(fitted, Image.Resampling.LANCZOS)
+    seen = with_overlay(tile.picture, tile.maps, tile.predicted_index, size=fitted)
+    left = (x + _PAD + (_SIDE - fitted[0]) // 2, y + _PAD + (_SIDE - fitted[1]) // 2)
+    sheet.paste(plain, left)
+    sheet.paste(seen, (left[0] + _SIDE + _PAD, left[1]))
+    below, room = y + _PAD + _SIDE + 10, size[0] - 2 * _PAD
+    if tile.right:
+        write(draw, (x + _PAD, below), tile.label, size=18, width=room)
+    else:
+        used = write(draw, (x + _PAD, below), tile.label, size=18, width=room * 0.46)
+        arrow = x + _PAD + used + 8
+        _draw_arrow(draw, (arrow, below + 10))
+        write(draw, (arrow + 28, below), tile.predicted, size=18, colour=BAD, width=room - used - 36)
+    sure = f"{_percent(tile.probability)} sure"
+    second = f"right, {sure}" if tile.right else f"wrong: it said {tile.predicted}, {sure}"
+    write(draw, (x + _PAD, below + 25), second, size=15, colour=MUTED if tile.right else BAD, width=room)
+
+
+def _draw_arrow(draw: ImageDraw.ImageDraw, at: tuple[float, float]) -> None:
+    x, y = at
+    draw.line((x, y, x + 18, y), fill=BAD, width=2)
+    draw.line((x + 12, y - 5, x + 18, y, x + 12, y + 5), fill=BAD, width=2)
+
+
+def _sheet_for(width: int, height: int, *, left: int, below: int) -> Image.Image:
+    tall = max(height + below + 44, 300)
+    return Image.new("RGB", (left + width + 32 + 300 + _MARGIN, tall + 2 * _MARGIN), PAGE)
+
+
+def _draw_verdict(sheet: Image.Image, verdict: Verdict, x: int) -> None:
+    """The answer large, its probability in words, then the runners-up as bars."""
+    draw = ImageDraw.Draw(sheet)
+    name, probability = verdict.top[0]
+    write(draw, (x, _MARGIN), name, size=30, width=300)
+    write(draw, (x, _MARGIN + 42), f"{_percent(probability)} sure", size=18, colour=MUTED, width=300)
+    y = _MARGIN + 80
+    if verdict.rejected:
+        write(draw, (x, y - 10), verdict.rejected, size=15, colour=BAD, width=300)
+        y += 22
+    for other, value in verdict.top:
+        write(draw, (x, y), other, size=15, width=230)
+        write(draw, (x + 300, y), _percent(value), size=15, colour=MUTED, anchor="ra")
+        draw.rounded_rectangle((x, y + 20, x + 300, y + 26), 3, fill=LINE)
+        if value >= 0.005:
+            draw.rounded_rectangle((x, y + 20, x + max(6, round(300 * value)), y + 26), 3, fill=ACCENT)
+        y += 40
+    if verdict.note:
+        write(draw, (x, y + 4), verdict.note, size=15, colour=MUTED, width=300)
+
+
+def _draw_axes(
+    sheet: Image.Image,
+    at: tuple[int, int],
+    size: tuple[int, int],
+    *,
+    settings: MelSettings,
+    seconds: tuple[float, float],
+) -> None:
+    draw = ImageDraw.Draw(sheet)
+    (x, y), (width, height) = at, size
+    draw.rectangle((x - 1, y - 1, x + width, y + height), outline=LINE)
+    low, high = float(hz_to_mel(settings.f_min)), float(hz_to_mel(settings.f_max))
+    last = math.inf
+    for hz in _TICKS_HZ:
+        if not settings.f_min <= hz <= settings.f_max:
+            continue
+        place = y + height * (1 - (float(hz_to_mel(hz)) - low) / (high - low))
+        if last - place < 22:
+            continue
+        last = place
+        draw.line((x - 5, place, x - 1, place), fill=MUTED)
+        write(draw, (x - 9, place), f"{hz / 1000:g}", size=14, colour=MUTED, anchor="rm")
+    write(draw, (x - 9, y - 16), "kHz", size=14, colour=MUTED, anchor="rm")
+    step = _time_step(seconds[1] - seconds[0], width)
+    tick = math.ceil(seconds[0] / step - 1e-9) * step
+    while tick <= seconds[1] + 1e-6:
+        place = x + width * (tick - seconds[0]) / (seconds[1] - seconds[0])
+        draw.line((place, y + height + 1, place, y + height + 5), fill=MUTED)
+        write(draw, (place, y + height + 9), f"{tick:g}", size=14, colour=MUTED, anchor="ma")
+        tick = round(tick + step, 6)
+    write(draw, (x + width, y + height + 28), "seconds", size=14, colour=MUTED, anchor="ra")
+
+
+def _time_step(length: float, width: int) -> float:
+    """The smallest round step whose labels are at least 60 pixels apart."""
+    for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60):
+        if width * step / length >= 60:
+            return step
+    return 120.0
+
+
+def _percent(fraction: float) -> str:
+    shown = round(fraction * 100)
+    return f"{min(shown, 99) if fraction < 1 else shown} %"

@@ -1,0 +1,238 @@
+"""A released model over many files: found, decoded a little ahead, predicted in batches, in the order they came."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import HandlensError, UnreadableError
+from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows
+from ml.media.images import IMAGE_SUFFIXES, load_squashed
+from ml.media.windowing import window_spans
+from ml.project.folder import files_below
+from ml.project.samples import Windowing
+from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import Decision, decide
+from ml.runtime.model import Outputs, ReleasedModel
+
+BATCH = 8
+CHUNK = 32
+"""Windows of one recording that are in memory at once."""
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowPrediction:
+    """What the model said of `start`…`end` s of a recording. `probabilities` (classes,); `maps` (classes, h, w)."""
+
+    start: float
+    end: float
+    probabilities: NDArray[np.float32]
+    maps: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilePrediction:
+    """What the model said of one file.
+
+    `probabilities` (classes,) and `unlike` are means over the windows of a recording. `maps` (classes, h, w) is there
+    for pictures when it was asked for; recordings carry theirs in `windows`.
+    """
+
+    path: Path
+    probabilities: NDArray[np.float32]
+    unlike: float
+    decision: Decision
+    maps: NDArray[np.float32] | None = None
+    windows: tuple[WindowPrediction, ...] = ()
+
+    @property
+    def best(self) -> int:
+        """Index of the most probable class."""
+        return int(self.probabilities.argmax())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnreadableInput:
+    """A file that could not be predicted, and why in one sentence."""
+
+    path: Path
+    reason: str
+
+
+def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
+    """The files to predict: files as they are given, folders searched for files of the model's kind, sorted.
+
+    Hidden files and litter are skipped, see `project.folder.files_below`. Raises HandlensError for an input that is not
+    there and where nothing is left.
+    """
+    suffixes = IMAGE_SUFFIXES if info.windowing is None else AUDIO_SUFFIXES
+    found: list[Path] = []
+    for given in inputs:
+        if given.is_dir():
+            found.extend(_below(given, suffixes))
+        elif given.exists():
+            found.append(given)
+        else:
+            raise HandlensError(f"There is no file or folder {given}; check the name.")
+    if not found:
+        raise HandlensError(f"No {_noun(info)} was found in {', '.join(str(item) for item in inputs)}.")
+    return found
+
+
+def predict_files(
+    model: ReleasedModel, paths: Iterable[Path], *, keep_maps: bool = False
+) -> Iterator[FilePrediction | UnreadableInput]:
+    """Predict `paths` one after another, as many at a time as a batch takes; memory does not grow with their number.
+
+    Unreadable files are yielded in their place. `keep_maps` adds the class maps.
+    """
+    waiting: list[_Item] = []
+    for item in _decoded(paths, model.info):
+        waiting.append(item)
+        if sum(len(entry.arrays) for entry in waiting) >= BATCH:
+            yield from _predict(model, waiting, keep_maps=keep_maps)
+            waiting = []
+    yield from _predict(model, waiting, keep_maps=keep_maps)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One file on its way: its first samples, decoded, or the reason why there are none."""
+
+    path: Path
+    arrays: NDArray[np.generic] = field(default_factory=lambda: np.zeros((0, 1), dtype=np.float32))
+    spans: tuple[Span, ...] = ()
+    reason: str = ""
+
+
+def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
+    """Decode in threads, never further ahead than two batches."""
+    threads = min(4, os.cpu_count() or 1)
+    ahead: deque[Future[_Item]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        try:
+            for path in paths:
+                ahead.append(pool.submit(_load, path, info))
+                if len(ahead) >= 2 * BATCH:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _load(path: Path, info: ModelInfo) -> _Item:
+    try:
+        if info.windowing is None:
+            return _Item(path, load_squashed(path, info.size)[None])
+        spans = window_spans(audio_facts(path).duration, info.windowing)
+        return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
+    except UnreadableError as error:
+        return _Item(path, reason=error.message)
+
+
+def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray[np.float32]:
+    return load_windows(path, windowing, [start for start, _end in spans])
+
+
+def _predict(
+    model: ReleasedModel, items: list[_Item], *, keep_maps: bool
+) -> Iterator[FilePrediction | UnreadableInput]:
+    readable = [item for item in items if not item.reason]
+    said: Callable[[int, int], Outputs]
+    if readable:
+        said = _in_batches(model, np.concatenate([item.arrays for item in readable]))
+    row = 0
+    for item in items:
+        if item.reason:
+            yield UnreadableInput(path=item.path, reason=item.reason)
+            continue
+        first = said(row, row + len(item.arrays))
+        row += len(item.arrays)
+        if model.info.windowing is None:
+            yield _picture(item, first, model.info, keep_maps=keep_maps)
+        else:
+            yield _recording(model, item, first, keep_maps=keep_maps)
+
+
+def _in_batches(model: ReleasedModel, arrays: NDArray[np.generic]) -> Callable[[int, int], Outputs]:
+    """Predict all rows, `BATCH` at a time, and give back a function that cuts out rows."""
+    parts = [model.predict(arrays[start : start + BATCH]) for start in range(0, len(arrays), BATCH)]
+    whole = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("probabilities", "maps", "embedding", "unlike")
+    }
+    return lambda start, end: Outputs(**{name: values[start:end] for name, values in whole.items()})
+
+
+def _picture(item: _Item, said: Outputs, info: ModelInfo, *, keep_maps: bool) -> FilePrediction:
+    probabilities, unlike = said.probabilities[0], float(said.unlike[0])
+    return FilePrediction(
+        path=item.path,
+        probabilities=probabilities,
+        unlike=unlike,
+        decision=decide(probabilities, unlike, info),
+        maps=said.maps[0] if keep_maps else None,
+    )
+
+
+def _recording(
+    model: ReleasedModel, item: _Item, first: Outputs, *, keep_maps: bool
+) -> FilePrediction | UnreadableInput:
+    """Read the rest of a long recording chunk by chunk and take the mean over its windows."""
+    windowing = model.info.windowing
+    assert windowing is not None
+    windows = _said_of(item.spans[:CHUNK], first, keep_maps=keep_maps)
+    unlike = [first.unlike]
+    for start in range(CHUNK, len(item.spans), CHUNK):
+        spans = item.spans[start : start + CHUNK]
+        try:
+            arrays = _windows(item.path, windowing, spans)
+        except UnreadableError as error:
+            return UnreadableInput(path=item.path, reason=error.message)
+        said = _in_batches(model, arrays)(0, len(spans))
+        windows += _said_of(spans, said, keep_maps=keep_maps)
+        unlike.append(said.unlike)
+    probabilities = np.stack([window.probabilities for window in windows]).mean(axis=0)
+    mean_unlike = float(np.concatenate(unlike).mean())
+    return FilePrediction(
+        path=item.path,
+        probabilities=probabilities,
+        unlike=mean_unlike,
+        decision=decide(probabilities, mean_unlike, model.info),
+        windows=windows,
+    )
+
+
+def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[WindowPrediction, ...]:
+    return tuple(
+        WindowPrediction(
+            start=start,
+            end=end,
+            probabilities=said.probabilities[row],
+            maps=said.maps[row] if keep_maps else None,
+        )
+        for row, (start, end) in enumerate(spans)
+    )
+
+
+def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    try:
+        names = sorted(name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in suffixes)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise HandlensError(f"The folder {folder} cannot be opened: {reason}.", details=repr(error)) from error
+    return [folder / name for name in names]
+
+
+def _noun(info: ModelInfo) -> str:
+    return "picture" if info.windowing is None else "recording"

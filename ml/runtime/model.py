@@ -1,0 +1,87 @@
+"""A released model: open the file, give it pixels or sound, read what it says. ONNX Runtime only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ml.errors import HandlensError
+from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
+
+_ERRORS_ONLY = 3
+"""ONNX Runtime's log level: its warnings about graph details mean nothing to a user."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outputs:
+    """What the model says of n samples.
+
+    `probabilities` (n, classes) float32, calibrated · `maps` (n, classes, h, w) float32, see `insight.overlays` ·
+    `embedding` (n, d) float32 · `unlike` (n,) float32, 0…1.
+    """
+
+    probabilities: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    unlike: NDArray[np.float32]
+
+
+class ReleasedModel:
+    """A `model.onnx` made by Handlens, ready to be asked. `info` is what stands in its metadata."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, info: ModelInfo) -> None:
+        self._session = session
+        self.info = info
+
+    @classmethod
+    def open(cls, path: Path, *, threads: int = 0) -> ReleasedModel:
+        """Load `path`; `threads` limits the cores it uses (0: all). Raises HandlensError for anything but our model."""
+        if not path.is_file():
+            raise HandlensError(f"There is no model at {path}; check the name.")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        usable = onnxruntime.get_available_providers()
+        wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in usable]
+        try:
+            session = onnxruntime.InferenceSession(str(path), sess_options=options, providers=wanted)
+        except Exception as error:  # ONNX Runtime's own errors share no narrower base class
+            raise HandlensError(
+                f"{path.name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",
+                details=repr(error),
+            ) from error
+        return cls(session, _info_of(session, path))
+
+    def predict(self, batch: NDArray[np.generic]) -> Outputs:
+        """Ask for a batch: uint8 RGB pixels (n, size, size, 3), or float32 mono sound (n, frames)."""
+        kind = np.uint8 if self.info.windowing is None else np.float32
+        values = self._session.run(list(OUTPUTS), {self.info.input_name: np.ascontiguousarray(batch, dtype=kind)})
+        return Outputs(
+            **{name: np.asarray(value, dtype=np.float32) for name, value in zip(OUTPUTS, values, strict=True)}
+        )
+
+
+def _info_of(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise HandlensError(
+            f"{path.name} is an ONNX file, but Handlens did not make it; export a model from a project."
+        )
+    try:
+        info = ModelInfo.from_json(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise HandlensError(
+            f"The description inside {path.name} cannot be read; export the model again.", details=repr(error)
+        ) from error
+    inputs = {item.name for item in session.get_inputs()}
+    outputs = {item.name for item in session.get_outputs()}
+    if info.input_name not in inputs or not set(OUTPUTS) <= outputs:
+        raise HandlensError(
+            f"{path.name} lacks a part that Handlens models have; export it again.",
+            details=f"inputs {sorted(inputs)}, outputs {sorted(outputs)}",
+        )
+    return info
