@@ -60,9 +60,9 @@ def _scene(name: str, colour: Array, belt: Image.Image, rng: np.random.Generator
         belt=belt,
         belt_colour=_linear(_BELTS)[int(rng.integers(len(_BELTS)))],
         belt_place=(rng.uniform(300, STRIP[1] - 300), rng.uniform(260, STRIP[0] - 340)),
-        tilt=rng.uniform(0.3, 0.8),
+        tilt=rng.uniform(0.5, 0.85),
         turn=rng.normal(0, 0.06),
-        distance=rng.uniform(9.0, 13.0),
+        distance=rng.uniform(8.6, 11.0),
         lens=0.34,
         lamp=lamp,
         lamp_strength=rng.uniform(0.6, 1.0),
@@ -75,9 +75,9 @@ def _piece(name: str, colour: Array, place: tuple[float, float], rng: np.random.
     """The piece as it fell: mostly on its feet, at times on a side or on its back."""
     fall = rng.random()
     tip = np.eye(3)
-    if fall < 0.1:
+    if fall < 0.06:
         tip = np.diag([1.0, -1.0, -1.0])
-    elif fall < 0.26:
+    elif fall < 0.17:
         sign = float(rng.choice([-1, 1]))
         tip = np.array([[1, 0, 0], [0, 0, -sign], [0, sign, 0]])
     angle = rng.uniform(0, 2 * np.pi)
@@ -91,7 +91,7 @@ def _exposed(light: Array, rng: np.random.Generator) -> NDArray[np.uint8]:
     height, width, _ = light.shape
     # The lens spreads a little across; along the belt the movement does so anyway.
     light[1:-1] = 0.8 * light[1:-1] + 0.1 * (light[:-2] + light[2:])
-    light = scipy.ndimage.uniform_filter1d(light, max(1, round(rng.gamma(1.6, 1.1) + 0.5)), axis=1, mode="nearest")
+    light = scipy.ndimage.uniform_filter1d(light, max(1, round(rng.gamma(1.6, 0.9) + 0.5)), axis=1, mode="nearest")
     light *= 2 ** rng.uniform(-0.3, 0.6) * (1 + rng.normal(0, 0.035, 3)).astype(np.float32)
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
     light *= (1 - np.float32(rng.uniform(0.05, 0.22)) * (x * x + y * y))[..., None]

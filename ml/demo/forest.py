@@ -44,7 +44,7 @@ def _recording(name: str, rng: np.random.Generator) -> Wave:
     distance = rng.uniform(0, 1)
     sound = levelled(_from_afar(_SOURCES[name](rng), distance, rng))
     around = _surroundings(name, rng)
-    clear = 10 ** ((rng.uniform(16, 24) - 18 * distance) / 20)
+    clear = 10 ** ((rng.uniform(13, 21) - 16 * distance) / 20)
     wave = levelled(clear * sound + around)
     # Every class is recorded at the same range of levels, so that loudness says nothing about the class.
     wave *= 10 ** (rng.uniform(-36, -24) / 20)
@@ -57,8 +57,8 @@ def _from_afar(wave: Wave, distance: float, rng: np.random.Generator) -> Wave:
     seconds = rng.uniform(0.25, 0.9)
     t = np.arange(round(seconds * RATE)) / RATE
     tail = band(rng.standard_normal(len(t)) * np.exp(-6.9 * t / seconds), 300, 5000)
-    echo = levelled(scipy.signal.fftconvolve(wave, tail)[:FRAMES])
-    return np.asarray(wave + (0.05 + 0.5 * distance) * rng.uniform(0.5, 1) * echo)
+    echo = scipy.signal.fftconvolve(wave.astype(np.float32), tail.astype(np.float32))[:FRAMES].astype(float)
+    return np.asarray(wave + (0.04 + 0.4 * distance) * rng.uniform(0.5, 1) * levelled(echo))
 
 
 def _surroundings(name: str, rng: np.random.Generator) -> Wave:
@@ -74,10 +74,11 @@ def _surroundings(name: str, rng: np.random.Generator) -> Wave:
         hum = sum(np.sin(2 * np.pi * 50 * k * np.arange(FRAMES) / RATE + k) / k for k in (1, 2, 3, 5))
         bed += rng.uniform(0.1, 0.5) * levelled(np.asarray(hum))
     if rng.random() < 0.5:
-        bed += rng.uniform(0.2, 0.8) * wind(rng)
+        gust = np.exp(0.5 * wander(rng, 1.2))
+        bed += rng.uniform(0.2, 0.8) * levelled(band(noise, 0, rng.uniform(120, 900)) * gust**2)
     if rng.random() < 0.45:
         other = str(rng.choice([one for one in CLASSES if one != name]))
-        bed += rng.uniform(0.3, 1.0) * levelled(_from_afar(_SOURCES[other](rng), rng.uniform(0.6, 1), rng))
+        bed += rng.uniform(0.15, 0.55) * levelled(band(_SOURCES[other](rng), 0, rng.uniform(2500, 5000)))
     return levelled(bed * np.exp(0.1 * wander(rng, 1)))
 
 

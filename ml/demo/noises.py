@@ -20,21 +20,21 @@ def band(wave: Wave, low: float, high: float) -> Wave:
 def chainsaw(rng: np.random.Generator) -> Wave:
     """A two-stroke engine that idles, revs and labours in the wood; one bang per turn, and the chain's hiss."""
     throttle = _throttle(rng)
-    firing = rng.uniform(34, 48) + (rng.uniform(95, 150) - 40) * throttle
-    firing *= 1 + 0.012 * wander(rng, 18) + 0.004 * wander(rng, 90)
+    idle, full = rng.uniform(42, 60), rng.uniform(115, 215)
+    firing = (idle + (full - idle) * throttle) * (1 + 0.004 * wander(rng, 12))
     turns = np.cumsum(firing) / RATE
     within = turns % 1
     # No two bangs are alike: each turn has its own strength.
-    strength = rng.uniform(0.65, 1.2, int(turns[-1]) + 2)[turns.astype(int)]
+    strength = rng.uniform(0.8, 1.15, int(turns[-1]) + 2)[turns.astype(int)]
     noise = rng.standard_normal(FRAMES)
-    bang = strength * np.exp(-within * rng.uniform(5, 9))
-    exhaust = bang - scipy.signal.lfilter([0.01], [1, -0.99], bang) + 0.35 * bang * noise
+    bang = strength * np.exp(-within * rng.uniform(6, 12))
+    exhaust = bang - scipy.signal.lfilter([0.01], [1, -0.99], bang) + 0.09 * bang * noise
     engine = 0.5 * band(exhaust, 60, 6500)
     for hertz, width, gain in ((rng.uniform(250, 480), 160, 1.0), (rng.uniform(800, 1500), 400, 1.1),
                                (rng.uniform(2200, 3400), 900, 0.9)):  # fmt: skip
         engine += gain * resonance(exhaust, hertz, width)
     chain = band(noise, 2500, 7000) * throttle**2 * (0.6 + 0.4 * np.cos(2 * np.pi * turns * 7))
-    saw = levelled(engine * (0.35 + 0.65 * throttle)) + rng.uniform(0.15, 0.4) * levelled(chain)
+    saw = levelled(engine * (0.35 + 0.65 * throttle)) + rng.uniform(0.05, 0.25) * levelled(chain)
     return levelled(saw)
 
 
@@ -42,8 +42,8 @@ def _throttle(rng: np.random.Generator) -> Wave:
     """0 idle … 1 full, as somebody's finger moves: a few holds, quick to rise, sagging under load."""
     level = float(rng.choice([0.0, 0.6, 1.0]))
     target = np.full(FRAMES, level)
-    for at in np.sort(rng.integers(0, FRAMES, int(rng.integers(1, 5)))):
-        level = float(rng.uniform(0.55, 1.0)) if level < 0.3 or rng.random() < 0.45 else float(rng.uniform(0, 0.15))
+    for at in np.sort(rng.integers(0, FRAMES, int(rng.integers(2, 6)))):
+        level = float(rng.uniform(0.6, 1.0)) if level < 0.4 else float(rng.choice([0.0, 0.3, 0.55]))
         target[at:] = level
     smooth = 1 / (RATE * rng.uniform(0.05, 0.18))
     risen = scipy.signal.lfilter([smooth], [1, smooth - 1], target - target[0]) + target[0]
@@ -80,14 +80,18 @@ def wind(rng: np.random.Generator) -> Wave:
     """Gusts: the harder it blows the higher the noise reaches; at times it whistles past an edge."""
     gust = np.exp(0.55 * wander(rng, rng.uniform(0.7, 2.0)) + 0.12 * wander(rng, 9))
     noise = rng.standard_normal(FRAMES)
-    # One lamella per band, each opening later than the one below.
-    bands = ((0, 140, 1.0, 1.0), (120, 320, 0.8, 1.3), (300, 700, 0.45, 1.8), (650, 1500, 0.2, 2.5),
-             (1400, 3500, 0.07, 3.2))  # fmt: skip
-    leaves = rng.uniform(0.4, 2.2)
+    # Each reaches higher than the one before and swells more with the gust.
+    leaves = rng.uniform(0.3, 1.6)
+    reaches = (
+        (140, 1.0, 1.0),
+        (350, 0.8, 1.3),
+        (800, 0.4, 1.8),
+        (1900, 0.15 * leaves, 2.5),
+        (4500, 0.05 * leaves, 3.2),
+    )
     blown = np.zeros(FRAMES)
-    for low, high, gain, power in bands:
-        part = levelled(band(noise, low, high)) * gust**power * gain
-        blown += part * (leaves if low > 600 else 1)
+    for high, gain, power in reaches:
+        blown += levelled(band(noise, 0, high * rng.uniform(0.8, 1.25)), gain) * gust**power
     if rng.random() < 0.55:
         blown += rng.uniform(0.05, 0.25) * _whistle(rng, gust)
     return levelled(blown)

@@ -25,7 +25,8 @@ def wander(rng: np.random.Generator, per_second: float, frames: int = FRAMES) ->
     place = 1 + coarse * ((len(knots) - 4) / coarse[-1])
     index = place.astype(int)
     weight = 0.5 - 0.5 * np.cos(np.pi * (place - index))
-    return np.interp(np.arange(frames) / 16, coarse, knots[index] * (1 - weight) + knots[index + 1] * weight)
+    values = knots[index] * (1 - weight) + knots[index + 1] * weight
+    return np.asarray(np.interp(np.arange(frames) / 16, coarse, values))
 
 
 def resonance(wave: Wave, hertz: float, width: float) -> Wave:
