@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
@@ -58,7 +58,7 @@ def checked(
     stopped: Callable[[], bool] = lambda: False,
     patience: float = PATIENCE,
     memory: int = MEMORY,
-) -> Iterator[tuple[Path, T | UnreadableError]]:
+) -> Generator[tuple[Path, T | UnreadableError], None, None]:
     """`check(path)` for every path, in child processes; pairs come as they are ready, not in order.
 
     `check` is a function at the top of a module (the children import it). A file whose check raises, takes longer

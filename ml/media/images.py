@@ -46,6 +46,9 @@ _FORMATS = (
 )  # fmt: skip
 """What Pillow may try. Not everything it knows: PostScript, for one, would start another program."""
 
+_MISNAMED = ("JPEG", "PNG")
+"""Tried where the name promises what cannot be read. Not TIFF: a camera raw file would give its tiny preview."""
+
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -139,11 +142,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        refused = _REFUSED.get(path.suffix.lower())
-        if refused:
-            path.stat()
-            raise UnreadableError(refused)
-        with Image.open(path, formats=_formats()) as image:
+        misnamed = path.suffix.lower() in _REFUSED
+        with Image.open(path, formats=_MISNAMED if misnamed else _formats()) as image:
             _check_cost(image)
             yield image
     except UnreadableError:
@@ -182,7 +182,7 @@ def _reason(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return EMPTY
     if isinstance(error, UnidentifiedImageError):
-        return "This is not a picture, or its beginning is damaged."
+        return _REFUSED.get(path.suffix.lower()) or "This is not a picture, or its beginning is damaged."
     if "truncated" in str(error).lower() or "not enough" in str(error).lower():
         return "The picture is cut off: the end of the file is missing."
     return "The picture is damaged and cannot be decoded."

@@ -1,0 +1,107 @@
+"""Dealing groups of files out to the splits so that every class has its share in each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ml.project.samples import Split
+
+Shares = Mapping[Split, float]
+
+_FIRST_IN_TIES: tuple[Split, ...] = ("train", "test", "valid")
+"""With two groups an honest test is worth more than a choice between models."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Files that stay together: how many of each class."""
+
+    name: str
+    counts: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(slots=True)
+class _Deal:
+    """What each split should get and has got, by class."""
+
+    wanted: dict[Split, dict[str, float]]
+    got: dict[Split, Counter[str]] = field(default_factory=dict)
+
+    def cost(self, group: Group, split: Split) -> tuple[float, float]:
+        """How much farther from its share `split` is with `group` in it: by class, and over all for ties."""
+        wanted, got = self.wanted[split], self.got[split]
+        by_class = 0.0
+        for name, count in group.counts.items():
+            short = wanted[name] - got[name]
+            whole = sum(self.wanted[each][name] for each in self.wanted)
+            by_class += ((short - count) ** 2 - short**2) / whole**2
+        return round(by_class, 9), round(sum(got.values()) - sum(wanted.values()), 9)
+
+
+def allot(
+    groups: Sequence[Group],
+    *,
+    shares: Shares,
+    seed: int,
+    settled: Mapping[str, Split],
+) -> dict[str, Split]:
+    """The split of every group by its name; groups in `settled` keep theirs and count.
+
+    `shares` are fractions that sum to 1. Large groups are placed first, then, in an order drawn by `seed` from
+    their names alone, each goes where its classes are shortest. With three free groups or more no split stays empty.
+    """
+    result: dict[str, Split] = {group.name: settled[group.name] for group in groups if group.name in settled}
+    free = sorted(
+        (group for group in groups if group.name not in settled),
+        key=lambda group: (-group.size, _draw(group.name, seed)),
+    )
+    deal = _Deal(wanted=_wanted(groups, shares), got={split: Counter() for split in shares})
+    for group in groups:
+        if group.name in settled and settled[group.name] in shares:
+            deal.got[settled[group.name]].update(group.counts)
+    order = [split for split in _FIRST_IN_TIES if split in shares]
+    for group in free:
+        best = min(order, key=lambda split: deal.cost(group, split))
+        result[group.name] = best
+        deal.got[best].update(group.counts)
+    _fill_empty(result, free, order)
+    return result
+
+
+def _wanted(groups: Sequence[Group], shares: Shares) -> dict[Split, dict[str, float]]:
+    """How many files of each class each split should have: at least one where the class has a group for each."""
+    total: Counter[str] = Counter()
+    groups_with: Counter[str] = Counter()
+    for group in groups:
+        total.update(group.counts)
+        groups_with.update(group.counts.keys())
+    wanted: dict[Split, dict[str, float]] = {split: {} for split in shares}
+    for name, count in total.items():
+        least = 1.0 if groups_with[name] >= len(shares) else 0.0
+        for split, share in shares.items():
+            wanted[split][name] = max(least, share * count)
+        wanted["train"][name] = count - sum(wanted[split][name] for split in shares if split != "train")
+    return wanted
+
+
+def _fill_empty(result: dict[str, Split], free: Sequence[Group], order: Sequence[Split]) -> None:
+    """Give every empty split the smallest free group of the split that has most of them."""
+    for empty in order:
+        held = Counter(result.values())
+        if held[empty] or len(result) < len(order):
+            continue
+        richest = max(order, key=lambda split: held[split])
+        spare = [group for group in reversed(free) if result[group.name] == richest]
+        if spare and held[richest] > 1:
+            result[spare[0].name] = empty
+
+
+def _draw(name: str, seed: int) -> bytes:
+    return hashlib.blake2b(f"{seed}:{name}".encode("utf-8", "backslashreplace"), digest_size=8).digest()

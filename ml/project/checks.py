@@ -1,0 +1,163 @@
+"""What the user should know of a folder before training, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ml.project.samples import SPLITS, Kind, ScanReport, Split, SplitPlan
+
+Severity = Literal["info", "warn", "bad"]
+
+FEW = 10
+"""With fewer files than this in a class, its score says little."""
+_UNEVEN, _VERY_UNEVEN = 3, 20
+_PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
+_WORDS: dict[Kind, tuple[str, str]] = {
+    "images": ("picture", "pictures"),
+    "recordings": ("recording", "recordings"),
+    "sensors": ("log", "logs"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One sentence about the data, and the files it speaks of (relative to the folder)."""
+
+    severity: Severity
+    sentence: str
+    paths: tuple[str, ...] = ()
+
+
+def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
+    """What is worth knowing, the gravest first; with a plan also what its splits lack."""
+    found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
+    found += _few(report)
+    if plan is not None:
+        found += _missing(report, plan)
+    order: dict[Severity, int] = {"bad": 0, "warn": 1, "info": 2}
+    return tuple(sorted(found, key=lambda finding: order[finding.severity]))
+
+
+def problem(report: ScanReport) -> str | None:
+    """Why nothing can be learned from this folder as it is, and what to do; None if it can."""
+    one, many = _WORDS[report.kind]
+    counts = report.class_counts
+    if not report.files:
+        return f"None of the {many} could be read, so there is nothing to learn from; choose another folder."
+    if not counts:
+        return f"No {one} has a label yet; label some, or put the {many} of each class into a folder of its own."
+    if len(counts) == 1:
+        name = next(iter(counts))
+        return f"There is only one class, “{name}”; add a folder for at least one more, so that it has to choose."
+    if max(counts.values()) < 2:
+        return f"Every class has only one {one}; add more, so that some are left to test with."
+    return None
+
+
+def _blocking(report: ScanReport) -> list[Finding]:
+    sentence = problem(report)
+    return [] if sentence is None else [Finding(severity="bad", sentence=sentence)]
+
+
+def _unreadable(report: ScanReport) -> list[Finding]:
+    count = len(report.unreadable)
+    if not count:
+        return []
+    paths = tuple(item.path for item in report.unreadable)
+    if count == 1:
+        only = report.unreadable[0]
+        sentence = f"One file could not be read and is left out: {only.reason[0].lower()}{only.reason[1:]}"
+    else:
+        sentence = f"{count:,} files could not be read and are left out."
+    return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _duplicates(report: ScanReport) -> list[Finding]:
+    one, many = _WORDS[report.kind]
+    clashing = [item for item in report.duplicates if item.conflicting]
+    plain = [item for item in report.duplicates if not item.conflicting]
+    found = []
+    if clashing:
+        paths = tuple(path for item in clashing for path in item.paths)
+        first = clashing[0].class_names
+        who = f"One {one} appears" if len(clashing) == 1 else f"{len(clashing):,} {many} appear"
+        sentence = f"{who} more than once with different labels, for example as {first[0]} and as {first[1]}."
+        found.append(Finding(severity="warn", sentence=sentence, paths=paths))
+    if plain:
+        paths = tuple(path for item in plain for path in item.paths)
+        who = f"One {one} appears" if len(plain) == 1 else f"{len(plain):,} {many} appear"
+        sentence = f"{who} more than once; the copies stay on the same side of the test."
+        found.append(Finding(severity="info", sentence=sentence, paths=paths))
+    return found
+
+
+def _unlabelled(report: ScanReport) -> list[Finding]:
+    _one, many = _WORDS[report.kind]
+    paths = tuple(file.path for file in report.files if file.class_name is None)
+    if not paths or not report.class_counts:
+        return []
+    sentence = f"{len(paths):,} of the {many} lie in no class folder and have no label yet."
+    return [Finding(severity="info", sentence=sentence, paths=paths)]
+
+
+def _balance(report: ScanReport) -> list[Finding]:
+    counts = report.class_counts
+    if len(counts) < 2:
+        return []
+    most = max(counts, key=lambda name: counts[name])
+    least = min(counts, key=lambda name: counts[name])
+    times = counts[most] // counts[least]
+    if times < _UNEVEN:
+        return []
+    if times < _VERY_UNEVEN:
+        sentence = f"{most} has {times} times as many as {least} – that is fine."
+        return [Finding(severity="info", sentence=sentence)]
+    sentence = f"{most} has {times:,} times as many as {least}; more of {least} would help most."
+    return [Finding(severity="warn", sentence=sentence)]
+
+
+def _few(report: ScanReport) -> list[Finding]:
+    one, many = _WORDS[report.kind]
+    few = {name: count for name, count in report.class_counts.items() if count < FEW}
+    if not few:
+        return []
+    paths = tuple(file.path for file in report.files if file.class_name in few)
+    if len(few) == 1:
+        name, count = next(iter(few.items()))
+        having = f"only one {one}" if count == 1 else f"only {count} {many}"
+        sentence = f"{name} has {having}, too few to judge it by."
+    else:
+        sentence = f"{len(few):,} classes have fewer than {FEW} {many}, too few to judge them by: {_names(few)}."
+    return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
+    """Classes that some split has none of; a split without anything at all is one finding, not one per class."""
+    _one, many = _WORDS[report.kind]
+    held: dict[Split, Counter[str]] = defaultdict(Counter)
+    for file in report.files:
+        if file.class_name is not None and file.path in plan.splits:
+            held[plan.splits[file.path]][file.class_name] += 1
+    found = []
+    for split in SPLITS:
+        absent = {name: 0 for name in report.class_counts if not held[split][name]}
+        severity: Severity = "bad" if split == "train" else "warn"
+        if not absent:
+            continue
+        if not held[split]:
+            sentence = f"There are no {many} to {_PURPOSE[split]}."
+        else:
+            sentence = f"There are no {many} of {_names(absent)} to {_PURPOSE[split]}."
+        found.append(Finding(severity=severity, sentence=sentence))
+    return found
+
+
+def _names(classes: Mapping[str, int]) -> str:
+    shown = list(classes)[:3]
+    more = len(classes) - len(shown)
+    if more:
+        return f"{', '.join(shown)} and {more:,} more"
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

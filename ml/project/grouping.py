@@ -1,0 +1,89 @@
+"""Which files belong together, so that no split may separate them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from ml.errors import HandlensError
+from ml.project.folder import class_depth
+from ml.project.samples import FoundFile
+
+_PATTERN = "pattern:"
+
+
+def base_groups(files: Sequence[FoundFile], split_by: str) -> dict[str, str]:
+    """The group of each file by its path, copies of one file not yet considered. A file on its own has its path.
+
+    Raises HandlensError if `split_by` is unknown or its pattern cannot group these files.
+    """
+    if split_by in {"auto", "recording"}:
+        return {file.path: file.path for file in files}
+    if split_by == "folder":
+        return _by_folder(files)
+    if split_by.startswith(_PATTERN):
+        return _by_pattern(files, split_by.removeprefix(_PATTERN))
+    raise HandlensError(f"“{split_by}” is no way to split; use auto, folder, recording or pattern:REGEX.")
+
+
+def joined(groups: Mapping[str, str], files: Sequence[FoundFile]) -> dict[str, str]:
+    """`groups` with those that share a copy of the same file made one, named after its first member."""
+    leader: dict[str, str] = {}
+
+    def find(group: str) -> str:
+        while leader.setdefault(group, group) != group:
+            leader[group] = leader[leader[group]]
+            group = leader[group]
+        return group
+
+    first_with: dict[str, str] = {}
+    for file in files:
+        mine, other = find(groups[file.path]), find(first_with.setdefault(file.digest, groups[file.path]))
+        leader[max(mine, other)] = min(mine, other)
+    return {path: find(group) for path, group in groups.items()}
+
+
+def _by_folder(files: Sequence[FoundFile]) -> dict[str, str]:
+    depth = class_depth([(file.path, file.class_name, file.ready_split is not None) for file in files])
+    groups = {}
+    for file in files:
+        inner = file.path.split("/")[depth + (file.ready_split is not None) + 1 : -1]
+        groups[file.path] = "/".join(inner) + "/" if inner else file.path
+    return groups
+
+
+def _by_pattern(files: Sequence[FoundFile], pattern: str) -> dict[str, str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise HandlensError(f"The pattern “{pattern}” is not a regular expression: {error.msg}.") from error
+    if compiled.groups < 1:
+        raise HandlensError(f"The pattern “{pattern}” has no group; put brackets around the part that names the group.")
+    groups, example = {}, ""
+    for file in files:
+        name = PurePosixPath(file.path).name
+        found = compiled.search(name)
+        if found and found.group(1):
+            groups[file.path] = f"{found.group(1)}:"
+        else:
+            example = min(example or name, name)
+    if len(groups) < len(files) / 2:
+        raise HandlensError(
+            f"The pattern “{pattern}” fits {len(groups):,} of {len(files):,} file names, but not “{example}”;"
+            " change it so that it fits them all."
+        )
+    if len(files) > 1 and len(groups) == len(files) and len(set(groups.values())) == 1:
+        raise HandlensError(
+            f"The pattern “{pattern}” puts every file into one group, so nothing is left to test with; choose another."
+        )
+    return {file.path: groups.get(file.path, file.path) for file in files}
+
+
+def members(groups: Mapping[str, str]) -> dict[str, list[str]]:
+    """The paths of each group."""
+    result: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(groups):
+        result[groups[path]].append(path)
+    return dict(result)

@@ -1,0 +1,209 @@
+"""Who learns, who chooses and who tests: a split that never puts the same thing on both sides."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from ml.project.allotting import Group, Shares, allot
+from ml.project.folder import READY_SPLITS
+from ml.project.grouping import base_groups, joined, members
+from ml.project.samples import FoundFile, ScanReport, Split, SplitPlan
+
+SHARES: Shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
+CARVED: Shares = {"train": 0.8, "valid": 0.2}
+"""How a ready-made train folder is divided where the folder brings no validation part."""
+
+_CONFLICTING_CAP = 0.2
+_RANK: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
+_WORDS = {"images": ("picture", "pictures"), "recordings": ("recording", "recordings"), "sensors": ("log", "logs")}
+
+
+def plan_split(
+    report: ScanReport,
+    *,
+    split_by: str = "auto",
+    seed: int = 0,
+    existing: Mapping[str, Split] | None = None,
+) -> SplitPlan:
+    """Deal the labelled files of `report` out to train, valid and test; the same input gives the same plan.
+
+    60/20/20, class by class, in whole groups. What makes a group: nothing ("auto", "recording": each file on its
+    own), the folder below the class folder ("folder": the same session in two classes is one group) or the first
+    group of a regular expression in the file name ("pattern:REGEX"). Copies of one file always share a split.
+    Ready-made train/valid/test folders are kept as they are; where there is `train` and one other, that other is
+    the test and a fifth of `train` becomes valid. They are set aside only if groups that were asked for straddle
+    them. Copies with different labels go to train, so that no score hangs on them. `existing` splits (by path)
+    stay; new files go where a split is short. Raises HandlensError for a `split_by` that cannot be followed.
+    """
+    files = sorted((file for file in report.files if file.class_name is not None), key=lambda file: file.path)
+    base = base_groups(files, split_by)
+    groups = joined(base, files)
+    sides = _ready_sides(files)
+    asked_for = split_by not in {"auto", "recording"}
+    set_aside = asked_for and any(len(held) > 1 for held in _splits_in(groups, sides).values())
+    if set_aside:
+        sides = {}
+    known = {path: split for path, split in (existing or {}).items() if path in groups}
+    groups, settled = _settle_existing(groups, base, files, known)
+    for name, side in _settle_ready(groups, sides, files).items():
+        settled.setdefault(name, side)
+    if not sides:
+        for name in _conflicting_groups(groups, files, settled):
+            settled.setdefault(name, "train")
+    splits = _dealt(files, groups, settled, sides, seed=seed)
+    why = _why(report, split_by, sides, files, base=base, set_aside=set_aside)
+    return SplitPlan(split_by=split_by, splits=splits, groups=groups, why=why)
+
+
+def _dealt(
+    files: Sequence[FoundFile],
+    groups: Mapping[str, str],
+    settled: Mapping[str, Split],
+    sides: Mapping[str, Split],
+    *,
+    seed: int,
+) -> dict[str, Split]:
+    counted = _counted(files, groups)
+    if not sides:
+        dealt = allot(counted, shares=SHARES, seed=seed, settled=settled)
+    else:  # only what lies in a ready-made train folder is still to be divided
+        outside = {name: split for name, split in settled.items() if split == "test"}
+        inside = [group for group in counted if group.name not in outside]
+        dealt = outside | allot(inside, shares=CARVED, seed=seed, settled=settled)
+    return {path: dealt[group] for path, group in groups.items()}
+
+
+def _ready_sides(files: Sequence[FoundFile]) -> dict[str, Split]:
+    """The split that ready-made folders ask for, by path; empty where they bring none."""
+    asked = {file.path: READY_SPLITS[file.ready_split] for file in files if file.ready_split in READY_SPLITS}
+    roles = set(asked.values())
+    if "train" not in roles or len(roles) < 2:
+        return {}
+    if roles == {"train", "valid"}:
+        return {path: "test" if split == "valid" else split for path, split in asked.items()}
+    return asked
+
+
+def _settle_ready(
+    groups: Mapping[str, str], sides: Mapping[str, Split], files: Sequence[FoundFile]
+) -> dict[str, Split]:
+    """Groups whose split the folder decides. Copies on two sides leave the one that learns from them."""
+    if not sides:
+        return {}
+    brings_valid = "valid" in sides.values()
+    conflicting = {groups[path] for path in _conflicting_paths(files)}
+    settled: dict[str, Split] = {}
+    for name, held in _splits_in(groups, sides).items():
+        straddles = len(held) > 1
+        side = "train" if straddles and name in conflicting else max(held, key=_RANK.__getitem__)
+        if side != "train" or brings_valid or (straddles and name in conflicting):
+            settled[name] = side
+    return settled
+
+
+def _settle_existing(
+    groups: dict[str, str], base: Mapping[str, str], files: Sequence[FoundFile], known: Mapping[str, Split]
+) -> tuple[dict[str, str], dict[str, Split]]:
+    """Groups that already have a split.
+
+    A new copy can tie together groups that lie in different splits. Those stay apart; the copies alone come
+    together, on the side that is tested.
+    """
+    held = _splits_in(groups, known)
+    torn = {path for path, group in groups.items() if len(held.get(group, ())) > 1}
+    groups = {path: base[path] if path in torn else group for path, group in groups.items()}
+    held = _splits_in(groups, known)
+    groups = {path: path if len(held.get(group, ())) > 1 else group for path, group in groups.items()}
+    settled = {group: next(iter(splits)) for group, splits in _splits_in(groups, known).items()}
+    copies: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        if file.path in torn:
+            copies[file.digest].append(file.path)
+    for paths in copies.values():
+        leader = max(sorted(paths), key=lambda path: _RANK[known[path]] if path in known else -1)
+        groups.update(dict.fromkeys(paths, groups[leader]))
+    return groups, settled
+
+
+def _conflicting_paths(files: Iterable[FoundFile]) -> list[str]:
+    """Files whose copies stand in another class."""
+    labels: dict[str, set[str | None]] = defaultdict(set)
+    listed = list(files)
+    for file in listed:
+        labels[file.digest].add(file.class_name)
+    return [file.path for file in listed if len(labels[file.digest]) > 1]
+
+
+def _conflicting_groups(
+    groups: Mapping[str, str], files: Sequence[FoundFile], settled: Mapping[str, Split]
+) -> list[str]:
+    """Free groups with contradicting copies, the smallest first, as long as enough is left to test with."""
+    sizes = {name: len(paths) for name, paths in members(groups).items()}
+    found = {groups[path] for path in _conflicting_paths(files)} - settled.keys()
+    chosen, held = [], 0
+    for name in sorted(found, key=lambda name: (sizes[name], name)):
+        held += sizes[name]
+        if held > _CONFLICTING_CAP * len(files):
+            break
+        chosen.append(name)
+    return chosen
+
+
+def _splits_in(groups: Mapping[str, str], splits: Mapping[str, Split]) -> dict[str, set[Split]]:
+    """The splits that the files of each group have; groups without any are left out."""
+    held: dict[str, set[Split]] = defaultdict(set)
+    for path, group in groups.items():
+        if path in splits:
+            held[group].add(splits[path])
+    return dict(held)
+
+
+def _counted(files: Sequence[FoundFile], groups: Mapping[str, str]) -> list[Group]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for file in files:
+        counts[groups[file.path]][file.class_name or ""] += 1
+    return [Group(name=name, counts=counts[name]) for name in sorted(counts)]
+
+
+def _why(
+    report: ScanReport,
+    split_by: str,
+    sides: Mapping[str, Split],
+    files: Sequence[FoundFile],
+    *,
+    base: Mapping[str, str],
+    set_aside: bool,
+) -> str:
+    one, many = _WORDS[report.kind]
+    if not files:
+        return f"No {one} has a label yet, so there is nothing to divide."
+    if sides:
+        return _why_ready(sides, files)
+    if split_by == "folder" and any(group != path for path, group in base.items()):
+        told = f"{many.capitalize()} from one folder stay together, so the test is honest"
+    elif split_by == "folder":
+        told = f"The class folders hold no folders, so every {one} was placed on its own"
+    elif split_by.startswith("pattern:"):
+        told = f"{many.capitalize()} whose names share the same part stay together, so the test is honest"
+    else:
+        told = f"Out of every class, 60 % of the {many} are for learning, 20 % for choosing and 20 % for the test"
+    if set_aside:
+        return f"{told}; the folder's own division is not used, because it would separate them."
+    return f"{told}; identical files are never on both sides." if report.duplicates else f"{told}."
+
+
+def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile]) -> str:
+    others = " and ".join(sorted(f"“{name}”" for name in names if READY_SPLITS.get(name) != "train"))
+    told = "The folder brings its own division into learning, choosing and test, which is kept"
+    if "valid" not in sides.values():
+        others = {file.ready_split for file in files if file.ready_split and READY_SPLITS[file.ready_split] != "train"}
+        test = " and ".join(f"“{name}”" for name in sorted(others))
+        told = f"The folder brings its own test, {test}; a fifth of the rest is used for choosing the best model"
+    by_digest: dict[str, set[Split]] = defaultdict(set)
+    for file in files:
+        if file.path in sides:
+            by_digest[file.digest].add(sides[file.path])
+    if any(len(held) > 1 for held in by_digest.values()):
+        told += "; files that lie on both sides are kept out of learning"
+    return f"{told}."
