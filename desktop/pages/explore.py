@@ -2,26 +2,272 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+import numpy as np
+from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QImage, QKeySequence, QShortcut, QUndoStack
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop.commands import Relabel
+from desktop.pages import explore_words
+from desktop.pages.explore_board import ExploreBoard, NothingYet
+from desktop.pages.explore_focus import ExploreFocus
+from desktop.pages.explore_loader import TileLoader
+from desktop.pages.explore_side import ExploreSide
+from desktop.pages.explore_table import PredictionTable
+from desktop.pages.pictures import load_tile
 from desktop.session import Session
+from desktop.widgets.class_keys import DIGITS
+from desktop.widgets.tiles import Tile
+from desktop.workers.player import Player
+from ml.api import HandlensError, LabelChange, RunInfo
+
+SOUND_ASPECT = 0.75
 
 
 class ExplorePage(QWidget):
-    """A grid of predictions, one of them large beside it."""
+    """A grid of predictions, one of them large beside it. `player` is replaced in tests."""
 
     sentence_changed = Signal(str)
     train_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, player: Player | None = None) -> None:
         super().__init__(parent)
         self.title = self.tr("Explore")
         self._session: Session | None = None
+        self._table: PredictionTable | None = None
+        self._names: tuple[str, ...] = ()
+        self._tiles_too = False
+        self.undo_stack = QUndoStack(self)
+        self.player = player or Player(self)
+        self.board = ExploreBoard(self.undo_stack)
+        self.side = ExploreSide()
+        self.spot = ExploreFocus(self.side, self.player, self)
+        self.loader = TileLoader(self)
+        self.empty = NothingYet()
+        self.content = QWidget()
+        row = QHBoxLayout(self.content)
+        row.setContentsMargins(24, 8, 24, 16)
+        row.setSpacing(8)
+        row.addWidget(self.board, 1)
+        row.addWidget(self.side)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.content)
+        self.pages.addWidget(self.empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.pages)
+        self._connect()
+        self._make_keys()
+
+    def _connect(self) -> None:
+        grid = self.board.grid
+        self.board.arrangement_changed.connect(self._arrange)
+        self.board.run_box.activated.connect(self._on_run_chosen)
+        self.board.confusion.cell_chosen.connect(self._on_cell)
+        self.empty.train_pressed.connect(self.train_requested)
+        grid.chosen.connect(self.spot.show)
+        grid.pictures_wanted.connect(self.loader.want)
+        self.loader.picture_ready.connect(grid.set_picture)
+        self.loader.overlay_ready.connect(grid.set_overlay)
+        self.loader.failed.connect(self._on_tile_failed)
+        self.spot.map_changed.connect(self._on_map_changed)
+        self.side.label_chosen.connect(self.relabel)
+
+    def _make_keys(self) -> None:
+        within = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        for digit in range(1, DIGITS + 1):
+            key = QShortcut(QKeySequence(str(digit)), self.content, context=within)
+            key.setProperty("class_index", digit - 1)
+            key.activated.connect(self._on_digit)
+        QShortcut(QKeySequence("H"), self.content, context=within).activated.connect(self._on_cycle)
+        undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
+        QShortcut(QKeySequence(undo), self.content, context=within).activated.connect(self.undo_stack.undo)
+        QShortcut(QKeySequence(redo), self.content, context=within).activated.connect(self.undo_stack.redo)
+        # Only in the grid: elsewhere the space bar presses the button that has the focus.
+        space = QShortcut(QKeySequence("Space"), self.board.grid, context=Qt.ShortcutContext.WidgetShortcut)
+        space.activated.connect(self.spot.toggle_playing)
+
+    # -- what the window asks ------------------------------------------------------------------------------------
 
     def set_session(self, session: Session) -> None:
+        self._let_go()
         self._session = session
+        self.undo_stack.clear()
+        session.labels_changed.connect(self._on_labels_changed)
+        session.runs_changed.connect(self._fill_runs)
+        session.run_changed.connect(self._on_run_changed)
+        self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
+        self._fill_runs()
+        self._on_run_changed(session.run)
 
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
-        self._session = None
+        self._let_go()
+        self.loader.close()
+        self.spot.close()
+
+    def _let_go(self) -> None:
+        session, self._session, self._table = self._session, None, None
+        if session is not None:
+            session.labels_changed.disconnect(self._on_labels_changed)
+            session.runs_changed.disconnect(self._fill_runs)
+            session.run_changed.disconnect(self._on_run_changed)
+        self.loader.forget_all()
+        self.board.grid.set_tiles(np.zeros(0, dtype=np.int64), self._describe)
+        self.board.grid.forget_pictures()
+
+    # -- the run -------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _fill_runs(self) -> None:
+        session, box = self._session, self.board.run_box
+        if session is None:
+            return
+        with QSignalBlocker(box):
+            box.clear()
+            finished = [run for run in session.project.runs.all() if run.state == "finished"]
+            for run in reversed(finished):
+                box.addItem(explore_words.run_line(run, session.samples), run.number)
+            if session.run is not None:
+                box.setCurrentIndex(box.findData(session.run.number))
+
+    @Slot()
+    def _on_run_chosen(self) -> None:
+        number = self.board.run_box.currentData()
+        if self._session is None or (self._session.run is not None and self._session.run.number == number):
+            return
+        try:
+            self._session.set_run(number)
+        except HandlensError as error:
+            self.board.say_problem(error.message)
+
+    @Slot(object)
+    def _on_run_changed(self, run: RunInfo | None) -> None:
+        session = self._session
+        if session is None:
+            return
+        self._table = None
+        self.board.say_problem("")
+        try:
+            predictions = session.predictions()
+        except HandlensError as error:
+            self._show_empty(error.message)
+            return
+        if run is None or predictions is None or len(predictions) == 0:
+            self._show_empty(explore_words.no_run(session.project.kind))
+            return
+        self._names = tuple(item.name for item in session.classes)
+        self._table = PredictionTable(predictions, session.samples)
+        self.spot.set_source(session, self._table)
+        self.loader.set_makers(picture=self._make_picture, overlay=self.spot.overlay_of)
+        self.board.filters.set_choices(self._names, self._table.splits_present())
+        self.board.run_box.setCurrentIndex(self.board.run_box.findData(run.number))
+        self.board.grid.forget_pictures()
+        self.pages.setCurrentWidget(self.content)
+        self._arrange()
+
+    def _show_empty(self, sentence: str) -> None:
+        self.spot.set_source(self._session, None)
+        self.empty.sentence.setText(sentence)
+        self.pages.setCurrentWidget(self.empty)
+        self.sentence_changed.emit("")
+
+    # -- the grid ------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _arrange(self) -> None:
+        """Put the tiles in order by the tab and the filters, and say what there is."""
+        table, board = self._table, self.board
+        if table is None:
+            return
+        self._say_counts()
+        chosen, order = board.filters.filter(), board.order()
+        if order is None:
+            board.confusion.set_counts(table.confusion(chosen), self._names[: table.classes])
+            board.show_confusion()
+            return
+        rows = table.sort(table.select(chosen), order)
+        board.show_grid(empty="" if len(rows) else self.tr("None are left. Choose other filters above."))
+        self.spot.set_source(self._session, table)
+        board.grid.set_tiles(table.ids[rows], self._describe)
+
+    def _say_counts(self) -> None:
+        if self._table is None or self._session is None:
+            return
+        wrong, labelled = self._table.counts(self.board.filters.filter())
+        self.board.filters.sentence.setText(explore_words.wrong_of(wrong, labelled))
+        self.sentence_changed.emit(
+            explore_words.page_sentence(self._session.project.kind, *self._table.counts(explore_words.TEST_ONLY))
+        )
+
+    def _describe(self, sample_id: int) -> Tile:
+        row = self._table.row(sample_id) if self._table is not None else None
+        if self._table is None or self._session is None or row is None:
+            return Tile(caption="")
+        return explore_words.tile(self._table, row, self._session.sample(sample_id), self._names)
+
+    def _make_picture(self, sample_id: int) -> QImage | None:
+        """Runs in a background thread."""
+        session = self._session
+        return None if session is None else load_tile(session.project, session.sample(sample_id))
+
+    @Slot(int, object)
+    def _on_tile_failed(self, _sample_id: int, error: object) -> None:
+        if isinstance(error, HandlensError):
+            self.board.say_problem(error.message)
+
+    @Slot(int, int)
+    def _on_cell(self, label: int, predicted: int) -> None:
+        with QSignalBlocker(self.board.tabs):
+            self.board.tabs.setCurrentIndex(0)
+        words = f"{self._names[label]} → {self._names[predicted]}" if label != predicted else self._names[label]
+        self.board.filters.set_cell(label, predicted, words)
+        self.board.grid.setFocus()
+
+    @Slot()
+    def _on_cycle(self) -> None:
+        self._tiles_too = True
+        self.spot.cycle_map()
+
+    @Slot()
+    def _on_map_changed(self) -> None:
+        self.board.grid.show_overlays(self._tiles_too and self.spot.map_of != "off")
+
+    # -- labels --------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_digit(self) -> None:
+        key: QObject = self.sender()
+        self.relabel(int(key.property("class_index")))
+
+    @Slot(int)
+    def relabel(self, class_index: int) -> None:
+        """Label what is selected as this class; on disk before the next key is handled."""
+        session = self._session
+        if session is None or not 0 <= class_index < len(self._names):
+            return
+        held = {sample_id: session.sample(sample_id).labels for sample_id in self.board.grid.selected_ids()}
+        before = {sample_id: labels for sample_id, labels in held.items() if labels != (class_index,)}
+        if not before:
+            return
+        self.board.say_problem("")
+        command = Relabel(
+            session,
+            before=before,
+            after=(class_index,),
+            name=self._names[class_index],
+            on_problem=self.board.say_problem,
+        )
+        self.undo_stack.push(command)
+
+    @Slot(object)
+    def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
+        if self._table is None or self._session is None:
+            return
+        self._table.update(self._session.sample(change.sample_id) for change in changes)
+        self._say_counts()
+        if self.board.order() is None:
+            self._arrange()
+        else:
+            self.board.grid.refresh()
+            self.spot.refresh()

@@ -2,27 +2,352 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+import numpy as np
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from desktop import style
+from desktop.dialogs.cancel_training import CancelTraining
+from desktop.pages import train_words
+from desktop.pages.pictures import load_tile, overlay_image
+from desktop.pages.train_choose import TrainChoose
+from desktop.pages.train_compare import Flips, flips
+from desktop.pages.train_result import TrainResult
+from desktop.pages.train_state import TrainingState
+from desktop.pages.train_watch import TrainWatch
 from desktop.session import Session
+from desktop.widgets.showcase import Shown
+from desktop.workers.tasks import Tasks
+from desktop.workers.training_thread import TrainingThread
+from ml.api import (
+    PRESETS,
+    BatchDone,
+    EpochDone,
+    Event,
+    Failed,
+    Finished,
+    HandlensError,
+    Note,
+    Preset,
+    ProbeDone,
+    Project,
+    RunInfo,
+    Runner,
+    RunStarted,
+    Showcase,
+    StageStarted,
+    Stopped,
+    TrainJob,
+    estimate_seconds,
+)
+
+WORDS_EVERY_MS = 250
 
 
 class TrainPage(QWidget):
-    """Before, during and after a training."""
+    """Before, during and after a training. `runner` replaces the child process, as tests and the tour need it."""
 
     sentence_changed = Signal(str)
     job_progress = Signal(str, float)
+    """Words and a fraction 0…1; the fraction is -1 when nothing is going on."""
     explore_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
         self.title = self.tr("Train")
+        self._runner = runner
         self._session: Session | None = None
+        self._thread: TrainingThread | None = None
+        self._state: TrainingState | None = None
+        self._before: RunInfo | None = None
+        self._estimates: dict[Preset, float] = {}
+        self._tasks = Tasks(self)
+        self._requests: dict[int, tuple[str, int]] = {}
+        self._tasks.done.connect(self._on_task_done)
+        self._tasks.failed.connect(self._on_task_failed)
+        self._result_lines: list[str] = []
+        self._words_timer = QTimer(self, interval=WORDS_EVERY_MS)
+        self._words_timer.timeout.connect(self._say_words)
+        self.choose, self.watch, self.result = TrainChoose(), TrainWatch(), TrainResult()
+        self.stack = QStackedWidget()
+        for part in (self.choose, self.watch, self.result):
+            self.stack.addWidget(part)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.stack)
+        self.choose.train_pressed.connect(self.train)
+        self.choose.resume_pressed.connect(self.resume)
+        self.watch.stop_pressed.connect(self._on_stop)
+        self.watch.cancel_pressed.connect(self._on_cancel)
+        self.result.explore_pressed.connect(self.explore_requested)
+        self.result.again_pressed.connect(self._show_choice)
+
+    # -- what the window asks ------------------------------------------------------------------------------------
 
     def set_session(self, session: Session) -> None:
+        if self._session is not None:
+            self._session.labels_changed.disconnect(self._on_labels_changed)
         self._session = session
+        session.labels_changed.connect(self._on_labels_changed)
+        self._estimates = {}
+        self._show_choice()
 
     def shutdown(self) -> None:
-        """End what runs in the background; nothing reports back afterwards."""
+        """End what runs in the background; a run that is going on stays to be resumed."""
+        self._words_timer.stop()
+        self._tasks.close()
+        if self._thread is not None:
+            self._thread.detach()
+            self._thread = None
+        if self._session is not None:
+            self._session.labels_changed.disconnect(self._on_labels_changed)
         self._session = None
+
+    def training(self) -> bool:
+        return self._thread is not None
+
+    # -- verbs ---------------------------------------------------------------------------------------------------
+
+    @Slot(str, object, int)
+    def train(self, preset: Preset, epochs: int | None = None, seed: int = 0) -> None:
+        """Begin a new run."""
+        if self._session is not None:
+            self._start(self._session.train_job(preset, epochs=epochs, seed=seed))
+
+    @Slot()
+    def resume(self) -> None:
+        """Go on with the run that was cut off."""
+        run = self._interrupted()
+        if self._session is not None and run is not None:
+            self._start(self._session.train_job(run.preset, seed=run.seed, resume=True))
+
+    def _start(self, job: TrainJob) -> None:
+        if self._thread is not None or self._session is None:
+            return
+        self._before = self._session.project.runs.newest()
+        self._state = TrainingState(preset=job.preset, estimate=self._estimates.get(job.preset))
+        self.watch.begin(passes=float(job.epochs or 1))
+        self.stack.setCurrentWidget(self.watch)
+        self._thread = TrainingThread(job, self._runner, self)
+        self._thread.happened.connect(self._on_event)
+        self._thread.ended.connect(self._on_ended)
+        self._thread.start()
+        self._words_timer.start()
+        self._say_words()
+        self.sentence_changed.emit(self.tr("Watch it learn."))
+
+    @Slot()
+    def _on_stop(self) -> None:
+        if self._thread is not None:
+            self._thread.stop()
+            self.watch.ending(self.tr("Stopping. The best model so far is kept."))
+
+    @Slot()
+    def _on_cancel(self) -> None:
+        if self._thread is None or not CancelTraining.ask(self):
+            return
+        if self._thread is not None:  # it may have ended while the question stood there
+            self._thread.cancel()
+            self.watch.ending(self.tr("Cancelling. This run is being discarded."))
+
+    # -- while it learns -----------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_event(self, event: Event) -> None:
+        if self._state is None:
+            return
+        self._state.take(event)
+        match event:
+            case StageStarted() if self.watch.stop_button.isEnabled():
+                self.watch.sentence.setText(event.sentence)
+            case RunStarted():
+                self._say_words()
+            case Note():
+                self.watch.show_note(event.sentence)
+            case ProbeDone():
+                self.watch.plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
+                self._say_score()
+            case BatchDone():
+                if event.step == 1 and event.epoch == 1:
+                    self.watch.plot.set_passes(event.epochs)
+                x = event.epoch - 1 + event.step / max(1, event.steps)
+                self.watch.plot.add_batch(x, loss=event.loss, rate=event.rate)
+            case EpochDone():
+                self.watch.plot.set_passes(event.epochs)
+                self.watch.plot.add_score(
+                    float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy
+                )
+                self._say_score()
+            case Showcase():
+                self._show_showcase(event)
+            case _:
+                return
+
+    def _say_score(self) -> None:
+        state, session = self._state, self._session
+        if state is None or session is None:
+            return
+        if state.accuracy is None or state.valid == 0:
+            self.watch.score.setText(self.tr("No score"))
+            self.watch.score_note.setText(self.tr("Nothing was set aside to test it on while it learns."))
+            return
+        right = round(state.accuracy * state.valid)
+        self.watch.score.setText(self.tr("Right on {right} of {count}").format(right=right, count=state.valid))
+        self.watch.score_note.setText(
+            train_words.score_note(session.project.kind, state.accuracy, state.probe_accuracy, state.valid)
+        )
+
+    @Slot()
+    def _say_words(self) -> None:
+        if self._state is None or self._thread is None:
+            return
+        self.watch.time_left.setText(train_words.time_left(self._state.seconds_left()))
+        self.watch.bar.setValue(round(self._state.fraction * 1000))
+        self.job_progress.emit(self._state.words(), self._state.fraction)
+
+    def _show_showcase(self, event: Showcase) -> None:
+        session, state = self._session, self._state
+        if session is None or state is None:
+            return
+        shown = []
+        sounds = session.project.kind != "images"
+        for row, sample_id in enumerate(event.sample_ids):
+            predicted = int(np.argmax(event.probabilities[row]))
+            label = session.sample(sample_id).label
+            shown.append(
+                Shown(
+                    sample_id=sample_id,
+                    predicted=state.class_names[predicted],
+                    fraction=float(event.probabilities[row, predicted]),
+                    colour=style.class_colour(predicted),
+                    right=None if label is None else label == predicted,
+                    overlay=overlay_image(event.maps[row], predicted, upside_down=sounds),
+                )
+            )
+        self.watch.showcase.show_all(shown)
+        right = sum(item.right is True for item in shown)
+        self.watch.showcase_note.setText(
+            self.tr("{right} of these {count} are right. Bright is where it looked.").format(
+                right=right, count=len(shown)
+            )
+        )
+        for sample_id in self.watch.showcase.missing_pictures():
+            if ("picture", sample_id) not in self._requests.values():
+                number = self._tasks.submit(load_tile, session.project, session.sample(sample_id))
+                self._requests[number] = ("picture", sample_id)
+
+    # -- when it has ended ---------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_ended(self, event: Event) -> None:
+        thread, state, session = self._thread, self._state, self._session
+        self._thread = None
+        self._words_timer.stop()
+        if thread is not None:
+            thread.wait()
+            thread.deleteLater()
+        if session is None or state is None:
+            return
+        match event:
+            case Finished():
+                self._show_finished(event, state, session)
+                session.refresh_runs(show=event.run)
+                self.job_progress.emit(self.tr("Run {n} is ready").format(n=event.run), -1.0)
+            case Stopped():
+                session.refresh_runs()
+                self.job_progress.emit("", -1.0)
+                self._show_choice()
+            case Failed():
+                session.refresh_runs()
+                self.job_progress.emit(self.tr("The training could not go on"), -1.0)
+                self.result.show_failed(
+                    title=self.tr("It could not go on"), message=event.message, details=event.details
+                )
+                self.sentence_changed.emit(self.tr("Nothing you labelled is lost."))
+                self.stack.setCurrentWidget(self.result)
+            case _:
+                return
+
+    def _show_finished(self, event: Finished, state: TrainingState, session: Session) -> None:
+        kind = session.project.kind
+        tested = event.test_accuracy is not None and state.test > 0
+        accuracy = event.test_accuracy if tested else event.valid_accuracy
+        count = state.test if tested else state.valid
+        if accuracy is None or count == 0:
+            score = self.tr("Run {n} is ready").format(n=event.run)
+        else:
+            score = self.tr("Right on {right} of {things} it has never seen").format(
+                right=round(accuracy * count), things=train_words.things(kind, count)
+            )
+        before = self._before
+        old = None if before is None else (before.test_accuracy if tested else before.valid_accuracy)
+        self._result_lines = train_words.result_lines(kind, event, accuracy=accuracy, before=old, count=count)
+        wrong = accuracy is not None and round(accuracy * count) < count
+        self.result.show_finished(score=score, lines=self._result_lines, wrong=wrong)
+        self.stack.setCurrentWidget(self.result)
+        self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
+        if before is not None and before.number != event.run:
+            labels = {sample.id: sample.label for sample in session.samples if sample.label is not None}
+            number = self._tasks.submit(_compare, session.project, before.number, event.run, labels)
+            self._requests[number] = ("flips", event.run)
+
+    # -- before --------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _show_choice(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        self.stack.setCurrentWidget(self.choose)
+        run = self._interrupted()
+        self.choose.offer_resume(None if run is None else run.number)
+        self._say_readiness()
+        number = self._tasks.submit(_estimate_all, session.project)
+        self._requests[number] = ("estimates", 0)
+
+    def _say_readiness(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        labelled = [sample.label for sample in session.samples if sample.labels]
+        classes = len(set(labelled))
+        sentence = train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes)
+        self.choose.set_headline(sentence, ready=classes >= 2)
+        if self.stack.currentWidget() is self.choose:
+            self.sentence_changed.emit(self.tr("How long may it learn?"))
+
+    @Slot(object)
+    def _on_labels_changed(self, _changes: object) -> None:
+        self._say_readiness()
+
+    def _interrupted(self) -> RunInfo | None:
+        """The newest run, if it was cut off."""
+        runs = self._session.project.runs.all() if self._session is not None else ()
+        return runs[-1] if runs and runs[-1].state == "interrupted" else None
+
+    # -- answers from the background -----------------------------------------------------------------------------
+
+    @Slot(int, object)
+    def _on_task_done(self, number: int, result: object) -> None:
+        what, which = self._requests.pop(number, ("", 0))
+        if what == "picture":
+            self.watch.showcase.set_picture(which, result)  # type: ignore[arg-type]
+        elif what == "estimates" and isinstance(result, dict):
+            self._estimates = result
+            self.choose.set_seconds(result)
+        elif what == "flips" and isinstance(result, Flips):
+            self.result.lines.setText("\n".join(train_words.with_flips(self._result_lines, result)))
+
+    @Slot(int, object)
+    def _on_task_failed(self, number: int, error: object) -> None:
+        what, _which = self._requests.pop(number, ("", 0))
+        if what == "picture" and isinstance(error, HandlensError):
+            self.watch.show_note(error.message)
+
+
+def _estimate_all(project: Project) -> dict[Preset, float]:
+    return {preset: estimate_seconds(project, preset) for preset in PRESETS}
+
+
+def _compare(project: Project, before: int, after: int, labels: dict[int, int]) -> Flips:
+    return flips(project.predictions(before), project.predictions(after), labels)

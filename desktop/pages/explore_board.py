@@ -1,0 +1,149 @@
+"""The left of the Explore page: tabs, filters, the grid or the confusion matrix, and what stands there instead."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeySequence, QUndoStack
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QTabBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import icons
+from desktop.pages.explore_filters import ExploreFilters
+from desktop.pages.explore_table import Order
+from desktop.widgets.confusion_view import ConfusionView
+from desktop.widgets.thumbnail_grid import ThumbnailGrid
+
+ORDERS: tuple[Order, ...] = ("wrong", "unsure", "right")
+CONFUSION = len(ORDERS)
+
+
+class ExploreBoard(QWidget):
+    """Widgets and their places; `arrangement_changed` when a tab or a filter was chosen."""
+
+    arrangement_changed = Signal()
+
+    def __init__(self, undo_stack: QUndoStack, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tabs = QTabBar()
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        self.tabs.setAccessibleName(self.tr("Order"))
+        for text in (self.tr("Most wrong"), self.tr("Least sure"), self.tr("Most right"), self.tr("Confusion")):
+            self.tabs.addTab(text)
+        self.run_box = QComboBox()
+        self.run_box.setAccessibleName(self.tr("Run"))
+        self.run_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.filters = ExploreFilters()
+        self.grid = ThumbnailGrid()
+        self.confusion = ConfusionView()
+        self.cell_sentence = QLabel()
+        self.cell_sentence.setWordWrap(True)
+        self.nothing = QLabel()
+        self.nothing.setProperty("role", "muted")
+        self.nothing.setWordWrap(True)
+        self.nothing.setMargin(24)
+        self.problem = QLabel()
+        self.problem.setProperty("role", "error")
+        self.problem.setWordWrap(True)
+        self.problem.hide()
+        self.undo_button = self._make_undo(undo_stack, redo=False)
+        self.redo_button = self._make_undo(undo_stack, redo=True)
+        self.stack = QStackedWidget()
+        self.confusion_page = self._make_confusion_page()
+        for page in (self.grid, self.confusion_page, self.nothing):
+            self.stack.addWidget(page)
+        self._lay_out()
+        self.tabs.currentChanged.connect(self.arrangement_changed)
+        self.filters.filter_changed.connect(self.arrangement_changed)
+        self.confusion.cell_pointed.connect(self.cell_sentence.setText)
+
+    def order(self) -> Order | None:
+        """None: the confusion matrix is shown."""
+        place = self.tabs.currentIndex()
+        return ORDERS[place] if place < CONFUSION else None
+
+    def show_grid(self, *, empty: str = "") -> None:
+        """The grid, or a sentence that says why it is empty."""
+        self.nothing.setText(empty)
+        self.stack.setCurrentWidget(self.nothing if empty else self.grid)
+
+    def show_confusion(self) -> None:
+        self.cell_sentence.setText(self.tr("Rows are your labels, columns what it said. Choose a cell to see inside."))
+        self.stack.setCurrentWidget(self.confusion_page)
+
+    def say_problem(self, sentence: str) -> None:
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+
+    def _make_undo(self, stack: QUndoStack, *, redo: bool) -> QToolButton:
+        button = QToolButton()
+        text = self.tr("Redo") if redo else self.tr("Undo")
+        key = QKeySequence(QKeySequence.StandardKey.Redo if redo else QKeySequence.StandardKey.Undo)
+        button.setText(text)
+        button.setToolTip(f"{text} ({key.toString(QKeySequence.SequenceFormat.NativeText)})")
+        icons.set_icon(button, "ph.arrow-u-up-right" if redo else "ph.arrow-u-up-left")
+        button.setEnabled(False)
+        button.clicked.connect(stack.redo if redo else stack.undo)
+        (stack.canRedoChanged if redo else stack.canUndoChanged).connect(button.setEnabled)
+        return button
+
+    def _make_confusion_page(self) -> QWidget:
+        page, scroll = QWidget(), QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(self.confusion)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.cell_sentence)
+        column.addWidget(scroll, 1)
+        return page
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.tabs)
+        top.addStretch(1)
+        top.addWidget(self.run_box)
+        second = QHBoxLayout()
+        second.addWidget(self.filters, 1)
+        second.addWidget(self.undo_button)
+        second.addWidget(self.redo_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(top)
+        column.addLayout(second)
+        column.addWidget(self.problem)
+        column.addWidget(self.stack, 1)
+
+
+class NothingYet(QWidget):
+    """Says why there is nothing to look at, and what to do."""
+
+    train_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sentence = QLabel()
+        self.sentence.setProperty("role", "emphasis")
+        self.sentence.setWordWrap(True)
+        self.button = QPushButton(self.tr("Train first"))
+        self.button.setProperty("role", "primary")
+        self.button.clicked.connect(self.train_pressed)
+        row = QHBoxLayout()
+        row.addWidget(self.button)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(16)
+        column.addWidget(self.sentence)
+        column.addLayout(row)
+        column.addStretch(1)

@@ -1,0 +1,99 @@
+"""The row above the grid: which class, which split, right or wrong, and a sentence that says what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from desktop.pages.explore_table import Filter
+from ml.api import SPLIT_CODES
+
+
+class ExploreFilters(QWidget):
+    """`filter_changed` when the user chooses; `filter()` says what. A chosen confusion cell stands as a button."""
+
+    filter_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cell: tuple[int, int] | None = None
+        self.class_box, self.split_box, self.verdict_box = QComboBox(), QComboBox(), QComboBox()
+        for box, name in (
+            (self.class_box, self.tr("Class")),
+            (self.split_box, self.tr("Split")),
+            (self.verdict_box, self.tr("Right or wrong")),
+        ):
+            box.setAccessibleName(name)
+            box.activated.connect(self._on_changed)
+        for text, verdict in (
+            (self.tr("Right and wrong"), "all"),
+            (self.tr("Only wrong"), "wrong"),
+            (self.tr("Only right"), "right"),
+        ):
+            self.verdict_box.addItem(text, verdict)
+        self.class_box.setMaximumWidth(200)
+        self.cell_button = QPushButton()
+        self.cell_button.setToolTip(self.tr("Show all of them again"))
+        self.cell_button.clicked.connect(self.clear_cell)
+        self.cell_button.hide()
+        self.sentence = QLabel()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for widget in (self.class_box, self.split_box, self.verdict_box, self.cell_button):
+            row.addWidget(widget)
+        row.addSpacing(8)
+        row.addWidget(self.sentence)
+        row.addStretch(1)
+
+    def set_choices(self, class_names: Sequence[str], splits: Sequence[int]) -> None:
+        """Begin anew: all classes, the test split if there is one."""
+        self._cell = None
+        self.cell_button.hide()
+        with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
+            self.class_box.clear()
+            self.class_box.addItem(self.tr("All classes"), None)
+            for index, name in enumerate(class_names):
+                self.class_box.addItem(name, index)
+            self.split_box.clear()
+            self.split_box.addItem(self.tr("Everything"), None)
+            for code in splits:
+                self.split_box.addItem(self._split_name(code), code)
+            best = [place for name in ("test", "valid") if (place := self._place_of(name)) >= 0]
+            self.split_box.setCurrentIndex(best[0] if best else 0)
+            self.verdict_box.setCurrentIndex(0)
+
+    def set_cell(self, label: int, predicted: int, words: str) -> None:
+        """Show only one cell of the confusion matrix."""
+        self._cell = (label, predicted)
+        self.cell_button.setText(f"{words}  ✕")
+        self.cell_button.show()
+        self.class_box.setCurrentIndex(0)
+        self.verdict_box.setCurrentIndex(0)
+        self.filter_changed.emit()
+
+    def clear_cell(self) -> None:
+        self._cell = None
+        self.cell_button.hide()
+        self.filter_changed.emit()
+
+    def filter(self) -> Filter:
+        split = self.split_box.currentData()
+        if self._cell is not None:
+            return Filter(split=split, label=self._cell[0], predicted=self._cell[1])
+        return Filter(split=split, label=self.class_box.currentData(), verdict=self.verdict_box.currentData())
+
+    def _on_changed(self) -> None:
+        if self.sender() is not self.split_box and self._cell is not None:
+            self._cell = None
+            self.cell_button.hide()
+        self.filter_changed.emit()
+
+    def _place_of(self, split: str) -> int:
+        return self.split_box.findData(SPLIT_CODES.index(split))
+
+    def _split_name(self, code: int) -> str:
+        names = (self.tr("Learned from"), self.tr("Validation"), self.tr("Test"), self.tr("Not labelled"))
+        return names[code]

@@ -1,0 +1,211 @@
+"""What happens beside the grid: loads the chosen sample, lays its map over it, plays it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
+
+from desktop import style
+from desktop.pages.explore_side import CYCLE, Details, ExploreSide, MapOf
+from desktop.pages.explore_table import PredictionTable
+from desktop.pages.pictures import Large, load_large, overlay_image
+from desktop.session import Session
+from desktop.widgets.probability_bars import Bar, percent
+from desktop.workers.player import Player
+from desktop.workers.tasks import Tasks
+from ml.api import HandlensError, Sample, settings_for
+
+MOST_BARS = 4
+
+
+class ExploreFocus(QObject):
+    """Joins the side's widgets with the session, the run's table and the player."""
+
+    map_changed = Signal()
+    """Another map is to be laid over everything."""
+
+    def __init__(self, side: ExploreSide, player: Player, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._side, self._player = side, player
+        self._tasks = Tasks(self, threads=1)
+        self._tasks.done.connect(self._on_loaded)
+        self._tasks.failed.connect(self._on_failed)
+        self._session: Session | None = None
+        self._table: PredictionTable | None = None
+        self._names: tuple[str, ...] = ()
+        self._sample_id: int | None = None
+        self._request = 0
+        self.map_of: MapOf = "predicted"
+        side.map_chosen.connect(self.set_map_of)
+        side.play_pressed.connect(self.toggle_playing)
+        side.loop_toggled.connect(player.set_looping)
+        side.position_chosen.connect(player.play)
+        player.position_changed.connect(side.sound.set_cursor)
+        player.playing_changed.connect(side.set_playing)
+
+    def set_source(self, session: Session | None, table: PredictionTable | None) -> None:
+        """Another project or run. Nothing is chosen afterwards."""
+        self._session, self._table = session, table
+        self._sample_id = None
+        self._tasks.forget_all()
+        self._player.set_sound(None, 16_000)
+        if session is None:
+            return
+        self._names = tuple(item.name for item in session.classes)
+        sounds = session.project.windowing is not None
+        self._side.set_kind(sounds=sounds)
+        self._side.set_classes(self._names)
+        self._side.set_map_of(self.map_of)
+        if sounds:
+            self._side.set_sound_problem(self._player.problem())
+        self._side.show_details(None)
+
+    def close(self) -> None:
+        self._player.stop()
+        self._tasks.close()
+        self._session = self._table = None
+
+    def sample_id(self) -> int | None:
+        return self._sample_id
+
+    # -- one sample ----------------------------------------------------------------------------------------------
+
+    def show(self, sample_id: int) -> None:
+        """Load it; what was asked for before is not wanted any more."""
+        if self._session is None:
+            return
+        self._tasks.forget(self._request)
+        if sample_id != self._sample_id:
+            self._player.set_sound(None, 16_000)
+        self._sample_id = sample_id
+        sample = self._session.sample(sample_id)
+        self._request = self._tasks.submit(load_large, self._session.project, sample)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say anew what is known of the sample, e.g. after it was labelled."""
+        if self._session is None or self._sample_id is None:
+            self._side.show_details(None)
+            return
+        self._side.show_details(self._details(self._session.sample(self._sample_id)))
+        self._lay_over()
+
+    @Slot(int, object)
+    def _on_loaded(self, _number: int, result: object) -> None:
+        session = self._session
+        if session is None or self._sample_id is None or not isinstance(result, Large):
+            return
+        view = self._side.view()
+        view.set_picture(result.image)
+        windowing = session.project.windowing
+        if windowing is not None and result.waveform is not None:
+            settings = settings_for(windowing)
+            start = session.sample(self._sample_id).start or 0.0
+            self._side.sound.set_axes(
+                start=start, seconds=windowing.seconds, f_min=settings.f_min, f_max=settings.f_max
+            )
+            self._player.set_sound(result.waveform, windowing.rate)
+        self._lay_over()
+
+    @Slot(int, object)
+    def _on_failed(self, _number: int, error: object) -> None:
+        said = error.message if isinstance(error, HandlensError) else self.tr("This one could not be shown.")
+        self._side.view().set_message(said)
+
+    # -- the map -------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def cycle_map(self) -> None:
+        """What it predicted, what it is labelled, nothing, and again."""
+        place = CYCLE.index(self.map_of) if self.map_of in CYCLE else -1
+        self.set_map_of(CYCLE[(place + 1) % len(CYCLE)])
+
+    @Slot(object)
+    def set_map_of(self, chosen: MapOf) -> None:
+        self.map_of = chosen
+        self._side.set_map_of(chosen)
+        self._lay_over()
+        self.map_changed.emit()
+
+    def overlay_of(self, sample_id: int) -> QImage | None:
+        """The overlay of a sample by the present choice; None where there is none. Fit for a background thread."""
+        session, table = self._session, self._table
+        row = table.row(sample_id) if table is not None else None
+        if session is None or table is None or row is None:
+            return None
+        index = self._map_class(session.sample(sample_id), table, row)
+        if index is None:
+            return None
+        maps = np.asarray(table.predictions.maps[row])
+        return overlay_image(maps, index, upside_down=session.project.windowing is not None)
+
+    def _map_class(self, sample: Sample, table: PredictionTable, row: int) -> int | None:
+        if self.map_of == "off":
+            return None
+        if self.map_of == "labelled":
+            return sample.label
+        if self.map_of == "predicted":
+            return int(table.predicted[row])
+        return int(self.map_of)
+
+    def _lay_over(self) -> None:
+        overlay = None if self._sample_id is None else self.overlay_of(self._sample_id)
+        self._side.set_overlay(overlay)
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def _details(self, sample: Sample) -> Details:
+        table = self._table
+        row = table.row(sample.id) if table is not None else None
+        labelled = self._names[sample.label] if sample.label is not None else self.tr("not yet")
+        name = sample.path if sample.start is None else f"{sample.path} · {sample.start:g}–{sample.end:g} s"
+        if table is None or row is None:
+            return Details(
+                name=name,
+                labelled=labelled,
+                predicted=self.tr("nothing: it came after this run"),
+                wrong=None,
+                label_index=sample.label,
+            )
+        best = int(table.predicted[row])
+        before = int(table.predictions.labels[row])
+        changed = before != (-1 if sample.label is None else sample.label)
+        note = ""
+        if changed:
+            was = self._names[before] if before >= 0 else self.tr("not labelled")
+            note = self.tr("Was {was} when this run was made; the next run learns the new label.").format(was=was)
+        return Details(
+            name=name,
+            labelled=labelled,
+            predicted=f"{self._names[best]}  {percent(float(table.top[row]))}",
+            wrong=None if sample.label is None else sample.label != best,
+            note=note,
+            bars=self._bars(table, row, sample.label),
+            label_index=sample.label,
+        )
+
+    def _bars(self, table: PredictionTable, row: int, label: int | None) -> tuple[Bar, ...]:
+        """The most probable classes; the labelled one is always among them."""
+        probabilities = np.asarray(table.predictions.probabilities[row])
+        order = [int(index) for index in np.argsort(-probabilities, kind="stable")[:MOST_BARS]]
+        if label is not None and label < len(probabilities) and label not in order:
+            order[-1] = label
+        return tuple(
+            Bar(
+                name=self._names[index],
+                fraction=float(probabilities[index]),
+                colour=style.class_colour(index),
+                labelled=index == label,
+            )
+            for index in order
+        )
+
+    # -- sound ---------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def toggle_playing(self) -> None:
+        if self._player.playing():
+            self._player.stop()
+        else:
+            self._player.play()

@@ -1,0 +1,216 @@
+"""The side of the Explore page: one sample large, where the network looked, what it says, keys to correct it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import icons, style
+from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.overlay_view import OverlayLegend, OverlayView
+from desktop.widgets.probability_bars import Bar, ProbabilityBars
+from desktop.widgets.spectrogram_view import SpectrogramView
+
+WIDTH = 372
+MapOf = str | int
+"""Whose map is shown: "predicted", "labelled", "off" or a class index."""
+CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Details:
+    """Everything the side says about a sample, in words."""
+
+    name: str
+    labelled: str
+    predicted: str
+    wrong: bool | None
+    note: str = ""
+    bars: tuple[Bar, ...] = field(default=())
+    label_index: int | None = None
+
+
+class ExploreSide(QWidget):
+    """Values in; `label_chosen`, `map_chosen`, `opacity_chosen` and the player's buttons out."""
+
+    label_chosen = Signal(int)
+    map_chosen = Signal(object)
+    play_pressed = Signal()
+    loop_toggled = Signal(bool)
+    position_chosen = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(WIDTH)
+        self.picture = OverlayView()
+        self.sound = SpectrogramView()
+        self.sound.position_chosen.connect(self.position_chosen)
+        self.views = QStackedWidget()
+        self.views.addWidget(self.picture)
+        self.views.addWidget(self.sound)
+        self.map_box = QComboBox()
+        self.map_box.setAccessibleName(self.tr("Map of"))
+        self.map_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.map_box.setMinimumContentsLength(12)
+        self.map_box.activated.connect(self._on_map)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setValue(70)
+        self.opacity.setAccessibleName(self.tr("Opacity of the map"))
+        self.opacity.setToolTip(self.opacity.accessibleName())
+        self.opacity.valueChanged.connect(self._on_opacity)
+        self.legend = OverlayLegend()
+        self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
+        self.labelled, self.predicted = QLabel(), QLabel()
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.note.setProperty("role", "caption")
+        self.bars = ProbabilityBars()
+        self.file_name = QLabel()
+        self.file_name.setProperty("role", "caption")
+        self.keys = ClassKeys()
+        self.keys.class_chosen.connect(self.label_chosen)
+        self._lay_out()
+        self.set_classes(())
+
+    # -- what it shows -------------------------------------------------------------------------------------------
+
+    def set_classes(self, names: tuple[str, ...]) -> None:
+        self.keys.set_classes(names)
+        with QSignalBlocker(self.map_box):
+            self.map_box.clear()
+            self.map_box.addItem(self.tr("what it predicted"), "predicted")
+            self.map_box.addItem(self.tr("what it is labelled"), "labelled")
+            self.map_box.addItem(self.tr("nothing"), "off")
+            if names:
+                self.map_box.insertSeparator(3)
+            for index, name in enumerate(names):
+                self.map_box.addItem(name, index)
+
+    def set_kind(self, *, sounds: bool) -> None:
+        self.views.setCurrentWidget(self.sound if sounds else self.picture)
+        self.player_row.setVisible(sounds)
+        self.sound_note.setVisible(sounds and bool(self.sound_note.text()))
+
+    def view(self) -> OverlayView:
+        """The view in use: the picture or the spectrogram."""
+        return self.sound if self.views.currentWidget() is self.sound else self.picture
+
+    def show_details(self, details: Details | None) -> None:
+        """None: no sample is chosen."""
+        for widget in (self.labelled, self.predicted, self.note, self.bars, self.file_name):
+            widget.setVisible(details is not None)
+        if details is None:
+            self.view().set_message(self.tr("Choose one in the grid to see it large."))
+            self.keys.set_current(None)
+            return
+        self.labelled.setText(details.labelled)
+        self.predicted.setText(details.predicted)
+        style.set_role(self.predicted, "error" if details.wrong else "")
+        self.note.setText(details.note)
+        self.note.setVisible(bool(details.note))
+        self.bars.set_bars(details.bars)
+        metrics = self.file_name.fontMetrics()
+        self.file_name.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, WIDTH - 24))
+        self.file_name.setToolTip(details.name)
+        self.keys.set_current(details.label_index)
+
+    def set_overlay(self, overlay: QImage | None) -> None:
+        self.view().set_overlay(overlay)
+
+    def set_map_of(self, chosen: MapOf) -> None:
+        place = self.map_box.findData(chosen)
+        if place >= 0:
+            self.map_box.setCurrentIndex(place)
+        for widget in (self.opacity, self.legend):
+            widget.setEnabled(chosen != "off")
+
+    def set_playing(self, playing: bool) -> None:
+        self.play_button.setText(self.tr("Stop") if playing else self.tr("Play"))
+        icons.set_icon(self.play_button, "ph.stop" if playing else "ph.play")
+
+    def set_sound_problem(self, sentence: str) -> None:
+        """Why nothing can be played; empty if it can."""
+        for button in (self.play_button, self.loop_button):
+            button.setEnabled(not sentence)
+            button.setToolTip(sentence)
+        self.sound_note.setText(sentence)
+        self.sound_note.setVisible(bool(sentence) and self.player_row.isVisibleTo(self))
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _make_player(self) -> tuple[QPushButton, QPushButton, QLabel, QWidget]:
+        play, loop = QPushButton(self.tr("Play")), QPushButton(self.tr("Loop"))
+        icons.set_icon(play, "ph.play")
+        icons.set_icon(loop, "ph.repeat")
+        loop.setCheckable(True)
+        play.clicked.connect(self.play_pressed)
+        loop.toggled.connect(self.loop_toggled)
+        note = QLabel()
+        note.setWordWrap(True)
+        note.setProperty("role", "caption")
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(play)
+        layout.addWidget(loop)
+        layout.addStretch(1)
+        return play, loop, note, row
+
+    def _lay_out(self) -> None:
+        maps = QHBoxLayout()
+        maps.setSpacing(8)
+        maps.addWidget(QLabel(self.tr("Map of")))
+        maps.addWidget(self.map_box, 1)
+        strength = QHBoxLayout()
+        strength.setSpacing(16)
+        strength.addWidget(self.opacity, 1)
+        strength.addWidget(self.legend, 1)
+        words = QGridLayout()
+        words.setHorizontalSpacing(12)
+        words.setVerticalSpacing(2)
+        for row, (text, value) in enumerate(
+            ((self.tr("Labelled"), self.labelled), (self.tr("Predicted"), self.predicted))
+        ):
+            caption = QLabel(text)
+            caption.setProperty("role", "muted")
+            words.addWidget(caption, row, 0)
+            words.addWidget(value, row, 1)
+        words.setColumnStretch(1, 1)
+        line = QFrame()
+        line.setProperty("role", "line")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.views, 1)
+        column.addWidget(self.file_name)
+        column.addWidget(self.player_row)
+        column.addWidget(self.sound_note)
+        column.addLayout(maps)
+        column.addLayout(strength)
+        column.addWidget(line)
+        column.addLayout(words)
+        column.addWidget(self.bars)
+        column.addWidget(self.note)
+        column.addWidget(self.keys)
+
+    def _on_map(self) -> None:
+        self.map_chosen.emit(self.map_box.currentData())
+
+    def _on_opacity(self, value: int) -> None:
+        self.picture.set_opacity(value / 100)
+        self.sound.set_opacity(value / 100)

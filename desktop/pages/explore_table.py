@@ -1,0 +1,132 @@
+"""The predictions of a run as columns that can be sorted and filtered at once. Pure arrays, no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.api import SPLIT_CODES, Predictions, Sample, confusion
+
+Order = Literal["wrong", "unsure", "right"]
+Verdict = Literal["all", "wrong", "right"]
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """Which rows to look at; None lets everything through."""
+
+    split: int | None = None
+    """An index into `SPLIT_CODES`."""
+    label: int | None = None
+    predicted: int | None = None
+    verdict: Verdict = "all"
+
+
+class PredictionTable:
+    """Rows as in `Predictions`; labels and splits as they are now."""
+
+    def __init__(self, predictions: Predictions, samples: Iterable[Sample]) -> None:
+        self.predictions = predictions
+        self.ids = np.asarray(predictions.sample_ids)
+        self.classes = int(predictions.probabilities.shape[1])
+        count = len(predictions)
+        self.predicted = np.zeros(count, dtype=np.int64)
+        self.top = np.zeros(count, dtype=np.float32)
+        self.margin = np.zeros(count, dtype=np.float32)
+        self.labels = np.full(count, -1, dtype=np.int64)
+        self.splits = np.full(count, SPLIT_CODES.index("none"), dtype=np.uint8)
+        self.own = np.zeros(count, dtype=np.float32)
+        """Probability of the label; 0 for a class that the run did not know."""
+        self._order = np.argsort(self.ids, kind="stable")
+        self._sorted = self.ids[self._order]
+        for begin in range(0, count, _CHUNK):
+            self._judge(slice(begin, begin + _CHUNK))
+        self.update(samples)
+
+    def row(self, sample_id: int) -> int | None:
+        """The row of a sample; None if the run did not see it."""
+        place = int(np.searchsorted(self._sorted, sample_id))
+        if place >= len(self._sorted) or self._sorted[place] != sample_id:
+            return None
+        return int(self._order[place])
+
+    def update(self, samples: Iterable[Sample]) -> None:
+        """Take over the present labels and splits of these samples."""
+        codes = {name: index for index, name in enumerate(SPLIT_CODES)}
+        wanted = [(s.id, -1 if s.label is None else s.label, codes[s.split or "none"]) for s in samples]
+        if not wanted or not len(self._sorted):
+            return
+        values = np.array(wanted, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self._sorted, values[:, 0]), len(self._sorted) - 1)
+        known = self._sorted[places] == values[:, 0]
+        rows = self._order[places[known]]
+        self.labels[rows] = values[known, 1]
+        self.splits[rows] = values[known, 2]
+        judged = (self.labels[rows] >= 0) & (self.labels[rows] < self.classes)
+        self.own[rows] = 0.0
+        self.own[rows[judged]] = self.predictions.probabilities[rows[judged], self.labels[rows[judged]]]
+
+    def wrong(self) -> NDArray[np.bool_]:
+        """(N,) labelled, and not as it was predicted."""
+        return np.asarray((self.labels >= 0) & (self.labels != self.predicted))
+
+    def right(self) -> NDArray[np.bool_]:
+        """(N,) labelled as it was predicted."""
+        return np.asarray((self.labels >= 0) & (self.labels == self.predicted))
+
+    def select(self, chosen: Filter) -> NDArray[np.int64]:
+        """The rows that pass the filter, in no particular order."""
+        keep = np.ones(len(self.ids), dtype=np.bool_)
+        if chosen.split is not None:
+            keep &= self.splits == chosen.split
+        if chosen.label is not None:
+            keep &= self.labels == chosen.label
+        if chosen.predicted is not None:
+            keep &= self.predicted == chosen.predicted
+        if chosen.verdict == "wrong":
+            keep &= self.wrong()
+        elif chosen.verdict == "right":
+            keep &= self.right()
+        return np.flatnonzero(keep)
+
+    def sort(self, rows: NDArray[np.int64], order: Order) -> NDArray[np.int64]:
+        """The rows in the order asked for; ties keep the order of the samples. "right" keeps only what is right."""
+        if order == "unsure":
+            key = self.margin[rows]
+        elif order == "right":
+            rows = rows[self.right()[rows]]
+            key = -self.own[rows]
+        else:
+            # Nobody can say whether an unlabelled one is wrong: they come last.
+            key = np.where(self.labels[rows] >= 0, self.own[rows], np.float32(2.0))
+        return rows[np.argsort(key, kind="stable")]
+
+    def confusion(self, chosen: Filter) -> NDArray[np.int64]:
+        """(classes, classes) counts of the labelled rows that pass: row = label, column = prediction."""
+        rows = self.select(chosen)
+        rows = rows[(self.labels[rows] >= 0) & (self.labels[rows] < self.classes)]
+        return confusion(self.labels[rows], self.predicted[rows], classes=self.classes)
+
+    def counts(self, chosen: Filter) -> tuple[int, int]:
+        """How many of the labelled rows that pass are wrong, and how many there are."""
+        rows = self.select(chosen)
+        return int(self.wrong()[rows].sum()), int((self.labels[rows] >= 0).sum())
+
+    def splits_present(self) -> tuple[int, ...]:
+        return tuple(int(code) for code in np.unique(self.splits))
+
+    def _judge(self, part: slice) -> None:
+        """Fill prediction, its probability, and its lead over the second."""
+        probabilities = np.asarray(self.predictions.probabilities[part])
+        if not len(probabilities):
+            return
+        best = np.argmax(probabilities, axis=1)
+        self.predicted[part] = best
+        self.top[part] = probabilities[np.arange(len(best)), best]
+        second = np.partition(probabilities, -2, axis=1)[:, -2] if self.classes > 1 else np.float32(0.0)
+        self.margin[part] = self.top[part] - second

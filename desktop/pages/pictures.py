@@ -1,0 +1,101 @@
+"""Pictures of samples for the screen, made in the background: thumbnails, large views, overlays. No widgets here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage
+
+from desktop.widgets.pixels import grey_image, rgb_image, rgba_image
+from ml.api import HandlensError, Project, Sample, load_window, mel_picture, overlay_rgba, settings_for, thumbnail
+
+TILE_EDGE = 224
+SOUND_TILE = QSize(224, 168)
+LARGE_EDGE = 1024
+OVERLAY_EDGE = 160
+_QUALITY = 88
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Large:
+    """A sample for the large view. `waveform` is mono at the project's rate, None for images."""
+
+    image: QImage
+    waveform: NDArray[np.float32] | None = None
+
+
+def load_tile(project: Project, sample: Sample) -> QImage:
+    """The sample's thumbnail, from the project's cache if it is there. Raises HandlensError."""
+    kept = _cache_path(project, sample)
+    image = QImage(str(kept)) if kept.is_file() else QImage()
+    if image.isNull():
+        image = _make_tile(project, sample)
+        _keep(image, kept)
+    return image
+
+
+def load_large(project: Project, sample: Sample) -> Large:
+    """The sample as large as a screen can use it. Raises HandlensError."""
+    path = project.source_folder / sample.path
+    if project.windowing is None:
+        return Large(image=rgb_image(thumbnail(path, size=LARGE_EDGE)))
+    waveform = load_window(path, project.windowing, start=sample.start or 0.0)
+    return Large(image=_spectrogram(waveform, project), waveform=waveform)
+
+
+def overlay_image(maps: NDArray[np.floating], class_index: int, *, upside_down: bool) -> QImage | None:
+    """The overlay of a class from one sample's maps (classes, h, w), small: Qt makes it as large as the picture.
+
+    `upside_down` for recordings, whose maps begin with the lowest band. None for a class the run did not know.
+    """
+    if not 0 <= class_index < len(maps):
+        return None
+    pixels = overlay_rgba(maps, class_index, size=(OVERLAY_EDGE, OVERLAY_EDGE))
+    return rgba_image(pixels[::-1] if upside_down else pixels)
+
+
+def _make_tile(project: Project, sample: Sample) -> QImage:
+    path = project.source_folder / sample.path
+    if project.windowing is None:
+        return rgb_image(thumbnail(path, size=TILE_EDGE))
+    waveform = load_window(path, project.windowing, start=sample.start or 0.0)
+    return _spectrogram(waveform, project).scaled(
+        SOUND_TILE, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+
+
+def _spectrogram(waveform: NDArray[np.float32], project: Project) -> QImage:
+    """Grey, the highest band on top: the overlay brings the only colour."""
+    windowing = project.windowing
+    if windowing is None:
+        raise HandlensError("This project holds no recordings.")
+    return grey_image(mel_picture(waveform, settings_for(windowing))[::-1])
+
+
+def _cache_path(project: Project, sample: Sample) -> Path:
+    """By content, not by name: a file that was replaced gets another thumbnail."""
+    name = sample.digest if sample.start is None else f"{sample.digest}-{round(sample.start * 1000)}"
+    return project.path / "cache" / "thumbnails" / name[:2] / f"{name}.jpg"
+
+
+def _keep(image: QImage, path: Path) -> None:
+    """Write the thumbnail beside its place and rename. A cache that cannot be written only costs time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=".", suffix=".jpg", dir=path.parent)
+        os.close(handle)
+        if image.save(draft, b"JPG", _QUALITY):
+            Path(draft).replace(path)
+        else:
+            Path(draft).unlink()
+    except OSError as error:
+        _log.warning("the thumbnail %s was not kept: %s", path.name, error)

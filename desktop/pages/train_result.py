@@ -1,0 +1,80 @@
+"""After a training: how it went in words, and what to do next. Or why it did not go, in one sentence."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from desktop import style
+
+
+class TrainResult(QWidget):
+    """`explore_pressed` and `again_pressed` out."""
+
+    explore_pressed = Signal()
+    again_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.score = QLabel()
+        self.score.setProperty("role", "number")
+        self.score.setWordWrap(True)
+        self.lines = QLabel()
+        self.lines.setWordWrap(True)
+        self.lines.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.explore_button = QPushButton(self.tr("Look at what it gets wrong"))
+        self.explore_button.clicked.connect(self.explore_pressed)
+        self.again_button = QPushButton(self.tr("Train again"))
+        self.again_button.clicked.connect(self.again_pressed)
+        self.fold = QToolButton()
+        self.fold.setText(self.tr("Details"))
+        self.fold.setProperty("role", "fold")
+        self.fold.setCheckable(True)
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
+        self.details.setAccessibleName(self.tr("Details"))
+        self.details.hide()
+        self.fold.toggled.connect(self.details.setVisible)
+        self._lay_out()
+
+    def show_finished(self, *, score: str, lines: list[str], wrong: bool) -> None:
+        """`wrong` is whether there is anything it gets wrong."""
+        self.score.setText(score)
+        self.lines.setText("\n".join(lines))
+        self.explore_button.setText(
+            self.tr("Look at what it gets wrong") if wrong else self.tr("Look at what it learned")
+        )
+        self._set_primary(self.explore_button)
+        self.explore_button.show()
+        self.explore_button.setFocus()
+        self.fold.hide()
+        self.fold.setChecked(False)
+
+    def show_failed(self, *, title: str, message: str, details: str) -> None:
+        self.score.setText(title)
+        self.lines.setText(message)
+        self.explore_button.hide()
+        self._set_primary(self.again_button)
+        self.again_button.setFocus()
+        self.details.setPlainText(details)
+        self.fold.setChecked(False)
+        self.fold.setVisible(bool(details))
+
+    def _set_primary(self, button: QPushButton) -> None:
+        for each in (self.explore_button, self.again_button):
+            style.set_role(each, "primary" if each is button else "")
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.explore_button)
+        buttons.addWidget(self.again_button)
+        buttons.addWidget(self.fold)
+        buttons.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 24, 24, 24)
+        column.setSpacing(12)
+        column.addWidget(self.score)
+        column.addWidget(self.lines)
+        column.addLayout(buttons)
+        column.addWidget(self.details, 1)
+        column.addStretch(1)

@@ -1,0 +1,113 @@
+"""Where a training stands: its events folded into a few numbers and words. No widgets here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from desktop.pages import train_words
+from desktop.pages.train_words import tr
+from ml.api import (
+    BatchDone,
+    EpochDone,
+    Event,
+    Preset,
+    ProbeDone,
+    Progress,
+    RunStarted,
+    StageStarted,
+)
+
+# Which part of the whole each stage is, roughly; the bar only has to move evenly and never back.
+_FINE = {
+    "preflight": (0.0, 0.01),
+    "decode": (0.01, 0.05),
+    "features": (0.05, 0.18),
+    "probe": (0.18, 0.20),
+    "finetune": (0.20, 0.90),
+    "predict": (0.90, 0.97),
+    "export": (0.97, 1.0),
+}
+_QUICK = {
+    "preflight": (0.0, 0.02),
+    "decode": (0.02, 0.25),
+    "features": (0.25, 0.80),
+    "probe": (0.80, 0.84),
+    "finetune": (0.84, 0.84),
+    "predict": (0.84, 0.94),
+    "export": (0.94, 1.0),
+}
+
+
+class TrainingState:
+    """Feed it every event with `take`. `estimate` is how many seconds the whole was thought to last."""
+
+    def __init__(self, *, preset: Preset, estimate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.run: int | None = None
+        self.train = self.valid = self.test = 0
+        self.class_names: tuple[str, ...] = ()
+        self.stage = "preflight"
+        self.sentence = ""
+        self.epoch = 0
+        self.epochs = 0
+        self.fraction = 0.0
+        self.accuracy: float | None = None
+        """Of the best model so far, on the validation split."""
+        self.probe_accuracy: float | None = None
+        self._spans = _QUICK if preset == "quick" else _FINE
+        self._estimate = estimate
+        self._left: float | None = None
+        self._left_at = 0.0
+        self._clock = clock
+        self._began = clock()
+
+    def take(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self.run = event.run
+                self.train, self.valid, self.test = event.train, event.valid, event.test
+                self.class_names = event.class_names
+            case StageStarted():
+                self.stage, self.sentence = event.stage, event.sentence
+                self._move(0.0)
+            case Progress():
+                self.stage = event.stage
+                self._hear(event.seconds_left)
+                self._move(event.done / event.total if event.total else 0.0)
+            case ProbeDone():
+                self.probe_accuracy = self.accuracy = event.valid_accuracy
+            case BatchDone():
+                self.epoch, self.epochs = event.epoch, event.epochs
+                self._hear(event.seconds_left)
+                self._move((event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs))
+            case EpochDone():
+                self.epoch, self.epochs = event.epoch, event.epochs
+                if event.best:
+                    self.accuracy = event.valid_accuracy
+            case _:
+                return
+
+    def seconds_left(self) -> float | None:
+        """What the job said last, counted on; before it says anything, what is left of the estimate."""
+        if self._left is not None:
+            return max(0.0, self._left - (self._clock() - self._left_at))
+        if self._estimate is None:
+            return None
+        rest = self._estimate - (self._clock() - self._began)
+        return rest if rest > 5 else None
+
+    def words(self) -> str:
+        """The training in a few words: "Training run 4 · epoch 3 of 8 · 2 min left"."""
+        parts = [tr("Training run {n}").format(n=self.run) if self.run else tr("Training")]
+        if self.stage == "finetune" and self.epochs:
+            parts.append(tr("pass {n} of {of}").format(n=max(1, self.epoch), of=self.epochs))
+        left = train_words.time_left(self.seconds_left())
+        return " · ".join([*parts, left] if left else parts)
+
+    def _hear(self, seconds_left: float | None) -> None:
+        if seconds_left is not None:
+            self._left, self._left_at = seconds_left, self._clock()
+
+    def _move(self, within: float) -> None:
+        begin, end = self._spans.get(self.stage, (self.fraction, self.fraction))
+        self.fraction = max(self.fraction, begin + (end - begin) * min(1.0, within))

@@ -1,0 +1,101 @@
+"""During a training: the score in words, the curves, twelve samples, and what is happening now."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from desktop.widgets.live_plot import LivePlot
+from desktop.widgets.showcase import ShowcaseView
+
+
+class TrainWatch(QWidget):
+    """Only shows what it is told. `stop_pressed` keeps the best, `cancel_pressed` asks for the end of it all."""
+
+    stop_pressed = Signal()
+    cancel_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.score = QLabel()
+        self.score.setProperty("role", "number")
+        self.score_note = QLabel()
+        self.score_note.setProperty("role", "muted")
+        self.plot = LivePlot()
+        self.showcase = ShowcaseView()
+        self.showcase_note = QLabel()
+        self.showcase_note.setProperty("role", "muted")
+        self.sentence = QLabel()
+        self.sentence.setProperty("role", "emphasis")
+        self.note = QLabel()
+        self.note.setProperty("role", "warn")
+        self.note.setWordWrap(True)
+        self.time_left = QLabel()
+        self.time_left.setProperty("role", "muted")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(self.tr("Progress of the training"))
+        self.stop_button = QPushButton(self.tr("Stop and keep"))
+        self.stop_button.setToolTip(self.tr("End now and keep the best model so far"))
+        self.stop_button.clicked.connect(self.stop_pressed)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.setProperty("role", "quiet")
+        self.cancel_button.setToolTip(self.tr("End now and discard this run"))
+        self.cancel_button.clicked.connect(self.cancel_pressed)
+        self._lay_out()
+
+    def begin(self, *, passes: float) -> None:
+        """A new run: everything empty."""
+        self.score.setText(self.tr("No score yet"))
+        self.score_note.setText(self.tr("It comes with the first model."))
+        self.showcase_note.setText(self.tr("Here you will see what it says of a few it has never seen."))
+        self.sentence.setText(self.tr("Starting …"))
+        self.time_left.clear()
+        self.note.clear()
+        self.note.hide()
+        self.bar.setValue(0)
+        self.plot.clear(passes=passes)
+        self.showcase.clear()
+        self.stop_button.setEnabled(True)
+        self.cancel_button.setEnabled(True)
+
+    def show_note(self, sentence: str) -> None:
+        self.note.setText(sentence)
+        self.note.show()
+
+    def ending(self, sentence: str) -> None:
+        """The user has asked for the end; nothing more can be asked."""
+        self.sentence.setText(sentence)
+        self.time_left.clear()
+        self.stop_button.setEnabled(False)
+        self.cancel_button.setEnabled(False)
+
+    def _lay_out(self) -> None:
+        left = QVBoxLayout()
+        left.setSpacing(4)
+        left.addWidget(self.score)
+        left.addWidget(self.score_note)
+        left.addSpacing(8)
+        left.addWidget(self.plot, 1)
+        right = QVBoxLayout()
+        right.setSpacing(8)
+        right.addWidget(self.showcase_note)
+        right.addWidget(self.showcase, 1)
+        middle = QHBoxLayout()
+        middle.setSpacing(24)
+        middle.addLayout(left, 5)
+        middle.addLayout(right, 6)
+        words = QHBoxLayout()
+        words.addWidget(self.sentence, 1)
+        words.addWidget(self.time_left, 0, Qt.AlignmentFlag.AlignRight)
+        words.addSpacing(16)
+        words.addWidget(self.stop_button)
+        words.addWidget(self.cancel_button)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(24, 16, 24, 16)
+        outer.setSpacing(8)
+        outer.addLayout(middle, 1)
+        outer.addWidget(self.note)
+        outer.addWidget(self.bar)
+        outer.addLayout(words)

@@ -1,0 +1,127 @@
+"""What the Train and Explore pages say: numbers turned into sentences. No widgets here."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QCoreApplication
+
+from desktop.pages.train_compare import Flips
+from ml.api import Finished, Kind, Preset, RunInfo
+
+
+def tr(text: str) -> str:
+    return QCoreApplication.translate("Words", text)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"."""
+    if seconds < 10:
+        return tr("a few seconds")
+    if seconds < 90:
+        return tr("about {n} s").format(n=round(seconds / 10) * 10)
+    if seconds < 90 * 60:
+        minutes = seconds / 60
+        return tr("about {n} min").format(n=round(minutes) if minutes < 20 else round(minutes / 5) * 5)
+    hours = seconds / 3600
+    return tr("about {n} h").format(n=f"{hours:.0f}" if hours >= 9.75 else f"{round(hours * 2) / 2:g}")
+
+
+def time_left(seconds: float | None) -> str:
+    """The rest of a job: "2 min left"; empty while unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    if seconds < 5:
+        return tr("a few seconds left")
+    if seconds < 60:
+        return tr("{n} s left").format(n=math.ceil(seconds / 5) * 5)
+    if seconds < 3600:
+        return tr("{n} min left").format(n=math.ceil(seconds / 60))
+    return tr("{h} h {m} min left").format(h=int(seconds // 3600), m=int(seconds % 3600 // 60))
+
+
+def things(kind: Kind, count: int) -> str:
+    """`count` samples in the user's words: "1 picture", "1,200 sounds"."""
+    words = {
+        "images": (tr("{n} picture"), tr("{n} pictures")),
+        "recordings": (tr("{n} sound"), tr("{n} sounds")),
+        "sensors": (tr("{n} stretch"), tr("{n} stretches")),
+    }[kind]
+    return words[count != 1].format(n=f"{count:,}")
+
+
+def right_of(accuracy: float, count: int) -> str:
+    """A score as counts: "94 of 100 right"."""
+    return tr("{right} of {count} right").format(right=f"{round(accuracy * count):,}", count=f"{count:,}")
+
+
+def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int) -> str:
+    """What stands below the large score: of what, and how much better than the first model."""
+    note = {
+        "images": tr("pictures it has never seen"),
+        "recordings": tr("sounds it has never heard"),
+        "sensors": tr("stretches it has never seen"),
+    }[kind]
+    if accuracy is None or probe is None:
+        return note
+    gained = round(accuracy * count) - round(probe * count)
+    if gained <= 0:
+        return note
+    return tr("{note}, {n} more than the first model").format(note=note, n=gained)
+
+
+def readiness(kind: Kind, *, labelled: int, classes: int) -> str:
+    """What there is to learn from, or what is missing."""
+    if labelled == 0:
+        return tr("Nothing is labelled yet. Label a few of each class first.")
+    if classes < 2:
+        return tr("There is only one class. It needs at least two to tell apart.")
+    return tr("{things} in {n} classes are ready to learn from.").format(things=things(kind, labelled), n=classes)
+
+
+def preset_name(preset: Preset) -> str:
+    return {"quick": tr("Quick"), "standard": tr("Standard"), "thorough": tr("Thorough")}[preset]
+
+
+def preset_promise(preset: Preset) -> str:
+    """One sentence: what the preset does and when to take it."""
+    return {
+        "quick": tr("Learns from what a ready-made network already sees. A first model to look at."),
+        "standard": tr("Then adjusts the network itself to your classes. Right for most folders."),
+        "thorough": tr("Goes on adjusting for longer. For when the last few in a hundred matter."),
+    }[preset]
+
+
+def compared(kind: Kind, now: float | None, before: float | None, count: int) -> str:
+    """How a run did against the one before, on the samples set aside."""
+    if now is None or count == 0:
+        return tr("Nothing was set aside to test it on, so there is no score.")
+    if before is None:
+        return tr("This is the first run, so there is nothing to compare it with yet.")
+    change = round(now * count) - round(before * count)
+    if change == 0:
+        return tr("As many right as the run before.")
+    more, fewer = tr("{things} more right than the run before."), tr("{things} fewer right than the run before.")
+    return (more if change > 0 else fewer).format(things=things(kind, abs(change)))
+
+
+def result_lines(kind: Kind, event: Finished, *, accuracy: float | None, before: float | None, count: int) -> list[str]:
+    """The sentences below the score of a finished run."""
+    lines = [compared(kind, accuracy, before, count)]
+    if event.early:
+        lines.append(tr("You stopped it early; the best model it had is kept."))
+    lines.append(tr("It took {time}.").format(time=duration(event.seconds)))
+    return lines
+
+
+def with_flips(lines: list[str], change: Flips) -> list[str]:
+    """The same sentences, with what was mended and what was spoilt after the first one."""
+    if not change.mended and not change.spoilt:
+        return lines
+    text = tr("{mended} that were wrong are right now, {spoilt} that were right are wrong now.")
+    return [lines[0], text.format(mended=change.mended, spoilt=change.spoilt), *lines[1:]]
+
+
+def score_of(run: RunInfo) -> float | None:
+    """The score to show for a run: on the test split where there is one, else on the validation split."""
+    return run.test_accuracy if run.test_accuracy is not None else run.valid_accuracy

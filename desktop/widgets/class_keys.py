@@ -1,0 +1,86 @@
+"""The classes with the digit that gives each: "1 daisy 2 rose 3 tulip". A click does the same as the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from desktop import style
+from desktop.widgets.flow_layout import FlowLayout
+
+DIGITS = 9
+LONGEST_NAME = 22
+
+
+class ClassKeys(QWidget):
+    """Names in, `class_chosen(index)` out. The class that holds now is pressed in."""
+
+    class_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Classes"))
+        self._buttons: list[QToolButton] = []
+        self._holder = QWidget()
+        self._holder.setProperty("role", "scrolled")
+        self._flow = FlowLayout(self._holder)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setWidget(self._holder)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._scroll)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        for button in self._buttons:
+            self._flow.removeWidget(button)
+            button.deleteLater()
+        self._buttons = [self._make(index, name) for index, name in enumerate(names)]
+        for button in self._buttons:
+            self._flow.addWidget(button)
+
+    def set_current(self, index: int | None) -> None:
+        for place, button in enumerate(self._buttons):
+            button.setChecked(place == index)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, 64)
+
+    def _make(self, index: int, name: str) -> QToolButton:
+        button = QToolButton(self._holder)
+        short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        shown = short.replace("&", "&&")
+        button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)
+        button.setToolTip(name)
+        button.setAccessibleName(self.tr("Label as {name}").format(name=name))
+        button.setIcon(_dot(style.class_colour(index)))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setProperty("role", "class_key")
+        button.setCheckable(True)
+        button.clicked.connect(self._on_clicked)
+        button.setProperty("class_index", index)
+        return button
+
+    def _on_clicked(self) -> None:
+        button = self.sender()
+        if isinstance(button, QToolButton):
+            button.setChecked(not button.isChecked())  # the label decides what is pressed in, not the click
+            self.class_chosen.emit(int(button.property("class_index")))
+
+
+def _dot(colour: QColor) -> QPixmap:
+    picture = QPixmap(32, 32)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawEllipse(7, 7, 18, 18)
+    painter.end()
+    return picture

@@ -1,0 +1,173 @@
+"""Which classes are taken for which: rows as labelled, columns as predicted. A cell leads to its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from desktop import style
+
+SMALLEST_CELL, LARGEST_CELL = 26, 64
+HEADER = 130
+ARROWS = {
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+}
+
+
+class ConfusionView(QWidget):
+    """Counts and names in; `cell_chosen(label, predicted)` and `cell_pointed(sentence)` out."""
+
+    cell_chosen = Signal(int, int)
+    cell_pointed = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Confusion matrix"))
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self._counts: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
+        self._names: tuple[str, ...] = ()
+        self._at = (0, 0)
+
+    def set_counts(self, counts: NDArray[np.int64], names: Sequence[str]) -> None:
+        """`counts` (classes, classes): row = label, column = prediction."""
+        self._counts, self._names = counts, tuple(names)
+        self._at = (0, 0)
+        self.updateGeometry()
+        self.update()
+
+    def sentence(self, row: int, column: int) -> str:
+        """A cell in words: "3 of 41 labelled “apple” were called “pear”."."""
+        count, total = int(self._counts[row, column]), int(self._counts[row].sum())
+        if row == column:
+            text = self.tr("{count} of {total} labelled “{label}” were recognised.")
+        else:
+            text = self.tr("{count} of {total} labelled “{label}” were called “{predicted}”.")
+        return text.format(count=count, total=total, label=self._names[row], predicted=self._names[column])
+
+    def cell_rect(self, row: int, column: int) -> QRect:
+        side = self._side()
+        return QRect(HEADER + column * side, self._top() + row * side, side, side)
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint().expandedTo(QSize(480, 420))
+
+    def minimumSizeHint(self) -> QSize:
+        side = len(self._names) * SMALLEST_CELL
+        return QSize(HEADER + side + 8, self._top() + side + 8)
+
+    # -- painting ------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = style.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        font = painter.font()
+        font.setPixelSize(look.caption)
+        painter.setFont(font)
+        totals = self._counts.sum(axis=1)
+        for row in range(len(self._names)):
+            self._paint_names(painter, row, look)
+            for column in range(len(self._names)):
+                share = self._counts[row, column] / totals[row] if totals[row] else 0.0
+                self._paint_cell(painter, row, column, share=float(share), look=look)
+        self._paint_titles(painter, look)
+        if self._names and self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(look.text, 2))
+            painter.drawRect(QRectF(self.cell_rect(*self._at)).adjusted(1, 1, -2, -2))
+
+    def _paint_cell(self, painter: QPainter, row: int, column: int, *, share: float, look: style.Tokens) -> None:
+        cell = self.cell_rect(row, column).adjusted(1, 1, -1, -1)
+        count = int(self._counts[row, column])
+        strong = QColor(look.good if row == column else look.bad)
+        painter.fillRect(cell, look.sunken)
+        if count:
+            # Even one mistake must be seen, so the weakest shade is not nothing.
+            strong.setAlphaF(0.18 + 0.62 * share)
+            painter.fillRect(cell, strong)
+        if count and cell.width() >= SMALLEST_CELL - 4:
+            painter.setPen(look.text)
+            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, str(count))
+
+    def _paint_names(self, painter: QPainter, index: int, look: style.Tokens) -> None:
+        side, metrics = self._side(), painter.fontMetrics()
+        painter.setPen(look.text if index == self._at[0] and self.hasFocus() else look.muted)
+        name = metrics.elidedText(self._names[index], Qt.TextElideMode.ElideRight, HEADER - 36)
+        box = QRect(24, self._top() + index * side, HEADER - 32, side)
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, name)
+        painter.setPen(look.text if index == self._at[1] and self.hasFocus() else look.muted)
+        painter.save()
+        painter.translate(QPointF(HEADER + (index + 0.5) * side, self._top() - 6))
+        painter.rotate(-45 if side >= 40 else -90)
+        name = metrics.elidedText(self._names[index], Qt.TextElideMode.ElideRight, self._top() - 34)
+        painter.drawText(QRectF(0, -10, self._top(), 20), Qt.AlignmentFlag.AlignVCenter, name)
+        painter.restore()
+
+    def _paint_titles(self, painter: QPainter, look: style.Tokens) -> None:
+        painter.setPen(look.text)
+        extent = len(self._names) * self._side()
+        painter.drawText(QRectF(HEADER, 0, max(extent, 160), 18), Qt.AlignmentFlag.AlignLeft, self.tr("called"))
+        painter.save()
+        painter.translate(14, self._top() + extent / 2)
+        painter.rotate(-90)
+        painter.drawText(QRectF(-80, -10, 160, 20), Qt.AlignmentFlag.AlignCenter, self.tr("labelled"))
+        painter.restore()
+
+    def _side(self) -> int:
+        count = max(1, len(self._names))
+        room = min((self.width() - HEADER - 8) // count, (self.height() - self._top() - 8) // count)
+        return max(SMALLEST_CELL, min(LARGEST_CELL, room))
+
+    def _top(self) -> int:
+        return 110
+
+    # -- mouse and keys ------------------------------------------------------------------------------------------
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        cell = self._cell_at(event.position().toPoint())
+        self.setToolTip(self.sentence(*cell) if cell else "")
+        if cell:
+            self.cell_pointed.emit(self.sentence(*cell))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        cell = self._cell_at(event.position().toPoint())
+        if cell and event.button() == Qt.MouseButton.LeftButton:
+            self._move_to(cell)
+            self.cell_chosen.emit(*cell)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = ARROWS.get(Qt.Key(event.key()))
+        if step and self._names:
+            last = len(self._names) - 1
+            row, column = self._at[0] + step[0], self._at[1] + step[1]
+            self._move_to((min(max(row, 0), last), min(max(column, 0), last)))
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._names:
+            self.cell_chosen.emit(*self._at)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self._names:
+            self._move_to(self._at)
+
+    def _move_to(self, cell: tuple[int, int]) -> None:
+        self._at = cell
+        self.setAccessibleDescription(self.sentence(*cell))
+        self.cell_pointed.emit(self.sentence(*cell))
+        self.update()
+
+    def _cell_at(self, point: QPoint) -> tuple[int, int] | None:
+        side = self._side()
+        column, row = (point.x() - HEADER) // side, (point.y() - self._top()) // side
+        inside = 0 <= row < len(self._names) and 0 <= column < len(self._names)
+        return (row, column) if inside and point.x() >= HEADER and point.y() >= self._top() else None

@@ -1,0 +1,175 @@
+"""Three stacked curves that grow while something learns: loss, score, learning rate."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from desktop import style
+
+REPAINT_MS = 100
+MOST_POINTS = 1500
+SMOOTHING = 0.9
+
+
+class LivePlot(QWidget):
+    """Takes numbers as they come and repaints at most ten times a second. The x axis is passes over the data."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Curves of the training"))
+        self._batches = _Curve()
+        self._rates = _Curve()
+        self._valid = _Curve()
+        self._scores = _Curve()
+        self._smooth: float | None = None
+        self._passes = 0.0
+        self._timer = QTimer(self, singleShot=True, interval=REPAINT_MS)
+        self._timer.timeout.connect(self._repaint)
+        self._view = pg.GraphicsLayoutWidget(self)
+        self._view.setFocusPolicy(self.focusPolicy())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._view)
+        self._plots = [self._add_plot(row) for row in range(3)]
+        self._lines = {
+            "train": self._plots[0].plot(),
+            "valid": self._plots[0].plot(),
+            "score": self._plots[1].plot(),
+            "rate": self._plots[2].plot(),
+        }
+        for plot in self._plots[1:]:
+            plot.setXLink(self._plots[0])
+        self._plots[1].setYRange(0, 100)
+        self._plots[2].getAxis("left").setStyle(showValues=False)
+        self._view.ci.layout.setRowStretchFactor(0, 5)
+        self._view.ci.layout.setRowStretchFactor(1, 4)
+        self._view.ci.layout.setRowStretchFactor(2, 2)
+        self._apply_colours()
+        self.clear()
+
+    def clear(self, *, passes: float = 1.0) -> None:
+        """Begin anew with an axis from 0 to `passes`."""
+        for curve in (self._batches, self._rates, self._valid, self._scores):
+            curve.clear()
+        self._smooth = None
+        self._passes = 0.0
+        self.set_passes(passes)
+        self._repaint()
+
+    def set_passes(self, passes: float) -> None:
+        """How far the axis goes."""
+        if passes != self._passes:
+            self._passes = passes
+            self._plots[0].setXRange(0, max(passes, 1.0), padding=0.02)
+
+    def add_batch(self, x: float, *, loss: float, rate: float) -> None:
+        """One step at `x` passes: its training loss (smoothed here) and learning rate."""
+        self._smooth = loss if self._smooth is None else SMOOTHING * self._smooth + (1 - SMOOTHING) * loss
+        self._batches.append(x, self._smooth)
+        self._rates.append(x, rate)
+        self._soon()
+
+    def add_score(self, x: float, *, valid_loss: float | None, accuracy: float | None) -> None:
+        """The validation split was scored at `x` passes; `accuracy` is a fraction."""
+        if valid_loss is not None:
+            self._valid.append(x, valid_loss)
+        if accuracy is not None:
+            self._scores.append(x, accuracy * 100)
+        self._soon()
+
+    def points(self) -> dict[str, int]:
+        """How many points each curve has, for a summary."""
+        return {
+            "train": len(self._batches.x),
+            "valid": len(self._valid.x),
+            "score": len(self._scores.x),
+            "rate": len(self._rates.x),
+        }
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "_lines"):
+            self._apply_colours()
+
+    def _soon(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _repaint(self) -> None:
+        self._lines["train"].setData(self._batches.x, self._batches.y)
+        self._lines["rate"].setData(self._rates.x, self._rates.y)
+        self._lines["valid"].setData(self._valid.x, self._valid.y)
+        self._lines["score"].setData(self._scores.x, self._scores.y)
+        if self._scores.y:
+            low = max(0.0, min(self._scores.y) - 5)
+            self._plots[1].setYRange(low - low % 10, 100, padding=0.03)
+
+    def _add_plot(self, row: int) -> pg.PlotItem:
+        plot = self._view.addPlot(row=row, col=0)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.getAxis("left").setWidth(46)
+        plot.getAxis("left").enableAutoSIPrefix(False)
+        plot.getAxis("bottom").setStyle(showValues=row == 2)
+        plot.showGrid(y=True, alpha=0.12)
+        return plot
+
+    def _apply_colours(self) -> None:
+        colours = style.current()
+        self._view.setBackground(colours.surface)
+        axis_font = QFont(self.font())
+        axis_font.setPixelSize(11)
+        for plot in self._plots:
+            for side in ("left", "bottom"):
+                axis = plot.getAxis(side)
+                axis.setPen(pg.mkPen(colours.line))
+                axis.setTextPen(pg.mkPen(colours.muted))
+                axis.setTickFont(axis_font)
+        self._lines["train"].setPen(pg.mkPen(colours.muted, width=1.5))
+        for name, colour in (("valid", colours.warn), ("score", colours.accent)):
+            self._lines[name].setPen(pg.mkPen(colour, width=2))
+            self._lines[name].setSymbol("o")
+            self._lines[name].setSymbolSize(6)
+            self._lines[name].setSymbolBrush(colour)
+            self._lines[name].setSymbolPen(None)
+        self._lines["rate"].setPen(pg.mkPen(colours.muted, width=1))
+        titles = (
+            f"{self.tr('Loss, lower is better')}: ━ {self.tr('training')} "
+            f'<span style="color:{colours.warn.name()}">● {self.tr("set aside")}</span>',
+            self.tr("Right, of 100 it has never seen"),
+            self.tr("Learning rate"),
+        )
+        for plot, title in zip(self._plots, titles, strict=True):
+            plot.setTitle(title, color=colours.muted.name(), size="9pt", justify="left")
+            plot.titleLabel.item.setTextWidth(-1)
+        small = {"color": colours.muted.name(), "font-size": "9pt"}
+        self._plots[2].setLabel("bottom", self.tr("passes over the data"), **small)
+
+
+class _Curve:
+    """Points that never grow past `MOST_POINTS`: every second one is let go when they do."""
+
+    def __init__(self) -> None:
+        self.x: list[float] = []
+        self.y: list[float] = []
+        self._stride = 1
+        self._skipped = 0
+
+    def append(self, x: float, y: float) -> None:
+        self._skipped += 1
+        if self._skipped < self._stride:
+            return
+        self._skipped = 0
+        self.x.append(x)
+        self.y.append(y)
+        if len(self.x) >= MOST_POINTS:
+            self.x, self.y = self.x[::2], self.y[::2]
+            self._stride *= 2
+
+    def clear(self) -> None:
+        self.x, self.y = [], []
+        self._stride, self._skipped = 1, 0

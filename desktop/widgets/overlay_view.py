@@ -1,0 +1,123 @@
+"""One picture, large, and what lies over it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop import style
+from desktop.widgets.pixels import fitted
+from ml.api import inferno
+
+LEGEND_HEIGHT = 16
+
+
+class OverlayView(QWidget):
+    """The picture as large as there is room, the overlay on it at the chosen opacity."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Picture"))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._picture: QImage | None = None
+        self._overlay: QImage | None = None
+        self._opacity = 0.7
+        self._message = ""
+
+    def set_picture(self, picture: QImage | None) -> None:
+        """Show a picture; what lay over the last one goes."""
+        self._picture, self._overlay, self._message = picture, None, ""
+        self.update()
+
+    def set_overlay(self, overlay: QImage | None) -> None:
+        self._overlay = overlay
+        self.update()
+
+    def set_opacity(self, opacity: float) -> None:
+        """0…1."""
+        self._opacity = opacity
+        self.update()
+
+    def set_message(self, message: str) -> None:
+        """Say in words why there is no picture."""
+        self._picture, self._overlay, self._message = None, None, message
+        self.setAccessibleDescription(message)
+        self.update()
+
+    def has_overlay(self) -> bool:
+        return self._overlay is not None
+
+    def sizeHint(self) -> QSize:
+        return QSize(340, 300)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 160)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = style.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.fillRect(self.rect(), look.sunken)
+        if self._picture is None:
+            painter.setPen(look.muted)
+            room = self.rect().adjusted(16, 16, -16, -16)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._message)
+            return
+        self.paint_layers(painter, fitted(QSizeF(self._picture.size()), QRectF(self.rect())))
+
+    def paint_layers(self, painter: QPainter, target: QRectF) -> None:
+        """The picture into `target` and the overlay over it."""
+        if self._picture is not None:
+            painter.drawImage(target, self._picture)
+        if self._overlay is not None:
+            painter.setOpacity(self._opacity)
+            painter.drawImage(target, self._overlay)
+            painter.setOpacity(1.0)
+
+
+class OverlayLegend(QWidget):
+    """What the colours of an overlay mean: little … much."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Legend: dark is little, bright is much"))
+        self.setFixedHeight(LEGEND_HEIGHT + 2)
+
+    def sizeHint(self) -> QSize:
+        return QSize(180, LEGEND_HEIGHT + 2)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = style.current()
+        painter = QPainter(self)
+        font = painter.font()
+        font.setPixelSize(look.caption)
+        painter.setFont(font)
+        painter.setPen(look.muted)
+        little, much = self.tr("little"), self.tr("much")
+        metrics = painter.fontMetrics()
+        left = metrics.horizontalAdvance(little) + look.s
+        right = self.width() - metrics.horizontalAdvance(much) - look.s
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | middle, little)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | middle, much)
+        bar = QRectF(left, self.height() / 2 - 4, max(0, right - left), 8)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(_gradient(bar))
+        painter.drawRoundedRect(bar, 4, 4)
+
+
+def _gradient(bar: QRectF) -> QLinearGradient:
+    """The same colours and strengths as `ml.api.overlay_rgba` gives."""
+    gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+    for step in range(11):
+        value = step / 10
+        red, green, blue = (int(channel) for channel in inferno([0.25 + 0.75 * value])[0])  # type: ignore[arg-type]
+        gradient.setColorAt(value, QColor(red, green, blue, round(255 * value)))
+    return gradient

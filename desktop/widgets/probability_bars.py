@@ -1,0 +1,85 @@
+"""How sure it is of the most probable classes, as bars with names and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop import style
+
+ROW = 24
+NUMBER_WIDTH = 48
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """One class: `fraction` in 0…1. `labelled` marks the class a person gave."""
+
+    name: str
+    fraction: float
+    colour: QColor
+    labelled: bool = False
+
+
+class ProbabilityBars(QWidget):
+    """The bars, the most probable first, in the order they are given."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("How sure it is of each class"))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._bars: tuple[Bar, ...] = ()
+
+    def set_bars(self, bars: Sequence[Bar]) -> None:
+        self._bars = tuple(bars)
+        self.setAccessibleDescription(", ".join(f"{bar.name} {percent(bar.fraction)}" for bar in self._bars))
+        self.updateGeometry()
+        self.update()
+
+    def bars(self) -> tuple[Bar, ...]:
+        return self._bars
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, ROW * max(1, len(self._bars)))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = style.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        metrics = painter.fontMetrics()
+        middle = Qt.AlignmentFlag.AlignVCenter
+        longest = max((metrics.horizontalAdvance(bar.name) for bar in self._bars), default=0)
+        name_width = min(self.width() * 2 // 5, longest + 6)
+        for row, bar in enumerate(self._bars):
+            top = row * ROW
+            painter.setPen(look.text if bar.labelled else look.muted)
+            font = painter.font()
+            font.setBold(bar.labelled)
+            painter.setFont(font)
+            name = painter.fontMetrics().elidedText(bar.name, Qt.TextElideMode.ElideRight, name_width)
+            painter.drawText(QRect(0, top, name_width, ROW), Qt.AlignmentFlag.AlignLeft | middle, name)
+            room = self.width() - name_width - NUMBER_WIDTH - 16
+            track = QRectF(name_width + 8, top + ROW / 2 - 5, max(0, room), 10)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.line)
+            painter.drawRoundedRect(track, 3, 3)
+            painter.setBrush(bar.colour)
+            filled = QRectF(track)
+            filled.setWidth(max(2.0, track.width() * bar.fraction))
+            painter.drawRoundedRect(filled, 3, 3)
+            painter.setPen(look.text if bar.labelled else look.muted)
+            number = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, ROW)
+            painter.drawText(number, Qt.AlignmentFlag.AlignRight | middle, percent(bar.fraction))
+
+
+def percent(fraction: float) -> str:
+    """A fraction in words: "97 %", never "100 %" unless it is all but certain, "< 1 %" for little."""
+    if fraction < 0.005:
+        return "< 1 %"
+    if 0.995 <= fraction < 0.9995:
+        return "> 99 %"
+    return f"{round(fraction * 100)} %"

@@ -1,0 +1,156 @@
+"""Twelve samples that stay the same while the network changes: watch it come to see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRect, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop import style
+from desktop.widgets.pixels import fitted
+from desktop.widgets.probability_bars import percent
+
+CAPTION = 40
+GAP = 12
+NARROWEST = 96
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What the network says of one sample now. `right` is None where it has no label."""
+
+    sample_id: int
+    predicted: str
+    fraction: float
+    colour: QColor
+    right: bool | None
+    overlay: QImage | None = None
+
+
+class ShowcaseView(QWidget):
+    """Pictures by `set_picture`, sayings by `show_all`; both in any order."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("A few samples it has never seen"))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._shown: tuple[Shown, ...] = ()
+        self._pictures: dict[int, QImage] = {}
+        self._places = 12
+
+    def clear(self) -> None:
+        self._shown, self._pictures = (), {}
+        self.update()
+
+    def show_all(self, shown: Sequence[Shown]) -> None:
+        """Replace what is said of all of them; their order stays."""
+        self._shown = tuple(shown)
+        self._places = len(self._shown) or 12
+        right = sum(item.right is True for item in self._shown)
+        self.setAccessibleDescription(
+            self.tr("{right} of these {count} are right").format(right=right, count=len(self._shown))
+        )
+        self.update()
+
+    def set_picture(self, sample_id: int, picture: QImage) -> None:
+        self._pictures[sample_id] = picture
+        self.update()
+
+    def shown(self) -> tuple[Shown, ...]:
+        return self._shown
+
+    def missing_pictures(self) -> tuple[int, ...]:
+        return tuple(item.sample_id for item in self._shown if item.sample_id not in self._pictures)
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 420)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(3 * NARROWEST, 3 * NARROWEST)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = style.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for place, cell in enumerate(self._cells()):
+            picture_room = QRectF(cell.x(), cell.y(), cell.width(), cell.height() - CAPTION)
+            if place >= len(self._shown):
+                painter.fillRect(picture_room, look.sunken)
+                continue
+            item = self._shown[place]
+            self._paint_picture(painter, picture_room, item, look)
+            _paint_saying(painter, QRect(cell.x(), cell.bottom() - CAPTION + 1, cell.width(), CAPTION), item, look)
+
+    def _cells(self) -> list[QRect]:
+        """The arrangement that makes the pictures largest."""
+        best: tuple[int, int] = (0, 1)
+        for columns in range(1, self._places + 1):
+            rows = -(-self._places // columns)
+            width = (self.width() - (columns - 1) * GAP) // columns
+            height = (self.height() - (rows - 1) * GAP) // rows - CAPTION
+            best = max(best, (min(width, height), columns))
+        side, columns = best
+        side = max(side, 24)
+        return [
+            QRect(
+                place % columns * (side + GAP),
+                place // columns * (side + CAPTION + GAP),
+                side,
+                side + CAPTION,
+            )
+            for place in range(self._places)
+        ]
+
+    def _paint_picture(self, painter: QPainter, room: QRectF, item: Shown, look: style.Tokens) -> None:
+        painter.fillRect(room, look.sunken)
+        picture = self._pictures.get(item.sample_id)
+        if picture is None:
+            return
+        inside = fitted(QSizeF(picture.size()), room)
+        painter.drawImage(inside, picture)
+        if item.overlay is not None:
+            painter.setOpacity(0.7)
+            painter.drawImage(inside, item.overlay)
+            painter.setOpacity(1.0)
+
+
+def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Tokens) -> None:
+    """A mark for right or wrong, the class it says, how sure, and a bar."""
+    font = painter.font()
+    font.setPixelSize(look.caption)
+    painter.setFont(font)
+    middle = Qt.AlignmentFlag.AlignVCenter
+    line = QRect(rect.x(), rect.y() + 2, rect.width(), 20)
+    number = percent(item.fraction)
+    number_width = painter.fontMetrics().horizontalAdvance(number)
+    painter.setPen(look.muted)
+    painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, number)
+    mark_width = 0
+    if item.right is not None:
+        mark_width = 16
+        _paint_mark(painter, QRectF(line.x() + 1, line.y() + 5, 10, 10), right=item.right, look=look)
+    room = line.adjusted(mark_width, 0, -number_width - 4, 0)
+    painter.setPen(look.text)
+    name = painter.fontMetrics().elidedText(item.predicted, Qt.TextElideMode.ElideRight, room.width())
+    painter.drawText(room, Qt.AlignmentFlag.AlignLeft | middle, name)
+    track = QRectF(rect.x(), rect.y() + 24, rect.width(), 4)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(look.line)
+    painter.drawRoundedRect(track, 2, 2)
+    painter.setBrush(item.colour)
+    painter.drawRoundedRect(QRectF(track.x(), track.y(), max(2.0, track.width() * item.fraction), 4), 2, 2)
+
+
+def _paint_mark(painter: QPainter, box: QRectF, *, right: bool, look: style.Tokens) -> None:
+    painter.setPen(QPen(look.good if right else look.bad, 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    if right:
+        knee = box.bottomLeft() + (box.bottomRight() - box.bottomLeft()) * 0.4
+        painter.drawLine(box.center() - (box.center() - box.bottomLeft()) * 0.9, knee)
+        painter.drawLine(knee, box.topRight())
+    else:
+        painter.drawLine(box.topLeft(), box.bottomRight())
+        painter.drawLine(box.topRight(), box.bottomLeft())

@@ -1,0 +1,123 @@
+"""A sound as a picture: time to the right in seconds, pitch upwards in kHz, and a cursor that moves while it plays."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from desktop import style
+from desktop.widgets.overlay_view import OverlayView
+from ml.api import hz_to_mel
+
+LEFT, BOTTOM, TOP, RIGHT = 44, 36, 8, 10
+_KHZ = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+
+
+class SpectrogramView(OverlayView):
+    """Shows an image whose top row is the highest band of a mel scale from `f_min` to `f_max` Hz."""
+
+    position_chosen = Signal(float)
+    """Seconds within the window: clicked on."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Spectrogram"))
+        self._start = 0.0
+        self._seconds = 1.0
+        self._f_min, self._f_max = 0.0, 8000.0
+        self._cursor: float | None = None
+
+    def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float) -> None:
+        """The window begins `start` s into its recording and lasts `seconds`; frequencies in Hz."""
+        self._start, self._seconds, self._f_min, self._f_max = start, max(seconds, 1e-3), f_min, f_max
+        self._cursor = None
+        self.update()
+
+    def set_cursor(self, seconds: float | None) -> None:
+        """Where it plays now, in seconds within the window; None for nowhere."""
+        if seconds != self._cursor:
+            self._cursor = seconds
+            self.update()
+
+    def cursor_seconds(self) -> float | None:
+        return self._cursor
+
+    def set_picture(self, picture: QImage | None) -> None:
+        self._cursor = None
+        super().set_picture(picture)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._picture is None:
+            super().paintEvent(event)
+            return
+        look = style.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        plot = self._plot()
+        painter.fillRect(plot, look.sunken)
+        self.paint_layers(painter, plot)
+        font = painter.font()
+        font.setPixelSize(look.caption)
+        painter.setFont(font)
+        self._paint_time(painter, plot, look)
+        self._paint_pitch(painter, plot, look)
+        if self._cursor is not None:
+            x = plot.left() + plot.width() * min(1.0, self._cursor / self._seconds)
+            painter.setPen(QPen(Qt.GlobalColor.black, 3))
+            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+            painter.setPen(QPen(Qt.GlobalColor.white, 1))
+            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        plot = self._plot()
+        if self._picture is not None and plot.contains(event.position()):
+            self.position_chosen.emit((event.position().x() - plot.left()) / plot.width() * self._seconds)
+
+    def _plot(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(LEFT, TOP, -RIGHT, -BOTTOM)
+
+    def _paint_time(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
+        step = _round_step(self._seconds / 5)
+        tick = math.ceil(self._start / step - 1e-9) * step
+        while tick <= self._start + self._seconds + 1e-9:
+            x = plot.left() + (tick - self._start) / self._seconds * plot.width()
+            painter.setPen(look.outline)
+            painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + 4))
+            painter.setPen(look.muted)
+            painter.drawText(QRectF(x - 30, plot.bottom() + 5, 60, 14), Qt.AlignmentFlag.AlignHCenter, f"{tick:g}")
+            tick = round(tick + step, 6)
+        painter.drawText(
+            QRectF(plot.left(), plot.bottom() + 19, plot.width(), 16), Qt.AlignmentFlag.AlignHCenter, self.tr("seconds")
+        )
+
+    def _paint_pitch(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
+        low, high = float(hz_to_mel(self._f_min)), float(hz_to_mel(self._f_max))
+        lowest_text = plot.bottom() + 8
+        for khz in _KHZ:
+            place = (float(hz_to_mel(khz * 1000)) - low) / (high - low)
+            y = plot.bottom() - place * plot.height()
+            if not 0 <= place <= 1 or lowest_text - y < 15:
+                continue
+            lowest_text = y
+            painter.setPen(look.outline)
+            painter.drawLine(QPointF(plot.left() - 4, y), QPointF(plot.left(), y))
+            painter.setPen(look.muted)
+            box = QRectF(0, y - 8, LEFT - 7, 16)
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{khz:g}")
+        painter.save()
+        painter.translate(10, plot.center().y())
+        painter.rotate(-90)
+        painter.drawText(QRectF(-40, -10, 80, 14), Qt.AlignmentFlag.AlignCenter, self.tr("kHz"))
+        painter.restore()
+
+
+def _round_step(rough: float) -> float:
+    """The next of 1, 2, 5 × a power of ten."""
+    power = 10.0 ** math.floor(math.log10(max(rough, 1e-6)))
+    for factor in (1, 2, 5, 10):
+        if factor * power >= rough:
+            return factor * power
+    return 10 * power

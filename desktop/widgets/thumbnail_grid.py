@@ -1,0 +1,262 @@
+"""A grid of thumbnails that is smooth with 100,000 of them: it asks only for what is on the screen."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QImage, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
+
+from desktop.widgets.tiles import CAPTION, MARGIN, OVERLAY_ROLE, PICTURE_ROLE, TILE_ROLE, Tile, TilePainter
+
+Ids = NDArray[np.int64]
+"""Sample ids in an order."""
+Index = QModelIndex | QPersistentModelIndex
+SMALLEST_TILE = 150
+CACHE_BYTES = 96 * 1024 * 1024
+
+
+class ImageCache:
+    """The most recently used images, at most `limit` bytes of them."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._images: OrderedDict[Hashable, QImage] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def get(self, key: Hashable) -> QImage | None:
+        image = self._images.get(key)
+        if image is not None:
+            self._images.move_to_end(key)
+        return image
+
+    def put(self, key: Hashable, image: QImage) -> None:
+        old = self._images.pop(key, None)
+        self._bytes += image.sizeInBytes() - (old.sizeInBytes() if old is not None else 0)
+        self._images[key] = image
+        while self._bytes > self._limit and len(self._images) > 1:
+            _, gone = self._images.popitem(last=False)
+            self._bytes -= gone.sizeInBytes()
+
+    def clear(self) -> None:
+        self._images.clear()
+        self._bytes = 0
+
+
+class TileModel(QAbstractListModel):
+    """Sample ids in an order. What a tile says is asked for only when it is painted."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.ids: Ids = np.zeros(0, dtype=np.int64)
+        self.describe: Callable[[int], Tile] = lambda _id: Tile(caption="")
+        self.pictures = ImageCache()
+        self.overlays = ImageCache()
+        self.overlays_shown = False
+        self.frame = QSize(150, 150)
+        self.ratio = 1.0
+        self._scaled = ImageCache()
+
+    def rowCount(self, parent: Ids = NDArray[np.int64]
+"""Sample ids in an order."""
+Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self.ids)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self.ids):
+            return None
+        sample_id = int(self.ids[index.row()])
+        if role == PICTURE_ROLE:
+            return self._picture(sample_id)
+        if role == OVERLAY_ROLE:
+            return self.overlays.get(sample_id) if self.overlays_shown else None
+        if role == TILE_ROLE:
+            return self.describe(sample_id)
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return self.describe(sample_id).spoken
+        return None
+
+    def reset(self, ids: Ids, describe: Callable[[int], Tile]) -> None:
+        self.beginResetModel()
+        self.ids, self.describe = ids, describe
+        self.endResetModel()
+
+    def forget_scaled(self) -> None:
+        self._scaled.clear()
+
+    def _picture(self, sample_id: int) -> QImage | None:
+        """The picture at the size it is painted: scaling once is cheaper than scaling in every frame."""
+        key = (sample_id, self.frame.width(), self.frame.height(), self.ratio)
+        scaled = self._scaled.get(key)
+        if scaled is not None:
+            return scaled
+        picture = self.pictures.get(sample_id)
+        if picture is None or picture.isNull():
+            return picture
+        scaled = picture.scaled(
+            self.frame * self.ratio,
+            Qt.AspectRatioMode.KeepAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        scaled.setDevicePixelRatio(self.ratio)
+        self._scaled.put(key, scaled)
+        return scaled
+
+
+class ThumbnailGrid(QListView):
+    """Ids in, choices out. Pictures are wished for with `pictures_wanted` and handed in with `set_picture`."""
+
+    chosen = Signal(int)
+    """The sample the cursor is on."""
+    pictures_wanted = Signal(object, object)
+    """Two tuples of ids whose picture and whose overlay is missing, those on the screen first."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Samples"))
+        self._model = TileModel(self)
+        self._painter = TilePainter(self)
+        self.setModel(self._model)
+        self.setItemDelegate(self._painter)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setUniformItemSizes(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.verticalScrollBar().setSingleStep(48)
+        self._aspect = 1.0
+        self._asked: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        self._ask = QTimer(self, singleShot=True, interval=0)
+        self._ask.timeout.connect(self._wish)
+        self.selectionModel().currentChanged.connect(self._on_current)
+
+    # -- what it shows -------------------------------------------------------------------------------------------
+
+    def set_aspect(self, aspect: float) -> None:
+        """Height of a picture's frame over its width."""
+        if aspect != self._aspect:
+            self._aspect = aspect
+            self._fit_cells()
+
+    def set_tiles(self, ids: Ids, describe: Callable[[int], Tile]) -> None:
+        """Show these samples in this order, from the top; `describe` is called for tiles as they come into view."""
+        self._model.reset(ids, describe)
+        self.scrollToTop()
+        if len(ids):
+            self.setCurrentIndex(self._model.index(0))
+
+    def ids(self) -> Ids:
+        return self._model.ids
+
+    def selected_ids(self) -> tuple[int, ...]:
+        """In the order of the grid."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
+        return tuple(int(self._model.ids[row]) for row in rows)
+
+    def current_id(self) -> int | None:
+        index = self.currentIndex()
+        return int(self._model.ids[index.row()]) if index.isValid() else None
+
+    def choose(self, sample_id: int) -> bool:
+        """Put the cursor on a sample; False if it is not in the grid."""
+        rows = np.flatnonzero(self._model.ids == sample_id)
+        if len(rows):
+            self.setCurrentIndex(self._model.index(int(rows[0])))
+        return len(rows) > 0
+
+    def set_picture(self, sample_id: int, image: QImage) -> None:
+        self._model.pictures.put(sample_id, image)
+        self.viewport().update()
+
+    def set_overlay(self, sample_id: int, image: QImage) -> None:
+        self._model.overlays.put(sample_id, image)
+        self.viewport().update()
+
+    def show_overlays(self, shown: bool) -> None:
+        """Lay overlays over the tiles; those there are go, so that other ones can be handed in."""
+        self._model.overlays_shown = shown
+        self._model.overlays.clear()
+        self._asked = ((), ())
+        self.viewport().update()
+
+    def forget_pictures(self) -> None:
+        """Another project: nothing that was shown belongs to it."""
+        self._model.pictures.clear()
+        self._model.overlays.clear()
+        self._model.forget_scaled()
+        self._asked = ((), ())
+
+    def refresh(self) -> None:
+        """What the tiles say has changed; their order has not."""
+        self._asked = ((), ())
+        self.viewport().update()
+
+    # -- Qt ------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._fit_cells()
+        super().resizeEvent(event)
+
+    def _fit_cells(self) -> None:
+        """As many columns as fit, the tiles a little larger so that they fill the width."""
+        width = self.viewport().width() - 1
+        side = width // max(1, width // SMALLEST_TILE)
+        picture = round((side - 2 * MARGIN) * self._aspect)
+        self._painter.cell = QSize(side, picture + 2 * MARGIN + CAPTION)
+        self.setGridSize(self._painter.cell)
+        self._model.frame = self._painter.frame_size()
+        self._model.ratio = self.devicePixelRatioF()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._ask.start()
+
+    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid():
+            self.chosen.emit(int(self._model.ids[current.row()]))
+
+    def _wish(self) -> None:
+        rows = self._rows_near()
+        ids = [int(self._model.ids[row]) for row in rows]
+        pictures = tuple(i for i in ids if i not in self._model.pictures)
+        overlays = tuple(i for i in ids if i not in self._model.overlays) if self._model.overlays_shown else ()
+        if (pictures, overlays) != self._asked:
+            self._asked = (pictures, overlays)
+            self.pictures_wanted.emit(pictures, overlays)
+
+    def _rows_near(self) -> list[int]:
+        """Rows on the screen, then half a screen below and above."""
+        total, cell = len(self._model.ids), self._painter.cell
+        if total == 0:
+            return []
+        columns = max(1, self.viewport().width() // max(1, cell.width()))
+        top, height = self.verticalOffset(), self.viewport().height()
+        first = top // cell.height() * columns
+        last = ((top + height) // cell.height() + 1) * columns
+        more = (last - first) // 2
+        below = range(min(last, total), min(last + more, total))
+        above = range(max(0, first - more), max(0, first))
+        return [*range(max(0, first), min(last, total)), *below, *reversed(above)]

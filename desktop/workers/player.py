@@ -1,0 +1,133 @@
+"""Plays the sound of one sample. Where this machine cannot, it says why and what to do."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QTimer, Signal, Slot
+
+TICK_MS = 30
+BUFFER_SECONDS = 0.08
+
+_log = logging.getLogger(__name__)
+
+
+class Player(QObject):
+    """Mono sounds held in memory, so that a window of a long recording starts and ends exactly."""
+
+    position_changed = Signal(float)
+    """Seconds within the sound, while it plays."""
+    playing_changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._multimedia: Any = None
+        self._asked = False
+        self._problem = ""
+        self._pcm = QByteArray()
+        self._rate = 16_000
+        self._from = 0.0
+        self._looping = False
+        self._sink: Any = None
+        self._buffer: QBuffer | None = None
+        self._timer = QTimer(self, interval=TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    def problem(self) -> str:
+        """Why no sound can be played here, in one sentence; empty if it can. Loads Qt's sound library once."""
+        if not self._asked:
+            self._asked = True
+            self._multimedia, self._problem = self._load()
+        return self._problem
+
+    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int) -> None:
+        """The sound to play next, (n,) in -1…1 at `rate` Hz; what plays now ends."""
+        self.stop()
+        self._rate = rate
+        if waveform is None:
+            self._pcm = QByteArray()
+            return
+        # Quiet field recordings are made audible, nothing is made louder than full scale.
+        loudest = max(float(np.abs(waveform).max(initial=0.0)), 0.05)
+        self._pcm = QByteArray((waveform * (0.9 * 32767 / loudest)).astype("<i2").tobytes())
+
+    def set_looping(self, looping: bool) -> None:
+        self._looping = looping
+
+    def playing(self) -> bool:
+        return self._sink is not None
+
+    def seconds(self) -> float:
+        """How long the sound lasts."""
+        return self._pcm.size() / 2 / self._rate
+
+    @Slot()
+    def play(self, start: float = 0.0) -> None:
+        """Play from `start` seconds; does nothing where `problem()` says so."""
+        if self.problem() or self._pcm.isEmpty():
+            return
+        self.stop()
+        sound = self._multimedia
+        form = sound.QAudioFormat()
+        form.setSampleRate(self._rate)
+        form.setChannelCount(1)
+        form.setSampleFormat(sound.QAudioFormat.SampleFormat.Int16)
+        self._buffer = QBuffer(self)
+        self._buffer.setData(self._pcm)
+        self._buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+        self._from = min(max(0.0, start), self.seconds())
+        self._buffer.seek(2 * round(self._from * self._rate))
+        self._sink = sound.QAudioSink(sound.QMediaDevices.defaultAudioOutput(), form, self)
+        self._sink.setBufferSize(2 * round(self._rate * BUFFER_SECONDS))
+        self._sink.start(self._buffer)
+        self._timer.start()
+        self.playing_changed.emit(True)
+        self.position_changed.emit(self._from)
+
+    @Slot()
+    def stop(self) -> None:
+        if self._sink is None:
+            return
+        self._timer.stop()
+        self._sink.stop()
+        self._sink.deleteLater()
+        self._sink = None
+        if self._buffer is not None:
+            self._buffer.deleteLater()
+            self._buffer = None
+        self.playing_changed.emit(False)
+
+    @Slot()
+    def _tick(self) -> None:
+        if self._sink is None:
+            return
+        at = self._from + self._sink.processedUSecs() / 1e6
+        self.position_changed.emit(min(at, self.seconds()))
+        state = self._multimedia.QAudio.State
+        if self._sink.state() in (state.IdleState, state.StoppedState):
+            self.stop()
+            if self._looping:
+                self.play()
+
+    def _load(self) -> tuple[Any, str]:
+        try:
+            module = importlib.import_module("PySide6.QtMultimedia")
+        except ImportError as error:
+            _log.info("no sound: %s", error)
+            text = self.tr(
+                "Sounds cannot be played here: a system library is missing ({what}). "
+                "“handlens doctor” prints the command that installs it."
+            )
+            return None, text.format(what=_library(error))
+        if module.QMediaDevices.defaultAudioOutput().isNull():
+            return None, self.tr("Sounds cannot be played here: no loudspeaker was found. Connect one and start again.")
+        return module, ""
+
+
+def _library(error: ImportError) -> str:
+    """The file the loader did not find: "libpulse.so.0: cannot open shared object file" names it first."""
+    return str(error).split(":", maxsplit=1)[0]
