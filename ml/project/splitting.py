@@ -194,7 +194,6 @@ def _why(
 
 
 def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile]) -> str:
-    others = " and ".join(sorted(f"“{name}”" for name in names if READY_SPLITS.get(name) != "train"))
     told = "The folder brings its own division into learning, choosing and test, which is kept"
     if "valid" not in sides.values():
         others = {file.ready_split for file in files if file.ready_split and READY_SPLITS[file.ready_split] != "train"}
