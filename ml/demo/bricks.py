@@ -31,7 +31,7 @@ def write_bricks(
 ) -> Iterator[tuple[int, int]]:
     """Write `pictures` JPEGs of `size` (width, height) as folder/<class>/<class>-0001.jpg and yield (done, total).
 
-    The classes take turns, so a run that is given up midway leaves about as many of each. The same seed gives the same
+    `size` is landscape or square; `seed` is not negative. The classes take turns, so a run that is given up midway leaves about as many of each. The same seed gives the same
     files. Raises OSError where the folder cannot be written.
     """
     belt = belt_strip(np.random.default_rng((seed, 1)))
@@ -59,7 +59,7 @@ def _scene(name: str, colour: Array, belt: Image.Image, rng: np.random.Generator
         pieces=pieces,
         belt=belt,
         belt_colour=_linear(_BELTS)[int(rng.integers(len(_BELTS)))],
-        belt_place=(rng.uniform(300, STRIP[1] - 300), rng.uniform(260, STRIP[0] - 340)),
+        belt_place=(rng.uniform(300, STRIP[1] - 300), STRIP[0] / 2 + rng.uniform(-30, 30)),
         tilt=rng.uniform(0.5, 0.85),
         turn=rng.normal(0, 0.06),
         distance=rng.uniform(8.6, 11.0),

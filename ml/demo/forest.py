@@ -26,7 +26,7 @@ CLASSES = tuple(_SOURCES)
 def write_forest(folder: Path, *, clips: int = 300, seed: int = 0) -> Iterator[tuple[int, int]]:
     """Write `clips` recordings as folder/<class>/<class>-0001.wav and yield (done, total).
 
-    Each is 3 s, mono, 16 bit, 16 kHz. The classes take turns, so a run that is given up midway leaves about as many
+    Each is 3 s, mono, 16 bit, 16 kHz. `seed` is not negative. The classes take turns, so a run that is given up midway leaves about as many
     of each. The same seed gives the same files. Raises OSError where the folder cannot be written.
     """
     for name in CLASSES:
@@ -44,7 +44,7 @@ def _recording(name: str, rng: np.random.Generator) -> Wave:
     distance = rng.uniform(0, 1)
     sound = levelled(_from_afar(_SOURCES[name](rng), distance, rng))
     around = _surroundings(name, rng)
-    clear = 10 ** ((rng.uniform(13, 21) - 16 * distance) / 20)
+    clear = 10 ** ((rng.uniform(12, 20) - 17 * distance) / 20)
     wave = levelled(clear * sound + around)
     # Every class is recorded at the same range of levels, so that loudness says nothing about the class.
     wave *= 10 ** (rng.uniform(-36, -24) / 20)

@@ -19,9 +19,9 @@ def write_samples(
 ) -> Iterator[tuple[int, int]]:
     """Write the sample files of `kind` into class folders under `folder` and yield (done, total), first (0, total).
 
-    `count` is the number of files, by default 600 pictures or 300 recordings. The same seed gives the same files.
-    Files are written as the iterator is read, so dropping it stops the work. Raises OSError where the folder cannot
-    be written.
+    `count` is the number of files, by default 600 pictures or 300 recordings. The same seed, which is not negative,
+    gives the same files. Files are written as the iterator is read, so dropping it stops the work. Raises OSError
+    where the folder cannot be written.
     """
     if kind == "images":
         yield from write_bricks(folder, pictures=600 if count is None else count, seed=seed)

@@ -151,7 +151,7 @@ def _interval(solid: Solid, rays: Rays) -> tuple[Array, Array]:
     enter = np.full(shape, -FAR, np.float32)
     leave = np.full(shape, FAR, np.float32)
     for normal, offset in zip(solid.normals, solid.offsets, strict=True):
-        # Adding a little keeps rays along the plane from dividing by nothing; no lamp or camera here is that exact.
+        # A ray along the plane would divide by nothing; this tilts it by less than one could see.
         speed = rays.along(normal) + np.float32(1e-7)
         t = (offset - rays.from_origin(normal)) / speed
         if speed.max() < 0:
