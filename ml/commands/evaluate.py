@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ml.commands.common import (
@@ -72,7 +73,13 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
         if scores["n"] == 0:
             continue
         taken_for = _most_confused(result, names.index(name), names)
-        table.add_row(name, f"{scores['n']:.0f}", percent(scores["recall"]), percent(scores["precision"]), taken_for)
+        table.add_row(
+            escape(name),
+            f"{scores['n']:.0f}",
+            percent(scores["recall"]),
+            percent(scores["precision"]),
+            escape(taken_for),
+        )
     console.print(table)
     console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ml.commands.common import JsonOption, ProjectArgument, find_project, last_event, print_json, verb, words
@@ -23,11 +24,12 @@ from ml.media.images import IMAGE_SUFFIXES
 from ml.project.checks import findings, problem
 from ml.project.folder import files_below
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import SPLITS, Kind, ScanReport, Split
+from ml.project.samples import SPLITS, Kind, ScanReport, SplitPlan
 from ml.project.splitting import plan_split
 
 _KINDS: tuple[Kind, ...] = ("images", "recordings")
 _NAMES_LOOKED_AT = 2000
+_LISTED = 20
 
 
 @verb(interrupted="Interrupted; no project was made and nothing was changed.")
@@ -61,17 +63,18 @@ def new(
         with Project.open(target) as known:
             _check_same_source(known, folder)
             report = _scan(ScanJob(folder=folder, kind=known.kind), console, json=json)
-            added = _add(known, report, seed=seed)
-            _conclude(known, report, added, console, json=json)
+            plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
+            added = known.add(report, plan)
+            _conclude(known, report, plan, console, added=added, json=json)
         return
     report = _scan(ScanJob(folder=folder, kind=_kind(kind, folder)), console, json=json)
     trouble = problem(report)
-    if trouble is not None:
+    if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
         raise HandlensError(trouble)
     plan = plan_split(report, split_by=split_by, seed=seed, existing={})
     name = target.name.removesuffix(SUFFIX)
     with Project.create(target, name=name, report=report, plan=plan) as made:
-        _conclude(made, report, None, console, json=json)
+        _conclude(made, report, plan, console, json=json)
 
 
 def scan_with(job: ScanJob, show: Callable[[Event], None]) -> ScanReport:
@@ -93,65 +96,72 @@ def _print_event(event: Event) -> None:
         print_json(as_json(event))
 
 
-def _add(project: Project, report: ScanReport, *, seed: int) -> int:
-    plan = plan_split(report, split_by=project.split_by, seed=seed, existing=project.splits())
-    return project.add(report, plan)
-
-
-def _conclude(project: Project, report: ScanReport, added: int | None, console: Console, *, json: bool) -> None:
+def _conclude(
+    project: Project,
+    report: ScanReport,
+    plan: SplitPlan,
+    console: Console,
+    *,
+    added: int | None = None,
+    json: bool,
+) -> None:
+    """Say what the project holds now. `added` is the number of new files of a project that was there before."""
     samples = project.samples()
     splits = Counter(sample.split for sample in samples if sample.split)
-    split_counts: dict[Split, int] = {name: splits.get(name, 0) for name in SPLITS}
     names = {item.index: item.name for item in project.classes()}
     labelled = Counter(names[sample.label] for sample in samples if sample.label is not None)
-    if json:
-        print_json(
-            _created(project, report, len(samples), {n: labelled.get(n, 0) for n in names.values()}, split_counts)
-        )
-        return
-    verb_word = "made" if added is None else f"brought up to date: {plural(added, 'new file')}"
-    console.print(f"The project “{project.name}” was {verb_word}.", markup=False)
-    console.print(f"It holds {counted(len(samples), project.kind)} in {plural(len(names), 'class', 'classes')}.")
-    table = Table("class", "samples", box=None, pad_edge=False, header_style="dim")
-    for name in names.values():
-        table.add_row(name, f"{labelled.get(name, 0):,}")
-    console.print(table)
-    _say_findings(report, console)
-    console.print(
-        f"{split_counts['train']:,} to learn from, {split_counts['valid']:,} to choose by, "
-        f"{split_counts['test']:,} kept aside to test with. {project.split_why}",
-        markup=False,
-    )
-    console.print(f'Next: handlens train "{project.path}"', markup=False)
-
-
-def _say_findings(report: ScanReport, console: Console) -> None:
-    for item in report.unreadable[:20]:
-        console.print(f"  left out {item.path}: {item.reason}", markup=False)
-    if len(report.unreadable) > 20:
-        console.print(f"  … and {len(report.unreadable) - 20} more left out")
-    for finding in findings(report):
-        console.print(f"• {finding.sentence}", markup=False)
-
-
-def _created(
-    project: Project, report: ScanReport, samples: int, classes: dict[str, int], split: dict[Split, int]
-) -> dict[str, Any]:
-    return {
+    outcome: dict[str, Any] = {
         "event": "created",
-        "samples": samples,
-        "classes": classes,
+        "samples": len(samples),
+        "classes": {name: labelled.get(name, 0) for name in names.values()},
         "unreadable": [{"path": item.path, "reason": item.reason} for item in report.unreadable],
         "duplicates": [
             {"paths": list(item.paths), "classes": list(item.class_names), "conflicting": item.conflicting}
             for item in report.duplicates
         ],
-        "split": split,
+        "split": {name: splits.get(name, 0) for name in SPLITS},
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": dataclasses.asdict(project.windowing) if project.windowing else None,
+        "findings": [finding.sentence for finding in findings(report, plan)],
         "project": str(project.path),
     }
+    if added is not None:
+        outcome["added"] = added
+    if json:
+        print_json(outcome)
+    else:
+        _say(project, outcome, console)
+
+
+def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
+    done = f"was brought up to date: {plural(outcome['added'], 'new file')}" if "added" in outcome else "was made"
+    classes, split, unreadable = outcome["classes"], outcome["split"], outcome["unreadable"]
+    console.print(f"The project “{project.name}” {done}.", markup=False)
+    in_classes = f" in {plural(len(classes), 'class', 'classes')}" if classes else ", without labels yet"
+    console.print(f"It holds {counted(outcome['samples'], project.kind)}{in_classes}.")
+    if project.windowing is not None:
+        console.print(f"Recordings are read in windows of {project.windowing.seconds:g} s.")
+    table = Table("class", "samples", box=None, pad_edge=False, header_style="dim")
+    for name, count in classes.items():
+        table.add_row(escape(name), f"{count:,}")
+    if classes:
+        console.print(table)
+    for item in unreadable[:_LISTED]:
+        console.print(f"  left out {item['path']}: {item['reason']}", markup=False)
+    if len(unreadable) > _LISTED:
+        console.print(f"  … and {len(unreadable) - _LISTED:,} more left out")
+    for sentence in outcome["findings"]:
+        console.print(f"• {sentence}", markup=False)
+    if classes:
+        console.print(
+            f"{split['train']:,} to learn from, {split['valid']:,} to choose by, {split['test']:,} kept aside to "
+            f"test with. {project.split_why}",
+            markup=False,
+        )
+        console.print(f'Next: handlens train "{project.path}"', markup=False)
+    else:
+        console.print(f'Next, give labels: handlens studio "{project.path}"', markup=False)
 
 
 def _check_split_by(split_by: str) -> None:

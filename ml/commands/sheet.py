@@ -83,4 +83,4 @@ def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     side = max(picture.shape[:2])
     rows = np.arange(side) * picture.shape[0] // side
     columns = np.arange(side) * picture.shape[1] // side
-    return picture[rows][:, columns]
+    return np.asarray(picture[rows][:, columns])

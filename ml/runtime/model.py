@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from ml.errors import HandlensError
 from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
-
-_ERRORS_ONLY = 3
-"""ONNX Runtime's log level: its warnings about graph details mean nothing to a user."""
+from ml.runtime.session import open_session
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,17 +36,12 @@ class ReleasedModel:
         self.info = info
 
     @classmethod
-    def open(cls, path: Path, *, threads: int = 0) -> ReleasedModel:
-        """Load `path`; `threads` limits the cores it uses (0: all). Raises HandlensError for anything but our model."""
+    def open(cls, path: Path) -> ReleasedModel:
+        """Load `path`. Raises HandlensError for anything but a model that Handlens released."""
         if not path.is_file():
             raise HandlensError(f"There is no model at {path}; check the name.")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = threads
-        usable = onnxruntime.get_available_providers()
-        wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in usable]
         try:
-            session = onnxruntime.InferenceSession(str(path), sess_options=options, providers=wanted)
+            session = open_session(path)
         except Exception as error:  # ONNX Runtime's own errors share no narrower base class
             raise HandlensError(
                 f"{path.name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",
