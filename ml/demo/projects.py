@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from ml.demo.bricks import write_bricks
-from ml.demo.forest import write_forest
-
 DemoKind = Literal["images", "recordings"]
 
 DEMO_NAMES: dict[DemoKind, str] = {"images": "Bricks on a belt", "recordings": "Sounds of a forest"}
@@ -23,7 +20,12 @@ def write_samples(
     gives the same files. Files are written as the iterator is read, so dropping it stops the work. Raises OSError
     where the folder cannot be written.
     """
+    # What draws and synthesises loads here: it takes a second, and the window imports this module when it opens.
     if kind == "images":
+        from ml.demo.bricks import write_bricks
+
         yield from write_bricks(folder, pictures=600 if count is None else count, seed=seed)
     else:
+        from ml.demo.forest import write_forest
+
         yield from write_forest(folder, clips=300 if count is None else count, seed=seed)
