@@ -43,6 +43,8 @@ LOUDEST = 32_768.0
 _BLOCK_VALUES = 1 << 20
 _MARGIN = 0.02
 """Seconds read on either side of a piece, so that resampling it alone gives what resampling the whole file would."""
+_MP3_SETTLING = 12_000
+"""Values that an MP3 decoder needs after a jump: frames lean on earlier ones, and the first few come out wrong."""
 _STRETCH = 60.0
 """Seconds decoded at once when many windows are cut from one recording."""
 
@@ -170,8 +172,9 @@ def _piece(source: soundfile.SoundFile, *, rate: int, first: int, count: int | N
     """Values `first` to `first + count` of the recording as it sounds at `rate` Hz."""
     common = math.gcd(source.samplerate, rate)
     there, here = source.samplerate // common, rate // common  # `there` values on disk last as long as `here` of ours
-    margin = round(_MARGIN * rate) if here != there else 0
-    cycle = max(0, first - margin) // here
+    margin = math.ceil(_MARGIN * rate) if here != there else 0
+    settling = math.ceil(_MP3_SETTLING * here / there) if source.format == "MP3" else 0
+    cycle = max(0, first - margin - settling) // here
     source.seek(min(cycle * there, source.frames))
     wanted = None
     if count is not None:
