@@ -94,15 +94,16 @@ def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Cal
 
 def last_event(job: Job, show: Callable[[Event], None]) -> Event:
     """Run a job in this process, hand every event on, and give back the last; raises HandlensError where it fails."""
-    for event in run(job, NeverStop()):
-        show(event)
-        if isinstance(event, Failed):
-            raise HandlensError(event.message, details=event.details)
-        if isinstance(event, Stopped):
-            raise HandlensError("The work was cancelled and what it had made was discarded.")
-        if isinstance(event, TERMINAL):
-            return event
-    raise HandlensError("The work ended without a result; try again.")
+    last: Event | None = None
+    for last in run(job, NeverStop()):
+        show(last)
+    if isinstance(last, Failed):
+        raise HandlensError(last.message, details=last.details)
+    if isinstance(last, Stopped):
+        raise HandlensError("The work was cancelled and what it had made was discarded.")
+    if last is None or not isinstance(last, TERMINAL):
+        raise HandlensError("The work ended without a result; try again.")
+    return last
 
 
 def find_project(path: Path) -> Path:

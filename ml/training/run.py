@@ -78,8 +78,9 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
         project.runs.update(run.number, state="failed", message=message)
         raise
     except BaseException:
-        # Ctrl+C, or a caller that asks for no more events: the run can be resumed.
-        project.runs.update(run.number, state="interrupted")
+        # Ctrl+C, or a caller that asks for no more events: the run can be resumed, unless "finished" was the last of them.
+        if any(item.number == run.number and item.state == "running" for item in project.runs.all()):
+            project.runs.update(run.number, state="interrupted")
         raise
 
 
