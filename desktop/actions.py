@@ -14,6 +14,7 @@ from desktop import icons
 from desktop.words import QT_TRANSLATE_NOOP
 
 Where = Literal["everywhere", "project", "explore"]
+Handler = Callable[[], object]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +40,7 @@ ACTIONS: tuple[Action, ...] = (
         id="new_recordings",
         text=QT_TRANSLATE_NOOP("actions", "Teach it your sounds…"),
         shortcut="Ctrl+Shift+N",
-        icon="ph.wave-sine",
+        icon="ph.speaker-high",
     ),
     Action(id="open", text=QT_TRANSLATE_NOOP("actions", "Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
     Action(
@@ -127,7 +128,7 @@ def keys_of(action: Action) -> str:
     return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
 
 
-def build(owner: QWidget, handlers: Mapping[str, Callable[[], object]]) -> dict[str, QAction]:
+def build(owner: QWidget, handlers: Mapping[str, Handler]) -> dict[str, QAction]:
     """QActions of the table on `owner`, each connected to its handler. Every action must have one."""
     made: dict[str, QAction] = {}
     for action in ACTIONS:

@@ -35,14 +35,17 @@ class Session(QObject):
     run_changed = Signal(object)
     """The run being looked at, `RunInfo | None`."""
 
-    def __init__(self, project: Project, parent: QObject | None = None) -> None:
+    def __init__(
+        self, project: Project, parent: QObject | None = None, *, samples: Sequence[Sample] | None = None
+    ) -> None:
+        """`samples`: those of the project where they have been read already."""
         super().__init__(parent)
         self._lock = project.lock("studio")
         self.project = project
         self.annotator = default_annotator()
         project.runs.mark_interrupted()
         self.classes: tuple[ClassInfo, ...] = project.classes()
-        self._by_id = {sample.id: sample for sample in project.samples()}
+        self._by_id = {sample.id: sample for sample in samples or project.samples()}
         self._samples: tuple[Sample, ...] | None = None
         self._source_folder: Path | None = None
         self._predictions: Predictions | None = None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from PySide6.QtCore import QCoreApplication, QSettings, QStandardPaths
 
@@ -32,7 +32,7 @@ def _is_recent(value: object) -> bool:
     )
 
 
-THEME = Setting[str](
+THEME: Setting[str] = Setting(
     key="theme",
     default="system",
     valid=lambda value: value in ("system", "light", "dark"),
@@ -43,26 +43,26 @@ THEME = Setting[str](
         ("dark", QT_TRANSLATE_NOOP("settings", "Dark")),
     ),
 )
-OVERLAY_OPACITY = Setting[float](
+OVERLAY_OPACITY: Setting[float] = Setting(
     key="overlay_opacity",
     default=0.7,
     valid=lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
 )
-REDUCED_MOTION = Setting[bool](
+REDUCED_MOTION: Setting[bool] = Setting(
     key="reduced_motion",
     default=False,
     valid=lambda value: isinstance(value, bool),
     words=QT_TRANSLATE_NOOP("settings", "Reduce motion"),
 )
-RECENT = Setting[list[list[str]]](key="recent_projects", default=[], valid=_is_recent)
+RECENT: Setting[list[list[str]]] = Setting(key="recent_projects", default=[], valid=_is_recent)
 """Pairs of path and name, the newest first."""
-PROJECTS_FOLDER = Setting[str](key="projects_folder", default="", valid=lambda value: isinstance(value, str))
+PROJECTS_FOLDER: Setting[str] = Setting(key="projects_folder", default="", valid=lambda value: isinstance(value, str))
 """Where new projects are put; empty: `Handlens` in the user's documents."""
-LAST_FOLDER = Setting[str](key="last_folder", default="", valid=lambda value: isinstance(value, str))
+LAST_FOLDER: Setting[str] = Setting(key="last_folder", default="", valid=lambda value: isinstance(value, str))
 """Where the folder chooser opens."""
-GEOMETRY = Setting[str](key="window_geometry", default="", valid=lambda value: isinstance(value, str))
+GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
-SETTINGS: tuple[Setting[str] | Setting[float] | Setting[bool] | Setting[list[list[str]]], ...] = (
+SETTINGS: tuple[Setting[Any], ...] = (
     THEME,
     REDUCED_MOTION,
     OVERLAY_OPACITY,

@@ -3,13 +3,14 @@
 Give a widget a role and the style sheet does the rest: `widget.setProperty("role", ROLE)` before it is shown
 (`set_role` changes it later).
 
-QLabel: "title" (20 px page title) · "headline" (the start page's first line) · "emphasis" (16 px) · "number" (32 px) ·
+QLabel: "title" (20 px page title) · "headline" (the start page's first line) · "emphasis" (16 px) ·
+    "emphasis_muted" · "number" (32 px) ·
     "caption" (12 px, muted) · "muted" · "good" · "warn" · "error"
 QPushButton: "primary" (one on a page) · "quiet" (no frame until hovered) · "choice" (a large one that can be checked) ·
     "link" (reads as a link) · none: an ordinary button
 QToolButton: "rail" (the entries of the left rail) · "fold" (opens and closes details) · "icon" (grid buttons)
 QFrame/QWidget: "card" (surface with a line around it; property "selected" paints the accent) · "surface" · "rail" ·
-    "drop" (drop target; property "over" while something is held over it) · "strip" (the jobs line) · "line" (1 px)
+    "drop" (drop target; property "over" while something is held over it) · "strip" (the jobs line) · "line" and (QWidget) "hairline" (1 px)
 
 Custom painting asks `current()` for the tokens and `class_colour` for the colour of a class.
 """

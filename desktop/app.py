@@ -1,0 +1,108 @@
+"""The studio's application: made once, themed, translated, and ended with an exit code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, Qt, QTimer, QTranslator, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from desktop import icons, settings, style
+from desktop.dialogs.notice import Notice
+from desktop.main_window import MainWindow
+
+_log = logging.getLogger(__name__)
+
+
+def run_studio(project: Path | None = None) -> int:
+    """Show the window, open `project` in it if one is given, and return the exit code when it is closed."""
+    app = make_app(sys.argv[:1])
+    window = MainWindow()
+    theme = ThemeKeeper(app, window)
+    sys.excepthook = _Fault(window).tell
+    window.show()
+    if project is not None:
+        # After the first paint: the window shows before the project loads.
+        QTimer.singleShot(0, window, lambda: window.open_project(project.absolute()))
+    try:
+        return app.exec()
+    finally:
+        sys.excepthook = sys.__excepthook__
+        theme.deleteLater()
+
+
+def make_app(arguments: list[str]) -> QApplication:
+    """The one QApplication of this process, with the name, the language and the theme of the person."""
+    running = QApplication.instance()
+    app = running if isinstance(running, QApplication) else QApplication(arguments)
+    app.setApplicationName("Handlens")
+    app.setOrganizationName("Handlens")
+    app.setDesktopFileName("handlens")
+    _translate(app)
+    style.apply(app, wanted_theme())
+    app.setWindowIcon(icons.icon("ph.magnifying-glass", colour="accent"))
+    return app
+
+
+def wanted_theme() -> style.Theme:
+    """The theme of the settings; the system's where they say so."""
+    chosen = settings.value(settings.THEME)
+    if chosen != "system":
+        return "dark" if chosen == "dark" else "light"
+    dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    return "dark" if dark else "light"
+
+
+class ThemeKeeper(QObject):
+    """Follows the settings and the system."""
+
+    def __init__(self, app: QApplication, window: MainWindow) -> None:
+        super().__init__(window)
+        self._app = app
+        window.theme_switched.connect(self.follow)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self.follow)
+
+    @Slot()
+    def follow(self) -> None:
+        theme = wanted_theme()
+        if theme != style.current().theme:
+            style.apply(self._app, theme)
+            icons.follow_theme()
+
+
+def _translate(app: QApplication) -> None:
+    """Install the person's language where there is one; the application is written in English."""
+    ours = str(resources.files("resources") / "translations")
+    qts = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    for folder, name in ((ours, "handlens"), (qts, "qtbase")):
+        translator = QTranslator(app)
+        if translator.load(QLocale(), name, "_", folder):
+            QCoreApplication.installTranslator(translator)
+
+
+class _Fault:
+    """What happens to an exception that nobody caught: it is logged, and the person is told that nothing is lost."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+
+    def tell(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            QCoreApplication.exit(130)
+            return
+        _log.error("uncaught", exc_info=(kind, error, trace))
+        Notice.tell(
+            self._window,
+            QCoreApplication.translate(
+                "app",
+                "Handlens met a fault in itself and could not finish this. Your labels and runs are on disk; "
+                "try again, or close the window and open the project anew.",
+            ),
+            details="".join(traceback.format_exception(kind, error, trace)),
+        )

@@ -1,0 +1,109 @@
+"""A list to look through, such as the files that could not be read and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QLabel,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import style
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class ItemsDialog(QDialog):
+    """Rows of equal length under `heads`. The list can be copied."""
+
+    def __init__(
+        self,
+        *,
+        sentence: str,
+        heads: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self.setWindowTitle(sentence)
+        self.resize(760, 460)
+        said = QLabel(sentence)
+        said.setProperty("role", "emphasis")
+        said.setWordWrap(True)
+        self._model = _Rows(heads, rows, self)
+        table = QTableView()
+        table.setModel(self._model)
+        table.setShowGrid(False)
+        table.setWordWrap(True)
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(32)
+        header = table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setHighlightSections(False)
+        if len(heads) > 1:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+            header.resizeSection(0, 300)
+        header.setStretchLastSection(True)
+        table.setAccessibleName(sentence)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        copy = buttons.addButton(self.tr("Copy the list"), QDialogButtonBox.ButtonRole.ActionRole)
+        copy.clicked.connect(self._copy)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.xl, look.xl, look.xl, look.l)
+        column.setSpacing(look.m)
+        column.addWidget(said)
+        column.addWidget(table, 1)
+        column.addWidget(buttons)
+
+    @classmethod
+    def show_items(
+        cls, parent: QWidget | None, *, sentence: str, heads: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> ItemsDialog:
+        """Open the list beside the work; it goes away when it is closed."""
+        dialog = cls(sentence=sentence, heads=heads, rows=rows, parent=parent)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+        return dialog
+
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        return self._model.rows
+
+    @Slot()
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText("\n".join("\t".join(row) for row in self._model.rows))
+
+
+class _Rows(QAbstractTableModel):
+    def __init__(self, heads: Sequence[str], rows: Sequence[Sequence[str]], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._heads = tuple(heads)
+        self.rows = tuple(tuple(row) for row in rows)
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self._heads)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return self.rows[index.row()][index.column()]
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return self._heads[section]
+        return None

@@ -1,0 +1,41 @@
+"""Telling and asking, in one sentence each."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+
+class Notice(QMessageBox):
+    """A sentence the person should read. Does not block: the window goes on working behind it."""
+
+    @classmethod
+    def tell(cls, parent: QWidget | None, message: str, *, details: str = "") -> Notice:
+        """Show `message`; `details` only on request."""
+        notice = cls(parent)
+        notice.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        notice.setWindowTitle(QCoreApplication.applicationName())
+        notice.setTextFormat(Qt.TextFormat.PlainText)
+        notice.setText(message)
+        if details:
+            notice.setDetailedText(details)
+        notice.open()
+        return notice
+
+
+class Question(QMessageBox):
+    """A question with two verbs as answers."""
+
+    @classmethod
+    def ask(cls, parent: QWidget | None, question: str, *, yes: str, no: str) -> bool:
+        """Whether the person chose `yes`. Escape and closing mean `no`. Blocks."""
+        box = cls(parent)
+        box.setWindowTitle(QCoreApplication.applicationName())
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(question)
+        go = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+        stay = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        box.exec()
+        return box.clickedButton() is go

@@ -1,0 +1,339 @@
+"""The window. It only frames: start page or open project, the line of jobs below, and the verbs that belong to both."""
+
+from __future__ import annotations
+
+import base64
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QByteArray, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop import actions, settings, style
+from desktop.dialogs.folder import FolderChooser
+from desktop.dialogs.keys import KeysDialog
+from desktop.dialogs.notice import Notice, Question
+from desktop.dialogs.preferences import PreferencesDialog
+from desktop.pages.start import StartPage
+from desktop.widgets.drop_target import folder_in
+from desktop.widgets.jobs_strip import JobsStrip
+from desktop.workers.opening import Loaded, load_project, prepare
+from desktop.workers.tasks import Tasks
+
+if TYPE_CHECKING:  # these load the core, which the first window does not wait for
+    from desktop.pages.wizard import NewProjectWizard
+    from desktop.pages.workspace import Workspace
+    from desktop.words import Kind
+    from desktop.workers.sample_thread import SampleThread
+    from ml.api import Runner
+
+_MORE = ("close_project", "open", "theme", "settings", "shortcuts", "quit")
+"""The actions behind "More" in the rail."""
+
+
+class MainWindow(QMainWindow):
+    """`runner` replaces the child process of every job, as tests need it."""
+
+    theme_switched = Signal()
+    """The person asked for the other theme, or for the one in the settings."""
+    project_opened = Signal(object)
+    """The `Workspace` of the project that is open now."""
+
+    def __init__(self, *, runner: Runner | None = None) -> None:
+        super().__init__()
+        self._runner = runner
+        self.workspace: Workspace | None = None
+        self.wizard: NewProjectWizard | None = None
+        self._sample: SampleThread | None = None
+        self._first_page: int | None = None
+        self._tasks = Tasks(self, threads=1)
+        self._tasks.done.connect(self._show_project)
+        self._tasks.failed.connect(self._refuse_project)
+        self._opening: dict[int, Path] = {}
+        self.setWindowTitle("Handlens")
+        self.setMinimumSize(1000, 640)
+        self.resize(1366, 768)
+        self.setAcceptDrops(True)
+        self.start_page = StartPage()
+        self.start_page.new_requested.connect(self.start_wizard)
+        self.start_page.open_requested.connect(self.choose_project)
+        self.start_page.project_chosen.connect(self.open_project)
+        self.start_page.sample_requested.connect(self.make_sample)
+        self.strip = JobsStrip()
+        self.strip.cancelled.connect(self.cancel_sample)
+        self.strip.chosen.connect(self._show_training)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.start_page)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self.strip)
+        self.setCentralWidget(whole)
+        self.actions_by_id = actions.build(self, self._handlers())
+        self._enable_actions()
+        geometry = settings.value(settings.GEOMETRY)
+        if geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+        self.start_page.refresh()
+        self._tasks.submit(prepare)
+
+    def _handlers(self) -> dict[str, actions.Handler]:
+        return {
+            "new_images": partial(self.start_wizard, "images"),
+            "new_recordings": partial(self.start_wizard, "recordings"),
+            "open": self.choose_project,
+            "settings": self.show_settings,
+            "theme": self.switch_theme,
+            "shortcuts": partial(KeysDialog.show_keys, self),
+            "quit": self.close,
+            "close_project": self.close_project,
+            "go_data": partial(self._go, 0),
+            "go_train": partial(self._go, 1),
+            "go_explore": partial(self._go, 2),
+        }
+
+    # -- projects ----------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def open_project(self, path: Path, *, page: int | None = None) -> None:
+        """Open the project at `path` instead of the one that is open; `page` is shown first if it is given."""
+        if not self.close_project():
+            return
+        self.strip.show_job(self.tr("Opening {name}").format(name=path.stem), 0.0)
+        self.start_page.setEnabled(False)
+        self._first_page = page
+        self._opening = {self._tasks.submit(load_project, path): path}
+
+    @Slot(int, object)
+    def _show_project(self, number: int, loaded: object) -> None:
+        if self._opening.pop(number, None) is None:
+            return
+        # The pages load the core and the plots; that is why they are not loaded with the window.
+        from desktop.pages.workspace import Workspace
+        from desktop.session import Session
+        from ml.api import HandlensError
+
+        assert isinstance(loaded, Loaded)
+        try:
+            session = Session(loaded.project, samples=loaded.samples)
+        except HandlensError as error:
+            loaded.project.close()
+            self._end_opening()
+            Notice.tell(self, error.message, details=error.details)
+            return
+        self._end_opening()
+        more = [
+            self.actions_by_id[name] for name in ("close_project", "open", "theme", "settings", "shortcuts", "quit")
+        ]
+        workspace = Workspace(session, more, runner=self._runner)
+        workspace.job_progress.connect(self._show_progress)
+        workspace.failed.connect(partial(Notice.tell, self))
+        if self._first_page is not None:
+            workspace.show_page(self._first_page)
+        self.workspace = workspace
+        self._stack.addWidget(workspace)
+        self._stack.setCurrentWidget(workspace)
+        self.setWindowTitle(f"{session.project.name} – Handlens")
+        settings.remember_project(session.project.path, session.project.name)
+        self._enable_actions()
+        self.project_opened.emit(workspace)
+
+    @Slot(int, object)
+    def _refuse_project(self, number: int, error: Exception) -> None:
+        if self._opening.pop(number, None) is None:
+            return
+        self._end_opening()
+        Notice.tell(self, getattr(error, "message", str(error)), details=getattr(error, "details", ""))
+        self.start_page.refresh()
+
+    def _end_opening(self) -> None:
+        self.strip.show_job("", -1)
+        self.start_page.setEnabled(True)
+
+    @Slot()
+    def close_project(self) -> bool:
+        """Back to the start page. False if the person wants to let a training go on."""
+        if self.workspace is None:
+            return True
+        if not self._may_leave():
+            return False
+        workspace, self.workspace = self.workspace, None
+        self._stack.setCurrentWidget(self.start_page)
+        self._stack.removeWidget(workspace)
+        workspace.shutdown()
+        workspace.deleteLater()
+        self.strip.show_job("", -1)
+        self.setWindowTitle("Handlens")
+        self._enable_actions()
+        self.start_page.refresh()
+        return True
+
+    @Slot()
+    def choose_project(self) -> None:
+        """Ask for a project folder, or for a folder to make a project of."""
+        folder = FolderChooser.ask(self, self.tr("Open a project"), start=settings.projects_folder())
+        if folder is not None:
+            self.take_folder(folder)
+
+    def take_folder(self, folder: Path) -> None:
+        """Open a project, or begin one with the files in `folder`."""
+        if (folder / "project.db").is_file():
+            self.open_project(folder)
+        else:
+            self.start_wizard("", folder)
+
+    @Slot(str)
+    def start_wizard(self, kind: str = "", folder: Path | None = None) -> None:
+        """The way to a new project, with what is known filled in."""
+        # The wizard loads the core; that is why it is not loaded with the window.
+        from desktop.pages.wizard import NewProjectWizard
+
+        if self.wizard is not None:
+            self.wizard.raise_()
+            return
+        self.wizard = NewProjectWizard(
+            kind=cast("Kind", kind) if kind else None, folder=folder, runner=self._runner, parent=self
+        )
+        self.wizard.created.connect(self._open_created)
+        self.wizard.finished.connect(self._forget_wizard)
+        self.wizard.open()
+
+    @Slot(object)
+    def _open_created(self, path: Path) -> None:
+        self.open_project(path, page=1)
+
+    @Slot()
+    def _forget_wizard(self) -> None:
+        if self.wizard is not None:
+            self.wizard.deleteLater()
+            self.wizard = None
+
+    # -- samples -----------------------------------------------------------------------------------------------
+
+    @Slot(str)
+    def make_sample(self, kind: str, count: int | None = None) -> None:
+        """Make one of the sample projects in the background and open it."""
+        # The thread loads the core; that is why it is not loaded with the window.
+        from desktop.workers.sample_thread import SampleThread
+        from ml.api import Worker
+
+        if self._sample is not None:
+            return
+        self.start_page.set_busy(True)
+        self._show_sample(self.tr("Making the sample"), 0.0)
+        self._sample = SampleThread(
+            "images" if kind == "images" else "recordings",
+            place=settings.projects_folder(),
+            runner=self._runner or Worker().run,
+            count=count,
+            parent=self,
+        )
+        self._sample.progressed.connect(self._show_sample)
+        self._sample.made.connect(self._open_sample)
+        self._sample.gave_up.connect(self._refuse_sample)
+        self._sample.start()
+
+    @Slot()
+    def cancel_sample(self) -> None:
+        self._end_sample()
+
+    @Slot(str, float)
+    def _show_sample(self, said: str, fraction: float) -> None:
+        self.strip.show_job(said, fraction, can_cancel=True)
+
+    @Slot(object)
+    def _open_sample(self, path: Path) -> None:
+        self._end_sample()
+        self.open_project(path, page=0)
+
+    @Slot(str)
+    def _refuse_sample(self, sentence: str) -> None:
+        self._end_sample()
+        Notice.tell(self, sentence)
+
+    def _end_sample(self) -> None:
+        thread, self._sample = self._sample, None
+        if thread is not None:
+            thread.progressed.disconnect(self._show_sample)
+            thread.made.disconnect(self._open_sample)
+            thread.gave_up.disconnect(self._refuse_sample)
+            thread.cancel()
+            thread.wait()
+            thread.deleteLater()
+        self.strip.show_job("", -1)
+        self.start_page.set_busy(False)
+
+    # -- the window itself -------------------------------------------------------------------------------------
+
+    @Slot()
+    def show_settings(self) -> None:
+        dialog = PreferencesDialog.show_settings(self)
+        dialog.setting_changed.connect(self._apply_setting)
+
+    @Slot(str)
+    def _apply_setting(self, key: str) -> None:
+        if key == settings.THEME.key:
+            self.theme_switched.emit()
+
+    @Slot()
+    def switch_theme(self) -> None:
+        """Light becomes dark, dark becomes light, and it is remembered."""
+        settings.set_value(settings.THEME, "light" if style.current().theme == "dark" else "dark")
+        self.theme_switched.emit()
+
+    @Slot(str, float)
+    def _show_progress(self, said: str, fraction: float) -> None:
+        self.strip.show_job(said, fraction, can_show=True)
+
+    @Slot()
+    def _show_training(self) -> None:
+        self._go(1)
+
+    def _go(self, place: int) -> None:
+        if self.workspace is not None:
+            self.workspace.show_page(place)
+
+    def _enable_actions(self) -> None:
+        for action in actions.ACTIONS:
+            if action.where == "project":
+                self.actions_by_id[action.id].setEnabled(self.workspace is not None)
+
+    def _may_leave(self) -> bool:
+        if self.workspace is None or not self.workspace.busy:
+            return True
+        return Question.ask(
+            self,
+            self.tr("It is still learning. If you leave now, it pauses; you can resume it from the Train page."),
+            yes=self.tr("Pause and leave"),
+            no=self.tr("Stay"),
+        )
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if folder_in(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        folder = folder_in(event.mimeData())
+        if folder is not None:
+            event.acceptProposedAction()
+            self.take_folder(folder)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_leave():
+            event.ignore()
+            return
+        settings.set_value(settings.GEOMETRY, base64.b64encode(self.saveGeometry().data()).decode())
+        self._opening.clear()
+        self._tasks.close()
+        self._end_sample()
+        if self.wizard is not None:
+            self.wizard.reject()
+        if self.workspace is not None:
+            self.workspace.shutdown()
+            self.workspace = None
+        self.start_page.shutdown()
+        event.accept()

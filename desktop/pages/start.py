@@ -1,0 +1,216 @@
+"""The start page: teach it something new, go on with a project, or try a sample. Loads nothing of the core."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from desktop import icons, settings, style, words
+from desktop.widgets.card import ProjectCard
+from desktop.widgets.choice_button import ChoiceButton
+from desktop.workers.recent import RecentFacts, read_recent
+from desktop.workers.tasks import Tasks
+
+_COLUMNS = 2
+
+
+class StartPage(QWidget):
+    """Only says what was chosen; the window does it."""
+
+    new_requested = Signal(str)
+    open_requested = Signal()
+    project_chosen = Signal(object)
+    sample_requested = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tasks = Tasks(self)
+        self._tasks.done.connect(self._fill_card)
+        self._tasks.failed.connect(self._fail_card)
+        self._cards: dict[str, ProjectCard] = {}
+        self._asked: dict[int, str] = {}
+        look = style.current()
+        columns = QHBoxLayout()
+        columns.setSpacing(2 * look.xxl)
+        columns.addLayout(self._left(), 2)
+        columns.addLayout(self._right(), 3)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(2 * look.xxl, look.xxl, 2 * look.xxl, look.xl)
+        whole.setSpacing(look.xl)
+        whole.addLayout(columns, 1)
+        whole.addLayout(self._below())
+
+    # -- built once --------------------------------------------------------------------------------------------
+
+    def _left(self) -> QVBoxLayout:
+        look = style.current()
+        headline = QLabel(self.tr("What should it learn?"))
+        headline.setProperty("role", "headline")
+        headline.setWordWrap(True)
+        lead = QLabel(
+            self.tr("Give it a folder of examples. It learns to tell them apart, and shows you what it looked at.")
+        )
+        lead.setProperty("role", "muted")
+        lead.setWordWrap(True)
+        self.pictures_button = ChoiceButton(
+            title=self.tr("Teach it your pictures"),
+            words=self.tr("Photographs, scans, camera frames: one folder for each class."),
+            icon="ph.image",
+        )
+        self.sounds_button = ChoiceButton(
+            title=self.tr("Teach it your sounds"),
+            words=self.tr("Recordings of any length: calls, machines, voices."),
+            icon="ph.speaker-high",
+        )
+        self.open_button = QPushButton(self.tr("Open a project…"))
+        icons.set_icon(self.open_button, "ph.folder-open")
+        self.pictures_button.clicked.connect(partial(self.new_requested.emit, "images"))
+        self.sounds_button.clicked.connect(partial(self.new_requested.emit, "recordings"))
+        self.open_button.clicked.connect(self.open_requested)
+        hint = QLabel(self.tr("Or drop a folder anywhere in this window."))
+        hint.setProperty("role", "caption")
+        column = QVBoxLayout()
+        column.setSpacing(look.m)
+        column.addWidget(headline)
+        column.addWidget(lead)
+        column.addSpacing(look.m)
+        column.addWidget(self.pictures_button)
+        column.addWidget(self.sounds_button)
+        column.addSpacing(look.xs)
+        column.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(hint)
+        column.addStretch(1)
+        return column
+
+    def _right(self) -> QVBoxLayout:
+        look = style.current()
+        head = QLabel(self.tr("Recent projects"))
+        head.setProperty("role", "title")
+        self._empty = QLabel(
+            self.tr(
+                "The projects you make or open will stand here.\n\n"
+                "A project is a folder that keeps your labels and what was learned from them. "
+                "Your own files stay where they are and are never changed."
+            )
+        )
+        self._empty.setProperty("role", "muted")
+        self._empty.setWordWrap(True)
+        content = QWidget()
+        content.setProperty("role", "scrolled")
+        self._grid = QGridLayout()
+        self._grid.setSpacing(look.m)
+        for place in range(_COLUMNS):
+            self._grid.setColumnStretch(place, 1)
+        inside = QVBoxLayout(content)
+        inside.setContentsMargins(0, 0, look.s, 0)
+        inside.addLayout(self._grid)
+        inside.addStretch(1)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(content)
+        column = QVBoxLayout()
+        column.setSpacing(look.m)
+        column.addWidget(head)
+        column.addWidget(self._empty)
+        column.addWidget(self._scroll, 1)
+        return column
+
+    def _below(self) -> QVBoxLayout:
+        look = style.current()
+        line, head = QWidget(), QLabel(self.tr("Nothing at hand? Watch it learn from a sample."))
+        line.setFixedHeight(1)
+        line.setProperty("role", "hairline")
+        head.setProperty("role", "muted")
+        self.bricks_button = ChoiceButton(
+            title=self.tr("Try it with bricks"),
+            words=self.tr("600 pictures of toy bricks on a conveyor belt, made on the spot."),
+            icon="ph.cube",
+        )
+        self.forest_button = ChoiceButton(
+            title=self.tr("Try it with forest sounds"),
+            words=self.tr("300 short sounds: chainsaw, rain, birds, frogs and more, made on the spot."),
+            icon="ph.tree",
+        )
+        self.bricks_button.clicked.connect(partial(self.sample_requested.emit, "images"))
+        self.forest_button.clicked.connect(partial(self.sample_requested.emit, "recordings"))
+        row = QHBoxLayout()
+        row.setSpacing(look.m)
+        row.addWidget(self.bricks_button)
+        row.addWidget(self.forest_button)
+        column = QVBoxLayout()
+        column.setSpacing(look.m)
+        column.addWidget(line)
+        column.addWidget(head)
+        column.addLayout(row)
+        return column
+
+    # -- recent projects ---------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show the recent projects as they are now. What their cards show is read in the background."""
+        self._tasks.forget_all()
+        self._asked.clear()
+        for card in self._cards.values():
+            self._grid.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        self._cards.clear()
+        recent: list[list[str]] = settings.value(settings.RECENT)
+        for place, (path, name) in enumerate(recent):
+            card = ProjectCard(name=name, caption=self.tr("Looking…"))
+            card.setToolTip(path)
+            card.chosen.connect(partial(self.project_chosen.emit, Path(path)))
+            card.removed.connect(partial(self._remove, path))
+            self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)
+            self._cards[path] = card
+            if Path(path).exists():
+                self._asked[self._tasks.submit(read_recent, Path(path))] = path
+            else:
+                card.show_missing(self.tr("Not there any more"))
+        self._empty.setVisible(not self._cards)
+        self._scroll.setVisible(bool(self._cards))
+
+    def cards(self) -> tuple[ProjectCard, ...]:
+        return tuple(self._cards.values())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some card has not been filled in yet."""
+        return bool(self._asked)
+
+    def set_busy(self, busy: bool) -> None:
+        """While a sample is being made, nothing else can be begun here."""
+        for button in (self.bricks_button, self.forest_button):
+            button.setEnabled(not busy)
+
+    def shutdown(self) -> None:
+        self._tasks.close()
+
+    @Slot(int, object)
+    def _fill_card(self, number: int, facts: RecentFacts) -> None:
+        card = self._cards.get(self._asked.pop(number, ""))
+        if card is None:
+            return
+        if facts.run and facts.accuracy is not None:
+            caption = self.tr("Run {run} · {score}").format(run=facts.run, score=words.score(facts.accuracy))
+        elif facts.run:
+            caption = self.tr("Run {run} · not tested").format(run=facts.run)
+        else:
+            caption = self.tr("{things} · not trained yet").format(things=words.things(facts.kind, facts.samples))
+        card.show_facts(name=facts.name, caption=caption, images=facts.images)
+
+    @Slot(int, object)
+    def _fail_card(self, number: int, error: Exception) -> None:
+        card = self._cards.get(self._asked.pop(number, ""))
+        if card is not None:
+            card.show_missing(self.tr("Cannot be opened"))
+            card.setToolTip(str(error))
+
+    def _remove(self, path: str) -> None:
+        settings.forget_project(Path(path))
+        self.refresh()

@@ -1,0 +1,77 @@
+"""From a folder to a project in four pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget, QWizard
+
+from desktop import settings, style
+from desktop.pages.wizard_draft import Draft
+from desktop.pages.wizard_found import FoundPage
+from desktop.pages.wizard_place import PlacePage
+from desktop.pages.wizard_source import SourcePage
+from desktop.pages.wizard_split import SplitPage
+from ml.api import Kind, Runner, Worker
+
+
+class NewProjectWizard(QWizard):
+    """`created(path)` when the project is on disk. With kind and folder known it begins at what was found."""
+
+    created = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        kind: Kind | None = None,
+        folder: Path | None = None,
+        runner: Runner | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self._draft = Draft(kind=kind, folder=folder.absolute() if folder is not None else None)
+        self.setWindowTitle(self.tr("A new project"))
+        self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
+        self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
+        self.setOption(QWizard.WizardOption.CancelButtonOnLeft)
+        self.resize(900, 640)
+        self.source_page = SourcePage(self._draft)
+        self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
+        self.split_page = SplitPage(self._draft)
+        self.place_page = PlacePage(self._draft)
+        self.place_page.created.connect(self._on_created)
+        for page in (self.source_page, self.found_page, self.split_page, self.place_page):
+            page.layout().setContentsMargins(look.xl, look.l, look.xl, look.l)  # type: ignore[union-attr]
+            self.addPage(page)
+        for which, text in (
+            (QWizard.WizardButton.NextButton, self.tr("Next")),
+            (QWizard.WizardButton.BackButton, self.tr("Back")),
+            (QWizard.WizardButton.FinishButton, self.tr("Create")),
+            (QWizard.WizardButton.CancelButton, self.tr("Cancel")),
+        ):
+            self.setButtonText(which, text)
+        for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
+            self.button(which).setProperty("role", "primary")
+        self.source_page.fill()
+
+    def open(self) -> None:
+        super().open()
+        if self.source_page.isComplete() and self.currentPage() is self.source_page:
+            self.next()
+
+    def accept(self) -> None:
+        """ "Create" was pressed: the wizard stays until the project is there."""
+        self.place_page.make()
+
+    def done(self, result: int) -> None:
+        self.found_page.shutdown()
+        self.place_page.shutdown()
+        super().done(result)
+
+    @Slot(object)
+    def _on_created(self, path: Path) -> None:
+        settings.set_value(settings.PROJECTS_FOLDER, str(path.parent))
+        self.created.emit(path)
+        super().accept()

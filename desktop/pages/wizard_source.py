@@ -1,0 +1,112 @@
+"""Page 1 of the wizard: what will it learn from, and where is it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWizardPage
+
+from desktop import style
+from desktop.dialogs.folder import FolderChooser
+from desktop.pages.wizard_draft import Draft, guess_kind
+from desktop.widgets.choice_button import ChoiceButton
+from desktop.widgets.drop_target import DropTarget
+
+
+class SourcePage(QWizardPage):
+    """Two large choices and a folder, typed, chosen or dropped."""
+
+    went_on = Signal()
+    """Enter was pressed in the folder's field, or a folder was dropped, and all is known."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        look = style.current()
+        self._draft = draft
+        head = QLabel(self.tr("What will it learn from?"))
+        head.setProperty("role", "title")
+        self.pictures_button = ChoiceButton(
+            title=self.tr("Pictures"), words=self.tr("JPEG, PNG, TIFF and others, of any size."), icon="ph.image"
+        )
+        self.sounds_button = ChoiceButton(
+            title=self.tr("Sounds"), words=self.tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"
+        )
+        self._group = QButtonGroup(self)
+        for button in (self.pictures_button, self.sounds_button):
+            button.setCheckable(True)
+            self._group.addButton(button)
+        self._group.buttonClicked.connect(self._note)
+        choices = QHBoxLayout()
+        choices.setSpacing(look.m)
+        choices.addWidget(self.pictures_button, 1)
+        choices.addWidget(self.sounds_button, 1)
+        self.folder_edit = QLineEdit()
+        self.folder_edit.setPlaceholderText(self.tr("The folder with your files"))
+        self.folder_edit.setAccessibleName(self.tr("Folder"))
+        self.folder_edit.textChanged.connect(self._note)
+        self.browse_button = QPushButton(self.tr("Browse…"))
+        self.browse_button.clicked.connect(self._browse)
+        field = QHBoxLayout()
+        field.setSpacing(look.s)
+        field.addWidget(self.folder_edit, 1)
+        field.addWidget(self.browse_button)
+        self.drop = DropTarget(
+            self.tr(
+                "Or drop the folder here.\n\nBest is one folder for each class: the folder's name names the class. "
+                "Folders called train, valid or test are kept as they are."
+            )
+        )
+        self.drop.folder_dropped.connect(self.take_folder)
+        self._error = QLabel()
+        self._error.setProperty("role", "error")
+        self._error.setWordWrap(True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.l)
+        column.addWidget(head)
+        column.addLayout(choices)
+        column.addLayout(field)
+        column.addWidget(self._error)
+        column.addWidget(self.drop, 1)
+        self._error.hide()
+
+    def fill(self) -> None:
+        """Show what is known already."""
+        if self._draft.kind is not None:
+            button = self.pictures_button if self._draft.kind == "images" else self.sounds_button
+            button.setChecked(True)
+        if self._draft.folder is not None:
+            self.take_folder(self._draft.folder)
+
+    @Slot(object)
+    def take_folder(self, folder: Path) -> None:
+        """A folder was chosen or dropped; what it holds is guessed if nothing was chosen yet."""
+        self.folder_edit.setText(str(folder))
+        if self._group.checkedButton() is None:
+            kind = guess_kind(folder)
+            if kind is not None:
+                (self.pictures_button if kind == "images" else self.sounds_button).setChecked(True)
+                self._note()
+
+    def isComplete(self) -> bool:
+        return self._draft.kind is not None and self._draft.folder is not None and self._draft.folder.is_dir()
+
+    @Slot()
+    def _browse(self) -> None:
+        folder = FolderChooser.ask(self, self.tr("The folder with your files"), start=self._draft.folder)
+        if folder is not None:
+            self.take_folder(folder)
+
+    @Slot()
+    def _note(self) -> None:
+        text = self.folder_edit.text().strip()
+        checked = self._group.checkedButton()
+        if checked is not None:
+            self._draft.kind = "images" if checked is self.pictures_button else "recordings"
+        self._draft.folder = Path(text).expanduser().absolute() if text else None
+        missing = self._draft.folder is not None and not self._draft.folder.is_dir()
+        self._error.setText(self.tr("There is no folder with that name; check it, or plug in the drive it is on."))
+        self._error.setVisible(missing)
+        style.set_property(self.folder_edit, "invalid", missing)
+        self.completeChanged.emit()

@@ -1,0 +1,124 @@
+"""Classes as a list of bars: name, three pictures, how many. Virtual, so a thousand classes cost no more than ten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from desktop import style
+from desktop.widgets.picture_row import paint_filling
+
+_ROW = 44
+_SQUARE = 36
+_PICTURES = 3
+_Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BarRow:
+    """A class: its name, how many there are, its colour, what a screen reader says, and up to three pictures."""
+
+    name: str
+    count: int
+    colour: QColor
+    words: str
+    images: tuple[QImage, ...] = ()
+
+
+class _Rows(QAbstractListModel):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows: list[BarRow] = []
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        row = self.rows[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return row.words
+        return row.name if role == Qt.ItemDataRole.ToolTipRole else None
+
+
+class BarList(QListView):
+    """`set_rows` shows the classes; `set_images` fills in the pictures of one when they have been read."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = _Rows(self)
+        self.setModel(self._model)
+        self.setItemDelegate(_Bars(self))
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumHeight(2 * _ROW)
+
+    def set_rows(self, rows: Sequence[BarRow]) -> None:
+        self._model.beginResetModel()
+        self._model.rows = list(rows)
+        self._model.endResetModel()
+        self.updateGeometry()
+
+    def rows(self) -> tuple[BarRow, ...]:
+        return tuple(self._model.rows)
+
+    def set_images(self, place: int, images: Sequence[QImage]) -> None:
+        row = self._model.rows[place]
+        self._model.rows[place] = BarRow(
+            name=row.name, count=row.count, colour=row.colour, words=row.words, images=tuple(images)
+        )
+        index = self._model.index(place, 0)
+        self._model.dataChanged.emit(index, index)
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, min(max(self._model.rowCount(), 2), 8) * _ROW + 2 * self.frameWidth())
+
+
+class _Bars(QStyledItemDelegate):
+    """Columns: name (at most 30 % of the width), three squares, the bar, the count at its end."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        model = index.model()
+        assert isinstance(model, _Rows)
+        row, look = model.rows[index.row()], style.current()
+        area: QRect = option.rect.adjusted(look.m, 0, -look.m, 0)
+        metrics = option.fontMetrics
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(look.accent)
+            painter.drawRoundedRect(QRectF(option.rect).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
+        longest = max(metrics.horizontalAdvance(item.name) for item in model.rows)
+        name_width = min(longest + look.s, area.width() * 3 // 10)
+        painter.setPen(look.text)
+        name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, name_width)
+        painter.drawText(QRect(area.x(), area.y(), name_width, area.height()), Qt.AlignmentFlag.AlignVCenter, name)
+        left = area.x() + name_width + look.m
+        top = area.y() + (area.height() - _SQUARE) / 2
+        for place in range(_PICTURES):
+            target = QRectF(left + place * (_SQUARE + look.xs), top, _SQUARE, _SQUARE)
+            paint_filling(painter, target, row.images[place] if place < len(row.images) else None)
+        left += _PICTURES * (_SQUARE + look.xs) + look.m
+        count = self.parent_locale(row.count)
+        room = area.right() - left - metrics.horizontalAdvance("000,000") - look.s
+        top_count = max(item.count for item in model.rows)
+        width = max(3.0, room * row.count / max(1, top_count))
+        path = QPainterPath()
+        path.addRoundedRect(QRectF(left, area.center().y() - 5, width, 10), 3, 3)
+        painter.fillPath(path, row.colour)
+        spot = QRect(int(left + width + look.s), area.y(), area.right() - int(left + width + look.s) + 1, area.height())
+        painter.drawText(spot, Qt.AlignmentFlag.AlignVCenter, count)
+        painter.restore()
+
+    def parent_locale(self, count: int) -> str:
+        view = self.parent()
+        assert isinstance(view, QWidget)
+        return view.locale().toString(count)
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
+        return QSize(320, _ROW)

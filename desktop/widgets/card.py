@@ -1,0 +1,99 @@
+"""A recent project as a card: pictures of its data, its name and how well its last run did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QEnterEvent, QImage, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from desktop import style
+from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.picture_row import PictureRow
+
+
+class ProjectCard(QFrame):
+    """Click, Enter or Space choose it. A missing project cannot be chosen, only taken off the list."""
+
+    chosen = Signal()
+    removed = Signal()
+
+    def __init__(self, *, name: str, caption: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self._missing = False
+        self.setProperty("role", "card")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.pictures = PictureRow(count=4, height=64)
+        self._name = ElidedLabel(name)
+        self._name.setProperty("role", "emphasis")
+        self._caption = ElidedLabel(caption)
+        self._caption.setProperty("role", "caption")
+        self._remove = QPushButton(self.tr("Remove"))
+        self._remove.setProperty("role", "link")
+        self._remove.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._remove.clicked.connect(self.removed)
+        self._remove.hide()
+        last = QHBoxLayout()
+        last.setSpacing(look.s)
+        last.addWidget(self._caption, 1)
+        last.addWidget(self._remove)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.m, look.m, look.m, look.m)
+        column.setSpacing(look.xs)
+        column.addWidget(self.pictures)
+        column.addSpacing(look.xs)
+        column.addWidget(self._name)
+        column.addLayout(last)
+        self._say()
+
+    def show_facts(self, *, name: str, caption: str, images: Sequence[QImage]) -> None:
+        self._name.setText(name)
+        self._caption.setText(caption)
+        self.pictures.set_images(images)
+        self._say()
+
+    def show_missing(self, sentence: str) -> None:
+        """The project cannot be opened, and why."""
+        self._missing = True
+        self._caption.setText(sentence)
+        style.set_role(self._name, "emphasis_muted")
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        self._remove.setAccessibleName(self.tr("Remove {name} from this list").format(name=self._name.text()))
+        self._remove.show()
+        self._say()
+
+    @property
+    def missing(self) -> bool:
+        return self._missing
+
+    @property
+    def remove_button(self) -> QPushButton:
+        return self._remove
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self._choose()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self._choose()
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.removed.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.update()
+
+    @Slot()
+    def _choose(self) -> None:
+        if not self._missing:
+            self.chosen.emit()
+
+    def _say(self) -> None:
+        self.setAccessibleName(f"{self._name.text()}. {self._caption.text()}")

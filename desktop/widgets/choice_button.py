@@ -1,0 +1,71 @@
+"""A large button with an icon, a title and a sentence."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from desktop import icons, style
+
+_ICON = 28
+
+
+class ChoiceButton(QPushButton):
+    """Set it checkable where it is one of several choices."""
+
+    def __init__(self, *, title: str, words: str, icon: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self.setProperty("role", "choice")
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(words)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self._icon_name = icon
+        self._icon = QLabel()
+        self._icon.setFixedSize(_ICON, _ICON)
+        head, line = QLabel(title), QLabel(words)
+        head.setProperty("role", "emphasis")
+        line.setProperty("role", "muted")
+        line.setWordWrap(True)
+        for label in (self._icon, head, line):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        text = QVBoxLayout()
+        text.setSpacing(look.xs)
+        text.addWidget(head)
+        text.addWidget(line)
+        text.addStretch(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(look.l, look.m, look.l, look.m)
+        row.setSpacing(look.l)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(text, 1)
+        self._paint_icon()
+
+    def sizeHint(self) -> QSize:
+        layout = self.layout()
+        assert layout is not None
+        return layout.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, 56)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        layout = self.layout()
+        assert layout is not None
+        return layout.totalHeightForWidth(width)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._paint_icon()
+
+    def _paint_icon(self) -> None:
+        # The palette may change before __init__ has run to its end.
+        if hasattr(self, "_icon"):
+            self._icon.setPixmap(icons.icon(self._icon_name, colour="accent").pixmap(_ICON, _ICON))

@@ -1,0 +1,57 @@
+"""Where a folder can be dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from desktop import style
+
+
+def folder_in(data: QMimeData) -> Path | None:
+    """The folder that is being dragged: the folder itself, or the one in which the first file lies."""
+    for url in data.urls():
+        if url.isLocalFile():
+            path = Path(url.toLocalFile())
+            return path if path.is_dir() else path.parent
+    return None
+
+
+class DropTarget(QFrame):
+    """Says what may be dropped; emits the folder that was."""
+
+    folder_dropped = Signal(object)
+
+    def __init__(self, words: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self.setProperty("role", "drop")
+        self.setAcceptDrops(True)
+        self._words = QLabel(words)
+        self._words.setProperty("role", "muted")
+        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._words.setWordWrap(True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.l, look.l, look.l, look.l)
+        column.addWidget(self._words)
+
+    def set_words(self, words: str) -> None:
+        self._words.setText(words)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if folder_in(event.mimeData()) is not None:
+            event.acceptProposedAction()
+            style.set_property(self, "over", True)
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        style.set_property(self, "over", False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        style.set_property(self, "over", False)
+        folder = folder_in(event.mimeData())
+        if folder is not None:
+            event.acceptProposedAction()
+            self.folder_dropped.emit(folder)

@@ -1,0 +1,119 @@
+"""How the data is divided, as one bar in three parts, with words and counts under each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop import style
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One part of the data: what it is for, and how many there are."""
+
+    title: str
+    words: str
+    count: int
+
+
+def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
+    """The three parts in words, from the split of every sample."""
+    tr = QCoreApplication.translate
+    counts = Counter(splits)
+    return (
+        Part(
+            title=tr("split", "to learn from"),
+            words=tr("split", "It sees these again and again while it learns."),
+            count=counts["train"],
+        ),
+        Part(
+            title=tr("split", "to check itself"),
+            words=tr("split", "While it learns, these tell it when to stop."),
+            count=counts["valid"],
+        ),
+        Part(
+            title=tr("split", "to test it"),
+            words=tr("split", "Kept away until the end: they say how good it really is."),
+            count=counts["test"],
+        ),
+    )
+
+
+class SplitPicture(QWidget):
+    """Paints the parts in proportion; a small part keeps enough room for its words below the bar."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._parts: tuple[Part, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_parts(self, parts: Sequence[Part]) -> None:
+        self._parts = tuple(parts)
+        said = [f"{part.title}: {self.locale().toString(part.count)}. {part.words}" for part in parts]
+        self.setAccessibleName(" ".join(said))
+        self.update()
+
+    def parts(self) -> tuple[Part, ...]:
+        return self._parts
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 40 + 12 + 4 * self.fontMetrics().lineSpacing())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, self.sizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        look = style.current()
+        total = sum(part.count for part in self._parts)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if total == 0:
+            path = QPainterPath()
+            path.addRoundedRect(QRectF(0, 0, self.width(), 40), look.radius, look.radius)
+            painter.fillPath(path, look.line)
+            painter.end()
+            return
+        left = 0.0
+        column = self.width() / len(self._parts)
+        gaps = 2.0 * (len(self._parts) - 1)
+        for place, (part, colour) in enumerate(zip(self._parts, self._colours(), strict=False)):
+            width = (self.width() - gaps) * part.count / total
+            if part.count:
+                path = QPainterPath()
+                path.addRoundedRect(QRectF(left, 0, max(width, 2.0), 40), 4, 4)
+                painter.fillPath(path, colour)
+                left += width + 2.0
+            self._write(
+                painter, part, QRect(round(place * column), 52, round(column) - look.m, self.height() - 52), colour
+            )
+        painter.end()
+
+    def _write(self, painter: QPainter, part: Part, area: QRect, colour: QColor) -> None:
+        look, line = style.current(), self.fontMetrics().lineSpacing()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(QRectF(area.x(), area.y() + line / 2 - 5, 10, 10), 3, 3)
+        font = painter.font()
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(look.text)
+        text = f"{self.locale().toString(part.count)}  {part.title}"
+        cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, area.width() - 16)
+        painter.drawText(area.adjusted(16, 0, 0, 0), Qt.AlignmentFlag.AlignTop, cut)
+        font.setBold(False)
+        painter.setFont(font)
+        painter.setPen(look.muted)
+        flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+        painter.drawText(area.adjusted(0, line + look.xs, 0, 0), int(flags), part.words)
+
+    def _colours(self) -> tuple[QColor, QColor, QColor]:
+        look = style.current()
+        middle, last = QColor(look.accent), QColor(look.outline)
+        middle.setAlphaF(0.55)
+        return look.accent, middle, last

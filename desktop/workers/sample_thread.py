@@ -1,0 +1,119 @@
+"""Makes one of the sample projects from nothing: writes its files, looks at them, creates the project."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from typing import cast
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from ml.api import (
+    DEMO_NAMES,
+    SUFFIX,
+    DemoKind,
+    Failed,
+    HandlensError,
+    Progress,
+    Project,
+    Runner,
+    ScanJob,
+    Scanned,
+    ScanReport,
+    Stopped,
+    StopRequest,
+    plan_split,
+    write_samples,
+)
+
+_log = logging.getLogger(__name__)
+_WRITING = 0.8
+"""The part of the time that goes into writing the files; looking at them is the rest."""
+
+
+class SampleThread(QThread):
+    """Exactly one of `made(path)` and `gave_up(sentence)` ends it, unless it was cancelled: then neither.
+
+    A project that was made before is not made again.
+    """
+
+    progressed = Signal(str, float)
+    made = Signal(object)
+    gave_up = Signal(str)
+
+    def __init__(
+        self, kind: DemoKind, *, place: Path, runner: Runner, count: int | None = None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._kind = kind
+        self._place = place
+        self._runner = runner
+        self._count = count
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Ask it to end; no signal follows. Half-written samples are completed the next time."""
+        self._cancelled = True
+
+    def requested(self) -> StopRequest:
+        """This object is the `Stop` of its scan."""
+        return "cancel" if self._cancelled else ""
+
+    def run(self) -> None:
+        try:
+            path = self._make()
+        except HandlensError as error:
+            self._give_up(error.message)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            words = self.tr("The samples cannot be written to {place}: {reason}. Make room or allow writing there.")
+            self._give_up(words.format(place=self._place, reason=reason))
+        except Exception:  # a thread has nobody to raise to: the window says it
+            _log.exception("the sample could not be made")
+            _log.debug(traceback.format_exc())
+            self._give_up(self.tr("The sample could not be made because of a fault in Handlens; try the other one."))
+        else:
+            if path is not None and not self._cancelled:
+                self.made.emit(path)
+
+    def _make(self) -> Path | None:
+        name = DEMO_NAMES[self._kind]
+        project, folder = self._place / (name + SUFFIX), self._place / name
+        if project.exists():
+            return project
+        words = self.tr("Making {name}: {done} of {total}")
+        with contextlib.closing(
+            cast("Generator[tuple[int, int]]", write_samples(folder, self._kind, count=self._count))
+        ) as steps:
+            for done, total in steps:
+                if self._cancelled:
+                    return None
+                self.progressed.emit(words.format(name=name, done=done, total=total), _WRITING * done / max(total, 1))
+        report = self._look(folder)
+        if report is None:
+            return None
+        Project.create(project, name=name, report=report, plan=plan_split(report)).close()
+        return project
+
+    def _look(self, folder: Path) -> ScanReport | None:
+        words = self.tr("Looking at every file once")
+        for event in self._runner(ScanJob(folder=folder, kind=self._kind), self):
+            match event:
+                case Progress(done=done, total=total):
+                    self.progressed.emit(words, _WRITING + (1 - _WRITING) * done / max(total, 1))
+                case Scanned(report=report):
+                    return report
+                case Failed(message=message):
+                    raise HandlensError(message)
+                case Stopped():
+                    return None
+                case _:
+                    continue
+        return None
+
+    def _give_up(self, sentence: str) -> None:
+        if not self._cancelled:
+            self.gave_up.emit(sentence)
