@@ -31,8 +31,8 @@ def write_bricks(
 ) -> Iterator[tuple[int, int]]:
     """Write `pictures` JPEGs of `size` (width, height) as folder/<class>/<class>-0001.jpg and yield (done, total).
 
-    `size` is landscape or square; `seed` is not negative. The classes take turns, so a run that is given up midway leaves about as many of each. The same seed gives the same
-    files. Raises OSError where the folder cannot be written.
+    `size` is landscape or square; `seed` is not negative. The classes take turns, so a run that is given up midway
+    leaves about as many of each. The same seed gives the same files. Raises OSError where the folder cannot be written.
     """
     belt = belt_strip(np.random.default_rng((seed, 1)))
     colours = np.random.default_rng((seed, 2)).permutation(_linear(_COLOURS))

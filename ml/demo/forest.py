@@ -26,8 +26,8 @@ CLASSES = tuple(_SOURCES)
 def write_forest(folder: Path, *, clips: int = 300, seed: int = 0) -> Iterator[tuple[int, int]]:
     """Write `clips` recordings as folder/<class>/<class>-0001.wav and yield (done, total).
 
-    Each is 3 s, mono, 16 bit, 16 kHz. `seed` is not negative. The classes take turns, so a run that is given up midway leaves about as many
-    of each. The same seed gives the same files. Raises OSError where the folder cannot be written.
+    Each is 3 s, mono, 16 bit, 16 kHz; `seed` is not negative. The classes take turns, so a run that is given up midway
+    leaves about as many of each. The same seed gives the same files. Raises OSError where the folder cannot be written.
     """
     for name in CLASSES:
         (folder / name).mkdir(parents=True, exist_ok=True)
