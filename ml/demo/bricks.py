@@ -78,8 +78,8 @@ def _piece(name: str, colour: Array, place: tuple[float, float], rng: np.random.
     if fall < 0.06:
         tip = np.diag([1.0, -1.0, -1.0])
     elif fall < 0.17:
-        sign = float(rng.choice([-1, 1]))
-        tip = np.array([[1, 0, 0], [0, 0, -sign], [0, sign, 0]])
+        # Onto the back: the front of a slope is too thin an edge to come to rest on.
+        tip = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
     angle = rng.uniform(0, 2 * np.pi)
     cos, sin = np.cos(angle), np.sin(angle)
     spin = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
