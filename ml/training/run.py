@@ -103,7 +103,7 @@ def _learn(
     _require_two_classes(parts["train"])
     labels = {split: np.array([s.labels[0] for s in part], dtype=np.int64) for split, part in parts.items()}
     probe = yield from _probe(features, parts, labels, classes=len(run.class_names), stop=stop)
-    network.head.load_state_dict({"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)})
+    _give_head(network, probe)
     yield ProbeDone(
         seconds=time.monotonic() - began,
         train_loss=probe.train_loss,
@@ -131,8 +131,12 @@ def _learn(
     if outcome.improved:
         best, _facts = checkpoint.load(folder / "checkpoint" / "best.safetensors")
         network.load_state_dict(best)
-    elif recipe.epochs > 0 and not outcome.early:
-        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
+    elif recipe.epochs > 0:
+        # Fine-tuning changed the weights in place: back to what the first model was made of.
+        network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
+        _give_head(network, probe)
+        if not outcome.early:
+            yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
 
     ingredients = Ingredients(
         project=project,
@@ -170,6 +174,10 @@ def _learn(
         probe_accuracy=probe.valid_accuracy,
         early=outcome.early or stop.requested() == "stop",
     )
+
+
+def _give_head(network: Classifier, probe: Probe) -> None:
+    network.head.load_state_dict({"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)})
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------
