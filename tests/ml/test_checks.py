@@ -1,0 +1,110 @@
+"""What is said of a folder is true, in plain words, and names the files it speaks of."""
+
+from __future__ import annotations
+
+import pytest
+
+from ml.project.checks import findings, problem
+from ml.project.samples import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
+from ml.project.splitting import plan_split
+
+
+def report_of(
+    *, unreadable: tuple[Unreadable, ...] = (), duplicates: tuple[DuplicateSet, ...] = (), loose: int = 0, **counts: int
+) -> ScanReport:
+    named = [(f"{name}/{index}.jpg", name) for name, count in counts.items() for index in range(count)]
+    files = [*named, *((f"loose{index}.jpg", None) for index in range(loose))]
+    return ScanReport(
+        folder="/somewhere",
+        kind="images",
+        files=tuple(FoundFile(path=path, size=1, mtime_ns=0, digest=path, class_name=name) for path, name in files),
+        unreadable=unreadable,
+        duplicates=duplicates,
+    )
+
+
+def sentences(report: ScanReport, plan: SplitPlan | None = None) -> list[str]:
+    found = findings(report, plan)
+    assert all(finding.sentence.endswith(".") for finding in found)
+    return [finding.sentence for finding in found]
+
+
+def test_a_good_folder_needs_no_words() -> None:
+    report = report_of(cats=50, dogs=60)
+    assert findings(report, plan_split(report)) == ()
+    assert problem(report) is None
+
+
+@pytest.mark.parametrize(
+    ("report", "word"),
+    [
+        (report_of(), "None of the pictures could be read"),
+        (report_of(loose=5), "has a label yet"),
+        (report_of(cats=20), "only one class, “cats”"),
+        (report_of(cats=1, dogs=1), "only one picture"),
+    ],
+)
+def test_it_says_why_nothing_can_be_learned(report: ScanReport, word: str) -> None:
+    assert word in (problem(report) or "")
+    assert findings(report)[0].severity == "bad"
+    assert findings(report)[0].sentence == problem(report)
+
+
+def test_a_class_with_one_file_is_allowed_and_told_of() -> None:
+    report = report_of(cats=40, dogs=1)
+    assert problem(report) is None
+    plan = plan_split(report)
+    assert plan.splits["dogs/0.jpg"] == "train"
+    said = sentences(report, plan)
+    assert "dogs has only one picture, too few to judge it by." in said
+    assert "There are no pictures of dogs to test with." in said
+
+
+def test_unreadable_files_are_counted_and_named() -> None:
+    one = Unreadable(path="cats/broken.jpg", reason="The file is empty.")
+    report = report_of(cats=20, dogs=20, unreadable=(one,))
+    assert sentences(report) == ["One file could not be read and is left out: the file is empty."]
+    both = findings(report_of(cats=20, dogs=20, unreadable=(one, Unreadable(path="b.jpg", reason="No."))))
+    assert both[0].sentence == "2 files could not be read and are left out."
+    assert both[0].paths == ("cats/broken.jpg", "b.jpg")
+
+
+def test_copies_are_told_of_and_contradicting_ones_more_gravely() -> None:
+    clash = DuplicateSet(paths=("cats/1.jpg", "dogs/1.jpg"), class_names=("cats", "dogs"))
+    plain = DuplicateSet(paths=("cats/2.jpg", "cats/3.jpg"), class_names=("cats",))
+    found = findings(report_of(cats=20, dogs=20, duplicates=(plain, clash)))
+    assert [finding.severity for finding in found] == ["warn", "info"]
+    assert "different labels, for example as cats and as dogs" in found[0].sentence
+    assert found[0].paths == clash.paths
+    assert found[1].paths == plain.paths
+
+
+def test_imbalance_is_put_in_proportion() -> None:
+    assert sentences(report_of(roses=20, tulips=80)) == ["tulips has 4 times as many as roses – that is fine."]
+    assert sentences(report_of(roses=20, tulips=50)) == []
+    (grave,) = findings(report_of(roses=20, tulips=800))
+    assert grave.severity == "warn"
+    assert "40 times" in grave.sentence
+
+
+def test_classes_too_small_to_judge_are_named() -> None:
+    (finding,) = findings(report_of(a=9, b=8, c=7, d=7, e=20))
+    assert finding.sentence == "4 classes have fewer than 10 pictures, too few to judge them by: a, b, c and 1 more."
+    assert len(finding.paths) == 31
+
+
+def test_unlabelled_files_beside_the_classes_are_told_of() -> None:
+    (finding,) = findings(report_of(cats=20, dogs=20, loose=3))
+    assert finding.sentence == "3 of the pictures lie in no class folder and have no label yet."
+
+
+def test_a_class_that_a_split_lacks_is_named() -> None:
+    report = report_of(cats=20, dogs=20)
+    splits = {file.path: "test" if file.class_name == "dogs" else "train" for file in report.files}
+    found = findings(report, SplitPlan(split_by="auto", splits=splits))  # type: ignore[arg-type]
+    assert [finding.sentence for finding in found] == [
+        "There are no pictures of dogs to learn from.",
+        "There are no pictures to choose the best model with.",
+        "There are no pictures of cats to test with.",
+    ]
+    assert found[0].severity == "bad"
