@@ -43,6 +43,7 @@ class ExploreFocus(QObject):
         side.position_chosen.connect(player.play)
         player.position_changed.connect(side.sound.set_cursor)
         player.playing_changed.connect(side.set_playing)
+        player.problem_found.connect(side.set_sound_problem)
 
     def set_source(self, session: Session | None, table: PredictionTable | None) -> None:
         """Another project or run. Nothing is chosen afterwards."""

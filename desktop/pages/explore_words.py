@@ -29,13 +29,8 @@ def no_run(kind: Kind) -> str:
 
 def run_line(run: RunInfo, samples: Sequence[Sample]) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
-    split = "test" if run.test_accuracy is not None else "valid"
-    accuracy = train_words.score_of(run)
-    count = sum(sample.split == split for sample in samples)
-    name = tr("run {n}").format(n=run.number)
-    if accuracy is None or count == 0:
-        return name
-    return f"{name} · {train_words.right_of(accuracy, count)}"
+    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, samples)
+    return f"{name} · {score}" if score else name
 
 
 def wrong_of(wrong: int, count: int) -> str:

@@ -93,7 +93,7 @@ def _keep(image: QImage, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=".", suffix=".jpg", dir=path.parent)
         os.close(handle)
-        if image.save(draft, b"JPG", _QUALITY):
+        if image.save(draft, quality=_QUALITY):
             Path(draft).replace(path)
         else:
             Path(draft).unlink()

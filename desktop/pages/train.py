@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from desktop import style
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.pages import train_words
-from desktop.pages.pictures import load_tile, overlay_image
+from desktop.pages.pictures import load_tile
 from desktop.pages.train_choose import TrainChoose
-from desktop.pages.train_compare import Flips, flips
+from desktop.pages.train_compare import Mistake, Outcome, outcome
 from desktop.pages.train_result import TrainResult
+from desktop.pages.train_shown import shown_mistakes, shown_now
 from desktop.pages.train_state import TrainingState
 from desktop.pages.train_watch import TrainWatch
 from desktop.session import Session
-from desktop.widgets.showcase import Shown
 from desktop.workers.tasks import Tasks
 from desktop.workers.training_thread import TrainingThread
 from ml.api import (
@@ -126,7 +125,7 @@ class TrainPage(QWidget):
             return
         self._before = self._session.project.runs.newest()
         self._state = TrainingState(preset=job.preset, estimate=self._estimates.get(job.preset))
-        self.watch.begin(passes=float(job.epochs or 1))
+        self.watch.begin(passes=float(job.epochs or 1), curves=job.preset != "quick")
         self.stack.setCurrentWidget(self.watch)
         self._thread = TrainingThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
@@ -209,21 +208,7 @@ class TrainPage(QWidget):
         session, state = self._session, self._state
         if session is None or state is None:
             return
-        shown = []
-        sounds = session.project.kind != "images"
-        for row, sample_id in enumerate(event.sample_ids):
-            predicted = int(np.argmax(event.probabilities[row]))
-            label = session.sample(sample_id).label
-            shown.append(
-                Shown(
-                    sample_id=sample_id,
-                    predicted=state.class_names[predicted],
-                    fraction=float(event.probabilities[row, predicted]),
-                    colour=style.class_colour(predicted),
-                    right=None if label is None else label == predicted,
-                    overlay=overlay_image(event.maps[row], predicted, upside_down=sounds),
-                )
-            )
+        shown = shown_now(event, session, state.class_names)
         self.watch.showcase.show_all(shown)
         right = sum(item.right is True for item in shown)
         self.watch.showcase_note.setText(
@@ -286,10 +271,19 @@ class TrainPage(QWidget):
         self.result.show_finished(score=score, lines=self._result_lines, wrong=wrong)
         self.stack.setCurrentWidget(self.result)
         self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
-        if before is not None and before.number != event.run:
-            labels = {sample.id: sample.label for sample in session.samples if sample.label is not None}
-            number = self._tasks.submit(_compare, session.project, before.number, event.run, labels)
-            self._requests[number] = ("flips", event.run)
+        labels = {sample.id: sample.label for sample in session.samples if sample.label is not None}
+        earlier = None if before is None or before.number == event.run else before.number
+        number = self._tasks.submit(_look_back, session.project, earlier, event.run, labels)
+        self._requests[number] = ("outcome", event.run)
+
+    def _show_mistakes(self, mistakes: tuple[Mistake, ...]) -> None:
+        session = self._session
+        if session is None:
+            return
+        self.result.show_mistakes(shown_mistakes(mistakes, session))
+        for sample_id in self.result.mistakes.missing_pictures():
+            number = self._tasks.submit(load_tile, session.project, session.sample(sample_id))
+            self._requests[number] = ("mistake", sample_id)
 
     # -- before --------------------------------------------------------------------------------------------------
 
@@ -302,6 +296,8 @@ class TrainPage(QWidget):
         run = self._interrupted()
         self.choose.offer_resume(None if run is None else run.number)
         self._say_readiness()
+        finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
+        self.choose.runs.show_runs([train_words.run_cells(run, session.samples) for run in finished])
         number = self._tasks.submit(_estimate_all, session.project)
         self._requests[number] = ("estimates", 0)
 
@@ -330,13 +326,16 @@ class TrainPage(QWidget):
     @Slot(int, object)
     def _on_task_done(self, number: int, result: object) -> None:
         what, which = self._requests.pop(number, ("", 0))
-        if what == "picture":
-            self.watch.showcase.set_picture(which, result)  # type: ignore[arg-type]
+        if what == "picture" and isinstance(result, QImage):
+            self.watch.showcase.set_picture(which, result)
         elif what == "estimates" and isinstance(result, dict):
             self._estimates = result
             self.choose.set_seconds(result)
-        elif what == "flips" and isinstance(result, Flips):
-            self.result.lines.setText("\n".join(train_words.with_flips(self._result_lines, result)))
+        elif what == "mistake" and isinstance(result, QImage):
+            self.result.mistakes.set_picture(which, result)
+        elif what == "outcome" and isinstance(result, Outcome):
+            self.result.lines.setText("\n".join(train_words.with_changes(self._result_lines, result)))
+            self._show_mistakes(result.mistakes)
 
     @Slot(int, object)
     def _on_task_failed(self, number: int, error: object) -> None:
@@ -349,5 +348,5 @@ def _estimate_all(project: Project) -> dict[Preset, float]:
     return {preset: estimate_seconds(project, preset) for preset in PRESETS}
 
 
-def _compare(project: Project, before: int, after: int, labels: dict[int, int]) -> Flips:
-    return flips(project.predictions(before), project.predictions(after), labels)
+def _look_back(project: Project, before: int | None, after: int, labels: dict[int, int]) -> Outcome:
+    return outcome(project, before=before, after=after, labels=labels)

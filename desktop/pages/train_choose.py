@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.pages import train_words
+from desktop.pages.train_runs import RunList
 from ml.api import PRESETS, Preset
 
 COLUMN_WIDTH = 900
@@ -96,6 +97,7 @@ class TrainChoose(QWidget):
         self.epochs, self.seed, self._details = self._make_details()
         self.cards["standard"].button.setChecked(True)
         self._group.buttonToggled.connect(self._on_preset)
+        self.runs = RunList()
         self._lay_out()
 
     # -- what it shows -------------------------------------------------------------------------------------------
@@ -169,6 +171,7 @@ class TrainChoose(QWidget):
         row.addStretch(1)
         column.addLayout(row)
         column.addWidget(self._details, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.runs)
         column.addStretch(1)
         holder = QWidget()
         holder.setMaximumWidth(COLUMN_WIDTH)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.widgets.showcase import ShowcaseView, Shown
 
 
 class TrainResult(QWidget):
@@ -35,10 +38,24 @@ class TrainResult(QWidget):
         self.details.setAccessibleName(self.tr("Details"))
         self.details.hide()
         self.fold.toggled.connect(self.details.setVisible)
+        self.mistakes_note = QLabel()
+        self.mistakes_note.setProperty("role", "emphasis")
+        self.mistakes = ShowcaseView()
+        self.mistakes.setAccessibleName(self.tr("What it gets most wrong"))
         self._lay_out()
+        self.show_mistakes(())
+
+    def show_mistakes(self, shown: Sequence[Shown]) -> None:
+        """What it is most sure of and wrong about; nothing hides the place."""
+        self.mistakes.clear()
+        self.mistakes.show_all(shown)
+        self.mistakes.setVisible(bool(shown))
+        self.mistakes_note.setText(self.tr("What it gets most wrong"))
+        self.mistakes_note.setVisible(bool(shown))
 
     def show_finished(self, *, score: str, lines: list[str], wrong: bool) -> None:
         """`wrong` is whether there is anything it gets wrong."""
+        self.show_mistakes(())
         self.score.setText(score)
         self.lines.setText("\n".join(lines))
         self.explore_button.setText(
@@ -51,6 +68,7 @@ class TrainResult(QWidget):
         self.fold.setChecked(False)
 
     def show_failed(self, *, title: str, message: str, details: str) -> None:
+        self.show_mistakes(())
         self.score.setText(title)
         self.lines.setText(message)
         self.explore_button.hide()
@@ -77,4 +95,7 @@ class TrainResult(QWidget):
         column.addWidget(self.lines)
         column.addLayout(buttons)
         column.addWidget(self.details, 1)
+        column.addSpacing(12)
+        column.addWidget(self.mistakes_note)
+        column.addWidget(self.mistakes, 100)
         column.addStretch(1)

@@ -45,8 +45,10 @@ class TrainWatch(QWidget):
         self.cancel_button.clicked.connect(self.cancel_pressed)
         self._lay_out()
 
-    def begin(self, *, passes: float) -> None:
-        """A new run: everything empty."""
+    def begin(self, *, passes: float, curves: bool) -> None:
+        """A new run: everything empty. `curves` is whether there will be any to draw."""
+        self.plot.setVisible(curves)
+        self._middle.setStretch(0, 5 if curves else 2)
         self.score.setText(self.tr("No score yet"))
         self.score_note.setText(self.tr("It comes with the first model."))
         self.showcase_note.setText(self.tr("Here you will see what it says of a few it has never seen."))
@@ -77,7 +79,8 @@ class TrainWatch(QWidget):
         left.addWidget(self.score)
         left.addWidget(self.score_note)
         left.addSpacing(8)
-        left.addWidget(self.plot, 1)
+        left.addWidget(self.plot, 100)
+        left.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self.showcase_note)
@@ -86,6 +89,7 @@ class TrainWatch(QWidget):
         middle.setSpacing(24)
         middle.addLayout(left, 5)
         middle.addLayout(right, 6)
+        self._middle = middle
         words = QHBoxLayout()
         words.addWidget(self.sentence, 1)
         words.addWidget(self.time_left, 0, Qt.AlignmentFlag.AlignRight)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication
 
-from desktop.pages.train_compare import Flips
-from ml.api import Finished, Kind, Preset, RunInfo
+from desktop.pages.train_compare import Outcome
+from ml.api import Finished, Kind, Preset, RunInfo, Sample
 
 
 def tr(text: str) -> str:
@@ -18,11 +19,11 @@ def duration(seconds: float) -> str:
     """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"."""
     if seconds < 10:
         return tr("a few seconds")
-    if seconds < 90:
+    if seconds < 55:
         return tr("about {n} s").format(n=round(seconds / 10) * 10)
     if seconds < 90 * 60:
         minutes = seconds / 60
-        return tr("about {n} min").format(n=round(minutes) if minutes < 20 else round(minutes / 5) * 5)
+        return tr("about {n} min").format(n=max(1, round(minutes)) if minutes < 20 else round(minutes / 5) * 5)
     hours = seconds / 3600
     return tr("about {n} h").format(n=f"{hours:.0f}" if hours >= 9.75 else f"{round(hours * 2) / 2:g}")
 
@@ -114,12 +115,30 @@ def result_lines(kind: Kind, event: Finished, *, accuracy: float | None, before:
     return lines
 
 
-def with_flips(lines: list[str], change: Flips) -> list[str]:
+def with_changes(lines: list[str], change: Outcome) -> list[str]:
     """The same sentences, with what was mended and what was spoilt after the first one."""
     if not change.mended and not change.spoilt:
         return lines
     text = tr("{mended} that were wrong are right now, {spoilt} that were right are wrong now.")
     return [lines[0], text.format(mended=change.mended, spoilt=change.spoilt), *lines[1:]]
+
+
+def run_cells(run: RunInfo, samples: Sequence[Sample]) -> tuple[str, ...]:
+    """A run in the list of runs: its name, its score, its preset, how long it took."""
+    return (
+        tr("Run {n}").format(n=run.number),
+        run_score(run, samples) or tr("no score"),
+        preset_name(run.preset),
+        duration(run.seconds),
+    )
+
+
+def run_score(run: RunInfo, samples: Sequence[Sample]) -> str:
+    """ "94 of 100 right", on the test split where there is one; empty where nothing was set aside."""
+    split = "test" if run.test_accuracy is not None else "valid"
+    accuracy = score_of(run)
+    count = sum(sample.split == split for sample in samples)
+    return "" if accuracy is None or count == 0 else right_of(accuracy, count)
 
 
 def score_of(run: RunInfo) -> float | None:

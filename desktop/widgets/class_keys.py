@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtGui import QColor, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.widgets.flow_layout import FlowLayout
+from desktop.widgets.flow_box import FlowBox
 
 DIGITS = 9
 LONGEST_NAME = 22
+TALLEST = 116
 
 
 class ClassKeys(QWidget):
@@ -24,36 +25,43 @@ class ClassKeys(QWidget):
         super().__init__(parent)
         self.setAccessibleName(self.tr("Classes"))
         self._buttons: list[QToolButton] = []
-        self._holder = QWidget()
-        self._holder.setProperty("role", "scrolled")
-        self._flow = FlowLayout(self._holder)
+        self._names: tuple[str, ...] = ()
+        self._flow = FlowBox()
+        self._flow.setProperty("role", "scrolled")
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
-        self._scroll.setWidget(self._holder)
+        self._scroll.setWidget(self._flow)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.MinimumExpanding)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def set_classes(self, names: Sequence[str]) -> None:
-        for button in self._buttons:
-            self._flow.removeWidget(button)
-            button.deleteLater()
+        if tuple(names) == self._names:
+            return
+        self._names = tuple(names)
         self._buttons = [self._make(index, name) for index, name in enumerate(names)]
-        for button in self._buttons:
-            self._flow.addWidget(button)
+        self._flow.set_items(self._buttons)
+        self.updateGeometry()
 
     def set_current(self, index: int | None) -> None:
         for place, button in enumerate(self._buttons):
             button.setChecked(place == index)
 
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, 64)
+    def sizeHint(self) -> QSize:
+        """As high as the rows need, up to `TALLEST`; from there on it scrolls."""
+        wanted = self._flow.height_for(max(120, self.width() - 12))
+        return QSize(240, min(wanted + 2, TALLEST))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def _make(self, index: int, name: str) -> QToolButton:
-        button = QToolButton(self._holder)
+        button = QToolButton()
         short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
         shown = short.replace("&", "&&")
         button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)

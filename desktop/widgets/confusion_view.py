@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QWidget
 
 from desktop import style
 
-SMALLEST_CELL, LARGEST_CELL = 26, 64
-HEADER = 130
+SMALLEST_CELL, LARGEST_CELL = 26, 84
+LONGEST_NAME = 120
+TITLE = 26
 ARROWS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -35,12 +36,16 @@ class ConfusionView(QWidget):
         self.setMouseTracking(True)
         self._counts: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self._names: tuple[str, ...] = ()
+        self._room = 0
+        """What the longest name takes."""
         self._at = (0, 0)
 
     def set_counts(self, counts: NDArray[np.int64], names: Sequence[str]) -> None:
         """`counts` (classes, classes): row = label, column = prediction."""
         self._counts, self._names = counts, tuple(names)
         self._at = (0, 0)
+        metrics = self.fontMetrics()
+        self._room = min(LONGEST_NAME, max((metrics.horizontalAdvance(name) for name in names), default=0)) + 8
         self.updateGeometry()
         self.update()
 
@@ -55,14 +60,14 @@ class ConfusionView(QWidget):
 
     def cell_rect(self, row: int, column: int) -> QRect:
         side = self._side()
-        return QRect(HEADER + column * side, self._top() + row * side, side, side)
+        return QRect(self._left() + column * side, self._top() + row * side, side, side)
 
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint().expandedTo(QSize(480, 420))
 
     def minimumSizeHint(self) -> QSize:
         side = len(self._names) * SMALLEST_CELL
-        return QSize(HEADER + side + 8, self._top() + side + 8)
+        return QSize(self._left() + side + 60, self._top() + side + 8)
 
     # -- painting ------------------------------------------------------------------------------------------------
 
@@ -101,21 +106,21 @@ class ConfusionView(QWidget):
     def _paint_names(self, painter: QPainter, index: int, look: style.Tokens) -> None:
         side, metrics = self._side(), painter.fontMetrics()
         painter.setPen(look.text if index == self._at[0] and self.hasFocus() else look.muted)
-        name = metrics.elidedText(self._names[index], Qt.TextElideMode.ElideRight, HEADER - 36)
-        box = QRect(24, self._top() + index * side, HEADER - 32, side)
+        name = metrics.elidedText(self._names[index], Qt.TextElideMode.ElideRight, self._room)
+        box = QRect(TITLE, self._top() + index * side, self._room, side)
         painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, name)
         painter.setPen(look.text if index == self._at[1] and self.hasFocus() else look.muted)
         painter.save()
-        painter.translate(QPointF(HEADER + (index + 0.5) * side, self._top() - 6))
-        painter.rotate(-45 if side >= 40 else -90)
-        name = metrics.elidedText(self._names[index], Qt.TextElideMode.ElideRight, self._top() - 34)
-        painter.drawText(QRectF(0, -10, self._top(), 20), Qt.AlignmentFlag.AlignVCenter, name)
+        painter.translate(QPointF(self._left() + (index + 0.5) * side, self._top() - 6))
+        painter.rotate(-45 if len(self._names) <= 12 else -90)
+        name = metrics.elidedText(self._names[index], Qt.TextElideMode.ElideRight, self._room)
+        painter.drawText(QRectF(0, -10, self._room + 4, 20), Qt.AlignmentFlag.AlignVCenter, name)
         painter.restore()
 
     def _paint_titles(self, painter: QPainter, look: style.Tokens) -> None:
         painter.setPen(look.text)
         extent = len(self._names) * self._side()
-        painter.drawText(QRectF(HEADER, 0, max(extent, 160), 18), Qt.AlignmentFlag.AlignLeft, self.tr("called"))
+        painter.drawText(QRectF(self._left(), 2, max(extent, 160), 18), Qt.AlignmentFlag.AlignLeft, self.tr("called"))
         painter.save()
         painter.translate(14, self._top() + extent / 2)
         painter.rotate(-90)
@@ -124,11 +129,14 @@ class ConfusionView(QWidget):
 
     def _side(self) -> int:
         count = max(1, len(self._names))
-        room = min((self.width() - HEADER - 8) // count, (self.height() - self._top() - 8) // count)
+        room = min((self.width() - self._left() - 60) // count, (self.height() - self._top() - 8) // count)
         return max(SMALLEST_CELL, min(LARGEST_CELL, room))
 
+    def _left(self) -> int:
+        return TITLE + self._room + 8
+
     def _top(self) -> int:
-        return 110
+        return TITLE + (round(self._room * 0.71) + 10 if len(self._names) <= 12 else self._room)
 
     # -- mouse and keys ------------------------------------------------------------------------------------------
 
@@ -168,6 +176,6 @@ class ConfusionView(QWidget):
 
     def _cell_at(self, point: QPoint) -> tuple[int, int] | None:
         side = self._side()
-        column, row = (point.x() - HEADER) // side, (point.y() - self._top()) // side
+        column, row = (point.x() - self._left()) // side, (point.y() - self._top()) // side
         inside = 0 <= row < len(self._names) and 0 <= column < len(self._names)
-        return (row, column) if inside and point.x() >= HEADER and point.y() >= self._top() else None
+        return (row, column) if inside and point.x() >= self._left() and point.y() >= self._top() else None

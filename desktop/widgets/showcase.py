@@ -16,6 +16,7 @@ from desktop.widgets.probability_bars import percent
 CAPTION = 40
 GAP = 12
 NARROWEST = 96
+WIDEST = 280
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,8 @@ class Shown:
     fraction: float
     colour: QColor
     right: bool | None
+    label: str = ""
+    """Said beside the prediction where that is wrong: "rose → tulip"."""
     overlay: QImage | None = None
 
 
@@ -87,23 +90,25 @@ class ShowcaseView(QWidget):
 
     def _cells(self) -> list[QRect]:
         """The arrangement that makes the pictures largest."""
+        aspect = self._aspect()
         best: tuple[int, int] = (0, 1)
         for columns in range(1, self._places + 1):
             rows = -(-self._places // columns)
             width = (self.width() - (columns - 1) * GAP) // columns
             height = (self.height() - (rows - 1) * GAP) // rows - CAPTION
-            best = max(best, (min(width, height), columns))
-        side, columns = best
-        side = max(side, 24)
+            best = max(best, (min(width, int(height / aspect), WIDEST), columns))
+        width, columns = best
+        width = max(width, 24)
+        height = round(width * aspect) + CAPTION
         return [
-            QRect(
-                place % columns * (side + GAP),
-                place // columns * (side + CAPTION + GAP),
-                side,
-                side + CAPTION,
-            )
+            QRect(place % columns * (width + GAP), place // columns * (height + GAP), width, height)
             for place in range(self._places)
         ]
+
+    def _aspect(self) -> float:
+        """Height over width of most of the pictures, so that little room is wasted."""
+        shapes = sorted(picture.height() / picture.width() for picture in self._pictures.values() if picture.width())
+        return min(1.0, max(0.6, shapes[len(shapes) // 2])) if shapes else 1.0
 
     def _paint_picture(self, painter: QPainter, room: QRectF, item: Shown, look: style.Tokens) -> None:
         painter.fillRect(room, look.sunken)
@@ -129,13 +134,14 @@ def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Token
     number_width = painter.fontMetrics().horizontalAdvance(number)
     painter.setPen(look.muted)
     painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, number)
+    said = f"{item.label} → {item.predicted}" if item.label and item.right is False else item.predicted
     mark_width = 0
     if item.right is not None:
         mark_width = 16
         _paint_mark(painter, QRectF(line.x() + 1, line.y() + 5, 10, 10), right=item.right, look=look)
     room = line.adjusted(mark_width, 0, -number_width - 4, 0)
     painter.setPen(look.text)
-    name = painter.fontMetrics().elidedText(item.predicted, Qt.TextElideMode.ElideRight, room.width())
+    name = painter.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, room.width())
     painter.drawText(room, Qt.AlignmentFlag.AlignLeft | middle, name)
     track = QRectF(rect.x(), rect.y() + 24, rect.width(), 4)
     painter.setPen(Qt.PenStyle.NoPen)

@@ -76,9 +76,7 @@ class TileModel(QAbstractListModel):
         self.ratio = 1.0
         self._scaled = ImageCache()
 
-    def rowCount(self, parent: Ids = NDArray[np.int64]
-"""Sample ids in an order."""
-Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.ids)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QLoggingCategory, QObject, QTimer, Signal, Slot
 
 TICK_MS = 30
 BUFFER_SECONDS = 0.08
@@ -22,6 +22,8 @@ class Player(QObject):
     position_changed = Signal(float)
     """Seconds within the sound, while it plays."""
     playing_changed = Signal(bool)
+    problem_found = Signal(str)
+    """`play` could not, and why."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -38,7 +40,10 @@ class Player(QObject):
         self._timer.timeout.connect(self._tick)
 
     def problem(self) -> str:
-        """Why no sound can be played here, in one sentence; empty if it can. Loads Qt's sound library once."""
+        """Why no sound can be played here, in one sentence; empty as far as is known.
+
+        Loads Qt's sound library once; whether there is a loudspeaker is asked only by `play`.
+        """
         if not self._asked:
             self._asked = True
             self._multimedia, self._problem = self._load()
@@ -67,10 +72,15 @@ class Player(QObject):
 
     @Slot()
     def play(self, start: float = 0.0) -> None:
-        """Play from `start` seconds; does nothing where `problem()` says so."""
-        if self.problem() or self._pcm.isEmpty():
+        """Play from `start` seconds, or say with `problem_found` why not."""
+        if self._pcm.isEmpty():
             return
         self.stop()
+        if not self.problem() and self._multimedia.QMediaDevices.defaultAudioOutput().isNull():
+            self._problem = self.tr("Sounds cannot be played: no loudspeaker was found. Connect one and start again.")
+        if self._problem:
+            self.problem_found.emit(self._problem)
+            return
         sound = self._multimedia
         form = sound.QAudioFormat()
         form.setSampleRate(self._rate)
@@ -114,6 +124,8 @@ class Player(QObject):
                 self.play()
 
     def _load(self) -> tuple[Any, str]:
+        # Qt complains on stderr of every codec library that is absent; what matters is said in our sentence.
+        QLoggingCategory.setFilterRules("qt.multimedia*=false")
         try:
             module = importlib.import_module("PySide6.QtMultimedia")
         except ImportError as error:
@@ -123,8 +135,6 @@ class Player(QObject):
                 "“handlens doctor” prints the command that installs it."
             )
             return None, text.format(what=_library(error))
-        if module.QMediaDevices.defaultAudioOutput().isNull():
-            return None, self.tr("Sounds cannot be played here: no loudspeaker was found. Connect one and start again.")
         return module, ""
 
 

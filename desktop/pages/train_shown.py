@@ -1,0 +1,50 @@
+"""What the network says of a few samples, made ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from desktop import style
+from desktop.pages.pictures import overlay_image
+from desktop.pages.train_compare import Mistake
+from desktop.session import Session
+from desktop.widgets.showcase import Shown
+from ml.api import Showcase
+
+
+def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[Shown]:
+    """The fixed samples as the present model sees them."""
+    shown = []
+    for row, sample_id in enumerate(event.sample_ids):
+        predicted = int(np.argmax(event.probabilities[row]))
+        label = session.sample(sample_id).label
+        shown.append(
+            Shown(
+                sample_id=sample_id,
+                predicted=names[predicted],
+                fraction=float(event.probabilities[row, predicted]),
+                colour=style.class_colour(predicted),
+                right=None if label is None else label == predicted,
+                overlay=overlay_image(event.maps[row], predicted, upside_down=session.project.windowing is not None),
+            )
+        )
+    return shown
+
+
+def shown_mistakes(mistakes: Sequence[Mistake], session: Session) -> list[Shown]:
+    """What it gets wrong, with what it should have said."""
+    names = [item.name for item in session.classes]
+    return [
+        Shown(
+            sample_id=each.sample_id,
+            predicted=names[each.predicted],
+            fraction=each.fraction,
+            colour=style.class_colour(each.predicted),
+            right=False,
+            label=names[each.label],
+            overlay=overlay_image(each.maps, each.predicted, upside_down=session.project.windowing is not None),
+        )
+        for each in mistakes
+    ]

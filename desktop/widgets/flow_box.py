@@ -1,0 +1,54 @@
+"""Widgets in rows, like words in a paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+GAP = 4
+
+
+class FlowBox(QWidget):
+    """Puts its items side by side and begins a new row where one does not fit."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._items: list[QWidget] = []
+
+    def set_items(self, items: Sequence[QWidget]) -> None:
+        """Show these instead of what was there, which is let go."""
+        for item in self._items:
+            item.hide()
+            item.deleteLater()
+        self._items = list(items)
+        for item in self._items:
+            item.setParent(self)
+            item.show()
+        self._place(self.width(), move=True)
+        self.updateGeometry()
+
+    def height_for(self, width: int) -> int:
+        """How high the rows are together where there is room for `width`."""
+        return self._place(width, move=False)
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, self.height_for(max(1, self.width())))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setMinimumHeight(self._place(event.size().width(), move=True))
+
+    def _place(self, width: int, *, move: bool) -> int:
+        x = y = row_height = 0
+        for item in self._items:
+            size = item.sizeHint().boundedTo(QSize(max(1, width), 1 << 20))
+            if x > 0 and x + size.width() > width:
+                x, y, row_height = 0, y + row_height + GAP, 0
+            if move:
+                item.setGeometry(x, y, size.width(), size.height())
+            x += size.width() + GAP
+            row_height = max(row_height, size.height())
+        return y + row_height
