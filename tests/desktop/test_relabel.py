@@ -1,0 +1,118 @@
+"""Labels changed with keys: on disk at once, undone and redone on disk too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fabricate import add_run, image_folder, project_of
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from desktop.pages.explore import ExplorePage
+from desktop.session import Session, open_session
+from ml.api import HandlensError, Project
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
+    wrong = [sample.id for sample in project.samples() if sample.split == "test"][:2]
+    add_run(project, wrong=tuple(wrong))
+    project.close()
+    session = open_session(tmp_path / "fruit.handlens")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    with qtbot.waitExposed(page):
+        page.board.grid.setFocus()
+    yield page
+    page.shutdown()
+
+
+def labels_on_disk(session: Session) -> dict[int, tuple[int, ...]]:
+    """What another program would read at this moment."""
+    with Project.open(session.project.path) as again:
+        return {sample.id: sample.labels for sample in again.samples()}
+
+
+def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    grid = page.board.grid
+    sample_id = grid.current_id()
+    assert sample_id is not None
+    before, order = session.sample(sample_id).labels, list(grid.ids())
+    qtbot.keyClick(grid, Qt.Key.Key_3)
+    assert before != (2,)
+    assert labels_on_disk(session)[sample_id] == (2,)
+    assert list(grid.ids()) == order, "a relabelled sample stays where it is"
+    assert "✎" in grid.model().index(0, 0).data(Qt.ItemDataRole.UserRole + 1).caption
+    assert page.side.labelled.text() == "plum"
+    assert session.project.history(sample_id)[-1].origin == "person"
+
+
+def test_undo_and_redo_are_on_disk_too(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    grid = page.board.grid
+    sample_id = grid.current_id()
+    assert sample_id is not None
+    before = session.sample(sample_id).labels
+    assert not page.board.undo_button.isEnabled()
+    qtbot.keyClick(grid, Qt.Key.Key_3)
+    qtbot.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert labels_on_disk(session)[sample_id] == before
+    qtbot.mouseClick(page.board.redo_button, Qt.MouseButton.LeftButton)
+    assert labels_on_disk(session)[sample_id] == (2,)
+
+
+def test_several_are_labelled_and_undone_together(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    grid = page.board.grid
+    grid.selectAll()
+    chosen = grid.selected_ids()
+    before = {sample_id: session.sample(sample_id).labels for sample_id in chosen}
+    assert len(set(before.values())) > 1
+    qtbot.keyClick(grid, Qt.Key.Key_1)
+    assert all(labels_on_disk(session)[sample_id] == (0,) for sample_id in chosen)
+    page.undo_stack.undo()
+    assert {sample_id: labels_on_disk(session)[sample_id] for sample_id in chosen} == before
+
+
+def test_a_digit_without_a_class_does_nothing(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    before = labels_on_disk(session)
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_9)
+    assert labels_on_disk(session) == before
+    assert page.undo_stack.count() == 0
+
+
+def test_correcting_the_label_counts_as_right(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    table, grid = page._table, page.board.grid
+    sample_id = grid.current_id()
+    assert table is not None and sample_id is not None
+    row = table.row(sample_id)
+    assert row is not None
+    said = int(table.predicted[row])
+    assert page.board.filters.sentence.text().startswith("2 of ")
+    qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + said))
+    assert page.board.filters.sentence.text().startswith("1 of ")
+
+
+def test_a_label_that_cannot_be_written_is_said_and_not_kept(
+    qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise HandlensError("The disk is full; free some space and label it again.")
+
+    before = labels_on_disk(session)
+    monkeypatch.setattr(session.project, "restore_labels", full)
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_3)
+    assert page.board.problem.isVisible()
+    assert page.board.problem.text() == "The disk is full; free some space and label it again."
+    assert page.undo_stack.count() == 0
+    assert labels_on_disk(session) == before
