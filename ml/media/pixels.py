@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -24,22 +25,26 @@ def is_plain(image: Image.Image) -> bool:
     return image.mode in PLAIN_MODES and not image.has_transparency_data
 
 
-def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """A decoded picture as (H, W, 3).
+def to_rgb(image: Image.Image, *, reduce: tuple[int, int] = (1, 1)) -> NDArray[np.uint8]:
+    """A decoded picture as (H, W, 3); with `reduce`, every block of so many pixels across and down becomes one.
 
     Transparent parts lie on white. Pictures with more than 8 bits are scaled so that the deepest value their
     depth can hold becomes 255; see `_whole_range`.
     """
-    width, height = image.size
-    result = np.empty((height, width, 3), dtype=np.uint8)
+    across, down = reduce
+    result = np.empty((math.ceil(image.height / down), math.ceil(image.width / across), 3), dtype=np.uint8)
     convert = _deep_converter(image) if image.mode in DEEP_MODES else _converter(image)
-    for top, strip in _strips(image):
-        result[top : top + strip.height] = convert(strip)
+    for top, strip in _strips(image, multiple=down):
+        pixels = convert(strip)
+        if reduce != (1, 1):
+            pixels = np.asarray(Image.fromarray(pixels).reduce(reduce), dtype=np.uint8)
+        result[top // down : top // down + len(pixels)] = pixels
     return result
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    rows = max(1, _STRIP_PIXELS // max(1, image.width))
+def _strips(image: Image.Image, *, multiple: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """The picture from top to bottom in pieces whose height is a multiple of `multiple`, the last one's excepted."""
+    rows = max(1, _STRIP_PIXELS // max(1, image.width * multiple)) * multiple
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(image.height, top + rows)))
         yield top, strip
@@ -104,8 +109,8 @@ def _whole_range(image: Image.Image) -> tuple[float, float]:
     if image.mode == "F" and low >= 0 and high <= 1:
         return 0.0, 1.0
     if low >= 0 and high < 1 << 16 and (image.mode != "F" or high > 1):
-        declared = depth if isinstance(depth, int) and 8 < depth < 16 else 0
-        bits = next(bits for bits in (declared, *_DEPTHS) if high < 1 << bits)
+        depths = (depth, 16) if isinstance(depth, int) and 8 < depth < 16 else _DEPTHS
+        bits = next(bits for bits in depths if high < 1 << bits)
         return 0.0, float((1 << bits) - 1)
     return (low, high) if high > low else (low, low + 1.0)
 

@@ -6,6 +6,7 @@ import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,8 @@ def test_the_camera_s_orientation_is_followed(tmp_path: Path, orientation: int, 
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"turned{suffix}"
-    stored.save(path, exif=exif, **({"quality": 95, "subsampling": 0} if suffix == ".jpg" else {}))
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if suffix == ".jpg" else {}
+    stored.save(path, exif=exif, **options)
 
     whole = load_image(path)
     assert whole.shape == (20, 40, 3)
@@ -79,6 +81,7 @@ def test_the_camera_s_orientation_is_followed(tmp_path: Path, orientation: int, 
         ([0, 32896, 65535], [0, 128, 255]),  # 16 bits are really used
         ([0, 2056, 4095], [0, 128, 255]),  # a 12-bit camera
         ([0, 128, 255], [0, 128, 255]),  # 8 bits in a deep file
+        ([0, 0, 0], [0, 0, 0]),  # the lid was on
     ],
 )
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -237,6 +240,15 @@ def test_the_squashed_picture_shows_the_whole(tmp_path: Path, size: tuple[int, i
     assert np.array_equal(quick, load_squashed(path, 224))
     thorough = squash(load_image(path), 224)
     assert np.abs(quick.astype(int) - thorough).mean() < 2
+
+
+def test_a_large_picture_in_odd_colours_is_squashed_like_any_other(tmp_path: Path) -> None:
+    pixels = photograph(1000, 1300)
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "alpha.png")
+    plain, alpha = (load_squashed(tmp_path / name, 96) for name in ("plain.png", "alpha.png"))
+    assert np.abs(plain.astype(int) - alpha).max() <= 2
+    assert thumbnail(tmp_path / "alpha.png", size=90).shape == thumbnail(tmp_path / "plain.png", size=90).shape
 
 
 def test_a_thumbnail_keeps_the_aspect_and_is_never_enlarged(tmp_path: Path) -> None:
