@@ -1,0 +1,168 @@
+"""A project keeps what it is told: labels with their history, splits, runs; and says clearly what it cannot do."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from small import create, picture_folder
+
+from ml.errors import HandlensError
+from ml.project.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    with create(picture_folder(tmp_path / "pictures"), tmp_path / "shapes.handlens") as opened:
+        yield opened
+
+
+def test_a_label_is_on_disk_when_the_call_returns(project: Project) -> None:
+    sample = project.samples()[0]
+    project.set_labels([sample.id], [1], annotator="ada")
+    with sqlite3.connect(project.path / "project.db") as other:
+        found = other.execute(
+            "select class_index from label join sample on sample.change_id = label.change_id where sample.id = ?",
+            (sample.id,),
+        ).fetchall()
+    other.close()
+    assert found == [(1,)]
+
+
+def test_history_says_who_set_what_and_what_stood_there_before(project: Project) -> None:
+    sample = project.samples()[0]
+    project.set_labels([sample.id], [1], annotator="ada")
+    project.set_labels([sample.id], [], annotator="bob")
+    history = project.history(sample.id)
+    assert [(c.origin, c.old, c.new) for c in history] == [
+        ("import", (), sample.labels),
+        ("person", sample.labels, (1,)),
+        ("person", (1,), ()),
+    ]
+    assert [c.annotator for c in history[1:]] == ["ada", "bob"]
+    assert project.samples()[0].labels == ()
+
+
+def test_several_labels_are_kept_in_their_order(project: Project) -> None:
+    sample = project.samples()[3]
+    project.set_labels([sample.id], [1, 0])
+    assert next(s for s in project.samples() if s.id == sample.id).labels == (1, 0)
+
+
+def test_many_samples_change_in_one_step(project: Project) -> None:
+    ids = [sample.id for sample in project.samples()]
+    changes = project.set_labels(ids, [0])
+    assert len(changes) == len(ids)
+    assert {sample.labels for sample in project.samples()} == {(0,)}
+    before = [(change.sample_id, change.old) for change in changes]
+    project.restore_labels(before)
+    assert {sample.labels for sample in project.samples()} == {(0,), (1,)}
+
+
+def test_new_files_are_taken_in_and_old_splits_are_kept(project: Project, tmp_path: Path) -> None:
+    before = project.splits()
+    picture_folder(tmp_path / "pictures", each=12, classes=3)
+    from ml.events import Scanned
+    from ml.jobs import NeverStop, ScanJob
+    from ml.project.importing import scan
+    from ml.project.splitting import plan_split
+
+    last = list(scan(ScanJob(folder=tmp_path / "pictures", kind="images"), NeverStop()))[-1]
+    assert isinstance(last, Scanned)
+    added = project.add(last.report, plan_split(last.report, existing=before))
+    assert added == 36 - 16
+    after = project.splits()
+    assert {path: after[path] for path in before} == before
+    assert [item.name for item in project.classes()] == ["disc", "square", "bar"]
+    assert len(project.samples()) == 36
+
+
+def test_the_project_follows_its_sources_when_both_move(project: Project, tmp_path: Path) -> None:
+    project.close()
+    elsewhere = tmp_path / "other drive"
+    elsewhere.mkdir()
+    (tmp_path / "pictures").rename(elsewhere / "pictures")
+    project.path.rename(elsewhere / "shapes.handlens")
+    with Project.open(elsewhere / "shapes.handlens") as moved:
+        assert moved.source_folder == elsewhere / "pictures"
+
+
+def test_sources_that_vanished_are_named_and_can_be_relinked(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "pictures").rename(tmp_path / "renamed")
+    with pytest.raises(HandlensError, match="relink"):
+        _ = project.source_folder
+    with pytest.raises(HandlensError, match="None of the project's files"):
+        project.relink(tmp_path)
+    project.relink(tmp_path / "renamed")
+    assert project.source_folder == tmp_path / "renamed"
+
+
+def test_a_corrupt_project_file_gets_a_sentence_and_is_left_as_it_is(project: Project) -> None:
+    project.close()
+    database = project.path / "project.db"
+    database.write_bytes(b"this is not a database" * 400)
+    with pytest.raises(HandlensError, match="damaged"):
+        Project.open(project.path)
+    assert database.read_bytes() == b"this is not a database" * 400
+
+
+def test_a_newer_project_is_not_touched(project: Project) -> None:
+    project.close()
+    with sqlite3.connect(project.path / "project.db") as database:
+        database.execute("pragma user_version = 99")
+    database.close()
+    with pytest.raises(HandlensError, match="newer Handlens"):
+        Project.open(project.path)
+
+
+def test_opening_what_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(HandlensError, match="no project at"):
+        Project.open(tmp_path / "nothing.handlens")
+    with pytest.raises(HandlensError, match=r"holds no project\.db"):
+        Project.open(tmp_path)
+
+
+def test_creating_over_something_is_refused_and_leaves_it(project: Project, tmp_path: Path) -> None:
+    samples = len(project.samples())
+    with pytest.raises(HandlensError, match="already there"):
+        create(tmp_path / "pictures", project.path)
+    assert len(project.samples()) == samples
+
+
+def test_a_failed_creation_leaves_no_half_project(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(HandlensError, match="cannot be made"):
+        create(picture_folder(tmp_path / "pictures"), tmp_path / "file" / "shapes.handlens")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pictures"]
+
+
+def test_two_trainings_at_once_are_refused(project: Project) -> None:
+    lock = project.lock("train")
+    try:
+        with Project.open(project.path) as second, pytest.raises(HandlensError, match="is being trained"):
+            second.lock("train")
+    finally:
+        lock.release()
+
+
+def test_runs_are_numbered_and_a_cancelled_one_is_gone(project: Project) -> None:
+    names = ("disc", "square")
+    first = project.runs.begin(preset="quick", seed=0, class_names=names)
+    second = project.runs.begin(preset="standard", seed=1, class_names=names)
+    project.runs.discard(second.number)
+    third = project.runs.begin(preset="quick", seed=0, class_names=names)
+    assert [run.number for run in project.runs.all()] == [first.number, third.number] == [1, 3]
+    assert not project.runs.folder(second.number).exists()
+    with pytest.raises(HandlensError, match="no finished run"):
+        project.runs.finished(first.number)
+
+
+def test_a_run_that_was_cut_off_is_called_interrupted_but_not_while_it_is_trained(project: Project) -> None:
+    project.runs.begin(preset="quick", seed=0, class_names=("disc", "square"))
+    lock = project.lock("train")
+    project.runs.mark_interrupted()
+    assert project.runs.all()[0].state == "running"
+    lock.release()
+    project.runs.mark_interrupted()
+    assert project.runs.all()[0].state == "interrupted"

