@@ -28,6 +28,7 @@ PATIENCE = 9.0
 BYTES_PER_SECOND = 2_000_000
 _START_PATIENCE = 60.0
 _TICK = 0.1
+_GRACE = 10.0
 _READY = "ready"
 _MAX_IDLE_DEATHS = 5
 _WORTH_A_CHILD = 16
@@ -131,10 +132,11 @@ def _give(child: _Child, path: Path | None, patience: float) -> None:
         size = path.stat().st_size
     except OSError:
         size = 0  # the child will find out why and say so
+    seconds = patience + size / BYTES_PER_SECOND
     child.path = path
-    child.deadline = time.monotonic() + patience + size / BYTES_PER_SECOND
+    child.deadline = time.monotonic() + seconds
     try:
-        child.pipe.send(path)
+        child.pipe.send((path, seconds))
     except OSError:
         child.deadline = 0.0  # it died while idle; the next look at its pipe says so
 
@@ -166,7 +168,7 @@ def _start(check: Callable[[Path], object], memory: int) -> _Child:
 
 
 def _serve(pipe: connection.Connection[Any, Any], check: Callable[[Path], object], memory: int) -> None:
-    """The child: one path in, one outcome out, until the pipe closes."""
+    """The child: a path and its time limit in, one outcome out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - decoders in C print remarks of their own
         os.dup2(nowhere.fileno(), 2)
@@ -174,9 +176,18 @@ def _serve(pipe: connection.Connection[Any, Any], check: Callable[[Path], object
     try:
         pipe.send(_READY)
         while True:
-            pipe.send(_outcome(check, pipe.recv()))
+            path, seconds = pipe.recv()
+            _end_after(seconds + _GRACE)
+            pipe.send(_outcome(check, path))
+            _end_after(0)
     except (EOFError, OSError):
         return  # the parent is gone or wants no more
+
+
+def _end_after(seconds: float) -> None:
+    """Should the parent be killed while a decoder hangs, the system ends this child; 0 calls it off. Not on Windows."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _outcome(check: Callable[[Path], object], path: Path) -> object:

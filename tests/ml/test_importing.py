@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from PIL import Image
 
 from ml.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.jobs import NeverStop, ScanJob, StopRequest
+from ml.media.files import disk_reason
 from ml.project.importing import scan
 from ml.project.samples import FoundFile, ScanReport
 
@@ -229,6 +231,39 @@ def test_files_that_may_not_be_opened_say_so(tmp_path: Path) -> None:
     (tmp_path / "dogs").chmod(0o755)
     assert [item.path for item in report.unreadable] == ["cats/locked.png", "dogs"]
     assert all("allow reading" in item.reason for item in report.unreadable)
+
+
+def test_a_folder_inside_that_may_not_be_opened_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cats/a.png", "dogs/b.png", "fish/c.png"):
+        picture(tmp_path / name)
+    listing = os.scandir
+
+    def guarded(folder: Path) -> object:
+        if folder.name == "dogs":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listing(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    report = report_of(tmp_path)
+    assert report.class_counts == {"cats": 1, "fish": 1}
+    assert [(item.path, item.reason) for item in report.unreadable] == [
+        ("dogs", "The folder may not be opened; allow reading it and look again.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [(errno.EACCES, "allow reading it"), (errno.ENOENT, "no longer there"), (errno.EIO, "check the disk")],
+)
+def test_what_the_disk_says_becomes_a_sentence(number: int, word: str) -> None:
+    assert word in (disk_reason(OSError(number, "technical words", "/home/anna/a.png")) or "")
+    assert disk_reason(OSError("a decoder's own words")) is None
+
+
+def test_a_file_that_is_only_in_the_cloud_is_told_of() -> None:
+    error = OSError(errno.EINVAL, "The cloud file provider is not running")
+    error.winerror = 362  # type: ignore[attr-defined]
+    assert "only in the cloud" in (disk_reason(error) or "")
 
 
 def test_the_folder_is_as_it_was(tmp_path: Path) -> None:
