@@ -69,7 +69,8 @@ def with_overlay(
 
 def contact_sheet(tiles: Sequence[Tile], *, title: str, subtitle: str, columns: int = 4) -> Image.Image:
     """A sheet of tiles, each the picture beside the same picture under its map, with label and prediction in words."""
-    tile_width, tile_height = 2 * _SIDE + 3 * _PAD, _SIDE + 2 * _PAD + 54
+    tallest = max((_fitted(tile.picture)[1] for tile in tiles), default=_SIDE)
+    tile_width, tile_height = 2 * _SIDE + 3 * _PAD, tallest + 2 * _PAD + 54
     rows = math.ceil(len(tiles) / columns)
     width = 2 * _MARGIN + columns * tile_width + (columns - 1) * _GAP
     height = 2 * _MARGIN + 84 + rows * (tile_height + _GAP) - _GAP
@@ -128,14 +129,13 @@ def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[
     x, y = at
     edge, line = (LINE, 1) if tile.right else (BAD, 3)
     draw.rounded_rectangle((x, y, x + size[0], y + size[1]), RADIUS, fill=SURFACE, outline=edge, width=line)
-    scale = _SIDE / max(tile.picture.shape[:2])
-    fitted = (max(1, round(tile.picture.shape[1] * scale)), max(1, round(tile.picture.shape[0] * scale)))
+    fitted, tallest = _fitted(tile.picture), size[1] - 2 * _PAD - 54
     plain = Image.fromarray(tile.picture).resize(fitted, Image.Resampling.LANCZOS)
     seen = with_overlay(tile.picture, tile.maps, tile.predicted_index, size=fitted)
-    left = (x + _PAD + (_SIDE - fitted[0]) // 2, y + _PAD + (_SIDE - fitted[1]) // 2)
+    left = (x + _PAD + (_SIDE - fitted[0]) // 2, y + _PAD + (tallest - fitted[1]) // 2)
     sheet.paste(plain, left)
     sheet.paste(seen, (left[0] + _SIDE + _PAD, left[1]))
-    below, room = y + _PAD + _SIDE + 10, size[0] - 2 * _PAD
+    below, room = y + _PAD + tallest + 10, size[0] - 2 * _PAD
     if tile.right:
         write(draw, (x + _PAD, below), tile.label, size=18, width=room)
     else:
@@ -146,6 +146,12 @@ def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[
     sure = f"{_percent(tile.probability)} sure"
     second = f"right, {sure}" if tile.right else f"wrong: it said {tile.predicted}, {sure}"
     write(draw, (x + _PAD, below + 25), second, size=15, colour=MUTED if tile.right else BAD, width=room)
+
+
+def _fitted(picture: NDArray[np.uint8]) -> tuple[int, int]:
+    """Width and height of the picture on its tile."""
+    scale = _SIDE / max(picture.shape[:2])
+    return max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
 
 
 def _draw_arrow(draw: ImageDraw.ImageDraw, at: tuple[float, float]) -> None:

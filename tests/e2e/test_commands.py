@@ -1,0 +1,138 @@
+"""The whole game in the terminal, with the real engine: new, train, evaluate, predict."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.demo.projects import DemoKind, write_samples
+from ml.project.project import Project
+from ml.runtime.folder import FilePrediction, predict_files
+from ml.runtime.model import ReleasedModel
+
+ROOT = Path(__file__).parents[2]
+
+
+def handlens(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ml.cli", *(str(argument) for argument in arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def trained(folder: Path, kind: DemoKind, *, count: int) -> Path:
+    for _progress in write_samples(folder / "samples", kind, seed=3, count=count):
+        pass
+    project = folder / "project"
+    created = lines(handlens("new", project, "--from", folder / "samples", "--json"))[-1]
+    assert created["samples"] >= count
+    assert created["unreadable"] == []
+    events = lines(handlens("train", project, "--preset", "quick", "--json"))
+    assert [event["event"] for event in events].count("finished") == 1
+    finished = events[-1]
+    assert finished["event"] == "finished"
+    assert finished["test_accuracy"] is not None
+    return project
+
+
+@pytest.fixture(scope="module")
+def bricks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("bricks"), "images", count=64)
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("forest"), "recordings", count=36)
+
+
+def test_pictures_become_a_model_that_is_better_than_guessing(bricks: Path) -> None:
+    (result,) = lines(handlens("evaluate", bricks, "--json"))
+    chance = 1 / len(result["per_class"])
+    assert result["accuracy"] > 2 * chance
+    assert sum(map(sum, result["confusion"])) == result["n"]
+
+
+def test_recordings_become_a_model_that_is_better_than_guessing(forest: Path) -> None:
+    (result,) = lines(handlens("evaluate", forest, "--json"))
+    assert result["accuracy"] > 2 / len(result["per_class"])
+
+
+@pytest.mark.parametrize("name", ["bricks", "forest"])
+def test_what_was_trained_is_what_runs(name: str, request: pytest.FixtureRequest) -> None:
+    """The released model, reading the files itself, says what the run stored of every sample."""
+    with Project.open(request.getfixturevalue(name)) as project:
+        stored = project.predictions(1)
+        rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}
+        wanted: dict[str, list[np.ndarray]] = {}
+        for sample in project.samples():
+            wanted.setdefault(sample.path, []).append(stored.probabilities[rows[sample.id]])
+        model = ReleasedModel.open(project.runs.folder(1) / "model.onnx")
+        folder = project.source_folder
+        results = list(predict_files(model, [folder / path for path in wanted]))
+    for result, expected in zip(results, wanted.values(), strict=True):
+        assert isinstance(result, FilePrediction)
+        got = [window.probabilities for window in result.windows] or [result.probabilities]
+        np.testing.assert_allclose(np.stack(got), np.stack(expected), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["bricks", "forest"])
+def test_predict_draws_where_it_looked(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    project: Path = request.getfixturevalue(name)
+    with Project.open(project) as opened:
+        inputs = [opened.source_folder / sample.path for sample in opened.samples()[:3]]
+    done = handlens("predict", project, *inputs, "--overlays", tmp_path / "looked", "--json")
+    assert [Path(line["path"]) for line in lines(done)] == inputs
+    pictures = list((tmp_path / "looked").iterdir())
+    assert len(pictures) == 3
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert np.ptp(np.asarray(picture), axis=2).max() > 60  # the colours of the map
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to one process there")
+def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None:
+    command = [sys.executable, "-m", "ml.cli", "train", str(bricks), "--epochs", "2", "--json"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "batch":
+                process.send_signal(signal.SIGINT)
+                break
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert json.loads(out.splitlines()[-1])["event"] == "failed"
+    events = lines(handlens("train", bricks, "--resume", "--json"))
+    started = next(event for event in events if event["event"] == "started")
+    assert started["resumed"]
+    assert (events[-1]["event"], events[-1]["run"]) == ("finished", started["run"])
+
+
+def test_the_demo_plays_the_whole_game_without_a_display(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    command = [sys.executable, "-m", "desktop", "demo", "--to", str(tmp_path / "demo"), "--count", "48"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Right on" in done.stdout
+    assert "handlens predict" in done.stdout
+    with Image.open(next((tmp_path / "demo").glob("*/predictions.png"))) as sheet:
+        assert sheet.width > 1000
+    again = handlens("demo", "--to", tmp_path / "demo", "--count", "48")
+    assert again.returncode == 0
+    assert "already in" in again.stdout
+    assert len(list((tmp_path / "demo").glob("*.handlens"))) == 2
