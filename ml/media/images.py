@@ -95,7 +95,7 @@ def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
         image.draft(None, (2 * size, 2 * size))
         image.load()
         turn = _TURNS.get(_orientation(image))
-        square = _resized(_plain(image, (size, size)), size)
+        square = _resized(image, (size, size), Image.Resampling.BILINEAR)
     if turn is not None:
         square = square.transpose(turn)
     return np.array(square.convert("RGB"), dtype=np.uint8)
@@ -103,7 +103,8 @@ def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
 
 def squash(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """An array (H, W, 3), such as a camera frame, as a square (size, size, 3), its aspect ignored."""
-    return np.array(_resized(Image.fromarray(pixels), size), dtype=np.uint8)
+    square = _resized(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR)
+    return np.array(square, dtype=np.uint8)
 
 
 def image_facts(path: Path) -> ImageFacts:
@@ -129,9 +130,9 @@ def thumbnail(path: Path, *, size: int) -> NDArray[np.uint8]:
         image.draft(None, (size, size))
         image.load()
         turn = _TURNS.get(_orientation(image))
-        longest = max(image.size)
-        small = _plain(image, (image.width * size // longest or 1, image.height * size // longest or 1))
-        small.thumbnail((size, size), Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
+        scale = min(1.0, size / max(image.size))
+        target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        small = _resized(image, target, Image.Resampling.BICUBIC)
     if turn is not None:
         small = small.transpose(turn)
     return np.array(small.convert("RGB"), dtype=np.uint8)
@@ -211,16 +212,15 @@ def _turned(pixels: NDArray[np.uint8], turn: Image.Transpose) -> NDArray[np.uint
     return np.ascontiguousarray(flips[turn])
 
 
-def _plain(image: Image.Image, target: tuple[int, int]) -> Image.Image:
-    """The picture in a mode that can be resized to `target` without surprises, already coarser if it is very large."""
+def _resized(image: Image.Image, target: tuple[int, int], resampling: Image.Resampling) -> Image.Image:
+    """A decoded picture at another size. Odd colours become RGB strip by strip, so no second whole picture is held."""
     if image.mode in {"RGB", "L"} and is_plain(image):
-        return image
-    coarser = [max(1, int(length / wanted / _REDUCING_GAP)) for length, wanted in zip(image.size, target, strict=True)]
-    return Image.fromarray(to_rgb(image, reduce=(coarser[0], coarser[1])))
-
-
-def _resized(image: Image.Image, size: int) -> Image.Image:
-    return image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+        return image.resize(target, resampling, reducing_gap=_REDUCING_GAP)
+    across, down = (
+        max(1, int(length / wanted / _REDUCING_GAP)) for length, wanted in zip(image.size, target, strict=True)
+    )
+    coarse = Image.fromarray(to_rgb(image, reduce=(across, down)))
+    return coarse.resize(target, resampling, box=(0, 0, image.width / across, image.height / down))
 
 
 def _probe_colours(image: Image.Image) -> None:
