@@ -293,6 +293,7 @@ class TrainPage(QWidget):
         if session is None:
             return
         self.stack.setCurrentWidget(self.choose)
+        self.choose.train_button.setFocus()
         run = self._interrupted()
         self.choose.offer_resume(None if run is None else run.number)
         self._say_readiness()

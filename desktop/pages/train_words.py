@@ -88,8 +88,8 @@ def preset_promise(preset: Preset) -> str:
     """One sentence: what the preset does and when to take it."""
     return {
         "quick": tr("Learns from what a ready-made network already sees. A first model to look at."),
-        "standard": tr("Then adjusts the network itself to your classes. Right for most folders."),
-        "thorough": tr("Goes on adjusting for longer. For when the last few in a hundred matter."),
+        "standard": tr("Goes on from there and adjusts the network itself to your classes. Right for most folders."),
+        "thorough": tr("The same, for longer. For when the last few in a hundred matter."),
     }[preset]
 
 
@@ -119,7 +119,7 @@ def with_changes(lines: list[str], change: Outcome) -> list[str]:
     """The same sentences, with what was mended and what was spoilt after the first one."""
     if not change.mended and not change.spoilt:
         return lines
-    text = tr("{mended} that were wrong are right now, {spoilt} that were right are wrong now.")
+    text = tr("It now gets {mended} right that it had wrong, and {spoilt} wrong that it had right.")
     return [lines[0], text.format(mended=change.mended, spoilt=change.spoilt), *lines[1:]]
 
 

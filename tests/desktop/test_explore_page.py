@@ -1,0 +1,262 @@
+"""Looking at predictions: orders, filters, maps, the confusion matrix, sounds, and what is said where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fabricate import add_run, image_folder, project_of, sound_folder
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from desktop.pages.explore import ExplorePage
+from desktop.session import Session, open_session
+from desktop.workers.player import Player
+
+PLACE = "fruit.handlens"
+
+
+class SilentPlayer(Player):
+    """Remembers what it was asked to play: there is no loudspeaker here."""
+
+    def __init__(self, problem: str = "") -> None:
+        super().__init__()
+        self.trouble = problem
+        self.sound: NDArray[np.float32] | None = None
+        self.started: list[float] = []
+
+    def problem(self) -> str:
+        return self.trouble
+
+    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int) -> None:
+        self.sound = waveform
+
+    def play(self, start: float = 0.0) -> None:
+        self.started.append(start)
+
+
+def opened(tmp_path: Path, *, sounds: bool = False, run: bool = True, mistakes: int = 3) -> Session:
+    make = sound_folder if sounds else image_folder
+    project = project_of(make(tmp_path / "fruit"), tmp_path / PLACE, kind="recordings" if sounds else "images")
+    if run:
+        test = [sample.id for sample in project.samples() if sample.split == "test"]
+        add_run(project, wrong=tuple(test[:mistakes]), accuracy=1 - mistakes / len(test))
+    project.close()
+    return open_session(tmp_path / PLACE)
+
+
+def shown(qtbot: QtBot, session: Session, player: Player | None = None) -> ExplorePage:
+    page = ExplorePage(player=player)
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    with qtbot.waitExposed(page):
+        page.board.grid.setFocus()
+    return page
+
+
+@pytest.fixture
+def page(qtbot: QtBot, tmp_path: Path) -> Iterator[ExplorePage]:
+    session = opened(tmp_path)
+    page = shown(qtbot, session)
+    yield page
+    page.shutdown()
+    session.close()
+
+
+def captions(page: ExplorePage) -> list[str]:
+    return [page._describe(int(sample_id)).caption for sample_id in page.board.grid.ids()]
+
+
+def test_it_opens_on_the_most_wrong_of_the_test_split(page: ExplorePage) -> None:
+    assert page.board.filters.split_box.currentText() == "Test"
+    assert page.board.filters.sentence.text() == "3 of 6 wrong"
+    assert [" → " in caption for caption in captions(page)] == [True, True, True, False, False, False]
+    table = page._table
+    assert table is not None
+    rows = [table.row(int(sample_id)) for sample_id in page.board.grid.ids()]
+    assert all(np.diff(table.own[rows]) >= 0)
+
+
+def test_the_page_says_in_a_sentence_how_it_stands(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path, mistakes=1)
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    with qtbot.waitSignal(page.sentence_changed) as said:
+        page.set_session(session)
+    assert said.args == ["It is wrong on 1 of the 6 pictures it was tested on."]
+    assert page.board.run_box.currentText() == "run 1 · 5 of 6 right"
+    page.shutdown()
+    session.close()
+
+
+def test_least_sure_and_most_right(page: ExplorePage) -> None:
+    table = page._table
+    assert table is not None
+    page.board.tabs.setCurrentIndex(1)
+    rows = [table.row(int(sample_id)) for sample_id in page.board.grid.ids()]
+    assert all(np.diff(table.margin[rows]) >= 0) and len(rows) == 6
+    page.board.tabs.setCurrentIndex(2)
+    rows = [table.row(int(sample_id)) for sample_id in page.board.grid.ids()]
+    assert all(np.diff(table.own[rows]) <= 0)
+    assert not any(" → " in caption for caption in captions(page))
+
+
+def test_filters_leave_what_they_say(qtbot: QtBot, page: ExplorePage) -> None:
+    filters = page.board.filters
+    filters.verdict_box.setFocus()
+    qtbot.keyClick(filters.verdict_box, Qt.Key.Key_Down)
+    assert filters.verdict_box.currentText() == "Only wrong"
+    assert len(page.board.grid.ids()) == 3
+    filters.split_box.setCurrentIndex(0)
+    filters.split_box.activated.emit(0)
+    filters.verdict_box.setCurrentIndex(0)
+    filters.verdict_box.activated.emit(0)
+    assert len(page.board.grid.ids()) == 30
+    filters.class_box.setCurrentIndex(2)
+    filters.class_box.activated.emit(2)
+    assert len(page.board.grid.ids()) == 10
+    assert all(caption.startswith("pear") for caption in captions(page))
+
+
+def test_filters_that_leave_nothing_say_so(page: ExplorePage) -> None:
+    page.board.filters.set_cell(0, 0, "apple")
+    page.board.filters.set_cell(2, 1, "plum → pear")
+    assert page.board.stack.currentWidget() is page.board.nothing
+    assert page.board.nothing.text() == "None are left. Choose other filters above."
+
+
+def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) -> None:
+    view = page.side.picture
+    qtbot.waitUntil(lambda: view.has_overlay() and view._picture is not None)
+    seen = []
+    for _ in range(3):
+        qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
+        seen.append((page.side.map_box.currentText(), view.has_overlay()))
+    assert seen == [("what it is labelled", True), ("nothing", False), ("what it predicted", True)]
+
+
+def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
+    model = page.board.grid._model
+    qtbot.waitUntil(lambda: len(model.pictures) == 6)
+    assert not model.overlays_shown
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
+    qtbot.waitUntil(lambda: len(model.overlays) == 6)
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
+    assert not model.overlays_shown
+
+
+def test_the_map_of_any_class_can_be_chosen(qtbot: QtBot, page: ExplorePage) -> None:
+    box = page.side.map_box
+    qtbot.waitUntil(lambda: page.side.picture.has_overlay())
+    predicted = page.side.picture._overlay
+    other = next(name for name in ("apple", "pear", "plum") if name not in page.side.predicted.text())
+    box.setCurrentIndex(box.findText(other))
+    box.activated.emit(box.currentIndex())
+    assert page.spot.map_of == ("apple", "pear", "plum").index(other)
+    assert page.side.picture._overlay != predicted
+    page.side.opacity.setValue(20)
+    assert page.side.picture._opacity == pytest.approx(0.2)
+
+
+def test_arrow_keys_move_and_the_side_follows(qtbot: QtBot, page: ExplorePage) -> None:
+    first = page.spot.sample_id()
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_Right)
+    assert page.spot.sample_id() == int(page.board.grid.ids()[1]) != first
+    assert page.side.bars.bars()[0].name in page.side.predicted.text()
+    assert any(bar.labelled for bar in page.side.bars.bars())
+
+
+def test_a_confusion_cell_filters_the_grid(qtbot: QtBot, page: ExplorePage) -> None:
+    page.board.tabs.setCurrentIndex(3)
+    view = page.board.confusion
+    assert view._counts.sum() == 6
+    label, predicted = next((int(i), int(j)) for i, j in zip(*np.nonzero(view._counts), strict=True) if i != j)
+    count = int(view._counts[label, predicted])
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=view.cell_rect(label, predicted).center())
+    assert page.board.order() == "wrong"
+    names = ("apple", "pear", "plum")
+    assert captions(page) == [f"{names[label]} → {names[predicted]}"] * count
+    assert page.board.filters.cell_button.isVisible()
+    qtbot.mouseClick(page.board.filters.cell_button, Qt.MouseButton.LeftButton)
+    assert len(page.board.grid.ids()) == 6
+
+
+def test_another_run_can_be_looked_at(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    second = add_run(session.project, wrong=())
+    page = shown(qtbot, session)
+    session.refresh_runs(show=second.number)
+    assert page.board.run_box.count() == 2
+    assert page.board.filters.sentence.text() == "0 of 6 wrong"
+    page.board.run_box.setCurrentIndex(1)
+    page.board.run_box.activated.emit(1)
+    assert session.run is not None and session.run.number == 1
+    assert page.board.filters.sentence.text() == "3 of 6 wrong"
+    page.shutdown()
+    session.close()
+
+
+def test_no_run_yet_offers_to_train(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path, run=False)
+    page = shown(qtbot, session)
+    assert page.pages.currentWidget() is page.empty
+    assert "has not learned" in page.empty.sentence.text()
+    with qtbot.waitSignal(page.train_requested):
+        qtbot.mouseClick(page.empty.button, Qt.MouseButton.LeftButton)
+    page.shutdown()
+    session.close()
+
+
+def test_a_vanished_source_folder_is_said_in_words(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    (tmp_path / "fruit").rename(tmp_path / "moved")
+    page = shown(qtbot, session)
+    qtbot.waitUntil(lambda: page.board.problem.isVisible())
+    assert "is not there" in page.board.problem.text()
+    qtbot.waitUntil(lambda: "is not there" in page.side.picture._message)
+    assert len(page.board.grid.ids()) == 6
+    page.shutdown()
+    session.close()
+
+
+def test_thumbnails_are_kept_in_the_project(qtbot: QtBot, page: ExplorePage, tmp_path: Path) -> None:
+    qtbot.waitUntil(lambda: len(page.board.grid._model.pictures) == 6)
+    kept = list((tmp_path / PLACE / "cache" / "thumbnails").rglob("*.jpg"))
+    assert len(kept) == 6
+    assert not [path for path in kept if path.name.startswith(".")]
+
+
+def test_a_sound_is_shown_with_axes_and_played(qtbot: QtBot, tmp_path: Path) -> None:
+    session, player = opened(tmp_path, sounds=True, mistakes=1), SilentPlayer()
+    page = shown(qtbot, session, player)
+    qtbot.waitUntil(lambda: player.sound is not None)
+    assert player.sound is not None and player.sound.shape == (16_000,)
+    view = page.side.sound
+    assert page.side.view() is view and view.has_overlay()
+    qtbot.mouseClick(page.side.play_button, Qt.MouseButton.LeftButton)
+    page.board.grid.setFocus()
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_Space)
+    assert player.started == [0.0, 0.0]
+    player.position_changed.emit(0.25)
+    assert view.cursor_seconds() == pytest.approx(0.25)
+    plot = view._plot()
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=plot.center().toPoint())
+    assert player.started[-1] == pytest.approx(0.5, abs=0.02)
+    page.shutdown()
+    session.close()
+
+
+def test_where_no_sound_can_be_played_it_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path, sounds=True, mistakes=1)
+    page = shown(qtbot, session, SilentPlayer("Sounds cannot be played here. “handlens doctor” says what to install."))
+    assert not page.side.play_button.isEnabled()
+    assert "handlens doctor" in page.side.sound_note.text()
+    assert page.side.sound_note.isVisible()
+    qtbot.waitUntil(lambda: page.side.sound._picture is not None)
+    page.shutdown()
+    session.close()
