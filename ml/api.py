@@ -11,6 +11,7 @@ from ml.events import (
     Event,
     Failed,
     Finished,
+    Looked,
     Note,
     ProbeDone,
     Progress,
@@ -22,7 +23,7 @@ from ml.events import (
 )
 from ml.insight.metrics import confusion, wilson_interval
 from ml.insight.overlays import blend, inferno, overlay_rgba, strength
-from ml.jobs import EvaluateJob, Job, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
+from ml.jobs import EvaluateJob, Job, LookJob, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
@@ -69,6 +70,8 @@ __all__ = [
     "Job",
     "Kind",
     "LabelChange",
+    "LookJob",
+    "Looked",
     "MelSettings",
     "NeverStop",
     "Note",

@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Event, Failed
-from ml.jobs import EvaluateJob, Job, ScanJob, Stop, TrainJob
+from ml.jobs import EvaluateJob, Job, LookJob, ScanJob, Stop, TrainJob
 from ml.project.importing import scan
 
 
@@ -39,6 +39,10 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             yield from train(job, stop)
         case EvaluateJob():
             yield from evaluate(job, stop)
+        case LookJob():
+            from ml.networks.look import look
+
+            yield from look(job)
         case _:
             assert_never(job)
 

@@ -134,6 +134,17 @@ class Evaluated:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """A `LookJob` ended: for each picture, in order, the likeliest of ImageNet's thousand things and its probability.
+
+    A picture that cannot be read has no words and probability 0.
+    """
+
+    words: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stopped:
     """The user cancelled; what the job had made was discarded."""
 
@@ -158,10 +169,11 @@ Event = (
     | Scanned
     | Finished
     | Evaluated
+    | Looked
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Stopped, Failed)
+TERMINAL = (Scanned, Finished, Evaluated, Looked, Stopped, Failed)
 
 _NAMES = {
     StageStarted: "stage",
@@ -175,6 +187,7 @@ _NAMES = {
     Scanned: "scanned",
     Finished: "finished",
     Evaluated: "evaluated",
+    Looked: "looked",
     Stopped: "stopped",
     Failed: "failed",
 }

@@ -59,6 +59,13 @@ class EvaluateJob:
     on: Path | None = None
 
 
-Job = ScanJob | TrainJob | EvaluateJob
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookJob:
+    """What the pretrained network already sees in a few pictures, in its own words. Ends with `events.Looked`."""
+
+    pictures: tuple[Path, ...]
+
+
+Job = ScanJob | TrainJob | EvaluateJob | LookJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

@@ -132,6 +132,7 @@ def _child(pipe: Connection, job: Job) -> None:
     # Ctrl+C goes to the whole group; the parent decides and tells us through the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _give_a_stdout()
+    _give_way()
     ended = False
     try:
         from ml.engine import run  # only the child may load torch
@@ -153,6 +154,12 @@ def _child(pipe: Connection, job: Job) -> None:
             )
     finally:
         pipe.close()
+
+
+def _give_way() -> None:
+    """The window comes first: a training that takes every core must not make it stutter."""
+    if hasattr(os, "nice"):
+        os.nice(10)
 
 
 def _give_a_stdout() -> None:

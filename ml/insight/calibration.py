@@ -34,9 +34,7 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     return float(np.exp(best.x))
 
 
-def reject_threshold(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, wanted_error: float
-) -> float:
+def reject_threshold(probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, wanted_error: float) -> float:
     """The lowest top probability to accept so that at most `wanted_error` of accepted held-out samples are wrong.
 
     0 accepts everything; where even the surest are too often wrong, just above the surest wrong one.

@@ -1,0 +1,40 @@
+"""What the pretrained network sees before it has learned anything new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import timm
+import torch
+from timm.data import ImageNetInfo
+
+from ml.errors import UnreadableError
+from ml.events import Event, Looked
+from ml.jobs import LookJob
+from ml.media.images import load_squashed
+from ml.networks.backbones import DEFAULT, SPECS
+from ml.networks.frontend import PixelFrontEnd
+from ml.networks.weights import LITE0_SHA256, checked, lite0_path, load_in_order
+
+
+def look(job: LookJob) -> Iterator[Event]:
+    """Name the likeliest ImageNet class of each picture."""
+    spec = SPECS[DEFAULT]
+    network = timm.create_model(spec.name, pretrained=False).eval()
+    load_in_order(network, checked(lite0_path(), LITE0_SHA256))
+    front = PixelFrontEnd(spec.mean, spec.std)
+    names = ImageNetInfo()
+    words: list[str] = []
+    probabilities: list[float] = []
+    for path in job.pictures:
+        try:
+            pixels = torch.from_numpy(load_squashed(path, spec.size)[None])
+        except (UnreadableError, OSError):
+            words.append("")
+            probabilities.append(0.0)
+            continue
+        with torch.inference_mode():
+            top = torch.softmax(network(front(pixels)), dim=1)[0].max(dim=0)
+        words.append(names.index_to_description(int(top.indices)).split(",")[0])
+        probabilities.append(float(top.values))
+    yield Looked(words=tuple(words), probabilities=tuple(probabilities))

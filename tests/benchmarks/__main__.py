@@ -1,0 +1,28 @@
+"""`python -m tests.benchmarks NAME`: prints figures and ratios, measured side by side in one run. No name: the list."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+NAMES = {
+    "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
+    "window": "seconds to the first window, and how smoothly it runs while a training goes on",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(NAMES))
+    parser.add_argument("rest", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    if arguments.name is None:
+        for name, what in NAMES.items():
+            print(f"{name:14s} {what}")
+        return 0
+    return int(importlib.import_module(f"tests.benchmarks.{arguments.name}").main(arguments.rest))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

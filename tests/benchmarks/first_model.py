@@ -1,0 +1,75 @@
+"""How long a user waits for the first model, against the least any program could need for the same folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ml.demo.projects import write_samples
+from ml.engine import run
+from ml.events import Failed, Finished, ProbeDone, Scanned
+from ml.jobs import NeverStop, ScanJob, TrainJob
+from ml.media.images import IMAGE_SUFFIXES, load_squashed
+from ml.networks.build import build_network
+from ml.project.project import Project
+from ml.project.splitting import plan_split
+from ml.training.features import onnx_extractor
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks first_model", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="a folder of class folders; 600 generated bricks if not given")
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = given.folder or Path(scratch) / "bricks"
+        if given.folder is None:
+            for _ in write_samples(folder, "images"):
+                pass
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        print(f"{len(files)} pictures, {os.cpu_count()} cores")
+        least = _least(files)
+        scanned, probed, finished = _ours(folder, Path(scratch) / "bench.handlens")
+    print(f"one decode + one forward pass        {least:6.1f} s   1.00")
+    print(f"scan (decodes every file once)       {scanned:6.1f} s   {scanned / least:4.2f}")
+    print(f"scan + first model                   {probed:6.1f} s   {probed / least:4.2f}")
+    print(f"… + every prediction, map, model file {finished:5.1f} s   {finished / least:4.2f}")
+    return 0
+
+
+def _least(files: list[Path]) -> float:
+    """Decode on all cores, then the bare ONNX Runtime backbone in batches of 8; the session is made before the clock."""
+    example = np.zeros((2, 224, 224, 3), dtype=np.uint8)
+    extract = onnx_extractor(build_network(windowing=None, classes=2).eval(), example)
+    extract(example)
+    began = time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pixels = list(pool.map(lambda path: load_squashed(path, 224), files))
+    for start in range(0, len(pixels), 8):
+        extract(np.stack(pixels[start : start + 8]))
+    return time.monotonic() - began
+
+
+def _ours(folder: Path, place: Path) -> tuple[float, float, float]:
+    torch.set_num_threads(os.cpu_count() or 1)
+    began = time.monotonic()
+    scanned = probed = 0.0
+    for event in run(ScanJob(folder=folder, kind="images"), NeverStop()):
+        if isinstance(event, Scanned):
+            scanned = time.monotonic() - began
+            plan = plan_split(event.report)
+            Project.create(place, name="bench", report=event.report, plan=plan).close()
+    for event in run(TrainJob(project=place, preset="quick", device="cpu"), NeverStop()):
+        if isinstance(event, ProbeDone):
+            probed = time.monotonic() - began
+        if isinstance(event, Finished):
+            return scanned, probed, time.monotonic() - began
+        if isinstance(event, Failed):
+            raise SystemExit(event.message)
+    raise SystemExit("the training ended without a result")
