@@ -22,6 +22,7 @@ from desktop.workers.player import Player
 from ml.api import HandlensError, LabelChange, RunInfo
 
 SOUND_ASPECT = 0.75
+SHAPES = 6
 
 
 class ExplorePage(QWidget):
@@ -37,6 +38,8 @@ class ExplorePage(QWidget):
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
         self._tiles_too = False
+        self._shapes: list[float] = []
+        """Height over width of the first pictures of this project."""
         self.undo_stack = QUndoStack(self)
         self.player = player or Player(self)
         self.board = ExploreBoard(self.undo_stack)
@@ -48,8 +51,8 @@ class ExplorePage(QWidget):
         row = QHBoxLayout(self.content)
         row.setContentsMargins(24, 8, 24, 16)
         row.setSpacing(8)
-        row.addWidget(self.board, 1)
-        row.addWidget(self.side)
+        row.addWidget(self.board, 7)
+        row.addWidget(self.side, 3)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.content)
         self.pages.addWidget(self.empty)
@@ -67,7 +70,7 @@ class ExplorePage(QWidget):
         self.empty.train_pressed.connect(self.train_requested)
         grid.chosen.connect(self.spot.show)
         grid.pictures_wanted.connect(self.loader.want)
-        self.loader.picture_ready.connect(grid.set_picture)
+        self.loader.picture_ready.connect(self._on_picture)
         self.loader.overlay_ready.connect(grid.set_overlay)
         self.loader.failed.connect(self._on_tile_failed)
         self.spot.map_changed.connect(self._on_map_changed)
@@ -96,6 +99,7 @@ class ExplorePage(QWidget):
         session.labels_changed.connect(self._on_labels_changed)
         session.runs_changed.connect(self._fill_runs)
         session.run_changed.connect(self._on_run_changed)
+        self._shapes = []
         self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
         self._fill_runs()
         self._on_run_changed(session.run)
@@ -210,6 +214,15 @@ class ExplorePage(QWidget):
         """Runs in a background thread."""
         session = self._session
         return None if session is None else load_tile(session.project, session.sample(sample_id))
+
+    @Slot(int, object)
+    def _on_picture(self, sample_id: int, picture: QImage) -> None:
+        self.board.grid.set_picture(sample_id, picture)
+        if len(self._shapes) < SHAPES and not picture.isNull():
+            # The first few pictures say which shape wastes the least room; from then on it stays.
+            self._shapes.append(min(1.0, max(0.66, picture.height() / picture.width())))
+            if len(self._shapes) == SHAPES:
+                self.board.grid.set_aspect(sorted(self._shapes)[SHAPES // 2])
 
     @Slot(int, object)
     def _on_tile_failed(self, _sample_id: int, error: object) -> None:

@@ -25,7 +25,7 @@ from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
 from desktop.widgets.spectrogram_view import SpectrogramView
 
-WIDTH = 372
+NARROWEST, WIDEST = 372, 600
 MapOf = str | int
 """Whose map is shown: "predicted", "labelled", "off" or a class index."""
 CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
@@ -55,7 +55,8 @@ class ExploreSide(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(WIDTH)
+        self.setMinimumWidth(NARROWEST)
+        self.setMaximumWidth(WIDEST)
         self.picture = OverlayView()
         self.sound = SpectrogramView()
         self.sound.position_chosen.connect(self.position_chosen)
@@ -125,7 +126,7 @@ class ExploreSide(QWidget):
         self.note.setVisible(bool(details.note))
         self.bars.set_bars(details.bars)
         metrics = self.file_name.fontMetrics()
-        self.file_name.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, WIDTH - 24))
+        self.file_name.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, self.width() - 24))
         self.file_name.setToolTip(details.name)
         self.keys.set_current(details.label_index)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication
 from desktop.pages import train_words
 from desktop.pages.explore_table import Filter, PredictionTable
 from desktop.widgets.probability_bars import percent
-from desktop.widgets.tiles import Tile
+from desktop.widgets.tiles import ARROW, Tile
 from ml.api import SPLIT_CODES, Kind, RunInfo, Sample
 
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
@@ -57,10 +57,10 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
     number = percent(float(table.top[row]))
     changed = int(table.predictions.labels[row]) != (-1 if label is None else label)
     if label is None:
-        caption = f"? → {predicted}"
+        caption = f"?{ARROW}{predicted}"
         spoken = tr("Not labelled, predicted {predicted} with {number}")
     elif label != best:
-        caption = f"{names[label]} → {predicted}"
+        caption = f"{names[label]}{ARROW}{predicted}"
         spoken = tr("Labelled {label}, predicted {predicted} with {number}: wrong")
     else:
         caption = predicted

@@ -13,7 +13,8 @@ from desktop.widgets.flow_box import FlowBox
 
 DIGITS = 9
 LONGEST_NAME = 22
-TALLEST = 116
+TALLEST = 122
+HEIGHT = 26
 
 
 class ClassKeys(QWidget):
@@ -71,6 +72,7 @@ class ClassKeys(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setProperty("role", "class_key")
         button.setCheckable(True)
+        button.setFixedHeight(HEIGHT)
         button.clicked.connect(self._on_clicked)
         button.setProperty("class_index", index)
         return button

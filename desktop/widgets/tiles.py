@@ -17,8 +17,11 @@ PICTURE_ROLE = Qt.ItemDataRole.UserRole + 2
 OVERLAY_ROLE = Qt.ItemDataRole.UserRole + 3
 
 MARGIN = 7
-CAPTION = 22
+CAPTION = 36
+LINE = 18
 RADIUS = 6
+ARROW = " → "
+"""Between what it is labelled and what it was called."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,12 +114,21 @@ def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None
 
 
 def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.Tokens) -> None:
-    line = QRect(rect.x() + MARGIN, rect.bottom() - CAPTION - 3, rect.width() - 2 * MARGIN, CAPTION)
+    """One line, "rose 97 %", or two where that is too long: "rose", "→ tulip 97 %"."""
+    line = QRect(rect.x() + MARGIN, rect.bottom() - CAPTION - 4, rect.width() - 2 * MARGIN, LINE)
     metrics = QFontMetrics(painter.font())
-    painter.setPen(colours.muted)
     number_width = metrics.horizontalAdvance(tile.number) + 6 if tile.number else 0
-    painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, tile.number)
-    painter.setPen(colours.accent if tile.changed else colours.text)
-    room = line.adjusted(0, 0, -number_width, 0)
-    text = metrics.elidedText(tile.caption, Qt.TextElideMode.ElideRight, room.width())
-    painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+    room = line.width() - number_width
+    lines = [tile.caption]
+    if metrics.horizontalAdvance(tile.caption) > room and ARROW in tile.caption:
+        label, _, predicted = tile.caption.partition(ARROW)
+        lines = [label, f"{ARROW.lstrip()}{predicted}"]
+    for place, text in enumerate(lines):
+        last = place == len(lines) - 1
+        painter.setPen(colours.accent if tile.changed else colours.text)
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room if last else line.width())
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
+        if last:
+            painter.setPen(colours.muted)
+            painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, tile.number)
+        line.translate(0, LINE)

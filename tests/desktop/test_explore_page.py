@@ -1,4 +1,4 @@
-"""Looking at predictions: orders, filters, maps, the confusion matrix, sounds, and what is said where there is nothing."""
+"""Looking at predictions: orders, filters, maps, the confusion matrix, sounds, and what an empty page says."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
 
 def test_the_map_of_any_class_can_be_chosen(qtbot: QtBot, page: ExplorePage) -> None:
     box = page.side.map_box
-    qtbot.waitUntil(lambda: page.side.picture.has_overlay())
+    qtbot.waitUntil(page.side.picture.has_overlay)
     predicted = page.side.picture._overlay
     other = next(name for name in ("apple", "pear", "plum") if name not in page.side.predicted.text())
     box.setCurrentIndex(box.findText(other))
@@ -216,7 +216,7 @@ def test_a_vanished_source_folder_is_said_in_words(qtbot: QtBot, tmp_path: Path)
     session = opened(tmp_path)
     (tmp_path / "fruit").rename(tmp_path / "moved")
     page = shown(qtbot, session)
-    qtbot.waitUntil(lambda: page.board.problem.isVisible())
+    qtbot.waitUntil(page.board.problem.isVisible)
     assert "is not there" in page.board.problem.text()
     qtbot.waitUntil(lambda: "is not there" in page.side.picture._message)
     assert len(page.board.grid.ids()) == 6
