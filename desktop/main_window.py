@@ -131,7 +131,6 @@ class MainWindow(QMainWindow):
         ]
         workspace = Workspace(session, more, runner=self._runner)
         workspace.job_progress.connect(self._show_progress)
-        workspace.failed.connect(partial(Notice.tell, self))
         if self._first_page is not None:
             workspace.show_page(self._first_page)
         self.workspace = workspace

@@ -10,7 +10,8 @@ QPushButton: "primary" (one on a page) · "quiet" (no frame until hovered) · "c
     "link" (reads as a link) · none: an ordinary button
 QToolButton: "rail" (the entries of the left rail) · "fold" (opens and closes details) · "icon" (grid buttons)
 QFrame/QWidget: "card" (surface with a line around it; property "selected" paints the accent) · "surface" · "rail" ·
-    "drop" (drop target; property "over" while something is held over it) · "strip" (the jobs line) · "line" and (QWidget) "hairline" (1 px)
+    "drop" (drop target; property "over" while something is held over it) · "strip" (the jobs line) ·
+    "line" and (QWidget) "hairline" (1 px)
 
 Custom painting asks `current()` for the tokens and `class_colour` for the colour of a class.
 """
@@ -26,7 +27,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
@@ -95,10 +96,13 @@ def apply(app: QApplication, theme: Theme) -> None:
     """Give the whole application the theme. Widgets that paint themselves get a paletteChange event."""
     look = tokens(theme)
     _current[0] = theme
-    app.setStyle(QStyleFactory.create("Fusion"))
-    font = QFont(app.font())
-    font.setPixelSize(look.body)
-    app.setFont(font)
+    if not app.property("handlens_style"):
+        # Once only: Qt crashes when the style below a style sheet is replaced.
+        app.setProperty("handlens_style", True)
+        app.setStyle("Fusion")
+        font = QFont(app.font())
+        font.setPixelSize(look.body)
+        app.setFont(font)
     app.setPalette(_palette(look))
     app.setStyleSheet(_sheet(look))
 
@@ -186,4 +190,5 @@ def _sheet(look: Tokens) -> str:
     for name in Tokens.__slots__:
         value = getattr(look, name)
         values[name] = value.name() if isinstance(value, QColor) else str(value)
-    return string.Template(text).substitute(values)
+    icons = resources.files("resources") / "icons"
+    return string.Template(text).substitute(values, icons=str(icons).replace("\\", "/"))

@@ -45,7 +45,7 @@ def sound_folder(folder: Path, *, each: int = 4, rate: int = 16_000) -> Path:
 
 def project_of(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
     """A project over `folder`, from a report written by hand: a real scan starts processes and takes seconds."""
-    files = tuple(_found(path, folder, kind) for path in sorted(folder.rglob("*.*")))
+    files = tuple(found_file(path, folder, kind) for path in sorted(folder.rglob("*.*")))
     windowing = Windowing(rate=16_000, seconds=1.0, step=1.0) if kind == "recordings" else None
     report = ScanReport(folder=str(folder), kind=kind, files=files, windowing=windowing)
     splits: tuple[Split, ...] = ("train", "train", "train", "valid", "test")
@@ -55,7 +55,8 @@ def project_of(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
     return Project.create(place, name=place.stem, report=report, plan=plan)
 
 
-def _found(path: Path, folder: Path, kind: Kind) -> FoundFile:
+def found_file(path: Path, folder: Path, kind: Kind) -> FoundFile:
+    """What a scan would say of one good file."""
     facts = {"width": 160, "height": 120} if kind == "images" else {"duration": 1.0, "rate": 16_000, "channels": 1}
     return FoundFile(
         path=path.relative_to(folder).as_posix(),

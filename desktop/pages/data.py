@@ -67,7 +67,10 @@ class DataPage(QWidget):
         whole.setHorizontalSpacing(look.xxl)
         whole.setColumnStretch(0, 5)
         whole.setColumnStretch(1, 4)
-        whole.addWidget(self.bars, 0, 0)
+        left = QVBoxLayout()
+        left.addWidget(self.bars, 1)
+        left.addStretch(0)
+        whole.addLayout(left, 0, 0)
         whole.addLayout(right, 0, 1)
 
     def _left_out_line(self) -> QHBoxLayout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desktop import icons, settings, style, words
@@ -15,6 +15,7 @@ from desktop.workers.recent import RecentFacts, read_recent
 from desktop.workers.tasks import Tasks
 
 _COLUMNS = 2
+_WIDEST, _HIGHEST = 1320, 900
 
 
 class StartPage(QWidget):
@@ -34,11 +35,16 @@ class StartPage(QWidget):
         self._asked: dict[int, str] = {}
         look = style.current()
         columns = QHBoxLayout()
-        columns.setSpacing(2 * look.xxl)
+        columns.setSpacing(look.xxl + look.xl)
         columns.addLayout(self._left(), 2)
         columns.addLayout(self._right(), 3)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(2 * look.xxl, look.xxl, 2 * look.xxl, look.xl)
+        content = QWidget()
+        content.setMaximumSize(_WIDEST, _HIGHEST)
+        outside = QHBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(content)
+        whole = QVBoxLayout(content)
+        whole.setContentsMargins(look.xxl, look.xxl, look.xxl, look.xl)
         whole.setSpacing(look.xl)
         whole.addLayout(columns, 1)
         whole.addLayout(self._below())
@@ -57,7 +63,7 @@ class StartPage(QWidget):
         lead.setWordWrap(True)
         self.pictures_button = ChoiceButton(
             title=self.tr("Teach it your pictures"),
-            words=self.tr("Photographs, scans, camera frames: one folder for each class."),
+            words=self.tr("Photographs, scans, camera frames."),
             icon="ph.image",
         )
         self.sounds_button = ChoiceButton(
@@ -66,6 +72,7 @@ class StartPage(QWidget):
             icon="ph.speaker-high",
         )
         self.open_button = QPushButton(self.tr("Open a project…"))
+        self.open_button.setIconSize(QSize(look.icon + look.s, look.icon))
         icons.set_icon(self.open_button, "ph.folder-open")
         self.pictures_button.clicked.connect(partial(self.new_requested.emit, "images"))
         self.sounds_button.clicked.connect(partial(self.new_requested.emit, "recordings"))
@@ -118,6 +125,7 @@ class StartPage(QWidget):
         column.addWidget(head)
         column.addWidget(self._empty)
         column.addWidget(self._scroll, 1)
+        column.addStretch(0)
         return column
 
     def _below(self) -> QVBoxLayout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QWidget, QWizard
+from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
 
 from desktop import settings, style
 from desktop.pages.wizard_draft import Draft
@@ -30,20 +30,19 @@ class NewProjectWizard(QWizard):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        look = style.current()
         self._draft = Draft(kind=kind, folder=folder.absolute() if folder is not None else None)
         self.setWindowTitle(self.tr("A new project"))
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setOption(QWizard.WizardOption.CancelButtonOnLeft)
-        self.resize(900, 640)
+        self.resize(900, 620)
         self.source_page = SourcePage(self._draft)
         self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
         self.split_page = SplitPage(self._draft)
         self.place_page = PlacePage(self._draft)
         self.place_page.created.connect(self._on_created)
         for page in (self.source_page, self.found_page, self.split_page, self.place_page):
-            page.layout().setContentsMargins(look.xl, look.l, look.xl, look.l)  # type: ignore[union-attr]
+            page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
             self.addPage(page)
         for which, text in (
             (QWizard.WizardButton.NextButton, self.tr("Next")),
@@ -54,6 +53,7 @@ class NewProjectWizard(QWizard):
             self.setButtonText(which, text)
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
             self.button(which).setProperty("role", "primary")
+        self.currentIdChanged.connect(self._on_page)
         self.source_page.fill()
 
     def open(self) -> None:
@@ -69,6 +69,17 @@ class NewProjectWizard(QWizard):
         self.found_page.shutdown()
         self.place_page.shutdown()
         super().done(result)
+
+    @Slot()
+    def _on_page(self) -> None:
+        look = style.current()
+        # The wizard's own margin is narrower than those of every other window here, and it has no setter for it.
+        for part in self.children():
+            layout = part.layout() if isinstance(part, QWidget) else None
+            if isinstance(layout, QGridLayout):
+                layout.setContentsMargins(look.xl, look.xl, look.xl, look.l)
+        if self.currentPage() is self.place_page:
+            self.place_page.show_pictures([row.images[0] for row in self.found_page.bars.rows() if row.images])
 
     @Slot(object)
     def _on_created(self, path: Path) -> None:

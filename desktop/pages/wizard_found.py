@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QStackedWidget,
     QVBoxLayout,
     QWidget,
+    QWizard,
     QWizardPage,
 )
 
@@ -98,6 +99,7 @@ class FoundPage(QWizardPage):
         column.setSpacing(look.m)
         column.addWidget(self.bars, 1)
         column.addLayout(self._findings)
+        column.addStretch(0)
         return part
 
     def _build_refused(self) -> QWidget:
@@ -185,6 +187,7 @@ class FoundPage(QWizardPage):
             case _:
                 raise AssertionError(f"A scan does not end with {type(event).__name__}.")
         self.completeChanged.emit()
+        self.wizard().button(QWizard.WizardButton.NextButton).setFocus()
 
     def _refuse(self, sentence: str) -> None:
         self._head.setText(self.tr("Nothing to learn from yet"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWizardPage
 
-from desktop import settings, style
+from desktop import settings, style, words
 from desktop.dialogs.folder import FolderChooser
 from desktop.pages.wizard_draft import Draft
+from desktop.widgets.picture_row import PictureRow
 from desktop.workers.tasks import Tasks
 from ml.api import SUFFIX, Project, ScanReport, SplitPlan
 
@@ -55,12 +58,18 @@ class PlacePage(QWizardPage):
         self._says = QLabel()
         self._says.setProperty("role", "muted")
         self._says.setWordWrap(True)
+        self._summary = QLabel()
+        self._summary.setWordWrap(True)
+        self._pictures = PictureRow(count=8, height=88, show_empty=False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.l)
         column.addWidget(head)
         column.addLayout(grid)
         column.addWidget(self._says)
+        column.addSpacing(look.l)
+        column.addWidget(self._summary)
+        column.addWidget(self._pictures)
         column.addStretch(1)
 
     def initializePage(self) -> None:
@@ -68,7 +77,19 @@ class PlacePage(QWizardPage):
             self.name_edit.setText(self._draft.folder.name)
         if not self.place_edit.text():
             self.place_edit.setText(str(settings.projects_folder()))
+        report = self._draft.report
+        if report is not None:
+            text = self.tr("{things} in {classes} to begin with.")
+            said = text.format(
+                things=words.things(report.kind, len(report.files)), classes=words.classes(len(report.class_counts))
+            )
+            self._summary.setText(said)
         self._note()
+
+    def show_pictures(self, images: Sequence[QImage]) -> None:
+        """One of each class, as a last look at what it will be about."""
+        self._pictures.set_images(images)
+        self._pictures.setVisible(bool(images))
 
     def isComplete(self) -> bool:
         return not self._making and not self._trouble()

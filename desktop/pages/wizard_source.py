@@ -51,13 +51,16 @@ class SourcePage(QWizardPage):
         field.setSpacing(look.s)
         field.addWidget(self.folder_edit, 1)
         field.addWidget(self.browse_button)
-        self.drop = DropTarget(
+        self.drop = DropTarget(self.tr("Or drop the folder here"))
+        self.drop.folder_dropped.connect(self.take_folder)
+        hint = QLabel(
             self.tr(
-                "Or drop the folder here.\n\nBest is one folder for each class: the folder's name names the class. "
-                "Folders called train, valid or test are kept as they are."
+                "Best is one folder for each class: what the folder is called names the class. "
+                "Folders called train, valid or test are used as they are."
             )
         )
-        self.drop.folder_dropped.connect(self.take_folder)
+        hint.setProperty("role", "caption")
+        hint.setWordWrap(True)
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
@@ -69,6 +72,7 @@ class SourcePage(QWizardPage):
         column.addLayout(field)
         column.addWidget(self._error)
         column.addWidget(self.drop, 1)
+        column.addWidget(hint)
         self._error.hide()
 
     def fill(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop import style
 from desktop.widgets.picture_row import paint_filling
@@ -62,6 +62,8 @@ class BarList(QListView):
         self._model.beginResetModel()
         self._model.rows = list(rows)
         self._model.endResetModel()
+        # No higher than its rows: an empty box below them would ask what is missing there.
+        self.setMaximumHeight(max(len(rows), 2) * _ROW + 2 * self.frameWidth())
         self.updateGeometry()
 
     def rows(self) -> tuple[BarRow, ...]:
@@ -90,9 +92,6 @@ class _Bars(QStyledItemDelegate):
         metrics = option.fontMetrics
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if option.state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(look.accent)
-            painter.drawRoundedRect(QRectF(option.rect).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
         longest = max(metrics.horizontalAdvance(item.name) for item in model.rows)
         name_width = min(longest + look.s, area.width() * 3 // 10)
         painter.setPen(look.text)

@@ -1,4 +1,4 @@
-"""A few pictures side by side, each filling its place; quiet empty places where there are fewer."""
+"""A few pictures side by side, each filling its place."""
 
 from __future__ import annotations
 
@@ -30,10 +30,16 @@ def paint_filling(painter: QPainter, target: QRectF, image: QImage | None) -> No
 
 
 class PictureRow(QWidget):
-    """`count` places of `height` pixels that share the width; `set_images` fills them from the first."""
+    """`count` places of `height` pixels that share the width; `set_images` fills them from the first.
 
-    def __init__(self, *, count: int, height: int, parent: QWidget | None = None) -> None:
+    Places without a picture are a quiet grey, or nothing if `show_empty` is False.
+    """
+
+    def __init__(
+        self, *, count: int, height: int, show_empty: bool = True, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self._show_empty = show_empty
         self._count = count
         self._gap = style.current().xs
         self._images: tuple[QImage, ...] = ()
@@ -56,7 +62,7 @@ class PictureRow(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         width = (self.width() - (self._count - 1) * self._gap) / self._count
-        for place in range(self._count):
+        for place in range(self._count if self._show_empty else len(self._images)):
             target = QRectF(place * (width + self._gap), 0, width, self.height())
             paint_filling(painter, target, self._images[place] if place < len(self._images) else None)
         painter.end()

@@ -63,7 +63,7 @@ class Rail(QFrame):
         button.setProperty("role", "rail")
         button.setText(words)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setIconSize(QSize(style.current().icon_large, style.current().icon_large))
+        button.setIconSize(QSize(style.current().icon_large + 2 * style.current().xs, style.current().icon_large))
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         icons.set_icon(button, icon)

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
+
+_BAR = 40
+_BELOW = _BAR + 12
+_KEY = 16
+_WRAPPED = int(Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,12 +38,12 @@ def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
             count=counts["train"],
         ),
         Part(
-            title=tr("split", "to check itself"),
+            title=tr("split", "to check"),
             words=tr("split", "While it learns, these tell it when to stop."),
             count=counts["valid"],
         ),
         Part(
-            title=tr("split", "to test it"),
+            title=tr("split", "to test"),
             words=tr("split", "Kept away until the end: they say how good it really is."),
             count=counts["test"],
         ),
@@ -57,16 +62,42 @@ class SplitPicture(QWidget):
         self._parts = tuple(parts)
         said = [f"{part.title}: {self.locale().toString(part.count)}. {part.words}" for part in parts]
         self.setAccessibleName(" ".join(said))
+        self._fit()
         self.update()
 
     def parts(self) -> tuple[Part, ...]:
         return self._parts
 
     def sizeHint(self) -> QSize:
-        return QSize(480, 40 + 12 + 4 * self.fontMetrics().lineSpacing())
+        return QSize(480, self.height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, self.sizeHint().height())
+        return QSize(320, self.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the longest words need at this width."""
+        width = round(self.width() / max(1, len(self._parts))) - style.current().m
+        needs = [self._title_height(part, width) + self._words_height(part, width) for part in self._parts]
+        self.setFixedHeight(_BELOW + style.current().s + max(needs, default=0))
+
+    def _title(self, part: Part) -> str:
+        return f"{self.locale().toString(part.count)} {part.title}"
+
+    def _title_height(self, part: Part, width: int) -> int:
+        room = QRect(0, 0, width - _KEY, 1000)
+        return QFontMetrics(self._bold()).boundingRect(room, _WRAPPED, self._title(part)).height()
+
+    def _words_height(self, part: Part, width: int) -> int:
+        return self.fontMetrics().boundingRect(QRect(0, 0, width, 1000), _WRAPPED, part.words).height()
+
+    def _bold(self) -> QFont:
+        font = QFont(self.font())
+        font.setBold(True)
+        return font
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look = style.current()
@@ -75,7 +106,7 @@ class SplitPicture(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if total == 0:
             path = QPainterPath()
-            path.addRoundedRect(QRectF(0, 0, self.width(), 40), look.radius, look.radius)
+            path.addRoundedRect(QRectF(0, 0, self.width(), _BAR), look.radius, look.radius)
             painter.fillPath(path, look.line)
             painter.end()
             return
@@ -86,12 +117,11 @@ class SplitPicture(QWidget):
             width = (self.width() - gaps) * part.count / total
             if part.count:
                 path = QPainterPath()
-                path.addRoundedRect(QRectF(left, 0, max(width, 2.0), 40), 4, 4)
+                path.addRoundedRect(QRectF(left, 0, max(width, 2.0), _BAR), 4, 4)
                 painter.fillPath(path, colour)
                 left += width + 2.0
-            self._write(
-                painter, part, QRect(round(place * column), 52, round(column) - look.m, self.height() - 52), colour
-            )
+            words = QRect(round(place * column), _BELOW, round(column) - look.m, self.height() - _BELOW)
+            self._write(painter, part, words, colour)
         painter.end()
 
     def _write(self, painter: QPainter, part: Part, area: QRect, colour: QColor) -> None:
@@ -99,18 +129,13 @@ class SplitPicture(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         painter.drawRoundedRect(QRectF(area.x(), area.y() + line / 2 - 5, 10, 10), 3, 3)
-        font = painter.font()
-        font.setBold(True)
-        painter.setFont(font)
+        painter.setFont(self._bold())
         painter.setPen(look.text)
-        text = f"{self.locale().toString(part.count)}  {part.title}"
-        cut = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, area.width() - 16)
-        painter.drawText(area.adjusted(16, 0, 0, 0), Qt.AlignmentFlag.AlignTop, cut)
-        font.setBold(False)
-        painter.setFont(font)
+        painter.drawText(area.adjusted(_KEY, 0, 0, 0), _WRAPPED, self._title(part))
+        painter.setFont(self.font())
         painter.setPen(look.muted)
-        flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-        painter.drawText(area.adjusted(0, line + look.xs, 0, 0), int(flags), part.words)
+        top = self._title_height(part, area.width()) + look.xs
+        painter.drawText(area.adjusted(0, top, 0, 0), _WRAPPED, part.words)
 
     def _colours(self) -> tuple[QColor, QColor, QColor]:
         look = style.current()

@@ -1,0 +1,114 @@
+"""The start page as a person meets it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fabricate import add_run, image_folder, project_of
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from desktop import settings
+from desktop.pages.start import StartPage
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with a finished run that is right on 9 of 10."""
+    made = project_of(image_folder(tmp_path / "fruit"), tmp_path / "Fruit.handlens")
+    add_run(made)
+    made.close()
+    settings.remember_project(made.path, "Fruit")
+    return made.path
+
+
+@pytest.fixture
+def page(studio: QApplication, qtbot: QtBot) -> StartPage:
+    page = StartPage()
+    qtbot.addWidget(page, before_close_func=lambda widget: widget.shutdown())
+    page.resize(1366, 768)
+    page.show()
+    return page
+
+
+def _texts(page: StartPage) -> str:
+    return " ".join(label.text() for label in page.findChildren(QLabel) if label.isVisible())
+
+
+def test_without_projects_it_says_what_a_project_is(page: StartPage) -> None:
+    page.refresh()
+    assert not page.cards()
+    assert "never changed" in _texts(page)
+
+
+def test_a_card_shows_pictures_and_the_score_and_opens_the_project(
+    page: StartPage, project: Path, qtbot: QtBot
+) -> None:
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    (card,) = page.cards()
+    assert "Run 1 · right on 90 of 100" in card.accessibleName()
+    assert len(card.pictures.images()) == 4
+    with qtbot.waitSignal(page.project_chosen) as chosen:
+        qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
+    assert chosen.args == [project]
+    with qtbot.waitSignal(page.project_chosen):
+        qtbot.keyClick(card, Qt.Key.Key_Return)
+
+
+def test_a_missing_project_is_shown_as_missing_and_can_be_removed(
+    page: StartPage, project: Path, qtbot: QtBot
+) -> None:
+    shutil.rmtree(project)
+    page.refresh()
+    (card,) = page.cards()
+    assert card.missing and "Not there any more" in card.accessibleName()
+    with qtbot.assertNotEmitted(page.project_chosen):
+        qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(card.remove_button, Qt.MouseButton.LeftButton)
+    assert not page.cards() and not settings.value(settings.RECENT)
+
+
+def test_a_damaged_project_says_so_on_its_card(page: StartPage, project: Path, qtbot: QtBot) -> None:
+    (project / "project.db").write_bytes(b"nonsense" * 500)
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    (card,) = page.cards()
+    assert card.missing and "damaged" in card.toolTip()
+
+
+def test_a_project_whose_originals_are_gone_still_has_a_card(page: StartPage, project: Path, qtbot: QtBot) -> None:
+    shutil.rmtree(project.parent / "fruit")
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    (card,) = page.cards()
+    assert not card.missing and not card.pictures.images()
+
+
+def test_every_way_to_begin_can_be_reached_with_the_tab_key(page: StartPage, qtbot: QtBot) -> None:
+    page.refresh()
+    qtbot.waitActive(page)
+    page.pictures_button.setFocus()
+    met = set()
+    for _press in range(8):
+        met.add(page.focusWidget())
+        qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Tab)
+    assert {page.sounds_button, page.open_button, page.bricks_button, page.forest_button} <= met
+    with qtbot.waitSignal(page.sample_requested) as asked:
+        qtbot.keyClick(page.forest_button, Qt.Key.Key_Space)
+    assert asked.args == ["recordings"]
+
+
+def test_the_first_window_loads_neither_the_core_nor_sound_nor_plots() -> None:
+    code = (
+        "import sys, desktop.app; "
+        "print([name for name in ('ml.api', 'torch', 'sqlalchemy', 'pyqtgraph', 'PySide6.QtMultimedia') "
+        "if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.strip() == "[]"

@@ -1,0 +1,61 @@
+"""Scans in a few lines: a real report of a small folder, without the processes that a real scan starts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from fabricate import found_file
+
+from ml.api import (
+    Event,
+    Job,
+    Progress,
+    ScanJob,
+    Scanned,
+    ScanReport,
+    StageStarted,
+    Stop,
+    Stopped,
+    Unreadable,
+    Windowing,
+)
+
+
+def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanReport:
+    """What a scan would say of the folder; files are taken to be fine."""
+    paths = sorted(path for path in Path(job.folder).rglob("*.*") if path.is_file())
+    windowing = Windowing(rate=16_000, seconds=1.0, step=1.0) if job.kind == "recordings" else None
+    files = tuple(found_file(path, Path(job.folder), job.kind) for path in paths)
+    return ScanReport(
+        folder=str(job.folder), kind=job.kind, files=files, unreadable=unreadable, windowing=windowing
+    )
+
+
+class Scan:
+    """A runner. It waits after the first half until `go_on` or a cancel; `ending` replaces the report."""
+
+    def __init__(
+        self, *, ending: Event | None = None, unreadable: tuple[Unreadable, ...] = (), hold: bool = False
+    ) -> None:
+        self._ending = ending
+        self._unreadable = unreadable
+        self._free = threading.Event()
+        self.ended_by: list[str] = []
+        if not hold:
+            self._free.set()
+
+    def go_on(self) -> None:
+        self._free.set()
+
+    def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
+        assert isinstance(job, ScanJob)
+        yield StageStarted(stage="scan", sentence="Looking through the folder.")
+        yield Progress(stage="scan", done=5, total=10)
+        while not self._free.wait(0.01):
+            if stop.requested():
+                self.ended_by.append(stop.requested())
+                yield Stopped()
+                return
+        yield self._ending or Scanned(report=report_of(job, unreadable=self._unreadable))
