@@ -16,7 +16,7 @@ EPOCHS: dict[Preset, int] = {"quick": 0, "standard": 6, "thorough": 20}
 
 
 def estimate_seconds(project: Project, preset: Preset) -> float:
-    """Seconds a run with `preset` will take. Speeds measured by the newest run here are believed over the built-in ones."""
+    """Seconds a run with `preset` will take. Speeds measured by the newest run here come first."""
     samples = project.samples()
     train = sum(sample.split == "train" for sample in samples)
     cores = os.cpu_count() or 1

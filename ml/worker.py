@@ -1,4 +1,4 @@
-"""Runs a job in a spawned child process: a crash, a CUDA fault or the out-of-memory killer cannot take the caller along."""
+"""Runs a job in a spawned child: a crash, a CUDA fault or the out-of-memory killer cannot take the caller along."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Worker:
         try:
             process.start()
         except OSError as error:
-            yield Failed(message="The work could not be started: this machine refused another process.", details=repr(error))
+            yield Failed(
+                message="The work could not be started: this machine refused another process.", details=repr(error)
+            )
             return
         theirs.close()
         try:
@@ -56,7 +58,7 @@ def _supervise(process: BaseProcess, pipe: Connection, stop: Stop) -> Iterator[E
     asked_at = 0.0
     while True:
         request = stop.requested()
-        if request and request != asked and asked != "cancel":
+        if request and asked not in (request, "cancel"):
             asked, asked_at = request, time.monotonic()
             with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe
                 pipe.send(_Ask(request))
@@ -159,7 +161,7 @@ def _child(pipe: Connection, job: Job) -> None:
 def _give_way() -> None:
     """The window comes first: a training that takes every core must not make it stutter."""
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(5)
 
 
 def _give_a_stdout() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Generator
@@ -22,7 +21,7 @@ from ml.insight.calibration import familiar, fit_temperature, reject_threshold
 from ml.insight.metrics import accuracy, expected_calibration_error
 from ml.jobs import Stop
 from ml.networks.heads import Classifier, Released
-from ml.project.predictions import SPLIT_CODES, PredictionWriter, Predictions, read_predictions
+from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
 from ml.runtime.contract import OUTPUTS, ModelInfo
@@ -40,7 +39,7 @@ UNLIKE_ABOVE = 2.0 / 3.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ingredients:
-    """A trained network (on the CPU, uncalibrated) and what to ask it. `features`: grids of a frozen backbone, if kept."""
+    """A trained network (on the CPU, uncalibrated) and what to ask it. `features`: kept grids of a frozen backbone."""
 
     project: Project
     run: RunInfo
@@ -77,7 +76,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
         stage="export", sentence="Now it is writing the model to a file and checking that the file says the same."
     )
     temperature = _calibrate(given.network, predictions)
-    calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")  # type: ignore[no-untyped-call]
+    calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
     calibrated[:] = _tempered(predictions.probabilities, temperature)
     calibrated.flush()
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
@@ -93,7 +92,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     write_model(folder / "model.onnx", graph, info)
     card = folder / "card.md.part"
     card.write_text(info.card, encoding="utf-8")
-    os.replace(card, folder / "card.md")
+    card.replace(folder / "card.md")
     shutil.rmtree(folder / "predictions", ignore_errors=True)
     draft.rename(folder / "predictions")
     return scores
@@ -135,9 +134,7 @@ def _predict(
             told = now
             rate = done / (now - began)
             left = (len(given.samples) - done) / rate
-            yield Progress(
-                stage="predict", done=done, total=len(given.samples), per_second=rate, seconds_left=left
-            )
+            yield Progress(stage="predict", done=done, total=len(given.samples), per_second=rate, seconds_left=left)
     assert writer is not None
     writer.close()
     return read_predictions(draft)

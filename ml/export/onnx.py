@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from pathlib import Path
 
@@ -19,9 +18,7 @@ from ml.runtime.session import open_session
 OPSET = 17
 
 
-def export_graph(
-    module: nn.Module, example: Tensor, *, outputs: tuple[str, ...], name: str = "raw"
-) -> bytes:
+def export_graph(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...], name: str = "raw") -> bytes:
     """The ONNX graph of `module`; the batch size is free. `example` holds a batch of two or more.
 
     The TorchScript-based exporter needs 1 s where the newer one needs 12 s on two cores, see docs/adr.
@@ -33,7 +30,7 @@ def export_graph(
         torch.onnx.export(
             module,
             (example,),
-            buffer,
+            buffer,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=OPSET,
             input_names=[name],
@@ -51,7 +48,7 @@ def write_model(path: Path, graph: bytes, info: ModelInfo) -> None:
     model.doc_string = f"Handlens: {info.project}, run {info.run}"
     draft = path.with_suffix(".part")
     draft.write_bytes(model.SerializeToString())
-    os.replace(draft, path)
+    draft.replace(path)
 
 
 def parity(graph: bytes, released: nn.Module, batch: NDArray[np.generic], *, name: str) -> float:

@@ -84,4 +84,4 @@ def distances(
     """(n,) root mean square distance to the nearest of `centres`, in units of `spread`."""
     scaled = np.asarray(embeddings, dtype=np.float32) / spread
     gaps = [np.sqrt(((scaled - centre / spread) ** 2).mean(axis=1)) for centre in centres]
-    return np.min(gaps, axis=0).astype(np.float32)
+    return np.asarray(np.min(gaps, axis=0), dtype=np.float32)

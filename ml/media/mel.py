@@ -29,13 +29,16 @@ class MelSettings:
 
 
 def settings_for(windowing: Windowing) -> MelSettings:
-    """Settings that follow the data's rate: about 32 ms of signal per column, about 224 columns per window."""
-    n_fft = 1 << max(7, round(np.log2(windowing.rate * 0.032)))
+    """Settings that follow the data's rate: about 64 ms of signal per column, about 224 columns per window."""
+    n_fft = 1 << max(8, round(np.log2(windowing.rate * 0.064)))
     hop = max(1, min(n_fft // 2, round(windowing.frames / 224)))
     f_max = windowing.rate / 2
-    return MelSettings(
-        rate=windowing.rate, n_fft=n_fft, hop=hop, n_mels=128 if windowing.rate > 8000 else 64, f_min=20.0, f_max=f_max
-    )
+    # As many bands as there can be without the lowest being narrower than a line of the spectrum, thus empty.
+    f_min = 40.0
+    widest = windowing.rate / n_fft
+    lowest = float(hz_to_mel(f_min + 1.05 * widest) - hz_to_mel(f_min))
+    most = int((hz_to_mel(f_max) - hz_to_mel(f_min)) / lowest) - 1
+    return MelSettings(rate=windowing.rate, n_fft=n_fft, hop=hop, n_mels=min(128, most), f_min=f_min, f_max=f_max)
 
 
 def filterbank(settings: MelSettings) -> NDArray[np.float32]:
@@ -64,7 +67,9 @@ def mel_picture(waveform: NDArray[np.float32], settings: MelSettings) -> NDArray
     The same numbers as the network's front end before it resizes them, so that maps line up.
     """
     half = settings.n_fft // 2
-    padded = np.pad(np.asarray(waveform, dtype=np.float32), half, mode="reflect" if len(waveform) > half else "constant")
+    padded = np.pad(
+        np.asarray(waveform, dtype=np.float32), half, mode="reflect" if len(waveform) > half else "constant"
+    )
     window = np.hanning(settings.n_fft + 1)[:-1].astype(np.float32)  # periodic; scipy.signal takes a second to load
     frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)[:: settings.hop]
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2

@@ -15,6 +15,9 @@ from ml.media.mel import RANGE_DB, MelSettings
 class PixelFrontEnd(nn.Module):
     """uint8 (batch, height, width, 3) -> float (batch, 3, height, width), scaled with mean and std of values in 0…1."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("shift", 255.0 * torch.tensor(mean)[:, None, None])
@@ -31,6 +34,9 @@ class MelFrontEnd(nn.Module):
     Mel bands as in torchaudio's MelSpectrogram (HTK, no norm), decibels below the loudest point of the window, as
     `ml.media.mel.mel_picture` draws it, resized to what the backbone reads well.
     """
+
+    window: Tensor
+    bank: Tensor
 
     def __init__(self, settings: MelSettings, size: tuple[int, int]) -> None:
         super().__init__()

@@ -23,6 +23,11 @@ class Answers(NamedTuple):
 class Classifier(nn.Module):
     """Raw input -> logits (batch, classes) and features (batch, width, h, w); `answer` gives all that is released."""
 
+    temperature: Tensor
+    centres: Tensor
+    spread: Tensor
+    usual_distance: Tensor
+
     def __init__(self, front: nn.Module, backbone: Backbone, classes: int) -> None:
         super().__init__()
         self.front = front

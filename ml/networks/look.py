@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import timm
 import torch
-from timm.data import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo
 
 from ml.errors import UnreadableError
 from ml.events import Event, Looked

@@ -37,9 +37,7 @@ class Predictions:
 class PredictionWriter:
     """Fills the arrays of `folder` batch by batch without ever holding them in memory."""
 
-    def __init__(
-        self, folder: Path, *, samples: int, classes: int, embedding: int, map_size: tuple[int, int]
-    ) -> None:
+    def __init__(self, folder: Path, *, samples: int, classes: int, embedding: int, map_size: tuple[int, int]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._row = 0
         shapes: dict[str, tuple[tuple[int, ...], type]] = {
@@ -51,7 +49,7 @@ class PredictionWriter:
             "maps": ((samples, classes, *map_size), np.float16),
         }
         self._arrays = {
-            name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
+            name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
             for name, (shape, dtype) in shapes.items()
         }
 

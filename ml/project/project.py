@@ -161,7 +161,7 @@ class Project:
     def classes(self) -> tuple[ClassInfo, ...]:
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(tables.classes).order_by(tables.classes.c.index))
-            return tuple(ClassInfo(index=row.index, name=row.name) for row in rows)
+            return tuple(ClassInfo(index=row["index"], name=row["name"]) for row in rows.mappings())
 
     def add_class(self, name: str) -> ClassInfo:
         """A new class, after the others."""
@@ -239,7 +239,9 @@ class Project:
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:
         """Who set which label when, the oldest first."""
         t = tables
-        query = sa.select(t.label_changes).where(t.label_changes.c.sample_id == sample_id).order_by(t.label_changes.c.id)
+        query = (
+            sa.select(t.label_changes).where(t.label_changes.c.sample_id == sample_id).order_by(t.label_changes.c.id)
+        )
         with self._store.reading() as connection:
             rows = connection.execute(query).all()
             sets = {row.id: _labels_of(connection, row.id) for row in rows}
@@ -285,9 +287,7 @@ class Project:
             )
             for row in rows
         )
-        return ScanReport(
-            folder=self._meta["source_absolute"], kind=self.kind, files=files, windowing=self.windowing
-        )
+        return ScanReport(folder=self._meta["source_absolute"], kind=self.kind, files=files, windowing=self.windowing)
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept."""
@@ -429,7 +429,7 @@ def _append_change(
         tables.label_changes.insert().values(
             sample_id=sample_id, at=at, annotator=annotator, origin=origin, previous_id=previous
         )
-    ).inserted_primary_key[0]
+    ).lastrowid
     if new:
         connection.execute(
             tables.labels.insert(),

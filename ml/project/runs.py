@@ -92,6 +92,4 @@ class Runs:
     def mark_interrupted_now(self) -> None:
         """The same, for a caller that holds the training lock."""
         with self._store.writing() as connection:
-            connection.execute(
-                tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted")
-            )
+            connection.execute(tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted"))

@@ -1,4 +1,4 @@
-"""The tables of `project.db` and how they are reached. SQLite in WAL mode: the window and a worker write without waiting."""
+"""The tables of `project.db`. SQLite in WAL mode: the window and a worker both write, and neither waits for long."""
 
 from __future__ import annotations
 
@@ -143,14 +143,15 @@ class Store:
         except DatabaseError as error:
             self.close()
             raise HandlensError(
-                f"The project file {self.path.name} in “{self.path.parent.name}” is damaged or is not a Handlens project; "
-                "nothing was changed in it, so put back a copy of the folder from a backup.",
+                f"The project file {self.path.name} in “{self.path.parent.name}” is damaged or is not a Handlens "
+                "project; nothing was changed in it, so put back a copy of the folder from a backup.",
                 details=str(error),
             ) from error
         if version > SCHEMA_VERSION:
             self.close()
             raise HandlensError(
-                f"The project “{self.path.parent.name}” was made by a newer Handlens; install the newest version to open it."
+                f"The project “{self.path.parent.name}” was made by a newer Handlens; "
+                "install the newest version to open it."
             )
         if version < 1:
             self.close()

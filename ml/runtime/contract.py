@@ -2,7 +2,8 @@
 
 The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, or `waveform` float32 (batch, frames) mono. Its outputs
 are `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
-(batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of held-out ones.
+(batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of those
+that were held out.
 """
 
 from __future__ import annotations

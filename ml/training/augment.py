@@ -12,7 +12,7 @@ from ml.project.samples import Kind
 
 
 def augment(pictures: Tensor, *, kind: Kind, strength: float, generator: torch.Generator) -> Tensor:
-    """A varied copy of each picture. `strength` 0…1; `generator` is a CPU generator, so a seed means the same anywhere."""
+    """A varied copy of each picture. `strength` 0…1; `generator` is on the CPU, so a seed means the same anywhere."""
     if kind == "images":
         return _colour(_geometry(pictures, strength, generator), strength, generator)
     return _spectrogram(pictures, strength, generator)
@@ -57,7 +57,7 @@ def _colour(pictures: Tensor, strength: float, generator: torch.Generator) -> Te
 
 
 def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Shift in time (wrapping round), a change of level, and bands of time and pitch blanked (SpecAugment, Park 2019)."""
+    """Shift in time (wrapping round), change the level, blank bands of time and pitch (SpecAugment, Park 2019)."""
     n, _, rows, columns = pictures.shape
     shifts = (torch.rand(n, generator=generator) * columns).long()
     places = (torch.arange(columns)[None, :] + shifts[:, None]) % columns

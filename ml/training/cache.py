@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -80,4 +79,4 @@ def _save(path: Path, array: NDArray[np.generic]) -> None:
     draft = path.with_suffix(".part")
     with draft.open("wb") as file:
         np.save(file, array, allow_pickle=False)
-    os.replace(draft, path)
+    draft.replace(path)

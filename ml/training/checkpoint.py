@@ -23,7 +23,7 @@ def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     save_file(detached, draft, metadata={"facts": json.dumps(facts)})
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
-    os.replace(draft, path)
+    draft.replace(path)
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -39,7 +39,7 @@ class Decoded:
             self._rows = RowCache(cache / name, {"data": ((self.windowing.frames,), np.int16)})
 
     def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, str]) -> Iterator[Event]:
-        """Decode what is not here yet. Files that cannot be read any more are put into `unreadable`, with the reason."""
+        """Decode what is not here yet. Files that cannot be read any more go into `unreadable`, with why."""
         wanted: dict[str, list[Sample]] = defaultdict(list)
         waiting = set(self._rows.missing([key_of(sample) for sample in samples]))
         for sample in samples:
@@ -88,14 +88,14 @@ class Decoded:
             return HandlensError(f"{path} could not be read: {(error.strerror or str(error)).lower()}.")
 
 
-def load_rows(
-    path: Path, group: Sequence[Sample], *, windowing: Windowing | None, size: int
-) -> NDArray[np.generic]:
+def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | None, size: int) -> NDArray[np.generic]:
     """The samples of one source file as they are cached: uint8 (n, size, size, 3) or int16 (n, frames)."""
     if windowing is None:
         return load_squashed(path, size)[None]
     waves = load_windows(path, windowing, [sample.start or 0.0 for sample in group])
-    return np.round(np.clip(waves, -1.0, 1.0) * 32767.0).astype(np.int16)
+    # Float files may exceed ±1. The front end hears loudness relative to the loudest point, so scaling changes nothing.
+    peaks = np.maximum(np.abs(waves).max(axis=1, keepdims=True), 1.0)
+    return np.asarray(np.round(waves / peaks * 32767.0), dtype=np.int16)
 
 
 def key_of(sample: Sample) -> str:
@@ -103,8 +103,6 @@ def key_of(sample: Sample) -> str:
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.3f}"
 
 
-def _chunks(
-    items: list[tuple[str, list[Sample]]], size: int
-) -> Iterator[list[tuple[str, list[Sample]]]]:
+def _chunks(items: list[tuple[str, list[Sample]]], size: int) -> Iterator[list[tuple[str, list[Sample]]]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -1,4 +1,4 @@
-"""Frozen features of every sample, once: what the first model learns from and, kept on disk, what the next run saves."""
+"""Frozen features of every sample, once: what the first model learns from; kept on disk for the next run."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ class Features:
         unique = {key_of(sample): sample for sample in samples}
         return [sample for key, sample in unique.items() if key in wanted]
 
-    def extract(
-        self, samples: Sequence[Sample], decoded: Decoded, extractor: Extractor, stop: Stop
-    ) -> Iterator[Event]:
+    def extract(self, samples: Sequence[Sample], decoded: Decoded, extractor: Extractor, stop: Stop) -> Iterator[Event]:
         """Run the backbone over the samples that are not here yet."""
         missing = self.missing(samples)
         began, told = time.monotonic(), 0.0
@@ -81,9 +79,7 @@ class Features:
     def grids(self, samples: Sequence[Sample]) -> NDArray[np.float16]:
         return self._rows.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
 
-    def _flush(
-        self, keys: list[str], embeddings: list[NDArray[np.floating]], grids: list[NDArray[np.float16]]
-    ) -> None:
+    def _flush(self, keys: list[str], embeddings: list[NDArray[np.floating]], grids: list[NDArray[np.float16]]) -> None:
         columns: dict[str, NDArray[np.generic]] = {"embedding": np.concatenate(embeddings)}
         if self.grids_kept:
             columns["grid"] = np.concatenate(grids)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,24 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.events import BatchDone, EpochDone, Event, Showcase
+from ml.events import BatchDone, Event, Showcase
 from ml.jobs import Stop
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
-from ml.training import checkpoint
 from ml.training.augment import augment, cosine
 from ml.training.decode import Decoded
 from ml.training.recipe import Recipe
+from ml.training.standing import History, Score, Timer
 
 VALIDATION_BATCH = 16
-
-
-class Score(NamedTuple):
-    """How good a model is: higher accuracy first, then lower loss. On the training loss where nothing validates."""
-
-    accuracy: float
-    minus_loss: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,82 +63,102 @@ def finetune(
 ) -> Generator[Event, None, Outcome]:
     """Train `network` in place of its probe head. Continues from `folder/latest.safetensors` where that is there."""
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = parameter_groups(network, recipe)
-    optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-    peaks = [float(group["lr"]) for group in groups]
+    optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
     steady = copy.deepcopy(network).eval().requires_grad_(False)
-    steps = -(-len(material.train) // recipe.batch)
-    history = _History.restore(folder, network, steady, optimiser, probe)
+    history = History.restore(folder, network, steady, optimiser, probe)
     module, optimiser = fabric.setup(network, optimiser)
-    present = torch.from_numpy(np.unique(material.train_labels)).to(fabric.device)
-    targets = torch.searchsorted(present.cpu(), torch.from_numpy(material.train_labels))
-    timer = _Timer()
+    learner = Learner(network, module, steady, optimiser, fabric, history, Timer())
     early = False
 
     for epoch in range(history.epoch + 1, recipe.epochs + 1):
-        module.train()
-        freeze_norms(module)
-        generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
-        order = torch.randperm(len(material.train), generator=generator)
-        losses = 0.0
-        for step in range(steps):
-            rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-            share = cosine((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
-            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                group["lr"] = peak * share
-            raw = torch.from_numpy(material.decoded.read([material.train[row] for row in rows])).to(fabric.device)
-            with torch.no_grad():
-                pictures = augment(
-                    network.front(raw), kind=material.kind, strength=recipe.strength, generator=generator
-                )
-            logits, _ = module(pictures.contiguous(memory_format=torch.channels_last))
-            loss = functional.cross_entropy(
-                logits[:, present], targets[rows].to(fabric.device), label_smoothing=recipe.smoothing
-            )
-            fabric.backward(loss)
-            fabric.clip_gradients(module, optimiser, max_norm=1.0)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            _follow(steady, network, min(recipe.average, (1 + history.step) / (10 + history.step)))
-            history.step += 1
-            losses += float(loss.detach()) * len(rows)
-            timer.tick(len(rows))
-            yield BatchDone(
-                epoch=epoch,
-                epochs=recipe.epochs,
-                step=step + 1,
-                steps=steps,
-                loss=float(loss.detach()),
-                rate=peaks[-1] * share,
-                samples_per_second=timer.per_second,
-                seconds_left=timer.left(
-                    recipe.epochs * len(material.train) - (epoch - 1) * len(material.train) - (step + 1) * recipe.batch,
-                    len(material.valid) * (recipe.epochs - epoch + 1),
-                ),
-            )
-            if stop.requested():
-                early = True
-                break
-        if early:
+        train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)
+        if train_loss is None:
+            early = True
             break
-        timer.pause()
+        learner.timer.pause()
         probabilities = score_samples(steady, material.decoded, material.valid, fabric.device)
-        train_loss = losses / len(material.train)
-        done = history.judge(epoch, train_loss, probabilities, material.valid_labels, rate=peaks[-1] * share, of=recipe)
+        rate = optimiser.param_groups[-1]["lr"]
+        done = history.judge(epoch, train_loss, probabilities, material.valid_labels, rate=rate, of=recipe)
         history.save(folder, network, steady, optimiser)
-        timer.resume(len(material.valid))
+        learner.timer.resume(len(material.valid))
         yield done
         yield showcase(steady, material, fabric.device, epoch=epoch)
         if epoch - history.best_epoch >= recipe.patience or stop.requested():
             early = bool(stop.requested())
             break
-    return Outcome(improved=history.best_epoch > 0, early=early, train_seconds=timer.per_sample)
+    return Outcome(improved=history.best_epoch > 0, early=early, train_seconds=learner.timer.per_sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """Everything that changes while a network learns. `steady` is the moving average of `network`, which is scored;
+    `module` is `network` as Fabric wraps it for the device."""
+
+    network: Classifier
+    module: nn.Module
+    steady: Classifier
+    optimiser: torch.optim.Optimizer
+    fabric: Fabric
+    history: History
+    timer: Timer
+
+
+def _train_epoch(
+    learner: Learner, material: Material, recipe: Recipe, *, epoch: int, seed: int, stop: Stop
+) -> Generator[Event, None, float | None]:
+    """One pass over the training split. Returns its mean loss, None if the user stopped it. Yields every step."""
+    network, module, optimiser, fabric = learner.network, learner.module, learner.optimiser, learner.fabric
+    module.train()
+    freeze_norms(module)
+    # Seeded by the epoch, so that a resumed run draws what an uninterrupted one would have drawn.
+    generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+    order = torch.randperm(len(material.train), generator=generator)
+    # Classes without a training sample take no part, or smoothing would push towards them.
+    present = torch.from_numpy(np.unique(material.train_labels))
+    targets = torch.searchsorted(present, torch.from_numpy(material.train_labels))
+    steps = -(-len(order) // recipe.batch)
+    total = 0.0
+    for step in range(steps):
+        rows = order[step * recipe.batch : (step + 1) * recipe.batch]
+        share = cosine((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * share
+        raw = torch.from_numpy(material.decoded.read([material.train[row] for row in rows])).to(fabric.device)
+        with torch.no_grad():
+            pictures = network.front(raw)
+            pictures = augment(pictures, kind=material.kind, strength=recipe.strength, generator=generator)
+        logits, _ = module(pictures.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(
+            logits[:, present.to(fabric.device)], targets[rows].to(fabric.device), label_smoothing=recipe.smoothing
+        )
+        fabric.backward(loss)
+        fabric.clip_gradients(module, optimiser, max_norm=1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        learner.history.step += 1
+        _follow(learner.steady, network, min(recipe.average, learner.history.step / (9 + learner.history.step)))
+        total += float(loss.detach()) * len(rows)
+        learner.timer.tick(len(rows))
+        left = (recipe.epochs - epoch + 1) * len(order) - min(len(order), (step + 1) * recipe.batch)
+        yield BatchDone(
+            epoch=epoch,
+            epochs=recipe.epochs,
+            step=step + 1,
+            steps=steps,
+            loss=float(loss.detach()),
+            rate=optimiser.param_groups[-1]["lr"],
+            samples_per_second=learner.timer.per_second,
+            seconds_left=learner.timer.left(left, len(material.valid) * (recipe.epochs - epoch + 1)),
+        )
+        if stop.requested():
+            return None
+    return total / len(order)
 
 
 def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:
     """Discriminative rates (Howard & Ruder 2018): the head fastest, every stage below it `decay` of the one above.
 
-    The first `frozen_stages` stages do not learn. The head is the last group.
+    The first `frozen_stages` stages do not learn. The head is the last group. "peak" is the rate the cycle reaches.
     """
     stages = network.backbone.stages()
     groups: list[dict[str, object]] = []
@@ -156,8 +167,9 @@ def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, obje
         for parameter in parameters:
             parameter.requires_grad_(learns)
         if learns and parameters:
-            groups.append({"params": parameters, "lr": recipe.body_rate * recipe.decay ** (len(stages) - 1 - depth)})
-    groups.append({"params": list(network.head.parameters()), "lr": recipe.head_rate})
+            rate = recipe.body_rate * recipe.decay ** (len(stages) - 1 - depth)
+            groups.append({"params": parameters, "lr": rate, "peak": rate})
+    groups.append({"params": list(network.head.parameters()), "lr": recipe.head_rate, "peak": recipe.head_rate})
     return groups
 
 
@@ -196,111 +208,3 @@ def _follow(steady: nn.Module, network: nn.Module, decay: float) -> None:
             mine.append(own)
             theirs.append(other.detach())
     torch._foreach_lerp_(mine, theirs, 1.0 - decay)
-
-
-class _History:
-    """Where the loop stands and the best it has seen; goes to disk after every epoch."""
-
-    def __init__(self, probe: Score) -> None:
-        self.epoch = 0
-        self.step = 0
-        self.best = probe
-        self.best_epoch = 0
-
-    @classmethod
-    def restore(
-        cls, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer, probe: Score
-    ) -> _History:
-        history = cls(probe)
-        path = folder / "latest.safetensors"
-        if path.is_file():
-            tensors, facts = checkpoint.load(path)
-            network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-            steady.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("steady.")})
-            checkpoint.restore_optimiser(optimiser, tensors)
-            history.epoch, history.step = facts["epoch"], facts["step"]
-            history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
-        return history
-
-    def judge(
-        self,
-        epoch: int,
-        train_loss: float,
-        probabilities: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        *,
-        rate: float,
-        of: Recipe,
-    ) -> EpochDone:
-        accuracy = loss = None
-        score = Score(0.0, -train_loss)
-        if len(labels):
-            own = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)
-            accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-            loss = float(-np.log(own).mean())
-            score = Score(accuracy, -loss)
-        self.epoch = epoch
-        better = score > self.best
-        if better:
-            self.best, self.best_epoch = score, epoch
-        return EpochDone(
-            epoch=epoch,
-            epochs=of.epochs,
-            train_loss=train_loss,
-            valid_loss=loss,
-            valid_accuracy=accuracy,
-            rate=rate,
-            best=better,
-        )
-
-    def save(
-        self, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer
-    ) -> None:
-        facts = {"epoch": self.epoch, "step": self.step, "best": list(self.best), "best_epoch": self.best_epoch}
-        if self.best_epoch == self.epoch:
-            checkpoint.save(folder / "best.safetensors", checkpoint.network_tensors(steady), facts)
-        tensors = (
-            checkpoint.network_tensors(network, "network.")
-            | checkpoint.network_tensors(steady, "steady.")
-            | checkpoint.optimiser_tensors(optimiser)
-        )
-        checkpoint.save(folder / "latest.safetensors", tensors, facts)
-
-
-class _Timer:
-    """Seconds per sample of training and of validation, as measured so far."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._train_seconds = 0.0
-        self._trained = 0
-        self._valid_seconds = 0.0
-        self._validated = 0
-
-    def tick(self, samples: int) -> None:
-        now = time.monotonic()
-        self._train_seconds += now - self._began
-        self._trained += samples
-        self._began = now
-
-    def pause(self) -> None:
-        self._began = time.monotonic()
-
-    def resume(self, validated: int) -> None:
-        now = time.monotonic()
-        self._valid_seconds += now - self._began
-        self._validated += validated
-        self._began = now
-
-    @property
-    def per_sample(self) -> float:
-        return self._train_seconds / max(1, self._trained)
-
-    @property
-    def per_second(self) -> float:
-        return self._trained / max(1e-9, self._train_seconds)
-
-    def left(self, train: int, valid: int) -> float:
-        """Seconds for as many samples to train on and to validate; a validation costs a third until one was measured."""
-        each = self._valid_seconds / self._validated if self._validated else self.per_sample / 3
-        return max(0, train) * self.per_sample + valid * each

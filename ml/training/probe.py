@@ -1,4 +1,4 @@
-"""The first model: multinomial logistic regression on frozen features (the linear probe of LP-FT, Kumar et al. 2022)."""
+"""The first model: logistic regression on frozen features (the linear probe of LP-FT, Kumar et al. 2022)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def half_scale(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """(width,) divisors half-way, geometrically, between one for all dimensions and each one's own deviation.
 
     Raw features let the loud dimensions decide, unit variance blows up the dead ones; between them is better than
-    either (test accuracy raw · unit · half: flowers 0.88 · 0.83 · 0.88, eurosat 0.91 · 0.88 · 0.93, esc10 0.92 · 0.92 · 0.93).
+    either (test accuracy raw · unit · half: flowers 0.88 · 0.83 · 0.88, eurosat 0.91 · 0.88 · 0.93,
+    esc10 0.92 · 0.92 · 0.93).
     """
     deviation = features.std(axis=0)
     overall = np.sqrt(np.mean(deviation**2)) + 1e-6

@@ -11,7 +11,7 @@ from ml.project.samples import Kind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """Settings of the fine-tuning. Rates are AdamW's at the top of one cycle; each stage below gets `decay` of the next."""
+    """Settings of the fine-tuning. Rates are AdamW's at the top of one cycle, `decay` smaller at each stage below."""
 
     epochs: int
     batch: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +40,7 @@ def write_history(
     folder: Path, *, epoch: int | None = None, probe: Probe | None = None, event: Event | None = None
 ) -> None:
     """Add a line to history.csv: the probe as epoch 0, then every epoch. A repeated epoch replaces its line."""
+    row: list[object]
     if probe is not None:
         row = [epoch, probe.train_loss, probe.valid_loss, probe.valid_accuracy, "", True]
     elif isinstance(event, EpochDone):
@@ -55,12 +55,17 @@ def write_history(
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    lines = [*kept, ["" if value is None else str(value) for value in row]]
-    writer.writerows(sorted(lines, key=lambda line: int(line[0])))
+    lines: list[list[str]] = [*kept, ["" if value is None else str(value) for value in row]]
+    lines.sort(key=_epoch)
+    writer.writerows(lines)
     _write(path, text.getvalue())
+
+
+def _epoch(line: list[str]) -> int:
+    return int(line[0])
 
 
 def _write(path: Path, text: str) -> None:
     draft = path.with_suffix(".part")
     draft.write_text(text, encoding="utf-8", newline="")
-    os.replace(draft, path)
+    draft.replace(path)

@@ -1,4 +1,4 @@
-"""One training from beginning to end: decode, features, probe, fine-tune, export, predict. Each step is read top to bottom."""
+"""One training from beginning to end: decode, features, probe, fine-tune, export, predict."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from ml.project.splitting import plan_split
 from ml.training import checkpoint
 from ml.training.decode import Decoded
 from ml.training.features import Features, onnx_extractor, torch_extractor
-from ml.training.finetune import Material, Outcome, Score, finetune, showcase
+from ml.training.finetune import Material, Outcome, finetune, showcase
 from ml.training.probe import Probe, fit_probe
 from ml.training.recipe import Recipe, recipe_for
 from ml.training.records import write_history, write_settings
+from ml.training.standing import Score
 
 SHOWCASE = 12
 
@@ -65,7 +66,6 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
     yield _stage("preflight")
     samples, class_names = _labelled_and_split(project)
     run, job = _resumed_or_new(project, job, class_names)
-    folder = project.runs.folder(run.number)
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
         yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, **count)
@@ -78,7 +78,7 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
         project.runs.update(run.number, state="failed", message=message)
         raise
     except BaseException:
-        # Ctrl+C, or a caller that asks for no more events: the run can be resumed, unless "finished" was the last of them.
+        # Ctrl+C, or a caller that asks for no more: the run can be resumed, unless "finished" was the last event.
         if any(item.number == run.number and item.state == "running" for item in project.runs.all()):
             project.runs.update(run.number, state="interrupted")
         raise
@@ -88,21 +88,18 @@ def _learn(
     project: Project, job: TrainJob, run: RunInfo, samples: tuple[Sample, ...], stop: Stop, *, began: float
 ) -> Iterator[Event]:
     fabric = _fabric(job.device)
-    on_gpu = fabric.device.type != "cpu"
-    recipe = recipe_for(job, kind=project.kind, on_gpu=on_gpu)
+    recipe = recipe_for(job, kind=project.kind, on_gpu=fabric.device.type != "cpu")
     folder = project.runs.folder(run.number)
     write_settings(folder, job, recipe, device=str(fabric.device))
     network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     samples = yield from _decode(decoded, samples, stop)
-    features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop)
+    features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop=stop)
 
     yield _stage("probe")
-    parts = {split: tuple(s for s in samples if s.split == split and s.labels) for split in ("train", "valid")}
-    _require_two_classes(parts["train"])
-    labels = {split: np.array([s.labels[0] for s in part], dtype=np.int64) for split, part in parts.items()}
-    probe = yield from _probe(features, parts, labels, classes=len(run.class_names), stop=stop)
+    material = _material(project, decoded, samples)
+    probe = _probe(features, material, classes=len(run.class_names), stop=stop)
     _give_head(network, probe)
     yield ProbeDone(
         seconds=time.monotonic() - began,
@@ -110,38 +107,20 @@ def _learn(
         valid_loss=probe.valid_loss,
         valid_accuracy=probe.valid_accuracy,
     )
-    shown = _spread_over_classes(parts["valid"] or parts["train"])
-    material = Material(
-        kind=project.kind,
-        decoded=decoded,
-        train=parts["train"],
-        train_labels=labels["train"],
-        valid=parts["valid"],
-        valid_labels=labels["valid"],
-        showcase=shown,
-    )
     yield showcase(network.to(fabric.device), material, fabric.device, epoch=0)
     write_history(folder, epoch=0, probe=probe)
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
-        outcome = yield from _finetune(network, material, recipe, job, folder, fabric, probe, stop)
-    _raise_if_cancelled(stop)
-    network = network.cpu().eval()
-    if outcome.improved:
-        best, _facts = checkpoint.load(folder / "checkpoint" / "best.safetensors")
-        network.load_state_dict(best)
-    elif recipe.epochs > 0:
-        # Fine-tuning changed the weights in place: back to what the first model was made of.
-        network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
-        _give_head(network, probe)
-        if not outcome.early:
+        outcome = yield from _finetune(network, material, recipe, job, folder, fabric=fabric, probe=probe, stop=stop)
+        if not (outcome.improved or outcome.early):
             yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
+    _raise_if_cancelled(stop)
 
     ingredients = Ingredients(
         project=project,
         run=run,
-        network=network,
+        network=_best(project, run, probe, improved=outcome.improved),
         samples=samples,
         decoded=decoded,
         features=None if outcome.improved or not features.grids_kept else features,
@@ -150,30 +129,46 @@ def _learn(
     scores = yield from finish_run(ingredients, stop)
     _raise_if_cancelled(stop)
     seconds = time.monotonic() - began
-    write_settings(
-        folder,
-        job,
-        recipe,
-        device=str(fabric.device),
-        speed={"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds},
-    )
+    speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
+    write_settings(folder, job, recipe, device=str(fabric.device), speed=speed)
+    # Only an unfinished run needs where it stood; the best weights stay.
     (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
-    project.runs.update(
-        run.number,
-        state="finished",
-        seconds=seconds,
-        valid_accuracy=scores.valid,
-        test_accuracy=scores.test,
-        probe_accuracy=probe.valid_accuracy,
+    accuracies = {
+        "valid_accuracy": scores.valid,
+        "test_accuracy": scores.test,
+        "probe_accuracy": probe.valid_accuracy,
+    }
+    project.runs.update(run.number, state="finished", seconds=seconds, **accuracies)
+    early = outcome.early or stop.requested() == "stop"
+    yield Finished(run=run.number, seconds=seconds, early=early, **accuracies)
+
+
+def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...]) -> Material:
+    parts = {split: tuple(s for s in samples if s.split == split and s.labels) for split in ("train", "valid")}
+    if len({sample.labels[0] for sample in parts["train"]}) < 2:
+        raise HandlensError(
+            "There is only one class to learn from; give it samples of at least two classes to tell apart."
+        )
+    labels = {split: np.array([s.labels[0] for s in part], dtype=np.int64) for split, part in parts.items()}
+    return Material(
+        kind=project.kind,
+        decoded=decoded,
+        train=parts["train"],
+        train_labels=labels["train"],
+        valid=parts["valid"],
+        valid_labels=labels["valid"],
+        showcase=_spread_over_classes(parts["valid"] or parts["train"]),
     )
-    yield Finished(
-        run=run.number,
-        seconds=seconds,
-        valid_accuracy=scores.valid,
-        test_accuracy=scores.test,
-        probe_accuracy=probe.valid_accuracy,
-        early=outcome.early or stop.requested() == "stop",
-    )
+
+
+def _best(project: Project, run: RunInfo, probe: Probe, *, improved: bool) -> Classifier:
+    """The better of the probe and the fine-tuned network, on the CPU. Fine-tuning changed the weights in place."""
+    network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
+    _give_head(network, probe)
+    if improved:
+        best, _facts = checkpoint.load(project.runs.folder(run.number) / "checkpoint" / "best.safetensors")
+        network.load_state_dict(best)
+    return network
 
 
 def _give_head(network: Classifier, probe: Probe) -> None:
@@ -202,6 +197,7 @@ def _features(
     samples: tuple[Sample, ...],
     decoded: Decoded,
     fabric: Fabric,
+    *,
     stop: Stop,
 ) -> Generator[Event, None, tuple[Features, float]]:
     yield _stage("features")
@@ -219,22 +215,14 @@ def _features(
     return features, (time.monotonic() - began) / len(missing) if missing else 0.0
 
 
-def _probe(
-    features: Features,
-    parts: dict[str, tuple[Sample, ...]],
-    labels: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]],
-    *,
-    classes: int,
-    stop: Stop,
-) -> Generator[Event, None, Probe]:
-    train = (features.embeddings(parts["train"]), labels["train"])
-    valid = (features.embeddings(parts["valid"]), labels["valid"])
+def _probe(features: Features, material: Material, *, classes: int, stop: Stop) -> Probe:
+    train = (features.embeddings(material.train), material.train_labels)
+    valid = (features.embeddings(material.valid), material.valid_labels)
     probe: Probe | None = None
     for probe in fit_probe(train, valid, classes=classes):  # noqa: B007 - the last one is the best
         _raise_if_cancelled(stop)
     assert probe is not None
     return probe
-    yield  # makes this a generator like the other steps
 
 
 def _finetune(
@@ -243,6 +231,7 @@ def _finetune(
     recipe: Recipe,
     job: TrainJob,
     folder: Path,
+    *,
     fabric: Fabric,
     probe: Probe,
     stop: Stop,
@@ -286,14 +275,6 @@ def _labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str
         project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
         samples = project.samples()
     return samples, tuple(item.name for item in project.classes())
-
-
-def _require_two_classes(train: tuple[Sample, ...]) -> None:
-    found = {sample.labels[0] for sample in train}
-    if len(found) < 2:
-        raise HandlensError(
-            "There is only one class to learn from; give it samples of at least two classes to tell apart."
-        )
 
 
 def _resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:

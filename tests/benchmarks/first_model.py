@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _least(files: list[Path]) -> float:
-    """Decode on all cores, then the bare ONNX Runtime backbone in batches of 8; the session is made before the clock."""
+    """Decode on all cores, then the bare ONNX Runtime backbone in batches of 8; its session is made beforehand."""
     example = np.zeros((2, 224, 224, 3), dtype=np.uint8)
     extract = onnx_extractor(build_network(windowing=None, classes=2).eval(), example)
     extract(example)
