@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from PySide6.QtCore import QCoreApplication
@@ -16,7 +16,7 @@ Labels = tuple[int, ...]
 class LabelStore(Protocol):
     """What a command needs of a session."""
 
-    def set_labels(self, sample_ids: Sequence[int], class_indices: Sequence[int]) -> object: ...
+    def restore_labels(self, wanted: Iterable[tuple[int, Labels]]) -> object: ...
 
 
 class Relabel(QUndoCommand):
@@ -41,18 +41,14 @@ class Relabel(QUndoCommand):
         self._on_problem = on_problem
 
     def redo(self) -> None:
-        self._write({self._after: list(self._before)})
+        self._write(dict.fromkeys(self._before, self._after))
 
     def undo(self) -> None:
-        groups: dict[Labels, list[int]] = {}
-        for sample_id, labels in self._before.items():
-            groups.setdefault(labels, []).append(sample_id)
-        self._write(groups)
+        self._write(self._before)
 
-    def _write(self, groups: Mapping[Labels, list[int]]) -> None:
+    def _write(self, wanted: Mapping[int, Labels]) -> None:
         try:
-            for labels, sample_ids in groups.items():
-                self._store.set_labels(sample_ids, labels)
+            self._store.restore_labels(list(wanted.items()))
         except HandlensError as error:
             self.setObsolete(True)
             self._on_problem(error.message)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QImage, QKeySequence, QShortcut, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.commands import Relabel
-from desktop.pages import explore_words
+from desktop.pages import explore_words, train_words
 from desktop.pages.explore_board import ExploreBoard, NothingYet
 from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_loader import TileLoader
@@ -130,8 +130,9 @@ class ExplorePage(QWidget):
         with QSignalBlocker(box):
             box.clear()
             finished = [run for run in session.project.runs.all() if run.state == "finished"]
+            counts = train_words.split_counts(session.samples)
             for run in reversed(finished):
-                box.addItem(explore_words.run_line(run, session.samples), run.number)
+                box.addItem(explore_words.run_line(run, counts), run.number)
             if session.run is not None:
                 box.setCurrentIndex(box.findData(session.run.number))
 

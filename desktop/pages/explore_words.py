@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QCoreApplication
 
@@ -27,9 +27,9 @@ def no_run(kind: Kind) -> str:
     }[kind]
 
 
-def run_line(run: RunInfo, samples: Sequence[Sample]) -> str:
+def run_line(run: RunInfo, counts: Mapping[str, int]) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
-    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, samples)
+    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, counts)
     return f"{name} · {score}" if score else name
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.dialogs.cancel_training import CancelTraining
@@ -102,7 +102,12 @@ class TrainPage(QWidget):
             self._session.labels_changed.disconnect(self._on_labels_changed)
         self._session = None
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._say_readiness()
+
     def training(self) -> bool:
+        """Whether a run is going on."""
         return self._thread is not None
 
     # -- verbs ---------------------------------------------------------------------------------------------------
@@ -298,7 +303,8 @@ class TrainPage(QWidget):
         self.choose.offer_resume(None if run is None else run.number)
         self._say_readiness()
         finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
-        self.choose.runs.show_runs([train_words.run_cells(run, session.samples) for run in finished])
+        counts = train_words.split_counts(session.samples)
+        self.choose.runs.show_runs([train_words.run_cells(run, counts) for run in finished])
         number = self._tasks.submit(_estimate_all, session.project)
         self._requests[number] = ("estimates", 0)
 
@@ -315,7 +321,8 @@ class TrainPage(QWidget):
 
     @Slot(object)
     def _on_labels_changed(self, _changes: object) -> None:
-        self._say_readiness()
+        if self.isVisible():  # else counting them would slow every key press on another page
+            self._say_readiness()
 
     def _interrupted(self) -> RunInfo | None:
         """The newest run, if it was cut off."""

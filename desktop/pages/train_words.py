@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QCoreApplication
 
@@ -123,21 +124,26 @@ def with_changes(lines: list[str], change: Outcome) -> list[str]:
     return [lines[0], text.format(mended=change.mended, spoilt=change.spoilt), *lines[1:]]
 
 
-def run_cells(run: RunInfo, samples: Sequence[Sample]) -> tuple[str, ...]:
-    """A run in the list of runs: its name, its score, its preset, how long it took."""
+def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
+    """How many samples each split has."""
+    return Counter(sample.split or "" for sample in samples)
+
+
+def run_cells(run: RunInfo, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
     return (
         tr("Run {n}").format(n=run.number),
-        run_score(run, samples) or tr("no score"),
+        run_score(run, counts) or tr("no score"),
         preset_name(run.preset),
         duration(run.seconds),
     )
 
 
-def run_score(run: RunInfo, samples: Sequence[Sample]) -> str:
+def run_score(run: RunInfo, counts: Mapping[str, int]) -> str:
     """ "94 of 100 right", on the test split where there is one; empty where nothing was set aside."""
     split = "test" if run.test_accuracy is not None else "valid"
     accuracy = score_of(run)
-    count = sum(sample.split == split for sample in samples)
+    count = counts.get(split, 0)
     return "" if accuracy is None or count == 0 else right_of(accuracy, count)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
@@ -50,7 +50,9 @@ class ProbabilityBars(QWidget):
         look = style.current()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        metrics = painter.fontMetrics()
+        bold = painter.font()
+        bold.setBold(True)
+        metrics = QFontMetrics(bold)
         middle = Qt.AlignmentFlag.AlignVCenter
         longest = max((metrics.horizontalAdvance(bar.name) for bar in self._bars), default=0)
         name_width = min(self.width() * 2 // 5, longest + 6)
