@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def studio(
-    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="The project to open.")] = None,
+    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help="The project to open.")] = None,
     tour: Annotated[
         Path | None,
         typer.Option(

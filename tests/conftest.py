@@ -36,12 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini("qt_log_ignore", "belongs to pytest-qt", type="linelist")
 
 
-class _NoWindows(pytest.Dir):
-    """The folder of window tests where there can be no window; its own conftest.py is not loaded."""
-
-    @property
-    def ihook(self) -> pytest.HookRelay:
-        return self.session.gethookproxy(self.path.parent)
+class _NoWindows(pytest.File):
+    """Stands for the folder of window tests where there can be no window; its own conftest.py is not loaded."""
 
     def collect(self) -> list[pytest.Item | pytest.Collector]:
         pytest.skip(QT_TROUBLE, allow_module_level=True)

@@ -132,7 +132,3 @@ def test_the_demo_plays_the_whole_game_without_a_display(tmp_path: Path) -> None
     assert "handlens predict" in done.stdout
     with Image.open(next((tmp_path / "demo").glob("*/predictions.png"))) as sheet:
         assert sheet.width > 1000
-    again = handlens("demo", "--to", tmp_path / "demo", "--count", "48")
-    assert again.returncode == 0
-    assert "already in" in again.stdout
-    assert len(list((tmp_path / "demo").glob("*.handlens"))) == 2

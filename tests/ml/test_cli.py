@@ -16,10 +16,11 @@ import soundfile
 from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING, write_colour_model, write_loudness_model
 
+from ml import engine
 from ml.cli import main
 from ml.commands import common
 from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted
-from ml.jobs import Job, Stop
+from ml.jobs import Job, Stop, TrainJob
 from ml.media.images import load_squashed
 from ml.project.predictions import SPLIT_CODES, PredictionWriter
 from ml.project.project import Project
@@ -297,6 +298,25 @@ def test_train_without_a_project_fails_in_both_languages(handlens: Handlens, tmp
     done = handlens("train", tmp_path / "absent", "--json")
     assert done.code == 1
     assert done.lines == [{"event": "failed", "message": done.err.rstrip("\n"), "details": ""}]
+
+
+def test_the_demo_makes_samples_once_and_keeps_earlier_projects(
+    handlens: Handlens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = Failed(message="Nothing is trained in this test.")
+
+    def run(job: Job, stop: Stop) -> Iterator[Event]:
+        return scripted(failing)(job, stop) if isinstance(job, TrainJob) else engine.run(job, stop)
+
+    monkeypatch.setattr(common, "run", run)
+    first = handlens("demo", "--to", tmp_path, "--count", 30)
+    samples = sorted((tmp_path / "samples").rglob("*.*"))
+    made = [path.stat().st_mtime_ns for path in samples]
+    again = handlens("demo", "--to", tmp_path, "--count", 30)
+    assert first.err == again.err == "Nothing is trained in this test.\n"
+    assert "already in" in again.out
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "samples").rglob("*.*"))] == made
+    assert len(list(tmp_path.glob("*.handlens"))) == 2
 
 
 # -- evaluate --------------------------------------------------------------------------------------------------------

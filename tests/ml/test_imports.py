@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -50,3 +51,31 @@ def test_opening_a_model_and_predicting_never_loads_torch(tmp_path: Path) -> Non
     imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert "numpy" in imported
     assert not imported & {*HEAVY, *QT}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count too: a circle that is hidden is a circle."""
+    files = {_module(path): path for package in ("ml", "desktop") for path in sorted((ROOT / package).rglob("*.py"))}
+    graph = {name: _imports(path) & files.keys() - {name} for name, path in files.items()}
+    done: set[str] = set()
+    while True:
+        free = {name for name in graph.keys() - done if graph[name] <= done}
+        if not free:
+            break
+        done |= free
+    assert not graph.keys() - done, f"circles among: {', '.join(sorted(graph.keys() - done))}"
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
