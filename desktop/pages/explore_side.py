@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -26,6 +26,7 @@ from desktop.widgets.probability_bars import Bar, ProbabilityBars
 from desktop.widgets.spectrogram_view import SpectrogramView
 
 NARROWEST, WIDEST = 372, 600
+TALLEST_VIEW = 0.8
 MapOf = str | int
 """Whose map is shown: "predicted", "labelled", "off" or a class index."""
 CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
@@ -197,7 +198,7 @@ class ExploreSide(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self.views, 1)
+        column.addWidget(self.views, 100)
         column.addWidget(self.file_name)
         column.addWidget(self.player_row)
         column.addWidget(self.sound_note)
@@ -208,6 +209,12 @@ class ExploreSide(QWidget):
         column.addWidget(self.bars)
         column.addWidget(self.note)
         column.addWidget(self.keys)
+        column.addStretch(1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Higher than this only makes the words below it hard to reach, and a spectrogram hard to read.
+        self.views.setMaximumHeight(round(event.size().width() * TALLEST_VIEW))
 
     def _on_map(self) -> None:
         self.map_chosen.emit(self.map_box.currentData())

@@ -78,7 +78,10 @@ def _spectrogram(waveform: NDArray[np.float32], project: Project) -> QImage:
     windowing = project.windowing
     if windowing is None:
         raise HandlensError("This project holds no recordings.")
-    return grey_image(mel_picture(waveform, settings_for(windowing))[::-1])
+    picture = mel_picture(waveform, settings_for(windowing))
+    # For the eye only: the hiss of a recording becomes dark, so that what stands out of it does.
+    low, high = np.percentile(picture, (8.0, 99.8))
+    return grey_image(((picture - low) / max(high - low, 1e-3))[::-1])
 
 
 def _cache_path(project: Project, sample: Sample) -> Path:

@@ -105,6 +105,8 @@ class TrainPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._say_readiness()
+        if self.stack.currentWidget() is self.choose:
+            self.choose.train_button.setFocus()
 
     def training(self) -> bool:
         """Whether a run is going on."""

@@ -156,6 +156,7 @@ class TrainChoose(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
         column.addWidget(self.resume_box)
         column.addWidget(self.headline)
@@ -177,7 +178,7 @@ class TrainChoose(QWidget):
         holder.setMaximumWidth(COLUMN_WIDTH)
         holder.setLayout(column)
         outer = QHBoxLayout(self)
-        outer.setContentsMargins(24, 24, 24, 24)
+        outer.setContentsMargins(24, 12, 24, 24)
         outer.addWidget(holder, 10)
         outer.addStretch(1)
 

@@ -89,7 +89,7 @@ class TrainResult(QWidget):
         buttons.addWidget(self.fold)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
+        column.setContentsMargins(24, 8, 24, 24)
         column.setSpacing(12)
         column.addWidget(self.score)
         column.addWidget(self.lines)

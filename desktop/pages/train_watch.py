@@ -97,7 +97,7 @@ class TrainWatch(QWidget):
         words.addWidget(self.stop_button)
         words.addWidget(self.cancel_button)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 16, 24, 16)
+        outer.setContentsMargins(24, 4, 24, 16)
         outer.setSpacing(8)
         outer.addLayout(middle, 1)
         outer.addWidget(self.note)
