@@ -28,9 +28,7 @@ def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanR
     paths = sorted(path for path in Path(job.folder).rglob("*.*") if path.is_file())
     windowing = Windowing(rate=16_000, seconds=1.0, step=1.0) if job.kind == "recordings" else None
     files = tuple(found_file(path, Path(job.folder), job.kind) for path in paths)
-    return ScanReport(
-        folder=str(job.folder), kind=job.kind, files=files, unreadable=unreadable, windowing=windowing
-    )
+    return ScanReport(folder=str(job.folder), kind=job.kind, files=files, unreadable=unreadable, windowing=windowing)
 
 
 class Scan:

@@ -17,7 +17,7 @@ from desktop.workers.examples import examples, spread
 from desktop.workers.tasks import Tasks
 from ml.api import HandlensError, Unreadable
 
-_EXAMPLE_SIZE = 96
+_EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
 """Classes whose pictures are read; beyond that the list is a list."""
 
@@ -37,7 +37,7 @@ class DataPage(QWidget):
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._show_examples)
         look = style.current()
-        self.bars = BarList()
+        self.bars = BarList(row_height=60)
         self.bars.setAccessibleName(self.tr("Classes"))
         self.split = SplitPicture()
         self._why = _line("muted")
@@ -54,6 +54,7 @@ class DataPage(QWidget):
         right = QVBoxLayout()
         right.setSpacing(look.s)
         right.addWidget(_head(self.tr("How it is tested")))
+        right.addSpacing(look.xs)
         right.addWidget(self.split)
         right.addWidget(self._why)
         right.addSpacing(look.xl)

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate,
 from desktop import style
 from desktop.widgets.picture_row import paint_filling
 
-_ROW = 44
-_SQUARE = 36
 _PICTURES = 3
+_AROUND = 8
+"""Pixels of a row that its pictures leave free."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -47,8 +47,9 @@ class _Rows(QAbstractListModel):
 class BarList(QListView):
     """`set_rows` shows the classes; `set_images` fills in the pictures of one when they have been read."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, row_height: int = 44) -> None:
         super().__init__(parent)
+        self.row_height = row_height
         self._model = _Rows(self)
         self.setModel(self._model)
         self.setItemDelegate(_Bars(self))
@@ -56,14 +57,14 @@ class BarList(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(2 * _ROW)
+        self.setMinimumHeight(2 * row_height)
 
     def set_rows(self, rows: Sequence[BarRow]) -> None:
         self._model.beginResetModel()
         self._model.rows = list(rows)
         self._model.endResetModel()
         # No higher than its rows: an empty box below them would ask what is missing there.
-        self.setMaximumHeight(max(len(rows), 2) * _ROW + 2 * self.frameWidth())
+        self.setMaximumHeight(max(len(rows), 2) * self.row_height + 2 * self.frameWidth())
         self.updateGeometry()
 
     def rows(self) -> tuple[BarRow, ...]:
@@ -78,7 +79,7 @@ class BarList(QListView):
         self._model.dataChanged.emit(index, index)
 
     def sizeHint(self) -> QSize:
-        return QSize(480, min(max(self._model.rowCount(), 2), 8) * _ROW + 2 * self.frameWidth())
+        return QSize(480, min(max(self._model.rowCount(), 2), 8) * self.row_height + 2 * self.frameWidth())
 
 
 class _Bars(QStyledItemDelegate):
@@ -98,12 +99,13 @@ class _Bars(QStyledItemDelegate):
         name = metrics.elidedText(row.name, Qt.TextElideMode.ElideMiddle, name_width)
         painter.drawText(QRect(area.x(), area.y(), name_width, area.height()), Qt.AlignmentFlag.AlignVCenter, name)
         left = area.x() + name_width + look.m
-        top = area.y() + (area.height() - _SQUARE) / 2
+        square = area.height() - _AROUND
+        top = area.y() + _AROUND / 2
         for place in range(_PICTURES):
-            target = QRectF(left + place * (_SQUARE + look.xs), top, _SQUARE, _SQUARE)
+            target = QRectF(left + place * (square + look.xs), top, square, square)
             paint_filling(painter, target, row.images[place] if place < len(row.images) else None)
-        left += _PICTURES * (_SQUARE + look.xs) + look.m
-        count = self.parent_locale(row.count)
+        left += _PICTURES * (square + look.xs) + look.m
+        count = self._view().locale().toString(row.count)
         room = area.right() - left - metrics.horizontalAdvance("000,000") - look.s
         top_count = max(item.count for item in model.rows)
         width = max(3.0, room * row.count / max(1, top_count))
@@ -114,10 +116,10 @@ class _Bars(QStyledItemDelegate):
         painter.drawText(spot, Qt.AlignmentFlag.AlignVCenter, count)
         painter.restore()
 
-    def parent_locale(self, count: int) -> str:
+    def _view(self) -> BarList:
         view = self.parent()
-        assert isinstance(view, QWidget)
-        return view.locale().toString(count)
+        assert isinstance(view, BarList)
+        return view
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
-        return QSize(320, _ROW)
+        return QSize(320, self._view().row_height)

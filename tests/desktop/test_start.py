@@ -61,9 +61,7 @@ def test_a_card_shows_pictures_and_the_score_and_opens_the_project(
         qtbot.keyClick(card, Qt.Key.Key_Return)
 
 
-def test_a_missing_project_is_shown_as_missing_and_can_be_removed(
-    page: StartPage, project: Path, qtbot: QtBot
-) -> None:
+def test_a_missing_project_is_shown_as_missing_and_can_be_removed(page: StartPage, project: Path, qtbot: QtBot) -> None:
     shutil.rmtree(project)
     page.refresh()
     (card,) = page.cards()

@@ -1,0 +1,197 @@
+"""The window as a whole: projects open and close, folders are dropped, and every fault is a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fabricate import add_run, image_folder, project_of
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+from scripted import Scan
+
+from desktop import actions, settings, style
+from desktop.app import ThemeKeeper
+from desktop.dialogs.keys import KeysDialog
+from desktop.dialogs.notice import Notice, Question
+from desktop.main_window import MainWindow
+from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
+from ml.api import DEMO_NAMES, Project
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def window(studio: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
+    window = MainWindow(runner=Scan())
+    window.show()
+    qtbot.waitActive(window)
+    yield window
+    window.close()
+    window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    made = project_of(image_folder(tmp_path / "fruit"), tmp_path / "Fruit.handlens")
+    made.close()
+    return made.path
+
+
+def _open(window: MainWindow, path: Path, qtbot: QtBot) -> Workspace:
+    with qtbot.waitSignal(window.project_opened):
+        window.open_project(path)
+    assert window.workspace is not None
+    return window.workspace
+
+
+def _notice(window: MainWindow, qtbot: QtBot) -> str:
+    """The sentence of the notice that is shown; closes it."""
+    qtbot.waitUntil(lambda: any(notice.isVisible() for notice in window.findChildren(Notice)))
+    notice = next(notice for notice in window.findChildren(Notice) if notice.isVisible())
+    text = notice.text()
+    notice.close()
+    return text
+
+
+def test_a_project_opens_on_training_and_once_trained_on_exploring(
+    window: MainWindow, project: Path, qtbot: QtBot
+) -> None:
+    assert _open(window, project, qtbot).place == TRAIN
+    assert window.windowTitle() == "Fruit – Handlens"
+    qtbot.keyClick(window, Qt.Key.Key_W, CONTROL)
+    assert window.workspace is None and window.start_page.isVisible()
+    assert [card.toolTip() for card in window.start_page.cards()] == [str(project)]
+    with Project.open(project) as again:
+        add_run(again)
+    assert _open(window, project, qtbot).place == EXPLORE
+
+
+def test_the_pages_are_reached_by_click_and_by_key(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    qtbot.mouseClick(workspace.rail.button(DATA), Qt.MouseButton.LeftButton)
+    assert workspace.data_page.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_3, CONTROL)
+    assert workspace.explore_page.isVisible() and workspace.rail.button(EXPLORE).isChecked()
+    qtbot.keyClick(window, Qt.Key.Key_1, CONTROL)
+    qtbot.mouseClick(workspace.data_page.train_button, Qt.MouseButton.LeftButton)
+    assert workspace.train_page.isVisible()
+
+
+def test_the_data_page_shows_what_there_is(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    workspace.show_page(DATA)
+    page = workspace.data_page
+    assert [row.words for row in page.bars.rows()] == [f"{name}: 10 pictures" for name in ("apple", "pear", "plum")]
+    assert [part.count for part in page.split.parts()] == [18, 6, 6]
+    assert any("30 pictures in 3 classes" in label.text() for label in workspace.findChildren(QLabel))
+    workspace.session.set_labels([1, 2], [2])
+    assert [row.count for row in page.bars.rows()] == [8, 10, 12]
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in page.bars.rows()))
+
+
+@pytest.mark.parametrize(("path", "said"), [("nothing", "no project"), ("fruit", "not a Handlens project")])
+def test_what_cannot_be_opened_is_said(window: MainWindow, project: Path, qtbot: QtBot, path: str, said: str) -> None:
+    window.open_project(project.parent / path)
+    assert said in _notice(window, qtbot)
+    assert window.workspace is None and window.start_page.isEnabled()
+
+
+def test_a_project_that_is_open_elsewhere_is_left_alone(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    with Project.open(project) as other:
+        lock = other.lock("studio")
+        window.open_project(project)
+        assert "open in another window" in _notice(window, qtbot)
+        lock.release()
+    _open(window, project, qtbot)
+
+
+def test_closing_the_window_lets_the_project_go(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    _open(window, project, qtbot)
+    window.close()
+    with Project.open(project) as again:
+        again.lock("studio").release()
+
+
+def test_leaving_during_training_asks_first(
+    window: MainWindow, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = _open(window, project, qtbot)
+    answers = iter([False, False, True])
+    monkeypatch.setattr(Question, "ask", classmethod(lambda *_args, **_words: next(answers)))
+    monkeypatch.setattr(workspace.train_page, "training", lambda: True)
+    qtbot.keyClick(window, Qt.Key.Key_W, CONTROL)
+    assert window.workspace is workspace
+    assert not window.close() and window.isVisible()
+    assert window.close_project() and window.workspace is None
+
+
+def _drop(window: MainWindow, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(300, 300), Qt.DropAction.CopyAction, data, buttons, keys))
+
+
+def test_a_dropped_folder_opens_the_wizard_filled_in(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    _drop(window, project.parent / "fruit")
+    wizard = window.wizard
+    assert wizard is not None and wizard.currentPage() is wizard.found_page
+    qtbot.waitUntil(wizard.found_page.isComplete)
+    wizard.reject()
+    assert window.wizard is None
+
+
+def test_a_dropped_project_opens(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.project_opened):
+        _drop(window, project)
+
+
+def test_every_key_is_on_the_sheet(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.keyClicks(window, "?")
+    sheet = window.findChild(KeysDialog)
+    assert sheet is not None and sheet.isVisible()
+    shown = {label.text() for label in sheet.findChildren(QLabel)}
+    assert {actions.keys_of(action) for action in actions.ACTIONS} <= shown
+    qtbot.keyClick(sheet, Qt.Key.Key_Escape)
+
+
+def test_keys_are_bound_once() -> None:
+    bound = [action.shortcut for action in actions.ACTIONS]
+    assert len(set(bound)) == len(bound)
+
+
+def test_the_theme_is_switched_and_remembered(window: MainWindow, studio: QApplication, qtbot: QtBot) -> None:
+    ThemeKeeper(studio, window)
+    assert style.current().theme == "light"
+    qtbot.keyClick(window, Qt.Key.Key_L, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert style.current().theme == "dark" and settings.value(settings.THEME) == "dark"
+    qtbot.keyClick(window, Qt.Key.Key_L, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert style.current().theme == "light"
+
+
+def test_a_sample_is_made_and_opened(window: MainWindow, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.project_opened, timeout=60_000):
+        window.make_sample("images", count=16)
+    assert window.workspace is not None and window.workspace.place == DATA
+    assert window.workspace.session.project.name == DEMO_NAMES["images"]
+    assert window.start_page.bricks_button.isEnabled()
+
+
+def test_making_a_sample_can_be_cancelled(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(window.start_page.bricks_button, Qt.MouseButton.LeftButton)
+    assert window.strip.isVisible() and not window.start_page.bricks_button.isEnabled()
+    qtbot.mouseClick(window.strip.cancel_button, Qt.MouseButton.LeftButton)
+    assert not window.strip.isVisible() and window.start_page.bricks_button.isEnabled()
+    assert window.workspace is None
+
+
+def test_settings_that_make_no_sense_are_ignored() -> None:
+    settings.set_value(settings.OVERLAY_OPACITY, 0.5)
+    with pytest.raises(ValueError):
+        settings.set_value(settings.OVERLAY_OPACITY, 7.0)
+    assert settings.value(settings.OVERLAY_OPACITY) == 0.5

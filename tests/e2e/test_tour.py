@@ -1,0 +1,40 @@
+"""The tour: the real windows, real child processes and a real training, from the start page to a corrected label."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+CODE = """
+import sys
+from pathlib import Path
+from desktop.tour import run_tour
+sys.exit(run_tour(Path(sys.argv[1]), quick=True))
+"""
+PAGES = {"start", "wizard", "train", "explore", "data", "keys"}
+
+
+@pytest.mark.timeout(900)
+def test_the_tour_ends_well_and_leaves_a_picture_of_every_page(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    surroundings = {name: text for name, text in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    ended = subprocess.run(
+        [sys.executable, "-c", CODE, str(pictures)],
+        env=surroundings | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=850,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = sorted(pictures.glob("*.png"))
+    named = {part for path in found for part in path.stem.split("-")}
+    assert named >= PAGES | {"light", "dark", "images", "recordings"}
+    shapes = {Image.open(path).size for path in found}
+    assert shapes == {(1366, 768), (1920, 1080)}
+    assert len(found) % 4 == 0 and len(found) >= 60
