@@ -51,17 +51,8 @@ class MelFrontEnd(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         half = self.settings.n_fft // 2
         padded = functional.pad(waveform[:, None], (half, half), mode="reflect")[:, 0]
-        # Real and imaginary parts apart, because the exporter knows no complex numbers.
         with torch.autocast(waveform.device.type, enabled=False):
-            parts = torch.stft(
-                padded.float(),
-                self.settings.n_fft,
-                self.settings.hop,
-                window=self.window,
-                center=False,
-                return_complex=False,
-            )
-            power = parts.square().sum(-1)
+            power = self._power(padded.float())
             bands = torch.matmul(power.transpose(1, 2), self.bank).transpose(1, 2)
             decibel = 10.0 * torch.log10(bands.clamp_min(1e-10))
         below = (decibel - decibel.amax((1, 2), keepdim=True)).clamp_min(-RANGE_DB)
@@ -69,3 +60,17 @@ class MelFrontEnd(nn.Module):
             (below * (2.0 / RANGE_DB) + 1.0)[:, None], size=self.size, mode="bilinear", align_corners=False
         )
         return picture.expand(-1, 3, -1, -1)
+
+    def _power(self, waveform: Tensor) -> Tensor:
+        """(batch, lines, columns) power spectrogram."""
+        # The exporter knows no complex numbers, so there the real and imaginary parts come apart.
+        exporting = torch.onnx.is_in_onnx_export()
+        spectrum = torch.stft(
+            waveform,
+            self.settings.n_fft,
+            self.settings.hop,
+            window=self.window,
+            center=False,
+            return_complex=not exporting,
+        )
+        return (spectrum if exporting else torch.view_as_real(spectrum)).square().sum(-1)
