@@ -44,6 +44,9 @@ def make_app(arguments: list[str]) -> QApplication:
     app.setApplicationName("Handlens")
     app.setOrganizationName("Handlens")
     app.setDesktopFileName("handlens")
+    if QLocale().language() == QLocale.Language.C:
+        # No language at all is a bare server's; numbers should be readable there too.
+        QLocale.setDefault(QLocale(QLocale.Language.English))
     _translate(app)
     style.apply(app, wanted_theme())
     app.setWindowIcon(icons.icon("ph.magnifying-glass", colour="accent"))

@@ -19,6 +19,9 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 
+_ROW = 32
+_MOST_WRAPPED = 500
+"""Longer lists keep one line a row: measuring every row would take longer than reading it."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -36,7 +39,7 @@ class ItemsDialog(QDialog):
         super().__init__(parent)
         look = style.current()
         self.setWindowTitle(sentence)
-        self.resize(760, 460)
+        self.resize(860, 520)
         said = QLabel(sentence)
         said.setProperty("role", "emphasis")
         said.setWordWrap(True)
@@ -48,7 +51,10 @@ class ItemsDialog(QDialog):
         table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(32)
+        table.verticalHeader().setDefaultSectionSize(_ROW)
+        if len(rows) <= _MOST_WRAPPED:
+            table.verticalHeader().setMinimumSectionSize(_ROW)
+            table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header = table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
