@@ -24,9 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given:
         sys.exit(_open(None))
     # The verbs load here and not above: neither the window nor its child processes should wait for them.
-    from ml.cli import build_app, use_utf8
+    from ml.cli import build_app, prepare_terminal
 
-    use_utf8()
+    if arguments is None:
+        prepare_terminal()
     app = build_app()
     app.command()(studio)
     app(given)

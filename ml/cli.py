@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from ml import __version__
+from ml.commands.common import wants_details
 from ml.commands.demo import demo
 from ml.commands.doctor import doctor
 from ml.commands.evaluate import evaluate
@@ -41,15 +44,18 @@ def build_app() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and end the process with its exit code."""
-    use_utf8()
+    if arguments is None:
+        prepare_terminal()
     build_app()(list(sys.argv[1:] if arguments is None else arguments))
 
 
-def use_utf8() -> None:
-    """Windows terminals may be set to an old code page; names in other scripts must not end the program."""
+def prepare_terminal() -> None:
+    """Any name can be printed, and nothing is printed that only a developer understands."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):  # Windows terminals may be set to an old code page
             stream.reconfigure(encoding="utf-8", errors="replace")
+    if not sys.warnoptions and not wants_details():
+        warnings.simplefilter("ignore")
 
 
 def _common(

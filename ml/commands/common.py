@@ -112,10 +112,11 @@ def find_project(path: Path) -> Path:
     return with_suffix if not path.exists() and with_suffix.is_dir() else path
 
 
-def _wants_details() -> bool:
+def wants_details() -> bool:
+    """Whether a developer is looking."""
     return os.environ.get("HANDLENS_DEBUG", "") not in ("", "0")
 
 
 def _show_details(details: str) -> None:
-    if details and _wants_details():
+    if details and wants_details():
         complain(details)
