@@ -19,7 +19,7 @@ from ml.api import HandlensError, Project, Sample, load_window, mel_picture, ove
 TILE_EDGE = 224
 SOUND_TILE = QSize(224, 168)
 LARGE_EDGE = 1024
-OVERLAY_EDGE = 160
+OVERLAY_EDGE = 96
 _QUALITY = 88
 
 _log = logging.getLogger(__name__)
