@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,20 +15,19 @@ from typing import Annotated
 import typer
 
 from ml import __version__
-from ml.commands.common import wants_details
-from ml.commands.demo import demo
-from ml.commands.doctor import doctor
-from ml.commands.evaluate import evaluate
-from ml.commands.new import new
-from ml.commands.predict import predict
-from ml.commands.projects import export, relink, runs
-from ml.commands.train import train
-
-_VERBS = (demo, new, train, evaluate, predict, export, runs, relink, doctor)
 
 
 def build_app() -> typer.Typer:
     """The verbs; the studio adds its own to them."""
+    # They load here and not above: child processes import this module again and need none of them.
+    from ml.commands.demo import demo
+    from ml.commands.doctor import doctor
+    from ml.commands.evaluate import evaluate
+    from ml.commands.new import new
+    from ml.commands.predict import predict
+    from ml.commands.projects import export, relink, runs
+    from ml.commands.train import train
+
     app = typer.Typer(
         name="handlens",
         help="Teach a computer to see or hear: a folder becomes a fine-tuned model.",
@@ -36,7 +36,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for verb in _VERBS:
+    for verb in (demo, new, train, evaluate, predict, export, runs, relink, doctor):
         app.command()(verb)
     app.callback()(_common)
     return app
@@ -54,7 +54,7 @@ def prepare_terminal() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Windows terminals may be set to an old code page
             stream.reconfigure(encoding="utf-8", errors="replace")
-    if not sys.warnoptions and not wants_details():
+    if not sys.warnoptions and not os.environ.get("HANDLENS_DEBUG"):
         warnings.simplefilter("ignore")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ml.errors import HandlensError, UnreadableError
+from ml.media.interrupts import children_deaf_to_interrupts
 
 if sys.platform != "win32":
     import resource
@@ -155,7 +156,8 @@ def _start(check: Callable[[Path], object], memory: int) -> _Child:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, check, memory), daemon=True, name="handlens-reader")
     try:
-        process.start()
+        with children_deaf_to_interrupts():
+            process.start()
     except (OSError, AssertionError, ValueError) as error:
         ours.close()
         raise HandlensError(

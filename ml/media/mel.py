@@ -13,6 +13,10 @@ RANGE_DB = 80.0
 """Everything quieter than the loudest point by more than this is shown, and read, as silence."""
 
 
+SILENCE = 1e-6
+"""A waveform that never exceeds this is taken for silence, and not made louder."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MelSettings:
     """A power spectrogram of `n_fft` points every `hop` values, summed into `n_mels` bands from `f_min` to `f_max` Hz.
@@ -67,9 +71,9 @@ def mel_picture(waveform: NDArray[np.float32], settings: MelSettings) -> NDArray
     The same numbers as the network's front end before it resizes them, so that maps line up.
     """
     half = settings.n_fft // 2
-    padded = np.pad(
-        np.asarray(waveform, dtype=np.float32), half, mode="reflect" if len(waveform) > half else "constant"
-    )
+    loudness = max(float(np.abs(waveform).max(initial=0.0)), SILENCE)
+    scaled = np.asarray(waveform / loudness, dtype=np.float32)
+    padded = np.pad(scaled, half, mode="reflect" if len(waveform) > half else "constant")
     window = np.hanning(settings.n_fft + 1)[:-1].astype(np.float32)  # periodic; scipy.signal takes a second to load
     frames = np.lib.stride_tricks.sliding_window_view(padded, settings.n_fft)[:: settings.hop]
     power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2

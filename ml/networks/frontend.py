@@ -9,7 +9,7 @@ import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.media.mel import RANGE_DB, MelSettings
+from ml.media.mel import RANGE_DB, SILENCE, MelSettings
 
 
 class PixelFrontEnd(nn.Module):
@@ -32,7 +32,7 @@ class MelFrontEnd(nn.Module):
     """Waveform (batch, frames) -> log-mel picture (batch, 3, rows, columns) in -1…1, low notes in row 0.
 
     Mel bands as in torchaudio's MelSpectrogram (HTK, no norm), decibels below the loudest point of the window, as
-    `ml.media.mel.mel_picture` draws it, resized to what the backbone reads well.
+    `ml.media.mel.mel_picture` draws it, resized to what the backbone reads well. A louder copy gives the same picture.
     """
 
     window: Tensor
@@ -49,6 +49,7 @@ class MelFrontEnd(nn.Module):
         self.register_buffer("bank", bank)
 
     def forward(self, waveform: Tensor) -> Tensor:
+        waveform = waveform / waveform.abs().amax(1, keepdim=True).clamp_min(SILENCE)
         half = self.settings.n_fft // 2
         padded = functional.pad(waveform[:, None], (half, half), mode="reflect")[:, 0]
         with torch.autocast(waveform.device.type, enabled=False):

@@ -17,6 +17,7 @@ from ml.events import Event, Progress
 from ml.jobs import Stop
 from ml.media.audio import load_windows
 from ml.media.images import load_squashed
+from ml.media.mel import SILENCE
 from ml.project.project import Project
 from ml.project.samples import Sample, Windowing
 from ml.training.cache import SEGMENT_ROWS, RowCache
@@ -93,8 +94,8 @@ def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | Non
     if windowing is None:
         return load_squashed(path, size)[None]
     waves = load_windows(path, windowing, [sample.start or 0.0 for sample in group])
-    # Float files may exceed ±1. The front end hears loudness relative to the loudest point, so scaling changes nothing.
-    peaks = np.maximum(np.abs(waves).max(axis=1, keepdims=True), 1.0)
+    # The front end hears loudness relative to the loudest point, so quiet windows can use all of the 16 bits.
+    peaks = np.maximum(np.abs(waves).max(axis=1, keepdims=True), SILENCE)
     return np.asarray(np.round(waves / peaks * 32767.0), dtype=np.int16)
 
 

@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 
 from ml.errors import HandlensError
-from ml.events import Event, Finished, Note, ProbeDone, RunStarted, Stage, StageStarted, Stopped
+from ml.events import Event, Finished, Note, ProbeDone, Progress, RunStarted, Stage, StageStarted, Stopped
 from ml.export.finish import Ingredients, finish_run
 from ml.jobs import Stop, TrainJob
 from ml.networks.build import build_network
@@ -26,7 +26,7 @@ from ml.training import checkpoint
 from ml.training.decode import Decoded
 from ml.training.features import Features, onnx_extractor, torch_extractor
 from ml.training.finetune import Material, Outcome, finetune, showcase
-from ml.training.probe import Probe, fit_probe
+from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.recipe import Recipe, recipe_for
 from ml.training.records import write_history, write_settings
 from ml.training.standing import Score
@@ -99,7 +99,7 @@ def _learn(
 
     yield _stage("probe")
     material = _material(project, decoded, samples)
-    probe = _probe(features, material, classes=len(run.class_names), stop=stop)
+    probe = yield from _probe(features, material, classes=len(run.class_names), stop=stop)
     _give_head(network, probe)
     yield ProbeDone(
         seconds=time.monotonic() - began,
@@ -215,11 +215,12 @@ def _features(
     return features, (time.monotonic() - began) / len(missing) if missing else 0.0
 
 
-def _probe(features: Features, material: Material, *, classes: int, stop: Stop) -> Probe:
+def _probe(features: Features, material: Material, *, classes: int, stop: Stop) -> Generator[Event, None, Probe]:
     train = (features.embeddings(material.train), material.train_labels)
     valid = (features.embeddings(material.valid), material.valid_labels)
     probe: Probe | None = None
-    for probe in fit_probe(train, valid, classes=classes):  # noqa: B007 - the last one is the best
+    for tried, probe in enumerate(fit_probe(train, valid, classes=classes), 1):  # noqa: B007 - the last is the best
+        yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
         _raise_if_cancelled(stop)
     assert probe is not None
     return probe
