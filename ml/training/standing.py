@@ -1,0 +1,129 @@
+"""Where a fine-tuning stands: the best model so far, what goes to disk after every epoch, and the time it will take."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ml.events import EpochDone
+from ml.training import checkpoint
+from ml.training.recipe import Recipe
+
+
+class Score(NamedTuple):
+    """How good a model is: higher accuracy first, then lower loss. On the training loss where nothing validates."""
+
+    accuracy: float
+    minus_loss: float
+
+
+class History:
+    """Where the loop stands and the best it has seen; goes to disk after every epoch."""
+
+    def __init__(self, probe: Score) -> None:
+        self.epoch = 0
+        self.step = 0
+        self.best = probe
+        self.best_epoch = 0
+
+    @classmethod
+    def restore(
+        cls, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer, probe: Score
+    ) -> History:
+        history = cls(probe)
+        path = folder / "latest.safetensors"
+        if path.is_file():
+            tensors, facts = checkpoint.load(path)
+            network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
+            steady.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("steady.")})
+            checkpoint.restore_optimiser(optimiser, tensors)
+            history.epoch, history.step = facts["epoch"], facts["step"]
+            history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
+        return history
+
+    def judge(
+        self,
+        epoch: int,
+        train_loss: float,
+        probabilities: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        *,
+        rate: float,
+        of: Recipe,
+    ) -> EpochDone:
+        accuracy = loss = None
+        score = Score(0.0, -train_loss)
+        if len(labels):
+            own = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)
+            accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+            loss = float(-np.log(own).mean())
+            score = Score(accuracy, -loss)
+        self.epoch = epoch
+        better = score > self.best
+        if better:
+            self.best, self.best_epoch = score, epoch
+        return EpochDone(
+            epoch=epoch,
+            epochs=of.epochs,
+            train_loss=train_loss,
+            valid_loss=loss,
+            valid_accuracy=accuracy,
+            rate=rate,
+            best=better,
+        )
+
+    def save(self, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        facts = {"epoch": self.epoch, "step": self.step, "best": list(self.best), "best_epoch": self.best_epoch}
+        if self.best_epoch == self.epoch:
+            checkpoint.save(folder / "best.safetensors", checkpoint.network_tensors(steady), facts)
+        tensors = (
+            checkpoint.network_tensors(network, "network.")
+            | checkpoint.network_tensors(steady, "steady.")
+            | checkpoint.optimiser_tensors(optimiser)
+        )
+        checkpoint.save(folder / "latest.safetensors", tensors, facts)
+
+
+class Timer:
+    """Seconds per sample of training and of validation, as measured so far."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._train_seconds = 0.0
+        self._trained = 0
+        self._valid_seconds = 0.0
+        self._validated = 0
+
+    def tick(self, samples: int) -> None:
+        now = time.monotonic()
+        self._train_seconds += now - self._began
+        self._trained += samples
+        self._began = now
+
+    def pause(self) -> None:
+        self._began = time.monotonic()
+
+    def resume(self, validated: int) -> None:
+        now = time.monotonic()
+        self._valid_seconds += now - self._began
+        self._validated += validated
+        self._began = now
+
+    @property
+    def per_sample(self) -> float:
+        return self._train_seconds / max(1, self._trained)
+
+    @property
+    def per_second(self) -> float:
+        return self._trained / max(1e-9, self._train_seconds)
+
+    def left(self, train: int, valid: int) -> float:
+        """Seconds for as many samples to train on and to validate; validating costs a third till it was measured."""
+        each = self._valid_seconds / self._validated if self._validated else self.per_sample / 3
+        return max(0, train) * self.per_sample + valid * each
