@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from ml.cli import build_app, prepare_terminal
+
 _STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome", "torch")
 
 
@@ -23,9 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given:
         sys.exit(_open(None))
-    # The verbs load here and not above: neither the window nor its child processes should wait for them.
-    from ml.cli import build_app, prepare_terminal
-
     if arguments is None:
         prepare_terminal()
     app = build_app()

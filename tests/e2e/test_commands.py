@@ -123,6 +123,36 @@ def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None
     assert (events[-1]["event"], events[-1]["run"]) == ("finished", started["run"])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a group of processes cannot be interrupted there")
+def test_ctrl_c_while_files_are_read_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The terminal sends Ctrl+C to every process of the program; one of them answers."""
+    rng = np.random.default_rng(0)
+    for number in range(200):
+        target = tmp_path / "pictures" / ("a", "b")[number % 2] / f"{number}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (400, 400, 3), dtype=np.uint8)).save(target, compress_level=1)
+    command = [
+        sys.executable,
+        "-m",
+        "ml.cli",
+        "new",
+        str(tmp_path / "p"),
+        "--from",
+        str(tmp_path / "pictures"),
+        "--json",
+    ]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        _out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "Interrupted; no project was made and nothing was changed.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
 def test_the_demo_plays_the_whole_game_without_a_display(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-m", "desktop", "demo", "--to", str(tmp_path / "demo"), "--count", "48"]
