@@ -25,8 +25,9 @@ from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
 from desktop.tour_camera import BlankPictureError, Camera
 from ml.api import DemoKind, HandlensError, Preset, Project, write_samples
 
-LONGEST_WAIT = 120.0
-"""Seconds for any one thing to happen."""
+LONGEST_WAIT = 60.0
+"""Seconds for any one thing to happen, but for a training."""
+LONGEST_TRAINING = 600.0
 
 
 class TourError(Exception):
@@ -171,10 +172,14 @@ class Tour:
         self._click(page.choose.train_button)
         if epochs:
             self._until(
-                lambda: "epoch 2" in self.window.strip.words().lower() or not page.training(), "the second epoch"
+                lambda: f"{epochs} of {epochs}" in self.window.strip.words() or not page.training(),
+                "the last pass",
+                seconds=LONGEST_TRAINING,
             )
             self.camera.shoot(f"train-running-{preset}")
-        self._until(lambda: not page.training() and page.result.isVisible(), f"the {preset} training")
+        self._until(
+            lambda: not page.training() and page.result.isVisible(), f"the {preset} training", seconds=LONGEST_TRAINING
+        )
         if self.workspace.session.run is None:
             raise TourError(f"The {preset} training ended without a run: {page.result.lines.text()}")
         QTest.qWait(300)
@@ -280,12 +285,12 @@ class Tour:
         with Project.open(self.workspace.session.project.path) as project:
             return next(sample.labels for sample in project.samples() if sample.id == sample_id)
 
-    def _until(self, happened: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + LONGEST_WAIT
+    def _until(self, happened: Callable[[], bool], what: str, *, seconds: float = LONGEST_WAIT) -> None:
+        end = time.monotonic() + seconds
         while not happened():
             self._check()
             if time.monotonic() > end:
-                raise TourError(f"Waited {LONGEST_WAIT:.0f} s in vain for {what}.")
+                raise TourError(f"Waited {seconds:.0f} s in vain for {what}.")
             QTest.qWait(20)
         self._check()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop import style, words
@@ -32,6 +33,7 @@ class DataPage(QWidget):
         super().__init__(parent)
         self.title = self.tr("Data")
         self._session: Session | None = None
+        self._stale = True
         self._unreadable: tuple[Unreadable, ...] = ()
         self._asked: dict[int, int] = {}
         self._tasks = Tasks(self)
@@ -98,14 +100,21 @@ class DataPage(QWidget):
             style.set_role(self._place, "error")
         self._refresh()
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._refresh()
+
     def shutdown(self) -> None:
         self._tasks.close()
         self._session = None
 
     @Slot()
     def _refresh(self) -> None:
+        """Count anew, but only for somebody who looks: with 100,000 samples it takes longer than a key press may."""
         session = self._session
-        if session is None:
+        self._stale = not self.isVisible()
+        if session is None or self._stale:
             return
         kind = session.project.kind
         by_class: dict[int, list[str]] = defaultdict(list)
