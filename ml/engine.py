@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 import traceback
 from collections.abc import Iterator
 from typing import assert_never
-
-import sqlalchemy.exc
 
 from ml.errors import HandlensError
 from ml.evaluating import evaluate
@@ -54,8 +51,6 @@ def explain(error: Exception) -> Failed:
         return Failed(message=error.message, details=error.details)
     if isinstance(error, OSError):
         return Failed(message=_system_sentence(error), details=details)
-    if isinstance(error, sqlalchemy.exc.DBAPIError) and isinstance(error.orig, sqlite3.Error):
-        return Failed(message=_database_sentence(error.orig), details=details)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return Failed(
             message="Memory ran out; close other programs or choose a smaller preset, then train again.",
@@ -74,7 +69,9 @@ def explain(error: Exception) -> Failed:
 
 def _system_sentence(error: OSError) -> str:
     where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
-    match error.errno:
+    # numpy says it in words and without a number.
+    number = errno.ENOSPC if "free space" in str(error) else error.errno
+    match number:
         case errno.ENOSPC | errno.EDQUOT:
             return f"The disk is full{where}; free some space and go on with --resume. Nothing that was saved is lost."
         case errno.EACCES | errno.EPERM | errno.EROFS:
@@ -83,14 +80,3 @@ def _system_sentence(error: OSError) -> str:
             return f"A file or folder is not there any more{where}; put it back or plug in its drive, then try again."
         case _:
             return f"The system refused to read or write{where}: {(error.strerror or str(error)).lower()}."
-
-
-def _database_sentence(error: sqlite3.Error) -> str:
-    text = str(error).lower()
-    if "full" in text:
-        return "The disk is full, so the project could not be written; free some space and try again. Nothing is lost."
-    if "locked" in text or "busy" in text:
-        return "Another program holds the project for too long; close it there and try again."
-    if "readonly" in text:
-        return "The project cannot be written to; copy it to a folder you may write to and open that copy."
-    return "The project file is damaged or cannot be reached; nothing was changed, so put back a copy from a backup."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from ml.errors import HandlensError
 
@@ -122,13 +122,17 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view of the project for the length of the block."""
-        with self._engine.begin() as connection:
+        with _in_words(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """All of the block happens, and is on disk at its end, or none of it."""
-        with self._engine.connect().execution_options(handlens_write=True) as connection, connection.begin():
+        with (
+            _in_words(),
+            self._engine.connect().execution_options(handlens_write=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def close(self) -> None:
@@ -140,7 +144,7 @@ class Store:
                 version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
                 if version == SCHEMA_VERSION:
                     connection.execute(sa.select(sa.func.count()).select_from(meta)).scalar_one()
-        except DatabaseError as error:
+        except (DatabaseError, HandlensError) as error:
             self.close()
             raise HandlensError(
                 f"The project file {self.path.name} in “{self.path.parent.name}” is damaged or is not a Handlens "
@@ -159,6 +163,27 @@ class Store:
                 f"The project file {self.path.name} in “{self.path.parent.name}” is empty or was never finished; "
                 "create the project anew or put back a copy from a backup."
             )
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What SQLite says, as a sentence for the user."""
+    try:
+        yield
+    except OperationalError as error:
+        raise HandlensError(_sentence(str(error.orig).lower()), details=str(error)) from error
+
+
+def _sentence(text: str) -> str:
+    if "full" in text:
+        return "The disk is full, so the project could not be written; free some space and try again. Nothing is lost."
+    if "locked" in text or "busy" in text:
+        return "Another program holds the project for too long; close it there and try again."
+    if "readonly" in text or "read-only" in text:
+        return "The project cannot be written to; copy it to a folder you may write to and open that copy."
+    if "unable to open" in text:
+        return "The project's folder is not there any more; put it back or plug in its drive, then open it again."
+    return "The project could not be read or written; nothing was changed, so try again or put back a copy."
 
 
 def _configure(dbapi_connection: Any, _record: object) -> None:

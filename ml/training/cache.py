@@ -25,6 +25,8 @@ class RowCache:
         self._places: dict[str, tuple[int, int]] = {}
         self._segments: list[dict[str, NDArray[np.generic]]] = []
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob("*.part"):
+            leftover.unlink(missing_ok=True)
         for keys_path in sorted(folder.glob("*.keys.npy")):
             self._open(keys_path)
 
@@ -77,6 +79,10 @@ class RowCache:
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:
     draft = path.with_suffix(".part")
-    with draft.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-    draft.replace(path)
+    try:
+        with draft.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
