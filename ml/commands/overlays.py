@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.commands.phrases import rejected_because
 from ml.insight.drawing import save_png
 from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram
 from ml.media.audio import load_waveform
@@ -24,10 +25,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     """Write the input of `result`, predicted with `keep_maps`, with the map of its class laid over it, to `target`."""
     order = result.probabilities.argsort()[::-1][:5]
     top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)
-    rejected = ""
-    if result.decision == "reject":
-        familiar = result.unlike <= info.unlike_above
-        rejected = "set aside: not sure enough" if familiar else "set aside: unlike anything it was shown"
+    rejected = f"set aside: {rejected_because(result.unlike, info)}" if result.decision == "reject" else ""
     if info.windowing is None:
         assert result.maps is not None
         picture = thumbnail(result.path, size=640)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ml.insight.metrics import wilson_interval
 from ml.project.samples import Kind
+from ml.runtime.contract import ModelInfo
 
 _NOUNS: dict[Kind, tuple[str, str]] = {
     "images": ("picture", "pictures"),
@@ -37,6 +38,13 @@ def percent(fraction: float) -> str:
     """“97 %”; never “100 %” for what is not quite so."""
     shown = round(fraction * 100)
     return f"{min(shown, 99) if fraction < 1 else shown} %"
+
+
+def rejected_because(unlike: float, info: ModelInfo) -> str:
+    """Why an answer was set aside, in a few words."""
+    if unlike > info.unlike_above:
+        return "unlike anything it was shown"
+    return f"less sure than the {info.reject_below * 100:.1f} % it takes"
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ml.commands.common import JsonOption, RunOption, complain, find_project, print_json, verb, words
 from ml.commands.overlays import write_overlay
-from ml.commands.phrases import percent
+from ml.commands.phrases import percent, rejected_because
 from ml.commands.projects import model_path
 from ml.errors import HandlensError
 from ml.project.project import Project
@@ -117,11 +117,6 @@ def _say(row: dict[str, Any], info: ModelInfo, console: Console) -> None:
         for window in windows:
             sure = percent(window["probability"])
             console.print(f"  {window['start']:g}–{window['end']:g} s: {window['label']}, {sure} sure", markup=False)
-
-
-def rejected_because(unlike: float, info: ModelInfo) -> str:
-    """Why an answer was set aside, in a few words."""
-    return "unlike anything it was shown" if unlike > info.unlike_above else "not sure enough"
 
 
 def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> None:
