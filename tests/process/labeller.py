@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
 from pathlib import Path
@@ -13,12 +14,17 @@ from ml.project.project import Project
 from ml.worker import Worker
 
 
+def _say(line: str) -> None:
+    # One write to the pipe: lines of the two threads must not mix, and a kill must not leave half of one.
+    os.write(1, f"{line}\n".encode())
+
+
 def _label(project: Project, ended: threading.Event) -> None:
     ids = [sample.id for sample in project.samples()]
     for turn in itertools.count():
         sample, label = ids[turn % len(ids)], (turn // len(ids) + turn) % 2
         project.set_labels([sample], [label], annotator="labeller")
-        print(f"label {sample} {label}", flush=True)
+        _say(f"label {sample} {label}")
         if ended.wait(0.01):
             return
 
@@ -27,13 +33,13 @@ def main() -> None:
     place, resume = Path(sys.argv[1]), sys.argv[2] == "resume"
     ended = threading.Event()
     with Project.open(place) as project:
-        print("open", flush=True)
+        _say("open")
         thread = threading.Thread(target=_label, args=(project, ended))
         thread.start()
         job = TrainJob(project=place, preset="standard", epochs=60, resume=resume, device="cpu")
         for event in Worker().run(job, NeverStop()):
             if not isinstance(event, Progress | Showcase):
-                print(f"event {type(event).__name__} {getattr(event, 'message', '')}", flush=True)
+                _say(f"event {type(event).__name__} {getattr(event, 'message', '')}")
         ended.set()
         thread.join()
 

@@ -84,19 +84,20 @@ def _work_and_kill(place: Path, acknowledged: dict[int, int], *, lines: int, epo
     )
     assert process.stdout is not None
     said = seen = 0
-    with process.stdout:
+    with process, process.stdout:
         for line in process.stdout:
             said += 1
             seen += line.startswith("event EpochDone")
             _note(line, acknowledged)
             if (lines and said >= lines) or (epochs and seen >= epochs):
                 break
-            assert not line.startswith(("event Failed", "event Finished")), line
+            if line.startswith(("event Failed", "event Finished")):
+                os.killpg(process.pid, signal.SIGKILL)
+                pytest.fail(f"the training ended by itself: {line}")
         os.killpg(process.pid, signal.SIGKILL)
         for line in process.stdout:
             if line.endswith("\n"):
                 _note(line, acknowledged)
-    process.wait()
     return seen
 
 
