@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
 
 _MORE = ("close_project", "open", "theme", "settings", "shortcuts", "quit")
 """The actions behind "More" in the rail."""
+_DATA, _TRAIN, _EXPLORE = range(3)
+"""The places of the pages; those of `pages.workspace`, which is not loaded yet."""
 
 
 class MainWindow(QMainWindow):
@@ -48,6 +50,7 @@ class MainWindow(QMainWindow):
         self.wizard: NewProjectWizard | None = None
         self._sample: SampleThread | None = None
         self._first_page: int | None = None
+        self._progress = ("", -1.0)
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._show_project)
         self._tasks.failed.connect(self._refuse_project)
@@ -91,9 +94,9 @@ class MainWindow(QMainWindow):
             "shortcuts": partial(KeysDialog.show_keys, self),
             "quit": self.close,
             "close_project": self.close_project,
-            "go_data": partial(self._go, 0),
-            "go_train": partial(self._go, 1),
-            "go_explore": partial(self._go, 2),
+            "go_data": partial(self._go, _DATA),
+            "go_train": partial(self._go, _TRAIN),
+            "go_explore": partial(self._go, _EXPLORE),
         }
 
     # -- projects ----------------------------------------------------------------------------------------------
@@ -133,7 +136,9 @@ class MainWindow(QMainWindow):
         workspace.job_progress.connect(self._show_progress)
         if self._first_page is not None:
             workspace.show_page(self._first_page)
+        workspace.page_shown.connect(self._place_strip)
         self.workspace = workspace
+        self._progress = ("", -1.0)
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.setWindowTitle(f"{session.project.name} – Handlens")
@@ -203,7 +208,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _open_created(self, path: Path) -> None:
-        self.open_project(path, page=1)
+        self.open_project(path, page=_TRAIN)
 
     @Slot()
     def _forget_wizard(self) -> None:
@@ -247,7 +252,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _open_sample(self, path: Path) -> None:
         self._end_sample()
-        self.open_project(path, page=0)
+        self.open_project(path, page=_DATA)
 
     @Slot(str)
     def _refuse_sample(self, sentence: str) -> None:
@@ -286,11 +291,19 @@ class MainWindow(QMainWindow):
 
     @Slot(str, float)
     def _show_progress(self, said: str, fraction: float) -> None:
+        """Training goes on while other pages are looked at; the Train page itself shows it larger."""
+        self._progress = (said, fraction)
         self.strip.show_job(said, fraction, can_show=True)
+        self._place_strip()
+
+    @Slot()
+    def _place_strip(self) -> None:
+        if self.workspace is not None:
+            self.strip.setVisible(self._progress[1] >= 0 and self.workspace.place != _TRAIN)
 
     @Slot()
     def _show_training(self) -> None:
-        self._go(1)
+        self._go(_TRAIN)
 
     def _go(self, place: int) -> None:
         if self.workspace is not None:

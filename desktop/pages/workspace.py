@@ -25,6 +25,7 @@ class Workspace(QWidget):
     """Made anew for each project. Owns the session and closes it in `shutdown`."""
 
     job_progress = Signal(str, float)
+    page_shown = Signal(int)
 
     def __init__(
         self,
@@ -107,6 +108,7 @@ class Workspace(QWidget):
         self._stack.setCurrentIndex(place)
         self._title.setText((self.data_page.title, self.train_page.title, self.explore_page.title)[place])
         self._sentence.setText(self._sentences[place])
+        self.page_shown.emit(place)
 
     def shutdown(self) -> None:
         """End what runs in the background and let the project go."""

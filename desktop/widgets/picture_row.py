@@ -35,9 +35,7 @@ class PictureRow(QWidget):
     Places without a picture are a quiet grey, or nothing if `show_empty` is False.
     """
 
-    def __init__(
-        self, *, count: int, height: int, show_empty: bool = True, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, *, count: int, height: int, show_empty: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._show_empty = show_empty
         self._count = count

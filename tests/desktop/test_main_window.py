@@ -130,6 +130,16 @@ def test_leaving_during_training_asks_first(
     assert window.close_project() and window.workspace is None
 
 
+def test_a_training_is_seen_from_the_other_pages(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    workspace.train_page.job_progress.emit("Training run 1", 0.4)
+    assert not window.strip.isVisible()
+    workspace.show_page(DATA)
+    assert window.strip.isVisible() and window.strip.words() == "Training run 1"
+    workspace.train_page.job_progress.emit("", -1.0)
+    assert not window.strip.isVisible()
+
+
 def _drop(window: MainWindow, path: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
