@@ -88,7 +88,7 @@ def _learn(
     project: Project, job: TrainJob, run: RunInfo, samples: tuple[Sample, ...], stop: Stop, *, began: float
 ) -> Iterator[Event]:
     fabric = _fabric(job.device)
-    recipe = recipe_for(job, kind=project.kind, on_gpu=fabric.device.type != "cpu")
+    recipe = recipe_for(job, on_gpu=fabric.device.type != "cpu")
     folder = project.runs.folder(run.number)
     write_settings(folder, job, recipe, device=str(fabric.device))
     network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
