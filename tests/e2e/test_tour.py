@@ -35,6 +35,10 @@ def test_the_tour_ends_well_and_leaves_a_picture_of_every_page(tmp_path: Path) -
     found = sorted(pictures.glob("*.png"))
     named = {part for path in found for part in path.stem.split("-")}
     assert named >= PAGES | {"light", "dark", "images", "recordings"}
-    shapes = {Image.open(path).size for path in found}
-    assert shapes == {(1366, 768), (1920, 1080)}
+    assert {_size(path) for path in found} == {(1366, 768), (1920, 1080)}
     assert len(found) % 4 == 0 and len(found) >= 60
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
