@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +114,9 @@ class Store:
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
         if create:
+            with self._engine.connect() as connection:
+                # Stays with the file. Asked for at every start it could collide with another process's first look.
+                connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
             with self.writing() as connection:
                 _metadata.create_all(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -170,8 +174,9 @@ def _in_words() -> Iterator[None]:
     """What SQLite says, as a sentence for the user."""
     try:
         yield
-    except OperationalError as error:
-        raise HandlensError(_sentence(str(error.orig).lower()), details=str(error)) from error
+    except (OperationalError, sqlite3.OperationalError) as error:
+        # The second kind comes from `_configure`, outside of SQLAlchemy's own calls.
+        raise HandlensError(_sentence(str(error).lower()), details=str(error)) from error
 
 
 def _sentence(text: str) -> str:
@@ -190,7 +195,6 @@ def _configure(dbapi_connection: Any, _record: object) -> None:
     # The driver must not open transactions of its own: `_begin` does, see SQLAlchemy's notes on pysqlite.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()

@@ -71,6 +71,8 @@ def finetune(
     early = False
 
     for epoch in range(history.epoch + 1, recipe.epochs + 1):
+        if epoch - 1 - history.best_epoch >= recipe.patience:
+            break
         train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)
         if train_loss is None:
             early = True
@@ -83,8 +85,8 @@ def finetune(
         learner.timer.resume(len(material.valid))
         yield done
         yield showcase(steady, material, fabric.device, epoch=epoch)
-        if epoch - history.best_epoch >= recipe.patience or stop.requested():
-            early = bool(stop.requested())
+        if stop.requested():
+            early = True
             break
     return Outcome(improved=history.best_epoch > 0, early=early, train_seconds=learner.timer.per_sample)
 

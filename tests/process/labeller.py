@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from ml.events import Progress, Showcase
+from ml.events import Failed, Progress, Showcase
 from ml.jobs import NeverStop, TrainJob
 from ml.project.project import Project
 from ml.worker import Worker
@@ -38,6 +38,8 @@ def main() -> None:
         thread.start()
         job = TrainJob(project=place, preset="standard", epochs=60, resume=resume, device="cpu")
         for event in Worker().run(job, NeverStop()):
+            if isinstance(event, Failed):
+                print(event.details, file=sys.stderr, flush=True)
             if not isinstance(event, Progress | Showcase):
                 _say(f"event {type(event).__name__} {getattr(event, 'message', '')}")
         ended.set()
