@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -84,7 +83,7 @@ class Session(QObject):
             before = self._by_id[change.sample_id]
             split = (before.split or splits.get(before.path)) if change.new else None
             set_by = change.origin if change.new else None
-            self._by_id[change.sample_id] = replace(before, labels=change.new, split=split, set_by=set_by)
+            self._by_id[change.sample_id] = before._replace(labels=change.new, split=split, set_by=set_by)
         self._samples = None
         self.labels_changed.emit(changes)
         return changes

@@ -28,8 +28,9 @@ from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
 from ml.project.checks import Finding, findings, problem
+from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
-from ml.project.project import SUFFIX, Project, default_annotator
+from ml.project.project import SUFFIX, Project
 from ml.project.samples import (
     PRESETS,
     SPLITS,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from ml.errors import HandlensError
-from ml.media.audio import window_spans
 from ml.project import store as tables
+from ml.project.filling import fill, insert_files, insert_unreadable, source_meta
+from ml.project.labels import append_change, default_annotator, read_history, read_samples
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.samples import (
@@ -24,7 +23,6 @@ from ml.project.samples import (
     FoundFile,
     Kind,
     LabelChange,
-    Origin,
     Sample,
     ScanReport,
     Split,
@@ -70,7 +68,7 @@ class Project:
             draft.chmod(0o755)
             store = Store(draft / "project.db", create=True)
             try:
-                _fill(store, name=name, report=report, plan=plan, final=path)
+                fill(store, name=name, report=report, plan=plan, final=path)
             finally:
                 store.close()
             draft.rename(path)
@@ -156,7 +154,7 @@ class Project:
             known = [row.path for row in connection.execute(sa.select(tables.sources.c.path).limit(1000))]
         if not any((folder / path).is_file() for path in known):
             raise HandlensError(f"None of the project's files is in {folder}; choose the folder that holds them.")
-        self._set_meta(_source_meta(folder, self.path))
+        self._set_meta(source_meta(folder, self.path))
 
     def classes(self) -> tuple[ClassInfo, ...]:
         with self._store.reading() as connection:
@@ -175,42 +173,8 @@ class Project:
 
     def samples(self) -> tuple[Sample, ...]:
         """Every sample with its present labels, ordered by id."""
-        t = tables
-        query = (
-            sa.select(
-                t.samples.c.id,
-                t.samples.c.source_id,
-                t.samples.c.start,
-                t.samples.c.end,
-                t.sources.c.path,
-                t.sources.c.split,
-                t.sources.c.digest,
-                t.label_changes.c.origin,
-                t.labels.c.class_index,
-            )
-            .join(t.sources, t.sources.c.id == t.samples.c.source_id)
-            .outerjoin(t.label_changes, t.label_changes.c.id == t.samples.c.change_id)
-            .outerjoin(t.labels, t.labels.c.change_id == t.samples.c.change_id)
-            .order_by(t.samples.c.id, t.labels.c.place)
-        )
-        found: dict[int, Sample] = {}
         with self._store.reading() as connection:
-            for row in connection.execute(query):
-                labels = () if row.class_index is None else (row.class_index,)
-                if row.id in found:
-                    labels = found[row.id].labels + labels
-                found[row.id] = Sample(
-                    id=row.id,
-                    source_id=row.source_id,
-                    path=row.path,
-                    labels=labels,
-                    split=cast(Split | None, row.split) if labels else None,
-                    start=row.start,
-                    end=row.end,
-                    set_by=cast(Origin | None, row.origin) if labels else None,
-                    digest=row.digest,
-                )
-        return tuple(found.values())
+            return read_samples(connection)
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files that were left out when the project was made or files were added."""
@@ -232,30 +196,14 @@ class Project:
         """Give each sample its own labels in one step, as undo and redo need it."""
         with self._store.writing() as connection:
             return tuple(
-                _append_change(connection, sample_id, new, annotator or default_annotator(), "person")
+                append_change(connection, sample_id, new, annotator or default_annotator(), "person")
                 for sample_id, new in wanted
             )
 
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:
         """Who set which label when, the oldest first."""
-        t = tables
-        query = (
-            sa.select(t.label_changes).where(t.label_changes.c.sample_id == sample_id).order_by(t.label_changes.c.id)
-        )
         with self._store.reading() as connection:
-            rows = connection.execute(query).all()
-            sets = {row.id: _labels_of(connection, row.id) for row in rows}
-        return tuple(
-            LabelChange(
-                sample_id=sample_id,
-                at=row.at,
-                annotator=row.annotator,
-                origin=row.origin,
-                old=sets.get(row.previous_id, ()),
-                new=sets[row.id],
-            )
-            for row in rows
-        )
+            return read_history(connection, sample_id)
 
     # -- splits and new files ------------------------------------------------------------------------------------
 
@@ -307,8 +255,8 @@ class Project:
         for name in sorted({file.class_name for file in fresh if file.class_name} - {c.name for c in self.classes()}):
             self.add_class(name)
         with self._store.writing() as connection:
-            _insert_files(connection, fresh, plan, self.windowing, {c.name: c.index for c in self.classes()})
-            _insert_unreadable(connection, report)
+            insert_files(connection, fresh, plan, self.windowing, {c.name: c.index for c in self.classes()})
+            insert_unreadable(connection, report)
         return len(fresh)
 
     # -- runs ----------------------------------------------------------------------------------------------------
@@ -326,131 +274,6 @@ class Project:
                 connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
                 connection.execute(tables.meta.insert().values(key=key, value=value))
         self._meta.update(values)
-
-
-def default_annotator() -> str:
-    """The name that stands beside a label: the one the person has on this machine."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"
-
-
-def _fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final: Path) -> None:
-    values = {
-        "name": name,
-        "kind": report.kind,
-        "created_at": _now(),
-        "split_by": plan.split_by,
-        "split_why": plan.why,
-        **_source_meta(Path(report.folder), final),
-    }
-    if report.windowing is not None:
-        values |= {
-            "window_rate": str(report.windowing.rate),
-            "window_seconds": str(report.windowing.seconds),
-            "window_step": str(report.windowing.step),
-        }
-    names = list(report.class_counts)
-    with store.writing() as connection:
-        connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in values.items()])
-        if names:
-            connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
-        _insert_files(connection, report.files, plan, report.windowing, {n: i for i, n in enumerate(names)})
-        _insert_unreadable(connection, report)
-
-
-def _source_meta(folder: Path, project: Path) -> dict[str, str]:
-    folder = folder.absolute()
-    try:
-        relative = os.path.relpath(folder, project)
-    except ValueError:  # another drive on Windows
-        relative = str(folder)
-    return {"source_absolute": str(folder), "source_relative": Path(relative).as_posix()}
-
-
-def _insert_files(
-    connection: sa.Connection,
-    files: Sequence[FoundFile],
-    plan: SplitPlan,
-    windowing: Windowing | None,
-    class_index: dict[str, int],
-) -> None:
-    """Sources, their samples, and the labels their folders give them, each in one statement however many there are."""
-    next_source = _next_id(connection, tables.sources.c.id)
-    next_sample = _next_id(connection, tables.samples.c.id)
-    next_change = _next_id(connection, tables.label_changes.c.id)
-    rows: dict[sa.Table, list[dict[str, Any]]] = {
-        table: [] for table in (tables.sources, tables.samples, tables.label_changes, tables.labels)
-    }
-    now, annotator = _now(), default_annotator()
-    for source_id, file in enumerate(files, next_source):
-        facts = ("path", "size", "mtime_ns", "digest", "ready_split", "width", "height", "duration", "rate", "channels")
-        rows[tables.sources].append(
-            {"id": source_id, "split": plan.splits.get(file.path), "group_name": plan.groups.get(file.path)}
-            | {fact: getattr(file, fact) for fact in facts}
-        )
-        spans: tuple[tuple[float | None, float | None], ...] = ((None, None),)
-        if windowing is not None:
-            spans = window_spans(file.duration, windowing)
-        for start, end in spans:
-            change_id = None
-            if file.class_name is not None:
-                change_id = next_change
-                next_change += 1
-                rows[tables.label_changes].append(
-                    {"id": change_id, "sample_id": next_sample, "at": now, "annotator": annotator, "origin": "import"}
-                )
-                rows[tables.labels].append(
-                    {"change_id": change_id, "place": 0, "class_index": class_index[file.class_name]}
-                )
-            rows[tables.samples].append(
-                {"id": next_sample, "source_id": source_id, "start": start, "end": end, "change_id": change_id}
-            )
-            next_sample += 1
-    for table, values in rows.items():
-        if values:
-            connection.execute(table.insert(), values)
-
-
-def _insert_unreadable(connection: sa.Connection, report: ScanReport) -> None:
-    for item in report.unreadable:
-        connection.execute(tables.unreadable.delete().where(tables.unreadable.c.path == item.path))
-        connection.execute(tables.unreadable.insert().values(path=item.path, reason=item.reason))
-
-
-def _append_change(
-    connection: sa.Connection, sample_id: int, new: tuple[int, ...], annotator: str, origin: Origin
-) -> LabelChange:
-    query = sa.select(tables.samples.c.change_id).where(tables.samples.c.id == sample_id)
-    previous = connection.execute(query).scalar_one()
-    at = _now()
-    change_id = connection.execute(
-        tables.label_changes.insert().values(
-            sample_id=sample_id, at=at, annotator=annotator, origin=origin, previous_id=previous
-        )
-    ).lastrowid
-    if new:
-        connection.execute(
-            tables.labels.insert(),
-            [{"change_id": change_id, "place": place, "class_index": index} for place, index in enumerate(new)],
-        )
-    connection.execute(tables.samples.update().where(tables.samples.c.id == sample_id).values(change_id=change_id))
-    old = () if previous is None else _labels_of(connection, previous)
-    return LabelChange(sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=old, new=new)
-
-
-def _labels_of(connection: sa.Connection, change_id: int) -> tuple[int, ...]:
-    query = sa.select(tables.labels.c.class_index).where(tables.labels.c.change_id == change_id)
-    return tuple(connection.execute(query.order_by(tables.labels.c.place)).scalars())
-
-
-def _next_id(connection: sa.Connection, column: sa.Column[int]) -> int:
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()) + 1
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _reason(error: OSError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["images", "recordings", "sensors"]
 Split = Literal["train", "valid", "test"]
@@ -112,12 +112,11 @@ class ClassInfo:
     name: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One image, or one window of one recording.
 
     `labels` are class indices: none, one, or (multi-label projects) several. `start` and `end` are seconds
-    within the recording, None for images.
+    within the recording, None for images. A tuple, because a project has a hundred thousand of them.
     """
 
     id: int

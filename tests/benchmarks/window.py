@@ -41,13 +41,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _first_window() -> float:
-    """Seconds from the start of the process to the first painted window. The coldest start is left out by the caller."""
+    """Seconds from the start of the process to the first painted window."""
     began = time.time()
     shown = subprocess.run([sys.executable, "-c", _FIRST_WINDOW], capture_output=True, text=True, check=True)
     return float(shown.stdout.split()[-1]) - began
 
 
 def _stutter(scratch: Path, pictures: int) -> None:
+    from PySide6.QtCore import QElapsedTimer, QTimer
+
     from desktop.app import make_app
     from desktop.main_window import MainWindow
     from ml.demo.projects import write_samples
@@ -56,7 +58,6 @@ def _stutter(scratch: Path, pictures: int) -> None:
     from ml.jobs import NeverStop, ScanJob
     from ml.project.project import Project
     from ml.project.splitting import plan_split
-    from PySide6.QtCore import QElapsedTimer, QTimer
 
     for _ in write_samples(scratch / "bricks", "images", count=pictures):
         pass
