@@ -45,12 +45,14 @@ def main(arguments: list[str]) -> int:
 
 def _least(files: list[Path]) -> float:
     """Decode on all cores, then the bare ONNX Runtime backbone in batches of 8; its session is made beforehand."""
-    example = np.zeros((2, 224, 224, 3), dtype=np.uint8)
-    extract = onnx_extractor(build_network(windowing=None, classes=2).eval(), example)
+    network = build_network(windowing=None, classes=2).eval()
+    size = network.backbone.spec.size
+    example = np.zeros((2, size, size, 3), dtype=np.uint8)
+    extract = onnx_extractor(network, example)
     extract(example)
     began = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pixels = list(pool.map(lambda path: load_squashed(path, 224), files))
+        pixels = list(pool.map(lambda path: load_squashed(path, size), files))
     for start in range(0, len(pixels), 8):
         extract(np.stack(pixels[start : start + 8]))
     return time.monotonic() - began
