@@ -26,6 +26,9 @@ from ml.project.samples import Preset
 from ml.project.splitting import plan_split
 
 
+SHOWN_EPOCHS = 2
+
+
 @verb(interrupted="Interrupted; run handlens demo again to start afresh.")
 def demo(
     kind: Annotated[str, typer.Option(metavar="images|recordings", help="Bricks on a belt, or sounds of a forest.")] = (
@@ -36,21 +39,27 @@ def demo(
         typer.Option("--to", metavar="DIR", help="Where to put it; “Handlens” in your documents if not given."),
     ] = None,
     preset: Annotated[
-        str, typer.Option(metavar="quick|standard|thorough", help="How much time the network may take to learn.")
-    ] = "quick",
+        str | None,
+        typer.Option(
+            metavar="quick|standard|thorough",
+            help="How much time the network may take to learn; two passes over the samples if not given.",
+        ),
+    ] = None,
     count: Annotated[int | None, typer.Option(min=30, help="How many samples to make.", hidden=True)] = None,
     seed: Annotated[int, typer.Option(help="Another number gives other samples.", hidden=True)] = 0,
 ) -> None:
     """Play the whole game on a built-in sample: create, train, test, and look at what the network looked at."""
     chosen = _kind(kind)
-    speed = preset_named(preset)
+    # Without a wish it fine-tunes too, but only as long as somebody watches: under three minutes in all on two cores.
+    speed = preset_named(preset or "standard")
+    epochs = None if preset else SHOWN_EPOCHS
     home = (to or platformdirs.user_documents_path() / "Handlens").expanduser().absolute()
     console = words()
     project = _free_project(home, DEMO_NAMES[chosen])
     console.print(f"[bold]{DEMO_NAMES[chosen]}[/]: a folder becomes a model that has learned from it.\n")
     samples = _samples(home / "samples" / DEMO_NAMES[chosen], chosen, console, seed=seed, count=count)
     _create(project, samples, chosen, console)
-    finished = _train(project, speed, console)
+    finished = _train(project, speed, epochs, console)
     _look(project, finished, console)
 
 
@@ -109,10 +118,10 @@ def _create(project: Path, samples: Path, kind: DemoKind, console: Console) -> N
         console.print(f"   {made.split_why}", markup=False)
 
 
-def _train(project: Path, preset: Preset, console: Console) -> Finished:
+def _train(project: Path, preset: Preset, epochs: int | None, console: Console) -> Finished:
     console.print("3. Training.")
     with LiveReport(console) as live:
-        return train_with(TrainJob(project=project, preset=preset), live.show)
+        return train_with(TrainJob(project=project, preset=preset, epochs=epochs), live.show)
 
 
 def _look(project: Path, finished: Finished, console: Console) -> None:
