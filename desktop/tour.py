@@ -148,6 +148,9 @@ class Tour:
         self._click(wizard.button(QWizard.WizardButton.NextButton))
         wizard.place_page.name_edit.clear()
         self._type(wizard.place_page.name_edit, name)
+        if kind == "images":
+            look = wizard.place_page.look
+            self._until(lambda: look.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT)
         self._shoot_wizard(wizard, f"{kind}-wizard-place")
         self._click(wizard.button(QWizard.WizardButton.FinishButton))
         self._until(lambda: self.window.workspace is not None, "opening the new project")

@@ -20,7 +20,7 @@ from ml.jobs import Job, Stop, StopRequest
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 2.0
-"""How long a child may take to act on a cancel before it is killed."""
+"""How long a child usually may take to act on a cancel before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,13 @@ class _Ask:
 
 
 class Worker:
-    """`run` has the signature of `ml.engine.run`; the job is done elsewhere."""
+    """`run` has the signature of `ml.engine.run`; the job is done elsewhere.
+
+    `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing behind.
+    """
+
+    def __init__(self, *, grace: float = GRACE_SECONDS) -> None:
+        self._grace = grace
 
     def run(self, job: Job, stop: Stop) -> Iterator[Event]:
         """Yields the child's events; ends with exactly one of `events.TERMINAL`, whatever happens to the child."""
@@ -47,13 +53,13 @@ class Worker:
             return
         theirs.close()
         try:
-            yield from _supervise(process, ours, stop)
+            yield from _supervise(process, ours, stop, grace=self._grace)
         finally:
             _end(process)
             ours.close()
 
 
-def _supervise(process: BaseProcess, pipe: Connection, stop: Stop) -> Iterator[Event]:
+def _supervise(process: BaseProcess, pipe: Connection, stop: Stop, *, grace: float) -> Iterator[Event]:
     asked: StopRequest = ""
     asked_at = 0.0
     while True:
@@ -62,7 +68,7 @@ def _supervise(process: BaseProcess, pipe: Connection, stop: Stop) -> Iterator[E
             asked, asked_at = request, time.monotonic()
             with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe
                 pipe.send(_Ask(request))
-        if asked == "cancel" and time.monotonic() - asked_at > GRACE_SECONDS:
+        if asked == "cancel" and time.monotonic() - asked_at > grace:
             _end(process)
             yield Stopped()
             return

@@ -39,7 +39,8 @@ class NewProjectWizard(QWizard):
         self.source_page = SourcePage(self._draft)
         self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
         self.split_page = SplitPage(self._draft)
-        self.place_page = PlacePage(self._draft)
+        # A look writes nothing, so nobody need wait for it to end by itself.
+        self.place_page = PlacePage(self._draft, runner=runner or Worker(grace=0.0).run)
         self.place_page.created.connect(self._on_created)
         for page in (self.source_page, self.found_page, self.split_page, self.place_page):
             page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
@@ -66,6 +67,7 @@ class NewProjectWizard(QWizard):
         self.place_page.make()
 
     def done(self, result: int) -> None:
+        self.place_page.look.cancel()
         self.found_page.shutdown()
         self.place_page.shutdown()
         super().done(result)
@@ -78,6 +80,10 @@ class NewProjectWizard(QWizard):
             layout = part.layout() if isinstance(part, QWidget) else None
             if isinstance(layout, QGridLayout):
                 layout.setContentsMargins(look.xl, look.xl, look.xl, look.l)
+        if self.currentPage() in (self.split_page, self.place_page):
+            self.place_page.begin_look()
+        else:
+            self.place_page.look.cancel()
         if self.currentPage() is self.place_page:
             self.place_page.show_pictures([row.images[0] for row in self.found_page.bars.rows() if row.images])
 

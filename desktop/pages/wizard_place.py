@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPush
 from desktop import settings, style, words
 from desktop.dialogs.folder import FolderChooser
 from desktop.pages.wizard_draft import Draft
+from desktop.pages.wizard_look import LookPart
 from desktop.widgets.picture_row import PictureRow
 from desktop.workers.tasks import Tasks
-from ml.api import SUFFIX, Project, ScanReport, SplitPlan
+from ml.api import SUFFIX, Project, Runner, ScanReport, SplitPlan
 
 _FORBIDDEN = '<>:"/\\|?*'
 
@@ -24,7 +25,7 @@ class PlacePage(QWizardPage):
 
     created = Signal(object)
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, *, runner: Runner) -> None:
         super().__init__()
         look = style.current()
         self._draft = draft
@@ -61,6 +62,7 @@ class PlacePage(QWizardPage):
         self._summary = QLabel()
         self._summary.setWordWrap(True)
         self._pictures = PictureRow(count=8, height=88, show_empty=False)
+        self.look = LookPart(runner=runner)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.l)
@@ -70,6 +72,7 @@ class PlacePage(QWizardPage):
         column.addSpacing(look.l)
         column.addWidget(self._summary)
         column.addWidget(self._pictures)
+        column.addWidget(self.look)
         column.addStretch(1)
 
     def initializePage(self) -> None:
@@ -87,9 +90,18 @@ class PlacePage(QWizardPage):
         self._note()
 
     def show_pictures(self, images: Sequence[QImage]) -> None:
-        """One of each class, as a last look at what it will be about."""
+        """One of each class, as a last look at what it will be about. Images are shown with the network's words."""
+        report = self._draft.report
+        looked_at = report is not None and report.kind == "images"
         self._pictures.set_images(images)
-        self._pictures.setVisible(bool(images))
+        self._pictures.setVisible(bool(images) and not looked_at)
+        self.look.setVisible(looked_at)
+
+    def begin_look(self) -> None:
+        """Have the pretrained network say what it sees. It loads for seconds, so a page ahead is not too early."""
+        report = self._draft.report
+        if report is not None and report.kind == "images":
+            self.look.begin(report)
 
     def isComplete(self) -> bool:
         return not self._making and not self._trouble()
@@ -101,12 +113,14 @@ class PlacePage(QWizardPage):
     def make(self) -> None:
         """Create the project; ends in `created` or in a sentence on the page."""
         assert self._draft.report is not None and self._draft.plan is not None
+        self.look.cancel()
         name = self.name_edit.text().strip()
         self._making = self._tasks.submit(_create, self.path.absolute(), name, self._draft.report, self._draft.plan)
         self._say(self.tr("Making the project…"), "muted")
         self.completeChanged.emit()
 
     def shutdown(self) -> None:
+        self.look.shutdown()
         self._tasks.close()
 
     @Slot()
@@ -154,6 +168,7 @@ class PlacePage(QWizardPage):
     def _on_failed(self, _number: int, error: Exception) -> None:
         self._making = 0
         self._say(getattr(error, "message", str(error)), "error")
+        self.begin_look()
         self.completeChanged.emit()
 
 
