@@ -33,7 +33,7 @@ class _Ask:
 class Worker:
     """`run` has the signature of `ml.engine.run`; the job is done elsewhere.
 
-    `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing behind.
+    `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing.
     """
 
     def __init__(self, *, grace: float = GRACE_SECONDS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,23 +12,63 @@ from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget, QWizard
 from pytestqt.qtbot import QtBot
-from scripted import Scan
+from scripted import Scan, report_of
 
 from desktop import settings
 from desktop.dialogs.items import ItemsDialog
 from desktop.pages.wizard import NewProjectWizard
-from ml.api import Failed, Project, Unreadable
+from desktop.pages.wizard_look import chosen_pictures, said
+from desktop.workers.job_thread import JobThread
+from ml.api import (
+    Event,
+    Failed,
+    Job,
+    Looked,
+    LookJob,
+    Project,
+    Runner,
+    ScanJob,
+    Stop,
+    Stopped,
+    Unreadable,
+)
 
 Maker = Callable[..., NewProjectWizard]
 NEXT, BACK, FINISH = QWizard.WizardButton.NextButton, QWizard.WizardButton.BackButton, QWizard.WizardButton.FinishButton
+
+
+class Look:
+    """A runner for scans and looks. A look says `ending`, and only when it is free to."""
+
+    def __init__(self, ending: Event | None = None, *, hold: bool = False) -> None:
+        words = ("daisy", "sea urchin", "pot", "soft-coated wheaten terrier", "", "banana")
+        self._ending = ending or Looked(words=words, probabilities=(0.84, 0.4, 0.1, 0.7, 0.0, 0.6))
+        self._scan = Scan()
+        self.free = threading.Event()
+        self.looked_at: list[tuple[Path, ...]] = []
+        self.ended_by: list[str] = []
+        if not hold:
+            self.free.set()
+
+    def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
+        if not isinstance(job, LookJob):
+            yield from self._scan(job, stop)
+            return
+        self.looked_at.append(job.pictures)
+        while not self.free.wait(0.01):
+            if stop.requested():
+                self.ended_by.append(stop.requested())
+                yield Stopped()
+                return
+        yield self._ending
 
 
 @pytest.fixture
 def make(studio: QApplication) -> Iterator[Maker]:
     made: list[NewProjectWizard] = []
 
-    def make_wizard(scan: Scan | None = None, **known: object) -> NewProjectWizard:
-        wizard = NewProjectWizard(runner=scan or Scan(), **known)  # type: ignore[arg-type]
+    def make_wizard(runner: Runner | None = None, **known: object) -> NewProjectWizard:
+        wizard = NewProjectWizard(runner=runner or Look(), **known)  # type: ignore[arg-type]
         made.append(wizard)
         wizard.open()
         return wizard
@@ -206,3 +247,120 @@ def test_the_project_cannot_lie_among_the_originals(make: Maker, folder: Path, q
     wizard.place_page.place_edit.setText(str(folder / "apple"))
     assert "inside the folder with your files" in _texts(wizard.place_page)
     assert not wizard.button(FINISH).isEnabled()
+
+
+def _to_the_last_page(qtbot: QtBot, wizard: NewProjectWizard) -> None:
+    qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+    _click(qtbot, wizard, NEXT)
+    _click(qtbot, wizard, NEXT)
+    assert wizard.currentPage() is wizard.place_page
+
+
+def _threads(wizard: NewProjectWizard) -> list[JobThread]:
+    return [thread for thread in wizard.findChildren(JobThread) if thread.isRunning()]
+
+
+def test_the_pretrained_network_says_what_it_sees_in_six_pictures(make: Maker, folder: Path, qtbot: QtBot) -> None:
+    look = Look(hold=True)
+    wizard = make(look, folder=folder)
+    _to_the_last_page(qtbot, wizard)
+    page = wizard.place_page
+    assert "thousand everyday things" in _texts(page)
+    assert [tile.words() for tile in page.look.tiles] == ["looking…"] * 6
+    assert wizard.button(FINISH).isEnabled()
+    qtbot.waitUntil(lambda: all(tile.has_picture() for tile in page.look.tiles))
+    look.free.set()
+    qtbot.waitUntil(lambda: not page.look.looking())
+    assert [tile.words() for tile in page.look.tiles] == [
+        "daisy, fairly sure",
+        "perhaps: sea urchin",
+        "not sure: pot",
+        "soft-coated wheaten terrier, fairly sure",
+        "could not be read",
+        "banana, fairly sure",
+    ]
+    (pictures,) = look.looked_at
+    assert all(path.is_absolute() and path.is_file() for path in pictures)
+    assert sorted(path.parent.name for path in pictures) == sorted(CLASSES * 2)
+
+
+def test_words_that_are_there_are_not_asked_for_again(make: Maker, folder: Path, qtbot: QtBot) -> None:
+    look = Look()
+    wizard = make(look, folder=folder)
+    _to_the_last_page(qtbot, wizard)
+    qtbot.waitUntil(lambda: wizard.place_page.look.words() != ())
+    for which in (BACK, BACK, NEXT, NEXT):
+        _click(qtbot, wizard, which)
+    assert len(look.looked_at) == 1 and "daisy" in _texts(wizard.place_page)
+
+
+def test_a_look_that_fails_leaves_the_page_usable(make: Maker, folder: Path, qtbot: QtBot) -> None:
+    wizard = make(Look(Failed(message="The work ended unexpectedly.")), folder=folder)
+    _to_the_last_page(qtbot, wizard)
+    qtbot.waitUntil(lambda: "It could not say" in _texts(wizard.place_page))
+    assert not any(tile.words() for tile in wizard.place_page.look.tiles)
+    with qtbot.waitSignal(wizard.created):
+        _click(qtbot, wizard, FINISH)
+
+
+def test_create_does_not_wait_for_the_words(make: Maker, folder: Path, qtbot: QtBot) -> None:
+    look = Look(hold=True)
+    wizard = make(look, folder=folder)
+    _to_the_last_page(qtbot, wizard)
+    assert _threads(wizard)
+    with qtbot.waitSignal(wizard.created):
+        _click(qtbot, wizard, FINISH)
+    assert look.ended_by == ["cancel"] and not _threads(wizard)
+
+
+def test_going_back_or_cancelling_ends_the_look(make: Maker, folder: Path, qtbot: QtBot) -> None:
+    look = Look(hold=True)
+    wizard = make(look, folder=folder)
+    _to_the_last_page(qtbot, wizard)
+    _click(qtbot, wizard, BACK)
+    _click(qtbot, wizard, BACK)
+    qtbot.waitUntil(lambda: look.ended_by == ["cancel"] and not wizard.place_page.look.looking())
+    _click(qtbot, wizard, NEXT)
+    assert wizard.place_page.look.looking()
+    qtbot.keyClick(wizard, Qt.Key.Key_Escape)
+    assert look.ended_by == ["cancel"] * 2 and not _threads(wizard)
+
+
+def test_after_a_failed_create_the_look_begins_again(make: Maker, folder: Path, qtbot: QtBot) -> None:
+    look = Look(hold=True)
+    wizard = make(look, folder=folder)
+    _to_the_last_page(qtbot, wizard)
+    file = folder.parent / "a file"
+    file.touch()
+    wizard.place_page.place_edit.setText(str(file))
+    _click(qtbot, wizard, FINISH)
+    qtbot.waitUntil(lambda: len(look.looked_at) == 2)
+    look.free.set()
+    qtbot.waitUntil(lambda: "daisy" in _texts(wizard.place_page))
+    assert wizard.button(FINISH).isEnabled()
+
+
+def test_sounds_are_not_looked_at(make: Maker, tmp_path: Path, qtbot: QtBot) -> None:
+    look = Look()
+    wizard = make(look, folder=sound_folder(tmp_path / "tones"))
+    _to_the_last_page(qtbot, wizard)
+    assert not look.looked_at and not wizard.place_page.look.isVisible()
+
+
+def test_the_six_pictures_come_from_many_classes(tmp_path: Path) -> None:
+    job = ScanJob(folder=image_folder(tmp_path / "few", each=1), kind="images")
+    assert [Path(path).parent.name for path in chosen_pictures(report_of(job))] == list(CLASSES)
+    for number in range(9):
+        (tmp_path / "many" / f"class {number}").mkdir(parents=True)
+        for name in ("a.png", "b.png"):
+            (tmp_path / "many" / f"class {number}" / name).touch()
+    chosen = chosen_pictures(report_of(ScanJob(folder=tmp_path / "many", kind="images")))
+    assert len({Path(path).parent.name for path in chosen}) == 6
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [(0.99, "pot, fairly sure"), (0.6, "pot, fairly sure"), (0.59, "perhaps: pot"), (0.24, "not sure: pot")],
+)
+def test_surety_is_said_in_words(probability: float, words: str) -> None:
+    assert said("pot", probability) == words

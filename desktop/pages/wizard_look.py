@@ -1,0 +1,211 @@
+"""Page 4 of the wizard: what the pretrained network takes six of the pictures for before it has learned anything."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, Qt, Slot
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from desktop import style
+from desktop.widgets.picture_row import PictureRow
+from desktop.workers.examples import example, spread
+from desktop.workers.job_thread import JobThread
+from desktop.workers.tasks import Tasks
+from ml.api import Event, Failed, Looked, LookJob, Runner, ScanReport, Stopped
+
+_MOST = 6
+_HEIGHT = 104
+_EDGE = 288
+"""Pixels of a thumbnail's longer edge: sharp on a screen with twice the density too."""
+_FAIRLY_SURE = 0.6
+_PERHAPS = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+def chosen_pictures(report: ScanReport) -> tuple[str, ...]:
+    """Up to six readable pictures, relative to the report's folder, from as many classes as there are."""
+    by_class: dict[str, list[str]] = defaultdict(list)
+    for file in report.files:
+        by_class[file.class_name or ""].append(file.path)
+    names = spread(sorted(by_class), _MOST)
+    # One of each class, then a second of each, and so on; those of one class are far apart.
+    rows = [spread(by_class[name], _MOST) for name in names]
+    turns = [row[place] for place in range(_MOST) for row in rows if place < len(row)]
+    return tuple(turns[:_MOST])
+
+
+def said(word: str, probability: float) -> str:
+    """The network's word with how sure it is, such as "daisy, fairly sure"."""
+    tr = QCoreApplication.translate
+    if not word:
+        return tr("wizard_look", "could not be read")
+    if probability >= _FAIRLY_SURE:
+        text = tr("wizard_look", "{word}, fairly sure")
+    elif probability >= _PERHAPS:
+        text = tr("wizard_look", "perhaps: {word}")
+    else:
+        text = tr("wizard_look", "not sure: {word}")
+    return text.format(word=word)
+
+
+class LookPart(QWidget):
+    """Six pictures with a word below each. Nothing waits for it: without words the pictures stand alone."""
+
+    def __init__(self, *, runner: Runner, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self._runner = runner
+        self._thread: JobThread | None = None
+        self._report: ScanReport | None = None
+        self._asked: dict[int, int] = {}
+        self._words: tuple[str, ...] = ()
+        self._tasks = Tasks(self)
+        self._tasks.done.connect(self._show_picture)
+        self._lead = QLabel()
+        self._lead.setWordWrap(True)
+        self.tiles = tuple(_Tile() for _ in range(_MOST))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(look.m)
+        for place, tile in enumerate(self.tiles):
+            grid.addWidget(tile, 0, place, Qt.AlignmentFlag.AlignTop)
+            grid.setColumnStretch(place, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.m)
+        column.addWidget(self._lead)
+        column.addLayout(grid)
+
+    def begin(self, report: ScanReport) -> None:
+        """Show pictures of `report` and have them looked at, unless that was already done or is under way."""
+        if report is self._report:
+            return
+        self._end_thread()
+        self._tasks.forget_all()
+        self._report = report
+        self._words = ()
+        paths = chosen_pictures(report)
+        folder = Path(report.folder).absolute()
+        self._say(self._introduction(len(paths)), "")
+        self._asked = {self._tasks.submit(_picture, folder / path, report): place for place, path in enumerate(paths)}
+        for place, tile in enumerate(self.tiles):
+            tile.setVisible(place < len(paths))
+            tile.clear()
+        self._caption_all(self.tr("looking…"))
+        self._thread = JobThread(LookJob(pictures=tuple(folder / path for path in paths)), self._runner, self)
+        self._thread.ended.connect(self._on_ended)
+        self._thread.start()
+
+    def looking(self) -> bool:
+        return self._thread is not None
+
+    def words(self) -> tuple[str, ...]:
+        """What stands below the pictures once the network has spoken."""
+        return self._words
+
+    def cancel(self) -> None:
+        """The words are not wanted any more. Does not wait; `begin` looks anew, words that are there stay."""
+        if self._thread is not None:
+            self._thread.cancel()
+            self._report = None
+
+    def shutdown(self) -> None:
+        """End what runs in the background."""
+        self.cancel()
+        self._end_thread()
+        self._tasks.close()
+
+    def _end_thread(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown()
+            thread.deleteLater()
+
+    @Slot(object)
+    def _on_ended(self, event: Event) -> None:
+        self._end_thread()
+        match event:
+            case Looked(words=words, probabilities=probabilities):
+                self._words = tuple(map(said, words, probabilities))
+                for tile, text, word in zip(self.tiles, self._words, words, strict=False):
+                    tile.caption(text, "" if word else "caption")
+            case Failed(message=message, details=details):
+                # What the worker says is about trainings; here nothing was lost and nothing is to be done.
+                _log.warning("no words for the pictures: %s %s", message, details)
+                self._caption_all("")
+                self._say(
+                    self.tr(
+                        "It could not say what it already sees in your pictures this time. "
+                        "That changes nothing in what it will learn from you."
+                    ),
+                    "muted",
+                )
+            case Stopped():
+                self._caption_all("")
+            case _:
+                raise AssertionError(f"A look does not end with {type(event).__name__}.")
+
+    def _introduction(self, count: int) -> str:
+        if count == _MOST:
+            return self.tr(
+                "Before it has learned anything from you, it already knows a thousand everyday things. "
+                "This is what it takes six of your pictures for."
+            )
+        return self.tr(
+            "Before it has learned anything from you, it already knows a thousand everyday things. "
+            "This is what it takes your pictures for."
+        )
+
+    def _say(self, sentence: str, role: str) -> None:
+        self._lead.setText(sentence)
+        style.set_role(self._lead, role)
+
+    def _caption_all(self, text: str) -> None:
+        for tile in self.tiles:
+            tile.caption(text, "caption")
+
+    @Slot(int, object)
+    def _show_picture(self, number: int, image: object) -> None:
+        assert isinstance(image, QImage)
+        self.tiles[self._asked.pop(number)].show_picture(image)
+
+
+class _Tile(QWidget):
+    """A picture and what is said of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._picture = PictureRow(count=1, height=_HEIGHT)
+        self._words = QLabel()
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
+        self._words.setWordWrap(True)
+        self._words.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.current().xs)
+        column.addWidget(self._picture)
+        column.addWidget(self._words)
+
+    def words(self) -> str:
+        return self._words.text()
+
+    def has_picture(self) -> bool:
+        return bool(self._picture.images())
+
+    def clear(self) -> None:
+        self._picture.set_images(())
+
+    def show_picture(self, image: QImage) -> None:
+        self._picture.set_images((image,))
+
+    def caption(self, text: str, role: str) -> None:
+        self._words.setText(text)
+        style.set_role(self._words, role)
+
+
+def _picture(path: Path, report: ScanReport) -> QImage:
+    return example(path, report.kind, report.windowing, size=_EDGE)
