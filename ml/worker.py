@@ -69,7 +69,8 @@ def _supervise(process: BaseProcess, pipe: Connection, stop: Stop, *, grace: flo
             with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe
                 pipe.send(_Ask(request))
         if asked == "cancel" and time.monotonic() - asked_at > grace:
-            _end(process)
+            process.kill()
+            process.join()
             yield Stopped()
             return
         try:

@@ -12,7 +12,7 @@ import pytest
 from small import create, picture_folder, sound_folder
 
 from ml.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stopped
-from ml.jobs import NeverStop, ScanJob, StopRequest, TrainJob
+from ml.jobs import LookJob, NeverStop, ScanJob, StopRequest, TrainJob
 from ml.project.project import Project
 from ml.worker import Worker
 
@@ -49,6 +49,14 @@ def test_a_training_in_a_child_leaves_a_finished_run(tmp_path: Path) -> None:
     with Project.open(place) as project:
         assert project.runs.finished().number == 1
         assert (project.runs.folder(1) / "card.md").read_text(encoding="utf-8").startswith("# sounds, run 1")
+
+
+def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+    asked = Asked()
+    asked.request = "cancel"  # while the child still loads, it hears nothing
+    events = list(Worker(grace=0.0).run(LookJob(pictures=(tmp_path / "none.png",)), asked))
+    assert events == [Stopped()]
+    assert not multiprocessing.active_children()
 
 
 def test_stop_keeps_the_best_and_cancel_discards(place: Path) -> None:
