@@ -101,6 +101,8 @@ class Session(QObject):
 
     def refresh_runs(self, *, show: int | None = None) -> None:
         """A training ended: tell everybody, and look at run `show` if it is given."""
+        # One that was killed could not say so itself.
+        self.project.runs.mark_interrupted()
         self.runs_changed.emit()
         if show is not None:
             self.set_run(show)

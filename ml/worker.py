@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from ml.events import TERMINAL, Event, Failed, Finished, Stopped
-from ml.jobs import Job, Stop, StopRequest
+from ml.errors import HandlensError
+from ml.events import TERMINAL, Event, Failed, Finished, RunStarted, Stopped
+from ml.jobs import Job, Stop, StopRequest, TrainJob
+from ml.project.project import Project
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 2.0
@@ -53,13 +55,14 @@ class Worker:
             return
         theirs.close()
         try:
-            yield from _supervise(process, ours, stop, grace=self._grace)
+            yield from _supervise(process, ours, job, stop, grace=self._grace)
         finally:
             _end(process)
             ours.close()
 
 
-def _supervise(process: BaseProcess, pipe: Connection, stop: Stop, *, grace: float) -> Iterator[Event]:
+def _supervise(process: BaseProcess, pipe: Connection, job: Job, stop: Stop, *, grace: float) -> Iterator[Event]:
+    run: int | None = None
     asked: StopRequest = ""
     asked_at = 0.0
     while True:
@@ -71,6 +74,7 @@ def _supervise(process: BaseProcess, pipe: Connection, stop: Stop, *, grace: flo
         if asked == "cancel" and time.monotonic() - asked_at > grace:
             process.kill()
             process.join()
+            _discard(job, run)
             yield Stopped()
             return
         try:
@@ -79,8 +83,14 @@ def _supervise(process: BaseProcess, pipe: Connection, stop: Stop, *, grace: flo
             event: Event = pipe.recv()
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
-            yield Stopped() if asked == "cancel" else Failed(message=_how_it_ended(process.exitcode))
+            if asked == "cancel":
+                _discard(job, run)
+                yield Stopped()
+            else:
+                yield Failed(message=_how_it_ended(process.exitcode))
             return
+        if isinstance(event, RunStarted):
+            run = event.run
         if asked == "cancel" and isinstance(event, Finished):
             # The run was complete before the word reached it; the caller sees the truth.
             yield event
@@ -88,6 +98,13 @@ def _supervise(process: BaseProcess, pipe: Connection, stop: Stop, *, grace: flo
         yield event
         if isinstance(event, TERMINAL):
             return
+
+
+def _discard(job: Job, run: int | None) -> None:
+    """What the child would have done with a cancelled run, had it still been able to."""
+    if run is not None and isinstance(job, TrainJob):
+        with contextlib.suppress(HandlensError), Project.open(job.project) as project:
+            project.runs.discard(run)
 
 
 def _end(process: BaseProcess) -> None:

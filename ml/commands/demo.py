@@ -25,7 +25,6 @@ from ml.project.project import SUFFIX, Project
 from ml.project.samples import Preset
 from ml.project.splitting import plan_split
 
-
 SHOWN_EPOCHS = 2
 
 

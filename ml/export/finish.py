@@ -26,7 +26,7 @@ from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
 from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
-from ml.training.decode import PROGRESS_SECONDS, Decoded
+from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features
 
 BATCH = 8
@@ -95,6 +95,8 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     card = folder / "card.md.part"
     card.write_text(info.card, encoding="utf-8")
     card.replace(folder / "card.md")
+    # Windows does not rename a folder whose files are still mapped.
+    del predictions, calibrated, stored
     shutil.rmtree(folder / "predictions", ignore_errors=True)
     draft.rename(folder / "predictions")
     return scores
@@ -134,7 +136,7 @@ def _predict(
         now, done = time.monotonic(), start + len(batch)
         if now - told > PROGRESS_SECONDS or done == len(given.samples):
             told = now
-            rate = done / (now - began)
+            rate = per_second(done, now - began)
             left = (len(given.samples) - done) / rate
             yield Progress(stage="predict", done=done, total=len(given.samples), per_second=rate, seconds_left=left)
     assert writer is not None

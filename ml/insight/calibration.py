@@ -75,7 +75,8 @@ def familiar(
     absent = np.setdiff1d(np.arange(classes), present)
     centres[absent] = centres[present[0]]
     usual = distances(held_out if len(held_out) else embeddings, centres[present], spread)
-    return Familiar(centres, spread.astype(np.float32), float(np.quantile(usual, 0.95)))
+    # With a sample per class and none held out every distance is 0, and nothing would ever be usual.
+    return Familiar(centres, spread.astype(np.float32), float(np.quantile(usual, 0.95)) or 1.0)
 
 
 def distances(

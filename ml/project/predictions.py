@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 SPLIT_CODES = ("train", "valid", "test", "none")
 """`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
 
+_BLOCK = 1 << 20
 _ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
 
 
@@ -48,10 +49,9 @@ class PredictionWriter:
             "embeddings": ((samples, embedding), np.float16),
             "maps": ((samples, classes, *map_size), np.float16),
         }
-        self._arrays = {
-            name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
-            for name, (shape, dtype) in shapes.items()
-        }
+        for name, (shape, dtype) in shapes.items():
+            _reserve(folder / f"{name}.npy", shape, dtype)
+        self._arrays = {name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r+") for name in shapes}
 
     def write(self, **columns: NDArray[np.generic]) -> None:
         """Append the next rows; every array of `Predictions` is given by its name."""
@@ -64,6 +64,18 @@ class PredictionWriter:
         for array in self._arrays.values():
             array.flush()
         self._arrays.clear()
+
+
+def _reserve(path: Path, shape: tuple[int, ...], dtype: type) -> None:
+    """An array of zeros that takes its place on the disk now: a full disk found later, through a map, is a crash."""
+    row: NDArray[np.generic] = np.zeros(shape[1:], dtype=dtype)
+    rows = max(1, _BLOCK // max(1, row.nbytes))
+    block: NDArray[np.generic] = np.zeros((rows, *shape[1:]), dtype=dtype)
+    with path.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(row[None])
+        np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
+        for start in range(0, shape[0], rows):
+            file.write(block[: shape[0] - start].tobytes())
 
 
 def read_predictions(folder: Path) -> Predictions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -66,7 +67,7 @@ class RowCache:
                 column: np.load(self.folder / f"{stem}.{column}.npy", mmap_mode="r", allow_pickle=False)
                 for column in self.columns
             }
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             # A damaged cache is only slow, never wrong: forget the segment and it is made again.
             with suppress(OSError):
                 keys_path.unlink()
@@ -82,6 +83,8 @@ def _save(path: Path, array: NDArray[np.generic]) -> None:
     try:
         with draft.open("wb") as file:
             np.save(file, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)

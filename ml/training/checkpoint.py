@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -20,7 +21,13 @@ def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
     detached = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(detached, draft, metadata={"facts": json.dumps(facts)})
+    try:
+        save_file(detached, draft, metadata={"facts": json.dumps(facts)})
+    except SafetensorError as error:
+        draft.unlink(missing_ok=True)
+        # It says in words what the system said in numbers (28 and 112: no space).
+        full = "no space" in str(error).lower() or "os error 112" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     draft.replace(path)
@@ -31,7 +38,8 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - not a dict
+            # Copies: a tensor that stays mapped would keep Windows from replacing the file.
+            return {name: file.get_tensor(name).clone() for name in file.keys()}, facts  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise HandlensError(
             f"The saved state of the run, {path.name}, is damaged; train again without --resume.", details=repr(error)

@@ -23,6 +23,9 @@ from ml.project.samples import Sample, Windowing
 from ml.training.cache import SEGMENT_ROWS, RowCache
 
 PROGRESS_SECONDS = 0.1
+BATCH = 64
+PART = 16
+"""Windows of one recording that are cut at once."""
 
 
 class Decoded:
@@ -48,12 +51,14 @@ class Decoded:
                 waiting.discard(key_of(sample))
                 wanted[sample.path].append(sample)
         total = sum(len(group) for group in wanted.values())
-        done, began, told = 0, time.monotonic(), 0.0
+        done, began, told, before = 0, time.monotonic(), 0.0, len(unreadable)
         keys: list[str] = []
         rows: list[NDArray[np.generic]] = []
         with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            for batch in _chunks(list(wanted.items()), 64):
+            for batch in _batches(list(wanted.items())):
                 for (path, group), result in zip(batch, pool.map(self._load, batch), strict=True):
+                    if stop.requested() == "cancel":
+                        return
                     done += len(group)
                     if isinstance(result, HandlensError):
                         unreadable[path] = result.message
@@ -63,14 +68,15 @@ class Decoded:
                 if len(keys) >= SEGMENT_ROWS:
                     self._rows.append(keys, data=np.stack(rows))
                     keys, rows = [], []
-                if stop.requested() == "cancel":
-                    return
                 now = time.monotonic()
                 if now - told > PROGRESS_SECONDS or done == total:
                     told = now
-                    yield Progress(stage="decode", done=done, total=total, per_second=done / (now - began))
+                    yield Progress(stage="decode", done=done, total=total, per_second=per_second(done, now - began))
         if keys:
             self._rows.append(keys, data=np.stack(rows))
+        if len(unreadable) > before:
+            # A file that has gone may have been the first of several copies: ask the next one.
+            yield from self.decode([s for s in samples if s.path not in unreadable], stop, unreadable)
 
     def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
         """uint8 (n, size, size, 3), or float32 (n, frames) in -1…1: what the network's front end takes."""
@@ -104,6 +110,22 @@ def key_of(sample: Sample) -> str:
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.3f}"
 
 
-def _chunks(items: list[tuple[str, list[Sample]]], size: int) -> Iterator[list[tuple[str, list[Sample]]]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def per_second(done: int, seconds: float) -> float:
+    """Units per second. Some systems' clocks stand still for 16 ms at a time."""
+    return done / max(seconds, 1e-3)
+
+
+def _batches(items: list[tuple[str, list[Sample]]]) -> Iterator[list[tuple[str, list[Sample]]]]:
+    """About `BATCH` samples at a time; a long recording comes in parts, so that memory stays small."""
+    batch: list[tuple[str, list[Sample]]] = []
+    held = 0
+    for path, group in items:
+        for start in range(0, len(group), PART):
+            part = group[start : start + PART]
+            if batch and held + len(part) > BATCH:
+                yield batch
+                batch, held = [], 0
+            batch.append((path, part))
+            held += len(part)
+    if batch:
+        yield batch

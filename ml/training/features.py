@@ -21,7 +21,7 @@ from ml.networks.heads import Classifier
 from ml.project.samples import Sample
 from ml.runtime.session import open_session
 from ml.training.cache import SEGMENT_ROWS, RowCache
-from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of
+from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
 
 BATCH = 8
 KEEP_GRIDS_UP_TO = 20_000
@@ -69,7 +69,9 @@ class Features:
             now, done = time.monotonic(), start + len(batch)
             if now - told > PROGRESS_SECONDS or done == len(missing):
                 told = now
-                yield Progress(stage="features", done=done, total=len(missing), per_second=done / (now - began))
+                yield Progress(
+                    stage="features", done=done, total=len(missing), per_second=per_second(done, now - began)
+                )
         if keys:
             self._flush(keys, embeddings, grids)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,12 @@ class Material:
     valid_labels: NDArray[np.int64]
     showcase: tuple[Sample, ...]
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the samples and their labels."""
+        pairs = [(sample.id, sample.labels) for sample in (*self.train, *self.valid)]
+        return hashlib.sha256(f"{len(self.train)} {pairs}".encode()).hexdigest()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
@@ -65,13 +72,13 @@ def finetune(
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
     steady = copy.deepcopy(network).eval().requires_grad_(False)
-    history = History.restore(folder, network, steady, optimiser, probe)
+    history = History.restore(folder, network, steady, optimiser, probe=probe, labels=material.fingerprint)
     module, optimiser = fabric.setup(network, optimiser)
     learner = Learner(network, module, steady, optimiser, fabric, history, Timer())
     early = False
 
     for epoch in range(history.epoch + 1, recipe.epochs + 1):
-        if epoch - 1 - history.best_epoch >= recipe.patience:
+        if history.patience_used >= recipe.patience:
             break
         train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)
         if train_loss is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tomllib
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +35,11 @@ def write_settings(
         "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},
     }
     _write(folder / "settings.toml", tomli_w.dumps(values))
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe that `write_settings` left."""
+    return Recipe(**tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))["recipe"])
 
 
 def write_history(

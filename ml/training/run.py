@@ -28,7 +28,7 @@ from ml.training.features import Features, onnx_extractor, torch_extractor
 from ml.training.finetune import Material, Outcome, finetune, showcase
 from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.recipe import Recipe, recipe_for
-from ml.training.records import write_history, write_settings
+from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.standing import Score
 
 SHOWCASE = 12
@@ -90,6 +90,9 @@ def _learn(
     fabric = _fabric(job.device)
     recipe = recipe_for(job, on_gpu=fabric.device.type != "cpu")
     folder = project.runs.folder(run.number)
+    if job.resume and (folder / "settings.toml").is_file():
+        # As it began, even where the machine or its devices changed: the saved state fits nothing else.
+        recipe = read_recipe(folder)
     write_settings(folder, job, recipe, device=str(fabric.device))
     network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
 
@@ -131,14 +134,14 @@ def _learn(
     seconds = time.monotonic() - began
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
     write_settings(folder, job, recipe, device=str(fabric.device), speed=speed)
-    # Only an unfinished run needs where it stood; the best weights stay.
-    (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
     accuracies = {
         "valid_accuracy": scores.valid,
         "test_accuracy": scores.test,
         "probe_accuracy": probe.valid_accuracy,
     }
     project.runs.update(run.number, state="finished", seconds=seconds, **accuracies)
+    # Only an unfinished run needs where it stood; the best weights stay.
+    (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
     early = outcome.early or stop.requested() == "stop"
     yield Finished(run=run.number, seconds=seconds, early=early, **accuracies)
 

@@ -26,17 +26,32 @@ class Score(NamedTuple):
 class History:
     """Where the loop stands and the best it has seen; goes to disk after every epoch."""
 
-    def __init__(self, probe: Score) -> None:
+    def __init__(self, probe: Score, labels: str) -> None:
+        self.labels = labels
+        """Fingerprint of what is learned and validated with: scores from other labels do not compare."""
         self.epoch = 0
         self.step = 0
         self.best = probe
         self.best_epoch = 0
+        self.counted_from = 0
+
+    @property
+    def patience_used(self) -> int:
+        """Epochs since there was a better model."""
+        return self.epoch - max(self.best_epoch, self.counted_from)
 
     @classmethod
     def restore(
-        cls, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer, probe: Score
+        cls,
+        folder: Path,
+        network: nn.Module,
+        steady: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        *,
+        probe: Score,
+        labels: str,
     ) -> History:
-        history = cls(probe)
+        history = cls(probe, labels)
         path = folder / "latest.safetensors"
         if path.is_file():
             tensors, facts = checkpoint.load(path)
@@ -44,7 +59,11 @@ class History:
             steady.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("steady.")})
             checkpoint.restore_optimiser(optimiser, tensors)
             history.epoch, history.step = facts["epoch"], facts["step"]
-            history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
+            if facts["labels"] == labels:
+                history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
+                history.counted_from = facts["counted_from"]
+            else:
+                history.counted_from = history.epoch
         return history
 
     def judge(
@@ -79,7 +98,14 @@ class History:
         )
 
     def save(self, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        facts = {"epoch": self.epoch, "step": self.step, "best": list(self.best), "best_epoch": self.best_epoch}
+        facts = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "best": list(self.best),
+            "best_epoch": self.best_epoch,
+            "labels": self.labels,
+            "counted_from": self.counted_from,
+        }
         if self.best_epoch == self.epoch:
             checkpoint.save(folder / "best.safetensors", checkpoint.network_tensors(steady), facts)
         tensors = (

@@ -8,19 +8,24 @@ import numpy as np
 import pytest
 import torch
 import torchaudio
+from small import create, picture_folder
 
 from ml.errors import HandlensError
 from ml.insight.calibration import familiar, fit_temperature, reject_threshold
 from ml.insight.metrics import accuracy, expected_calibration_error
+from ml.jobs import NeverStop
 from ml.media.mel import filterbank, mel_picture, settings_for
 from ml.networks import weights
 from ml.networks.build import build_network
 from ml.networks.frontend import MelFrontEnd
+from ml.project.predictions import PredictionWriter, read_predictions
 from ml.project.samples import Windowing
 from ml.training import checkpoint
 from ml.training.augment import augment, cosine
 from ml.training.cache import RowCache
+from ml.training.decode import Decoded
 from ml.training.probe import fit_probe, softmax
+from ml.training.standing import History, Score
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
 
@@ -158,3 +163,43 @@ def test_the_rate_rises_once_and_falls_to_nothing() -> None:
     assert shares[:top] == sorted(shares[:top])
     assert shares[top:] == sorted(shares[top:], reverse=True)
     assert shares[-1] < 0.01
+
+
+def test_a_copy_stands_in_for_a_file_that_has_gone(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "in", each=6)
+    first = folder / "disc" / "disc-00.png"
+    (folder / "disc" / "disc-99.png").write_bytes(first.read_bytes())
+    with create(folder, tmp_path / "p.handlens") as project:
+        first.unlink()
+        samples = project.samples()
+        decoded = Decoded(project, size=32)
+        unreadable: dict[str, str] = {}
+        assert list(decoded.decode(samples, NeverStop(), unreadable))
+        assert list(unreadable) == ["disc/disc-00.png"]
+        rest = [sample for sample in samples if sample.path not in unreadable]
+        assert decoded.read(rest).shape == (12, 32, 32, 3)
+
+
+def test_predictions_take_their_place_on_the_disk_beforehand(tmp_path: Path) -> None:
+    shape = {"samples": 5, "classes": 3, "embedding": 7, "map_size": (2, 2)}
+    writer = PredictionWriter(tmp_path, **shape)
+    stat = (tmp_path / "maps.npy").stat()
+    assert stat.st_size >= 5 * 3 * 4 * 2
+    assert not hasattr(stat, "st_blocks") or stat.st_blocks * 512 >= stat.st_size
+    writer.close()
+    read = read_predictions(tmp_path)
+    assert read.maps.shape == (5, 3, 2, 2)
+    assert read.embeddings.dtype == np.float16
+    assert not read.probabilities.any()
+
+
+def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
+    network = torch.nn.Linear(2, 2)
+    optimiser = torch.optim.AdamW(network.parameters())
+    history = History(Score(0.5, -1.0), "before")
+    history.epoch, history.best, history.best_epoch = 3, Score(0.9, -0.1), 2
+    history.save(tmp_path, network, network, optimiser)
+    same = History.restore(tmp_path, network, network, optimiser, probe=Score(0.6, -1.0), labels="before")
+    assert (same.best.accuracy, same.best_epoch, same.patience_used) == (0.9, 2, 1)
+    other = History.restore(tmp_path, network, network, optimiser, probe=Score(0.6, -1.0), labels="after")
+    assert (other.best.accuracy, other.best_epoch, other.patience_used) == (0.6, 0, 0)
