@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QKeySequence, QShortcut, QUndoStack
+from PySide6.QtGui import QImage, QKeySequence, QShortcut, QShowEvent, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.commands import Relabel
@@ -103,6 +103,11 @@ class ExplorePage(QWidget):
         self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
         self._fill_runs()
         self._on_run_changed(session.run)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """The grid has the keys from the start: arrows to move, digits to relabel."""
+        super().showEvent(event)
+        self.board.grid.setFocus()
 
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
