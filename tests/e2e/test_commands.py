@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,15 @@ def test_predict_draws_where_it_looked(name: str, request: pytest.FixtureRequest
             assert np.ptp(np.asarray(picture), axis=2).max() > 60  # the colours of the map
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """A shell's background job ignores Ctrl+C, and so would every program that the tests start from there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to one process there")
 def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None:
     command = [sys.executable, "-m", "ml.cli", "train", str(bricks), "--epochs", "2", "--json"]
@@ -123,6 +133,7 @@ def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None
     assert (events[-1]["event"], events[-1]["run"]) == ("finished", started["run"])
 
 
+@pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(sys.platform == "win32", reason="a group of processes cannot be interrupted there")
 def test_ctrl_c_while_files_are_read_leaves_nothing_behind(tmp_path: Path) -> None:
     """The terminal sends Ctrl+C to every process of the program; one of them answers."""
