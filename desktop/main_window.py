@@ -293,13 +293,15 @@ class MainWindow(QMainWindow):
     def _show_progress(self, said: str, fraction: float) -> None:
         """Training goes on while other pages are looked at; the Train page itself shows it larger."""
         self._progress = (said, fraction)
-        self.strip.show_job(said, fraction, can_show=True)
         self._place_strip()
 
     @Slot()
     def _place_strip(self) -> None:
-        if self.workspace is not None:
-            self.strip.setVisible(self._progress[1] >= 0 and self.workspace.place != _TRAIN)
+        if self.workspace is None:
+            return
+        said, fraction = self._progress
+        # On the Train page it never shows at all: to show and hide it would lay the page and its curves out twice.
+        self.strip.show_job(said, -1.0 if self.workspace.place == _TRAIN else fraction, can_show=True)
 
     @Slot()
     def _show_training(self) -> None:
