@@ -24,7 +24,8 @@ from ml.media.images import IMAGE_SUFFIXES
 from ml.project.checks import findings, problem
 from ml.project.folder import files_below
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import SPLITS, Kind, ScanReport, SplitPlan
+from ml.project.samples import SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Task
+from ml.project.several import as_multi_label
 from ml.project.splitting import plan_split
 
 _KINDS: tuple[Kind, ...] = ("images", "recordings")
@@ -49,6 +50,14 @@ def new(
             help="What must stay together when samples are put aside for testing.",
         ),
     ] = "auto",
+    multi_label: Annotated[
+        bool,
+        typer.Option(
+            "--multi-label",
+            help="More than one class may be present: copies of a file in several class folders are one file of all of "
+            "these classes; files in a folder “none” show none of them.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Another number gives another split.")] = 0,
     json: JsonOption = False,
 ) -> None:
@@ -62,12 +71,14 @@ def new(
     if target.exists():
         with Project.open(target) as known:
             _check_same_source(known, folder)
-            report = _scan(ScanJob(folder=folder, kind=known.kind), console, json=json)
+            _check_same_task(known, multi_label=multi_label)
+            report = _for_task(_scan(ScanJob(folder=folder, kind=known.kind), console, json=json), known.task)
             plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
             added = known.add(report, plan)
             _conclude(known, report, plan, console, added=added, json=json)
         return
     report = _scan(ScanJob(folder=folder, kind=_kind(kind, folder)), console, json=json)
+    report = _for_task(report, "multi" if multi_label else "single")
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
         raise HandlensError(trouble)
@@ -109,17 +120,18 @@ def _conclude(
     samples = project.samples()
     splits = Counter(sample.split for sample in samples if sample.split)
     names = {item.index: item.name for item in project.classes()}
-    labelled = Counter(names[sample.label] for sample in samples if sample.label is not None)
+    labelled = Counter(names[index] for sample in samples for index in sample.labels)
     outcome: dict[str, Any] = {
         "event": "created",
         "samples": len(samples),
         "classes": {name: labelled.get(name, 0) for name in names.values()},
         "unreadable": [{"path": item.path, "reason": item.reason} for item in report.unreadable],
         "duplicates": [
-            {"paths": list(item.paths), "classes": list(item.class_names), "conflicting": item.conflicting}
+            {"paths": list(item.paths), "classes": list(item.class_names), "conflicting": _conflicting(item, project)}
             for item in report.duplicates
         ],
         "split": {name: splits.get(name, 0) for name in SPLITS},
+        "task": project.task,
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": dataclasses.asdict(project.windowing) if project.windowing else None,
@@ -162,6 +174,23 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
         console.print(f'Next: handlens train "{project.path}"', markup=False)
     else:
         console.print(f'Next, give labels: handlens studio "{project.path}"', markup=False)
+
+
+def _conflicting(copies: DuplicateSet, project: Project) -> bool:
+    """Copies in several classes contradict each other only where a sample may have no more than one."""
+    return copies.conflicting and project.task == "single"
+
+
+def _for_task(report: ScanReport, task: Task) -> ScanReport:
+    return as_multi_label(report) if task == "multi" else report
+
+
+def _check_same_task(project: Project, *, multi_label: bool) -> None:
+    if multi_label and project.task == "single":
+        raise HandlensError(
+            f"“{project.name}” is already a project in which every sample has one class; "
+            "choose another project name for one in which more than one may be present."
+        )
 
 
 def _check_split_by(split_by: str) -> None:

@@ -21,6 +21,8 @@ class Group:
 
     name: str
     counts: Mapping[str, int]
+    overlapping: bool = False
+    """Whether some of the files show several classes."""
 
     @property
     def size(self) -> int:
@@ -56,11 +58,14 @@ def allot(
 
     `shares` are fractions that sum to 1. Large groups are placed first, then, in an order drawn by `seed` from
     their names alone, each goes where its classes are shortest. With three free groups or more no split stays empty.
+    Where files show several classes, those with the rarest class are placed first, while every split still has room
+    for them (after Sechidis et al. 2011, On the stratification of multi-label data).
     """
+    rarest = _rarest(groups)
     result: dict[str, Split] = {group.name: settled[group.name] for group in groups if group.name in settled}
     free = sorted(
         (group for group in groups if group.name not in settled),
-        key=lambda group: (-group.size, _draw(group.name, seed)),
+        key=lambda group: (rarest.get(group.name, 0), -group.size, _draw(group.name, seed)),
     )
     deal = _Deal(wanted=_wanted(groups, shares), got={split: Counter() for split in shares})
     for group in groups:
@@ -73,6 +78,16 @@ def allot(
         deal.got[best].update(group.counts)
     _fill_empty(result, free, order)
     return result
+
+
+def _rarest(groups: Sequence[Group]) -> dict[str, int]:
+    """How many files the rarest class of each group has; empty where no file shows several classes."""
+    if not any(group.overlapping for group in groups):
+        return {}
+    total: Counter[str] = Counter()
+    for group in groups:
+        total.update(group.counts)
+    return {group.name: min((total[name] for name in group.counts), default=0) for group in groups}
 
 
 def _wanted(groups: Sequence[Group], shares: Shares) -> dict[Split, dict[str, float]]:

@@ -49,7 +49,7 @@ def problem(report: ScanReport) -> str | None:
         return f"None of the {many} could be read, so there is nothing to learn from; choose another folder."
     if not counts:
         return f"No {one} has a label yet; label some, or put the {many} of each class into a folder of its own."
-    if len(counts) == 1:
+    if len(counts) == 1 and not any(file.negative for file in report.files):
         name = next(iter(counts))
         return f"There is only one class, “{name}”; add a folder for at least one more, so that it has to choose."
     if max(counts.values()) < 2:
@@ -77,6 +77,8 @@ def _unreadable(report: ScanReport) -> list[Finding]:
 
 def _duplicates(report: ScanReport) -> list[Finding]:
     one, many = _WORDS[report.kind]
+    if report.task == "multi":
+        return _several(report)
     clashing = [item for item in report.duplicates if item.conflicting]
     plain = [item for item in report.duplicates if not item.conflicting]
     found = []
@@ -94,9 +96,33 @@ def _duplicates(report: ScanReport) -> list[Finding]:
     return found
 
 
+def _several(report: ScanReport) -> list[Finding]:
+    """Multi-label: what shows several classes, what shows none, and what was there twice for no reason."""
+    one, many = _WORDS[report.kind]
+    several = tuple(file.path for file in report.files if file.also)
+    negative = tuple(file.path for file in report.files if file.negative)
+    plain = [item for item in report.duplicates if not item.conflicting]
+    found = []
+    if report.class_counts and not several:
+        sentence = f"None of the {many} shows more than one class; put a copy into the folder of each class it shows."
+        found.append(Finding(severity="info", sentence=sentence))
+    if several:
+        who = f"One {one} shows" if len(several) == 1 else f"{len(several):,} {many} show"
+        found.append(Finding(severity="info", sentence=f"{who} more than one class.", paths=several))
+    if negative:
+        who = f"One {one} shows" if len(negative) == 1 else f"{len(negative):,} {many} show"
+        found.append(Finding(severity="info", sentence=f"{who} none of the classes.", paths=negative))
+    if plain:
+        paths = tuple(path for item in plain for path in item.paths)
+        who = f"One {one} appears" if len(plain) == 1 else f"{len(plain):,} {many} appear"
+        sentence = f"{who} more than once in the same class; the copies count as one."
+        found.append(Finding(severity="info", sentence=sentence, paths=paths))
+    return found
+
+
 def _unlabelled(report: ScanReport) -> list[Finding]:
     _one, many = _WORDS[report.kind]
-    paths = tuple(file.path for file in report.files if file.class_name is None)
+    paths = tuple(file.path for file in report.files if not file.labelled)
     if not paths or not report.class_counts:
         return []
     sentence = f"{len(paths):,} of the {many} lie in no class folder and have no label yet."
@@ -124,7 +150,7 @@ def _few(report: ScanReport) -> list[Finding]:
     few = {name: count for name, count in report.class_counts.items() if count < FEW}
     if not few:
         return []
-    paths = tuple(file.path for file in report.files if file.class_name in few)
+    paths = tuple(file.path for file in report.files if any(name in few for name in file.class_names))
     if len(few) == 1:
         name, count = next(iter(few.items()))
         having = f"only one {one}" if count == 1 else f"only {count} {many}"
@@ -139,8 +165,8 @@ def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
     _one, many = _WORDS[report.kind]
     held: dict[Split, Counter[str]] = defaultdict(Counter)
     for file in report.files:
-        if file.class_name is not None and file.path in plan.splits:
-            held[plan.splits[file.path]][file.class_name] += 1
+        if file.path in plan.splits:
+            held[plan.splits[file.path]].update(file.class_names)
     found = []
     for split in SPLITS:
         absent = {name: 0 for name in report.class_counts if not held[split][name]}

@@ -20,6 +20,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     values = {
         "name": name,
         "kind": report.kind,
+        "task": report.task,
         "created_at": now(),
         "split_by": plan.split_by,
         "split_why": plan.why,
@@ -75,15 +76,16 @@ def insert_files(
             spans = window_spans(file.duration, windowing)
         for start, end in spans:
             change_id = None
-            if file.class_name is not None:
+            if file.labelled:
                 change_id = next_change
                 next_change += 1
                 rows[tables.label_changes].append(
                     {"id": change_id, "sample_id": next_sample, "at": at, "annotator": annotator, "origin": "import"}
                 )
-                rows[tables.labels].append(
-                    {"change_id": change_id, "place": 0, "class_index": class_index[file.class_name]}
-                )
+                rows[tables.labels] += [
+                    {"change_id": change_id, "place": place, "class_index": class_index[name]}
+                    for place, name in enumerate(file.class_names)
+                ]
             rows[tables.samples].append(
                 {"id": next_sample, "source_id": source_id, "start": start, "end": end, "change_id": change_id}
             )

@@ -8,21 +8,24 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from ml.project import store as tables
-from ml.project.samples import LabelChange, Origin, Sample
+from ml.project.samples import LabelChange, Origin, Sample, Task
 
 
-def read_samples(connection: sa.Connection) -> tuple[Sample, ...]:
-    """Every sample with its present labels, ordered by id."""
+def read_samples(connection: sa.Connection, *, task: Task) -> tuple[Sample, ...]:
+    """Every sample with its present labels, ordered by id.
+
+    An empty change took the label away in a single-label project; in a multi-label one it says "none of them".
+    """
     found: dict[int, Sample] = {}
     # The driver's own rows: with a hundred thousand samples the toolkit's would take seconds.
     for identity, source, start, end, path, split, digest, origin, index in connection.connection.cursor().execute(
         _SAMPLES
     ):
-        if index is None:
+        if index is None and (origin is None or task == "single"):
             found[identity] = Sample(identity, source, path, (), None, start, end, None, digest)
             continue
         known = found.get(identity)
-        labels = (index,) if known is None else (*known.labels, index)
+        labels = () if index is None else (index,) if known is None else (*known.labels, index)
         found[identity] = Sample(identity, source, path, labels, split, start, end, origin, digest)
     return tuple(found.values())
 
@@ -58,8 +61,10 @@ def read_history(connection: sa.Connection, sample_id: int) -> tuple[LabelChange
 
 
 def append_change(
-    connection: sa.Connection, sample_id: int, new: tuple[int, ...], annotator: str, origin: Origin
+    connection: sa.Connection, sample_id: int, wanted: tuple[int, ...] | None, annotator: str, origin: Origin
 ) -> LabelChange:
+    """Write what a sample is labelled with from now on; None: as if nobody had ever said."""
+    new = wanted or ()
     query = sa.select(tables.samples.c.change_id).where(tables.samples.c.id == sample_id)
     previous = connection.execute(query).scalar_one()
     at = now()
@@ -73,9 +78,12 @@ def append_change(
             tables.labels.insert(),
             [{"change_id": change_id, "place": place, "class_index": index} for place, index in enumerate(new)],
         )
-    connection.execute(tables.samples.update().where(tables.samples.c.id == sample_id).values(change_id=change_id))
+    points_to = None if wanted is None else change_id
+    connection.execute(tables.samples.update().where(tables.samples.c.id == sample_id).values(change_id=points_to))
     old = () if previous is None else _labels_of(connection, previous)
-    return LabelChange(sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=old, new=new)
+    return LabelChange(
+        sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=old, new=new, unsaid=wanted is None
+    )
 
 
 def _labels_of(connection: sa.Connection, change_id: int) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from ml.project.samples import (
     ScanReport,
     Split,
     SplitPlan,
+    Task,
     Unreadable,
     Windowing,
 )
@@ -46,6 +47,8 @@ class Project:
             self._meta: dict[str, str] = {row.key: row.value for row in rows}
         self.name = self._meta["name"]
         self.kind = cast(Kind, self._meta["kind"])
+        # Projects from before there were two tasks have no such entry.
+        self.task = cast(Task, self._meta.get("task", "single"))
         self.runs = Runs(path, store)
 
     # -- making and opening ------------------------------------------------------------------------------------
@@ -174,7 +177,7 @@ class Project:
     def samples(self) -> tuple[Sample, ...]:
         """Every sample with its present labels, ordered by id."""
         with self._store.reading() as connection:
-            return read_samples(connection)
+            return read_samples(connection, task=self.task)
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files that were left out when the project was made or files were added."""
@@ -187,13 +190,16 @@ class Project:
     def set_labels(
         self, sample_ids: Sequence[int], class_indices: Sequence[int], *, annotator: str | None = None
     ) -> tuple[LabelChange, ...]:
-        """Label every given sample with the classes (none: take the label away). On disk when this returns."""
+        """Label every given sample with the classes. On disk when this returns.
+
+        No classes: the label is taken away; in a multi-label project: the samples show none of them.
+        """
         return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids], annotator=annotator)
 
     def restore_labels(
-        self, wanted: Iterable[tuple[int, tuple[int, ...]]], *, annotator: str | None = None
+        self, wanted: Iterable[tuple[int, tuple[int, ...] | None]], *, annotator: str | None = None
     ) -> tuple[LabelChange, ...]:
-        """Give each sample its own labels in one step, as undo and redo need it."""
+        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything."""
         with self._store.writing() as connection:
             return tuple(
                 append_change(connection, sample_id, new, annotator or default_annotator(), "person")
@@ -216,16 +222,24 @@ class Project:
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
         names = {item.index: item.name for item in self.classes()}
-        labelled = {s.source_id: names[s.labels[0]] for s in reversed(self.samples()) if s.labels}
+        # In the order of the samples; a recording shows what any of its windows shows.
+        shown: dict[int, dict[str, None]] = {}
+        for sample in self.samples():
+            if sample.labelled:
+                shown.setdefault(sample.source_id, {}).update(dict.fromkeys(names[index] for index in sample.labels))
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(tables.sources).order_by(tables.sources.c.path)).all()
+        classes = {source: tuple(found) for source, found in shown.items()}
+        several = self.task == "multi"
         files = tuple(
             FoundFile(
                 path=row.path,
                 size=row.size,
                 mtime_ns=row.mtime_ns,
                 digest=row.digest,
-                class_name=labelled.get(row.id),
+                class_name=next(iter(classes.get(row.id, ())), None),
+                also=classes.get(row.id, ())[1:] if several else (),
+                negative=several and row.id in classes and not classes[row.id],
                 ready_split=row.ready_split,
                 width=row.width,
                 height=row.height,
@@ -235,7 +249,13 @@ class Project:
             )
             for row in rows
         )
-        return ScanReport(folder=self._meta["source_absolute"], kind=self.kind, files=files, windowing=self.windowing)
+        return ScanReport(
+            folder=self._meta["source_absolute"],
+            kind=self.kind,
+            files=files,
+            windowing=self.windowing,
+            task=self.task,
+        )
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept."""
@@ -250,9 +270,12 @@ class Project:
     def add(self, report: ScanReport, plan: SplitPlan) -> int:
         """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files."""
         with self._store.reading() as connection:
-            known = {row.path for row in connection.execute(sa.select(tables.sources.c.path))}
-        fresh = [file for file in report.files if file.path not in known]
-        for name in sorted({file.class_name for file in fresh if file.class_name} - {c.name for c in self.classes()}):
+            known = connection.execute(sa.select(tables.sources.c.path, tables.sources.c.digest)).all()
+        paths = {row.path for row in known}
+        # In a multi-label project copies are one sample, whichever of them was found first.
+        digests = {row.digest for row in known} if self.task == "multi" else set()
+        fresh = [file for file in report.files if file.path not in paths and file.digest not in digests]
+        for name in sorted({name for file in fresh for name in file.class_names} - {c.name for c in self.classes()}):
             self.add_class(name)
         with self._store.writing() as connection:
             insert_files(connection, fresh, plan, self.windowing, {c.name: c.index for c in self.classes()})

@@ -13,6 +13,9 @@ Origin = Literal["person", "import"]
 RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 Preset = Literal["quick", "standard", "thorough"]
 
+Task = Literal["single", "multi"]
+"""Whether each sample shows exactly one class, or any number of them at once ("more than one may be present")."""
+
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
 
@@ -41,6 +44,11 @@ class FoundFile:
     digest: str
     """SHA-256 of the bytes, hexadecimal."""
     class_name: str | None = None
+    """The class of the folder it lies in."""
+    also: tuple[str, ...] = ()
+    """Further classes it shows, in multi-label projects."""
+    negative: bool = False
+    """It is known to show none of the classes, in multi-label projects."""
     ready_split: str | None = None
     """The ready-made split folder it lies in, lower case ("train", "val", "test", …), if any."""
     width: int = 0
@@ -49,6 +57,16 @@ class FoundFile:
     """Seconds (recordings)."""
     rate: int = 0
     channels: int = 0
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Every class it shows."""
+        return self.also if self.class_name is None else (self.class_name, *self.also)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is known what it shows, be it none of the classes."""
+        return self.negative or self.class_name is not None or bool(self.also)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,14 +100,15 @@ class ScanReport:
     duplicates: tuple[DuplicateSet, ...] = ()
     windowing: Windowing | None = None
     """Chosen from the data; None for images."""
+    task: Task = "single"
 
     @property
     def class_counts(self) -> dict[str, int]:
-        """Files per class, in the order of the class names; unlabelled files are not counted."""
+        """Files per class, in the order of the class names; a file that shows several counts for each of them."""
         counts: dict[str, int] = {}
         for file in self.files:
-            if file.class_name is not None:
-                counts[file.class_name] = counts.get(file.class_name, 0) + 1
+            for name in file.class_names:
+                counts[name] = counts.get(name, 0) + 1
         return dict(sorted(counts.items()))
 
 
@@ -115,7 +134,8 @@ class ClassInfo:
 class Sample(NamedTuple):
     """One image, or one window of one recording.
 
-    `labels` are class indices: none, one, or (multi-label projects) several. `start` and `end` are seconds
+    `labels` are class indices: none, one, or (multi-label projects) several. There, somebody may also have said that
+    it shows none of the classes: `labels` is empty then, too, but `labelled` is true. `start` and `end` are seconds
     within the recording, None for images. A tuple, because a project has a hundred thousand of them.
     """
 
@@ -134,6 +154,11 @@ class Sample(NamedTuple):
         """The class index in a single-label project."""
         return self.labels[0] if self.labels else None
 
+    @property
+    def labelled(self) -> bool:
+        """Whether somebody has said what it shows; `set_by` is None where nobody has."""
+        return bool(self.labels) or self.set_by is not None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelChange:
@@ -145,6 +170,8 @@ class LabelChange:
     origin: Origin
     old: tuple[int, ...]
     new: tuple[int, ...]
+    unsaid: bool = False
+    """The label was taken back as if nobody had ever said anything; `new` is empty. Not kept in the history."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

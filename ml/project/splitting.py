@@ -28,15 +28,16 @@ def plan_split(
 ) -> SplitPlan:
     """Deal the labelled files of `report` out to train, valid and test; the same input gives the same plan.
 
-    60/20/20, class by class, in whole groups. What makes a group: nothing ("auto", "recording": each file on its
-    own), the folder below the class folder ("folder": the same session in two classes is one group) or the first
-    group of a regular expression in the file name ("pattern:REGEX"). Copies of one file always share a split.
+    60/20/20, class by class (files of several classes: for each of these, the rarest first), in whole groups. What
+    makes a group: nothing ("auto", "recording": each file on its own), the folder below the class folder ("folder":
+    the same session in two classes is one group) or the first group of a regular expression in the file name
+    ("pattern:REGEX"). Copies of one file always share a split.
     Ready-made train/valid/test folders are kept as they are; where there is `train` and one other, that other is
     the test and a fifth of `train` becomes valid. They are set aside only if groups that were asked for straddle
     them. Copies with different labels go to train, so that no score hangs on them. `existing` splits (by path)
     stay; new files go where a split is short. Raises HandlensError for a `split_by` that cannot be followed.
     """
-    files = sorted((file for file in report.files if file.class_name is not None), key=lambda file: file.path)
+    files = sorted((file for file in report.files if file.labelled), key=lambda file: file.path)
     base = base_groups(files, split_by)
     groups = joined(base, files)
     sides = _ready_sides(files)
@@ -128,10 +129,10 @@ def _settle_existing(
 
 def _conflicting_paths(files: Iterable[FoundFile]) -> list[str]:
     """Files whose copies stand in another class."""
-    labels: dict[str, set[str | None]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)
     listed = list(files)
     for file in listed:
-        labels[file.digest].add(file.class_name)
+        labels[file.digest].add("\0".join(file.class_names))
     return [file.path for file in listed if len(labels[file.digest]) > 1]
 
 
@@ -162,8 +163,10 @@ def _splits_in(groups: Mapping[str, str], splits: Mapping[str, Split]) -> dict[s
 def _counted(files: Sequence[FoundFile], groups: Mapping[str, str]) -> list[Group]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for file in files:
-        counts[groups[file.path]][file.class_name or ""] += 1
-    return [Group(name=name, counts=counts[name]) for name in sorted(counts)]
+        # Those that show none of the classes are dealt out as evenly as a class.
+        counts[groups[file.path]].update(file.class_names or ("",))
+    overlapping = {groups[file.path] for file in files if file.also}
+    return [Group(name=name, counts=counts[name], overlapping=name in overlapping) for name in sorted(counts)]
 
 
 def _why(
