@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +17,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.events import BatchDone, Event, Showcase
+from ml.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.jobs import Stop
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
+from ml.training import checkpoint
 from ml.training.augment import augment, cosine
+from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.recipe import Recipe
-from ml.training.standing import History, Score, Timer
+from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
+from ml.training.standing import History, Score, State, Timer, put_back
+from ml.training.step import Pieces, careful_backward
 
 VALIDATION_BATCH = 16
+
+RowsLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(training rows of a step, logits, which of those rows they are of) -> their mean loss."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,32 +76,54 @@ def finetune(
     folder: Path,
     probe: Score,
     stop: Stop,
+    crew: Crew | None = None,
+    pieces: Pieces | None = None,
 ) -> Generator[Event, None, Outcome]:
-    """Train `network` in place of its probe head. Continues from `folder/latest.safetensors` where that is there."""
+    """Train `network` in place of its probe head. Continues from `folder/latest.safetensors` where that is there.
+
+    Every process of a `crew` runs this with the same arguments; only rank 0 writes, and its events are to be shown.
+    """
+    crew = crew or Crew()
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
     steady = copy.deepcopy(network).eval().requires_grad_(False)
-    history = History.restore(folder, network, steady, optimiser, probe=probe, labels=material.fingerprint)
+
+    def saved() -> State | None:
+        path = folder / "latest.safetensors"
+        return crew.told((checkpoint.load(path) if path.is_file() else None,) if crew.leads else None)[0]
+
+    state = saved()
+    if state is not None:
+        put_back(state, network, steady, optimiser)
+    history = History.restored(state, probe=probe, labels=material.fingerprint)
+    del state
     module, optimiser = fabric.setup(network, optimiser)
-    learner = Learner(network, module, steady, optimiser, fabric, history, Timer())
+    learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces or Pieces())
+    rescue = Rescue(network, steady, optimiser, history, saved=saved)
     early = False
 
-    for epoch in range(history.epoch + 1, recipe.epochs + 1):
-        if history.patience_used >= recipe.patience:
-            break
-        train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)
-        if train_loss is None:
-            early = True
-            break
-        learner.timer.pause()
-        probabilities = score_samples(steady, material.decoded, material.valid, fabric.device)
-        rate = optimiser.param_groups[-1]["lr"]
-        done = history.judge(epoch, train_loss, probabilities, material.valid_labels, rate=rate, of=recipe)
-        history.save(folder, network, steady, optimiser)
+    while history.epoch < recipe.epochs and history.patience_used < recipe.patience:
+        epoch = history.epoch + 1
+        try:
+            train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)
+            if train_loss is None:
+                early = True
+                break
+            done = _judge(learner, material, recipe, epoch=epoch, train_loss=train_loss)
+        except DivergedError:
+            if not rescue.go_back():
+                yield Note(sentence=GIVEN_UP)
+                break
+            yield Note(sentence=CALMED)
+            continue
+        if crew.leads:
+            history.save(folder, network, steady, optimiser)
+        rescue.saved_now()
         learner.timer.resume(len(material.valid))
         yield done
-        yield showcase(steady, material, fabric.device, epoch=epoch)
-        if stop.requested():
+        if crew.leads:
+            yield showcase(steady, material, fabric.device, epoch=epoch)
+        if crew.agree(0.0, stop.requested())[1]:
             early = True
             break
     return Outcome(improved=history.best_epoch > 0, early=early, train_seconds=learner.timer.per_sample)
@@ -110,43 +141,43 @@ class Learner:
     fabric: Fabric
     history: History
     timer: Timer
+    crew: Crew
+    pieces: Pieces
 
 
 def _train_epoch(
     learner: Learner, material: Material, recipe: Recipe, *, epoch: int, seed: int, stop: Stop
 ) -> Generator[Event, None, float | None]:
     """One pass over the training split. Returns its mean loss, None if the user stopped it. Yields every step."""
-    network, module, optimiser, fabric = learner.network, learner.module, learner.optimiser, learner.fabric
+    module, optimiser, crew = learner.module, learner.optimiser, learner.crew
     module.train()
     freeze_norms(module)
     # Seeded by the epoch, so that a resumed run draws what an uninterrupted one would have drawn.
     generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
     order = torch.randperm(len(material.train), generator=generator)
-    # Classes without a training sample take no part, or smoothing would push towards them.
-    present = torch.from_numpy(np.unique(material.train_labels))
-    targets = torch.searchsorted(present, torch.from_numpy(material.train_labels))
+    if crew.rank:
+        # Each process varies its own samples in its own way.
+        generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
+    loss_of = _loss_of(material, recipe, learner.fabric.device)
+    vary = partial(augment, kind=material.kind, strength=recipe.strength, generator=generator)
     steps = -(-len(order) // recipe.batch)
     total = 0.0
     for step in range(steps):
         rows = order[step * recipe.batch : (step + 1) * recipe.batch]
         share = cosine((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
         for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * share
-        raw = torch.from_numpy(material.decoded.read([material.train[row] for row in rows])).to(fabric.device)
-        with torch.no_grad():
-            pictures = network.front(raw)
-            pictures = augment(pictures, kind=material.kind, strength=recipe.strength, generator=generator)
-        logits, _ = module(pictures.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(
-            logits[:, present.to(fabric.device)], targets[rows].to(fabric.device), label_smoothing=recipe.smoothing
-        )
-        fabric.backward(loss)
-        fabric.clip_gradients(module, optimiser, max_norm=1.0)
+            group["lr"] = group["peak"] * share * learner.history.rate_share
+        loss_sum = yield from _gradients(learner, material, rows, loss_of, vary)
+        norm = learner.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
+        assert norm is not None
+        loss_sum, asked = crew.agree(loss_sum, stop.requested())
+        if not (math.isfinite(loss_sum) and math.isfinite(float(norm))):
+            raise DivergedError
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         learner.history.step += 1
-        _follow(learner.steady, network, min(recipe.average, learner.history.step / (9 + learner.history.step)))
-        total += float(loss.detach()) * len(rows)
+        _follow(learner.steady, learner.network, min(recipe.average, learner.history.step / (9 + learner.history.step)))
+        total += loss_sum
         learner.timer.tick(len(rows))
         left = (recipe.epochs - epoch + 1) * len(order) - min(len(order), (step + 1) * recipe.batch)
         yield BatchDone(
@@ -154,14 +185,58 @@ def _train_epoch(
             epochs=recipe.epochs,
             step=step + 1,
             steps=steps,
-            loss=float(loss.detach()),
+            loss=loss_sum / len(rows),
             rate=optimiser.param_groups[-1]["lr"],
             samples_per_second=learner.timer.per_second,
             seconds_left=learner.timer.left(left, len(material.valid) * (recipe.epochs - epoch + 1)),
         )
-        if stop.requested():
+        if asked:
             return None
     return total / len(order)
+
+
+def _gradients(
+    learner: Learner, material: Material, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor]
+) -> Generator[Event, None, float]:
+    """Leave the gradient of the mean loss of `rows`; returns the sum of the losses of this process's share of them."""
+    device, crew = learner.fabric.device, learner.crew
+    mine = crew.share(rows)
+    # One that gets none of a small last batch lends a sample that does not count: the others wait for its gradients.
+    weight = crew.size / len(rows) if len(mine) else 0.0
+    mine = mine if len(mine) else rows[:1]
+    raw = torch.from_numpy(material.decoded.read([material.train[row] for row in mine])).to(device)
+    with torch.no_grad():
+        pictures = vary(learner.network.front(raw))
+    loss_sum = yield from careful_backward(
+        learner.fabric, learner.module, pictures, partial(loss_of, mine), weight=weight, pieces=learner.pieces
+    )
+    return loss_sum if weight else 0.0
+
+
+def _loss_of(material: Material, recipe: Recipe, device: torch.device) -> RowsLoss:
+    # Classes without a training sample take no part, or smoothing would push towards them.
+    present = torch.from_numpy(np.unique(material.train_labels))
+    targets = torch.searchsorted(present, torch.from_numpy(material.train_labels))
+    present = present.to(device)
+
+    def loss_of(rows: Tensor, logits: Tensor, part: Tensor) -> Tensor:
+        wanted = targets[rows[part]].to(device)
+        return functional.cross_entropy(logits[:, present], wanted, label_smoothing=recipe.smoothing)
+
+    return loss_of
+
+
+def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, train_loss: float) -> EpochDone:
+    """Score the averaged network on the validation split."""
+    learner.timer.pause()
+    device = learner.fabric.device
+    probabilities = learner.crew.scored(
+        lambda part: score_samples(learner.steady, material.decoded, part, device), material.valid
+    )
+    if not np.isfinite(probabilities).all():
+        raise DivergedError
+    rate = learner.optimiser.param_groups[-1]["lr"]
+    return learner.history.judge(epoch, train_loss, probabilities, material.valid_labels, rate=rate, of=recipe)
 
 
 def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from ml.events import EpochDone
 from ml.training import checkpoint
 from ml.training.recipe import Recipe
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""What `checkpoint.load` gives: tensors and facts."""
 
 
 class Score(NamedTuple):
@@ -34,6 +37,13 @@ class History:
         self.best = probe
         self.best_epoch = 0
         self.counted_from = 0
+        self.calmed = False
+        """Whether the rate was halved, because the loss had stopped being a number."""
+
+    @property
+    def rate_share(self) -> float:
+        """What the recipe's rates are multiplied with."""
+        return 0.5 if self.calmed else 1.0
 
     @property
     def patience_used(self) -> int:
@@ -41,24 +51,13 @@ class History:
         return self.epoch - max(self.best_epoch, self.counted_from)
 
     @classmethod
-    def restore(
-        cls,
-        folder: Path,
-        network: nn.Module,
-        steady: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        *,
-        probe: Score,
-        labels: str,
-    ) -> History:
+    def restored(cls, state: State | None, *, probe: Score, labels: str) -> History:
+        """Where a checkpoint stood, or the beginning."""
         history = cls(probe, labels)
-        path = folder / "latest.safetensors"
-        if path.is_file():
-            tensors, facts = checkpoint.load(path)
-            network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-            steady.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("steady.")})
-            checkpoint.restore_optimiser(optimiser, tensors)
+        if state is not None:
+            facts = state[1]
             history.epoch, history.step = facts["epoch"], facts["step"]
+            history.calmed = facts.get("calmed", False)
             if facts["labels"] == labels:
                 history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
                 history.counted_from = facts["counted_from"]
@@ -105,6 +104,7 @@ class History:
             "best_epoch": self.best_epoch,
             "labels": self.labels,
             "counted_from": self.counted_from,
+            "calmed": self.calmed,
         }
         if self.best_epoch == self.epoch:
             checkpoint.save(folder / "best.safetensors", checkpoint.network_tensors(steady), facts)
@@ -114,6 +114,14 @@ class History:
             | checkpoint.optimiser_tensors(optimiser)
         )
         checkpoint.save(folder / "latest.safetensors", tensors, facts)
+
+
+def put_back(state: State, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Weights and optimiser as a checkpoint has them."""
+    tensors = state[0]
+    network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
+    steady.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("steady.")})
+    checkpoint.restore_optimiser(optimiser, tensors)
 
 
 class Timer:

@@ -1,0 +1,103 @@
+"""One step's gradients, in as many pieces as the memory takes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ml.errors import HandlensError
+from ml.events import Event, Note
+
+LossOf = Callable[[Tensor, Tensor], Tensor]
+"""(logits (n, classes), which rows of the step they are (n,)) -> their mean loss."""
+
+_CREW_OUT_OF_MEMORY = (
+    "Memory ran out in one of the processes that train together, so all of them end; use more machines or fewer "
+    "processes on each, and go on with --resume."
+)
+
+
+@dataclass(slots=True)
+class Pieces:
+    """Into how many pieces a step's samples are cut, one after the other, for their gradients to be added up."""
+
+    count: int = 1
+
+    def halve(self, samples: int, *, because: str = "") -> str:
+        """Twice as many pieces of `samples` samples; returns what to tell the user. HandlensError at one each."""
+        if self.count >= samples:
+            raise HandlensError(
+                "Memory ran out even with one sample at a time; close other programs, or train on the processor "
+                "with --device cpu.",
+                details=because,
+            )
+        self.count = min(samples, 2 * self.count)
+        at_once = -(-samples // self.count)
+        return (
+            f"Memory ran short, so it now looks at {at_once} {'sample' if at_once == 1 else 'samples'} at a time and "
+            "goes on; this takes a little longer and learns the same."
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device said that its memory is full; each has words of its own."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
+    )
+
+
+def backward(
+    fabric: Fabric, module: nn.Module, pictures: Tensor, loss_of: LossOf, *, weight: float, pieces: int
+) -> float:
+    """Leave gradients in `module`, of the losses of `pictures` (n, 3, h, w), each times `weight`; returns their sum.
+
+    `weight` is 1 / n, and for n of several processes' samples of a step what their mean needs. Adding up pieces gives
+    what the whole would have given, for norms are frozen.
+    """
+    total = torch.zeros((), device=pictures.device)
+    chunks = torch.arange(len(pictures)).chunk(pieces)
+    for number, rows in enumerate(chunks, 1):
+        with _unsent(fabric, module) if number < len(chunks) else contextlib.nullcontext():
+            part = pictures[rows[0] : rows[-1] + 1]
+            logits, _ = module(part.contiguous(memory_format=torch.channels_last))
+            loss = loss_of(logits, rows)
+            fabric.backward(loss * (len(rows) * weight))
+        total += loss.detach() * len(rows)
+    return float(total)
+
+
+def careful_backward(
+    fabric: Fabric, module: nn.Module, pictures: Tensor, loss_of: LossOf, *, weight: float, pieces: Pieces
+) -> Generator[Event, None, float]:
+    """`backward`; where memory runs out it halves the pieces, says so, and does the step again."""
+    while True:
+        try:
+            return backward(fabric, module, pictures, loss_of, weight=weight, pieces=pieces.count)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if fabric.world_size > 1:
+                # The others wait inside their step and cannot be told to begin it again.
+                raise HandlensError(_CREW_OUT_OF_MEMORY, details=repr(error)) from error
+            because = repr(error)
+        # Outside the handler: the traceback holds on to the very tensors that were too many.
+        for parameter in module.parameters():
+            parameter.grad = None
+        if pictures.is_cuda:
+            torch.cuda.empty_cache()
+        yield Note(sentence=pieces.halve(len(pictures), because=because))
+
+
+def _unsent(fabric: Fabric, module: nn.Module) -> contextlib.AbstractContextManager[None]:
+    """Gradients that are still to be added to need not be sent to the other processes."""
+    if fabric.world_size == 1:
+        return contextlib.nullcontext()
+    return fabric.no_backward_sync(module)  # type: ignore[arg-type]
