@@ -199,7 +199,8 @@ def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     history = History(Score(0.5, -1.0), "before")
     history.epoch, history.best, history.best_epoch = 3, Score(0.9, -0.1), 2
     history.save(tmp_path, network, network, optimiser)
-    same = History.restore(tmp_path, network, network, optimiser, probe=Score(0.6, -1.0), labels="before")
+    state = checkpoint.load(tmp_path / "latest.safetensors")
+    same = History.restored(state, probe=Score(0.6, -1.0), labels="before")
     assert (same.best.accuracy, same.best_epoch, same.patience_used) == (0.9, 2, 1)
-    other = History.restore(tmp_path, network, network, optimiser, probe=Score(0.6, -1.0), labels="after")
+    other = History.restored(state, probe=Score(0.6, -1.0), labels="after")
     assert (other.best.accuracy, other.best_epoch, other.patience_used) == (0.6, 0, 0)

@@ -1,0 +1,139 @@
+"""A network, and samples for it, so small that a fine-tuning takes no time: the loop is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ml.events import Event
+from ml.jobs import NeverStop, Stop
+from ml.networks.frontend import PixelFrontEnd
+from ml.networks.heads import Classifier
+from ml.project.samples import Sample
+from ml.training.crew import Crew
+from ml.training.finetune import Material, Outcome, finetune
+from ml.training.recipe import Recipe
+from ml.training.standing import Score
+
+RECIPE = Recipe(
+    epochs=3,
+    batch=8,
+    head_rate=1e-2,
+    body_rate=1e-2,
+    decay=0.75,
+    weight_decay=0.02,
+    smoothing=0.1,
+    warmup=0.2,
+    average=0.9,
+    strength=0.0,
+    frozen_stages=0,
+    patience=10,
+)
+
+
+class LittleBackbone(nn.Module):
+    """Two layers. `while_learning` sees, and may change or refuse, what goes through in training."""
+
+    while_learning: ClassVar[Callable[[Tensor], Tensor] | None] = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.width = 12
+        self.first = nn.Conv2d(3, 8, 4, stride=4)
+        self.last = nn.Conv2d(8, 12, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        if self.training and LittleBackbone.while_learning is not None:
+            pictures = LittleBackbone.while_learning(pictures)
+        return torch.relu(self.last(torch.relu(self.first(pictures))))
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        return [list(self.first.parameters()), list(self.last.parameters())]
+
+
+class Held:
+    """Decoded samples that are in memory: half of them reddish, half bluish."""
+
+    windowing = None
+
+    def __init__(self, count: int) -> None:
+        rng = np.random.default_rng(7)
+        self._pixels = rng.integers(0, 200, (count, 16, 16, 3), dtype=np.uint8)
+        self._pixels[::2, ..., 0] += 40
+        self._pixels[1::2, ..., 2] += 40
+
+    def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
+        return self._pixels[[sample.id for sample in samples]]
+
+
+def material(*, train: int = 21, valid: int = 9) -> Material:
+    """`train` is no multiple of the batch, and odd: the last batch is smaller than the processes may be many."""
+    samples = tuple(
+        Sample(
+            id=number,
+            source_id=number,
+            path=f"{number}.png",
+            digest=f"{number}",
+            labels=(number % 2,),
+            split="train" if number < train else "valid",
+        )
+        for number in range(train + valid)
+    )
+    labels = np.array([sample.labels[0] for sample in samples], dtype=np.int64)
+    held: Any = Held(train + valid)
+    return Material(
+        kind="images",
+        decoded=held,
+        train=samples[:train],
+        train_labels=labels[:train],
+        valid=samples[train:],
+        valid_labels=labels[train:],
+        showcase=samples[train : train + 2],
+    )
+
+
+def network() -> Classifier:
+    """Always the same one."""
+    torch.manual_seed(3)
+    backbone: Any = LittleBackbone()
+    return Classifier(PixelFrontEnd((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), backbone, 2)
+
+
+def learn(
+    folder: Path,
+    *,
+    recipe: Recipe = RECIPE,
+    fabric: Fabric | None = None,
+    crew: Crew | None = None,
+    stop: Stop | None = None,
+    before: Callable[[Event], None] | None = None,
+) -> tuple[list[Event], Outcome, Classifier]:
+    """Fine-tune the little network, checkpoints in `folder`. `before` sees every event as it comes."""
+    own = network()
+    loop = finetune(
+        own,
+        material(),
+        recipe,
+        fabric=fabric or Fabric(accelerator="cpu", devices=1),
+        seed=1,
+        folder=folder,
+        probe=Score(0.0, -float("inf")),
+        stop=stop or NeverStop(),
+        crew=crew,
+    )
+    events: list[Event] = []
+    while True:
+        try:
+            event = next(loop)
+        except StopIteration as end:
+            return events, end.value, own
+        if before is not None:
+            before(event)
+        events.append(event)

@@ -1,0 +1,95 @@
+"""What happens to a training whose numbers explode, or whose memory runs out."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from little import RECIPE, LittleBackbone, learn
+from torch import Tensor
+
+from ml.errors import HandlensError
+from ml.events import BatchDone, EpochDone, Event, Note
+from ml.training import checkpoint
+from ml.training.step import Pieces, is_out_of_memory
+
+
+def _at_passes(*which: int) -> object:
+    """Numbers that are none, at these passes through the network (counted from 1)."""
+    count = itertools.count(1)
+
+    def spoil(pictures: Tensor) -> Tensor:
+        return pictures * float("nan") if next(count) in which else pictures
+
+    return staticmethod(spoil)
+
+
+def _notes(events: list[Event]) -> list[str]:
+    return [event.sentence for event in events if isinstance(event, Note)]
+
+
+@pytest.mark.parametrize("spoiled", [2, 5], ids=["before the first checkpoint", "after it"])
+def test_numbers_that_explode_once_cost_half_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoiled: int
+) -> None:
+    calm = [e.rate for e in learn(tmp_path / "calm")[0] if isinstance(e, BatchDone)]
+    monkeypatch.setattr(LittleBackbone, "while_learning", _at_passes(spoiled))
+    events, outcome, network = learn(tmp_path / "spoiled")
+    assert len(_notes(events)) == 1
+    assert "half the learning rate" in _notes(events)[0]
+    assert outcome.improved
+    assert [e.epoch for e in events if isinstance(e, EpochDone)] == [1, 2, 3]
+    assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
+    rates = [e.rate for e in events if isinstance(e, BatchDone)]
+    assert rates[-1] == pytest.approx(calm[-1] / 2)
+    # The rate stays halved for whoever resumes.
+    assert checkpoint.load(tmp_path / "spoiled" / "latest.safetensors")[1]["calmed"]
+
+
+def test_numbers_that_explode_again_end_it_and_keep_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LittleBackbone, "while_learning", _at_passes(5, 9))
+    events, outcome, _network = learn(tmp_path, recipe=replace(RECIPE, epochs=10))
+    assert [e.epoch for e in events if isinstance(e, EpochDone)] == [1, 2]
+    assert len(_notes(events)) == 2
+    assert "best model so far is kept" in _notes(events)[1]
+    assert outcome.improved
+    assert not outcome.early
+    best, _facts = checkpoint.load(tmp_path / "best.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in best.values())
+
+
+def test_a_full_memory_halves_the_batch_and_learns_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = [e for e in learn(tmp_path / "plain")[0] if isinstance(e, EpochDone)]
+
+    def at_most_three(pictures: Tensor) -> Tensor:
+        if len(pictures) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return pictures
+
+    monkeypatch.setattr(LittleBackbone, "while_learning", staticmethod(at_most_three))
+    events, outcome, _network = learn(tmp_path / "short")
+    assert [note.split(" at a time")[0][-9:] for note in _notes(events)] == ["4 samples", "2 samples"]
+    assert all("Memory ran short" in note for note in _notes(events))
+    assert outcome.improved
+    short = [e for e in events if isinstance(e, EpochDone)]
+    assert [e.train_loss for e in short] == pytest.approx([e.train_loss for e in plain], abs=1e-5)
+    assert [e.valid_loss for e in short] == pytest.approx([e.valid_loss for e in plain], abs=1e-5)
+
+
+def test_a_memory_too_small_for_one_sample_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(pictures: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(LittleBackbone, "while_learning", staticmethod(never))
+    with pytest.raises(HandlensError, match="even with one sample at a time"):
+        learn(tmp_path)
+
+
+def test_every_device_has_words_of_its_own_for_a_full_memory() -> None:
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
+    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert "1 sample at a time" in Pieces(2).halve(3)
