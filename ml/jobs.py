@@ -28,10 +28,14 @@ class NeverStop:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanJob:
-    """Decode every file of `folder` once and report what is there. Ends with `events.Scanned`."""
+    """Decode every file of `folder` once and report what is there. Ends with `events.Scanned`.
+
+    `labels` are label files, or folders of them; where there are some, no sub-folder names a class.
+    """
 
     folder: Path
     kind: Kind
+    labels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,9 +23,10 @@ from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
 from ml.project.checks import findings, problem
 from ml.project.folder import files_below
+from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Task
-from ml.project.several import as_multi_label
+from ml.project.samples import SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan
+from ml.project.several import for_task, gives_several
 from ml.project.splitting import plan_split
 
 _KINDS: tuple[Kind, ...] = ("images", "recordings")
@@ -50,6 +51,14 @@ def new(
             help="What must stay together when samples are put aside for testing.",
         ),
     ] = "auto",
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Where the labels are, if not in sub-folders: a table (CSV), Audacity label tracks, Raven selection "
+            "tables, or a folder of these. May be given several times.",
+        ),
+    ] = None,
     multi_label: Annotated[
         bool,
         typer.Option(
@@ -72,13 +81,18 @@ def new(
         with Project.open(target) as known:
             _check_same_source(known, folder)
             _check_same_task(known, multi_label=multi_label)
-            report = _for_task(_scan(ScanJob(folder=folder, kind=known.kind), console, json=json), known.task)
+            sources = _label_files(labels) or _known_label_files(known)
+            scanned = _scan(ScanJob(folder=folder, kind=known.kind, labels=sources), console, json=json)
+            report = for_task(scanned, known.task)
+            if known.task == "single" and gives_several(report):
+                raise HandlensError(problem(report) or "")
             plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
             added = known.add(report, plan)
-            _conclude(known, report, plan, console, added=added, json=json)
+            given = known.take_labels(report, plan) if report.labels is not None else 0
+            _conclude(known, report, plan, console, added=added, given=given, json=json)
         return
-    report = _scan(ScanJob(folder=folder, kind=_kind(kind, folder)), console, json=json)
-    report = _for_task(report, "multi" if multi_label else "single")
+    job = ScanJob(folder=folder, kind=_kind(kind, folder), labels=_label_files(labels))
+    report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
         raise HandlensError(trouble)
@@ -114,9 +128,14 @@ def _conclude(
     console: Console,
     *,
     added: int | None = None,
+    given: int = 0,
     json: bool,
 ) -> None:
-    """Say what the project holds now. `added` is the number of new files of a project that was there before."""
+    """Say what the project holds now.
+
+    Of a project that was there before, `added` is the number of new files, `given` that of its samples that had no
+    label and got one.
+    """
     samples = project.samples()
     splits = Counter(sample.split for sample in samples if sample.split)
     names = {item.index: item.name for item in project.classes()}
@@ -138,8 +157,12 @@ def _conclude(
         "findings": [finding.sentence for finding in findings(report, plan)],
         "project": str(project.path),
     }
+    if report.labels is not None:
+        outcome["labels"] = labels_as_json(report.labels)
     if added is not None:
         outcome["added"] = added
+        if report.labels is not None:
+            outcome["labels"]["given"] = given
     if json:
         print_json(outcome)
     else:
@@ -149,6 +172,8 @@ def _conclude(
 def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
     done = f"was brought up to date: {plural(outcome['added'], 'new file')}" if "added" in outcome else "was made"
     classes, split, unreadable = outcome["classes"], outcome["split"], outcome["unreadable"]
+    given = outcome.get("labels", {}).get("given", 0)
+    done += f", {plural(given, 'label')} for what had none" if given else ""
     console.print(f"The project “{project.name}” {done}.", markup=False)
     in_classes = f" in {plural(len(classes), 'class', 'classes')}" if classes else ", without labels yet"
     console.print(f"It holds {counted(outcome['samples'], project.kind)}{in_classes}.")
@@ -181,8 +206,23 @@ def _conflicting(copies: DuplicateSet, project: Project) -> bool:
     return copies.conflicting and project.task == "single"
 
 
-def _for_task(report: ScanReport, task: Task) -> ScanReport:
-    return as_multi_label(report) if task == "multi" else report
+def _label_files(given: list[Path] | None) -> tuple[Path, ...]:
+    paths = tuple(path.expanduser().absolute() for path in given or ())
+    for path in paths:
+        if not path.exists():
+            raise HandlensError(f"There is no label file {path}; check the name, or plug in the drive it is on.")
+    return paths
+
+
+def _known_label_files(project: Project) -> tuple[Path, ...]:
+    """Where the project's labels came from: its sub-folders must not become classes now."""
+    for path in project.label_sources:
+        if not path.exists():
+            raise HandlensError(
+                f"The labels of “{project.name}” came from {path}, which is not there any more; "
+                "say where they are with --labels."
+            )
+    return project.label_sources
 
 
 def _check_same_task(project: Project, *, multi_label: bool) -> None:

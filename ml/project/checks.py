@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ml.project.labelfiles.telling import issue_told, windows_told
 from ml.project.samples import SPLITS, Kind, ScanReport, Split, SplitPlan
+from ml.project.several import gives_several
 
 Severity = Literal["info", "warn", "bad"]
 
 FEW = 10
 """With fewer files than this in a class, its score says little."""
+_TABLES_SHOWN = 5
 _UNEVEN, _VERY_UNEVEN = 3, 20
 _PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
 _WORDS: dict[Kind, tuple[str, str]] = {
@@ -34,7 +37,7 @@ class Finding:
 def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
     """What is worth knowing, the gravest first; with a plan also what its splits lack."""
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
-    found += _few(report)
+    found += [*_few(report), *_from_tables(report)]
     if plan is not None:
         found += _missing(report, plan)
     order: dict[Severity, int] = {"bad": 0, "warn": 1, "info": 2}
@@ -47,14 +50,30 @@ def problem(report: ScanReport) -> str | None:
     counts = report.class_counts
     if not report.files:
         return f"None of the {many} could be read, so there is nothing to learn from; choose another folder."
+    if gives_several(report) and report.task == "single":
+        first = next(file for file in report.files if file.also)
+        return (
+            f"The table gives more than one class to a {one}, for example {' and '.join(first.class_names[:3])} to "
+            f"{first.path}; make it a project in which more than one may be present (--multi-label)."
+        )
     if not counts:
         return f"No {one} has a label yet; label some, or put the {many} of each class into a folder of its own."
-    if len(counts) == 1 and not any(file.negative for file in report.files):
+    if len(counts) == 1 and not _has_negatives(report):
         name = next(iter(counts))
+        if report.labels is not None:
+            return (
+                f"There is only one class, “{name}”; label something else as well, or make it a project in which more "
+                "than one may be present (--multi-label): there, what lies under no label counts as without it."
+            )
         return f"There is only one class, “{name}”; add a folder for at least one more, so that it has to choose."
     if max(counts.values()) < 2:
         return f"Every class has only one {one}; add more, so that some are left to test with."
     return None
+
+
+def _has_negatives(report: ScanReport) -> bool:
+    """Whether something is known to show none of the classes; in a recording with labels of parts the rest does."""
+    return any(file.negative or (report.task == "multi" and file.spans is not None) for file in report.files)
 
 
 def _blocking(report: ScanReport) -> list[Finding]:
@@ -99,12 +118,13 @@ def _duplicates(report: ScanReport) -> list[Finding]:
 def _several(report: ScanReport) -> list[Finding]:
     """Multi-label: what shows several classes, what shows none, and what was there twice for no reason."""
     one, many = _WORDS[report.kind]
-    several = tuple(file.path for file in report.files if file.also)
+    several = tuple(file.path for file in report.files if len(file.class_names) > 1)
     negative = tuple(file.path for file in report.files if file.negative)
     plain = [item for item in report.duplicates if not item.conflicting]
     found = []
     if report.class_counts and not several:
-        sentence = f"None of the {many} shows more than one class; put a copy into the folder of each class it shows."
+        sentence = f"None of the {many} shows more than one class"
+        sentence += "; put a copy into the folder of each class it shows." if report.labels is None else "."
         found.append(Finding(severity="info", sentence=sentence))
     if several:
         who = f"One {one} shows" if len(several) == 1 else f"{len(several):,} {many} show"
@@ -120,10 +140,26 @@ def _several(report: ScanReport) -> list[Finding]:
     return found
 
 
+def _from_tables(report: ScanReport) -> list[Finding]:
+    """What became of the label files: what they were taken for, and what could not be used."""
+    if report.labels is None:
+        return []
+    found = [Finding(severity="info", sentence=told) for told in report.labels.tables[:_TABLES_SHOWN]]
+    if len(report.labels.tables) > _TABLES_SHOWN:
+        more = len(report.labels.tables) - _TABLES_SHOWN
+        found.append(Finding(severity="info", sentence=f"Labels come from {more:,} more label files."))
+    found += [Finding(severity="info", sentence=told) for told in windows_told(report)]
+    for issue in report.labels.issues:
+        mild = issue.kind in {"no_row", "no_class", "not_a_table", "other_times", "few_groups"}
+        told = issue_told(issue, kind=report.kind, task=report.task)
+        found.append(Finding(severity="info" if mild else "warn", sentence=told, paths=issue.paths))
+    return found
+
+
 def _unlabelled(report: ScanReport) -> list[Finding]:
     _one, many = _WORDS[report.kind]
     paths = tuple(file.path for file in report.files if not file.labelled)
-    if not paths or not report.class_counts:
+    if not paths or not report.class_counts or report.labels is not None:
         return []
     sentence = f"{len(paths):,} of the {many} lie in no class folder and have no label yet."
     return [Finding(severity="info", sentence=sentence, paths=paths)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,13 @@ import sqlalchemy as sa
 
 from ml.media.windowing import window_spans
 from ml.project import store as tables
+from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.labels import default_annotator, now
 from ml.project.samples import FoundFile, ScanReport, SplitPlan, Windowing
 from ml.project.store import Store
+
+_Label = tuple[str, float | None, float | None]
+"""A class, and the part of the recording it was given for, in seconds; None, None: the sample itself."""
 
 
 def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final: Path) -> None:
@@ -32,12 +38,15 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
             "window_seconds": str(report.windowing.seconds),
             "window_step": str(report.windowing.step),
         }
+    if report.labels is not None:
+        values["label_sources"] = json.dumps(report.labels.sources)
     names = list(report.class_counts)
     with store.writing() as connection:
         connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in values.items()])
         if names:
             connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
-        insert_files(connection, report.files, plan, report.windowing, {n: i for i, n in enumerate(names)})
+        indices = {n: i for i, n in enumerate(names)}
+        insert_files(connection, report.files, plan, report.windowing, indices, several=report.task == "multi")
         insert_unreadable(connection, report)
 
 
@@ -56,8 +65,13 @@ def insert_files(
     plan: SplitPlan,
     windowing: Windowing | None,
     class_index: dict[str, int],
+    *,
+    several: bool = False,
 ) -> None:
-    """Sources, their samples, and the labels their folders give them, each in one statement however many there are."""
+    """Sources, their samples, and the labels their folders or tables give them, each in one statement however many.
+
+    `several`: whether it is a multi-label project.
+    """
     next_source = _next_id(connection, tables.sources.c.id)
     next_sample = _next_id(connection, tables.samples.c.id)
     next_change = _next_id(connection, tables.label_changes.c.id)
@@ -68,24 +82,19 @@ def insert_files(
     for source_id, file in enumerate(files, next_source):
         facts = ("path", "size", "mtime_ns", "digest", "ready_split", "width", "height", "duration", "rate", "channels")
         rows[tables.sources].append(
-            {"id": source_id, "split": plan.splits.get(file.path), "group_name": plan.groups.get(file.path)}
+            {"id": source_id, "split": plan.splits.get(file.path)}
+            | {"group_name": plan.groups.get(file.path, file.group)}
             | {fact: getattr(file, fact) for fact in facts}
         )
-        spans: tuple[tuple[float | None, float | None], ...] = ((None, None),)
-        if windowing is not None:
-            spans = window_spans(file.duration, windowing)
-        for start, end in spans:
+        for start, end, labels in _pieces(file, windowing, several=several):
             change_id = None
-            if file.labelled:
+            if labels is not None:
                 change_id = next_change
                 next_change += 1
                 rows[tables.label_changes].append(
                     {"id": change_id, "sample_id": next_sample, "at": at, "annotator": annotator, "origin": "import"}
                 )
-                rows[tables.labels] += [
-                    {"change_id": change_id, "place": place, "class_index": class_index[name]}
-                    for place, name in enumerate(file.class_names)
-                ]
+                rows[tables.labels] += _label_rows(change_id, labels, class_index)
             rows[tables.samples].append(
                 {"id": next_sample, "source_id": source_id, "start": start, "end": end, "change_id": change_id}
             )
@@ -93,6 +102,72 @@ def insert_files(
     for table, values in rows.items():
         if values:
             connection.execute(table.insert(), values)
+
+
+def label_untouched(
+    connection: sa.Connection, files: Sequence[FoundFile], class_index: dict[str, int], *, several: bool
+) -> int:
+    """Give the labels of `files` to those of their samples that nobody ever labelled. Returns how many got one."""
+    query = (
+        sa.select(tables.samples.c.id, tables.sources.c.path, tables.samples.c.start, tables.samples.c.end)
+        .join(tables.sources, tables.sources.c.id == tables.samples.c.source_id)
+        .where(tables.samples.c.id.not_in(sa.select(tables.label_changes.c.sample_id)))
+        .order_by(tables.samples.c.id)
+    )
+    bare: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+    for row in connection.execute(query):
+        bare[row.path].append((row.id, row.start, row.end))
+    next_change = _next_id(connection, tables.label_changes.c.id)
+    at, annotator = now(), default_annotator()
+    changes, labels, pointers = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
+    for file in files:
+        samples = bare.get(file.path, ())
+        found = _labels(file, [(start, end) for _sample, start, end in samples], several=several)
+        for (sample, _start, _end), given in zip(samples, found, strict=True):
+            if given is None:
+                continue
+            change = next_change + len(changes)
+            changes.append({"id": change, "sample_id": sample, "at": at, "annotator": annotator, "origin": "import"})
+            labels += _label_rows(change, given, class_index)
+            pointers.append({"sample": sample, "change": change})
+    point = tables.samples.update().where(tables.samples.c.id == sa.bindparam("sample"))
+    for statement, values in (
+        (tables.label_changes.insert(), changes),
+        (tables.labels.insert(), labels),
+        (point.values(change_id=sa.bindparam("change")), pointers),
+    ):
+        if values:
+            connection.execute(statement, values)
+    return len(changes)
+
+
+def _pieces(
+    file: FoundFile, windowing: Windowing | None, *, several: bool
+) -> Iterator[tuple[float | None, float | None, Sequence[_Label] | None]]:
+    """Start and end of each sample of the file, and its labels; None: nobody said anything."""
+    if windowing is None:
+        yield None, None, _labels(file, [(0.0, 0.0)], several=several)[0]
+        return
+    windows = window_spans(file.duration, windowing)
+    for (start, end), labels in zip(windows, _labels(file, windows, several=several), strict=True):
+        yield start, end, labels
+
+
+def _labels(file: FoundFile, windows: Sequence[tuple[float, float]], *, several: bool) -> list[Sequence[_Label] | None]:
+    """What each window of the file is labelled with; None: nobody said anything."""
+    if not file.labelled:
+        return [None] * len(windows)
+    if file.spans is None:
+        return [[(name, None, None) for name in file.class_names]] * len(windows)
+    found = labels_of_windows(file.spans, windows, several=several)
+    return [labels or ([] if several else None) for labels in found]
+
+
+def _label_rows(change: int, labels: Sequence[_Label], class_index: dict[str, int]) -> list[dict[str, Any]]:
+    return [
+        {"change_id": change, "place": place, "class_index": class_index[name], "start": start, "end": end}
+        for place, (name, start, end) in enumerate(labels)
+    ]
 
 
 def insert_unreadable(connection: sa.Connection, report: ScanReport) -> None:

@@ -17,10 +17,12 @@ _PATTERN = "pattern:"
 def base_groups(files: Sequence[FoundFile], split_by: str) -> dict[str, str]:
     """The group of each file by its path, copies of one file not yet considered. A file on its own has its path.
 
+    The groups that a table brings, such as folds, hold unless the folder or a pattern was asked for.
+
     Raises HandlensError if `split_by` is unknown or its pattern cannot group these files.
     """
     if split_by in {"auto", "recording"}:
-        return {file.path: file.path for file in files}
+        return {file.path: file.path if file.group is None else f"{file.group}:" for file in files}
     if split_by == "folder":
         return _by_folder(files)
     if split_by.startswith(_PATTERN):
@@ -49,6 +51,10 @@ def _by_folder(files: Sequence[FoundFile]) -> dict[str, str]:
     depth = class_depth([(file.path, file.class_name, file.ready_split is not None) for file in files])
     groups = {}
     for file in files:
+        if file.from_table:
+            folder = file.path.rpartition("/")[0]
+            groups[file.path] = f"{folder}/" if folder else file.path
+            continue
         inner = file.path.split("/")[depth + (file.ready_split is not None) + 1 : -1]
         groups[file.path] = "/".join(inner) + "/" if inner else file.path
     return groups

@@ -18,6 +18,9 @@ from ml.media.guard import checked
 from ml.media.images import IMAGE_SUFFIXES, image_facts
 from ml.media.windowing import choose_windowing
 from ml.project.folder import files_below, places
+from ml.project.labelfiles.applying import apply
+from ml.project.labelfiles.reading import read_labels
+from ml.project.labelfiles.windows import suited_to
 from ml.project.samples import DuplicateSet, FoundFile, ScanReport, Unreadable, Windowing
 
 _BETWEEN_PROGRESS = 0.1
@@ -119,12 +122,14 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
     unreadable = [Unreadable(path=name[:-1], reason=_CLOSED_FOLDER) for name in names if name.endswith("/")]
     unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
     wanted = [name for name in wanted if _printable(name) == name]
+    # Before the long part: a table that cannot be used is better heard of at once.
+    reading = read_labels(job.labels, folder, wanted, timed=job.kind != "images") if job.labels else None
     outcomes = yield from _examine_all(folder, wanted, search, stop)
     if outcomes is None:
         return None
     if not folder.is_dir():
         raise HandlensError(f"The folder {_quoted(folder)} went away while it was read; connect it and try again.")
-    files = []
+    files: list[FoundFile] = []
     for place in places(wanted):
         outcome = outcomes[place.path]
         if isinstance(outcome, UnreadableError):
@@ -133,10 +138,14 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
             files.append(_found(place.path, place.class_name, place.ready_split, outcome))
     if not files:
         raise HandlensError(_nothing_readable(folder, unreadable, search), details=_listed(unreadable))
+    labels = None
+    if reading is not None:
+        files, labels = apply(files, reading, job.labels)
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
         files=tuple(files),
+        labels=labels,
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=_duplicates(files),
         windowing=_windowing(files) if job.kind == "recordings" else None,
@@ -228,7 +237,7 @@ def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
     sets = [
         DuplicateSet(
             paths=tuple(sorted(file.path for file in same)),
-            class_names=tuple(sorted({file.class_name for file in same if file.class_name is not None})),
+            class_names=tuple(sorted({name for file in same for name in file.class_names})),
         )
         for same in alike.values()
         if len(same) > 1
@@ -237,7 +246,8 @@ def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
 
 
 def _windowing(files: Sequence[FoundFile]) -> Windowing:
-    return choose_windowing([file.duration for file in files], [file.rate for file in files])
+    chosen = choose_windowing([file.duration for file in files], [file.rate for file in files])
+    return suited_to(chosen, [span for file in files for span in file.spans or ()])
 
 
 def _suffix(name: str) -> str:

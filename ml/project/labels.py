@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
+from collections import defaultdict
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from ml.project import store as tables
-from ml.project.samples import LabelChange, Origin, Sample, Task
+from ml.project.samples import LabelChange, LabelSpan, Origin, Sample, Task
 
 
 def read_samples(connection: sa.Connection, *, task: Task) -> tuple[Sample, ...]:
@@ -39,6 +40,22 @@ _SAMPLES = """
     LEFT JOIN label ON label.change_id = sample.change_id
     ORDER BY sample.id, label.place
 """
+
+
+def read_spans(connection: sa.Connection) -> dict[int, tuple[LabelSpan, ...]]:
+    """The present labels that were given for a part of a recording, by sample."""
+    labels = tables.labels
+    query = (
+        sa.select(tables.samples.c.id, tables.classes.c.name, labels.c.start, labels.c.end)
+        .join(labels, labels.c.change_id == tables.samples.c.change_id)
+        .join(tables.classes, tables.classes.c.index == labels.c.class_index)
+        .where(labels.c.start.is_not(None))
+        .order_by(tables.samples.c.id, labels.c.place)
+    )
+    found: dict[int, list[LabelSpan]] = defaultdict(list)
+    for identity, name, start, end in connection.execute(query):
+        found[identity].append(LabelSpan(name, start, end))
+    return {identity: tuple(spans) for identity, spans in found.items()}
 
 
 def read_history(connection: sa.Connection, sample_id: int) -> tuple[LabelChange, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -14,8 +15,8 @@ from filelock import FileLock, Timeout
 
 from ml.errors import HandlensError
 from ml.project import store as tables
-from ml.project.filling import fill, insert_files, insert_unreadable, source_meta
-from ml.project.labels import append_change, default_annotator, read_history, read_samples
+from ml.project.filling import fill, insert_files, insert_unreadable, label_untouched, source_meta
+from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.samples import (
@@ -23,6 +24,7 @@ from ml.project.samples import (
     FoundFile,
     Kind,
     LabelChange,
+    LabelSpan,
     Sample,
     ScanReport,
     Split,
@@ -139,6 +141,16 @@ class Project:
         return self._meta["split_why"]
 
     @property
+    def label_sources(self) -> tuple[Path, ...]:
+        """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
+        return tuple(Path(path) for path in json.loads(self._meta.get("label_sources", "[]")))
+
+    def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
+        """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""
+        with self._store.reading() as connection:
+            return read_spans(connection)
+
+    @property
     def source_folder(self) -> Path:
         """Where the sources are. Raises where the folder has gone."""
         relative = self.path / self._meta["source_relative"]
@@ -231,6 +243,7 @@ class Project:
             rows = connection.execute(sa.select(tables.sources).order_by(tables.sources.c.path)).all()
         classes = {source: tuple(found) for source, found in shown.items()}
         several = self.task == "multi"
+        from_table = bool(self.label_sources)
         files = tuple(
             FoundFile(
                 path=row.path,
@@ -238,7 +251,9 @@ class Project:
                 mtime_ns=row.mtime_ns,
                 digest=row.digest,
                 class_name=next(iter(classes.get(row.id, ())), None),
-                also=classes.get(row.id, ())[1:] if several else (),
+                also=classes.get(row.id, ())[1:],
+                group=row.group_name if from_table else None,
+                from_table=from_table,
                 negative=several and row.id in classes and not classes[row.id],
                 ready_split=row.ready_split,
                 width=row.width,
@@ -278,9 +293,22 @@ class Project:
         for name in sorted({name for file in fresh for name in file.class_names} - {c.name for c in self.classes()}):
             self.add_class(name)
         with self._store.writing() as connection:
-            insert_files(connection, fresh, plan, self.windowing, {c.name: c.index for c in self.classes()})
+            indices = {c.name: c.index for c in self.classes()}
+            insert_files(connection, fresh, plan, self.windowing, indices, several=self.task == "multi")
             insert_unreadable(connection, report)
         return len(fresh)
+
+    def take_labels(self, report: ScanReport, plan: SplitPlan) -> int:
+        """Give the labels that tables bring to samples that nobody ever labelled. Returns how many got one."""
+        for name in sorted(set(report.class_counts) - {item.name for item in self.classes()}):
+            self.add_class(name)
+        indices = {item.name: item.index for item in self.classes()}
+        with self._store.writing() as connection:
+            given = label_untouched(connection, report.files, indices, several=self.task == "multi")
+        self.assign(plan)
+        if report.labels is not None:
+            self._set_meta({"label_sources": json.dumps(report.labels.sources)})
+        return given
 
     # -- runs ----------------------------------------------------------------------------------------------------
 

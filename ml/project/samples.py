@@ -34,6 +34,14 @@ class Windowing:
         return round(self.rate * self.seconds)
 
 
+class LabelSpan(NamedTuple):
+    """A class that is present in a part of a recording; `start` and `end` are seconds within it."""
+
+    class_name: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFile:
     """A file that was decoded once in full and can be used. `path` is relative to the folder, with '/'."""
@@ -44,13 +52,20 @@ class FoundFile:
     digest: str
     """SHA-256 of the bytes, hexadecimal."""
     class_name: str | None = None
-    """The class of the folder it lies in."""
+    """The class of the folder it lies in, or the first that a table gives it."""
     also: tuple[str, ...] = ()
     """Further classes it shows, in multi-label projects."""
+    spans: tuple[LabelSpan, ...] | None = None
+    """Labels of parts of the recording, in the order of their starts; empty where somebody looked and found nothing.
+    None: what is known holds for the whole file. Where there are spans, `class_name` and `also` say nothing."""
+    group: str | None = None
+    """What a table says belongs together and no split may separate, such as a fold."""
+    from_table: bool = False
+    """Its labels come from a table, so the folder it lies in is no class."""
     negative: bool = False
     """It is known to show none of the classes, in multi-label projects."""
     ready_split: str | None = None
-    """The ready-made split folder it lies in, lower case ("train", "val", "test", …), if any."""
+    """The ready-made split folder it lies in, or what a table says, lower case ("train", "val", "test", …), if any."""
     width: int = 0
     height: int = 0
     duration: float = 0.0
@@ -60,13 +75,15 @@ class FoundFile:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Every class it shows."""
+        """Every class it shows, be it in a part only."""
+        if self.spans is not None:
+            return tuple(dict.fromkeys(span.class_name for span in self.spans))
         return self.also if self.class_name is None else (self.class_name, *self.also)
 
     @property
     def labelled(self) -> bool:
         """Whether it is known what it shows, be it none of the classes."""
-        return self.negative or self.class_name is not None or bool(self.also)
+        return self.negative or self.spans is not None or self.class_name is not None or bool(self.also)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +106,51 @@ class DuplicateSet:
         return len(self.class_names) > 1
 
 
+IssueKind = Literal[
+    "no_file",
+    "ambiguous",
+    "unparsable",
+    "no_class",
+    "conflict",
+    "outside",
+    "no_row",
+    "not_a_table",
+    "no_recording",
+    "many_recordings",
+    "other_times",
+    "few_groups",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelIssue:
+    """Something in label files that could not be used; see `project.labelfiles.telling` for the sentences."""
+
+    kind: IssueKind
+    count: int
+    first: str
+    """The first example, as a clause: “x.wav” in esc50.csv, line 7."""
+    paths: tuple[str, ...] = ()
+    """The files it is about, where there are some."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelNotes:
+    """What became of the label files of a scan."""
+
+    sources: tuple[str, ...]
+    """The files and folders that were given, absolute."""
+    tables: tuple[str, ...]
+    """What was recognised, one sentence each."""
+    rows: int
+    """Rows (or labels of a track) that could be understood."""
+    used: int
+    """Of these, rows that a file was found for."""
+    several_in_row: int = 0
+    """Files to which one row gives more than one class."""
+    issues: tuple[LabelIssue, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanReport:
     """What was found in a folder. `folder` is absolute; every other path is relative to it."""
@@ -101,6 +163,8 @@ class ScanReport:
     windowing: Windowing | None = None
     """Chosen from the data; None for images."""
     task: Task = "single"
+    labels: LabelNotes | None = None
+    """Where the labels come from tables and tracks instead of folders."""
 
     @property
     def class_counts(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Multi-label projects: what a scan found, read as "more than one may be present"."""
+"""What a scan found, read for the project's task: one class for each sample, or "more than one may be present"."""
 
 from __future__ import annotations
 
@@ -7,12 +7,48 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ml.project.folder import READY_SPLITS
-from ml.project.samples import FoundFile, ScanReport, Split
+from ml.project.samples import FoundFile, LabelIssue, LabelSpan, ScanReport, Split, Task
 
 NEGATIVE_FOLDERS = frozenset({"none", "nothing", "negative", "negatives"})
 """Class folders, in lower case, whose files show none of the classes."""
 
+_SLIPS = 0.05
+"""Up to this share of the files, two rows with different classes for one file are slips, not several labels."""
 _LEAST_LEARNED: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
+
+
+def for_task(report: ScanReport, task: Task) -> ScanReport:
+    """The report of a scan, which knows of no task, as a project of this task understands it."""
+    return as_multi_label(report) if task == "multi" else as_single_label(report)
+
+
+def as_single_label(report: ScanReport) -> ScanReport:
+    """A file that tables give several classes by mistake has no label; one that they say shows none has none either.
+
+    Where they mean several (see `gives_several`), the report is as it was, and nothing can be learned from it so.
+    """
+    if report.task == "single" and (report.labels is None or gives_several(report)):
+        return report
+    torn = tuple(file.path for file in report.files if file.also and file.spans is None)
+    alone = [
+        dataclasses.replace(file, class_name=None if file.also else file.class_name, also=(), negative=False)
+        for file in report.files
+    ]
+    labels = report.labels
+    if labels is not None and torn:
+        names = next(file.class_names for file in report.files if file.path == torn[0])
+        first = f"{torn[0]} ({', '.join(names)})"
+        issue = LabelIssue(kind="conflict", count=len(torn), first=first, paths=torn)
+        labels = dataclasses.replace(labels, issues=(*labels.issues, issue))
+    return dataclasses.replace(report, files=tuple(alone), labels=labels, task="single")
+
+
+def gives_several(report: ScanReport) -> bool:
+    """Whether tables mean it that a file shows more than one class: in one row, or too often to be a slip."""
+    if report.labels is None:
+        return False
+    torn = sum(bool(file.also) and file.spans is None for file in report.files)
+    return torn > 0 and (report.labels.several_in_row > 0 or torn > _SLIPS * len(report.files))
 
 
 def as_multi_label(report: ScanReport) -> ScanReport:
@@ -30,20 +66,34 @@ def as_multi_label(report: ScanReport) -> ScanReport:
 
 def _merged(same: Sequence[FoundFile]) -> FoundFile:
     ordered = sorted((_without_negative(file) for file in same), key=lambda file: (not file.class_names, file.path))
-    names = tuple(dict.fromkeys(name for file in ordered for name in file.class_names))
+    spans = [span for file in ordered for span in file.spans or ()]
+    names = tuple(dict.fromkeys(name for file in ordered if file.spans is None for name in file.class_names))
     # The same bytes on both sides of a ready-made split must not be learned from.
     ready = [file.ready_split for file in ordered if file.ready_split is not None]
     farthest = max(ready, key=lambda name: _LEAST_LEARNED[READY_SPLITS[name]], default=None)
-    return dataclasses.replace(
+    merged = dataclasses.replace(
         ordered[0],
         class_name=names[0] if names else None,
         also=names[1:],
         negative=not names and any(file.negative for file in ordered),
         ready_split=farthest,
     )
+    if all(file.spans is None for file in ordered):
+        return merged
+    whole = [LabelSpan(name, 0.0, merged.duration) for name in names]
+    return dataclasses.replace(
+        merged, class_name=None, also=(), negative=False, spans=tuple(sorted({*spans, *whole}, key=_by_time))
+    )
+
+
+def _by_time(span: LabelSpan) -> tuple[float, float, str]:
+    return span.start, span.end, span.class_name
 
 
 def _without_negative(file: FoundFile) -> FoundFile:
+    if file.spans is not None:
+        shown = tuple(span for span in file.spans if span.class_name.lower() not in NEGATIVE_FOLDERS)
+        return dataclasses.replace(file, spans=shown)
     if file.class_name is not None and file.class_name.lower() in NEGATIVE_FOLDERS:
         return dataclasses.replace(file, class_name=None, negative=True)
     return file

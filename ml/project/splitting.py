@@ -165,7 +165,7 @@ def _counted(files: Sequence[FoundFile], groups: Mapping[str, str]) -> list[Grou
     for file in files:
         # Those that show none of the classes are dealt out as evenly as a class.
         counts[groups[file.path]].update(file.class_names or ("",))
-    overlapping = {groups[file.path] for file in files if file.also}
+    overlapping = {groups[file.path] for file in files if len(file.class_names) > 1}
     return [Group(name=name, counts=counts[name], overlapping=name in overlapping) for name in sorted(counts)]
 
 
@@ -182,11 +182,15 @@ def _why(
     if not files:
         return f"No {one} has a label yet, so there is nothing to divide."
     if sides:
-        return _why_ready(sides, files)
+        by_folder = all(file.ready_split in (None, file.path.split("/")[0].lower()) for file in files)
+        by_table = report.labels is not None and not by_folder
+        return _why_ready(sides, files, brought_by="table" if by_table else "folder")
     if split_by == "folder" and any(group != path for path, group in base.items()):
         told = f"{many.capitalize()} from one folder stay together, so the test is honest"
     elif split_by == "folder":
         told = f"The class folders hold no folders, so every {one} was placed on its own"
+    elif split_by in {"auto", "recording"} and any(file.group is not None for file in files):
+        told = f"{many.capitalize()} that the table puts into one group stay together, so the test is honest"
     elif split_by.startswith("pattern:"):
         told = f"{many.capitalize()} whose names share the same part stay together, so the test is honest"
     else:
@@ -196,12 +200,12 @@ def _why(
     return f"{told}; identical files are never on both sides." if report.duplicates else f"{told}."
 
 
-def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile]) -> str:
-    told = "The folder brings its own division into learning, choosing and test, which is kept"
+def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile], *, brought_by: str) -> str:
+    told = f"The {brought_by} brings its own division into learning, choosing and test, which is kept"
     if "valid" not in sides.values():
         others = {file.ready_split for file in files if file.ready_split and READY_SPLITS[file.ready_split] != "train"}
         test = " and ".join(f"“{name}”" for name in sorted(others))
-        told = f"The folder brings its own test, {test}; a fifth of the rest is used for choosing the best model"
+        told = f"The {brought_by} brings its own test, {test}; a fifth of the rest is used for choosing the best model"
     by_digest: dict[str, set[Split]] = defaultdict(set)
     for file in files:
         if file.path in sides:

@@ -80,7 +80,8 @@ labels = sa.Table(
     sa.Column("change_id", sa.ForeignKey("label_change.id"), primary_key=True),
     sa.Column("place", sa.Integer, primary_key=True),
     sa.Column("class_index", sa.ForeignKey("class.index"), nullable=False),
-    # Seconds within the recording where a label covers only a part of its sample; NULL: all of it.
+    # The part of the recording, in seconds, that the label was given for; it may begin before the sample and end
+    # behind it. NULL: it was given for the sample itself.
     sa.Column("start", sa.Float),
     sa.Column("end", sa.Float),
 )

@@ -1,0 +1,1 @@
+"""Labels that others wrote down: CSV tables, Audacity label tracks, Raven selection tables."""

@@ -1,0 +1,86 @@
+"""Which file a table means by “clips/12.wav”, “12.wav” or “12”."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+_TAIL = re.compile(r"(?:[ _\-.]+(?:audacity|labels?|selections?|annotations?|table(?:[ _\-.]?\d+)?|track))+$")
+"""What programs and people put behind the name of the recording that a label file is about."""
+
+
+class FileIndex:
+    """The files of a folder (relative paths with '/'), to be found by path, name or stem."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for path in paths:
+            name = PurePosixPath(_same(path)).name
+            self._by_name[name].append(path)
+            self._by_stem[PurePosixPath(name).stem].append(path)
+
+    def find(self, said: str) -> tuple[str, ...]:
+        """The files that `said` (a path, a name, or a name without suffix) can mean: none, one, or several.
+
+        Of several files of one name those are meant that lie in the folders which `said` gives.
+        """
+        wanted = _same(said)
+        name = PurePosixPath(wanted).name
+        if not name:
+            return ()
+        for found in (self._by_name.get(name), self._by_stem.get(name), self._by_stem.get(PurePosixPath(name).stem)):
+            if found:
+                return _nearest(found, wanted)
+        return ()
+
+    def about(self, sheet: str) -> tuple[str, ...]:
+        """The recordings that a label file without a column of files can be about, by its own name.
+
+        `sheet` is its path relative to the folder of the recordings, or only its name. “rec1.txt” is about rec1.wav,
+        “rec1.Table.1.selections.txt” and “rec1_labels.txt” too; the longest beginning that fits counts.
+        """
+        path = PurePosixPath(_same(sheet))
+        stem = path.stem
+        tried = [path.name, stem]
+        while True:
+            shorter = _TAIL.sub("", stem)
+            shorter = shorter if shorter and shorter != stem else stem.rpartition(".")[0]
+            if not shorter:
+                break
+            stem = shorter
+            tried.append(stem)
+        for name in tried:
+            found = self._by_name.get(name) or self._by_stem.get(name)
+            if found:
+                return _nearest(found, (path.parent / name).as_posix())
+        return ()
+
+
+def _same(path: str) -> str:
+    """A path so that it compares: Windows' slashes, upper case and composed letters make no difference."""
+    text = unicodedata.normalize("NFC", path.strip()).replace("\\", "/")
+    return text.casefold()
+
+
+def _nearest(found: Sequence[str], wanted: str) -> tuple[str, ...]:
+    """Those whose last folders agree best with those of `wanted`; the file at that very path before all others."""
+    exact = [path for path in found if _same(path).rpartition("/")[0] == wanted.rpartition("/")[0]]
+    if len(found) == 1 or len(exact) == 1:
+        return tuple(exact or found)
+    folders = PurePosixPath(wanted).parts[:-1]
+    scores = {path: _agreeing(PurePosixPath(_same(path)).parts[:-1], folders) for path in found}
+    best = max(scores.values())
+    return tuple(path for path in found if scores[path] == best)
+
+
+def _agreeing(ones: Sequence[str], others: Sequence[str]) -> int:
+    count = 0
+    for one, other in zip(reversed(ones), reversed(others), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count

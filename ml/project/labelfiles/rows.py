@@ -1,0 +1,100 @@
+"""The rows of a recognised sheet as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, seconds
+from ml.project.labelfiles.values import Layout, Row, Sheet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """`bad` are lines that could not be understood: (line number, why)."""
+
+    good: tuple[Row, ...]
+    bad: tuple[tuple[int, str], ...]
+
+
+def rows_of(sheet: Sheet, layout: Layout) -> Rows:
+    """Every row, once: Raven writes a selection once per view."""
+    good: dict[Row, Row] = {}
+    bad = []
+    for line, cells in sheet.rows[layout.first :]:
+        if layout.format == "audacity" and cells[0].startswith("\\"):
+            continue  # the frequencies of the label above
+        row = _row(line, cells, layout)
+        if isinstance(row, str):
+            bad.append((line, row))
+        else:
+            good.setdefault(_numberless(row), row)
+    return Rows(good=tuple(good.values()), bad=tuple(bad))
+
+
+def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | str:
+    """The row, or why it cannot be understood."""
+    needed = [layout.file, layout.start, *(layout.labels if layout.one_hot else ())]
+    if any(place is not None and place >= len(cells) for place in needed):
+        return f"has only {len(cells)} of its columns"
+    file = None if layout.file is None else cells[layout.file]
+    if file is not None and file.lower() in NOTHING:
+        return "names no file"
+    classes = _classes(cells, layout)
+    if classes is None:
+        return "has something else than 0 or 1 in the column of a class"
+    times = _times(cells, layout)
+    if isinstance(times, str):
+        return times
+    start, end = times
+    return Row(
+        line=line,
+        file=file,
+        classes=classes,
+        start=start,
+        end=end,
+        group=_text(cells, layout.group),
+        split=_text(cells, layout.split),
+    )
+
+
+def _classes(cells: tuple[str, ...], layout: Layout) -> tuple[str, ...] | None:
+    if not layout.one_hot:
+        return classes_in(_text(cells, layout.labels[0]) or "", layout.separator)
+    flags = [(layout.header[place], flag(cells[place])) for place in layout.labels]
+    if any(value is None for _name, value in flags):
+        return None
+    return tuple(class_name(name) for name, value in flags if value)
+
+
+def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float | None] | str:
+    """Start and end, none where the row gives neither, or what is wrong with them."""
+    if layout.start is None:
+        return None, None
+    said = [_text(cells, place) for place in (layout.start, layout.end, layout.length)]
+    if not any(said):
+        return None, None
+    start, end, length = (None if text is None else seconds(text) for text in said)
+    if end is None and start is not None and length is not None:
+        end = start + length
+    if start is None or end is None:
+        return "has no time where its start or end should be"
+    if end < start:
+        return "ends before it starts"
+    offset = seconds(_text(cells, layout.offset) or "")
+    if offset is not None:
+        # The table runs over several files: its times count from the first, the offset from the one that is meant.
+        start, end = offset, offset + end - start
+    return start * layout.unit, end * layout.unit
+
+
+def _text(cells: tuple[str, ...], place: int | None) -> str | None:
+    """What stands there, None where nothing does."""
+    if place is None or place >= len(cells) or cells[place].lower() in NOTHING:
+        return None
+    return cells[place]
+
+
+def _numberless(row: Row) -> Row:
+    return Row(
+        line=0, file=row.file, classes=row.classes, start=row.start, end=row.end, group=row.group, split=row.split
+    )

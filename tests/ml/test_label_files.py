@@ -1,0 +1,284 @@
+"""Label files as people and programs write them, recognised by what stands in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ml.errors import HandlensError
+from ml.project.labelfiles.reading import read_labels
+from ml.project.labelfiles.values import Reading
+from ml.project.samples import LabelSpan
+
+PICTURES = ("a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
+RECORDINGS = ("rec1.wav", "rec2.wav", "north/dawn.wav", "south/dawn.wav")
+
+
+def read(place: Path, content: str | bytes, paths: tuple[str, ...] = PICTURES, name: str = "t.csv") -> Reading:
+    table = place / name
+    table.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_labels([table], place, paths, timed=paths is RECORDINGS)
+
+
+def classes(reading: Reading) -> dict[str, tuple[str, ...]]:
+    return {path: tuple(given.classes) for path, given in reading.given.items()}
+
+
+def spans(reading: Reading) -> dict[str, list[LabelSpan]]:
+    return {path: list(given.spans) for path, given in reading.given.items()}
+
+
+def issues(reading: Reading) -> dict[str, tuple[int, str]]:
+    return {issue.kind: (issue.count, issue.first) for issue in reading.issues}
+
+
+ABC = {"a.jpg": ("cat",), "b.jpg": ("dog",), "c.jpg": ("cat",)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "file,label\na.jpg,cat\nb.jpg,dog\nc.jpg,cat\n",
+        "File Name;Klasse;Note\na.jpg;cat;4,5\nb.jpg;dog;2,25\nc.jpg;cat;1,0\n",
+        "image_id\tspecies\r\na\tcat\r\nb\tdog\r\nc\tcat\r\n",
+        "label|path\ncat|deep/../a.jpg\ndog|C:\\photos\\b.jpg\ncat|./c.jpg\n",
+        "id,breed\na,cat\nb,dog\nc,cat\n",
+        "a.jpg,cat\nb.jpg,dog\nc.jpg,cat\n",
+        "foto,krankheit\na.jpg,cat\nb.jpg,dog\nc.jpg,cat\n",
+        "itemid,datasetid,class\nA.JPG,x,cat\nB.JPG,x,dog\nC.JPG,y,cat\n",
+        "image,cat,dog\na.jpg,1,0\nb.jpg,0,1\nc.jpg,1.0,0.0\n",
+        "\n\nfilename,category,target\na.jpg,cat,0\nb.jpg,dog,1\n\nc.jpg,cat,0\n",
+        '"file","label"\n"a.jpg"," cat "\n"b.jpg","dog"\n"c.jpg","cat"\n',
+    ],
+)
+def test_one_class_per_file_however_the_table_is_written(tmp_path: Path, content: str) -> None:
+    reading = read(tmp_path, content)
+    assert classes(reading) == ABC
+    assert (reading.rows, reading.used, reading.issues, reading.several_in_row) == (3, 3, (), 0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
+def test_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    reading = read(tmp_path, "file;label\nä.jpg;Flöhe\nb.jpg;Käfer\n".encode(encoding), ("ä.jpg", "b.jpg"))
+    assert classes(reading) == {"ä.jpg": ("Flöhe",), "b.jpg": ("Käfer",)}
+
+
+def test_a_table_like_that_of_esc_50(tmp_path: Path) -> None:
+    rows = "".join(f"{fold}-100-A-0.wav,{fold},0,dog,True,100,A\n" for fold in range(1, 6))
+    paths = tuple(f"{fold}-100-A-0.ogg" for fold in range(1, 6))
+    reading = read(tmp_path, "filename,fold,target,category,esc10,src_file,take\n" + rows, paths)
+    assert set(classes(reading).values()) == {("dog",)}
+    assert {given.group for given in reading.given.values()} == {f"fold {fold}" for fold in range(1, 6)}
+    assert reading.tables == ("“t.csv”: 5 rows; files in “filename”, classes in “category”, groups in “fold”.",)
+
+
+def test_fewer_than_three_groups_divide_nothing(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,label,fold\na.jpg,cat,1\nb.jpg,dog,2\nc.jpg,cat,2\n")
+    assert {given.group for given in reading.given.values()} == {None}
+    assert issues(reading) == {"few_groups": (2, "“fold 1”")}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "file,tags\na.jpg,cat dog\nb.jpg,dog\nc.jpg,cat\n",
+        "file,label\na.jpg,cat|dog\nb.jpg,dog\nc.jpg,cat\n",
+        "file,label\na.jpg,cat;dog\nb.jpg,dog\nc.jpg,cat\n",
+        'file,label\na.jpg,"cat, dog"\nb.jpg,dog\nc.jpg,cat\n',
+        "file,labels\na.jpg,\"['cat', 'dog']\"\nb.jpg,['dog']\nc.jpg,['cat']\n",
+        "id,cat,dog\na,1,1\nb,0,1\nc,1,0\n",
+        "id,cat,dog\na,True,true\nb,False,true\nc,True,false\n",
+    ],
+)
+def test_several_classes_in_one_row(tmp_path: Path, content: str) -> None:
+    reading = read(tmp_path, content)
+    assert classes(reading) == {"a.jpg": ("cat", "dog"), "b.jpg": ("dog",), "c.jpg": ("cat",)}
+    assert reading.several_in_row == 1
+
+
+def test_several_numbers_in_a_cell(tmp_path: Path) -> None:
+    reading = read(tmp_path, "Id,Target\na,16 0\nb,7 1 2\nc,0\n")
+    assert classes(reading) == {"a.jpg": ("16", "0"), "b.jpg": ("7", "1", "2"), "c.jpg": ("0",)}
+
+
+def test_a_name_of_two_words_is_one_class(tmp_path: Path) -> None:
+    reading = read(tmp_path, 'file,species\na.jpg,Great tit\nb.jpg,Blue tit\nc.jpg,"Owl, barn"\n')
+    assert classes(reading) == {"a.jpg": ("Great tit",), "b.jpg": ("Blue tit",), "c.jpg": ("Owl, barn",)}
+
+
+def test_an_empty_class_says_that_there_is_none(tmp_path: Path) -> None:
+    reading = read(tmp_path, "id,cat,dog\na,0,0\nb,0,1\nc,1,0\n")
+    assert classes(reading)["a.jpg"] == ()
+    assert issues(reading)["no_class"] == (1, "line 2 of “t.csv”")
+
+
+def test_a_division_in_a_column(tmp_path: Path) -> None:
+    reading = read(tmp_path, "fname,labels,split\na,cat,train\nb,dog,val\nc,cat,Test\n")
+    assert [given.split for given in reading.given.values()] == ["train", "val", "test"]
+
+
+def test_a_table_for_each_part_of_the_division(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("id,label\na,cat\nb,dog\n")
+    (tmp_path / "test_labels.csv").write_text("id,label\nc,cat\n")
+    tables = [tmp_path / "train.csv", tmp_path / "test_labels.csv"]
+    both = read_labels(tables, tmp_path, PICTURES, timed=False)
+    assert {path: given.split for path, given in both.given.items()} == {
+        "a.jpg": "train",
+        "b.jpg": "train",
+        "c.jpg": "test",
+    }
+    alone = read_labels(tables[:1], tmp_path, PICTURES, timed=False)
+    assert {given.split for given in alone.given.values()} == {None}
+
+
+def test_what_cannot_be_used_is_counted_with_the_first_example(tmp_path: Path) -> None:
+    content = "file,label\na.jpg,cat\nx.jpg,dog\ny.jpg,dog\nb.jpg\n,dog\nb.jpg,dog\n"
+    reading = read(tmp_path, content)
+    assert classes(reading) == {"a.jpg": ("cat",), "b.jpg": ("dog",)}
+    assert issues(reading) == {
+        "no_file": (2, "“x.jpg” in “t.csv”, line 3"),
+        "no_class": (1, "line 5 of “t.csv”"),
+        "unparsable": (1, "line 6 of “t.csv”, which names no file"),
+    }
+
+
+def test_a_quotation_mark_that_nobody_closes_spoils_one_line_only(tmp_path: Path) -> None:
+    reading = read(tmp_path, 'file,label\na.jpg,"cat\nb.jpg,dog\nc.jpg,cat\n')
+    assert classes(reading) == ABC
+
+
+def test_a_name_that_several_files_have_is_no_name(tmp_path: Path) -> None:
+    paths = ("one/a.jpg", "two/a.jpg", "b.jpg")
+    reading = read(tmp_path, "file,label\na.jpg,cat\ntwo/a.jpg,dog\nb.jpg,cat\n", paths)
+    assert classes(reading) == {"two/a.jpg": ("dog",), "b.jpg": ("cat",)}
+    assert issues(reading) == {"ambiguous": (1, "“a.jpg” in “t.csv”, line 2: one/a.jpg or two/a.jpg")}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            "file,width,height\na.jpg,3,4\nb.jpg,3,4\n",
+            "“t.csv” has the columns “file”, “width”, “height”; wanted are one that names the file (such as “file” or "
+            "“image_id”) and one that names the class (such as “label”).",
+        ),
+        (
+            "just\nsome\nwords\n",
+            "“t.csv” has only one column, “just”; wanted are one that names the file (such as “file” or “image_id”) "
+            "and one that names the class (such as “label”).",
+        ),
+        (
+            "file,label\nx.jpg,cat\ny.jpg,dog\n",
+            "No row of “t.csv” names a file in “{folder}”, for example “x.jpg” in “t.csv”, line 2; choose the folder "
+            "it is about.",
+        ),
+        ("", "“t.csv” cannot be used for labels: the file is empty."),
+        (
+            "file,label\n",
+            "There is no row in “t.csv” below the names of the columns; choose a table that holds labels.",
+        ),
+        ("a\0b", "“t.csv” cannot be used for labels: it is not a text file."),
+    ],
+)
+def test_a_table_that_says_nothing_gets_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    with pytest.raises(HandlensError) as error:
+        read(tmp_path, content)
+    assert error.value.message == sentence.format(folder=tmp_path.name)
+
+
+def test_a_spreadsheet_is_to_be_saved_as_csv(tmp_path: Path) -> None:
+    with pytest.raises(HandlensError, match="save it as CSV"):
+        read(tmp_path, b"PK\x03\x04", name="t.xlsx")
+
+
+def test_times_inside_recordings(tmp_path: Path) -> None:
+    content = "file,label,start,end\nrec1.wav,owl,1.5,2.5\nrec1.wav,fox,0:01:02.5,0:01:03\nrec2.wav,owl,9,8\n"
+    reading = read(tmp_path, content, RECORDINGS)
+    assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 1.5, 2.5), LabelSpan("fox", 62.5, 63.0)]}
+    assert issues(reading) == {"unparsable": (1, "line 4 of “t.csv”, which ends before it starts")}
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["onset,offset", "Begin Time (s),End Time (s)", "start_time,end_time", "tmin,tmax", "start_s,end_s", "from,to"],
+)
+def test_times_by_other_names(tmp_path: Path, head: str) -> None:
+    reading = read(tmp_path, f"filename,{head},event_label\nrec1.wav,1,2,owl\nrec2.wav,3,4,fox\n", RECORDINGS)
+    assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 1, 2)], "rec2.wav": [LabelSpan("fox", 3, 4)]}
+
+
+def test_a_duration_in_place_of_an_end_and_thousandths_of_a_second(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,start_ms,duration_ms,label\nrec1.wav,500,250,owl\n", RECORDINGS)
+    assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 0.5, 0.75)]}
+
+
+def test_pictures_have_no_times(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,label,start,end\na.jpg,cat,1,2\nb.jpg,dog,1,2\n")
+    assert classes(reading) == {"a.jpg": ("cat",), "b.jpg": ("dog",)}
+
+
+TRACK = "1.000000\t2.500000\towl\n\\\t200.000000\t800.000000\n3,5\t4,5\tfox\n5.0\t5.0\towl\n"
+OWL_FOX = [LabelSpan("owl", 1.0, 2.5), LabelSpan("fox", 3.5, 4.5), LabelSpan("owl", 5.0, 5.0)]
+
+
+@pytest.mark.parametrize("name", ["rec1.txt", "rec1_labels.txt", "rec1.wav.txt", "REC1 Audacity track.txt"])
+def test_an_audacity_track_is_about_the_recording_of_its_name(tmp_path: Path, name: str) -> None:
+    reading = read(tmp_path, TRACK, RECORDINGS, name)
+    assert spans(reading) == {"rec1.wav": OWL_FOX}
+    assert reading.tables == ("1 Audacity label track with 3 labels.",)
+
+
+def test_a_track_beside_its_recording_and_one_that_could_be_about_two(tmp_path: Path) -> None:
+    (tmp_path / "north").mkdir()
+    (tmp_path / "north" / "dawn.txt").write_text(TRACK)
+    (tmp_path / "dawn.txt").write_text(TRACK)
+    (tmp_path / "dusk.txt").write_text(TRACK)
+    (tmp_path / "readme.txt").write_text("Recorded in spring.\nWith great care, and rain.\n")
+    reading = read_labels([tmp_path], tmp_path, RECORDINGS, timed=True)
+    assert spans(reading) == {"north/dawn.wav": OWL_FOX}
+    found = issues(reading)
+    assert found["many_recordings"] == (1, "“dawn.txt” could be about north/dawn.wav or south/dawn.wav")
+    assert found["no_recording"] == (1, "“dusk.txt”")
+    assert found["not_a_table"][0] == 1
+
+
+def test_an_empty_annotation_in_a_track_is_left_out(tmp_path: Path) -> None:
+    reading = read(tmp_path, "1.0\t2.0\towl\n2.0\t3.0\t\n4.0\t5.0\tfox\n", RECORDINGS, "rec2.txt")
+    assert spans(reading) == {"rec2.wav": [LabelSpan("owl", 1, 2), LabelSpan("fox", 4, 5)]}
+    assert issues(reading) == {"unparsable": (1, "line 2 of “rec2.txt”, which names no class")}
+
+
+RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
+
+
+@pytest.mark.parametrize("column", ["Annotation", "Species", "Call Type", "Label", "Tags", "Sp_code"])
+def test_a_raven_table_is_about_the_recording_of_its_name(tmp_path: Path, column: str) -> None:
+    rows = "".join(
+        f"{number}\t{view}\t1\t{number}.0\t{number}.5\t100.0\t900.0\towl\n"
+        for number in (1, 2)
+        for view in ("Waveform 1", "Spectrogram 1")
+    )
+    reading = read(tmp_path, f"{RAVEN}\t{column}\n{rows}", RECORDINGS, "rec1.Table.1.selections.txt")
+    assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 1, 1.5), LabelSpan("owl", 2, 2.5)]}
+    assert reading.tables == ("1 Raven selection table with 2 labels.",)
+
+
+def test_a_raven_table_over_several_recordings(tmp_path: Path) -> None:
+    content = (
+        f"{RAVEN}\tBegin Path\tFile Offset (s)\tAnnotation\n"
+        "1\tSpectrogram 1\t1\t1.0\t2.0\t1\t2\tD:\\old\\rec1.wav\t1.0\towl\n"
+        "2\tSpectrogram 1\t1\t61.0\t62.5\t1\t2\tD:\\old\\rec2.wav\t1.0\tfox\n"
+    )
+    reading = read(tmp_path, content, RECORDINGS, "all.selections.txt")
+    assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 1, 2)], "rec2.wav": [LabelSpan("fox", 1, 2.5)]}
+
+
+def test_a_raven_table_without_annotations_says_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(HandlensError, match=r"“Begin Time \(s\)”.*wanted are"):
+        read(tmp_path, f"{RAVEN}\n1\tSpectrogram 1\t1\t1.0\t2.0\t1\t2\n", RECORDINGS, "rec1.selections.txt")
+
+
+def test_a_folder_without_any_label_file(tmp_path: Path) -> None:
+    with pytest.raises(HandlensError, match="There is no label file in"):
+        read_labels([tmp_path], tmp_path, RECORDINGS, timed=True)

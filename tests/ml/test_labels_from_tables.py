@@ -1,0 +1,291 @@
+"""Folders whose labels stand in tables and tracks become projects: splits, windows, sentences."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from typer.testing import CliRunner
+
+from ml.cli import build_app
+from ml.project.labelfiles.windows import labels_of_windows, suited_to
+from ml.project.project import Project
+from ml.project.samples import LabelSpan, Windowing
+
+RATE = 8000
+
+
+def picture(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)).save(path)
+
+
+def recording(path: Path, seconds: float, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)), RATE)
+
+
+def new(project: Path, folder: Path, *more: object) -> dict[str, Any]:
+    result = CliRunner().invoke(build_app(), ["new", str(project), "--from", str(folder), "--json", *map(str, more)])
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def refused(project: Path, folder: Path, *more: object) -> str:
+    result = CliRunner().invoke(build_app(), ["new", str(project), "--from", str(folder), "--json", *map(str, more)])
+    assert result.exit_code == 1, result.stdout
+    assert not project.exists()
+    return result.stderr.strip()
+
+
+def labels_in(project: Path) -> dict[str, list[tuple[float | None, tuple[str, ...] | None]]]:
+    """For each source the starts of its samples and their classes; None where nobody said anything."""
+    found = defaultdict(list)
+    with Project.open(project) as opened:
+        names = {item.index: item.name for item in opened.classes()}
+        for sample in opened.samples():
+            classes = tuple(names[index] for index in sample.labels) if sample.labelled else None
+            found[sample.path].append((sample.start, classes))
+    return dict(found)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    for number in range(12):
+        picture(tmp_path / "all" / f"{number:02d}.png", number)
+    return tmp_path / "all"
+
+
+def test_a_flat_folder_and_a_table(pictures: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    rows = "".join(f"{number:02d},{'cat' if number % 2 else 'dog'}\n" for number in range(11))
+    table.write_text(f"image_id,label\n{rows}gone,cat\n")
+    made = new(tmp_path / "p", pictures, "--labels", table)
+    assert made["classes"] == {"cat": 5, "dog": 6}
+    assert sum(made["split"].values()) == 11
+    assert made["labels"]["rows"] == 12
+    assert made["labels"]["used"] == 11
+    assert made["labels"]["issues"] == {
+        "no_file": {"count": 1, "first": "“gone” in “labels.csv”, line 13"},
+        "no_row": {"count": 1, "first": "“11.png”"},
+    }
+    assert "“labels.csv”: 12 rows; files in “image_id”, classes in “label”." in made["findings"]
+    told = "One row names no file in the folder and is left out: “gone” in “labels.csv”, line 13."
+    assert told in made["findings"]
+    assert labels_in(tmp_path / "p")["11.png"] == [(None, None)]
+
+
+def test_sub_folders_are_no_classes_where_a_table_gives_the_labels(tmp_path: Path) -> None:
+    for number in range(6):
+        picture(tmp_path / "data" / ("north", "south")[number % 2] / f"{number}.png", number)
+    (tmp_path / "t.csv").write_text("file,label\n" + "".join(f"{n}.png,{'ab'[n // 3]}\n" for n in range(6)))
+    made = new(tmp_path / "p", tmp_path / "data", "--labels", tmp_path / "t.csv", "--split-by", "folder")
+    assert set(made["classes"]) == {"a", "b"}
+    with Project.open(tmp_path / "p") as project:
+        by_folder: dict[str, set[str | None]] = defaultdict(set)
+        for sample in project.samples():
+            by_folder[sample.path.split("/")[0]].add(sample.split)
+    assert all(len(splits) == 1 for splits in by_folder.values())
+
+
+def test_a_fold_never_straddles_a_split_also_when_files_join_later(pictures: Path, tmp_path: Path) -> None:
+    table = tmp_path / "meta.csv"
+    held_back = pictures.rename(tmp_path / "later")
+    pictures.mkdir()
+    for number in range(10):
+        (held_back / f"{number:02d}.png").rename(pictures / f"{number:02d}.png")
+    rows = "".join(f"{number:02d}.png,{number % 4 + 1},{'ab'[number // 4 % 2]}\n" for number in range(12))
+    table.write_text("filename,fold,category\n" + rows)
+    made = new(tmp_path / "p", pictures, "--labels", table)
+    assert "one group" in made["why"]
+    for path in held_back.iterdir():
+        path.rename(pictures / path.name)
+    made = new(tmp_path / "p", pictures)  # the project knows where its labels came from
+    assert made["added"] == 2
+    with Project.open(tmp_path / "p") as project:
+        splits = defaultdict(set)
+        for path, split in project.splits().items():
+            splits[int(path[:2]) % 4].add(split)
+    assert len(splits) == 4
+    assert all(len(found) == 1 for found in splits.values())
+    assert sum(made["split"].values()) == 12
+
+
+def test_several_classes_in_a_row_ask_for_a_multi_label_project(pictures: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    rows = "".join(f"{n:02d},{('cat', 'dog', 'cat dog', '')[n % 4]}\n" for n in range(12))
+    table.write_text("image,tags\n" + rows)
+    sentence = refused(tmp_path / "p", pictures, "--labels", table)
+    assert sentence == (
+        "The table gives more than one class to a picture, for example cat and dog to 02.png; make it a project in "
+        "which more than one may be present (--multi-label)."
+    )
+    made = new(tmp_path / "p", pictures, "--labels", table, "--multi-label")
+    assert made["classes"] == {"cat": 6, "dog": 6}
+    assert sum(made["split"].values()) == 12
+    assert labels_in(tmp_path / "p")["02.png"] == [(None, ("cat", "dog"))]
+    assert labels_in(tmp_path / "p")["03.png"] == [(None, ())]
+
+
+def test_a_slip_of_two_classes_for_one_file_leaves_it_without_a_label(tmp_path: Path) -> None:
+    for number in range(24):
+        picture(tmp_path / "all" / f"{number:02d}.png", number)
+    rows = "".join(f"{n:02d}.png,{'ab'[n % 2]}\n" for n in range(24))
+    (tmp_path / "t.csv").write_text(f"file,label\n{rows}00.png,b\n")
+    made = new(tmp_path / "p", tmp_path / "all", "--labels", tmp_path / "t.csv")
+    assert made["classes"] == {"a": 11, "b": 12}
+    assert made["labels"]["issues"] == {"conflict": {"count": 1, "first": "00.png (a, b)"}}
+
+
+def test_a_table_that_fits_nothing_is_heard_of_before_the_files_are_read(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,label\nx.png,cat\n")
+    assert "No row of “t.csv” names a file in “all”" in refused(
+        tmp_path / "p", pictures, "--labels", tmp_path / "t.csv"
+    )
+    assert "There is no label file" in refused(tmp_path / "p", pictures, "--labels", tmp_path / "missing.csv")
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Six recordings of 20 s with an Audacity track or a Raven table each: an owl at 4–6 s, a fox at 12–14 s."""
+    folder = tmp_path / "site"
+    for number in range(6):
+        recording(folder / f"rec{number}.wav", 20, number)
+        if number % 2:
+            (folder / f"rec{number}.txt").write_text("4.0\t6.0\towl\n\\\t100\t900\n12.0\t14.0\tfox\n")
+        else:
+            head = "Selection\tView\tBegin Time (s)\tEnd Time (s)\tSpecies\n"
+            rows = "1\tSpectrogram 1\t4.0\t6.0\towl\n2\tSpectrogram 1\t12.0\t14.0\tfox\n"
+            (folder / f"rec{number}.selections.txt").write_text(head + rows)
+    return folder
+
+
+def test_labels_of_parts_of_recordings(recordings: Path, tmp_path: Path) -> None:
+    made = new(tmp_path / "p", recordings, "--labels", recordings)
+    # As long as the labelled parts, and overlapping by half.
+    assert made["windowing"] == {"rate": RATE, "seconds": 2.0, "step": 1.0}
+    assert made["classes"] == {"fox": 18, "owl": 18}
+    found = labels_in(tmp_path / "p")
+    assert set(found) == {f"rec{number}.wav" for number in range(6)}
+    for pieces in found.values():
+        labelled = {start: classes for start, classes in pieces if classes is not None}
+        assert labelled == {3: ("owl",), 4: ("owl",), 5: ("owl",), 11: ("fox",), 12: ("fox",), 13: ("fox",)}
+    told = "12 labels of parts of 6 recordings reach 36 of 114 windows of 2 s; the other 78 stay without a label."
+    assert told in made["findings"]
+    assert "3 Audacity label tracks with 6 labels." in made["findings"]
+    assert "3 Raven selection tables with 6 labels." in made["findings"]
+
+
+def test_where_a_label_begins_and_ends_is_kept(recordings: Path, tmp_path: Path) -> None:
+    new(tmp_path / "p", recordings, "--labels", recordings)
+    with Project.open(tmp_path / "p") as project:
+        spans = project.label_spans()
+        samples = {sample.id: sample for sample in project.samples()}
+        assert {samples[number].start for number in spans} == {3, 4, 5, 11, 12, 13}
+        assert set(spans.values()) == {(LabelSpan("owl", 4.0, 6.0),), (LabelSpan("fox", 12.0, 14.0),)}
+        # What a person says, they say of the whole window.
+        first = min(spans)
+        project.set_labels([first], [0])
+        assert first not in project.label_spans()
+
+
+def test_what_lies_under_no_label_shows_none_in_a_multi_label_project(recordings: Path, tmp_path: Path) -> None:
+    (recordings / "rec1.txt").write_text("4.0\t6.0\towl\n4.5\t6.5\tfox\n")
+    made = new(tmp_path / "p", recordings, "--labels", recordings, "--multi-label")
+    found = labels_in(tmp_path / "p")
+    assert all(classes is not None for pieces in found.values() for _start, classes in pieces)
+    assert dict(found["rec1.wav"])[4.0] == ("owl", "fox")
+    assert dict(found["rec1.wav"])[0.0] == ()
+    assert sum(made["split"].values()) == 114
+    assert any("count as showing none of the classes" in sentence for sentence in made["findings"])
+
+
+def test_one_class_is_enough_where_the_rest_counts_as_without_it(recordings: Path, tmp_path: Path) -> None:
+    for path in recordings.glob("*.txt"):
+        path.write_text("4.0\t6.0\tchainsaw\n")
+    for path in recordings.glob("*.selections.txt"):
+        path.rename(path.with_name(path.name.replace(".selections", "")))
+    assert "--multi-label" in refused(tmp_path / "p", recordings, "--labels", recordings)
+    made = new(tmp_path / "p", recordings, "--labels", recordings, "--multi-label")
+    assert made["classes"] == {"chainsaw": 18}
+
+
+def test_labels_behind_the_end_are_left_out(recordings: Path, tmp_path: Path) -> None:
+    (recordings / "rec1.txt").write_text("4.0\t6.0\towl\n19.0\t30.0\tfox\n25.0\t26.0\tfox\n")
+    made = new(tmp_path / "p", recordings, "--labels", recordings)
+    first = "“fox” at 25.0 s in rec1.wav, which ends at 20.0 s"
+    assert made["labels"]["issues"]["outside"] == {"count": 1, "first": first}
+    assert labels_in(tmp_path / "p")["rec1.wav"][-1] == (18.0, ("fox",))
+
+
+def test_times_of_the_recordings_that_clips_were_cut_from_are_not_those_of_the_clips(tmp_path: Path) -> None:
+    rows = []
+    for number in range(8):
+        recording(tmp_path / "clips" / f"{number}.wav", 2, number)
+        rows.append(f"{number}.wav,{number * 10},{number * 10 + 2},{'ab'[number % 2]},{number % 4}\n")
+    (tmp_path / "t.csv").write_text("slice_file_name,start,end,class,fold\n" + "".join(rows))
+    made = new(tmp_path / "p", tmp_path / "clips", "--labels", tmp_path / "t.csv")
+    assert made["classes"] == {"a": 4, "b": 4}
+    assert made["labels"]["issues"]["other_times"]["count"] == 7
+
+
+def test_labels_for_files_that_a_project_already_has(pictures: Path, tmp_path: Path) -> None:
+    new(tmp_path / "p", pictures)
+    with Project.open(tmp_path / "p") as project:
+        index = project.add_class("owl").index
+        by_hand = next(sample for sample in project.samples() if sample.path == "00.png")
+        project.set_labels([by_hand.id], [index])
+    (tmp_path / "t.csv").write_text("file,label\n" + "".join(f"{n:02d}.png,{'ab'[n % 2]}\n" for n in range(12)))
+    made = new(tmp_path / "p", pictures, "--labels", tmp_path / "t.csv")
+    assert made["added"] == 0
+    assert made["labels"]["given"] == 11
+    assert made["classes"] == {"owl": 1, "a": 5, "b": 6}
+    assert sum(made["split"].values()) == 12
+    assert new(tmp_path / "p", pictures)["labels"]["given"] == 0
+
+
+WINDOWS = [(0.0, 2.0), (1.0, 3.0), (2.0, 4.0), (3.0, 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("span", "reached"),
+    [
+        ((0.0, 5.0), [0, 1, 2, 3]),  # all of every window
+        ((0.0, 1.0), [0]),  # half of the first window
+        ((0.6, 1.4), [0, 1]),  # short: whole in the first, half in the second
+        ((2.9, 3.1), [1, 2, 3]),
+        ((2.5, 2.5), [1, 2]),  # a point in time
+    ],
+)
+def test_half_of_the_window_or_half_of_the_label(span: tuple[float, float], reached: list[int]) -> None:
+    found = labels_of_windows([LabelSpan("owl", *span)], WINDOWS, several=False)
+    assert [place for place, labels in enumerate(found) if labels] == reached
+
+
+def test_the_longest_wins_where_there_can_be_only_one() -> None:
+    spans = [LabelSpan("owl", 0.0, 1.9), LabelSpan("fox", 0.5, 0.9), LabelSpan("owl", 0.1, 0.2)]
+    assert labels_of_windows(spans, [(0.0, 2.0)], several=False) == [(spans[0],)]
+    assert labels_of_windows(spans, [(0.0, 2.0)], several=True) == [(spans[0], spans[1])]
+
+
+def test_every_label_reaches_a_window() -> None:
+    rng = np.random.default_rng(0)
+    for step in (1.0, 2.0):
+        windows = [(start, start + 2.0) for start in np.arange(0, 99, step)]
+        for start in rng.uniform(0, 90, 300):
+            length = float(rng.choice([0.0, 0.05, 0.7, 1.9, 2.0, 2.3, 9.0]))
+            assert any(labels_of_windows([LabelSpan("owl", start, start + length)], windows, several=False))
+
+
+def test_windows_are_not_much_longer_than_what_is_labelled() -> None:
+    usual = Windowing(rate=RATE, seconds=5.0, step=5.0)
+    assert suited_to(usual, [LabelSpan("a", 0, 1.3)] * 9) == Windowing(rate=RATE, seconds=1.5, step=0.75)
+    assert suited_to(usual, [LabelSpan("a", 0, 0.1)]).seconds == 1.0
+    assert suited_to(usual, [LabelSpan("a", 0, 60)]) == usual
+    assert suited_to(usual, []) == usual
