@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 from ml.errors import HandlensError
 from ml.events import Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.insight.metrics import confusion, expected_calibration_error, per_class
+from ml.insight.several import (
+    average_precisions,
+    calibration_error,
+    found_and_named,
+    mean_average_precision,
+    mistaken,
+    present,
+)
 from ml.jobs import EvaluateJob, ScanJob, Stop
 from ml.project.importing import scan
 from ml.project.project import Project
 from ml.project.samples import FoundFile, ScanReport
+from ml.project.several import as_multi_label
 from ml.runtime.folder import FilePrediction, UnreadableInput, predict_files
 from ml.runtime.model import ReleasedModel
 
@@ -35,7 +44,7 @@ def _on_test_split(project: Project, run: int | None) -> Evaluated:
     """The run's stored predictions against the labels as they are now."""
     number = project.runs.finished(run).number
     stored = project.predictions(number)
-    labels = {s.id: s.label for s in project.samples() if s.split == "test" and s.label is not None}
+    labels = {s.id: s.labels for s in project.samples() if s.split == "test" and s.labelled}
     rows = [row for row, sample_id in enumerate(stored.sample_ids.tolist()) if sample_id in labels]
     if not rows:
         raise HandlensError(
@@ -43,8 +52,10 @@ def _on_test_split(project: Project, run: int | None) -> Evaluated:
             "test on another folder with: handlens evaluate PROJECT --on FOLDER."
         )
     names = tuple(item.name for item in project.classes())
-    truth = np.array([labels[int(stored.sample_ids[row])] for row in rows], dtype=np.int64)
-    return _score(np.asarray(stored.probabilities[rows]), truth, names)
+    probabilities, truth = np.asarray(stored.probabilities[rows]), [labels[int(stored.sample_ids[row])] for row in rows]
+    if stored.thresholds is not None:
+        return _score_several(probabilities, truth, names, stored.thresholds)
+    return _score(probabilities, np.array([shown[0] for shown in truth], dtype=np.int64), names)
 
 
 def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> Iterator[Event]:
@@ -60,9 +71,11 @@ def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> I
         return
     for left_out in report.unreadable:
         yield Note(sentence=f"Left out {left_out.path}: {left_out.reason}")
+    if model.info.task == "multi":
+        report = as_multi_label(report)
     labelled = _labelled(report, model.info.classes)
     yield StageStarted(stage="predict", sentence=f"Now the model looks at {len(labelled)} files it is tested on.")
-    truth: list[int] = []
+    truth: list[tuple[int, ...]] = []
     said: list[NDArray[np.float32]] = []
     paths = [Path(report.folder, file.path) for file in labelled]
     for done, (file, result) in enumerate(zip(labelled, predict_files(model, paths), strict=True), 1):
@@ -74,11 +87,14 @@ def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> I
             continue
         rows = _rows(result)
         said += rows
-        truth += [model.info.classes.index(file.class_name or "")] * len(rows)
+        truth += [tuple(model.info.classes.index(name) for name in file.class_names)] * len(rows)
         yield Progress(stage="predict", done=done, total=len(labelled))
     if not said:
         raise HandlensError(f"No file in {folder} could be read, so there is nothing to test on.")
-    yield _score(np.stack(said), np.array(truth, dtype=np.int64), model.info.classes)
+    if model.info.task == "multi":
+        yield _score_several(np.stack(said), truth, model.info.classes, np.array(model.info.present_above))
+    else:
+        yield _score(np.stack(said), np.array([shown[0] for shown in truth], dtype=np.int64), model.info.classes)
 
 
 def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
@@ -89,7 +105,7 @@ def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
             f"The model does not know the {_counted(unknown)} in this folder; it knows {', '.join(classes)}. "
             "Give the class folders the names the model knows."
         )
-    files = [file for file in report.files if file.class_name is not None]
+    files = [file for file in report.files if file.labelled]
     if not files:
         raise HandlensError(
             "The folder has no class folders, so it is not known what is right; "
@@ -121,4 +137,31 @@ def _score(probabilities: NDArray[np.float32], labels: NDArray[np.int64], names:
         per_class=per_class(matrix, names),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         ece=expected_calibration_error(probabilities, labels),
+    )
+
+
+def _score_several(
+    probabilities: NDArray[np.float32],
+    labels: Sequence[tuple[int, ...]],
+    names: tuple[str, ...],
+    thresholds: NDArray[np.floating],
+) -> Evaluated:
+    """The same where more than one class may be present; a class the run never knew is never named."""
+    missing = len(names) - probabilities.shape[1]
+    probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
+    thresholds = np.pad(thresholds, (0, missing), constant_values=0.5)
+    targets = np.zeros((len(labels), len(names)), dtype=np.int64)
+    for row, shown in enumerate(labels):
+        targets[row, list(shown)] = 1
+    said = present(probabilities, thresholds)
+    scores = found_and_named(said, targets, names)
+    for name, average in zip(names, average_precisions(probabilities, targets), strict=True):
+        scores[name]["average_precision"] = 0.0 if np.isnan(average) else float(average)
+    return Evaluated(
+        accuracy=mean_average_precision(probabilities, targets) or 0.0,
+        n=len(labels),
+        per_class=scores,
+        confusion=tuple(tuple(int(count) for count in row) for row in mistaken(said, targets)),
+        ece=calibration_error(probabilities, targets),
+        task="multi",
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.project.samples import ScanReport
+from ml.project.samples import ScanReport, Task
 
 Stage = Literal["scan", "preflight", "decode", "features", "probe", "finetune", "predict", "export"]
 
@@ -49,6 +49,8 @@ class RunStarted:
     valid: int
     test: int
     class_names: tuple[str, ...]
+    task: Task = "single"
+    """In a multi-label run every accuracy in the events is a mean average precision, see `insight.several`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,13 +126,18 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
-    """An `EvaluateJob` ended. `confusion[i][j]`: samples labelled i and predicted j. `ece` is the calibration error."""
+    """An `EvaluateJob` ended. `confusion[i][j]`: samples labelled i and predicted j. `ece` is the calibration error.
+
+    Multi-label: `accuracy` is the mean average precision; `confusion` as in `insight.several.mistaken`; `per_class`
+    also says average_precision, found, named and wrongly (of those named).
+    """
 
     accuracy: float
     n: int
     per_class: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
     ece: float
+    task: Task = "single"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

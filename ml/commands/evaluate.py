@@ -23,7 +23,7 @@ from ml.commands.common import (
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import capital, percent, score_sentence
+from ml.commands.phrases import SCORE_MEANS, capital, percent, result_on, score_sentence
 from ml.errors import HandlensError
 from ml.events import Evaluated, Event, Note, as_json
 from ml.jobs import EvaluateJob
@@ -65,6 +65,9 @@ def evaluate_with(job: EvaluateJob, show: Callable[[Event], None]) -> Evaluated:
 
 def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
     """The score in words, then class by class, the weakest first, with what it is mostly taken for."""
+    if result.task == "multi":
+        _say_several(result, kind, console)
+        return
     console.print(capital(score_sentence(result.accuracy, result.n, kind)) + ".")
     table = Table("class", "n", "found", "right when named", "mostly taken for", box=None, pad_edge=False)
     names = list(result.per_class)
@@ -79,6 +82,23 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
             percent(scores["recall"]),
             percent(scores["precision"]),
             escape(taken_for),
+        )
+    console.print(table)
+    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
+
+
+def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
+    """The same where more than one class may be present; the weakest class first."""
+    console.print(capital(result_on(result.accuracy, result.n, kind, result.task)) + f". {SCORE_MEANS}")
+    table = Table("class", "found", "said wrongly", "average precision", box=None, pad_edge=False)
+    for name, scores in sorted(result.per_class.items(), key=lambda item: (item[1]["average_precision"], item[0])):
+        if scores["n"] == 0 and scores["named"] == 0:
+            continue
+        table.add_row(
+            escape(name),
+            f"found {scores['found']:.0f} of {scores['n']:.0f}",
+            f"{scores['wrongly']:.0f} of {scores['named']:.0f} said wrongly",
+            percent(scores["average_precision"]) if scores["n"] else "–",
         )
     console.print(table)
     console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")

@@ -26,6 +26,7 @@ class LiveReport:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._several = False
 
     def __enter__(self) -> LiveReport:
         self._bar.start()
@@ -45,6 +46,7 @@ class LiveReport:
             case Note():
                 self._say(f"[yellow]Note:[/] {_plain(event.sentence)}", markup=True)
             case RunStarted():
+                self._several = event.task == "multi"
                 self._say(_run_sentence(event))
             case ProgressEvent():
                 self._move(event.done, event.total, _progress_words(event))
@@ -53,12 +55,12 @@ class LiveReport:
                     (event.epoch - 1) * event.steps + event.step, event.epochs * event.steps, _batch_words(event)
                 )
             case ProbeDone():
-                self._say(f"  First model after {duration(event.seconds)}: {_valid_words(event.valid_accuracy)}.")
+                self._say(f"  First model after {duration(event.seconds)}: {self._valid_words(event.valid_accuracy)}.")
             case EpochDone():
                 best = ", the best so far" if event.best else ""
                 self._say(
                     f"  Round {event.epoch} of {event.epochs}: loss {event.train_loss:.3f}, "
-                    f"{_valid_words(event.valid_accuracy)}{best}."
+                    f"{self._valid_words(event.valid_accuracy)}{best}."
                 )
             case _:
                 pass
@@ -66,6 +68,13 @@ class LiveReport:
     def move(self, done: int, total: int, words: str) -> None:
         """For work that is not a job: `done` of `total`, with a few words."""
         self._move(done, total, words)
+
+    def _valid_words(self, accuracy: float | None) -> str:
+        if accuracy is None:
+            return "nothing to check it on"
+        if self._several:
+            return f"a score of {accuracy * 100:.0f} out of 100 on the samples it is checked on"
+        return f"right on {percent(accuracy)} of the samples it is checked on"
 
     def _say(self, sentence: str, *, markup: bool = False) -> None:
         self._console.print(sentence, markup=markup)
@@ -110,14 +119,6 @@ def _joined(parts: list[str], seconds_left: float | None) -> str:
     if seconds_left is not None:
         parts = [*parts, f"{duration(seconds_left)} left"]
     return " · ".join(parts)
-
-
-def _valid_words(accuracy: float | None) -> str:
-    return (
-        "nothing to check it on"
-        if accuracy is None
-        else f"right on {percent(accuracy)} of the samples it is checked on"
-    )
 
 
 def _plain(sentence: str) -> str:

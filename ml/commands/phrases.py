@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml.insight.metrics import wilson_interval
-from ml.project.samples import Kind
+from ml.project.samples import Kind, Task
 from ml.runtime.contract import ModelInfo
 
 _NOUNS: dict[Kind, tuple[str, str]] = {
@@ -32,6 +32,19 @@ def score_sentence(accuracy: float, n: int, kind: Kind) -> str:
     """The score with what chance leaves open, see `insight.metrics.wilson_interval`."""
     low, high = wilson_interval(round(accuracy * n), n)
     return f"{right_on(accuracy, n, kind)} (between {low * 100:.0f} and {high * 100:.0f} of 100 with 95 % confidence)"
+
+
+def result_on(score: float, n: int, kind: Kind, task: Task) -> str:
+    """What a run reached, for either task: “right on 91 of 100 pictures…” or “a score of 86 out of 100 on…”."""
+    if task == "single":
+        return right_on(score, n, kind)
+    return f"a score of {score * 100:.0f} out of 100 on {counted(n, kind)} it has never seen"
+
+
+SCORE_MEANS = (
+    "The score (mean average precision) says how well it puts those that show a class before those that do not; "
+    "100 is perfect."
+)
 
 
 def percent(fraction: float) -> str:

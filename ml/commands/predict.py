@@ -6,10 +6,13 @@ import csv
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 
 from ml.commands.common import JsonOption, RunOption, complain, find_project, print_json, verb, words
@@ -19,7 +22,8 @@ from ml.commands.projects import model_path
 from ml.errors import HandlensError
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
-from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
+from ml.runtime.decision import present_classes
+from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
 
 _TOP = 5
@@ -47,7 +51,8 @@ def predict(
 ) -> None:
     """Say what pictures or recordings show.
 
-    A recording is read window by window; its probabilities and its unlike score are the means over its windows.
+    A recording is read window by window; its probabilities and its unlike score are the means over its windows. Where
+    more than one class may be present, the probability of a class is the largest in any of its windows.
     """
     released = ReleasedModel.open(_model_file(model, run))
     paths = find_inputs(inputs, released.info)
@@ -95,28 +100,48 @@ def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:
         "decision": result.decision,
         "top": [[info.classes[index], _rounded(result.probabilities[index])] for index in order[:_TOP]],
     }
+    if info.task == "multi":
+        row["labels"] = _present(result.probabilities, info)
     if info.windowing is not None:
-        row["windows"] = [
-            {
-                "start": window.start,
-                "end": window.end,
-                "label": info.classes[int(window.probabilities.argmax())],
-                "probability": _rounded(window.probabilities.max()),
-            }
-            for window in result.windows
-        ]
+        row["windows"] = [_window(window, info) for window in result.windows]
     return row
+
+
+def _window(window: WindowPrediction, info: ModelInfo) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "start": window.start,
+        "end": window.end,
+        "label": info.classes[int(window.probabilities.argmax())],
+        "probability": _rounded(window.probabilities.max()),
+    }
+    if info.task == "multi":
+        values["labels"] = _present(window.probabilities, info)
+    return values
+
+
+def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
+    """Every class that counts as present, the most probable first."""
+    return [info.classes[index] for index in present_classes(probabilities, info)]
 
 
 def _say(row: dict[str, Any], info: ModelInfo, console: Console) -> None:
     rejected = row["decision"] == "reject"
     remark = f", set aside: {rejected_because(row['unlike'], info)}" if rejected else ""
-    console.print(f"{row['path']}: {row['label']}, {percent(row['probability'])} sure{remark}", markup=False)
+    console.print(f"{row['path']}: {_said(row, dict(row['top']))}{remark}", markup=False)
     windows = row.get("windows", [])
-    if len({window["label"] for window in windows}) > 1:
+    if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
         for window in windows:
-            sure = percent(window["probability"])
-            console.print(f"  {window['start']:g}–{window['end']:g} s: {window['label']}, {sure} sure", markup=False)
+            console.print(f"  {window['start']:g}–{window['end']:g} s: {_said(window)}", markup=False)
+
+
+def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> str:
+    """“rose, 97 % sure”; where more than one class may be present “rose (97 %) and tulip (61 %)”."""
+    if "labels" not in row:
+        return f"{row['label']}, {percent(row['probability'])} sure"
+    if not row["labels"]:
+        return "none of the classes"
+    known = chances or {}
+    return " and ".join(f"{name} ({percent(known[name])})" if name in known else name for name in row["labels"])
 
 
 def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> None:
@@ -124,12 +149,13 @@ def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> Non
     text = io.StringIO(newline="")
     count = min(_TOP, len(info.classes))
     header = ["path", "label", "probability", "unlike", "decision"]
+    several = ["labels"] if info.task == "multi" else []
     header += [f"{word}_{place}" for place in range(2, count + 1) for word in ("label", "probability")]
     table = csv.writer(text)
-    table.writerow(header)
+    table.writerow([*header, *several])
     for row in rows:
         others = [value for pair in row["top"][1:] for value in pair]
-        table.writerow([row[name] for name in header[:5]] + others)
+        table.writerow([row[name] for name in header[:5]] + others + ["; ".join(row[name]) for name in several])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

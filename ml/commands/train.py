@@ -18,7 +18,7 @@ from ml.commands.common import (
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import capital, duration, right_on
+from ml.commands.phrases import capital, duration, result_on
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
 from ml.jobs import TrainJob
@@ -56,7 +56,8 @@ def train(
     job = TrainJob(project=target, preset=preset_named(preset), epochs=epochs, seed=seed, resume=resume, device=device)
     try:
         with Project.open(target) as opened:  # a wrong path is answered before torch takes its seconds to load
-            kind, test_samples = opened.kind, sum(sample.split == "test" for sample in opened.samples())
+            kind, task = opened.kind, opened.task
+            test_samples = sum(sample.split == "test" for sample in opened.samples())
     except HandlensError as error:
         if json:
             _print_event(Failed(message=error.message))
@@ -68,7 +69,7 @@ def train(
     with LiveReport(console) as live:
         finished = train_with(job, live.show)
     if finished.test_accuracy is not None:
-        console.print(capital(right_on(finished.test_accuracy, test_samples, kind)) + ".")
+        console.print(capital(result_on(finished.test_accuracy, test_samples, kind, task)) + ".")
     early = " It was stopped early and kept its best." if finished.early else ""
     console.print(f"Run {finished.run} is finished after {duration(finished.seconds)}.{early}")
     model = target / "runs" / f"{finished.run:04d}" / "model.onnx"

@@ -17,17 +17,21 @@ from ml.errors import HandlensError
 from ml.events import Event, Progress, StageStarted
 from ml.export.card import model_card
 from ml.export.onnx import export_graph, parity, write_model
+from ml.export.several import card_of_several, homes, logits_from
 from ml.insight.calibration import familiar, fit_temperature, reject_threshold
-from ml.insight.metrics import accuracy, expected_calibration_error
+from ml.insight.metrics import expected_calibration_error
+from ml.insight.several import best_thresholds, quality, sigmoid
+from ml.insight.several import fit_temperature as fit_temperature_of_several
 from ml.jobs import Stop
 from ml.networks.heads import Classifier, Released
-from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions
+from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions, write_thresholds
 from ml.project.project import Project
-from ml.project.samples import RunInfo, Sample
+from ml.project.samples import RunInfo, Sample, Split
 from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features
+from ml.training.objective import targets_of
 
 BATCH = 8
 PARITY_SAMPLES = 16
@@ -76,9 +80,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
         stage="export", sentence="Now it is writing the model to a file and checking that the file says the same."
     )
     temperature = _calibrate(given.network, predictions)
-    calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
-    calibrated[:] = _tempered(predictions.probabilities, temperature)
-    calibrated.flush()
+    calibrated = _write_calibrated(draft, predictions, temperature)
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     every = max(1, len(given.samples) // PARITY_SAMPLES)
     chosen = given.samples[::every][:PARITY_SAMPLES]
@@ -107,6 +109,7 @@ def _predict(
 ) -> Generator[Event, None, Predictions]:
     session = open_session(graph) if given.features is None else None
     writer: PredictionWriter | None = None
+    several = given.project.task == "multi"
     began, told = time.monotonic(), 0.0
     for start in range(0, len(given.samples), BATCH):
         batch = given.samples[start : start + BATCH]
@@ -122,8 +125,15 @@ def _predict(
                 classes=maps.shape[1],
                 embedding=embeddings.shape[1],
                 map_size=(maps.shape[2], maps.shape[3]),
+                several=several,
             )
+        more: dict[str, NDArray[np.generic]] = {}
+        if several:
+            # Until they are calibrated these are logits: a probability near 1 says too little to be divided later.
+            probabilities = logits_from(given.network, embeddings)
+            more["targets"] = targets_of(batch, task="multi", classes=maps.shape[1]).astype(np.uint8)
         writer.write(
+            **more,
             sample_ids=np.array([s.id for s in batch], dtype=np.int64),
             labels=np.array([s.labels[0] if s.labels else -1 for s in batch], dtype=np.int64),
             splits=np.array([SPLIT_CODES.index(s.split or "none") for s in batch], dtype=np.uint8),
@@ -158,14 +168,18 @@ def _from_grids(
 
 def _calibrate(network: Classifier, predictions: Predictions) -> float:
     """Give the network its temperature and its picture of what is familiar; returns the temperature."""
-    labelled = predictions.labels >= 0
-    train = labelled & (predictions.splits == SPLIT_CODES.index("train"))
-    valid = labelled & (predictions.splits == SPLIT_CODES.index("valid"))
-    logits = np.log(np.maximum(predictions.probabilities[valid], 1e-12))
-    temperature = fit_temperature(logits, predictions.labels[valid])
+    train, valid = _rows(predictions, "train"), _rows(predictions, "valid")
+    learned = predictions.embeddings[train].astype(np.float32)
+    if predictions.targets is None:
+        logits = np.log(np.maximum(predictions.probabilities[valid], 1e-12))
+        temperature = fit_temperature(logits, predictions.labels[valid])
+        labels = predictions.labels[train]
+    else:
+        temperature = fit_temperature_of_several(predictions.probabilities[valid], predictions.targets[valid])
+        labels = homes(learned, predictions.targets[train])
     known = familiar(
-        predictions.embeddings[train].astype(np.float32),
-        predictions.labels[train],
+        learned,
+        labels,
         held_out=predictions.embeddings[valid].astype(np.float32),
         classes=predictions.probabilities.shape[1],
     )
@@ -174,6 +188,25 @@ def _calibrate(network: Classifier, predictions: Predictions) -> float:
     network.get_buffer("spread").copy_(torch.from_numpy(known.spread))
     network.get_buffer("usual_distance").fill_(known.distance)
     return temperature
+
+
+def _write_calibrated(draft: Path, predictions: Predictions, temperature: float) -> NDArray[np.float32]:
+    """Put calibrated probabilities in their place, and give them back."""
+    calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
+    if predictions.targets is None:
+        calibrated[:] = _tempered(predictions.probabilities, temperature)
+    else:
+        calibrated[:] = sigmoid(predictions.probabilities / temperature)
+        valid = _rows(predictions, "valid")
+        write_thresholds(draft, best_thresholds(calibrated[valid], predictions.targets[valid]))
+    calibrated.flush()
+    return calibrated
+
+
+def _rows(predictions: Predictions, split: Split) -> NDArray[np.bool_]:
+    """(N,) the labelled samples of a split."""
+    labelled = predictions.labels >= 0 if predictions.targets is None else np.ones(len(predictions), dtype=np.bool_)
+    return np.asarray(labelled & (predictions.splits == SPLIT_CODES.index(split)))
 
 
 def _tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
@@ -189,24 +222,33 @@ def _tempered_logits(logits: NDArray[np.floating], temperature: float) -> NDArra
 def _describe(
     given: Ingredients, predictions: Predictions, temperature: float, *, parity_result: tuple[int, float]
 ) -> tuple[Scores, ModelInfo]:
-    split = {name: predictions.splits == code for code, name in enumerate(SPLIT_CODES)}
-    labelled = predictions.labels >= 0
+    def of(name: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        rows = _rows(predictions, name)
+        truth = predictions.labels if predictions.targets is None else predictions.targets
+        return predictions.probabilities[rows], truth[rows].astype(np.int64)
 
-    def of(name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        rows = labelled & split[name]
-        return predictions.probabilities[rows], predictions.labels[rows]
-
-    scores = Scores(valid=accuracy(*of("valid")), test=accuracy(*of("test")))
+    valid, test = of("valid"), of("test")
+    scores = Scores(valid=quality(*valid)[0], test=quality(*test)[0])
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    card = model_card(
-        given.project,
-        given.run,
-        created_at=created,
-        valid=of("valid"),
-        test=of("test"),
-        ece=expected_calibration_error(*of("valid")),
-        parity=parity_result,
-    )
+    present_above: tuple[float, ...] = ()
+    if predictions.thresholds is None:
+        ece = expected_calibration_error(*valid)
+        card = model_card(
+            given.project, given.run, created_at=created, valid=valid, test=test, ece=ece, parity=parity_result
+        )
+        reject_below = reject_threshold(*valid, wanted_error=WANTED_ERROR)
+    else:
+        thresholds = predictions.thresholds
+        card = card_of_several(
+            given.project,
+            given.run,
+            created_at=created,
+            valid=valid,
+            test=test,
+            thresholds=thresholds,
+            parity=parity_result,
+        )
+        reject_below, present_above = 0.0, tuple(float(value) for value in thresholds)
     windowing = given.decoded.windowing
     info = ModelInfo(
         kind=given.project.kind,
@@ -219,11 +261,12 @@ def _describe(
         run=given.run.number,
         created_at=created,
         temperature=temperature,
-        reject_below=reject_threshold(*of("valid"), wanted_error=WANTED_ERROR),
+        reject_below=reject_below,
         wanted_error=WANTED_ERROR,
         unlike_above=UNLIKE_ABOVE,
         parity_samples=parity_result[0],
         parity_difference=parity_result[1],
         card=card,
+        present_above=present_above,
     )
     return scores, info

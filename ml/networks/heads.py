@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.networks.backbones import Backbone
+from ml.project.samples import Task
 
 
 class Answers(NamedTuple):
@@ -27,6 +28,7 @@ class Classifier(nn.Module):
     centres: Tensor
     spread: Tensor
     usual_distance: Tensor
+    task: Task = "single"
 
     def __init__(self, front: nn.Module, backbone: Backbone, classes: int) -> None:
         super().__init__()
@@ -43,6 +45,10 @@ class Classifier(nn.Module):
         features = self.backbone(pictures)
         return self.head(features.mean((2, 3))), features
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """(n, classes): of one class among all, or in a multi-label project of each by itself."""
+        return torch.sigmoid(logits) if self.task == "multi" else torch.softmax(logits, dim=1)
+
     def answer(self, features: Tensor) -> Answers:
         """Everything a released model says of features (batch, width, h, w).
 
@@ -51,7 +57,7 @@ class Classifier(nn.Module):
         """
         embedding = features.mean((2, 3))
         maps = functional.conv2d(features, self.head.weight[:, :, None, None])
-        probabilities = torch.softmax(self.head(embedding) / self.temperature, dim=1)
+        probabilities = self.probabilities(self.head(embedding) / self.temperature)
         scaled = embedding / self.spread
         gaps = scaled[:, None, :] - (self.centres / self.spread)[None, :, :]
         distance = gaps.square().mean(2).sqrt().amin(1)

@@ -13,6 +13,7 @@ Shares = Mapping[Split, float]
 
 _FIRST_IN_TIES: tuple[Split, ...] = ("train", "test", "valid")
 """With two groups an honest test is worth more than a choice between models."""
+_PASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,8 @@ def allot(
     `shares` are fractions that sum to 1. Large groups are placed first, then, in an order drawn by `seed` from
     their names alone, each goes where its classes are shortest. With three free groups or more no split stays empty.
     Where files show several classes, those with the rarest class are placed first, while every split still has room
-    for them (after Sechidis et al. 2011, On the stratification of multi-label data).
+    for them (after Sechidis et al. 2011, On the stratification of multi-label data), and in the end those that lie
+    better elsewhere are moved.
     """
     rarest = _rarest(groups)
     result: dict[str, Split] = {group.name: settled[group.name] for group in groups if group.name in settled}
@@ -76,8 +78,25 @@ def allot(
         best = min(order, key=lambda split: deal.cost(group, split))
         result[group.name] = best
         deal.got[best].update(group.counts)
+    if rarest:
+        _even_out(result, free, deal, order)
     _fill_empty(result, free, order)
     return result
+
+
+def _even_out(result: dict[str, Split], free: Sequence[Group], deal: _Deal, order: Sequence[Split]) -> None:
+    """Move single groups for as long as that brings the classes nearer to their shares."""
+    for _ in range(_PASSES):
+        moved = False
+        for group in free:
+            here = result[group.name]
+            deal.got[here].subtract(group.counts)
+            best = min(order, key=lambda split: (deal.cost(group, split)[0], split != here))
+            deal.got[best].update(group.counts)
+            result[group.name] = best
+            moved |= best != here
+        if not moved:
+            return
 
 
 def _rarest(groups: Sequence[Group]) -> dict[str, int]:

@@ -13,6 +13,7 @@ SPLIT_CODES = ("train", "valid", "test", "none")
 
 _BLOCK = 1 << 20
 _ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
+_OF_SEVERAL = ("targets", "thresholds")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,15 @@ class Predictions:
     probabilities: NDArray[np.float32]
     embeddings: NDArray[np.float16]
     maps: NDArray[np.float16]
+    targets: NDArray[np.uint8] | None = None
+    """Multi-label: (N, C) 1 for each class a sample had when the run was made; `labels` holds the first of them."""
+    thresholds: NDArray[np.float32] | None = None
+    """Multi-label: (C,) the probability from which a class counts as present."""
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one class may be present."""
+        return self.thresholds is not None
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -38,7 +48,16 @@ class Predictions:
 class PredictionWriter:
     """Fills the arrays of `folder` batch by batch without ever holding them in memory."""
 
-    def __init__(self, folder: Path, *, samples: int, classes: int, embedding: int, map_size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        samples: int,
+        classes: int,
+        embedding: int,
+        map_size: tuple[int, int],
+        several: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._row = 0
         shapes: dict[str, tuple[tuple[int, ...], type]] = {
@@ -49,12 +68,14 @@ class PredictionWriter:
             "embeddings": ((samples, embedding), np.float16),
             "maps": ((samples, classes, *map_size), np.float16),
         }
+        if several:
+            shapes["targets"] = ((samples, classes), np.uint8)
         for name, (shape, dtype) in shapes.items():
             _reserve(folder / f"{name}.npy", shape, dtype)
         self._arrays = {name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r+") for name in shapes}
 
     def write(self, **columns: NDArray[np.generic]) -> None:
-        """Append the next rows; every array of `Predictions` is given by its name."""
+        """Append the next rows; every array of `Predictions` is given by its name, but `thresholds`."""
         count = len(columns["sample_ids"])
         for name, values in columns.items():
             self._arrays[name][self._row : self._row + count] = values
@@ -81,4 +102,13 @@ def _reserve(path: Path, shape: tuple[int, ...], dtype: type) -> None:
 def read_predictions(folder: Path) -> Predictions:
     """Open the arrays of `folder`; the large ones stay on disk until a row is asked for."""
     loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+    for name in _OF_SEVERAL:
+        if (folder / f"{name}.npy").is_file():
+            # Small, so they are read: a mapped file could not be replaced on Windows.
+            loaded[name] = np.load(folder / f"{name}.npy", allow_pickle=False)
     return Predictions(**loaded)
+
+
+def write_thresholds(folder: Path, thresholds: NDArray[np.float32]) -> None:
+    """From which probability on a class counts as present, in a run of a multi-label project."""
+    np.save(folder / "thresholds.npy", thresholds, allow_pickle=False)

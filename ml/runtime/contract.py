@@ -3,7 +3,8 @@
 The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, or `waveform` float32 (batch, frames) mono. Its outputs
 are `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
 (batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of those
-that were held out.
+that were held out. The probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of
+each class by itself, and a class counts as present from its value in `present_above` on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from ml.errors import HandlensError
-from ml.project.samples import Kind, Windowing
+from ml.project.samples import Kind, Task, Windowing
 
 FORMAT = 1
 METADATA_KEY = "handlens"
@@ -45,6 +46,12 @@ class ModelInfo:
     """…and the largest difference in probability that was seen."""
     card: str
     """The model card, Markdown."""
+    present_above: tuple[float, ...] = ()
+    """Multi-label: for each class, the probability from which it counts as present. Empty where one class is chosen."""
+
+    @property
+    def task(self) -> Task:
+        return "multi" if self.present_above else "single"
 
     @property
     def input_name(self) -> str:
@@ -62,4 +69,5 @@ class ModelInfo:
             values["windowing"] = Windowing(**values["windowing"])
         values["classes"] = tuple(values["classes"])
         values["map_size"] = tuple(values["map_size"])
+        values["present_above"] = tuple(values.get("present_above", ()))
         return cls(**values)

@@ -19,7 +19,7 @@ from ml.media.windowing import window_spans
 from ml.project.folder import files_below
 from ml.project.samples import Windowing
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import Decision, decide
+from ml.runtime.decision import Decision, decide, over_windows
 from ml.runtime.model import Outputs, ReleasedModel
 
 BATCH = 8
@@ -202,7 +202,7 @@ def _recording(
         said = _in_batches(model, arrays)(0, len(spans))
         windows += _said_of(spans, said, keep_maps=keep_maps)
         unlike.append(said.unlike)
-    probabilities = np.stack([window.probabilities for window in windows]).mean(axis=0)
+    probabilities = over_windows(np.stack([window.probabilities for window in windows]), model.info)
     mean_unlike = float(np.concatenate(unlike).mean())
     return FilePrediction(
         path=item.path,

@@ -15,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ml.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.jobs import Stop
@@ -26,6 +25,7 @@ from ml.training import checkpoint
 from ml.training.augment import augment, cosine
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
+from ml.training.objective import RowsLoss, loss_over
 from ml.training.recipe import Recipe
 from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
 from ml.training.standing import History, Score, State, Timer, put_back
@@ -33,13 +33,10 @@ from ml.training.step import Pieces, careful_backward
 
 VALIDATION_BATCH = 16
 
-RowsLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(training rows of a step, logits, which of those rows they are of) -> their mean loss."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Material:
-    """What the loop learns from. Labels are class indices, aligned with their samples."""
+    """What the loop learns from. Labels are aligned with their samples, see `training.objective`."""
 
     kind: Kind
     decoded: Decoded
@@ -158,7 +155,7 @@ def _train_epoch(
     if crew.rank:
         # Each process varies its own samples in its own way.
         generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
-    loss_of = _loss_of(material, recipe, learner.fabric.device)
+    loss_of = loss_over(material.train_labels, smoothing=recipe.smoothing, device=learner.fabric.device)
     vary = partial(augment, kind=material.kind, strength=recipe.strength, generator=generator)
     steps = -(-len(order) // recipe.batch)
     total = 0.0
@@ -208,22 +205,14 @@ def _gradients(
     with torch.no_grad():
         pictures = vary(learner.network.front(raw))
     loss_sum = yield from careful_backward(
-        learner.fabric, learner.module, pictures, partial(loss_of, mine), weight=weight, pieces=learner.pieces
+        learner.fabric,
+        learner.module,
+        pictures,
+        lambda logits, part: loss_of(mine[part], logits),
+        weight=weight,
+        pieces=learner.pieces,
     )
     return loss_sum if weight else 0.0
-
-
-def _loss_of(material: Material, recipe: Recipe, device: torch.device) -> RowsLoss:
-    # Classes without a training sample take no part, or smoothing would push towards them.
-    present = torch.from_numpy(np.unique(material.train_labels))
-    targets = torch.searchsorted(present, torch.from_numpy(material.train_labels))
-    present = present.to(device)
-
-    def loss_of(rows: Tensor, logits: Tensor, part: Tensor) -> Tensor:
-        wanted = targets[rows[part]].to(device)
-        return functional.cross_entropy(logits[:, present], wanted, label_smoothing=recipe.smoothing)
-
-    return loss_of
 
 
 def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, train_loss: float) -> EpochDone:
@@ -266,7 +255,7 @@ def score_samples(
         for start in range(0, len(samples), VALIDATION_BATCH):
             raw = torch.from_numpy(decoded.read(samples[start : start + VALIDATION_BATCH])).to(device)
             pictures = network.front(raw).contiguous(memory_format=torch.channels_last)
-            rows.append(torch.softmax(network(pictures)[0].float(), dim=1).cpu().numpy())
+            rows.append(network.probabilities(network(pictures)[0].float()).cpu().numpy())
     return np.concatenate(rows) if rows else np.zeros((0, network.head.out_features), dtype=np.float32)
 
 

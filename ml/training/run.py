@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
@@ -26,7 +25,9 @@ from ml.training import checkpoint
 from ml.training.decode import Decoded
 from ml.training.features import Features, onnx_extractor, torch_extractor
 from ml.training.finetune import Material, Outcome, finetune, showcase
+from ml.training.objective import targets_of
 from ml.training.probe import STRENGTHS, Probe, fit_probe
+from ml.training.probe_several import fit_several
 from ml.training.recipe import Recipe, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.standing import Score
@@ -68,7 +69,7 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
     run, job = _resumed_or_new(project, job, class_names)
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
-        yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, **count)
+        yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
         yield from _learn(project, job, run, samples, stop, began=began)
     except _CancelledError:
         project.runs.discard(run.number)
@@ -94,14 +95,14 @@ def _learn(
         # As it began, even where the machine or its devices changed: the saved state fits nothing else.
         recipe = read_recipe(folder)
     write_settings(folder, job, recipe, device=str(fabric.device))
-    network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
+    network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     samples = yield from _decode(decoded, samples, stop)
     features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop=stop)
 
     yield _stage("probe")
-    material = _material(project, decoded, samples)
+    material = _material(project, decoded, samples, classes=len(run.class_names))
     probe = yield from _probe(features, material, classes=len(run.class_names), stop=stop)
     _give_head(network, probe)
     yield ProbeDone(
@@ -146,13 +147,13 @@ def _learn(
     yield Finished(run=run.number, seconds=seconds, early=early, **accuracies)
 
 
-def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...]) -> Material:
-    parts = {split: tuple(s for s in samples if s.split == split and s.labels) for split in ("train", "valid")}
-    if len({sample.labels[0] for sample in parts["train"]}) < 2:
+def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
+    parts = {split: tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid")}
+    if len({sample.labels for sample in parts["train"]}) < 2:
         raise HandlensError(
             "There is only one class to learn from; give it samples of at least two classes to tell apart."
         )
-    labels = {split: np.array([s.labels[0] for s in part], dtype=np.int64) for split, part in parts.items()}
+    labels = {split: targets_of(part, task=project.task, classes=classes) for split, part in parts.items()}
     return Material(
         kind=project.kind,
         decoded=decoded,
@@ -166,7 +167,7 @@ def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...]) -
 
 def _best(project: Project, run: RunInfo, probe: Probe, *, improved: bool) -> Classifier:
     """The better of the probe and the fine-tuned network, on the CPU. Fine-tuning changed the weights in place."""
-    network = build_network(windowing=project.windowing, classes=len(run.class_names)).eval()
+    network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
     _give_head(network, probe)
     if improved:
         best, _facts = checkpoint.load(project.runs.folder(run.number) / "checkpoint" / "best.safetensors")
@@ -222,7 +223,8 @@ def _probe(features: Features, material: Material, *, classes: int, stop: Stop) 
     train = (features.embeddings(material.train), material.train_labels)
     valid = (features.embeddings(material.valid), material.valid_labels)
     probe: Probe | None = None
-    for tried, probe in enumerate(fit_probe(train, valid, classes=classes), 1):  # noqa: B007 - the last is the best
+    fit = fit_probe if material.train_labels.ndim == 1 else fit_several
+    for tried, probe in enumerate(fit(train, valid, classes=classes), 1):  # noqa: B007 - the last is the best
         yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
         _raise_if_cancelled(stop)
     assert probe is not None
@@ -274,7 +276,7 @@ def _labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str
         raise HandlensError("The project is empty; add a folder with samples first.")
     if not any(sample.labels for sample in samples):
         raise HandlensError("No sample has a label yet; label some of each class first.")
-    if any(sample.labels and sample.split is None for sample in samples):
+    if any(sample.labelled and sample.split is None for sample in samples):
         report = project.as_report()
         project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
         samples = project.samples()
@@ -320,13 +322,13 @@ def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, i
 
 def _spread_over_classes(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
     """Up to `SHOWCASE` samples, one class after the other, always the same ones."""
-    by_class: dict[int, list[Sample]] = {}
+    by_class: dict[tuple[int, ...], list[Sample]] = {}
     for sample in samples:
-        by_class.setdefault(sample.labels[0], []).append(sample)
+        by_class.setdefault(sample.labels, []).append(sample)
     chosen: list[Sample] = []
     depth = 0
     while len(chosen) < min(SHOWCASE, len(samples)):
-        chosen += [by_class[index][depth] for index in sorted(by_class) if depth < len(by_class[index])]
+        chosen += [by_class[labels][depth] for labels in sorted(by_class) if depth < len(by_class[labels])]
         depth += 1
     return tuple(chosen[:SHOWCASE])
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.events import EpochDone
+from ml.insight.several import quality
 from ml.training import checkpoint
 from ml.training.recipe import Recipe
 
@@ -20,7 +21,10 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
 class Score(NamedTuple):
-    """How good a model is: higher accuracy first, then lower loss. On the training loss where nothing validates."""
+    """How good a model is: higher accuracy (multi-label: mean average precision) first, then lower loss.
+
+    On the training loss where nothing validates.
+    """
 
     accuracy: float
     minus_loss: float
@@ -78,10 +82,8 @@ class History:
         accuracy = loss = None
         score = Score(0.0, -train_loss)
         if len(labels):
-            own = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)
-            accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-            loss = float(-np.log(own).mean())
-            score = Score(accuracy, -loss)
+            accuracy, loss = quality(probabilities, labels)
+            score = Score(accuracy or 0.0, -(loss or 0.0))
         self.epoch = epoch
         better = score > self.best
         if better:

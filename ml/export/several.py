@@ -1,0 +1,92 @@
+"""What the end of a run does otherwise in a multi-label project: calibrate, choose thresholds, describe."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.insight.several import (
+    average_precisions,
+    calibration_error,
+    found_and_named,
+    mean_average_precision,
+    present,
+)
+from ml.networks.heads import Classifier
+from ml.project.project import Project
+from ml.project.samples import RunInfo
+
+Part = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Probabilities (n, classes) and targets (n, classes) of 0 and 1."""
+
+
+def logits_from(network: Classifier, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(n, classes). Probabilities near 1 say too little to be divided by a temperature afterwards; logits do not."""
+    weight, bias = network.head.weight.detach().numpy(), network.head.bias.detach().numpy()
+    return np.asarray(embeddings @ weight.T + bias, dtype=np.float32)
+
+
+def homes(embeddings: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.int64]:
+    """(n,) for each training sample the class whose centre is nearest.
+
+    A class's centre is the mean of the samples that have it. What shows several classes or none has no class of its
+    own, but is as familiar as everything else that was learned from: one step of k-means gives each a home.
+    """
+    counts = targets.sum(axis=0)
+    known = np.flatnonzero(counts)
+    points = np.asarray(embeddings, dtype=np.float32)
+    centres = (targets[:, known].T.astype(np.float32) @ points) / counts[known, None]
+    spread = points.std(axis=0) + 1e-3
+    gaps = [(((points - centre) / spread) ** 2).mean(axis=1) for centre in centres]
+    return np.asarray(known[np.argmin(gaps, axis=0)], dtype=np.int64)
+
+
+def card_of_several(
+    project: Project,
+    run: RunInfo,
+    *,
+    created_at: str,
+    valid: Part,
+    test: Part,
+    thresholds: NDArray[np.float32],
+    parity: tuple[int, float],
+) -> str:
+    """The model card, Markdown."""
+    what = "pictures" if project.kind == "images" else "sounds"
+    lines = [
+        f"# {project.name}, run {run.number}",
+        "",
+        f"Says which of {len(run.class_names)} classes are present in {what}, any number of them: "
+        f"{', '.join(run.class_names)}.",
+        f"Made {created_at} with the preset “{run.preset}”, seed {run.seed}.",
+        "",
+        "## How good it is",
+        "",
+        _sentence("test", what, test),
+        _sentence("validation", what, valid),
+        "Mean average precision: how well it puts those that show a class before those that do not; 100 % is perfect.",
+        f"Calibration error on the validation split: {calibration_error(*valid):.3f} "
+        "(0 is perfect: “90 % sure” is right 90 times in 100).",
+        f"The exported file was compared with the trained network on {parity[0]} samples; the largest difference in "
+        f"probability was {parity[1]:.1e}.",
+        "",
+    ]
+    part = test if len(test[1]) else valid
+    if len(part[1]):
+        lines += ["| class | found | said wrongly | average precision | present from |", "|---|---|---|---|---|"]
+        scores = found_and_named(present(part[0], thresholds), part[1], run.class_names)
+        precisions = average_precisions(*part)
+        for place, (name, score) in enumerate(scores.items()):
+            average = "–" if np.isnan(precisions[place]) else f"{precisions[place]:.0%}"
+            lines.append(
+                f"| {name} | {score['found']:.0f} of {score['n']:.0f} | {score['wrongly']:.0f} of {score['named']:.0f} "
+                f"| {average} | {thresholds[place]:.0%} |"
+            )
+    return "\n".join([*lines, "", f"How the data was split: {project.split_why or 'at random, class by class.'}", ""])
+
+
+def _sentence(split: str, what: str, part: Part) -> str:
+    score = mean_average_precision(*part)
+    if score is None:
+        return f"There were no labelled {what} in the {split} split."
+    return f"Mean average precision on {len(part[1])} {what} of the {split} split: {score:.1%}."

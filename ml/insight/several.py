@@ -1,0 +1,159 @@
+"""Scores of predictions where more than one class may be present. Pure array functions.
+
+`targets` are (n, classes) of 0 and 1, `probabilities` (n, classes) of 0…1, one for each class by itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from ml.insight.metrics import accuracy, log_loss
+
+_SMALLEST = 1e-7
+NARROWEST, WIDEST = 0.05, 0.95
+"""No threshold lies outside of these, however few samples it was chosen on."""
+
+
+def quality(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> tuple[float | None, float | None]:
+    """How good a model is and its loss, for either task: the shape of `targets` says which.
+
+    (n,) class indices: accuracy and cross entropy. (n, classes) of 0 and 1: mean average precision and binary cross
+    entropy. None for no rows.
+    """
+    if targets.ndim == 1:
+        return accuracy(probabilities, targets), log_loss(probabilities, targets)
+    return mean_average_precision(probabilities, targets), binary_log_loss(probabilities, targets)
+
+
+def average_precisions(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(classes,) average precision: the area below precision over recall, in steps; nan where no sample has the class.
+
+    Samples of equal probability are taken together, so their order does not count.
+    """
+    scores = np.full(targets.shape[1], np.nan)
+    for index in range(targets.shape[1]):
+        wanted = targets[:, index] > 0
+        if wanted.any():
+            scores[index] = _average_precision(probabilities[:, index], wanted)
+    return scores
+
+
+def mean_average_precision(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> float | None:
+    """The mean over the classes that some sample has; None where none has any."""
+    scores = average_precisions(probabilities, targets)
+    return None if np.isnan(scores).all() else float(np.nanmean(scores))
+
+
+def binary_log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> float | None:
+    """Negative log probability of what is so, summed over classes, mean over samples (nats); None for no rows."""
+    if len(targets) == 0:
+        return None
+    truth = np.where(targets > 0, probabilities, 1.0 - np.asarray(probabilities, dtype=np.float64))
+    return float(-np.log(np.maximum(truth, _SMALLEST)).sum(axis=1).mean())
+
+
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Each value by itself to 0…1."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))), dtype=np.float32)
+
+
+def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> float:
+    """The temperature that makes held-out logits (n, classes) most likely, as for a single class; 1 without samples."""
+    if len(targets) == 0:
+        return 1.0
+    best = minimize_scalar(
+        lambda log_temperature: binary_log_loss(sigmoid(logits / np.exp(log_temperature)), targets) or 0.0,
+        bounds=(-3.0, 3.0),
+        method="bounded",
+    )
+    return float(np.exp(best.x))
+
+
+def best_thresholds(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(classes,) the probability from which a class counts as present: where F1 on these samples is highest.
+
+    Half-way to the next sample below; one half for a class that no sample has.
+    """
+    chosen = np.full(targets.shape[1], 0.5, dtype=np.float32)
+    for index in range(targets.shape[1]):
+        wanted = targets[:, index] > 0
+        if wanted.any():
+            chosen[index] = np.clip(_best_threshold(probabilities[:, index], wanted), NARROWEST, WIDEST)
+    return chosen
+
+
+def present(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(…, classes) which classes are said to be there."""
+    return np.asarray(probabilities >= thresholds)
+
+
+def leaning(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(…, classes) bent so that each threshold becomes one half: from there on a class is said to be there."""
+    below = 0.5 * probabilities / thresholds
+    above = 0.5 + 0.5 * (probabilities - thresholds) / (1.0 - thresholds)
+    return np.asarray(np.where(probabilities < thresholds, below, above), dtype=np.float32)
+
+
+def found_and_named(
+    said: NDArray[np.bool_], targets: NDArray[np.integer], names: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """For each class name: n (samples that have it), found (of these), named (said to have it), wrongly (of these),
+    and recall, precision and f1 as fractions, 0 where undefined."""
+    scores = {}
+    for index, name in enumerate(names):
+        wanted, told = targets[:, index] > 0, said[:, index]
+        n, named, found = float(wanted.sum()), float(told.sum()), float((wanted & told).sum())
+        scores[name] = {
+            "n": n,
+            "recall": found / n if n else 0.0,
+            "precision": found / named if named else 0.0,
+            "f1": 2 * found / (n + named) if n + named else 0.0,
+            "found": found,
+            "named": named,
+            "wrongly": named - found,
+        }
+    return scores
+
+
+def mistaken(said: NDArray[np.bool_], targets: NDArray[np.integer]) -> NDArray[np.int64]:
+    """(classes, classes) counts in the manner of a confusion matrix: row = a class a sample has, column = a class said.
+
+    On the diagonal what was found. Beside it only what was said wrongly: a second class that is really there is none.
+    """
+    wanted = (targets > 0).astype(np.int64)
+    wrongly = said & (wanted == 0)
+    counts = wanted.T @ wrongly.astype(np.int64)
+    np.fill_diagonal(counts, (wanted * said).sum(axis=0))
+    return np.asarray(counts, dtype=np.int64)
+
+
+def calibration_error(probabilities: NDArray[np.floating], targets: NDArray[np.integer], *, bins: int = 15) -> float:
+    """Mean gap between a probability and how often it comes true, over every class of every sample; 0 for no rows."""
+    if len(targets) == 0:
+        return 0.0
+    claimed, true = np.ravel(probabilities), np.ravel(targets > 0)
+    which = np.minimum((claimed * bins).astype(int), bins - 1)
+    gaps = [abs(true[which == b].mean() - claimed[which == b].mean()) * (which == b).mean() for b in np.unique(which)]
+    return float(sum(gaps))
+
+
+def _average_precision(probabilities: NDArray[np.floating], wanted: NDArray[np.bool_]) -> float:
+    order = np.argsort(-probabilities, kind="stable")
+    hits = np.cumsum(wanted[order])
+    last = np.append(np.diff(probabilities[order]) != 0, True)
+    hits, taken = hits[last], np.flatnonzero(last) + 1
+    gained = np.diff(hits, prepend=0) / hits[-1]
+    return float((gained * hits / taken).sum())
+
+
+def _best_threshold(probabilities: NDArray[np.floating], wanted: NDArray[np.bool_]) -> float:
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = probabilities[order]
+    hits = np.cumsum(wanted[order])
+    last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
+    f1 = 2.0 * hits[last] / (hits[-1] + last + 1)
+    best = int(last[int(np.argmax(f1))])
+    below = float(ranked[best + 1]) if best + 1 < len(ranked) else 0.0
+    return (float(ranked[best]) + below) / 2.0

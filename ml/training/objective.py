@@ -1,0 +1,60 @@
+"""What is learned: which one of the classes a sample shows, or which of them. Targets and loss.
+
+Targets are (n,) class indices in a single-label project and (n, classes) of 0 and 1 in a multi-label one; their
+shape says which. `insight.several.quality` scores both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ml.project.samples import Sample, Task
+
+RowsLoss = Callable[[Tensor, Tensor], Tensor]
+"""From rows of the training split (n,) and their logits (n, classes) to their mean loss."""
+
+
+def targets_of(samples: Sequence[Sample], *, task: Task, classes: int) -> NDArray[np.int64]:
+    """The targets of labelled samples."""
+    if task == "single":
+        return np.array([sample.labels[0] for sample in samples], dtype=np.int64)
+    targets = np.zeros((len(samples), classes), dtype=np.int64)
+    for row, sample in enumerate(samples):
+        targets[row, list(sample.labels)] = 1
+    return targets
+
+
+def loss_over(targets: NDArray[np.int64], *, smoothing: float, device: torch.device) -> RowsLoss:
+    """The loss of the training split with these targets. `smoothing`: how far they are drawn towards not knowing.
+
+    Single-label: cross entropy, smoothed towards all classes alike. Multi-label: binary cross entropy of each class,
+    summed, smoothed towards how often the class is there, so that a rare one stays rare. Classes without a training
+    sample take no part, or smoothing would push towards them.
+    """
+    if targets.ndim == 1:
+        present = torch.from_numpy(np.unique(targets))
+        indices = torch.searchsorted(present, torch.from_numpy(targets))
+        columns = present.to(device)
+
+        def one_of(rows: Tensor, logits: Tensor) -> Tensor:
+            return functional.cross_entropy(logits[:, columns], indices[rows].to(device), label_smoothing=smoothing)
+
+        return one_of
+    known = np.flatnonzero(targets.any(axis=0))
+    share = targets[:, known].mean(axis=0, dtype=np.float64)
+    smooth = torch.from_numpy(((1.0 - smoothing) * targets[:, known] + smoothing * share).astype(np.float32))
+    there = torch.from_numpy(known).to(device)
+
+    def any_of(rows: Tensor, logits: Tensor) -> Tensor:
+        each = functional.binary_cross_entropy_with_logits(
+            logits[:, there].float(), smooth[rows].to(device), reduction="none"
+        )
+        return each.sum(dim=1).mean()
+
+    return any_of

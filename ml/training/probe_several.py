@@ -1,0 +1,79 @@
+"""The first model of a multi-label project: a logistic regression for each class on frozen features."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from ml.insight.several import quality, sigmoid
+from ml.training.probe import ABSENT, STRENGTHS, Probe, half_scale
+
+Part = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe]:
+    """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
+
+    `train` and `valid` are (embeddings (n, width), targets (n, classes) of 0 and 1). All classes share one strength:
+    few of them have enough samples to choose their own. Without validation samples the middle one is taken.
+    """
+    features, targets = train
+    mean, spread = features.mean(axis=0), half_scale(features)
+    scaled = (features - mean) / spread
+    best: Probe | None = None
+    models: dict[int, LogisticRegression] = {}
+    for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
+        weight = np.zeros((classes, features.shape[1]), dtype=np.float32)
+        bias = np.zeros(classes, dtype=np.float32)
+        for index in range(classes):
+            count = int(targets[:, index].sum())
+            if count == 0:
+                bias[index] = ABSENT
+            elif count == len(targets):
+                bias[index] = np.log((count + 1.0) / 1.0)  # always there, as far as anybody has shown
+            else:
+                model = models.setdefault(index, LogisticRegression(max_iter=200, warm_start=True))
+                weight[index], bias[index] = _fitted(model, scaled, targets[:, index], strength=strength)
+        weight /= spread
+        bias -= weight @ mean
+        probe = _judged(weight, bias, train, valid, strength=strength)
+        improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
+        if improved:
+            best = probe
+        yield probe
+        if not improved:
+            break
+    assert best is not None
+    yield best
+
+
+def _fitted(
+    model: LogisticRegression, scaled: NDArray[np.float32], wanted: NDArray[np.int64], *, strength: float
+) -> tuple[NDArray[np.float64], float]:
+    """Weights and bias on the scaled features; goes on from the strength before."""
+    model.C = strength
+    with warnings.catch_warnings():
+        # Not quite converged is good enough to compare strengths, and the fit goes on from here.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(scaled, wanted)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _judged(
+    weight: NDArray[np.float32], bias: NDArray[np.float32], train: Part, valid: Part, *, strength: float
+) -> Probe:
+    _score, train_loss = quality(sigmoid(train[0] @ weight.T + bias), train[1])
+    score, loss = quality(sigmoid(valid[0] @ weight.T + bias), valid[1])
+    return Probe(
+        weight=weight,
+        bias=bias,
+        strength=strength,
+        train_loss=train_loss or 0.0,
+        valid_loss=loss,
+        valid_accuracy=score,
+    )

@@ -1,0 +1,75 @@
+"""Scores where more than one class may be present, against what can be worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from ml.insight.several import (
+    average_precisions,
+    best_thresholds,
+    calibration_error,
+    fit_temperature,
+    found_and_named,
+    leaning,
+    mean_average_precision,
+    mistaken,
+    present,
+    quality,
+    sigmoid,
+)
+
+
+def test_average_precision_is_scikit_learns_also_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    targets = (rng.random((60, 4)) < (0.5, 0.2, 0.1, 0.0)).astype(np.int64)
+    probabilities = np.round(rng.random((60, 4)) * 0.6 + 0.4 * targets, 1)
+    ours = average_precisions(probabilities, targets)
+    assert np.isnan(ours[3])
+    for index in range(3):
+        assert ours[index] == pytest.approx(average_precision_score(targets[:, index], probabilities[:, index]))
+    assert mean_average_precision(probabilities, targets) == pytest.approx(np.nanmean(ours))
+
+
+def test_the_shape_of_the_targets_says_which_task_is_scored() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert quality(probabilities, np.array([0, 1]))[0] == 1.0
+    score, loss = quality(probabilities, np.array([[1, 0], [1, 1]]))
+    assert score == 1.0
+    assert loss == pytest.approx(-np.log([0.9, 0.9, 0.2, 0.8]).sum() / 2)
+    assert quality(probabilities[:0], np.zeros((0, 2), dtype=np.int64)) == (None, None)
+
+
+def test_a_threshold_lies_where_f1_is_best() -> None:
+    probabilities = np.array([[0.9, 0.3], [0.7, 0.2], [0.3, 0.1], [0.1, 0.05]])
+    targets = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
+    assert best_thresholds(probabilities, targets) == pytest.approx([0.5, 0.5])
+    targets[:, 1] = [1, 1, 1, 0]
+    assert best_thresholds(probabilities, targets)[1] == pytest.approx(0.075)
+
+
+def test_leaning_turns_at_the_threshold() -> None:
+    thresholds = np.array([0.2, 0.8])
+    bent = leaning(np.array([[0.2, 0.8], [0.1, 0.4], [1.0, 1.0], [0.0, 0.0]]), thresholds)
+    assert bent == pytest.approx(np.array([[0.5, 0.5], [0.25, 0.25], [1, 1], [0, 0]]))
+
+
+def test_what_is_found_and_what_is_said_wrongly() -> None:
+    targets = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]])
+    said = present(np.array([[0.9, 0.2, 0.9], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]]), np.full(3, 0.5))
+    scores = found_and_named(said, targets, ("a", "b", "c"))
+    assert (scores["a"]["found"], scores["a"]["n"], scores["a"]["wrongly"]) == (2, 2, 0)
+    assert (scores["b"]["found"], scores["b"]["n"], scores["b"]["wrongly"], scores["b"]["named"]) == (0, 1, 1, 1)
+    # A sample of a and b that is called a and c mistakes c for something; that it has b too is no mistake.
+    assert mistaken(said, targets).tolist() == [[2, 1, 1], [0, 0, 1], [0, 0, 0]]
+
+
+def test_calibration_makes_overconfident_probabilities_come_true() -> None:
+    rng = np.random.default_rng(1)
+    honest = rng.normal(0, 1.5, (4000, 3))
+    targets = (rng.random(honest.shape) < sigmoid(honest)).astype(np.int64)
+    temperature = fit_temperature(3 * honest, targets)
+    assert temperature == pytest.approx(3.0, rel=0.1)
+    assert calibration_error(sigmoid(3 * honest / temperature), targets) < 0.02
+    assert calibration_error(sigmoid(3 * honest), targets) > 0.08
