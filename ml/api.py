@@ -28,6 +28,7 @@ from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
 from ml.project.checks import Finding, findings, problem
+from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
@@ -39,6 +40,9 @@ from ml.project.samples import (
     FoundFile,
     Kind,
     LabelChange,
+    LabelIssue,
+    LabelNotes,
+    LabelSpan,
     Preset,
     RunInfo,
     Sample,
@@ -48,6 +52,7 @@ from ml.project.samples import (
     Unreadable,
     Windowing,
 )
+from ml.project.several import for_task, gives_several
 from ml.project.splitting import plan_split
 from ml.worker import Worker
 
@@ -76,6 +81,10 @@ __all__ = [
     "Job",
     "Kind",
     "LabelChange",
+    "LabelIssue",
+    "LabelNotes",
+    "LabelPreview",
+    "LabelSpan",
     "LookJob",
     "Looked",
     "MelSettings",
@@ -110,6 +119,8 @@ __all__ = [
     "default_annotator",
     "estimate_seconds",
     "findings",
+    "for_task",
+    "gives_several",
     "hz_to_mel",
     "inferno",
     "load_image",
@@ -119,9 +130,11 @@ __all__ = [
     "mel_to_hz",
     "overlay_rgba",
     "plan_split",
+    "preview_labels",
     "problem",
     "settings_for",
     "strength",
+    "suggest_labels",
     "thumbnail",
     "wilson_interval",
     "write_samples",

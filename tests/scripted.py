@@ -9,6 +9,8 @@ from pathlib import Path
 from fabricate import found_file
 
 from ml.api import (
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
     Event,
     Job,
     Progress,
@@ -21,14 +23,25 @@ from ml.api import (
     Unreadable,
     Windowing,
 )
+from ml.project.labelfiles.applying import apply
+from ml.project.labelfiles.reading import read_labels
 
 
 def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanReport:
     """What a scan would say of the folder; files are taken to be fine."""
-    paths = sorted(path for path in Path(job.folder).rglob("*.*") if path.is_file())
+    suffixes = IMAGE_SUFFIXES | AUDIO_SUFFIXES
+    paths = sorted(path for path in Path(job.folder).rglob("*.*") if path.suffix.lower() in suffixes)
     windowing = Windowing(rate=16_000, seconds=1.0, step=1.0) if job.kind == "recordings" else None
     files = tuple(found_file(path, Path(job.folder), job.kind) for path in paths)
-    return ScanReport(folder=str(job.folder), kind=job.kind, files=files, unreadable=unreadable, windowing=windowing)
+    labels = None
+    if job.labels:
+        timed = job.kind == "recordings"
+        reading = read_labels(job.labels, Path(job.folder), [file.path for file in files], timed=timed)
+        labelled, labels = apply(files, reading, job.labels)
+        files = tuple(labelled)
+    return ScanReport(
+        folder=str(job.folder), kind=job.kind, files=files, unreadable=unreadable, windowing=windowing, labels=labels
+    )
 
 
 class Scan:

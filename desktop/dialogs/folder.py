@@ -1,4 +1,4 @@
-"""Asking for a folder with the system's own chooser."""
+"""Asking for a folder or a file with the system's own chooser."""
 
 from __future__ import annotations
 
@@ -23,3 +23,16 @@ class FolderChooser:
             return None
         settings.set_value(settings.LAST_FOLDER, str(Path(chosen).parent))
         return Path(chosen)
+
+
+class FileChooser:
+    """Opens in a folder that is given, else where a folder was chosen last."""
+
+    @classmethod
+    def ask(cls, parent: QWidget | None, title: str, names: str, *, start: Path | None = None) -> Path | None:
+        """The file, None if the person changed their mind. `names` are Qt's filters. Blocks."""
+        begin = (
+            start if start is not None and start.is_dir() else Path(settings.value(settings.LAST_FOLDER) or Path.home())
+        )
+        chosen, _filter = QFileDialog.getOpenFileName(parent, title, str(begin), names)
+        return Path(chosen) if chosen else None

@@ -38,6 +38,7 @@ class NewProjectWizard(QWizard):
         self.resize(900, 620)
         self.source_page = SourcePage(self._draft)
         self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
+        self.found_page.labels_chosen.connect(self.source_page.labels.take)
         self.split_page = SplitPage(self._draft)
         # A look writes nothing, so nobody need wait for it to end by itself.
         self.place_page = PlacePage(self._draft, runner=runner or Worker(grace=0.0).run)
@@ -68,6 +69,7 @@ class NewProjectWizard(QWizard):
 
     def done(self, result: int) -> None:
         self.place_page.look.cancel()
+        self.source_page.shutdown()
         self.found_page.shutdown()
         self.place_page.shutdown()
         super().done(result)

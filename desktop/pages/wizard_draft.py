@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.api import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Kind, ScanReport, SplitPlan, plan_split
+from ml.api import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Kind, ScanReport, SplitPlan, for_task, gives_several, plan_split
 
 _ENOUGH = 500
 """Files that are looked at to guess what a folder holds."""
@@ -18,16 +18,21 @@ class Draft:
 
     kind: Kind | None = None
     folder: Path | None = None
+    labels: tuple[Path, ...] = ()
+    """Label files, or folders of such; empty where the sub-folders name the classes."""
     report: ScanReport | None = None
     plan: SplitPlan | None = None
 
     def fits(self, report: ScanReport | None) -> bool:
-        """Whether `report` is of the folder and the kind that are chosen now."""
-        return report is not None and report.kind == self.kind and self.folder == Path(report.folder)
+        """Whether `report` is of the folder, the kind and the label files that are chosen now."""
+        if report is None or report.kind != self.kind or self.folder != Path(report.folder):
+            return False
+        return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 
     def take_report(self, report: ScanReport) -> None:
-        self.report = report
-        self.plan = plan_split(report)
+        """A table that gives more than one class to a file makes it a project in which more than one may be present."""
+        self.report = for_task(report, "multi" if gives_several(report) else "single")
+        self.plan = plan_split(self.report)
 
 
 def guess_kind(folder: Path) -> Kind | None:

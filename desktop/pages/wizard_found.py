@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import partial
+from pathlib import Path
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -37,6 +38,7 @@ from ml.api import (
     Stopped,
     findings,
     problem,
+    suggest_labels,
 )
 
 _EXAMPLE_SIZE = 96
@@ -47,6 +49,9 @@ _ROLES = {"bad": "error", "warn": "warn", "info": "muted"}
 class FoundPage(QWizardPage):
     """A progress bar first, then the classes and the findings."""
 
+    labels_chosen = Signal(object)
+    """The folder holds no labels, but a table in it does, and that was taken."""
+
     def __init__(self, draft: Draft, *, runner: Runner) -> None:
         super().__init__()
         look = style.current()
@@ -55,7 +60,9 @@ class FoundPage(QWizardPage):
         self._thread: JobThread | None = None
         self._asked: dict[int, int] = {}
         self._tasks = Tasks(self)
-        self._tasks.done.connect(self._show_examples)
+        self._tasks.done.connect(self._on_answer)
+        self._suggested = 0
+        self.use_button: QPushButton | None = None
         self._head = QLabel()
         self._head.setProperty("role", "title")
         self._head.setWordWrap(True)
@@ -148,7 +155,8 @@ class FoundPage(QWizardPage):
         self._now.setText(str(self._draft.folder))
         self._bar.setRange(0, 0)
         self._stack.setCurrentWidget(self._looking)
-        self._thread = JobThread(ScanJob(folder=self._draft.folder, kind=self._draft.kind), self._runner, self)
+        job = ScanJob(folder=self._draft.folder, kind=self._draft.kind, labels=self._draft.labels)
+        self._thread = JobThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
         self._thread.ended.connect(self._on_ended)
         self._thread.start()
@@ -179,7 +187,8 @@ class FoundPage(QWizardPage):
         match event:
             case Scanned(report=report):
                 self._draft.take_report(report)
-                self._show_report(report)
+                assert self._draft.report is not None
+                self._show_report(self._draft.report)
             case Failed(message=message):
                 self._refuse(message)
             case Stopped():
@@ -212,6 +221,8 @@ class FoundPage(QWizardPage):
         self._stack.setCurrentWidget(self._result)
         self._show_findings(report)
         self._ask_for_examples(report)
+        if not report.class_counts and report.labels is None:
+            self._suggested = self._tasks.submit(suggest_labels, self._draft.folder, report.kind)
 
     def _show_findings(self, report: ScanReport) -> None:
         while (item := self._findings.takeAt(0)) is not None:
@@ -241,7 +252,7 @@ class FoundPage(QWizardPage):
 
     def _show_paths(self, finding: Finding, report: ScanReport) -> None:
         reasons = {item.path: item.reason for item in report.unreadable}
-        names = {file.path: file.class_name or self.tr("no label") for file in report.files}
+        names = {file.path: ", ".join(file.class_names) or self.tr("no label") for file in report.files}
         second = self.tr("Why") if all(path in reasons for path in finding.paths) else self.tr("Class")
         rows = [(path, reasons.get(path) or names.get(path, "")) for path in finding.paths]
         ItemsDialog.show_items(self, sentence=finding.sentence, heads=(self.tr("File"), second), rows=rows)
@@ -251,15 +262,37 @@ class FoundPage(QWizardPage):
         self._asked.clear()
         by_class: dict[str, list[str]] = defaultdict(list)
         for file in report.files:
-            by_class[file.class_name or ""].append(file.path)
+            for name in file.class_names:
+                by_class[name].append(file.path)
         for place, name in enumerate(list(report.class_counts)[:_MOST_EXAMPLES]):
             paths = spread(by_class[name], 3)
-            number = self._tasks.submit(
-                examples, self._draft.folder, paths, report.kind, report.windowing, _EXAMPLE_SIZE
-            )
+            make = partial(examples, starts=first_heard(report, name))
+            number = self._tasks.submit(make, self._draft.folder, paths, report.kind, report.windowing, _EXAMPLE_SIZE)
             self._asked[number] = place
 
     @Slot(int, object)
-    def _show_examples(self, number: int, images: object) -> None:
-        assert isinstance(images, tuple)
-        self.bars.set_images(self._asked.pop(number), images)
+    def _on_answer(self, number: int, answer: object) -> None:
+        """Examples of a class, or the table that was found where the sub-folders name no class."""
+        if number == self._suggested:
+            if isinstance(answer, Path):
+                self._offer(answer)
+            return
+        assert isinstance(answer, tuple)
+        self.bars.set_images(self._asked.pop(number), answer)
+
+    def _offer(self, table: Path) -> None:
+        text = self.tr("Tracks lie beside the sounds: use them") if table.is_dir() else self.tr("Use “{name}”")
+        self.use_button = QPushButton(text.format(name=table.name))
+        self.use_button.clicked.connect(partial(self._use, table))
+        self._findings.addWidget(self.use_button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _use(self, table: Path) -> None:
+        self.labels_chosen.emit(table)
+        self._look()
+
+
+def first_heard(report: ScanReport, name: str) -> dict[str, float]:
+    """Where in each recording a label of a part first says `name`, in seconds; nothing for labels of whole files."""
+    return {
+        file.path: span.start for file in report.files for span in reversed(file.spans or ()) if span.class_name == name
+    }

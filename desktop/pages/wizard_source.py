@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QLineEdit, QPus
 from desktop import style
 from desktop.dialogs.folder import FolderChooser
 from desktop.pages.wizard_draft import Draft, guess_kind
+from desktop.pages.wizard_labels import LabelsPart
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
 
@@ -51,16 +52,15 @@ class SourcePage(QWizardPage):
         field.setSpacing(look.s)
         field.addWidget(self.folder_edit, 1)
         field.addWidget(self.browse_button)
+        self.labels = LabelsPart(draft)
+        self.labels.changed.connect(self.completeChanged)
         self.drop = DropTarget(self.tr("Or drop the folder here"))
         self.drop.folder_dropped.connect(self.take_folder)
-        hint = QLabel(
-            self.tr(
-                "Best is one folder for each class: what the folder is called names the class. "
-                "Folders called train, valid or test are used as they are."
-            )
-        )
-        hint.setProperty("role", "caption")
-        hint.setWordWrap(True)
+        self._hint = QLabel()
+        self._hint.setProperty("role", "caption")
+        self._hint.setWordWrap(True)
+        self._show_hint()
+        self.labels.changed.connect(self._show_hint)
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
@@ -71,8 +71,9 @@ class SourcePage(QWizardPage):
         column.addLayout(choices)
         column.addLayout(field)
         column.addWidget(self._error)
+        column.addWidget(self.labels)
         column.addWidget(self.drop, 1)
-        column.addWidget(hint)
+        column.addWidget(self._hint)
         self._error.hide()
 
     def fill(self) -> None:
@@ -87,6 +88,10 @@ class SourcePage(QWizardPage):
     def take_folder(self, folder: Path) -> None:
         """A folder was chosen or dropped; what it holds is guessed if nothing was chosen yet."""
         self.folder_edit.setText(str(folder))
+        self._guess_kind(folder)
+        self.labels.folder_changed(suggest=True)
+
+    def _guess_kind(self, folder: Path) -> None:
         if self._group.checkedButton() is None:
             kind = guess_kind(folder)
             if kind is not None:
@@ -94,7 +99,27 @@ class SourcePage(QWizardPage):
                 self._note()
 
     def isComplete(self) -> bool:
-        return self._draft.kind is not None and self._draft.folder is not None and self._draft.folder.is_dir()
+        if self._draft.kind is None or self._draft.folder is None or not self._draft.folder.is_dir():
+            return False
+        return self.labels.is_complete()
+
+    def shutdown(self) -> None:
+        """End what runs in the background."""
+        self.labels.shutdown()
+
+    @Slot()
+    def _show_hint(self) -> None:
+        if self.labels.table_button.isChecked():
+            hint = self.tr(
+                "A table has a line for each file, with its name and its class; for sounds also from when to when, in "
+                "seconds. A column called fold says what belongs together."
+            )
+        else:
+            hint = self.tr(
+                "Best is one folder for each class: what the folder is called names the class. "
+                "Folders called train, valid or test are used as they are."
+            )
+        self._hint.setText(hint)
 
     @Slot()
     def _browse(self) -> None:
@@ -104,6 +129,7 @@ class SourcePage(QWizardPage):
 
     @Slot()
     def _note(self) -> None:
+        before = self._draft.folder, self._draft.kind
         text = self.folder_edit.text().strip()
         checked = self._group.checkedButton()
         if checked is not None:
@@ -113,4 +139,6 @@ class SourcePage(QWizardPage):
         self._error.setText(self.tr("There is no folder with that name; check it, or plug in the drive it is on."))
         self._error.setVisible(missing)
         style.set_property(self.folder_edit, "invalid", missing)
+        if before != (self._draft.folder, self._draft.kind):
+            self.labels.folder_changed(suggest=False)
         self.completeChanged.emit()

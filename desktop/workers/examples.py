@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,28 +11,35 @@ from PySide6.QtGui import QImage
 
 from ml.api import Kind, UnreadableError, Windowing, load_waveform, mel_picture, settings_for, thumbnail
 
+_NO_STARTS: Mapping[str, float] = {}
 FALLBACK = Windowing(rate=16_000, seconds=5.0, step=5.0)
 
 
-def example(path: Path, kind: Kind, windowing: Windowing | None, *, size: int) -> QImage:
-    """One picture of about `size` pixels. Raises UnreadableError."""
+def example(path: Path, kind: Kind, windowing: Windowing | None, *, size: int, start: float = 0.0) -> QImage:
+    """One picture of about `size` pixels; of a recording the window from `start` seconds. Raises UnreadableError."""
     if kind == "images":
         return _image(thumbnail(path, size=size))
     windowing = windowing or FALLBACK
-    waveform = load_waveform(path, rate=windowing.rate, seconds=windowing.seconds)
+    waveform = load_waveform(path, rate=windowing.rate, start=start, seconds=windowing.seconds)
     grey = (mel_picture(waveform, settings_for(windowing))[::-1] * 255).astype(np.uint8)
     whole = _image(np.repeat(grey[..., None], 3, axis=2))
     return whole.scaled(size, size)
 
 
 def examples(
-    folder: Path, paths: Sequence[str], kind: Kind, windowing: Windowing | None, size: int
+    folder: Path,
+    paths: Sequence[str],
+    kind: Kind,
+    windowing: Windowing | None,
+    size: int,
+    *,
+    starts: Mapping[str, float] = _NO_STARTS,
 ) -> tuple[QImage, ...]:
-    """The pictures of those of `paths` that can be read."""
+    """The pictures of those of `paths` that can be read; `starts` says where in a recording to look, in seconds."""
     found = []
     for path in paths:
         try:
-            found.append(example(folder / path, kind, windowing, size=size))
+            found.append(example(folder / path, kind, windowing, size=size, start=starts.get(path, 0.0)))
         except UnreadableError:
             continue  # it is listed as unreadable elsewhere; here it is only one picture fewer
     return tuple(found)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ml.project.labelfiles.telling import issue_told, windows_told
+from ml.project.labelfiles.telling import MILD, issue_told, windows_told
 from ml.project.samples import SPLITS, Kind, ScanReport, Split, SplitPlan
 from ml.project.several import gives_several
 
@@ -150,9 +150,8 @@ def _from_tables(report: ScanReport) -> list[Finding]:
         found.append(Finding(severity="info", sentence=f"Labels come from {more:,} more label files."))
     found += [Finding(severity="info", sentence=told) for told in windows_told(report)]
     for issue in report.labels.issues:
-        mild = issue.kind in {"no_row", "no_class", "not_a_table", "other_times", "few_groups"}
         told = issue_told(issue, kind=report.kind, task=report.task)
-        found.append(Finding(severity="info" if mild else "warn", sentence=told, paths=issue.paths))
+        found.append(Finding(severity="info" if issue.kind in MILD else "warn", sentence=told, paths=issue.paths))
     return found
 
 

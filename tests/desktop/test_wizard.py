@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from ml.api import (
     Project,
     Runner,
     ScanJob,
+    Scanned,
     Stop,
     Stopped,
     Unreadable,
@@ -364,3 +366,82 @@ def test_the_six_pictures_come_from_many_classes(tmp_path: Path) -> None:
 )
 def test_surety_is_said_in_words(probability: float, words: str) -> None:
     assert said("pot", probability) == words
+
+
+@pytest.fixture
+def flat(folder: Path, tmp_path: Path) -> Path:
+    """The pictures of fruit in one folder without sub-folders, and their classes in a table among them."""
+    place = tmp_path / "flat"
+    place.mkdir()
+    lines = ["file,fruit"]
+    for path in sorted(folder.rglob("*.png")):
+        path.rename(place / path.name)
+        lines.append(f"{path.name},{path.parent.name}")
+    (place / "fruit.csv").write_text("\n".join(lines))
+    return place
+
+
+def test_labels_from_a_table(make: Maker, flat: Path, qtbot: QtBot) -> None:
+    wizard = make()
+    page = wizard.source_page
+    page.take_folder(flat)
+    qtbot.waitUntil(page.labels.suggestion_button.isVisible)
+    qtbot.mouseClick(page.labels.suggestion_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "30 of 30 pictures get a label, in 3 classes." in _texts(page))
+    assert "files in “file”, classes in “fruit”" in _texts(page)
+    _click(qtbot, wizard, NEXT)
+    qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+    assert "3 classes, 30 pictures" in _texts(wizard.found_page)
+    _click(qtbot, wizard, BACK)
+    qtbot.mouseClick(page.labels.folders_button, Qt.MouseButton.LeftButton)
+    _click(qtbot, wizard, NEXT)
+    qtbot.waitUntil(lambda: "3 classes" not in _texts(wizard.found_page))
+
+
+def test_a_table_that_fits_nothing_stops_with_a_sentence(make: Maker, flat: Path, qtbot: QtBot) -> None:
+    (flat / "fruit.csv").write_text("file,fruit\nother.png,fig\n")
+    wizard = make()
+    page = wizard.source_page
+    page.take_folder(flat)
+    page.labels.take(flat / "fruit.csv")
+    assert not wizard.button(NEXT).isEnabled()
+    qtbot.waitUntil(lambda: "names a file in" in _texts(page))
+    assert not wizard.button(NEXT).isEnabled()
+    qtbot.mouseClick(page.labels.folders_button, Qt.MouseButton.LeftButton)
+    assert wizard.button(NEXT).isEnabled()
+
+
+def test_a_table_with_several_classes_in_a_row_makes_it_a_project_for_several(
+    make: Maker, flat: Path, qtbot: QtBot
+) -> None:
+    table = flat / "fruit.csv"
+    table.write_text(table.read_text().replace("apple\n", "apple|pear\n"))
+    wizard = make()
+    page = wizard.source_page
+    page.take_folder(flat)
+    page.labels.take(table)
+    qtbot.waitUntil(lambda: "several may be present" in _texts(page))
+    _click(qtbot, wizard, NEXT)
+    qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+    assert "10 pictures show more than one class." in _texts(wizard.found_page)
+
+
+def test_a_table_is_offered_where_nothing_has_a_label(make: Maker, flat: Path, qtbot: QtBot) -> None:
+    unlabelled = [
+        dataclasses.replace(file, class_name=None) for file in report_of(ScanJob(folder=flat, kind="images")).files
+    ]
+    plain = report_of(ScanJob(folder=flat, kind="images"))
+    endings = iter([Scanned(report=dataclasses.replace(plain, files=tuple(unlabelled)))])
+
+    def runner(job: Job, stop: Stop) -> Iterator[Event]:
+        assert isinstance(job, ScanJob)
+        yield next(endings, None) or Scanned(report=report_of(job))
+
+    wizard = make(runner, folder=flat)
+    qtbot.waitUntil(lambda: wizard.found_page.use_button is not None)
+    button = wizard.found_page.use_button
+    assert button is not None and button.text() == "Use “fruit.csv”"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+    assert "3 classes, 30 pictures" in _texts(wizard.found_page)
+    assert wizard.source_page.labels.table_button.isChecked()

@@ -206,5 +206,5 @@ def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> str:
     times = ", or start and end of each label in a file named after its recording" if timed else ""
     found = f"the columns {shown}{more}" if len(names) > 1 else f"only one column, {shown}"
     if not table.first and len(names) > 1:
-        found = f"no column names; its first line is {shown}{more}"
+        found = f"no column names that are known; its first line is {shown}{more}"
     return f"“{sheet.path.name}” has {found}; wanted are {_WANTED}{times}."

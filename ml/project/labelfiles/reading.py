@@ -18,6 +18,7 @@ from ml.project.labelfiles.values import Format, Given, Layout, Reading, Row, Sh
 from ml.project.samples import IssueKind, LabelIssue, LabelSpan
 
 _FEWEST_GROUPS = 3
+_BETWEEN = {" ": "spaces", ",": "commas"}
 _FORMATS: dict[Format, tuple[str, str]] = {
     "audacity": ("Audacity label track", "Audacity label tracks"),
     "raven": ("Raven selection table", "Raven selection tables"),
@@ -248,7 +249,8 @@ def _columns_told(layout: Layout) -> str:
     if layout.one_hot:
         parts.append(f"one column for each of {len(layout.labels):,} classes")
     else:
-        several = f", several in a cell with “{layout.separator}” between" if layout.separator else ""
+        between = _BETWEEN.get(layout.separator, f"“{layout.separator}”")
+        several = f", several in a cell with {between} between" if layout.separator else ""
         parts.append(f"classes in {column(layout.labels[0])}{several}")
     if layout.start is not None:
         last = layout.end if layout.end is not None else layout.length

@@ -68,6 +68,10 @@ _NO_CLASS: dict[Task, tuple[str, str]] = {
 }
 
 
+MILD: frozenset[IssueKind] = frozenset(["no_row", "no_class", "not_a_table", "other_times", "few_groups"])
+"""Issues by which nothing is lost that somebody labelled."""
+
+
 def issue_told(issue: LabelIssue, *, kind: Kind, task: Task) -> str:
     """The issue for a person, with its first example."""
     one, several = _NO_CLASS[task] if issue.kind == "no_class" else _SENTENCES[issue.kind]

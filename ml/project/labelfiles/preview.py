@@ -1,0 +1,104 @@
+"""What label files would say of a folder, before its files are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from ml.errors import HandlensError
+from ml.media.audio import AUDIO_SUFFIXES
+from ml.media.images import IMAGE_SUFFIXES
+from ml.project.folder import files_below
+from ml.project.labelfiles.reading import read_labels
+from ml.project.labelfiles.sheet import LABEL_SUFFIXES
+from ml.project.labelfiles.telling import MILD, issue_told
+from ml.project.samples import Kind, Task
+from ml.project.several import means_several
+
+_NAMES_LOOKED_AT = 50_000
+_TABLES_TRIED = 30
+_DEEPEST = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelPreview:
+    """`labelled` of `files` get a label, or are said to show no class. `told` is what was recognised, `troubles` what
+    could not be used."""
+
+    files: int
+    labelled: int
+    classes: tuple[str, ...]
+    several: bool
+    """Whether it takes a project in which more than one class may be present."""
+    told: tuple[str, ...]
+    troubles: tuple[str, ...]
+
+
+def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> LabelPreview:
+    """Match the label files with the names of the files below `folder`; nothing is decoded.
+
+    Raises HandlensError with one sentence where `sources` hold no labels of any of them.
+    """
+    for source in sources:
+        if not source.exists():
+            raise HandlensError(f"There is no label file {source}; check the name, or plug in the drive it is on.")
+    paths = _paths(folder, kind)
+    reading = read_labels(sources, folder, paths, timed=kind != "images")
+    given = [said for said in reading.given.values() if said.classes or said.spans or said.timed]
+    names = {name for said in given for name in said.classes}
+    names |= {span.class_name for said in given for span in said.spans}
+    torn = sum(len(said.classes) > 1 and not said.timed for said in given)
+    several = means_several(torn, in_rows=reading.several_in_row, files=len(paths))
+    task: Task = "multi" if several else "single"
+    return LabelPreview(
+        files=len(paths),
+        labelled=len(reading.given) if several else len(given),
+        classes=tuple(sorted(names)),
+        several=several,
+        told=reading.tables,
+        troubles=tuple(issue_told(issue, kind=kind, task=task) for issue in reading.issues if issue.kind not in MILD),
+    )
+
+
+def suggest_labels(folder: Path, kind: Kind) -> Path | None:
+    """The table in `folder` that labels most of its files, or the folder itself where tracks lie beside recordings.
+
+    None where there are none. Looks at the first few tables only, and not into deep folders.
+    """
+    try:
+        names = [name for name in islice(files_below(folder), _NAMES_LOOKED_AT) if not name.endswith("/")]
+    except OSError:
+        return None
+    paths = [name for name in names if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
+    found: dict[Path, int] = {}
+    for name in [name for name in names if _may_hold_labels(name)][:_TABLES_TRIED]:
+        try:
+            reading = read_labels([folder / name], folder, paths, timed=kind != "images")
+        except HandlensError:
+            continue
+        found[folder / name] = len(reading.given)
+    best = max(found, key=lambda path: found[path], default=None)
+    if best is not None and found[best] == 1 and len(found) > 1:
+        return folder
+    return best
+
+
+def _paths(folder: Path, kind: Kind) -> list[str]:
+    try:
+        return [name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
+    except OSError as error:
+        message = f"The folder “{folder.name}” cannot be opened; allow reading it or choose another."
+        raise HandlensError(message, details=repr(error)) from error
+
+
+def _may_hold_labels(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in LABEL_SUFFIXES and len(path.parts) <= _DEEPEST
+
+
+_SUFFIXES: dict[Kind, frozenset[str]] = {
+    "images": IMAGE_SUFFIXES,
+    "recordings": AUDIO_SUFFIXES,
+    "sensors": LABEL_SUFFIXES,
+}
