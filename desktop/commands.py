@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QUndoCommand
 
 from ml.api import HandlensError
 
-Labels = tuple[int, ...]
+Labels = tuple[int, ...] | None
+"""Class indices; None: nobody has said anything."""
 
 
 class LabelStore(Protocol):
@@ -20,7 +20,7 @@ class LabelStore(Protocol):
 
 
 class Relabel(QUndoCommand):
-    """Give samples another label. `before` maps each sample to the labels it has now.
+    """Give samples other labels. `before` maps each sample to the labels it has now, `after` to those it gets.
 
     A command that cannot be written tells `on_problem` the sentence and removes itself from the stack.
     """
@@ -30,18 +30,18 @@ class Relabel(QUndoCommand):
         store: LabelStore,
         *,
         before: Mapping[int, Labels],
-        after: Labels,
-        name: str,
+        after: Mapping[int, Labels],
+        text: str,
         on_problem: Callable[[str], None],
     ) -> None:
-        super().__init__(QCoreApplication.translate("Relabel", "Label as {name}").format(name=name))
+        super().__init__(text)
         self._store = store
         self._before = dict(before)
-        self._after = after
+        self._after = dict(after)
         self._on_problem = on_problem
 
     def redo(self) -> None:
-        self._write(dict.fromkeys(self._before, self._after))
+        self._write(self._after)
 
     def undo(self) -> None:
         self._write(self._before)

@@ -72,21 +72,31 @@ class Session(QObject):
     # -- labels ------------------------------------------------------------------------------------------------
 
     def set_labels(self, sample_ids: Sequence[int], class_indices: Sequence[int]) -> tuple[LabelChange, ...]:
-        """Label every given sample with the classes (none: take the label away). On disk when this returns."""
+        """Label every given sample with the classes, see `Project.set_labels`. On disk when this returns."""
         return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids])
 
-    def restore_labels(self, wanted: Iterable[tuple[int, tuple[int, ...]]]) -> tuple[LabelChange, ...]:
-        """Give each sample its own labels in one step, as undo and redo need it. On disk when this returns."""
+    def restore_labels(self, wanted: Iterable[tuple[int, tuple[int, ...] | None]]) -> tuple[LabelChange, ...]:
+        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything.
+
+        On disk when this returns.
+        """
         changes = self.project.restore_labels(wanted, annotator=self.annotator)
-        splits = self.project.splits() if any(not change.old and change.new for change in changes) else {}
+        splits = self.project.splits() if any(self._says_first(change) for change in changes) else {}
         for change in changes:
-            before = self._by_id[change.sample_id]
-            split = (before.split or splits.get(before.path)) if change.new else None
-            set_by = change.origin if change.new else None
+            before, says = self._by_id[change.sample_id], self._says(change)
+            split = (before.split or splits.get(before.path)) if says else None
+            set_by = change.origin if says else None
             self._by_id[change.sample_id] = before._replace(labels=change.new, split=split, set_by=set_by)
         self._samples = None
         self.labels_changed.emit(changes)
         return changes
+
+    def _says(self, change: LabelChange) -> bool:
+        """Whether the sample is labelled after the change; "none of them" is a label where several may be present."""
+        return bool(change.new) or (self.project.task == "multi" and not change.unsaid)
+
+    def _says_first(self, change: LabelChange) -> bool:
+        return self._says(change) and not self._by_id[change.sample_id].labelled
 
     # -- runs --------------------------------------------------------------------------------------------------
 

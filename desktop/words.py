@@ -38,9 +38,11 @@ def classes(count: int) -> str:
     return text.format(count=number(count))
 
 
-def score(accuracy: float | None) -> str:
-    """How a run did on what it has never seen, in words."""
+def score(accuracy: float | None, *, several: bool = False) -> str:
+    """How a run did on what it has never seen, in words. `several`: more than one class may be present."""
     tr = QCoreApplication.translate
     if accuracy is None:
         return tr("words", "not tested")
+    if several:
+        return tr("words", "a score of {score} out of 100").format(score=round(100 * accuracy))
     return tr("words", "right on {right} of 100").format(right=round(100 * accuracy))

@@ -23,6 +23,7 @@ from ml.events import (
 )
 from ml.insight.metrics import confusion, wilson_interval
 from ml.insight.overlays import blend, inferno, overlay_rgba, strength
+from ml.insight.several import leaning, mistaken
 from ml.jobs import EvaluateJob, Job, LookJob, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
@@ -49,6 +50,7 @@ from ml.project.samples import (
     ScanReport,
     Split,
     SplitPlan,
+    Task,
     Unreadable,
     Windowing,
 )
@@ -109,6 +111,7 @@ __all__ = [
     "Stop",
     "StopRequest",
     "Stopped",
+    "Task",
     "TrainJob",
     "Unreadable",
     "UnreadableError",
@@ -123,11 +126,13 @@ __all__ = [
     "gives_several",
     "hz_to_mel",
     "inferno",
+    "leaning",
     "load_image",
     "load_waveform",
     "load_window",
     "mel_picture",
     "mel_to_hz",
+    "mistaken",
     "overlay_rgba",
     "plan_split",
     "preview_labels",

@@ -127,13 +127,13 @@ class DataPage(QWidget):
             said = self.tr("{name}: {things}").format(name=item.name, things=words.things(kind, count))
             rows.append(BarRow(name=item.name, count=count, colour=style.class_colour(item.index), words=said))
         self.bars.set_rows(rows)
-        self.split.set_parts(split_parts(sample.split for sample in session.samples if sample.labels))
+        self.split.set_parts(split_parts(sample.split for sample in session.samples if sample.labelled))
         self._why.setText(session.project.split_why)
         self.sentence_changed.emit(self._sentence(session))
         self._ask_for_examples(session, by_class)
 
     def _sentence(self, session: Session) -> str:
-        unlabelled = sum(not sample.labels for sample in session.samples)
+        unlabelled = sum(not sample.labelled for sample in session.samples)
         said = self.tr("{things} in {classes}.").format(
             things=words.things(session.project.kind, len(session.samples)), classes=words.classes(len(session.classes))
         )

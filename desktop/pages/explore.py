@@ -8,10 +8,11 @@ from PySide6.QtGui import QImage, QKeySequence, QShortcut, QShowEvent, QUndoStac
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.commands import Relabel
-from desktop.pages import explore_words, train_words
+from desktop.pages import explore_labels, explore_words, train_words
 from desktop.pages.explore_board import ExploreBoard, NothingYet
 from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_loader import TileLoader
+from desktop.pages.explore_several import table_of
 from desktop.pages.explore_side import ExploreSide
 from desktop.pages.explore_table import PredictionTable
 from desktop.pages.pictures import load_tile
@@ -78,7 +79,7 @@ class ExplorePage(QWidget):
 
     def _make_keys(self) -> None:
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        for digit in range(1, DIGITS + 1):
+        for digit in range(DIGITS + 1):
             key = QShortcut(QKeySequence(str(digit)), self.content, context=within)
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
@@ -137,7 +138,7 @@ class ExplorePage(QWidget):
             finished = [run for run in session.project.runs.all() if run.state == "finished"]
             counts = train_words.split_counts(session.samples)
             for run in reversed(finished):
-                box.addItem(explore_words.run_line(run, counts), run.number)
+                box.addItem(explore_words.run_line(run, counts, session.project.task), run.number)
             if session.run is not None:
                 box.setCurrentIndex(box.findData(session.run.number))
 
@@ -167,10 +168,12 @@ class ExplorePage(QWidget):
             self._show_empty(explore_words.no_run(session.project.kind))
             return
         self._names = tuple(item.name for item in session.classes)
-        self._table = PredictionTable(predictions, session.samples)
+        self._table = table_of(predictions, session.samples)
         self.spot.set_source(session, self._table)
         self.loader.set_makers(picture=self._make_picture, overlay=self.spot.overlay_of)
-        self.board.filters.set_choices(self._names, self._table.splits_present())
+        self.board.filters.set_choices(
+            self._names, self._table.splits_present(), several=session.project.task == "multi"
+        )
         self.board.run_box.setCurrentIndex(self.board.run_box.findData(run.number))
         self.board.grid.forget_pictures()
         self.pages.setCurrentWidget(self.content)
@@ -193,8 +196,9 @@ class ExplorePage(QWidget):
         self._say_counts()
         chosen, order = board.filters.filter(), board.order()
         if order is None:
-            board.confusion.set_counts(table.confusion(chosen), self._names[: table.classes])
-            board.show_confusion()
+            totals = table.totals(chosen)
+            board.confusion.set_counts(table.confusion(chosen), self._names[: table.classes], totals)
+            board.show_confusion(several=totals is not None)
             return
         rows = table.sort(table.select(chosen), order)
         board.show_grid(empty="" if len(rows) else self.tr("None are left. Choose other filters above."))
@@ -261,23 +265,24 @@ class ExplorePage(QWidget):
 
     @Slot(int)
     def relabel(self, class_index: int) -> None:
-        """Label what is selected as this class; on disk before the next key is handled."""
+        """Label what is selected as this class; on disk before the next key is handled.
+
+        Where more than one may be present: give it this class too, or take it away from all if all have it.
+        """
         session = self._session
-        if session is None or not 0 <= class_index < len(self._names):
+        if session is None or class_index >= len(self._names):
             return
-        held = {sample_id: session.sample(sample_id).labels for sample_id in self.board.grid.selected_ids()}
-        before = {sample_id: labels for sample_id, labels in held.items() if labels != (class_index,)}
+        chosen = [session.sample(sample_id) for sample_id in self.board.grid.selected_ids()]
+        if session.project.task == "multi":
+            before, after, text = explore_labels.toggled(chosen, class_index, self._names)
+        elif class_index >= 0:
+            before, after, text = explore_labels.replaced(chosen, class_index, self._names)
+        else:
+            return
         if not before:
             return
         self.board.say_problem("")
-        command = Relabel(
-            session,
-            before=before,
-            after=(class_index,),
-            name=self._names[class_index],
-            on_problem=self.board.say_problem,
-        )
-        self.undo_stack.push(command)
+        self.undo_stack.push(Relabel(session, before=before, after=after, text=text, on_problem=self.board.say_problem))
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:

@@ -77,8 +77,15 @@ class ExploreBoard(QWidget):
         self.nothing.setText(empty)
         self.stack.setCurrentWidget(self.nothing if empty else self.grid)
 
-    def show_confusion(self) -> None:
-        self.cell_sentence.setText(self.tr("Rows are your labels, columns what it said. Choose a cell to see inside."))
+    def show_confusion(self, *, several: bool = False) -> None:
+        if several:
+            text = self.tr(
+                "Rows are the classes that are there, columns what it said; beside the diagonal only what it said "
+                "wrongly. Choose a cell to see inside."
+            )
+        else:
+            text = self.tr("Rows are your labels, columns what it said. Choose a cell to see inside.")
+        self.cell_sentence.setText(text)
         self.stack.setCurrentWidget(self.confusion_page)
 
     def say_problem(self, sentence: str) -> None:

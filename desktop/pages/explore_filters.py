@@ -48,8 +48,8 @@ class ExploreFilters(QWidget):
         row.addWidget(self.sentence)
         row.addStretch(1)
 
-    def set_choices(self, class_names: Sequence[str], splits: Sequence[int]) -> None:
-        """Begin anew: all classes, the test split if there is one."""
+    def set_choices(self, class_names: Sequence[str], splits: Sequence[int], *, several: bool = False) -> None:
+        """Begin anew: all classes, the test split if there is one. `several`: also those with none of the classes."""
         self._cell = None
         self.cell_button.hide()
         with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
@@ -57,6 +57,8 @@ class ExploreFilters(QWidget):
             self.class_box.addItem(self.tr("All classes"), None)
             for index, name in enumerate(class_names):
                 self.class_box.addItem(name, index)
+            if several:
+                self.class_box.addItem(self.tr("None of them"), -1)
             self.split_box.clear()
             self.split_box.addItem(self.tr("Everything"), None)
             for code in splits:

@@ -7,10 +7,12 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from desktop import style
+from desktop.pages import explore_words
 from desktop.pages.explore_side import CYCLE, Details, ExploreSide, MapOf
 from desktop.pages.explore_table import PredictionTable
 from desktop.pages.pictures import Large, load_large, overlay_image
 from desktop.session import Session
+from desktop.widgets.class_keys import NONE
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
 from desktop.workers.tasks import Tasks
@@ -56,7 +58,7 @@ class ExploreFocus(QObject):
         self._names = tuple(item.name for item in session.classes)
         sounds = session.project.windowing is not None
         self._side.set_kind(sounds=sounds)
-        self._side.set_classes(self._names)
+        self._side.set_classes(self._names, several=session.project.task == "multi")
         self._side.set_map_of(self.map_of)
         if sounds:
             self._side.set_sound_problem(self._player.problem())
@@ -159,7 +161,8 @@ class ExploreFocus(QObject):
     def _details(self, sample: Sample) -> Details:
         table = self._table
         row = table.row(sample.id) if table is not None else None
-        labelled = self._names[sample.label] if sample.label is not None else self.tr("not yet")
+        held = sample.labels if sample.labelled else None
+        labelled = explore_words.named(held, self._names) if held is not None else self.tr("not yet")
         name = sample.path if sample.start is None else f"{sample.path} · {sample.start:g}–{sample.end:g} s"
         if table is None or row is None:
             return Details(
@@ -167,39 +170,45 @@ class ExploreFocus(QObject):
                 labelled=labelled,
                 predicted=self.tr("nothing: it came after this run"),
                 wrong=None,
-                label_index=sample.label,
+                label_indices=_pressed(held),
             )
-        best = int(table.predicted[row])
-        before = int(table.predictions.labels[row])
-        changed = before != (-1 if sample.label is None else sample.label)
+        before = table.labelled_before(row)
         note = ""
-        if changed:
-            was = self._names[before] if before >= 0 else self.tr("not labelled")
+        if before != held:
+            was = explore_words.named(before, self._names) if before is not None else self.tr("not labelled")
             note = self.tr("Was {was} when this run was made; the next run learns the new label.").format(was=was)
+        said = table.said(row)
+        chances = [
+            f"{self._names[index]}  {percent(float(table.predictions.probabilities[row, index]))}" for index in said
+        ]
         return Details(
             name=name,
             labelled=labelled,
-            predicted=f"{self._names[best]}  {percent(float(table.top[row]))}",
-            wrong=None if sample.label is None else sample.label != best,
+            predicted=", ".join(chances) or explore_words.named((), self._names),
+            wrong=None if held is None else bool(table.wrong_at(row)),
             note=note,
-            bars=self._bars(table, row, sample.label),
-            label_index=sample.label,
+            bars=self._bars(table, row, sample.labels),
+            label_indices=_pressed(held),
         )
 
-    def _bars(self, table: PredictionTable, row: int, label: int | None) -> tuple[Bar, ...]:
-        """The most probable classes; the labelled one is always among them."""
+    def _bars(self, table: PredictionTable, row: int, labels: tuple[int, ...]) -> tuple[Bar, ...]:
+        """The most probable classes; those it is labelled with and those that are said are always among them."""
         probabilities = np.asarray(table.predictions.probabilities[row])
-        order = [int(index) for index in np.argsort(-probabilities, kind="stable")[:MOST_BARS]]
-        if label is not None and label < len(probabilities) and label not in order:
-            order[-1] = label
+        order = [int(index) for index in np.argsort(-probabilities, kind="stable")]
+        needed = {index for index in (*labels, *table.said(row)) if index < len(probabilities)}
+        room = max(MOST_BARS, len(needed))
+        others = [index for index in order if index not in needed][: room - len(needed)]
+        thresholds = table.predictions.thresholds
         return tuple(
             Bar(
                 name=self._names[index],
                 fraction=float(probabilities[index]),
                 colour=style.class_colour(index),
-                labelled=index == label,
+                labelled=index in labels,
+                threshold=None if thresholds is None else float(thresholds[index]),
             )
             for index in order
+            if index in needed or index in others
         )
 
     # -- sound ---------------------------------------------------------------------------------------------------
@@ -210,3 +219,8 @@ class ExploreFocus(QObject):
             self._player.stop()
         else:
             self._player.play()
+
+
+def _pressed(labels: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The keys that are pressed in: those of the classes, or the one for none of them."""
+    return () if labels is None else labels or (NONE,)

@@ -42,7 +42,8 @@ class Details:
     wrong: bool | None
     note: str = ""
     bars: tuple[Bar, ...] = field(default=())
-    label_index: int | None = None
+    label_indices: tuple[int, ...] = ()
+    """The classes that hold now; `class_keys.NONE` for "none of them"."""
 
 
 class ExploreSide(QWidget):
@@ -91,8 +92,8 @@ class ExploreSide(QWidget):
 
     # -- what it shows -------------------------------------------------------------------------------------------
 
-    def set_classes(self, names: tuple[str, ...]) -> None:
-        self.keys.set_classes(names)
+    def set_classes(self, names: tuple[str, ...], *, several: bool = False) -> None:
+        self.keys.set_classes(names, several=several)
         with QSignalBlocker(self.map_box):
             self.map_box.clear()
             self.map_box.addItem(self.tr("what it predicted"), "predicted")
@@ -118,7 +119,7 @@ class ExploreSide(QWidget):
             widget.setVisible(details is not None)
         if details is None:
             self.view().set_message(self.tr("Choose one in the grid to see it large."))
-            self.keys.set_current(None)
+            self.keys.set_current(())
             return
         self.labelled.setText(details.labelled)
         self.predicted.setText(details.predicted)
@@ -129,7 +130,7 @@ class ExploreSide(QWidget):
         metrics = self.file_name.fontMetrics()
         self.file_name.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, self.width() - 24))
         self.file_name.setToolTip(details.name)
-        self.keys.set_current(details.label_index)
+        self.keys.set_current(details.label_indices)
 
     def set_overlay(self, overlay: QImage | None) -> None:
         self.view().set_overlay(overlay)

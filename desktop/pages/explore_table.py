@@ -24,6 +24,7 @@ class Filter:
     """An index into `SPLIT_CODES`."""
     label: int | None = None
     predicted: int | None = None
+    """With a label: the column of a cell of the confusion matrix."""
     verdict: Verdict = "all"
 
 
@@ -55,6 +56,15 @@ class PredictionTable:
             return None
         return int(self._order[place])
 
+    def said(self, row: int) -> tuple[int, ...]:
+        """The classes that are said of a row."""
+        return (int(self.predicted[row]),)
+
+    def labelled_before(self, row: int) -> tuple[int, ...] | None:
+        """The labels when the run was made; None where nobody had said anything."""
+        before = int(self.predictions.labels[row])
+        return None if before < 0 else (before,)
+
     def update(self, samples: Iterable[Sample]) -> None:
         """Take over the present labels and splits of these samples."""
         codes = {name: index for index, name in enumerate(SPLIT_CODES)}
@@ -75,9 +85,21 @@ class PredictionTable:
         """(N,) labelled, and not as it was predicted."""
         return np.asarray((self.labels >= 0) & (self.labels != self.predicted))
 
+    def wrong_at(self, row: int) -> bool:
+        """Whether this row is labelled, and not as it was predicted."""
+        return bool(self.labels[row] >= 0 and self.labels[row] != self.predicted[row])
+
     def right(self) -> NDArray[np.bool_]:
         """(N,) labelled as it was predicted."""
         return np.asarray((self.labels >= 0) & (self.labels == self.predicted))
+
+    def has_label(self, index: int) -> NDArray[np.bool_]:
+        """(N,) labelled with this class; with -1 in multi-label runs: with none of them."""
+        return np.asarray(self.labels == index)
+
+    def in_cell(self, label: int, predicted: int) -> NDArray[np.bool_]:
+        """(N,) in this cell of the confusion matrix."""
+        return np.asarray((self.labels == label) & (self.predicted == predicted))
 
     def select(self, chosen: Filter) -> NDArray[np.int64]:
         """The rows that pass the filter, in no particular order."""
@@ -85,9 +107,9 @@ class PredictionTable:
         if chosen.split is not None:
             keep &= self.splits == chosen.split
         if chosen.label is not None:
-            keep &= self.labels == chosen.label
-        if chosen.predicted is not None:
-            keep &= self.predicted == chosen.predicted
+            keep &= self.has_label(chosen.label)
+        if chosen.label is not None and chosen.predicted is not None:
+            keep &= self.in_cell(chosen.label, chosen.predicted)
         if chosen.verdict == "wrong":
             keep &= self.wrong()
         elif chosen.verdict == "right":
@@ -111,6 +133,10 @@ class PredictionTable:
         rows = self.select(chosen)
         rows = rows[(self.labels[rows] >= 0) & (self.labels[rows] < self.classes)]
         return confusion(self.labels[rows], self.predicted[rows], classes=self.classes)
+
+    def totals(self, chosen: Filter) -> NDArray[np.int64] | None:  # noqa: ARG002 - others need it
+        """(classes,) how many rows that pass have each class, where that is not the sum of a row of `confusion`."""
+        return None
 
     def counts(self, chosen: Filter) -> tuple[int, int]:
         """How many of the labelled rows that pass are wrong, and how many there are."""

@@ -10,7 +10,7 @@ from desktop.pages import train_words
 from desktop.pages.explore_table import Filter, PredictionTable
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile
-from ml.api import SPLIT_CODES, Kind, RunInfo, Sample
+from ml.api import SPLIT_CODES, Kind, RunInfo, Sample, Task
 
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
 
@@ -27,9 +27,9 @@ def no_run(kind: Kind) -> str:
     }[kind]
 
 
-def run_line(run: RunInfo, counts: Mapping[str, int]) -> str:
+def run_line(run: RunInfo, counts: Mapping[str, int], task: Task) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
-    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, counts)
+    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, counts, task)
     return f"{name} · {score}" if score else name
 
 
@@ -50,24 +50,30 @@ def page_sentence(kind: Kind, wrong: int, count: int) -> str:
     return tr("It is wrong on {wrong} of the {things} it was tested on.").format(wrong=f"{wrong:,}", things=things)
 
 
+def named(indices: Sequence[int], names: Sequence[str]) -> str:
+    """The classes by name, or that it is none of them."""
+    return ", ".join(names[index] for index in indices) or tr("none of them")
+
+
 def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str]) -> Tile:
-    """A tile: "rose → tulip 97 %" where it is wrong, "rose 97 %" where it is right."""
-    best, label = int(table.predicted[row]), sample.label
-    predicted = names[best]
-    number = percent(float(table.top[row]))
-    changed = int(table.predictions.labels[row]) != (-1 if label is None else label)
-    if label is None:
+    """A tile: "rose → tulip 97 %" where it is wrong, "rose 97 %" where it is right; several classes in a row."""
+    said = table.said(row)
+    labels = sample.labels if sample.labelled else None
+    predicted = named(said, names)
+    number = percent(float(table.top[row])) if len(said) == 1 else ""
+    changed = table.labelled_before(row) != labels
+    wrong = None if labels is None else table.wrong_at(row)
+    told = tr("{predicted} with {number}").format(predicted=predicted, number=number) if number else predicted
+    if labels is None:
         caption = f"?{ARROW}{predicted}"
-        spoken = tr("Not labelled, predicted {predicted} with {number}")
-    elif label != best:
-        caption = f"{names[label]}{ARROW}{predicted}"
-        spoken = tr("Labelled {label}, predicted {predicted} with {number}: wrong")
+        spoken = tr("Not labelled, predicted {told}").format(told=told)
+    elif wrong:
+        caption = f"{named(labels, names)}{ARROW}{predicted}"
+        spoken = tr("Labelled {label}, predicted {told}: wrong").format(label=named(labels, names), told=told)
     else:
         caption = predicted
-        spoken = tr("Labelled {label}, predicted the same with {number}: right")
-    spoken = spoken.format(label=names[label] if label is not None else "", predicted=predicted, number=number)
+        spoken = tr("Labelled and predicted {told}: right").format(told=told)
     if changed:
         caption = f"✎ {caption}"
         spoken = tr("{spoken}. You changed the label after this run.").format(spoken=spoken)
-    wrong = None if label is None else label != best
     return Tile(caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{spoken}\n{sample.path}")

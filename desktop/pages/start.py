@@ -205,7 +205,9 @@ class StartPage(QWidget):
         if card is None:
             return
         if facts.run and facts.accuracy is not None:
-            caption = self.tr("Run {run} · {score}").format(run=facts.run, score=words.score(facts.accuracy))
+            caption = self.tr("Run {run} · {score}").format(
+                run=facts.run, score=words.score(facts.accuracy, several=facts.several)
+            )
         elif facts.run:
             caption = self.tr("Run {run} · not tested").format(run=facts.run)
         else:

@@ -197,10 +197,13 @@ class TrainPage(QWidget):
             self.watch.score.setText(self.tr("No score"))
             self.watch.score_note.setText(self.tr("Nothing was set aside to test it on while it learns."))
             return
-        right = round(state.accuracy * state.valid)
-        self.watch.score.setText(self.tr("Right on {right} of {count}").format(right=right, count=state.valid))
+        if state.task == "multi":
+            self.watch.score.setText(_capital(train_words.score_of_several(state.accuracy)))
+        else:
+            right = round(state.accuracy * state.valid)
+            self.watch.score.setText(self.tr("Right on {right} of {count}").format(right=right, count=state.valid))
         self.watch.score_note.setText(
-            train_words.score_note(session.project.kind, state.accuracy, state.probe_accuracy, state.valid)
+            train_words.score_note(session.project.kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
         )
 
     @Slot()
@@ -267,18 +270,24 @@ class TrainPage(QWidget):
         count = state.test if tested else state.valid
         if accuracy is None or count == 0:
             score = self.tr("Run {n} is ready").format(n=event.run)
+        elif session.project.task == "multi":
+            score = self.tr("{score} on {things} it has never seen").format(
+                score=_capital(train_words.score_of_several(accuracy)), things=train_words.things(kind, count)
+            )
         else:
             score = self.tr("Right on {right} of {things} it has never seen").format(
                 right=round(accuracy * count), things=train_words.things(kind, count)
             )
         before = self._before
         old = None if before is None else (before.test_accuracy if tested else before.valid_accuracy)
-        self._result_lines = train_words.result_lines(kind, event, accuracy=accuracy, before=old, count=count)
+        self._result_lines = train_words.result_lines(
+            kind, event, accuracy=accuracy, before=old, count=count, task=session.project.task
+        )
         wrong = accuracy is not None and round(accuracy * count) < count
         self.result.show_finished(score=score, lines=self._result_lines, wrong=wrong)
         self.stack.setCurrentWidget(self.result)
         self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
-        labels = {sample.id: sample.label for sample in session.samples if sample.label is not None}
+        labels = {sample.id: sample.labels for sample in session.samples if sample.labelled}
         earlier = None if before is None or before.number == event.run else before.number
         number = self._tasks.submit(_look_back, session.project, earlier, event.run, labels)
         self._requests[number] = ("outcome", event.run)
@@ -306,7 +315,7 @@ class TrainPage(QWidget):
         self._say_readiness()
         finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
         counts = train_words.split_counts(session.samples)
-        self.choose.runs.show_runs([train_words.run_cells(run, counts) for run in finished])
+        self.choose.runs.show_runs([train_words.run_cells(run, counts, session.project.task) for run in finished])
         number = self._tasks.submit(_estimate_all, session.project)
         self._requests[number] = ("estimates", 0)
 
@@ -314,10 +323,12 @@ class TrainPage(QWidget):
         session = self._session
         if session is None:
             return
-        labelled = [sample.label for sample in session.samples if sample.labels]
-        classes = len(set(labelled))
-        sentence = train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes)
-        self.choose.set_headline(sentence, ready=classes >= 2)
+        labelled = [sample.labels for sample in session.samples if sample.labelled]
+        classes = len({index for labels in labelled for index in labels})
+        # One class can be learned where some are known not to show it.
+        ready = len(set(labelled)) >= 2
+        sentence = train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready)
+        self.choose.set_headline(sentence, ready=ready)
         if self.stack.currentWidget() is self.choose:
             self.sentence_changed.emit(self.tr("How long may it learn?"))
 
@@ -358,5 +369,9 @@ def _estimate_all(project: Project) -> dict[Preset, float]:
     return {preset: estimate_seconds(project, preset) for preset in PRESETS}
 
 
-def _look_back(project: Project, before: int | None, after: int, labels: dict[int, int]) -> Outcome:
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _look_back(project: Project, before: int | None, after: int, labels: dict[int, tuple[int, ...]]) -> Outcome:
     return outcome(project, before=before, after=after, labels=labels)

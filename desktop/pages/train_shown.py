@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from desktop import style
+from desktop.pages.explore_words import named
 from desktop.pages.pictures import overlay_image
 from desktop.pages.train_compare import Mistake
 from desktop.session import Session
 from desktop.widgets.showcase import Shown
 from ml.api import Showcase
+
+UNDECIDED = 0.5
+"""While it learns there are no thresholds yet: a class counts as present from here on."""
 
 
 def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[Shown]:
@@ -19,14 +23,17 @@ def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[S
     shown = []
     for row, sample_id in enumerate(event.sample_ids):
         predicted = int(np.argmax(event.probabilities[row]))
-        label = session.sample(sample_id).label
+        said: tuple[int, ...] = (predicted,)
+        if session.project.task == "multi":
+            said = tuple(int(index) for index in np.flatnonzero(event.probabilities[row] >= UNDECIDED))
+        sample = session.sample(sample_id)
         shown.append(
             Shown(
                 sample_id=sample_id,
-                predicted=names[predicted],
+                predicted=named(said, names),
                 fraction=float(event.probabilities[row, predicted]),
                 colour=style.class_colour(predicted),
-                right=None if label is None else label == predicted,
+                right=set(sample.labels) == set(said) if sample.labelled else None,
                 overlay=overlay_image(event.maps[row], predicted, upside_down=session.project.windowing is not None),
             )
         )
@@ -39,11 +46,11 @@ def shown_mistakes(mistakes: Sequence[Mistake], session: Session) -> list[Shown]
     return [
         Shown(
             sample_id=each.sample_id,
-            predicted=names[each.predicted],
+            predicted=named(each.said, names),
             fraction=each.fraction,
             colour=style.class_colour(each.predicted),
             right=False,
-            label=names[each.label],
+            label=named(each.labels, names),
             overlay=overlay_image(each.maps, each.predicted, upside_down=session.project.windowing is not None),
         )
         for each in mistakes

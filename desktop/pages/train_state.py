@@ -16,6 +16,7 @@ from ml.api import (
     Progress,
     RunStarted,
     StageStarted,
+    Task,
 )
 
 # Which part of the whole each stage is, roughly; the bar only has to move evenly and never back.
@@ -46,6 +47,7 @@ class TrainingState:
         self.run: int | None = None
         self.train = self.valid = self.test = 0
         self.class_names: tuple[str, ...] = ()
+        self.task: Task = "single"
         self.stage = "preflight"
         self.sentence = ""
         self.epoch = 0
@@ -66,7 +68,7 @@ class TrainingState:
             case RunStarted():
                 self.run = event.run
                 self.train, self.valid, self.test = event.train, event.valid, event.test
-                self.class_names = event.class_names
+                self.class_names, self.task = event.class_names, event.task
             case StageStarted():
                 self.stage, self.sentence = event.stage, event.sentence
                 self._move(0.0)

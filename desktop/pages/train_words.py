@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QCoreApplication
 
-from desktop.pages.train_compare import Outcome
-from ml.api import Finished, Kind, Preset, RunInfo, Sample
+from desktop.pages.train_compare import Found, Outcome
+from ml.api import Finished, Kind, Preset, RunInfo, Sample, Task
 
 
 def tr(text: str) -> str:
@@ -57,8 +57,28 @@ def right_of(accuracy: float, count: int) -> str:
     return tr("{right} of {count} right").format(right=f"{round(accuracy * count):,}", count=f"{count:,}")
 
 
-def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int) -> str:
+def score_of_several(score: float) -> str:
+    """A mean average precision where more than one class may be present: "score 86 of 100"."""
+    return tr("score {score} of 100").format(score=round(100 * score))
+
+
+def score_meaning(kind: Kind) -> str:
+    """What that score says, in one sentence."""
+    return {
+        "images": tr(
+            "The score: how well it puts pictures that show a class before those that do not. 100 is perfect."
+        ),
+        "recordings": tr(
+            "The score: how well it puts sounds that hold a class before those that do not. 100 is perfect."
+        ),
+        "sensors": tr("The score: how well it puts stretches with a class before those without. 100 is perfect."),
+    }[kind]
+
+
+def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
     """What stands below the large score: of what, and how much better than the first model."""
+    if task == "multi":
+        return score_meaning(kind)
     note = {
         "images": tr("pictures it has never seen"),
         "recordings": tr("sounds it has never heard"),
@@ -72,10 +92,14 @@ def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: i
     return tr("{note}, {n} more than the first model").format(note=note, n=gained)
 
 
-def readiness(kind: Kind, *, labelled: int, classes: int) -> str:
-    """What there is to learn from, or what is missing."""
+def readiness(kind: Kind, *, labelled: int, classes: int, ready: bool | None = None) -> str:
+    """What there is to learn from, or what is missing. `ready`: whether it can learn; else it takes two classes."""
     if labelled == 0:
         return tr("Nothing is labelled yet. Label a few of each class first.")
+    if ready and classes == 1:
+        return tr("{things}, with one class and without, are ready to learn from.").format(
+            things=things(kind, labelled)
+        )
     if classes < 2:
         return tr("There is only one class. It needs at least two to tell apart.")
     return tr("{things} in {n} classes are ready to learn from.").format(things=things(kind, labelled), n=classes)
@@ -94,12 +118,14 @@ def preset_promise(preset: Preset) -> str:
     }[preset]
 
 
-def compared(kind: Kind, now: float | None, before: float | None, count: int) -> str:
+def compared(kind: Kind, now: float | None, before: float | None, count: int, task: Task = "single") -> str:
     """How a run did against the one before, on the samples set aside."""
     if now is None or count == 0:
         return tr("Nothing was set aside to test it on, so there is no score.")
     if before is None:
         return tr("This is the first run, so there is nothing to compare it with yet.")
+    if task == "multi":
+        return _scores_compared(round(100 * now) - round(100 * before))
     change = round(now * count) - round(before * count)
     if change == 0:
         return tr("As many right as the run before.")
@@ -107,9 +133,26 @@ def compared(kind: Kind, now: float | None, before: float | None, count: int) ->
     return (more if change > 0 else fewer).format(things=things(kind, abs(change)))
 
 
-def result_lines(kind: Kind, event: Finished, *, accuracy: float | None, before: float | None, count: int) -> list[str]:
+def _scores_compared(change: int) -> str:
+    if change == 0:
+        return tr("The same score as the run before.")
+    text = tr("{n} points better than the run before.") if change > 0 else tr("{n} points less than the run before.")
+    return text.format(n=abs(change))
+
+
+def result_lines(
+    kind: Kind,
+    event: Finished,
+    *,
+    accuracy: float | None,
+    before: float | None,
+    count: int,
+    task: Task = "single",
+) -> list[str]:
     """The sentences below the score of a finished run."""
-    lines = [compared(kind, accuracy, before, count)]
+    lines = [compared(kind, accuracy, before, count, task)]
+    if task == "multi" and accuracy is not None:
+        lines.insert(0, score_meaning(kind))
     if event.early:
         lines.append(tr("You stopped it early; the best model it had is kept."))
     lines.append(tr("It took {time}.").format(time=duration(event.seconds)))
@@ -118,10 +161,19 @@ def result_lines(kind: Kind, event: Finished, *, accuracy: float | None, before:
 
 def with_changes(lines: list[str], change: Outcome) -> list[str]:
     """The same sentences, with what was mended and what was spoilt after the first one."""
+    if change.found is not None:
+        lines = [_found_and_named(change.found), *lines]
     if not change.mended and not change.spoilt:
         return lines
     text = tr("It now gets {mended} right that it had wrong, and {spoilt} wrong that it had right.")
     return [lines[0], text.format(mended=change.mended, spoilt=change.spoilt), *lines[1:]]
+
+
+def _found_and_named(found: Found) -> str:
+    text = tr("It found {found} of the {there} that are there; {wrongly} of the {named} it named are not there.")
+    return text.format(
+        found=f"{found.found:,}", there=f"{found.there:,}", wrongly=f"{found.wrongly:,}", named=f"{found.named:,}"
+    )
 
 
 def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
@@ -129,22 +181,24 @@ def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return Counter(sample.split or "" for sample in samples)
 
 
-def run_cells(run: RunInfo, counts: Mapping[str, int]) -> tuple[str, ...]:
+def run_cells(run: RunInfo, counts: Mapping[str, int], task: Task = "single") -> tuple[str, ...]:
     """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
     return (
         tr("Run {n}").format(n=run.number),
-        run_score(run, counts) or tr("no score"),
+        run_score(run, counts, task) or tr("no score"),
         preset_name(run.preset),
         duration(run.seconds),
     )
 
 
-def run_score(run: RunInfo, counts: Mapping[str, int]) -> str:
+def run_score(run: RunInfo, counts: Mapping[str, int], task: Task = "single") -> str:
     """ "94 of 100 right", on the test split where there is one; empty where nothing was set aside."""
     split = "test" if run.test_accuracy is not None else "valid"
     accuracy = score_of(run)
     count = counts.get(split, 0)
-    return "" if accuracy is None or count == 0 else right_of(accuracy, count)
+    if accuracy is None or count == 0:
+        return ""
+    return score_of_several(accuracy) if task == "multi" else right_of(accuracy, count)
 
 
 def score_of(run: RunInfo) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPixmap, QResizeEvent
@@ -12,13 +12,18 @@ from desktop import style
 from desktop.widgets.flow_box import FlowBox
 
 DIGITS = 9
+NONE = -1
+"""Stands for "none of the classes"; its key is 0."""
 LONGEST_NAME = 22
 TALLEST = 122
 HEIGHT = 26
 
 
 class ClassKeys(QWidget):
-    """Names in, `class_chosen(index)` out. The class that holds now is pressed in."""
+    """Names in, `class_chosen(index)` out. The classes that hold now are pressed in.
+
+    Where more than one may be present there is one more, “0  none of them”, with the index `NONE`.
+    """
 
     class_chosen = Signal(int)
 
@@ -27,6 +32,7 @@ class ClassKeys(QWidget):
         self.setAccessibleName(self.tr("Classes"))
         self._buttons: list[QToolButton] = []
         self._names: tuple[str, ...] = ()
+        self._several = False
         self._flow = FlowBox()
         self._flow.setProperty("role", "scrolled")
         self._scroll = QScrollArea()
@@ -39,17 +45,19 @@ class ClassKeys(QWidget):
         layout.addWidget(self._scroll)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
-    def set_classes(self, names: Sequence[str]) -> None:
-        if tuple(names) == self._names:
+    def set_classes(self, names: Sequence[str], *, several: bool = False) -> None:
+        if (tuple(names), several) == (self._names, self._several):
             return
-        self._names = tuple(names)
+        self._names, self._several = tuple(names), several
         self._buttons = [self._make(index, name) for index, name in enumerate(names)]
+        if several:
+            self._buttons.append(self._make(NONE, self.tr("none of them")))
         self._flow.set_items(self._buttons)
         self.updateGeometry()
 
-    def set_current(self, index: int | None) -> None:
-        for place, button in enumerate(self._buttons):
-            button.setChecked(place == index)
+    def set_current(self, indices: Collection[int]) -> None:
+        for button in self._buttons:
+            button.setChecked(int(button.property("class_index")) in indices)
 
     def sizeHint(self) -> QSize:
         """As high as the rows need, up to `TALLEST`; from there on it scrolls."""
@@ -68,7 +76,8 @@ class ClassKeys(QWidget):
         button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)
         button.setToolTip(name)
         button.setAccessibleName(self.tr("Label as {name}").format(name=name))
-        button.setIcon(_dot(style.class_colour(index)))
+        if index != NONE:
+            button.setIcon(_dot(style.class_colour(index)))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setProperty("role", "class_key")
         button.setCheckable(True)

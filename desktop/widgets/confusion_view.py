@@ -36,13 +36,20 @@ class ConfusionView(QWidget):
         self.setMouseTracking(True)
         self._counts: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self._names: tuple[str, ...] = ()
+        self._totals: NDArray[np.int64] | None = None
         self._room = 0
         """What the longest name takes."""
         self._at = (0, 0)
 
-    def set_counts(self, counts: NDArray[np.int64], names: Sequence[str]) -> None:
-        """`counts` (classes, classes): row = label, column = prediction."""
-        self._counts, self._names = counts, tuple(names)
+    def set_counts(
+        self, counts: NDArray[np.int64], names: Sequence[str], totals: NDArray[np.int64] | None = None
+    ) -> None:
+        """`counts` (classes, classes): row = label, column = prediction.
+
+        `totals` (classes,) where more than one class may be present: how many have each; a cell beside the diagonal
+        then counts those of a row of which the column was said although it is not there.
+        """
+        self._counts, self._names, self._totals = counts, tuple(names), totals
         self._at = (0, 0)
         metrics = self.fontMetrics()
         self._room = min(LONGEST_NAME, max((metrics.horizontalAdvance(name) for name in names), default=0)) + 8
@@ -52,7 +59,13 @@ class ConfusionView(QWidget):
     def sentence(self, row: int, column: int) -> str:
         """A cell in words: "3 of 41 labelled “apple” were called “pear”."."""
         count, total = int(self._counts[row, column]), int(self._counts[row].sum())
-        if row == column:
+        if self._totals is not None:
+            total = int(self._totals[row])
+            if row == column:
+                text = self.tr("“{label}” was found in {count} of the {total} that have it.")
+            else:
+                text = self.tr("In {count} of the {total} that have “{label}”, “{predicted}” was said wrongly.")
+        elif row == column:
             text = self.tr("{count} of {total} labelled “{label}” were recognised.")
         else:
             text = self.tr("{count} of {total} labelled “{label}” were called “{predicted}”.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
@@ -23,6 +23,8 @@ class Bar:
     fraction: float
     colour: QColor
     labelled: bool = False
+    threshold: float | None = None
+    """From where on the class counts as present, where more than one may be."""
 
 
 class ProbabilityBars(QWidget):
@@ -73,6 +75,10 @@ class ProbabilityBars(QWidget):
             filled = QRectF(track)
             filled.setWidth(max(2.0, track.width() * bar.fraction))
             painter.drawRoundedRect(filled, 3, 3)
+            if bar.threshold is not None:
+                at = track.left() + track.width() * bar.threshold
+                painter.setPen(QPen(look.text, 2))
+                painter.drawLine(QPointF(at, track.top() - 3), QPointF(at, track.bottom() + 3))
             painter.setPen(look.text if bar.labelled else look.muted)
             number = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, ROW)
             painter.drawText(number, Qt.AlignmentFlag.AlignRight | middle, percent(bar.fraction))

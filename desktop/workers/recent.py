@@ -19,6 +19,8 @@ class RecentFacts:
     samples: int
     run: int
     accuracy: float | None
+    several: bool
+    """More than one class may be present: `accuracy` is a mean average precision."""
     images: tuple[QImage, ...]
 
 
@@ -44,5 +46,6 @@ def read_recent(path: Path) -> RecentFacts:
             samples=len(samples),
             run=0 if run is None else run.number,
             accuracy=None if run is None else run.test_accuracy,
+            several=project.task == "multi",
             images=images,
         )

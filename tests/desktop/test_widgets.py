@@ -112,7 +112,7 @@ def test_class_keys_show_digits_and_say_what_was_chosen(qtbot: QtBot) -> None:
     with qtbot.waitSignal(keys.class_chosen) as chosen:
         keys._buttons[10].click()
     assert chosen.args == [10]
-    keys.set_current(3)
+    keys.set_current({3})
     assert [button.isChecked() for button in keys._buttons].index(True) == 3
 
 
