@@ -6,7 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.api import AUDIO_SUFFIXES, IMAGE_SUFFIXES, Kind, ScanReport, SplitPlan, for_task, gives_several, plan_split
+from ml.api import (
+    AUDIO_SUFFIXES,
+    IMAGE_SUFFIXES,
+    Kind,
+    ScanReport,
+    SplitPlan,
+    Task,
+    for_task,
+    gives_several,
+    plan_split,
+)
 
 _ENOUGH = 500
 """Files that are looked at to guess what a folder holds."""
@@ -20,7 +30,10 @@ class Draft:
     folder: Path | None = None
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
+    scanned: ScanReport | None = None
+    """What was found, whatever is to be learned from it."""
     report: ScanReport | None = None
+    """The same, read for the task that is chosen."""
     plan: SplitPlan | None = None
 
     def fits(self, report: ScanReport | None) -> bool:
@@ -31,7 +44,13 @@ class Draft:
 
     def take_report(self, report: ScanReport) -> None:
         """A table that gives more than one class to a file makes it a project in which more than one may be present."""
-        self.report = for_task(report, "multi" if gives_several(report) else "single")
+        self.scanned = report
+        self.take_task("multi" if gives_several(report) else "single")
+
+    def take_task(self, task: Task) -> None:
+        """One class in each sample, or any number of them."""
+        assert self.scanned is not None
+        self.report = for_task(self.scanned, task)
         self.plan = plan_split(self.report)
 
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from desktop import style, words
 from desktop.dialogs.items import ItemsDialog
 from desktop.pages.wizard_draft import Draft
+from desktop.pages.wizard_task import TaskPart
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.examples import examples, spread
 from desktop.workers.job_thread import JobThread
@@ -36,6 +37,7 @@ from ml.api import (
     Scanned,
     ScanReport,
     Stopped,
+    Task,
     findings,
     problem,
     suggest_labels,
@@ -99,11 +101,14 @@ class FoundPage(QWizardPage):
         part = QWidget()
         self.bars = BarList()
         self.bars.setAccessibleName(self.tr("Classes"))
+        self.task = TaskPart()
+        self.task.chosen.connect(self._on_task)
         self._findings = QVBoxLayout()
         self._findings.setSpacing(look.xs)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.m)
+        column.addWidget(self.task)
         column.addWidget(self.bars, 1)
         column.addLayout(self._findings)
         column.addStretch(0)
@@ -198,6 +203,13 @@ class FoundPage(QWizardPage):
         self.completeChanged.emit()
         self.wizard().button(QWizard.WizardButton.NextButton).setFocus()
 
+    @Slot(str)
+    def _on_task(self, task: Task) -> None:
+        self._draft.take_task(task)
+        assert self._draft.report is not None
+        self._show_report(self._draft.report)
+        self.completeChanged.emit()
+
     def _refuse(self, sentence: str) -> None:
         self._head.setText(self.tr("Nothing to learn from yet"))
         self._error.setText(sentence)
@@ -218,6 +230,7 @@ class FoundPage(QWizardPage):
             rows.append(BarRow(name=name, count=count, colour=style.class_colour(place), words=said))
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
+        self.task.show_report(report)
         self._stack.setCurrentWidget(self._result)
         self._show_findings(report)
         self._ask_for_examples(report)
@@ -231,7 +244,9 @@ class FoundPage(QWizardPage):
                 row.hide()
                 row.deleteLater()
         for finding in findings(report, self._draft.plan):
-            self._findings.addWidget(self._finding_row(finding, report))
+            row = self._finding_row(finding, report)
+            self._findings.addWidget(row)
+            row.show()  # a layout shows what it is given only when it comes to it
 
     def _finding_row(self, finding: Finding, report: ScanReport) -> QWidget:
         row = QWidget()

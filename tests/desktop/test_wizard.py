@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fabricate import CLASSES, image_folder, sound_folder
+from mixtures import mixture_folder
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget, QWizard
@@ -445,3 +446,22 @@ def test_a_table_is_offered_where_nothing_has_a_label(make: Maker, flat: Path, q
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
     assert "3 classes, 30 pictures" in _texts(wizard.found_page)
     assert wizard.source_page.labels.table_button.isChecked()
+
+
+def test_more_than_one_may_be_present(make: Maker, tmp_path: Path, qtbot: QtBot) -> None:
+    wizard = make(kind="images", folder=mixture_folder(tmp_path / "mixed", count=12))
+    page = wizard.found_page
+    qtbot.waitUntil(page.isComplete)
+    assert page.task.single.isChecked()
+    assert [row.name for row in page.bars.rows()] == ["bar", "disc", "none", "square"]
+    qtbot.mouseClick(page.task.multi, Qt.MouseButton.LeftButton)
+    assert [row.name for row in page.bars.rows()] == ["bar", "disc", "square"]
+    assert "4 pictures show more than one class." in _texts(page)
+    _click(qtbot, wizard, NEXT)
+    _click(qtbot, wizard, NEXT)
+    with qtbot.waitSignal(wizard.created) as created:
+        _click(qtbot, wizard, FINISH)
+    with Project.open(created.args[0]) as project:
+        assert project.task == "multi"
+        assert sum(len(sample.labels) == 2 for sample in project.samples()) == 4
+        assert sum(sample.labelled and not sample.labels for sample in project.samples()) == 4

@@ -1,0 +1,174 @@
+"""Explore and Train where more than one class may be present: toggling keys, thresholds, what counts as wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from desktop.pages import train_words
+from desktop.pages.explore import ExplorePage
+from desktop.pages.explore_several import SeveralTable
+from desktop.pages.explore_table import Filter
+from desktop.pages.train import TrainPage
+from desktop.pages.train_compare import outcome
+from desktop.session import Session, open_session
+from desktop.widgets.tiles import Tile
+from ml.api import SPLIT_CODES, EpochDone, Event, Finished, Job, ProbeDone, Project, RunStarted, Stop
+
+TEST = SPLIT_CODES.index("test")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    project = mixed_project(tmp_path / "fruit.handlens")
+    tested = [sample for sample in project.samples() if sample.split == "test"]
+    two = next(sample for sample in tested if len(sample.labels) == 2)
+    none = next(sample for sample in tested if not sample.labels)
+    add_run_of_several(project, wrong={two.id: two.labels[:1], none.id: (2,)})
+    project.close()
+    session = open_session(tmp_path / "fruit.handlens")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    with qtbot.waitExposed(page):
+        page.board.grid.setFocus()
+    yield page
+    page.shutdown()
+
+
+def on_disk(session: Session, sample_id: int) -> tuple[tuple[int, ...], bool]:
+    with Project.open(session.project.path) as again:
+        found = next(sample for sample in again.samples() if sample.id == sample_id)
+        return found.labels, found.labelled
+
+
+def tile_at(page: ExplorePage, place: int) -> Tile:
+    tile = page.board.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1)
+    assert isinstance(tile, Tile)
+    return tile
+
+
+def test_the_wrong_ones_come_first_and_say_what_is_there_and_what_was_said(page: ExplorePage) -> None:
+    captions = {tile_at(page, place).caption for place in range(2)}
+    assert "none of them → plum" in captions
+    assert any(
+        ", " in caption.split(" → ")[0] and ", " not in caption.split(" → ")[1]
+        for caption in captions - {"none of them → plum"}
+    )
+    assert not tile_at(page, 2).wrong
+    assert page.board.filters.sentence.text().startswith("2 of ")
+
+
+def test_a_digit_adds_a_class_and_takes_it_away_again(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    grid = page.board.grid
+    sample_id = grid.current_id()
+    assert sample_id is not None
+    before = session.sample(sample_id).labels
+    missing = next(index for index in range(3) if index not in before)
+    qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + missing))
+    assert on_disk(session, sample_id) == (tuple(sorted({*before, missing})), True)
+    qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + missing))
+    assert on_disk(session, sample_id) == (before, True)
+    page.undo_stack.undo()
+    assert on_disk(session, sample_id)[0] == tuple(sorted({*before, missing}))
+    page.undo_stack.undo()
+    assert on_disk(session, sample_id)[0] == before
+
+
+def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(
+    qtbot: QtBot, page: ExplorePage, session: Session
+) -> None:
+    grid = page.board.grid
+    sample_id = grid.current_id()
+    assert sample_id is not None
+    session.restore_labels([(sample_id, None)])
+    assert on_disk(session, sample_id) == ((), False)
+    assert page.side.labelled.text() == "not yet"
+    qtbot.keyClick(grid, Qt.Key.Key_0)
+    assert on_disk(session, sample_id) == ((), True)
+    assert page.side.labelled.text() == "none of them"
+    page.undo_stack.undo()
+    assert on_disk(session, sample_id) == ((), False)
+    page.undo_stack.redo()
+    assert on_disk(session, sample_id) == ((), True)
+
+
+def test_of_several_chosen_all_get_the_class_that_some_lack(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    grid = page.board.grid
+    grid.selectAll()
+    chosen = grid.selected_ids()
+    before = {sample_id: session.sample(sample_id).labels for sample_id in chosen}
+    qtbot.keyClick(grid, Qt.Key.Key_1)
+    assert all(0 in session.sample(sample_id).labels for sample_id in chosen)
+    page.undo_stack.undo()
+    assert {sample_id: session.sample(sample_id).labels for sample_id in chosen} == before
+
+
+def test_the_bars_carry_the_thresholds(page: ExplorePage) -> None:
+    bars = {bar.name: bar.threshold for bar in page.side.bars.bars()}
+    assert bars == pytest.approx(dict(zip(("apple", "pear", "plum"), THRESHOLDS, strict=True)))
+
+
+def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage, session: Session) -> None:
+    predictions = session.predictions()
+    assert predictions is not None
+    table = SeveralTable(predictions, session.samples)
+    counts = table.confusion(Filter(split=TEST))
+    totals = table.totals(Filter(split=TEST))
+    assert (counts - np.diag(np.diag(counts))).sum() == 0, "the only wrong word is said of what has no class"
+    assert (totals - np.diag(counts)).sum() == 1
+    page.board.tabs.setCurrentIndex(3)
+    assert "beside the diagonal" in page.board.cell_sentence.text()
+    assert page.board.confusion.sentence(0, 1).startswith("In 0 of the ")
+    assert len(table.select(Filter(split=TEST, label=-1))) == sum(
+        sample.split == "test" and not sample.labels for sample in session.samples
+    )
+
+
+def test_what_a_run_found_is_told_in_words(session: Session) -> None:
+    labels = {sample.id: sample.labels for sample in session.samples}
+    looked = outcome(session.project, before=None, after=1, labels=labels)
+    assert looked.found is not None
+    assert len(looked.mistakes) == 2
+    assert (looked.found.wrongly, looked.found.there - looked.found.found) == (1, 1)
+    lines = train_words.with_changes(["The same."], looked)
+    assert lines[0].startswith(f"It found {looked.found.found} of the {looked.found.there} that are there; 1 of the")
+
+
+def test_the_score_is_told_with_its_meaning(qtbot: QtBot, session: Session) -> None:
+    events: list[Event] = [
+        RunStarted(
+            run=2, resumed=False, train=8, valid=8, test=14, class_names=("apple", "pear", "plum"), task="multi"
+        ),
+        ProbeDone(seconds=1.0, train_loss=0.5, valid_loss=0.6, valid_accuracy=0.81),
+        EpochDone(epoch=1, epochs=1, train_loss=0.4, valid_loss=0.5, valid_accuracy=0.9, rate=0.1, best=True),
+        Finished(run=1, seconds=3.0, valid_accuracy=0.9, test_accuracy=0.86, probe_accuracy=0.81),
+    ]
+
+    def runner(_job: Job, _stop: Stop) -> Iterator[Event]:
+        yield from events
+
+    page = TrainPage(runner=runner)
+    qtbot.addWidget(page)
+    page.set_session(session)
+    page.train("standard")
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert page.watch.score.text() == "Score 90 of 100"
+    assert page.result.score.text() == "Score 86 of 100 on 14 pictures it has never seen"
+    assert "100 is perfect" in page.result.lines.text()
+    qtbot.waitUntil(lambda: "It found" in page.result.lines.text())
+    page.shutdown()
