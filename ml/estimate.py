@@ -12,7 +12,19 @@ from ml.project.samples import Preset
 _FORWARD = 2 * 0.012
 _TRAIN = 2 * 0.062
 _FIXED = 8.0
-EPOCHS: dict[Preset, int] = {"quick": 0, "standard": 6, "thorough": 20}
+# Samples to be seen in all, and the fewest and most passes over the data that this may come to: a small set needs more
+# passes, and has the time for them.
+_SEEN: dict[Preset, tuple[int, int, int]] = {
+    "quick": (0, 0, 0),
+    "standard": (6_000, 4, 24),
+    "thorough": (20_000, 12, 60),
+}
+
+
+def epochs_for(preset: Preset, train: int) -> int:
+    """Passes over `train` samples of the training split."""
+    seen, fewest, most = _SEEN[preset]
+    return min(most, max(fewest, round(seen / max(1, train))))
 
 
 def estimate_seconds(project: Project, preset: Preset) -> float:
@@ -28,7 +40,7 @@ def estimate_seconds(project: Project, preset: Preset) -> float:
             step = speed.get("train_seconds", step)
             break
     passes = 1 if preset == "quick" else 2
-    return _FIXED + len(samples) * forward * passes + EPOCHS[preset] * train * step
+    return _FIXED + len(samples) * forward * passes + epochs_for(preset, train) * train * step
 
 
 def _measured(project: Project, run: int) -> dict[str, float]:

@@ -10,8 +10,12 @@ from ml.networks.frontend import MelFrontEnd, PixelFrontEnd
 from ml.networks.heads import Classifier
 from ml.project.samples import Task, Windowing
 
-MEL_SIZE = (128, 224)
-"""Rows and columns of the log-mel picture that the backbone reads."""
+
+def mel_size(windowing: Windowing) -> tuple[int, int]:
+    """Rows and columns of the log-mel picture that the backbone reads: no larger than what there is to hear."""
+    rows = 128 if windowing.rate > 12_000 else 96
+    columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
+    return rows, columns
 
 
 def build_network(
@@ -23,7 +27,7 @@ def build_network(
     if windowing is None:
         front = PixelFrontEnd(body.spec.mean, body.spec.std)
     else:
-        front = MelFrontEnd(settings_for(windowing), MEL_SIZE)
+        front = MelFrontEnd(settings_for(windowing), mel_size(windowing))
     network = Classifier(front, body, classes)
     network.task = task
     return network

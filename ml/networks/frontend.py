@@ -9,7 +9,7 @@ import torchaudio
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.media.mel import RANGE_DB, SILENCE, MelSettings
+from ml.media.mel import RANGE_DB, SILENCE, MelSettings, hann
 
 
 class PixelFrontEnd(nn.Module):
@@ -45,7 +45,7 @@ class MelFrontEnd(nn.Module):
         bank = torchaudio.functional.melscale_fbanks(
             settings.n_fft // 2 + 1, settings.f_min, settings.f_max, settings.n_mels, settings.rate
         )
-        self.register_buffer("window", torch.hann_window(settings.n_fft))
+        self.register_buffer("window", torch.from_numpy(hann(settings)))
         self.register_buffer("bank", bank)
 
     def forward(self, waveform: Tensor) -> Tensor:

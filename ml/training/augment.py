@@ -60,21 +60,46 @@ def _colour(pictures: Tensor, strength: float, generator: torch.Generator) -> Te
 
 
 def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Shift in time (wrapping round), change the level, blank bands of time and pitch (SpecAugment, Park 2019)."""
-    n, _, rows, columns = pictures.shape
-    shifts = (torch.rand(n, generator=generator) * columns).long()
-    places = (torch.arange(columns)[None, :] + shifts[:, None]) % columns
-    pictures = torch.gather(pictures, 3, places.to(pictures.device)[:, None, None, :].expand_as(pictures))
-    pictures = pictures + _uniform(n, -0.2, 0.2, generator, pictures)[:, None, None, None] * strength
+    """Faster or slower, higher or lower, earlier or later, louder or softer, brighter or duller; then blank bands of
+    time and pitch (SpecAugment, Park et al. 2019). All of it on the log-mel picture (batch, 3, pitch, time), where a
+    change of pitch is a shift upwards and a change of speed a stretch.
+    """
+    n, channels, rows, columns = pictures.shape
+    # The three channels are one picture; silence is -1.
+    sound = _rolled(_played(pictures[:, :1] + 1.0, strength, generator), strength, generator) - 1.0
+    tilt = _uniform(n, -0.4, 0.4, generator, pictures)[:, None] * torch.linspace(-1, 1, rows).to(pictures)
+    sound = sound + strength * (
+        tilt[:, None, :, None] + _uniform(n, -0.3, 0.3, generator, pictures)[:, None, None, None]
+    )
+    sound = sound.clamp_min(-1.0)
     for axis, length in ((2, rows), (3, columns)):
         for _ in range(2):
-            width = torch.rand(n, generator=generator) * length * 0.15 * strength
+            width = torch.rand(n, generator=generator) * length * 0.24 * strength
             start = torch.rand(n, generator=generator) * (length - width)
             place = torch.arange(length)[None, :]
             blank = (place >= start[:, None]) & (place < (start + width)[:, None])
             shape = (n, 1, length, 1) if axis == 2 else (n, 1, 1, length)
-            pictures = pictures.masked_fill(blank.view(shape).to(pictures.device), -1.0)
-    return pictures
+            sound = sound.masked_fill(blank.view(shape).to(pictures.device), -1.0)
+    return sound.expand(-1, channels, -1, -1)
+
+
+def _played(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """At full strength up to a third faster or slower and an eighth of the mel range higher or lower."""
+    n = len(sound)
+    matrix = torch.zeros(n, 2, 3, device=sound.device, dtype=sound.dtype)
+    matrix[:, 0, 0] = torch.exp(_uniform(n, -0.3, 0.3, generator, sound) * strength)
+    matrix[:, 1, 1] = torch.exp(_uniform(n, -0.06, 0.06, generator, sound) * strength)
+    matrix[:, 1, 2] = _uniform(n, -0.24, 0.24, generator, sound) * strength
+    grid = functional.affine_grid(matrix, list(sound.shape), align_corners=False)
+    return functional.grid_sample(sound, grid, padding_mode="zeros", align_corners=False)
+
+
+def _rolled(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Moved in time by up to ± 40 % at full strength; what leaves at one end comes back at the other."""
+    n, columns = len(sound), sound.shape[3]
+    shifts = (_uniform(n, -0.4, 0.4, generator, sound) * strength * columns).long()
+    places = (torch.arange(columns, device=sound.device)[None, :] - shifts[:, None]) % columns
+    return torch.gather(sound, 3, places[:, None, None, :].expand_as(sound))
 
 
 def cosine(step: int, steps: int, *, warmup: float) -> float:

@@ -16,7 +16,6 @@ from torch import nn
 from ml.events import Event, Progress
 from ml.export.onnx import export_graph
 from ml.jobs import Stop
-from ml.networks.build import MEL_SIZE
 from ml.networks.heads import Classifier
 from ml.project.samples import Sample
 from ml.runtime.session import open_session
@@ -90,7 +89,7 @@ class Features:
 
 def fingerprint(network: Classifier) -> str:
     """Names the backbone and front end: equal fingerprints give equal features."""
-    text = f"{network.backbone.spec} {getattr(network.front, 'settings', '')} {MEL_SIZE}"
+    text = f"{network.backbone.spec} {getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"
     return f"{network.backbone.spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 

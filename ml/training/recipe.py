@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 
-from ml.estimate import EPOCHS
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.estimate import epochs_for
 from ml.jobs import TrainJob
+
+GENTLE, BOLD = 3e-4, 1e-3
+"""Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
+HEAD_GENTLE = 1e-4
+"""The head comes ready from the probe: faster, it would forget that before the stages below can follow."""
+BOLD_FROM = 0.5
+"""The doubt from which on training is as bold as it gets."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,16 +42,14 @@ class Recipe:
     """Epochs without a better validation score before training ends by itself."""
 
 
-def recipe_for(job: TrainJob, *, on_gpu: bool) -> Recipe:
-    """The recipe of the job's preset. `quick` has no epochs: the probe is its model."""
-    epochs = EPOCHS[job.preset] if job.epochs is None else job.epochs
+def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
+    """The recipe of the job's preset for `train` samples. `quick` has no epochs: the probe is its model."""
     thorough = job.preset == "thorough"
     return Recipe(
-        epochs=epochs,
+        epochs=epochs_for(job.preset, train) if job.epochs is None else job.epochs,
         batch=32 if on_gpu else 16,
-        # The head comes ready from the probe: faster, it would forget that before the stages below can follow.
-        head_rate=1e-4,
-        body_rate=3e-4,
+        head_rate=HEAD_GENTLE,
+        body_rate=GENTLE,
         decay=0.75,
         weight_decay=0.02,
         smoothing=0.1,
@@ -47,5 +57,37 @@ def recipe_for(job: TrainJob, *, on_gpu: bool) -> Recipe:
         average=0.97,
         strength=0.8 if thorough else 0.5,
         frozen_stages=0 if on_gpu or thorough else 3,
-        patience=8 if thorough else 4,
+        patience=12 if thorough else 8,
     )
+
+
+def fitted(recipe: Recipe, *, doubt: float) -> Recipe:
+    """The recipe for how far the probe is from its aim; `doubt` is 0…1, see `doubt_of`.
+
+    Where pretrained features already tell the classes apart, haste destroys more than it teaches (Kumar et al. 2022).
+    Where they do not, as pictures of speech to a network that has seen photographs, there is little to destroy and
+    much to learn: higher rates, and every stage takes part.
+    """
+    bold = min(1.0, max(0.0, doubt) / BOLD_FROM)
+    return dataclasses.replace(
+        recipe,
+        body_rate=GENTLE * (BOLD / GENTLE) ** bold,
+        head_rate=HEAD_GENTLE * (BOLD / HEAD_GENTLE) ** bold,
+        frozen_stages=0 if bold > 0.5 else recipe.frozen_stages,
+    )
+
+
+def doubt_of(loss: float | None, targets: NDArray[np.int64]) -> float:
+    """The probe's validation loss as a share of what saying how common each class is would cost: 0 knows, 1 guesses.
+
+    `targets` of the training split as in `ml.training.objective`. Without a loss: 0.
+    """
+    if loss is None:
+        return 0.0
+    if targets.ndim == 1:
+        shares = np.bincount(targets) / len(targets)
+        guess = -float(sum(share * math.log(share) for share in shares if share > 0))
+    else:
+        shares = np.clip(targets.mean(axis=0), 1e-6, 1 - 1e-6)
+        guess = -float((shares * np.log(shares) + (1 - shares) * np.log1p(-shares)).sum())
+    return min(1.0, loss / max(guess, 1e-6))

@@ -28,7 +28,7 @@ from ml.training.finetune import Material, Outcome, finetune, showcase
 from ml.training.objective import targets_of
 from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.probe_several import fit_several
-from ml.training.recipe import Recipe, recipe_for
+from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.standing import Score
 
@@ -89,9 +89,11 @@ def _learn(
     project: Project, job: TrainJob, run: RunInfo, samples: tuple[Sample, ...], stop: Stop, *, began: float
 ) -> Iterator[Event]:
     fabric = _fabric(job.device)
-    recipe = recipe_for(job, on_gpu=fabric.device.type != "cpu")
+    learning = sum(sample.split == "train" and sample.labelled for sample in samples)
+    recipe = recipe_for(job, train=learning, on_gpu=fabric.device.type != "cpu")
     folder = project.runs.folder(run.number)
-    if job.resume and (folder / "settings.toml").is_file():
+    resumed = job.resume and (folder / "settings.toml").is_file()
+    if resumed:
         # As it began, even where the machine or its devices changed: the saved state fits nothing else.
         recipe = read_recipe(folder)
     write_settings(folder, job, recipe, device=str(fabric.device))
@@ -113,6 +115,9 @@ def _learn(
     )
     yield showcase(network.to(fabric.device), material, fabric.device, epoch=0)
     write_history(folder, epoch=0, probe=probe)
+    if not (resumed and (folder / "checkpoint" / "latest.safetensors").is_file()):
+        recipe = fitted(recipe, doubt=doubt_of(probe.valid_loss, material.train_labels))
+        write_settings(folder, job, recipe, device=str(fabric.device))
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
