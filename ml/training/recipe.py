@@ -16,6 +16,8 @@ GENTLE, BOLD = 3e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
 HEAD_GENTLE = 1e-4
 """The head comes ready from the probe: faster, it would forget that before the stages below can follow."""
+LONGER = 2.5
+"""Times as many passes at the boldest."""
 BOLD_FROM = 0.5
 """The doubt from which on training is as bold as it gets."""
 
@@ -61,16 +63,17 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
     )
 
 
-def fitted(recipe: Recipe, *, doubt: float) -> Recipe:
+def fitted(recipe: Recipe, *, doubt: float, lengthen: bool = True) -> Recipe:
     """The recipe for how far the probe is from its aim; `doubt` is 0…1, see `doubt_of`.
 
     Where pretrained features already tell the classes apart, haste destroys more than it teaches (Kumar et al. 2022).
     Where they do not, as pictures of speech to a network that has seen photographs, there is little to destroy and
-    much to learn: higher rates, and every stage takes part.
+    much to learn: higher rates, every stage takes part, and with `lengthen` it takes more passes.
     """
     bold = min(1.0, max(0.0, doubt) / BOLD_FROM)
     return dataclasses.replace(
         recipe,
+        epochs=round(recipe.epochs * (1.0 + (LONGER - 1.0) * bold)) if lengthen else recipe.epochs,
         body_rate=GENTLE * (BOLD / GENTLE) ** bold,
         head_rate=HEAD_GENTLE * (BOLD / HEAD_GENTLE) ** bold,
         frozen_stages=0 if bold > 0.5 else recipe.frozen_stages,

@@ -89,13 +89,18 @@ def _learn(
     project: Project, job: TrainJob, run: RunInfo, samples: tuple[Sample, ...], stop: Stop, *, began: float
 ) -> Iterator[Event]:
     fabric = _fabric(job.device)
-    learning = sum(sample.split == "train" and sample.labelled for sample in samples)
-    recipe = recipe_for(job, train=learning, on_gpu=fabric.device.type != "cpu")
     folder = project.runs.folder(run.number)
-    resumed = job.resume and (folder / "settings.toml").is_file()
-    if resumed:
-        # As it began, even where the machine or its devices changed: the saved state fits nothing else.
-        recipe = read_recipe(folder)
+    begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
+    # As it began, even where the machine or its devices changed: the saved state fits nothing else.
+    recipe = (
+        read_recipe(folder)
+        if begun
+        else recipe_for(
+            job,
+            train=sum(sample.split == "train" and sample.labelled for sample in samples),
+            on_gpu=fabric.device.type != "cpu",
+        )
+    )
     write_settings(folder, job, recipe, device=str(fabric.device))
     network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
 
@@ -115,8 +120,9 @@ def _learn(
     )
     yield showcase(network.to(fabric.device), material, fabric.device, epoch=0)
     write_history(folder, epoch=0, probe=probe)
-    if not (resumed and (folder / "checkpoint" / "latest.safetensors").is_file()):
-        recipe = fitted(recipe, doubt=doubt_of(probe.valid_loss, material.train_labels))
+    if not begun:
+        doubt = doubt_of(probe.valid_loss, material.train_labels)
+        recipe = fitted(recipe, doubt=doubt, lengthen=job.epochs is None)
         write_settings(folder, job, recipe, device=str(fabric.device))
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)

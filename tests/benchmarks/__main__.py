@@ -7,6 +7,7 @@ import importlib
 import sys
 
 NAMES = {
+    "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
     "window": "seconds to the first window, and how smoothly it runs while a training goes on",
 }

@@ -1,0 +1,56 @@
+"""What a preset means, and how the recipe follows the first model."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml.estimate import epochs_for
+from ml.jobs import TrainJob
+from ml.training.augment import augment
+from ml.training.recipe import doubt_of, fitted, recipe_for
+
+JOB = TrainJob(project=Path("p"), preset="standard")
+
+
+def test_a_small_set_is_passed_over_more_often_than_a_large_one() -> None:
+    assert epochs_for("quick", 100) == 0
+    assert epochs_for("standard", 200) > epochs_for("standard", 2_000) >= epochs_for("standard", 200_000) >= 4
+    assert epochs_for("thorough", 1_000) > epochs_for("standard", 1_000)
+
+
+def test_doubt_is_0_where_the_first_model_knows_and_1_where_it_guesses() -> None:
+    single = np.array([0, 1, 2, 3] * 5)
+    assert doubt_of(math.log(4), single) == pytest.approx(1.0)
+    assert doubt_of(0.0, single) == 0.0
+    assert doubt_of(None, single) == 0.0
+    several = np.array([[1, 0], [0, 1]] * 5)
+    assert doubt_of(2 * math.log(2), several) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_doubtful_first_model_is_trained_on_harder_but_not_longer_than_asked() -> None:
+    recipe = recipe_for(JOB, train=500, on_gpu=False)
+    sure, lost = fitted(recipe, doubt=0.05), fitted(recipe, doubt=0.8)
+    assert lost.body_rate > 2 * sure.body_rate
+    assert lost.epochs > sure.epochs
+    assert sure.frozen_stages > lost.frozen_stages == 0
+    assert fitted(recipe, doubt=0.8, lengthen=False).epochs == recipe.epochs
+
+
+def test_a_tone_is_varied_in_pitch_and_time_and_silence_stays_silent() -> None:
+    pictures = torch.full((64, 3, 96, 128), -1.0)
+    pictures[:, :, 48, 60:68] = 1.0
+    varied = augment(pictures, kind="recordings", strength=0.5, generator=torch.Generator().manual_seed(0))
+    assert varied.shape == pictures.shape
+    audible = varied[:, 0].flatten(1)[varied.amax((1, 2, 3)) > 0.0]  # in some the tone itself is blanked
+    assert len(audible) > 32
+    loudest = audible.argmax(dim=1)
+    pitch, time = loudest // 128, loudest % 128
+    assert pitch.unique().numel() > 5 and (pitch - 48).abs().max() < 16
+    assert time.unique().numel() > 10
+    silent = augment(torch.full((4, 3, 96, 128), -1.0), kind="recordings", strength=0.0, generator=torch.Generator())
+    assert torch.equal(silent, torch.full((4, 3, 96, 128), -1.0))
