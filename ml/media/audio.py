@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ml.errors import UnreadableError
 from ml.media.files import EMPTY, disk_reason
+from ml.media.mel import SILENCE
 from ml.media.windowing import choose_windowing, window_spans
 from ml.project.samples import Windowing
 
@@ -26,6 +27,7 @@ __all__ = [
     "load_waveform",
     "load_window",
     "load_windows",
+    "sixteen_bits",
     "window_spans",
 ]
 
@@ -87,6 +89,16 @@ def load_window(path: Path, windowing: Windowing, *, start: float) -> NDArray[np
     """The window from `start` seconds, exactly (windowing.frames,), zero behind the end. Raises UnreadableError."""
     window: NDArray[np.float32] = load_windows(path, windowing, [start])[0]
     return window
+
+
+def sixteen_bits(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Windows (n, frames) with the loudest point of each at ± 32767, and how loud that was (n, 1).
+
+    The network hears loudness relative to that point, so quiet windows can use all of the bits. Whatever is kept
+    and whatever is predicted comes through here, so that a recording sounds the same to it both times.
+    """
+    peaks = np.maximum(np.abs(waves).max(axis=1, keepdims=True), np.float32(SILENCE))
+    return np.asarray(np.round(waves / peaks * 32767.0), dtype=np.int16), peaks
 
 
 def load_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import HandlensError, UnreadableError
-from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows
+from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bits
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.media.windowing import window_spans
 from ml.project.folder import files_below
@@ -141,7 +141,9 @@ def _load(path: Path, info: ModelInfo) -> _Item:
 
 
 def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray[np.float32]:
-    return load_windows(path, windowing, [start for start, _end in spans])
+    waves = load_windows(path, windowing, [start for start, _end in spans])
+    rows, peaks = sixteen_bits(waves)
+    return rows.astype(np.float32) * (peaks / 32767.0)
 
 
 def _predict(

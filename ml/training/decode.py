@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from ml.errors import HandlensError
 from ml.events import Event, Progress
 from ml.jobs import Stop
-from ml.media.audio import load_windows
+from ml.media.audio import load_windows, sixteen_bits
 from ml.media.images import load_squashed
-from ml.media.mel import SILENCE
 from ml.project.project import Project
 from ml.project.samples import Sample, Windowing
 from ml.training.cache import SEGMENT_ROWS, RowCache
@@ -99,10 +98,8 @@ def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | Non
     """The samples of one source file as they are cached: uint8 (n, size, size, 3) or int16 (n, frames)."""
     if windowing is None:
         return load_squashed(path, size)[None]
-    waves = load_windows(path, windowing, [sample.start or 0.0 for sample in group])
-    # The front end hears loudness relative to the loudest point, so quiet windows can use all of the 16 bits.
-    peaks = np.maximum(np.abs(waves).max(axis=1, keepdims=True), SILENCE)
-    return np.asarray(np.round(waves / peaks * 32767.0), dtype=np.int16)
+    rows, _peaks = sixteen_bits(load_windows(path, windowing, [sample.start or 0.0 for sample in group]))
+    return rows
 
 
 def key_of(sample: Sample) -> str:
