@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,33 @@ def test_a_raven_table_without_annotations_says_what_it_has(tmp_path: Path) -> N
 def test_a_folder_without_any_label_file(tmp_path: Path) -> None:
     with pytest.raises(HandlensError, match="There is no label file in"):
         read_labels([tmp_path], tmp_path, RECORDINGS, timed=True)
+
+
+def test_any_bytes_end_in_labels_or_in_one_sentence(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    pieces = (
+        "file,label\n",
+        "start",
+        "\t",
+        "a.wav",
+        "1.0",
+        "2,5",
+        '"',
+        "[",
+        "|",
+        ";",
+        ",",
+        "\n",
+        "\r",
+        "é",
+        "\0",
+        "fold",
+    )
+    for number in range(300):
+        content = "".join(rng.choice(pieces) for _ in range(rng.randint(0, 60)))
+        table = tmp_path / rng.choice(("t.csv", "a.txt"))
+        table.write_text(content, encoding=rng.choice(("utf-8", "utf-16", "latin-1")), newline="")
+        try:
+            read_labels([table], tmp_path, ("a.wav", "b.wav"), timed=number % 2 == 0)
+        except HandlensError as error:
+            assert "\n" not in error.message

@@ -10,10 +10,17 @@ from collections.abc import Collection, Sequence
 NOTHING = frozenset(["", "nan", "na", "n/a", "null", "none", "-", "?"])
 """What people and programs write where there is no class, in lower case."""
 
+_LONGEST_SHOWN = 60
 _SIGNS = ("|", ";", ",", " ")
 _LIST = re.compile(r"^[\[({](.*)[\])}]$", re.DOTALL)
 _CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
 _YES, _NO = frozenset(["1", "1.0", "true", "yes"]), frozenset(["0", "0.0", "false", "no", ""])
+
+
+def shortened(cell: str) -> str:
+    """The cell as it fits into a sentence."""
+    text = " ".join(cell.split())
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def seconds(cell: str) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ml.errors import HandlensError
 from ml.project.folder import READY_SPLITS
 from ml.project.labelfiles import columns
-from ml.project.labelfiles.cells import NOTHING, all_flags, seconds, separator_of
+from ml.project.labelfiles.cells import NOTHING, all_flags, seconds, separator_of, shortened
 from ml.project.labelfiles.matching import FileIndex
 from ml.project.labelfiles.values import Layout, Sheet
 
@@ -80,7 +80,7 @@ class _Table:
         self.header = sheet.rows[0][1] if first else ()
         rows = [cells for _line, cells in sheet.rows[first : first + _LOOKED_AT]]
         width = len(names) if first else Counter(map(len, rows)).most_common(1)[0][0]
-        self.names += [""] * (width - len(self.names))
+        self.names = [*self.names, *[""] * width][:width]
         self.cells = [[cells[place] for cells in rows if len(cells) > place] for place in range(width)]
 
     def file_column(self, index: FileIndex) -> int | None:
@@ -200,7 +200,7 @@ class _Table:
 
 
 def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> str:
-    names = [cell for cell in sheet.rows[0][1] if cell]
+    names = [shortened(cell) for cell in sheet.rows[0][1] if cell]
     shown = ", ".join(f"“{name}”" for name in names[:_SHOWN])
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     times = ", or start and end of each label in a file named after its recording" if timed else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ml.errors import HandlensError, UnreadableError
 from ml.project.folder import READY_SPLITS, files_below
+from ml.project.labelfiles.cells import shortened
 from ml.project.labelfiles.layout import layout_of
 from ml.project.labelfiles.matching import FileIndex
 from ml.project.labelfiles.rows import rows_of
@@ -145,7 +146,7 @@ class _Collected:
     def _file(self, row: Row, table: str) -> str | None:
         assert row.file is not None
         found = self.index.find(row.file)
-        where = f"“{row.file}” in “{table}”, line {row.line:,}"
+        where = f"“{shortened(row.file)}” in “{table}”, line {row.line:,}"
         if len(found) == 1:
             return found[0]
         if found:
@@ -243,7 +244,7 @@ def _promised_split(path: Path) -> str | None:
 def _columns_told(layout: Layout) -> str:
     def column(place: int | None) -> str:
         assert place is not None
-        return f"“{layout.header[place]}”" if layout.header else f"column {place + 1:,}"
+        return f"“{shortened(layout.header[place])}”" if layout.header else f"column {place + 1:,}"
 
     parts = [f"files in {column(layout.file)}"]
     if layout.one_hot:

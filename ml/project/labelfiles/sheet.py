@@ -32,9 +32,10 @@ def read_sheet(path: Path) -> Sheet:
     except OSError as error:
         raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
     text = _text(data)
-    if not text.strip():
+    rows = _rows(text, _delimiter(text)) if text.strip() else ()
+    if not rows:
         raise UnreadableError(EMPTY)
-    return Sheet(path=path, rows=_rows(text, _delimiter(text)))
+    return Sheet(path=path, rows=rows)
 
 
 def _text(data: bytes) -> str:
