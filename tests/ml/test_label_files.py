@@ -287,24 +287,7 @@ def test_a_folder_without_any_label_file(tmp_path: Path) -> None:
 
 def test_any_bytes_end_in_labels_or_in_one_sentence(tmp_path: Path) -> None:
     rng = random.Random(3)
-    pieces = (
-        "file,label\n",
-        "start",
-        "\t",
-        "a.wav",
-        "1.0",
-        "2,5",
-        '"',
-        "[",
-        "|",
-        ";",
-        ",",
-        "\n",
-        "\r",
-        "é",
-        "\0",
-        "fold",
-    )
+    pieces = ["file,label\n", "start", "a.wav", "1.0", "2,5", "é", "fold", *'\t"[|;,\n\r\0']
     for number in range(300):
         content = "".join(rng.choice(pieces) for _ in range(rng.randint(0, 60)))
         table = tmp_path / rng.choice(("t.csv", "a.txt"))

@@ -89,11 +89,13 @@ class _Table:
         for place, (name, cells) in enumerate(zip(self.names, self.cells, strict=True)):
             if name in _NO_FILE:
                 continue
-            found = [path for cell in cells for path in index.find(cell)[:1]]
+            counts = Counter(cells)
+            found = {cell: index.find(cell)[:1] for cell in counts}
+            fitting = sum(count for cell, count in counts.items() if found[cell])
             named = name in columns.FILE
             order = columns.FILE.index(name) if named else len(columns.FILE)
-            score = (named and len(found) >= len(cells) / 2, len(set(found)), -order)
-            if found and (best is None or score > best_score):
+            score = (named and fitting >= len(cells) / 2, len(set(found.values()) - {()}), -order)
+            if fitting and (best is None or score > best_score):
                 best, best_score = place, score
         return columns.first_of(self.names, columns.FILE) if best is None else best
 

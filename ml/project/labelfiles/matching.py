@@ -19,9 +19,9 @@ class FileIndex:
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for path in paths:
-            name = PurePosixPath(_same(path)).name
+            name = _same(path).rpartition("/")[2]
             self._by_name[name].append(path)
-            self._by_stem[PurePosixPath(name).stem].append(path)
+            self._by_stem[_stem(name)].append(path)
 
     def find(self, said: str) -> tuple[str, ...]:
         """The files that `said` (a path, a name, or a name without suffix) can mean: none, one, or several.
@@ -29,10 +29,10 @@ class FileIndex:
         Of several files of one name those are meant that lie in the folders which `said` gives.
         """
         wanted = _same(said)
-        name = PurePosixPath(wanted).name
+        name = wanted.rpartition("/")[2]
         if not name:
             return ()
-        for found in (self._by_name.get(name), self._by_stem.get(name), self._by_stem.get(PurePosixPath(name).stem)):
+        for found in (self._by_name.get(name), self._by_stem.get(name), self._by_stem.get(_stem(name))):
             if found:
                 return _nearest(found, wanted)
         return ()
@@ -60,6 +60,12 @@ class FileIndex:
         return ()
 
 
+def _stem(name: str) -> str:
+    """The name without its suffix; a dot at the beginning begins no suffix."""
+    place = name.rfind(".")
+    return name[:place] if place > 0 else name
+
+
 def _same(path: str) -> str:
     """A path so that it compares: Windows' slashes, upper case and composed letters make no difference."""
     text = unicodedata.normalize("NFC", path.strip()).replace("\\", "/")
@@ -68,9 +74,11 @@ def _same(path: str) -> str:
 
 def _nearest(found: Sequence[str], wanted: str) -> tuple[str, ...]:
     """Those whose last folders agree best with those of `wanted`; the file at that very path before all others."""
+    if len(found) == 1:
+        return (found[0],)
     exact = [path for path in found if _same(path).rpartition("/")[0] == wanted.rpartition("/")[0]]
-    if len(found) == 1 or len(exact) == 1:
-        return tuple(exact or found)
+    if len(exact) == 1:
+        return (exact[0],)
     folders = PurePosixPath(wanted).parts[:-1]
     scores = {path: _agreeing(PurePosixPath(_same(path)).parts[:-1], folders) for path in found}
     best = max(scores.values())
