@@ -211,7 +211,11 @@ class ExplorePage(QWidget):
         wrong, labelled = self._table.counts(self.board.filters.filter())
         self.board.filters.sentence.setText(explore_words.wrong_of(wrong, labelled))
         self.sentence_changed.emit(
-            explore_words.page_sentence(self._session.project.kind, *self._table.counts(explore_words.TEST_ONLY))
+            explore_words.page_sentence(
+                self._session.project.kind,
+                *self._table.counts(explore_words.TEST_ONLY),
+                task=self._session.project.task,
+            )
         )
 
     def _describe(self, sample_id: int) -> Tile:

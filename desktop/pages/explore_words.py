@@ -40,11 +40,14 @@ def wrong_of(wrong: int, count: int) -> str:
     return tr("{wrong} of {n} wrong").format(wrong=f"{wrong:,}", n=f"{count:,}")
 
 
-def page_sentence(kind: Kind, wrong: int, count: int) -> str:
+def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:
     """The one sentence beside the page's name, about the test split."""
     if count == 0:
         return tr("Nothing was set aside to test it on; what you see is what it learned from.")
     things = train_words.things(kind, count)
+    if task == "multi":
+        text = tr("It names exactly the classes that are there in {right} of the {things} it was tested on.")
+        return text.format(right=f"{count - wrong:,}", things=things)
     if wrong == 0:
         return tr("It is right on all of the {things} it was tested on.").format(things=things)
     return tr("It is wrong on {wrong} of the {things} it was tested on.").format(wrong=f"{wrong:,}", things=things)

@@ -46,7 +46,11 @@ class ProbabilityBars(QWidget):
         return self._bars
 
     def sizeHint(self) -> QSize:
-        return QSize(300, ROW * max(1, len(self._bars)))
+        return QSize(300, ROW * (max(1, len(self._bars)) + self._explained()))
+
+    def _explained(self) -> bool:
+        """Whether there are marks that need a word."""
+        return any(bar.threshold is not None for bar in self._bars)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look = style.current()
@@ -82,6 +86,15 @@ class ProbabilityBars(QWidget):
             painter.setPen(look.text if bar.labelled else look.muted)
             number = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, ROW)
             painter.drawText(number, Qt.AlignmentFlag.AlignRight | middle, percent(bar.fraction))
+        if self._explained():
+            small = painter.font()
+            small.setBold(False)
+            small.setPixelSize(look.caption)
+            painter.setFont(small)
+            painter.setPen(look.muted)
+            line = QRect(0, ROW * len(self._bars), self.width(), ROW)
+            text = self.tr("From the mark on, a class counts as present.")
+            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, text)
 
 
 def percent(fraction: float) -> str:

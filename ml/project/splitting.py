@@ -15,6 +15,8 @@ CARVED: Shares = {"train": 0.8, "valid": 0.2}
 """How a ready-made train folder is divided where the folder brings no validation part."""
 
 _CONFLICTING_CAP = 0.2
+_ANY = "\0any"
+"""Stands for a class that every file has."""
 _RANK: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
 _WORDS = {"images": ("picture", "pictures"), "recordings": ("recording", "recordings"), "sensors": ("log", "logs")}
 
@@ -166,6 +168,10 @@ def _counted(files: Sequence[FoundFile], groups: Mapping[str, str]) -> list[Grou
         # Those that show none of the classes are dealt out as evenly as a class.
         counts[groups[file.path]].update(file.class_names or ("",))
     overlapping = {groups[file.path] for file in files if len(file.class_names) > 1}
+    if overlapping:
+        # Else one split could have its share of every class in few files of many classes.
+        for file in files:
+            counts[groups[file.path]][_ANY] += 1
     return [Group(name=name, counts=counts[name], overlapping=name in overlapping) for name in sorted(counts)]
 
 
