@@ -153,7 +153,9 @@ class Looked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stopped:
-    """The user cancelled; what the job had made was discarded."""
+    """The user ended it and there is no result: what the job had made was discarded, or can be gone on with."""
+
+    resumable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

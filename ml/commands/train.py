@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from ml import ranks
 from ml.commands.common import (
+    INTERRUPTED,
     InterruptedByUserError,
     JsonOption,
     ProjectArgument,
@@ -19,9 +22,10 @@ from ml.commands.common import (
 )
 from ml.commands.live import LiveReport
 from ml.commands.phrases import capital, duration, result_on
+from ml.engine import run
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
-from ml.jobs import TrainJob
+from ml.jobs import NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Preset
 
@@ -54,6 +58,11 @@ def train(
         raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
     target = find_project(project)
     job = TrainJob(project=target, preset=preset_named(preset), epochs=epochs, seed=seed, resume=resume, device=device)
+    if ranks.rank():
+        _help(job)
+        return
+    if ranks.size() > 1:
+        signal.signal(signal.SIGTERM, _cut_off)
     try:
         with Project.open(target) as opened:  # a wrong path is answered before torch takes its seconds to load
             kind, task = opened.kind, opened.task
@@ -90,6 +99,25 @@ def train_with(job: TrainJob, show: Callable[[Event], None]) -> Finished:
         raise InterruptedByUserError(sentence) from None
     assert isinstance(last, Finished)
     return last
+
+
+def _help(job: TrainJob) -> None:
+    """As one of several processes of `torchrun`: the first reads the project, writes, and speaks for all."""
+    try:
+        for event in run(job, NeverStop()):
+            if isinstance(event, Failed):
+                raise HandlensError(event.message, details=event.details)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _cut_off(_signal: int, _frame: object) -> None:
+    """`torchrun` ends all processes when one is lost."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise HandlensError(
+        "This training was ended from outside, or another of its processes was; everything up to the last finished "
+        "epoch is kept: start it again with --resume."
+    )
 
 
 def _print_event(event: Event) -> None:

@@ -31,6 +31,10 @@ class RowCache:
         for keys_path in sorted(folder.glob("*.keys.npy")):
             self._open(keys_path)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """To another process goes where it lies; there it is opened again."""
+        return RowCache, (self.folder, self.columns)
+
     def __contains__(self, key: str) -> bool:
         return key in self._places
 

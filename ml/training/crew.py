@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ ANSWER_WITHIN = timedelta(minutes=5)
 PREPARED_WITHIN = timedelta(hours=24)
 """How long the helpers wait while rank 0 decodes and fits the first model."""
 
+GO_HOME = "go home"
+"""Said to helpers in place of a lesson."""
+
 _REQUESTS: tuple[StopRequest, ...] = ("", "stop", "cancel")
 _GONE = (
     "Another process of this training ended or stopped answering, so it was cut off; everything up to the last "
@@ -40,6 +44,8 @@ class Crew:
         self.rank, self.size = ranks.rank(), ranks.size()
         self._brisk: Any = None
         self._patient: Any = None
+        self._waiting = False
+        """Whether helpers still wait to be told what to do."""
 
     @property
     def leads(self) -> bool:
@@ -62,6 +68,7 @@ class Crew:
             fabric.launch()
             self._brisk = dist.new_group(backend="gloo", timeout=ANSWER_WITHIN)
             self._patient = dist.new_group(backend="gloo", timeout=PREPARED_WITHIN)
+        self._waiting = self.leads
         return fabric
 
     def share(self, rows: Tensor) -> Tensor:
@@ -96,10 +103,17 @@ class Crew:
         """What rank 0 says, on every process; the helpers give None and wait, for hours if need be."""
         if self.size > 1:
             box: list[Any] = [word]
+            self._waiting = False
             dist.broadcast_object_list(box, src=0, group=self._patient)
             word = box[0]
         assert word is not None
         return word
+
+    def dismiss(self) -> None:
+        """Let helpers go that wait for something to do: there is nothing to learn together."""
+        if self._waiting:
+            with contextlib.suppress(RuntimeError):  # one that has gone already need not be sent away
+                self.told(GO_HOME)
 
 
 class peers_gone:  # noqa: N801 - used like a function

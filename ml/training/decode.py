@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import defaultdict
@@ -56,7 +57,7 @@ class Decoded:
         with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
             for batch in _batches(list(wanted.items())):
                 for (path, group), result in zip(batch, pool.map(self._load, batch), strict=True):
-                    if stop.requested() == "cancel":
+                    if stop.requested():
                         return
                     done += len(group)
                     if isinstance(result, HandlensError):
@@ -73,9 +74,20 @@ class Decoded:
                     yield Progress(stage="decode", done=done, total=total, per_second=per_second(done, now - began))
         if keys:
             self._rows.append(keys, data=np.stack(rows))
-        if len(unreadable) > before:
+        if len(unreadable) > before and not stop.requested():
             # A file that has gone may have been the first of several copies: ask the next one.
             yield from self.decode([s for s in samples if s.path not in unreadable], stop, unreadable)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample, as `read` gives it."""
+        return self._rows.columns["data"][0]
+
+    def bytes_to_write(self, samples: Sequence[Sample]) -> int:
+        """What the decoded samples that are not here yet will take on disk."""
+        shape, dtype = self._rows.columns["data"]
+        missing = self._rows.missing([key_of(sample) for sample in samples])
+        return len(missing) * math.prod(shape) * np.dtype(dtype).itemsize
 
     def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
         """uint8 (n, size, size, 3), or float32 (n, frames) in -1…1: what the network's front end takes."""

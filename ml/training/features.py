@@ -65,6 +65,8 @@ class Features:
                 keys, embeddings, grids = [], [], []
             if stop.requested() == "cancel":
                 return
+            if stop.requested():
+                break  # what was seen so far is kept for the next time
             now, done = time.monotonic(), start + len(batch)
             if now - told > PROGRESS_SECONDS or done == len(missing):
                 told = now

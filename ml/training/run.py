@@ -6,7 +6,6 @@ import dataclasses
 import time
 import tomllib
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -22,15 +21,18 @@ from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
 from ml.training import checkpoint
+from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.features import Features, onnx_extractor, torch_extractor
-from ml.training.finetune import Material, Outcome, finetune, showcase
+from ml.training.finetune import Material, Outcome, showcase
 from ml.training.objective import targets_of
+from ml.training.preflight import Plan, preflight
 from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.probe_several import fit_several
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.standing import Score
+from ml.training.together import Lesson, help_out, teach
 
 SHOWCASE = 12
 
@@ -49,20 +51,33 @@ class _CancelledError(Exception):
     """The user cancelled; unwinds to `train`."""
 
 
+class _TooEarlyError(Exception):
+    """The user stopped before there was a model to keep; unwinds to `train`."""
+
+
 def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
-    """Train a run as `job` says. Raises HandlensError where it cannot; `ml.engine` makes that an event."""
+    """Train a run as `job` says. Raises HandlensError where it cannot; `ml.engine` makes that an event.
+
+    Of several processes under `torchrun` only the first opens the project; the others help it learn.
+    """
+    crew = Crew()
+    if not crew.leads:
+        help_out(_fabric(job.device, crew), crew)
+        yield Stopped()
+        return
     project = Project.open(job.project)
     try:
         lock = project.lock("train")
         try:
-            yield from _train_locked(project, job, stop)
+            yield from _train_locked(project, job, stop, crew)
         finally:
             lock.release()
+            crew.dismiss()
     finally:
         project.close()
 
 
-def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event]:
+def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
     began = time.monotonic()
     yield _stage("preflight")
     samples, class_names = _labelled_and_split(project)
@@ -70,10 +85,13 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
         yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
-        yield from _learn(project, job, run, samples, stop, began=began)
+        yield from _learn(project, job, run, samples, stop, began=began, crew=crew)
     except _CancelledError:
         project.runs.discard(run.number)
         yield Stopped()
+    except _TooEarlyError:
+        project.runs.update(run.number, state="interrupted")
+        yield Stopped(resumable=True)
     except Exception as error:
         message = error.message if isinstance(error, HandlensError) else "It hit a fault in Handlens."
         project.runs.update(run.number, state="failed", message=message)
@@ -86,9 +104,16 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
 
 
 def _learn(
-    project: Project, job: TrainJob, run: RunInfo, samples: tuple[Sample, ...], stop: Stop, *, began: float
+    project: Project,
+    job: TrainJob,
+    run: RunInfo,
+    samples: tuple[Sample, ...],
+    stop: Stop,
+    *,
+    began: float,
+    crew: Crew,
 ) -> Iterator[Event]:
-    fabric = _fabric(job.device)
+    fabric = _fabric(job.device, crew)
     folder = project.runs.folder(run.number)
     begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
@@ -105,6 +130,8 @@ def _learn(
     network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
+    pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
+
     samples = yield from _decode(decoded, samples, stop)
     features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop=stop)
 
@@ -127,7 +154,8 @@ def _learn(
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
-        outcome = yield from _finetune(network, material, recipe, job, folder, fabric=fabric, probe=probe, stop=stop)
+        lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", _floor(probe), pieces)
+        outcome = yield from _finetune(lesson, fabric, crew, stop)
         if not (outcome.improved or outcome.early):
             yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
     _raise_if_cancelled(stop)
@@ -156,6 +184,18 @@ def _learn(
     (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
     early = outcome.early or stop.requested() == "stop"
     yield Finished(run=run.number, seconds=seconds, early=early, **accuracies)
+
+
+def _plan(project: Project, network: Classifier, decoded: Decoded, samples: tuple[Sample, ...], recipe: Recipe) -> Plan:
+    return Plan(
+        kind=project.kind,
+        network=network,
+        decoded=decoded,
+        samples=samples,
+        train=sum(sample.split == "train" and sample.labelled for sample in samples),
+        recipe=recipe,
+        project=project.path,
+    )
 
 
 def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
@@ -197,7 +237,7 @@ def _decode(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Genera
     yield _stage("decode")
     unreadable: dict[str, str] = {}
     yield from decoded.decode(samples, stop, unreadable)
-    _raise_if_cancelled(stop)
+    _raise_if_ended(stop)
     if unreadable:
         first = next(iter(unreadable.values()))
         if len(unreadable) == len({sample.path for sample in samples}):
@@ -226,7 +266,7 @@ def _features(
         else:
             extractor = torch_extractor(network, fabric.device)
         yield from features.extract(samples, decoded, extractor, stop)
-    _raise_if_cancelled(stop)
+    _raise_if_ended(stop)
     return features, (time.monotonic() - began) / len(missing) if missing else 0.0
 
 
@@ -242,38 +282,22 @@ def _probe(features: Features, material: Material, *, classes: int, stop: Stop) 
     return probe
 
 
-def _finetune(
-    network: Classifier,
-    material: Material,
-    recipe: Recipe,
-    job: TrainJob,
-    folder: Path,
-    *,
-    fabric: Fabric,
-    probe: Probe,
-    stop: Stop,
-) -> Generator[Event, None, Outcome]:
-    yield _stage("finetune")
+def _floor(probe: Probe) -> Score:
+    """What fine-tuning has to beat."""
     if probe.valid_loss is None or probe.valid_accuracy is None:
-        floor = Score(0.0, -float("inf"))
-    else:
-        floor = Score(probe.valid_accuracy, -probe.valid_loss)
-    loop = finetune(
-        network,
-        material,
-        recipe,
-        fabric=fabric,
-        seed=job.seed,
-        folder=folder / "checkpoint",
-        probe=floor,
-        stop=stop,
-    )
+        return Score(0.0, -float("inf"))
+    return Score(probe.valid_accuracy, -probe.valid_loss)
+
+
+def _finetune(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
+    yield _stage("finetune")
+    loop = teach(lesson, fabric, crew, stop)
     while True:
         try:
             event = next(loop)
         except StopIteration as end:
             return cast(Outcome, end.value)
-        write_history(folder, event=event)
+        write_history(lesson.folder.parent, event=event)
         yield event
 
 
@@ -315,13 +339,13 @@ def _resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...
     return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs)
 
 
-def _fabric(device: str) -> Fabric:
+def _fabric(device: str, crew: Crew) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     half = device == "cuda" and torch.cuda.is_bf16_supported()
-    return Fabric(accelerator=device, devices=1, precision="bf16-mixed" if half else "32-true")
+    return crew.fabric(device, precision="bf16-mixed" if half else "32-true")
 
 
 def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, int]:
@@ -351,3 +375,10 @@ def _stage(stage: Stage) -> StageStarted:
 def _raise_if_cancelled(stop: Stop) -> None:
     if stop.requested() == "cancel":
         raise _CancelledError
+
+
+def _raise_if_ended(stop: Stop) -> None:
+    """The same while there is no model yet that a stop could keep."""
+    _raise_if_cancelled(stop)
+    if stop.requested():
+        raise _TooEarlyError

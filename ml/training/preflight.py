@@ -1,0 +1,231 @@
+"""Before a run begins: does its disk space suffice, its memory, and does one step of its very recipe work?"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.errors import HandlensError
+from ml.events import Event, Note
+from ml.networks.backbones import freeze_norms
+from ml.networks.heads import Classifier
+from ml.project.samples import Kind, Sample
+from ml.training.augment import augment
+from ml.training.decode import Decoded
+from ml.training.features import Features
+from ml.training.finetune import parameter_groups
+from ml.training.recipe import Recipe
+from ml.training.step import Pieces, careful_backward
+
+SPARE_DISK = 20 * 2**20
+"""For the database, tables and whatever else is written meanwhile."""
+SCRATCH = 1.5
+"""Memory of a step over what it keeps for the way back, measured on the default backbone."""
+COPIES_OF_SAMPLES = 3
+"""Of the training samples' embeddings, while the first model is fitted to them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a run is going to do. `train`: how many samples it learns from."""
+
+    kind: Kind
+    network: Classifier
+    decoded: Decoded
+    samples: Sequence[Sample]
+    train: int
+    recipe: Recipe
+    project: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One sample's way through the network: the shape of its features (width, h, w), bytes kept for the way back."""
+
+    features: tuple[int, int, int]
+    kept: int
+
+
+def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, Pieces]:
+    """Raises HandlensError with one sentence where the run cannot work; returns how its steps fit into memory.
+
+    Takes about as long as one step. The network is as it was afterwards.
+    """
+    with _as_in_training(plan.network, plan.recipe):
+        seen = look_once(plan)
+        check_disk(disk_needs(plan, seen.features), plan.project)
+        pieces = Pieces()
+        if fabric.device.type == "cpu":
+            yield from _fit_into_memory(plan, seen, pieces)
+        if plan.recipe.epochs > 0:
+            yield from _try_a_step(plan, fabric, pieces)
+    return pieces
+
+
+def look_once(plan: Plan) -> Seen:
+    """Send one sample of noise through the network and see what that takes. HandlensError where it gives no numbers."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in plan.network.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logits, features = plan.network(plan.network.front(_noise(plan.decoded, 1)))
+    if not (torch.isfinite(logits).all() and torch.isfinite(features).all()):
+        raise HandlensError(
+            "The pretrained network gives numbers that are none, so nothing can be learned from it; "
+            "install Handlens again, or choose another network."
+        )
+    _, width, height, breadth = features.shape
+    return Seen((width, height, breadth), sum(kept.values()))
+
+
+def disk_needs(plan: Plan, features: tuple[int, int, int]) -> dict[str, int]:
+    """Bytes that the run will write, by what they are for, at their highest."""
+    width, height, breadth = features
+    embeddings = Features(plan.project / "cache", plan.network, samples=len(plan.samples), grid=(height, breadth))
+    each = 4 * width + (2 * width * height * breadth if embeddings.grids_kept else 0)
+    classes = plan.network.head.out_features
+    network = sum(tensor.nbytes for tensor in plan.network.state_dict().values())
+    answers = 4 * classes + 2 * classes * height * breadth + 2 * width + 17
+    return {
+        "decoded samples": plan.decoded.bytes_to_write(plan.samples),
+        "what the network sees in them": len(embeddings.missing(plan.samples)) * each,
+        # Weights, their average, two moments of each; the best. The old ones stay until the new ones are complete.
+        "where the training stands": 2 * 5 * network if plan.recipe.epochs else 0,
+        "predictions": len(plan.samples) * answers,
+        "the finished model": 2 * network,
+    }
+
+
+def check_disk(needs: dict[str, int], folder: Path) -> None:
+    """HandlensError where `folder`'s disk is too small for `needs`."""
+    needed, free = sum(needs.values()) + SPARE_DISK, shutil.disk_usage(folder).free
+    if needed > free:
+        raise HandlensError(
+            f"This training needs about {_size(needed)} of disk space and there is {_size(free)} at {folder}; "
+            "free some space or move the project to a larger disk.",
+            details="\n".join(f"{what}: {_size(number)}" for what, number in needs.items()),
+        )
+
+
+def available_memory() -> int:
+    """Bytes this process may still take: what the machine has free, or what its container leaves it."""
+    system = int(psutil.virtual_memory().available) + int(psutil.swap_memory().free)
+    return min([system, *_container_leaves()])
+
+
+def _container_leaves() -> Iterator[int]:
+    """What a container's limit (cgroup version 2 or 1) leaves, where there is one."""
+    places = (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    )
+    for limit, usage in places:
+        with contextlib.suppress(OSError, ValueError):  # no such limit: "max", or no such file
+            yield max(0, int(Path(limit).read_text(encoding="ascii")) - int(Path(usage).read_text(encoding="ascii")))
+
+
+def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
+    """Halve the pieces until a step fits by estimate; HandlensError where nothing does."""
+    network: int = sum(tensor.nbytes for tensor in plan.network.state_dict().values())
+    width = seen.features[0]
+    probe = COPIES_OF_SAMPLES * plan.train * width * 4
+    free = available_memory()
+
+    def needed() -> int:
+        if not plan.recipe.epochs:
+            return probe
+        # Gradients, the average and two moments; the probe's memory is free again by then.
+        at_once = -(-min(plan.recipe.batch, plan.train) // pieces.count)
+        return max(probe, 4 * network + int(SCRATCH * at_once * seen.kept))
+
+    said = ""
+    while needed() > free:
+        if probe > free or pieces.count >= plan.recipe.batch:
+            raise HandlensError(
+                f"This training needs about {_size(needed())} of memory and {_size(free)} are free; "
+                "close other programs, or train with fewer samples."
+            )
+        said = pieces.halve(plan.recipe.batch)
+    if said:
+        yield Note(sentence=said)
+
+
+def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, None, None]:
+    """One batch of noise forward and backward, as the recipe has it; the weights stay as they are."""
+    count = min(plan.recipe.batch, plan.train)
+    network = plan.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        pictures = network.front(_noise(plan.decoded, count).to(fabric.device))
+        pictures = augment(pictures, kind=plan.kind, strength=plan.recipe.strength, generator=generator)
+    classes = network.head.out_features
+
+    def loss_of(logits: Tensor, rows: Tensor) -> Tensor:
+        return functional.cross_entropy(logits, (rows % classes).to(logits.device))
+
+    trial = _Trial(network, fabric)
+    total = yield from careful_backward(fabric, trial, pictures, loss_of, weight=1 / count, pieces=pieces)
+    if not math.isfinite(total):
+        raise HandlensError(
+            "A first step gives numbers that are none, so this training cannot work; choose another device or network."
+        )
+
+
+class _Trial(nn.Module):
+    """The network at the device's precision, without being set up for training."""
+
+    def __init__(self, network: Classifier, fabric: Fabric) -> None:
+        super().__init__()
+        self.network = network
+        self._autocast = fabric.autocast
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        with self._autocast():
+            logits, features = self.network(pictures)
+        return logits.float(), features
+
+
+@contextlib.contextmanager
+def _as_in_training(network: Classifier, recipe: Recipe) -> Iterator[None]:
+    """What the recipe freezes is frozen; afterwards everything is as it was."""
+    learned = [parameter.requires_grad for parameter in network.parameters()]
+    try:
+        if recipe.epochs:
+            parameter_groups(network, recipe)
+            network.train()
+            freeze_norms(network)
+        yield
+    finally:
+        network.eval()
+        for parameter, before in zip(network.parameters(), learned, strict=True):
+            parameter.requires_grad_(before)
+            parameter.grad = None
+
+
+def _noise(decoded: Decoded, count: int) -> Tensor:
+    """`count` samples of nothing, as `Decoded.read` would give them."""
+    generator = torch.Generator().manual_seed(0)
+    if decoded.windowing is None:
+        return torch.randint(0, 256, (count, *decoded.shape), dtype=torch.uint8, generator=generator)
+    return torch.rand((count, *decoded.shape), generator=generator) * 2 - 1
+
+
+def _size(number: float) -> str:
+    """Bytes as a person says them."""
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"

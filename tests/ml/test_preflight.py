@@ -1,0 +1,78 @@
+"""A run that cannot work fails in its first seconds, with a sentence that says what there is and what it needs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+from small import create, picture_folder
+
+from ml.engine import run
+from ml.events import Event, Failed, Note, StageStarted
+from ml.jobs import NeverStop, TrainJob
+from ml.project.project import Project
+from ml.training import preflight
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("preflight")
+    create(picture_folder(folder / "pictures", each=8), folder / "shapes.handlens").close()
+    return folder / "shapes.handlens"
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def _begin(place: Path) -> list[Event]:
+    """The events of a training until its samples are opened, or it fails."""
+    events: list[Event] = []
+    job: Iterator[Event] = run(TrainJob(project=place, epochs=1, device="cpu"), NeverStop())
+    for event in job:
+        events.append(event)
+        if isinstance(event, StageStarted) and event.stage == "decode":
+            break
+    return events
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_opened(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**9, 10**9 - 3 * 10**6, 3 * 10**6))
+    began = time.monotonic()
+    last = _begin(place)[-1]
+    assert time.monotonic() - began < 30
+    assert isinstance(last, Failed)
+    assert "needs about" in last.message
+    assert "there is 3 MB" in last.message
+    assert "decoded samples" in last.details
+    assert last.message.count(". ") == 0
+    with Project.open(place) as project:
+        newest = project.runs.all()[-1]
+        assert (newest.state, newest.message) == ("failed", last.message)
+        assert not list((place / "cache").glob("pixels-*/*.npy"))
+
+
+def test_a_memory_that_is_short_halves_the_batch_and_one_too_small_is_refused(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "available_memory", lambda: 250 * 10**6)
+    events = _begin(place)
+    assert isinstance(events[-1], StageStarted), events[-1]
+    assert any(isinstance(event, Note) and "Memory ran short" in event.sentence for event in events)
+    monkeypatch.setattr(preflight, "available_memory", lambda: 10 * 10**6)
+    last = _begin(place)[-1]
+    assert isinstance(last, Failed)
+    assert "10 MB are free" in last.message
+
+
+def test_a_container_s_limit_counts(tmp_path: Path) -> None:
+    assert 0 < preflight.available_memory() <= psutil.virtual_memory().total + psutil.swap_memory().total
