@@ -29,7 +29,7 @@ from ml.training.step import Pieces, careful_backward
 
 SPARE_DISK = 20 * 2**20
 """For the database, tables and whatever else is written meanwhile."""
-SCRATCH = 1.5
+SCRATCH = 1.2
 """Memory of a step over what it keeps for the way back, measured on the default backbone."""
 COPIES_OF_SAMPLES = 3
 """Of the training samples' embeddings, while the first model is fitted to them."""
