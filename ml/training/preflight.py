@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import shutil
 from collections.abc import Generator, Iterator, Sequence
@@ -61,8 +62,10 @@ def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, Pieces]:
 
     Takes about as long as one step. The network is as it was afterwards.
     """
-    with _as_in_training(plan.network, plan.recipe):
+    # The first model may show that every stage has to learn, see `recipe.fitted`.
+    with _as_in_training(plan.network, dataclasses.replace(plan.recipe, frozen_stages=0)):
         seen = look_once(plan)
+    with _as_in_training(plan.network, plan.recipe):
         check_disk(disk_needs(plan, seen.features), plan.project)
         pieces = Pieces()
         if fabric.device.type == "cpu":
