@@ -19,6 +19,7 @@ from ml.events import (
     Scanned,
     Showcase,
     StageStarted,
+    Stalled,
     Stopped,
 )
 from ml.insight.metrics import confusion, wilson_interval
@@ -108,6 +109,7 @@ __all__ = [
     "Split",
     "SplitPlan",
     "StageStarted",
+    "Stalled",
     "Stop",
     "StopRequest",
     "Stopped",

@@ -40,6 +40,18 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stalled:
+    """Nothing happened for `seconds`; `sentence` says while doing what. `answers`: the process shows signs of life.
+
+    The job goes on, see `ml.watchdog`; any other event means that it has woken up.
+    """
+
+    sentence: str
+    seconds: float
+    answers: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
     """The run has its number and its folder exists."""
 
@@ -170,6 +182,7 @@ Event = (
     StageStarted
     | Progress
     | Note
+    | Stalled
     | RunStarted
     | ProbeDone
     | BatchDone
@@ -188,6 +201,7 @@ _NAMES = {
     StageStarted: "stage",
     Progress: "progress",
     Note: "note",
+    Stalled: "stalled",
     RunStarted: "started",
     ProbeDone: "probe",
     BatchDone: "batch",

@@ -19,6 +19,7 @@ from ml.errors import HandlensError
 from ml.events import TERMINAL, Event, Failed, Finished, RunStarted, Stopped
 from ml.jobs import Job, Stop, StopRequest, TrainJob
 from ml.project.project import Project
+from ml.watchdog import QUIET_SECONDS, Watch
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 2.0
@@ -32,14 +33,25 @@ class _Ask:
     request: StopRequest
 
 
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    """A sign of life from the child, between its events."""
+
+
+BEAT_SECONDS = 2.0
+LIFELESS_AFTER = 3 * BEAT_SECONDS
+
+
 class Worker:
     """`run` has the signature of `ml.engine.run`; the job is done elsewhere.
 
     `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing.
+    `quiet`: seconds without an event after which an `events.Stalled` says so.
     """
 
-    def __init__(self, *, grace: float = GRACE_SECONDS) -> None:
+    def __init__(self, *, grace: float = GRACE_SECONDS, quiet: float = QUIET_SECONDS) -> None:
         self._grace = grace
+        self._quiet = quiet
 
     def run(self, job: Job, stop: Stop) -> Iterator[Event]:
         """Yields the child's events; ends with exactly one of `events.TERMINAL`, whatever happens to the child."""
@@ -55,16 +67,19 @@ class Worker:
             return
         theirs.close()
         try:
-            yield from _supervise(process, ours, job, stop, grace=self._grace)
+            yield from _supervise(process, ours, job, stop, grace=self._grace, watch=Watch(quiet=self._quiet))
         finally:
             _end(process)
             ours.close()
 
 
-def _supervise(process: BaseProcess, pipe: Connection, job: Job, stop: Stop, *, grace: float) -> Iterator[Event]:
+def _supervise(
+    process: BaseProcess, pipe: Connection, job: Job, stop: Stop, *, grace: float, watch: Watch
+) -> Iterator[Event]:
     run: int | None = None
     asked: StopRequest = ""
     asked_at = 0.0
+    alive_at = time.monotonic()
     while True:
         request = stop.requested()
         if request and asked not in (request, "cancel"):
@@ -79,8 +94,11 @@ def _supervise(process: BaseProcess, pipe: Connection, job: Job, stop: Stop, *, 
             return
         try:
             if not pipe.poll(POLL_SECONDS):
+                stalled = watch.overdue(answers=time.monotonic() - alive_at < LIFELESS_AFTER)
+                if stalled is not None:
+                    yield stalled
                 continue
-            event: Event = pipe.recv()
+            event: Event | _Beat = pipe.recv()
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
             if asked == "cancel":
@@ -89,6 +107,10 @@ def _supervise(process: BaseProcess, pipe: Connection, job: Job, stop: Stop, *, 
             else:
                 yield Failed(message=_how_it_ended(process.exitcode))
             return
+        alive_at = time.monotonic()
+        if isinstance(event, _Beat):
+            continue
+        watch.heard(event)
         if isinstance(event, RunStarted):
             run = event.run
         if asked == "cancel" and isinstance(event, Finished):
@@ -160,26 +182,56 @@ def _child(pipe: Connection, job: Job) -> None:
     _give_a_stdout()
     _give_way()
     ended = False
+    heart = _Heart(pipe)
     try:
+        heart.start()
         from ml.engine import run  # only the child may load torch
 
         for event in run(job, _PipeStop(pipe)):
-            pipe.send(event)
+            heart.send(event)
             ended = isinstance(event, TERMINAL)
         if not ended:
-            pipe.send(Failed(message="The work ended without a result; this is a fault in Handlens."))
+            heart.send(Failed(message="The work ended without a result; this is a fault in Handlens."))
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)  # the parent is gone: nobody is left to tell
     except BaseException:
         with contextlib.suppress(OSError):
-            pipe.send(
+            heart.send(
                 Failed(
                     message="The work hit a fault in Handlens and ended; your labels and finished runs are untouched.",
                     details=traceback.format_exc(),
                 )
             )
     finally:
+        heart.stop()
         pipe.close()
+
+
+class _Heart:
+    """Sends events, and in between, from a thread, signs of life: a child that waits for a disk still beats."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def send(self, message: Event | _Beat) -> None:
+        with self._sending:
+            self._pipe.send(message)
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(BEAT_SECONDS):
+            try:
+                self.send(_Beat())
+            except OSError:
+                return  # nobody listens any more, which the job itself will notice
 
 
 def _give_way() -> None:

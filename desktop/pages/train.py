@@ -35,6 +35,7 @@ from ml.api import (
     RunStarted,
     Showcase,
     StageStarted,
+    Stalled,
     Stopped,
     TrainJob,
     estimate_seconds,
@@ -163,6 +164,7 @@ class TrainPage(QWidget):
         if self._state is None:
             return
         self._state.take(event)
+        self.watch.woke_up()
         match event:
             case StageStarted() if self.watch.stop_button.isEnabled():
                 self.watch.sentence.setText(event.sentence)
@@ -170,6 +172,8 @@ class TrainPage(QWidget):
                 self._say_words()
             case Note():
                 self.watch.show_note(event.sentence)
+            case Stalled():
+                self.watch.show_stall(event.sentence)
             case ProbeDone():
                 self.watch.plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
                 self._say_score()

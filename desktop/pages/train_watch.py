@@ -43,6 +43,8 @@ class TrainWatch(QWidget):
         self.cancel_button.setProperty("role", "quiet")
         self.cancel_button.setToolTip(self.tr("End now and discard this run"))
         self.cancel_button.clicked.connect(self.cancel_pressed)
+        self._stalled = False
+        self._stalled_over = ""
         self._lay_out()
 
     def begin(self, *, passes: float, curves: bool) -> None:
@@ -54,6 +56,7 @@ class TrainWatch(QWidget):
         self.showcase_note.setText(self.tr("Here you will see what it says of a few it has never seen."))
         self.sentence.setText(self.tr("Starting …"))
         self.time_left.clear()
+        self.woke_up()
         self.note.clear()
         self.note.hide()
         self.bar.setValue(0)
@@ -65,6 +68,26 @@ class TrainWatch(QWidget):
     def show_note(self, sentence: str) -> None:
         self.note.setText(sentence)
         self.note.show()
+
+    def show_stall(self, sentence: str) -> None:
+        """Nothing happens any more: say so and point at the way out, until `woke_up`."""
+        self._stalled_over = self.note.text() if self.note.isVisibleTo(self) else ""
+        self._stalled = True
+        self.show_note(sentence)
+        self._point_at_cancel(True)
+
+    def woke_up(self) -> None:
+        """Something happened: what `show_stall` said is not true any more."""
+        if self._stalled:
+            self._stalled = False
+            self.note.setText(self._stalled_over)
+            self.note.setVisible(bool(self._stalled_over))
+            self._point_at_cancel(False)
+
+    def _point_at_cancel(self, on: bool) -> None:
+        self.cancel_button.setProperty("role", "" if on else "quiet")
+        self.cancel_button.style().unpolish(self.cancel_button)
+        self.cancel_button.style().polish(self.cancel_button)
 
     def ending(self, sentence: str) -> None:
         """The user has asked for the end; nothing more can be asked."""

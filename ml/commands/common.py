@@ -18,6 +18,7 @@ from ml.errors import HandlensError
 from ml.events import TERMINAL, Event, Failed, Stopped
 from ml.jobs import Job, NeverStop
 from ml.project.project import SUFFIX
+from ml.watchdog import Watchdog
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -95,8 +96,10 @@ def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Cal
 def last_event(job: Job, show: Callable[[Event], None]) -> Event:
     """Run a job in this process, hand every event on, and give back the last; raises HandlensError where it fails."""
     last: Event | None = None
-    for last in run(job, NeverStop()):
-        show(last)
+    with Watchdog(show) as watchdog:
+        for last in run(job, NeverStop()):
+            watchdog.heard(last)
+            show(last)
     if isinstance(last, Failed):
         raise HandlensError(last.message, details=last.details)
     if isinstance(last, Stopped):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ml.commands.phrases import duration, percent
-from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted
+from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, Stalled, StageStarted
 from ml.events import Progress as ProgressEvent
 
 
