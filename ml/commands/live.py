@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ml.commands.phrases import duration, percent
-from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, Stalled, StageStarted
+from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
 from ml.events import Progress as ProgressEvent
 
 
@@ -43,6 +43,8 @@ class LiveReport:
             case StageStarted():
                 self._say(event.sentence)
                 self._end_bar()
+            case Stalled():
+                self._say(f"[yellow]Note:[/] {_plain(event.sentence)} Ctrl+C ends it.", markup=True)
             case Note():
                 self._say(f"[yellow]Note:[/] {_plain(event.sentence)}", markup=True)
             case RunStarted():

@@ -336,3 +336,19 @@ class Gaps:
         now = self._clock()
         self._gaps.append(now - self._last)
         self._last = now
+
+
+def test_a_job_that_says_nothing_any_more_is_said_until_it_wakes_up(qtbot: QtBot, session: Session) -> None:
+    page = TrainPage()
+    qtbot.addWidget(page)
+    page.set_session(session)
+    page.watch.begin(passes=1.0, curves=True)
+    page.watch.show_note("Memory ran short.")
+    page.watch.show_stall("Nothing has happened for 60 seconds while it was opening the files.")
+    assert "opening the files" in page.watch.note.text()
+    assert page.watch.cancel_button.isEnabled()
+    assert page.watch.cancel_button.property("role") != "quiet"
+    page.watch.woke_up()
+    assert page.watch.note.text() == "Memory ran short."
+    assert page.watch.cancel_button.property("role") == "quiet"
+    page.shutdown()

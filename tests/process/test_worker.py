@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small import create, picture_folder, sound_folder
 
-from ml.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stopped
+from ml.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stalled, Stopped
 from ml.jobs import LookJob, NeverStop, ScanJob, StopRequest, TrainJob
 from ml.project.project import Project
 from ml.worker import Worker
@@ -95,6 +95,28 @@ def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:
     with Project.open(place) as project:
         project.runs.mark_interrupted()
         assert project.runs.newest("interrupted") is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot hold a process")
+def test_a_child_that_is_held_is_reported_and_not_killed(place: Path) -> None:
+    asked, child, held, woken = Asked(), None, False, False
+    events: list[Event] = []
+    for event in Worker(quiet=8.0).run(TrainJob(project=place, epochs=500, device="cpu"), asked):
+        events.append(event)
+        if isinstance(event, BatchDone) and not held:
+            held = True
+            (child,) = multiprocessing.active_children()
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGSTOP)
+        elif isinstance(event, Stalled) and held and not woken:
+            woken = True
+            assert child is not None and child.is_alive() and child.pid is not None
+            os.kill(child.pid, signal.SIGCONT)
+        elif isinstance(event, BatchDone) and woken:
+            asked.request = "cancel"
+    assert isinstance(events[-1], Stopped), events[-1]
+    stalled = next(event for event in events if isinstance(event, Stalled) and not event.answers)
+    assert "while it was adjusting the network, and it does not answer" in stalled.sentence
 
 
 def test_giving_up_on_the_events_ends_the_child(place: Path) -> None:
