@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ml.events import Event
-from ml.project.samples import Kind, Preset
+from ml.project.samples import Kind, Preset, Windowing
 
 StopRequest = Literal["", "stop", "cancel"]
 
@@ -31,11 +31,16 @@ class ScanJob:
     """Decode every file of `folder` once and report what is there. Ends with `events.Scanned`.
 
     `labels` are label files, or folders of them; where there are some, no sub-folder names a class.
+
+    For logs: `rate` in Hz where the user knows it better than the files. `windowing` is that of the project that the
+    files are to join; then they have to have its columns.
     """
 
     folder: Path
     kind: Kind
     labels: tuple[Path, ...] = ()
+    rate: float | None = None
+    windowing: Windowing | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

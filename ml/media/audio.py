@@ -106,7 +106,7 @@ def load_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> N
 
     Long recordings are decoded a minute at a time. Raises UnreadableError.
     """
-    frames, rate = windowing.frames, windowing.rate
+    frames, rate = windowing.frames, round(windowing.rate)
     result = np.zeros((len(starts), frames), dtype=np.float32)
     firsts = [max(0, round(start * rate)) for start in starts]
     order = sorted(range(len(starts)), key=firsts.__getitem__)

@@ -39,17 +39,18 @@ def settings_for(windowing: Windowing) -> MelSettings:
 
     Short windows hold short events such as words, which 64 ms would blur; long ones gain from the finer pitch.
     """
-    n_fft = 1 << max(8, round(np.log2(windowing.rate * 0.064)))
+    rate = round(windowing.rate)
+    n_fft = 1 << max(8, round(np.log2(rate * 0.064)))
     width = round(n_fft * min(1.0, max(0.5, windowing.seconds / 4.0)))
     hop = max(1, min(n_fft // 2, round(windowing.frames / 224)))
-    f_max = windowing.rate / 2
+    f_max = rate / 2
     # As many bands as there can be without the lowest being narrower than a line of the spectrum, thus empty.
     f_min = 40.0
-    widest = windowing.rate / n_fft
+    widest = rate / n_fft
     lowest = float(hz_to_mel(f_min + 1.05 * widest) - hz_to_mel(f_min))
     most = int((hz_to_mel(f_max) - hz_to_mel(f_min)) / lowest) - 1
     return MelSettings(
-        rate=windowing.rate, n_fft=n_fft, width=width, hop=hop, n_mels=min(128, most), f_min=f_min, f_max=f_max
+        rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=min(128, most), f_min=f_min, f_max=f_max
     )
 
 

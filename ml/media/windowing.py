@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml.project.samples import Windowing
+from ml.project.samples import Clock, Windowing
 
 HIGHEST_RATE = 32_000
 SHORTEST, LONGEST, GRAIN = 0.5, 5.0, 0.5
+WHOLE_LOG = 1024
+"""Rows up to which a log is one window: more than that is squeezed out of the network's picture."""
+FEWEST_FRAMES, MOST_FRAMES, UNTIMED_FRAMES = 128, 2048, 512
 
 
 def window_spans(duration: float, windowing: Windowing) -> tuple[tuple[float, float], ...]:
@@ -30,7 +33,7 @@ def window_spans(duration: float, windowing: Windowing) -> tuple[tuple[float, fl
     return tuple((round(start, 6), round(start + windowing.seconds, 6)) for start in starts)
 
 
-def choose_windowing(durations: Sequence[float], rates: Sequence[int]) -> Windowing:
+def choose_windowing(durations: Sequence[float], rates: Sequence[float]) -> Windowing:
     """Window length and step that suit these recordings; `durations` in seconds, `rates` in Hz, one of each per file.
 
     Rate: the commonest one, but no more than 32 kHz, above which the pretrained networks gain nothing: 44.1 and
@@ -47,3 +50,28 @@ def choose_windowing(durations: Sequence[float], rates: Sequence[int]) -> Window
     longer = sum(duration > 1.5 * seconds for duration in durations)
     step = seconds / 2 if longer > len(durations) / 2 else seconds
     return Windowing(rate=rate, seconds=seconds, step=step)
+
+
+def choose_log_windowing(
+    frames: Sequence[int], *, rate: float | None, columns: tuple[str, ...], clock: Clock
+) -> Windowing:
+    """Window length and step that suit logs of so many `frames` at `rate` Hz (None: not known).
+
+    Logs up to `WHOLE_LOG` rows, nine of ten of them, are one window each. Of longer ones a window holds 5 s, but no
+    fewer than 128 rows and no more than 2,048; 512 where nobody knows how long that is. Step: as for recordings.
+    """
+    if not frames:
+        raise ValueError("There are no logs to choose a window for.")
+    usual = math.ceil(float(np.percentile(np.asarray(frames, dtype=np.float64), 90)))
+    if usual <= WHOLE_LOG:
+        length = usual
+    elif rate is None:
+        length = UNTIMED_FRAMES
+    else:
+        length = min(max(round(LONGEST * rate), FEWEST_FRAMES), MOST_FRAMES)
+    longer = sum(count > 1.5 * length for count in frames)
+    step = max(1, length // 2) if longer > len(frames) / 2 else length
+    per_second = rate or 1.0
+    return Windowing(
+        rate=per_second, seconds=length / per_second, step=step / per_second, columns=columns, clock=clock
+    )

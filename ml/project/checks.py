@@ -38,6 +38,7 @@ def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding
     """What is worth knowing, the gravest first; with a plan also what its splits lack."""
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
     found += [*_few(report), *_from_tables(report)]
+    found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)
     order: dict[Severity, int] = {"bad": 0, "warn": 1, "info": 2}

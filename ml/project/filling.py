@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.labels import default_annotator, now
-from ml.project.samples import FoundFile, ScanReport, SplitPlan, Windowing
+from ml.project.samples import Clock, FoundFile, ScanReport, SplitPlan, Windowing
 from ml.project.store import Store
 
 _Label = tuple[str, float | None, float | None]
@@ -33,11 +33,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         **source_meta(Path(report.folder), final),
     }
     if report.windowing is not None:
-        values |= {
-            "window_rate": str(report.windowing.rate),
-            "window_seconds": str(report.windowing.seconds),
-            "window_step": str(report.windowing.step),
-        }
+        values |= windowing_meta(report.windowing)
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
     names = list(report.class_counts)
@@ -48,6 +44,32 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         indices = {n: i for i, n in enumerate(names)}
         insert_files(connection, report.files, plan, report.windowing, indices, several=report.task == "multi")
         insert_unreadable(connection, report)
+
+
+def windowing_meta(windowing: Windowing) -> dict[str, str]:
+    """How it is kept; `windowing_of` is the inverse."""
+    values = {
+        "window_rate": repr(windowing.rate),
+        "window_seconds": repr(windowing.seconds),
+        "window_step": repr(windowing.step),
+    }
+    if windowing.columns:
+        values |= {"window_columns": json.dumps(windowing.columns), "window_clock": windowing.clock}
+    return values
+
+
+def windowing_of(meta: Mapping[str, str]) -> Windowing | None:
+    """How recordings or logs are cut; None for images."""
+    if "window_rate" not in meta:
+        return None
+    rate = float(meta["window_rate"])
+    return Windowing(
+        rate=int(rate) if rate.is_integer() else rate,
+        seconds=float(meta["window_seconds"]),
+        step=float(meta["window_step"]),
+        columns=tuple(json.loads(meta.get("window_columns", "[]"))),
+        clock=cast(Clock, meta.get("window_clock", "file")),
+    )
 
 
 def source_meta(folder: Path, project: Path) -> dict[str, str]:

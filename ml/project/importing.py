@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections import defaultdict
@@ -16,12 +17,14 @@ from ml.media.audio import AUDIO_SUFFIXES, audio_facts
 from ml.media.files import disk_reason
 from ml.media.guard import checked
 from ml.media.images import IMAGE_SUFFIXES, image_facts
+from ml.media.sensors import LOG_SUFFIXES, LogFacts, log_facts
 from ml.media.windowing import choose_windowing
 from ml.project.folder import files_below, places
 from ml.project.labelfiles.applying import apply
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.windows import suited_to
-from ml.project.samples import DuplicateSet, FoundFile, ScanReport, Unreadable, Windowing
+from ml.project.logs import agree
+from ml.project.samples import DuplicateSet, FoundFile, Kind, ScanReport, Unreadable, Windowing
 
 _BETWEEN_PROGRESS = 0.1
 _CHUNK = 1 << 20
@@ -39,8 +42,9 @@ class _Examined:
     width: int = 0
     height: int = 0
     duration: float = 0.0
-    rate: int = 0
+    rate: float = 0
     channels: int = 0
+    log: LogFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,8 +54,6 @@ class _Search:
     suffixes: frozenset[str]
     examine: Callable[[Path], _Examined]
     many: str
-    other_suffixes: frozenset[str]
-    other_many: str
 
 
 def examine_image(path: Path) -> _Examined:
@@ -75,20 +77,28 @@ def examine_recording(path: Path) -> _Examined:
     )
 
 
-_SEARCHES = {
+def examine_log(path: Path) -> _Examined:
+    """Read and fingerprint one log of sensors. Raises UnreadableError."""
+    facts = log_facts(path)
+    size, mtime_ns, digest = _fingerprint(path)
+    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, channels=len(facts.columns), log=facts)
+
+
+_SEARCHES: dict[Kind, _Search] = {
     "images": _Search(
         suffixes=IMAGE_SUFFIXES,
         examine=examine_image,
         many="pictures",
-        other_suffixes=AUDIO_SUFFIXES,
-        other_many="recordings",
     ),
     "recordings": _Search(
         suffixes=AUDIO_SUFFIXES,
         examine=examine_recording,
         many="recordings",
-        other_suffixes=IMAGE_SUFFIXES,
-        other_many="pictures",
+    ),
+    "sensors": _Search(
+        suffixes=LOG_SUFFIXES,
+        examine=examine_log,
+        many="logs",
     ),
 }
 
@@ -99,10 +109,7 @@ def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
     Yields StageStarted, then Progress, then exactly one of Scanned, Stopped (for either kind of stop request) and
     Failed, whose message is one sentence with what to do.
     """
-    search = _SEARCHES.get(job.kind)
-    if search is None:
-        yield Failed(message="Sensor logs are not supported in this version; choose images or recordings.")
-        return
+    search = _SEARCHES[job.kind]
     yield StageStarted(stage="scan", sentence=f"Looking through the folder for {search.many}.")
     try:
         report = yield from _scan(Path(job.folder).absolute(), job, search, stop)
@@ -129,6 +136,9 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
         return None
     if not folder.is_dir():
         raise HandlensError(f"The folder {_quoted(folder)} went away while it was read; connect it and try again.")
+    windowing, notes = job.windowing, ()
+    if job.kind == "sensors":
+        windowing, notes = _settle_logs(outcomes, job)
     files: list[FoundFile] = []
     for place in places(wanted):
         outcome = outcomes[place.path]
@@ -148,7 +158,8 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
         labels=labels,
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=_duplicates(files),
-        windowing=_windowing(files) if job.kind == "recordings" else None,
+        windowing=_windowing(files) if job.kind == "recordings" else windowing,
+        notes=notes,
     )
 
 
@@ -250,6 +261,23 @@ def _windowing(files: Sequence[FoundFile]) -> Windowing:
     return suited_to(chosen, [span for file in files for span in file.spans or ()])
 
 
+def _settle_logs(
+    outcomes: dict[str, _Examined | UnreadableError], job: ScanJob
+) -> tuple[Windowing | None, tuple[str, ...]]:
+    """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""
+    facts = {path: found.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.log}
+    agreed = agree(facts, rate=job.rate, windowing=job.windowing)
+    for path, found in outcomes.items():
+        if isinstance(found, UnreadableError):
+            continue
+        if path in agreed.unfit:
+            outcomes[path] = agreed.unfit[path]
+        else:
+            rate, seconds = agreed.lengths[path]
+            outcomes[path] = dataclasses.replace(found, rate=rate, duration=seconds)
+    return agreed.windowing, agreed.notes
+
+
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower() if not name.endswith("/") else ""
 
@@ -268,10 +296,11 @@ def _nothing_found(folder: Path, names: Sequence[str], search: _Search) -> str:
         return f"A folder inside {_quoted(folder)} may not be opened; allow reading it or choose another."
     if not names:
         return f"The folder {_quoted(folder)} is empty; choose one with {search.many} in it."
-    others = sum(_suffix(name) in search.other_suffixes for name in names)
-    if others:
-        kind = search.other_many
-        return f"There are no {search.many} in {_quoted(folder)}, only {kind} ({others:,}); choose {kind} instead."
+    for other in _SEARCHES.values():
+        count = sum(_suffix(name) in other.suffixes for name in names)
+        if count and (other.many != "logs" or all(_suffix(name) in LOG_SUFFIXES for name in names)):
+            kind = other.many
+            return f"There are no {search.many} in {_quoted(folder)}, only {kind} ({count:,}); choose {kind} instead."
     return f"There are no {search.many} in {_quoted(folder)}; choose a folder with {search.many} in it."
 
 

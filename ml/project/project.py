@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from ml.errors import HandlensError
 from ml.project import store as tables
-from ml.project.filling import fill, insert_files, insert_unreadable, label_untouched, source_meta
+from ml.project.filling import fill, insert_files, insert_unreadable, label_untouched, source_meta, windowing_of
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
@@ -123,14 +123,8 @@ class Project:
 
     @property
     def windowing(self) -> Windowing | None:
-        """How recordings are cut; None for images."""
-        if "window_rate" not in self._meta:
-            return None
-        return Windowing(
-            rate=int(self._meta["window_rate"]),
-            seconds=float(self._meta["window_seconds"]),
-            step=float(self._meta["window_step"]),
-        )
+        """How recordings and logs are cut; None for images."""
+        return windowing_of(self._meta)
 
     @property
     def split_by(self) -> str:

@@ -10,6 +10,8 @@ Split = Literal["train", "valid", "test"]
 SplitBy = str
 """How sources are grouped so that a split never separates a group: "auto", "folder", "recording" or "pattern:REGEX"."""
 Origin = Literal["person", "import"]
+Clock = Literal["file", "asked", "none"]
+"""Where the rate of sensor logs is from: their column of times, the user, nowhere."""
 RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 Preset = Literal["quick", "standard", "thorough"]
 
@@ -22,15 +24,21 @@ PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Windowing:
-    """How recordings become samples: mono at `rate` Hz, windows of `seconds` s, one every `step` s."""
+    """How recordings and logs become samples: at `rate` Hz, windows of `seconds` s, one every `step` s.
 
-    rate: int
+    Recordings are mono and have a whole rate. Logs have `columns`, and their rate comes from their `clock`. Where
+    that is "none", nobody knows it: then a second stands for a row.
+    """
+
+    rate: float
     seconds: float
     step: float
+    columns: tuple[str, ...] = ()
+    clock: Clock = "file"
 
     @property
     def frames(self) -> int:
-        """Waveform values in one window."""
+        """Values in one window, of each column."""
         return round(self.rate * self.seconds)
 
 
@@ -69,8 +77,8 @@ class FoundFile:
     width: int = 0
     height: int = 0
     duration: float = 0.0
-    """Seconds (recordings)."""
-    rate: int = 0
+    """Seconds (recordings and logs)."""
+    rate: float = 0
     channels: int = 0
 
     @property
@@ -165,6 +173,8 @@ class ScanReport:
     task: Task = "single"
     labels: LabelNotes | None = None
     """Where the labels come from tables and tracks instead of folders."""
+    notes: tuple[str, ...] = ()
+    """Sentences about how the files were read."""
 
     @property
     def class_counts(self) -> dict[str, int]:

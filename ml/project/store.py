@@ -38,7 +38,7 @@ sources = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("duration", sa.Float, nullable=False),
-    sa.Column("rate", sa.Integer, nullable=False),
+    sa.Column("rate", sa.Float, nullable=False),
     sa.Column("channels", sa.Integer, nullable=False),
     sa.Column("group_name", sa.Text),
     sa.Column("split", sa.Text),

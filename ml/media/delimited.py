@@ -1,0 +1,155 @@
+"""Tables as text, whoever wrote them: which sign parts the cells, where the table begins, what its columns are called."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.errors import UnreadableError
+from ml.media.cells import as_number, is_missing, is_moment
+
+LONGEST_LINE = 100_000
+_SAMPLE = 200
+_DELIMITERS = ("\t", ";", ",", "|", " ")
+"""A space stands for any run of white space."""
+_COMMENTS = ("#", "%", "//", '"#', "!")
+_MOST_PREAMBLE = 100
+_UNIT = re.compile(r"^\s*[\[(].*[\])]\s*$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """How a file is written. `first` is the number (from 0) of its first line of values, comments not counted."""
+
+    encoding: str
+    delimiter: str
+    comma: bool
+    """Whether a comma stands for the decimal point."""
+    first: int
+    names: tuple[str, ...]
+    """One per column, "" where the file gives none."""
+
+
+def read_layout(path: Path) -> Layout:
+    """See how the table in `path` is written. Raises UnreadableError, or OSError where the disk does not deliver."""
+    encoding = _encoding(path)
+    lines = []
+    for line in plain_lines(path, encoding):
+        lines.append(line)
+        if len(lines) >= _SAMPLE + _MOST_PREAMBLE:
+            break
+    if not lines:
+        raise UnreadableError("The log holds no values.")
+    tail = lines[-_SAMPLE:] if len(lines) > _SAMPLE else lines
+    delimiter, comma, width = _best_delimiter(tail)
+    rows = list(cells_of(lines, delimiter))
+    first = _first_of_values(rows, width, comma=comma)
+    return Layout(
+        encoding=encoding, delimiter=delimiter, comma=comma, first=first, names=_names(rows[:first], rows[first])
+    )
+
+
+def plain_lines(path: Path, encoding: str) -> Iterator[str]:
+    """The lines of the file without comments and empty ones."""
+    with path.open(encoding=encoding, errors="replace", newline=None) as file:
+        while line := file.readline(LONGEST_LINE):
+            if len(line) >= LONGEST_LINE and not line.endswith("\n"):
+                raise UnreadableError("A line of the log is too long to be a row of measurements.")
+            text = line.strip("\r\n\x00\ufeff")
+            if text.strip() and not text.lstrip().startswith(_COMMENTS) and not text.lower().startswith("sep="):
+                yield text
+
+
+def cells_of(lines: Sequence[str] | Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    """The rows as cells, each without the blanks around it."""
+    if delimiter == " ":
+        for line in lines:
+            yield line.replace('"', "").split()
+        return
+    try:
+        for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
+            yield [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise UnreadableError("The log is damaged: its rows cannot be told apart.", details=str(error)) from error
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    strange = sum(byte < 9 or 13 < byte < 32 for byte in head)
+    if b"\x00" in head.rstrip(b"\x00") or strange > len(head) / 50:
+        raise UnreadableError("This is not a table of text; save the measurements as CSV.")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _best_delimiter(lines: Sequence[str]) -> tuple[str, bool, int]:
+    """The delimiter with which most lines have the same number of cells and most cells are values; decimal comma."""
+    best: tuple[float, str, bool, int] = (-1.0, ",", False, 1)
+    for delimiter in _DELIMITERS:
+        try:
+            rows = list(cells_of(list(lines), delimiter))
+        except UnreadableError:
+            continue
+        width, often = Counter(map(len, rows)).most_common(1)[0]
+        cells = [cell for row in rows if len(row) == width for cell in row if not is_missing(cell)]
+        for comma in (False, True):
+            if comma and delimiter == ",":
+                continue
+            read = sum(as_number(cell, comma=comma) is not None or is_moment(cell) for cell in cells)
+            score = often / len(rows) * read / max(1, len(cells)) * (1.0 if width > 1 else 0.4)
+            if score > best[0] + 1e-9:
+                best = (score, delimiter, comma, width)
+    score, delimiter, comma, width = best
+    if score <= 0:
+        raise UnreadableError("The log holds no numbers.")
+    return delimiter, comma, width
+
+
+def _first_of_values(rows: Sequence[Sequence[str]], width: int, *, comma: bool) -> int:
+    """The first row of the table that holds a value and is no heading."""
+    for place, row in enumerate(rows):
+        if len(row) != width or _counts_columns(row):
+            continue
+        filled = [cell for cell in row if not is_missing(cell)]
+        read = sum(as_number(cell, comma=comma) is not None or is_moment(cell) for cell in filled)
+        if filled and read and (read >= len(filled) / 2 or _as_below(rows, place, width, comma=comma)):
+            return place
+    raise UnreadableError("The log holds no numbers.")
+
+
+def _as_below(rows: Sequence[Sequence[str]], place: int, width: int, *, comma: bool) -> bool:
+    """Whether a row with few numbers is like the next: the table has many columns of words."""
+
+    def pattern(row: Sequence[str]) -> list[bool]:
+        return [as_number(cell, comma=comma) is not None for cell in row]
+
+    below = [row for row in rows[place + 1 : place + 4] if len(row) == width]
+    return bool(below) and all(pattern(row) == pattern(rows[place]) for row in below)
+
+
+def _counts_columns(row: Sequence[str]) -> bool:
+    """Whether this is the heading "", 0, 1, 2… that a table without names is given by pandas."""
+    return len(row) > 1 and row[0] == "" and list(row[1:]) == [str(number) for number in range(len(row) - 1)]
+
+
+def _names(before: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[str, ...]:
+    """The heading: the row before the values, or the one before that where the last gives units."""
+    width = len(values)
+    for row in reversed(before[-2:]):
+        if len(row) == width - 1 and row:  # R leaves out the name of the column that counts
+            row = ["", *row]  # noqa: PLW2901
+        if len(row) != width or all(not cell or _UNIT.match(cell) for cell in row):
+            continue
+        return tuple(" ".join(cell.split()) for cell in row)
+    return ("",) * width

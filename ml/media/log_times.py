@@ -1,0 +1,132 @@
+"""Which column of a log says when each row was measured, and how many rows that makes in a second."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TIME_NAMES = re.compile(
+    r"^(time|times|timestamp|time ?stamp|datetime|date ?time|date|day|clock|epoch|utc|elapsed|seconds?|secs?|s|t|ts|"
+    r"ms|millis|milliseconds|us|micros|microseconds|ns|nanoseconds|minutes?|zeit|zeitstempel|datum|uhrzeit|"
+    r"temps|heure|tiempo|fecha|hora|tempo|ora|data)\b|(^|[ _])(time|timestamp|seconds|millis|zeit)([ _(\[]|$)"
+)
+_SURELY = re.compile(
+    r"^(times?|timestamps?|time ?stamp|datetime|epoch|utc|elapsed|milliseconds|seconds|millis|zeit|zeitstempel)\b"
+    r"|(^|[ _])(time|timestamp|elapsed|millis|zeit)([ _(\[]|$)"
+)
+_MAY_BE_SOMETHING_ELSE = frozenset(["t", "s", "data", "date", "day"])
+"""Temperature, a sensor, the readings: believed to be times only where they run evenly."""
+_COUNTER_NAMES = re.compile(r"^(|index|idx|id|row|rows|sample|samples?[ _]?(no|number|id)?|nr|no|n|#|count|counter|frame|step|unnamed: ?\d+)$")
+_UNITS = {"ns": 1e-9, "nano": 1e-9, "us": 1e-6, "µs": 1e-6, "micro": 1e-6, "ms": 1e-3, "milli": 1e-3, "min": 60.0}
+_EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
+"""Numbers beyond these are counted from 1970 in units of so many seconds."""
+_EVEN = 0.25
+_EXACT = 1e-3
+_FEWEST = 8
+_MOST_FILLED = 4.0
+"""A log whose gaps would make it longer than this many times is taken as it stands."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Times:
+    """When the rows were measured: seconds, ascending; `rate` in Hz; `even` if the steps need no mending."""
+
+    seconds: NDArray[np.float64]
+    rate: float
+    even: bool
+
+
+def sounds_like_time(name: str) -> bool:
+    return bool(_TIME_NAMES.search(_plain(name)))
+
+
+def is_surely_time(name: str) -> bool:
+    """Whether a column of that name can hold nothing else."""
+    return bool(_SURELY.search(_plain(name)))
+
+
+def counts_rows(name: str, values: NDArray[np.float64]) -> bool:
+    """Whether the column only numbers the rows."""
+    if not _COUNTER_NAMES.match(_plain(name)) or len(values) < 2:
+        return False
+    return bool(np.all(np.diff(values) == 1.0) and abs(values[0]) < 1e8)
+
+
+def times_of(name: str, values: NDArray[np.float64], *, moments: bool) -> Times | None:
+    """What a column of numbers, or of `moments` in seconds, says about time; None where it is no time column.
+
+    A column counts if its name says so and it never goes back, or if it has no name and goes forward in even steps.
+    """
+    if len(values) < _FEWEST or not np.isfinite(values).all():
+        return None
+    plain = _plain(name)
+    named = moments or sounds_like_time(name)
+    if moments:
+        values = _over_midnight(values)
+    steps = np.diff(values)
+    if (steps < 0).any() or values[-1] <= values[0]:
+        return None
+    middle = float(np.median(steps))
+    even = middle > 0 and bool((np.abs(steps - middle) <= _EVEN * middle).all())
+    if not named and not (plain == "" and even):
+        return None
+    if plain in _MAY_BE_SOMETHING_ELSE and not moments and not even:
+        return None
+    seconds = values if moments else (values - values[0]) * _unit(plain, values, middle)
+    return _timed(seconds - seconds[0])
+
+
+def at_even_steps(values: NDArray[np.float32], times: Times) -> NDArray[np.float32]:
+    """Values (channels, rows) measured at uneven times, as if measured at `times.rate` (linear in between)."""
+    if times.even:
+        return values
+    count = round(float(times.seconds[-1]) * times.rate) + 1
+    if count > _MOST_FILLED * len(times.seconds):
+        return values
+    at = np.arange(count) / times.rate
+    return np.stack([np.interp(at, times.seconds, row) for row in values]).astype(np.float32)
+
+
+def _timed(seconds: NDArray[np.float64]) -> Times | None:
+    steps = np.diff(seconds)
+    middle = float(np.median(steps))
+    spread = float(np.abs(steps - middle).max())
+    # Clocks that tick slower than the log is written stand still for some rows: then only the whole is believed.
+    coarse = middle <= 0 or bool((steps == 0).mean() > 0.02)
+    even = coarse or spread <= _EVEN * middle
+    rate = len(steps) / float(seconds[-1]) if even else 1.0 / middle
+    if not 1e-7 < rate < 1e9:
+        return None
+    return Times(seconds=seconds, rate=float(f"{rate:.4g}"), even=even)
+
+
+def _unit(plain: str, values: NDArray[np.float64], step: float) -> float:
+    """Seconds in one unit of a column of numbers."""
+    words = re.split(r"[^a-zµ]+", plain)
+    for unit, seconds in _UNITS.items():
+        if any(word == unit or (len(unit) > 3 and word.startswith(unit)) for word in words):
+            return seconds
+    if "min" not in words and any(word in ("s", "sec", "secs", "second", "seconds", "sekunden") for word in words):
+        return 1.0
+    largest = abs(float(values[0]))
+    for limit, seconds in _EPOCHS:
+        if largest > limit:
+            return seconds
+    # Whole numbers in steps of 10 or 20 are what a device's clock of milliseconds gives.
+    whole = bool((values == np.round(values)).all())
+    return 1e-3 if whole and 2 <= step < 1000 else 1.0
+
+
+def _over_midnight(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times of day go on counting after midnight."""
+    if len(values) and values.max() < 86_400.0:
+        back = np.diff(values, prepend=values[0]) < -43_200
+        return np.asarray(values + 86_400.0 * np.cumsum(back), dtype=np.float64)
+    return values
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").split())

@@ -1,0 +1,329 @@
+"""Logs of sensors: tables of text to float (channels, frames), whatever device wrote them."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ml.errors import UnreadableError
+from ml.media.cells import as_moment, as_number, is_missing
+from ml.media.delimited import Layout, cells_of, plain_lines, read_layout
+from ml.media.files import EMPTY, disk_reason
+from ml.media.log_times import Times, at_even_steps, counts_rows, is_surely_time, times_of
+from ml.project.samples import Windowing
+
+LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
+FEWEST_ROWS = 8
+LARGEST_BYTES = 250_000_000
+MOST_COLUMNS = 256
+_CHUNK = 20_000
+_WORDS = 0.2
+"""A column with a larger share of cells that are neither numbers nor empty holds words."""
+_ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "category", "classid", "class id", "label id"])
+"""Columns called so hold what is to be learned; a log that brings its own answer would teach nothing else."""
+_SAME_RATE = 0.02
+_KEPT = 4
+_KEPT_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOut:
+    """A column that is not learned from, and why in one sentence."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """A log in full. `values` (channels, frames) float32 without gaps, evenly spaced; `rate` in Hz, 0 if unknown.
+
+    `raw` are the rows as they stand in the file, for projects that take the rate from elsewhere: `values` is the same
+    array unless the file's times are uneven.
+    """
+
+    values: NDArray[np.float32]
+    raw: NDArray[np.float32]
+    rate: float
+    columns: tuple[str, ...]
+    time_column: str
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogFacts:
+    """What was really in a log: so many `frames` (evenly spaced) and `rows` (as they stand) of its `columns`.
+
+    `rate` in Hz is 0 where no column tells it.
+    """
+
+    frames: int
+    rows: int
+    rate: float
+    columns: tuple[str, ...]
+    time_column: str
+    left_out: tuple[LeftOut, ...]
+
+
+def log_facts(path: Path) -> LogFacts:
+    """Read the log to its end and report what was there. Raises UnreadableError."""
+    log = read_log(path)
+    return LogFacts(
+        frames=log.values.shape[1],
+        rows=log.raw.shape[1],
+        rate=log.rate,
+        columns=log.columns,
+        time_column=log.time_column,
+        left_out=log.left_out,
+    )
+
+
+def read_log(path: Path) -> Log:
+    """Read the whole log. Raises UnreadableError with the reason in one sentence.
+
+    Found out from the file itself: delimiter, decimal comma, encoding, comments, lines before the table, heading and
+    units, a column of times. Missing values are filled in between their neighbours; columns of words are left out.
+    """
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise UnreadableError(EMPTY)
+        if size > LARGEST_BYTES:
+            raise UnreadableError(
+                f"The log is larger than {LARGEST_BYTES // 1_000_000} MB; cut it into shorter ones."
+            )
+        layout = read_layout(path)
+        return _as_log(layout, _columns(path, layout))
+    except UnreadableError:
+        raise
+    except MemoryError as error:
+        raise UnreadableError("The log needs more memory than one log may use; cut it into shorter ones.") from error
+    except (OSError, UnicodeError) as error:
+        reason = disk_reason(error) or "This is not a table of text; save the measurements as CSV."
+        raise UnreadableError(reason, details=repr(error)) from error
+
+
+def load_log(path: Path, windowing: Windowing) -> NDArray[np.float32]:
+    """The log as a project or a model takes it: (channels, frames) at `windowing.rate`, its columns in their order.
+
+    Raises UnreadableError, also where the log has other columns.
+    """
+    log = _read_kept(path)
+    order = fitting_columns(log.columns, windowing.columns)
+    values = (log.values if windowing.clock == "file" else log.raw)[list(order)]
+    if windowing.clock == "file" and log.rate and abs(log.rate / windowing.rate - 1.0) > _SAME_RATE:
+        return _resampled(values, log.rate, windowing.rate)
+    return values
+
+
+def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
+    """One window per start (seconds), (len(starts), channels, frames).
+
+    Behind its end a log goes on backwards, which keeps its level, its strength and its rhythm.
+    """
+    values = load_log(path, windowing)
+    firsts = np.array([max(0, round(start * windowing.rate)) for start in starts], dtype=np.int64)
+    last = values.shape[1] - 1
+    places = last - np.abs(last - (firsts[:, None] + np.arange(windowing.frames)) % max(1, 2 * last))
+    return np.ascontiguousarray(values[:, places].transpose(1, 0, 2))
+
+
+def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
+    """Where each wanted column stands among those of a log: by name where all names are there, else by place.
+
+    Raises UnreadableError where there are more or fewer.
+    """
+    if len(have) != len(wanted):
+        raise UnreadableError(
+            f"The log has {_counted(len(have))} of numbers, the others have {len(wanted)}; "
+            "give all logs the same columns."
+        )
+    if set(have) == set(wanted):
+        return tuple(list(have).index(name) for name in wanted)
+    return tuple(range(len(wanted)))
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Column:
+    """One column while it is read: numbers so far, how many cells were words, whether the cells are moments."""
+
+    name: str
+    moments: bool
+    parts: list[NDArray[np.float64]]
+    words: int = 0
+    filled: int = 0
+
+    def take(self, cells: Sequence[str], *, comma: bool) -> None:
+        values = _fast(cells, comma=comma) if not self.moments else None
+        if values is None:
+            read = [as_moment(cell) if self.moments else as_number(cell, comma=comma) for cell in cells]
+            self.words += sum(value is None and not is_missing(cell) for value, cell in zip(read, cells, strict=True))
+            values = np.array([np.nan if value is None else value for value in read], dtype=np.float64)
+        self.parts.append(values)
+        self.filled += int(np.isfinite(values).sum())
+
+    def values(self) -> NDArray[np.float64]:
+        return np.concatenate(self.parts)
+
+
+def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
+    """All cells at once where they are all plain numbers."""
+    try:
+        values = np.array(cells if not comma else [cell.replace(",", ".") for cell in cells], dtype=np.float64)
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() and np.abs(values).max(initial=0.0) < 1e30 else None
+
+
+def _columns(path: Path, layout: Layout) -> list[_Column]:
+    width = len(layout.names)
+    if width > MOST_COLUMNS:
+        raise UnreadableError(f"The log has {width:,} columns, more than the {MOST_COLUMNS} that can be read.")
+    lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
+    columns: list[_Column] = []
+    number = layout.first
+    short: int | None = None
+    for rows in _chunks(cells_of(lines, layout.delimiter)):
+        whole = []
+        for row in rows:
+            number += 1
+            if short is not None:
+                raise UnreadableError(_ragged(*short_row, width))
+            if len(row) != width:
+                short, short_row = number, (number, len(row))
+                continue  # a log that was cut off ends in the middle of a row
+            whole.append(row)
+        if not whole:
+            continue
+        by_column = list(zip(*whole, strict=True))
+        if not columns:
+            columns = [
+                _Column(name, _are_moments(cells, comma=layout.comma), [])
+                for name, cells in zip(layout.names, by_column, strict=True)
+            ]
+        for column, cells in zip(columns, by_column, strict=True):
+            column.take(cells, comma=layout.comma)
+    if short is not None and short_row[1] > width:
+        raise UnreadableError(_ragged(*short_row, width))
+    return columns
+
+
+def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    try:
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            yield chunk
+    except csv.Error as error:
+        raise UnreadableError("The log is damaged: its rows cannot be told apart.", details=str(error)) from error
+
+
+def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
+    filled = [cell for cell in cells[:100] if not is_missing(cell)]
+    return bool(filled) and all(as_number(cell, comma=comma) is None and as_moment(cell) is not None for cell in filled)
+
+
+def _ragged(number: int, have: int, width: int) -> str:
+    return f"Row {number:,} of the log has {_counted(have)} where the others have {width}; mend or remove that row."
+
+
+def _as_log(layout: Layout, columns: list[_Column]) -> Log:
+    rows = len(columns[0].values()) if columns else 0
+    if rows < FEWEST_ROWS:
+        raise UnreadableError(f"The log has only {rows} {'row' if rows == 1 else 'rows'}, too few to learn from.")
+    times: Times | None = None
+    time_column = ""
+    kept: dict[str, NDArray[np.float32]] = {}
+    left_out: list[LeftOut] = []
+    for place, column in enumerate(columns, 1):
+        name = column.name or f"column {place}"
+        why = _useless(column, rows)
+        if why is None and counts_rows(column.name, column.values()):
+            why = "only numbers the rows"
+        if why is None and times is None and (place == 1 or column.name or column.moments):
+            times = times_of(column.name, _without_gaps(column.values()), moments=column.moments)
+            if times is not None:
+                time_column = name
+                continue
+        if why is None and (column.moments or is_surely_time(column.name)):
+            why = "holds times that are not needed or do not go forward"
+        if why is not None:
+            if column.filled or column.words:  # an empty last column comes from a delimiter at the end of each row
+                left_out.append(LeftOut(name=name, why=f"The column “{name}” {why}, so it is left out."))
+            continue
+        kept[name if name not in kept else f"{name} ({place})"] = _without_gaps(column.values()).astype(np.float32)
+    if not kept:
+        raise UnreadableError("The log holds no column of numbers besides the time.")
+    raw = np.stack(list(kept.values()))
+    return Log(
+        values=raw if times is None else at_even_steps(raw, times),
+        raw=raw,
+        rate=0.0 if times is None else times.rate,
+        columns=tuple(kept),
+        time_column=time_column,
+        left_out=tuple(left_out),
+    )
+
+
+def _useless(column: _Column, rows: int) -> str | None:
+    """Why a column cannot be learned from, None if it can."""
+    if not column.filled or column.words > _WORDS * max(1, rows):
+        return "holds words" if column.words else "is empty"
+    if " ".join(column.name.lower().replace("_", " ").split()) in _ANSWERS:
+        return "seems to hold the answer"
+    return None
+
+
+def _without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Missing values on the line between their neighbours; at the ends the nearest value."""
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values
+    places = np.arange(len(values))
+    return np.asarray(np.interp(places, places[known], values[known]), dtype=np.float64)
+
+
+def _resampled(values: NDArray[np.float32], have: float, want: float) -> NDArray[np.float32]:
+    """(channels, frames) at another rate. The ends are mirrored first, or the filter would bend them towards zero."""
+    margin = min(values.shape[1] - 1, max(1, round(16 * max(1.0, have / want))))
+    padded = np.pad(values, ((0, 0), (margin, margin)), mode="reflect", reflect_type="odd")
+    longer = soxr.resample(np.ascontiguousarray(padded.T), have, want).T
+    first, count = round(margin * want / have), max(1, round(values.shape[1] * want / have))
+    return np.ascontiguousarray(longer[:, first : first + count], dtype=np.float32)
+
+
+def _counted(columns: int) -> str:
+    return "1 column" if columns == 1 else f"{columns:,} columns"
+
+
+_kept_logs: dict[tuple[str, int, int], Log] = {}
+_keeping = threading.Lock()
+
+
+def _read_kept(path: Path) -> Log:
+    """The log, kept for a while: the windows of a long one are asked for piece by piece."""
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
+    key = (str(path), info.st_size, info.st_mtime_ns)
+    with _keeping:
+        known = _kept_logs.get(key)
+    if known is not None:
+        return known
+    log = read_log(path)
+    if log.values.nbytes <= _KEPT_BYTES:
+        with _keeping:
+            _kept_logs[key] = log
+            while len(_kept_logs) > _KEPT:
+                _kept_logs.pop(next(iter(_kept_logs)))
+    return log

@@ -1,0 +1,100 @@
+"""What the logs of one project have in common: their columns, their rate, the windows they are cut into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.errors import HandlensError, UnreadableError
+from ml.media.sensors import LogFacts, fitting_columns
+from ml.media.windowing import choose_log_windowing
+from ml.project.samples import Clock, Windowing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreed:
+    """`unfit`: logs that differ from the rest, and why. `lengths`: (rate in Hz, seconds) of the others, by path."""
+
+    windowing: Windowing | None
+    unfit: dict[str, UnreadableError]
+    lengths: dict[str, tuple[float, float]]
+    notes: tuple[str, ...]
+
+
+def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> Agreed:
+    """Settle columns and rate by what most logs have, or by `windowing`, that of the project they are to join.
+
+    `rate` in Hz, where the user gave one, stands above what the logs say of themselves.
+    """
+    if rate is not None and not 1e-7 < rate < 1e9:
+        raise HandlensError(f"{rate:g} readings per second are not possible; give the rate in Hz, for example 50.")
+    columns = windowing.columns if windowing is not None else _usual_columns(facts)
+    unfit: dict[str, UnreadableError] = {}
+    for path, found in facts.items():
+        try:
+            fitting_columns(found.columns, columns)
+        except UnreadableError as error:
+            unfit[path] = error
+    fit = {path: found for path, found in facts.items() if path not in unfit}
+    if not fit:
+        return Agreed(windowing=windowing, unfit=unfit, lengths={}, notes=())
+    clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
+    lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
+    if windowing is None:
+        frames = [round(seconds * (common or 1.0)) for _rate, seconds in lengths.values()]
+        windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
+    notes = (_rate_note(fit, clock, common), *_left_out_notes(fit))
+    return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, notes=notes)
+
+
+def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
+    """The number of columns that most logs have, and of those the names that most have."""
+    if not facts:
+        return ()
+    widths = Counter(len(found.columns) for found in facts.values())
+    width = max(widths, key=lambda number: (widths[number], number))
+    names = Counter(found.columns for found in facts.values() if len(found.columns) == width)
+    return max(names, key=lambda columns: (names[columns], columns))
+
+
+def _clock(facts: Mapping[str, LogFacts], asked: float | None) -> tuple[Clock, float | None]:
+    if asked is not None:
+        return "asked", asked
+    rates = [found.rate for found in facts.values() if found.rate]
+    if len(rates) * 2 <= len(facts):
+        return "none", None
+    return "file", float(f"{np.median(rates):.4g}")
+
+
+def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]:
+    """The log's own rate, and how many seconds it lasts."""
+    if clock == "file":
+        own = found.rate or common
+        return own, found.frames / own
+    return common, found.rows / common
+
+
+def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) -> str:
+    if clock == "none" or rate is None:
+        return (
+            "No column says when the rows were measured, so lengths are counted in rows; "
+            "if you know how many rows make a second, say so with --rate."
+        )
+    often = f"{rate:,.6g} rows a second" if rate >= 1 else f"one row every {1 / rate:,.4g} s"
+    if clock == "asked":
+        return f"The logs are taken to have {often}, as you said."
+    names = Counter(found.time_column for found in facts.values() if found.time_column)
+    column = names.most_common(1)[0][0] if names else "time"
+    return f"By the column “{column}” the logs have {often}."
+
+
+def _left_out_notes(facts: Mapping[str, LogFacts]) -> list[str]:
+    """One sentence for each column that is left out, with how many logs it is in if not in all."""
+    why: Counter[str] = Counter(item.why for found in facts.values() for item in found.left_out)
+    return [
+        sentence if count == len(facts) else f"{sentence[:-1]} ({count:,} of {len(facts):,} logs)."
+        for sentence, count in why.most_common(12)
+    ]
