@@ -62,7 +62,8 @@ def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> I
     number = project.runs.finished(run).number
     model = ReleasedModel.open(project.runs.folder(number) / "model.onnx")
     report: ScanReport | None = None
-    for event in scan(ScanJob(folder=folder, kind=project.kind), stop):
+    cut = model.info.windowing if project.kind == "sensors" else None
+    for event in scan(ScanJob(folder=folder, kind=project.kind, windowing=cut), stop):
         if isinstance(event, Scanned):
             report = event.report
         else:

@@ -15,21 +15,21 @@ from rich.table import Table
 
 from ml.commands.common import JsonOption, ProjectArgument, find_project, last_event, print_json, verb, words
 from ml.commands.live import LiveReport
-from ml.commands.phrases import counted, plural
+from ml.commands.phrases import counted, plural, window_sentence
 from ml.errors import HandlensError
 from ml.events import Event, Scanned, as_json
 from ml.jobs import ScanJob
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
+from ml.media.sensors import LOG_SUFFIXES
 from ml.project.checks import findings, problem
 from ml.project.folder import files_below
 from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan
+from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan
 from ml.project.several import for_task, gives_several
 from ml.project.splitting import plan_split
 
-_KINDS: tuple[Kind, ...] = ("images", "recordings")
 _NAMES_LOOKED_AT = 2000
 _LISTED = 20
 
@@ -42,8 +42,18 @@ def new(
         Path, typer.Option("--from", metavar="FOLDER", help="The folder with the files, one sub-folder per class.")
     ],
     kind: Annotated[
-        str, typer.Option(metavar="images|recordings", help="What the files are; seen from their names if not given.")
+        str,
+        typer.Option(
+            metavar="images|recordings|sensors",
+            help="What the files are (sensors: tables of measurements, CSV or TXT); seen from their names if not given.",
+        ),
     ] = "",
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HZ", help="For logs of sensors: rows in a second, where no column of times says so or it is wrong."
+        ),
+    ] = None,
     split_by: Annotated[
         str,
         typer.Option(
@@ -70,7 +80,7 @@ def new(
     seed: Annotated[int, typer.Option(help="Another number gives another split.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Make a project from a folder of pictures or recordings. The files themselves are never touched."""
+    """Make a project from a folder of pictures, recordings or logs of sensors. The files themselves are never touched."""
     _check_split_by(split_by)
     console = words()
     folder = source.expanduser().absolute()
@@ -82,7 +92,7 @@ def new(
             _check_same_source(known, folder)
             _check_same_task(known, multi_label=multi_label)
             sources = _label_files(labels) or _known_label_files(known)
-            scanned = _scan(ScanJob(folder=folder, kind=known.kind, labels=sources), console, json=json)
+            scanned = _scan(_job_to_join(known, folder, sources), console, json=json)
             report = for_task(scanned, known.task)
             if known.task == "single" and gives_several(report):
                 raise HandlensError(problem(report) or "")
@@ -91,7 +101,10 @@ def new(
             given = known.take_labels(report, plan) if report.labels is not None else 0
             _conclude(known, report, plan, console, added=added, given=given, json=json)
         return
-    job = ScanJob(folder=folder, kind=_kind(kind, folder), labels=_label_files(labels))
+    chosen = _kind(kind, folder)
+    if rate is not None and chosen != "sensors":
+        raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
+    job = ScanJob(folder=folder, kind=chosen, labels=_label_files(labels), rate=rate)
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
@@ -178,7 +191,7 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
     in_classes = f" in {plural(len(classes), 'class', 'classes')}" if classes else ", without labels yet"
     console.print(f"It holds {counted(outcome['samples'], project.kind)}{in_classes}.")
     if project.windowing is not None:
-        console.print(f"Recordings are read in windows of {project.windowing.seconds:g} s.")
+        console.print(window_sentence(project.windowing), markup=False)
     table = Table("class", "samples", box=None, pad_edge=False, header_style="dim")
     for name, count in classes.items():
         table.add_row(escape(name), f"{count:,}")
@@ -233,6 +246,12 @@ def _check_same_task(project: Project, *, multi_label: bool) -> None:
         )
 
 
+def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:
+    """Logs have to have the columns of the project they join."""
+    windowing = project.windowing if project.kind == "sensors" else None
+    return ScanJob(folder=folder, kind=project.kind, labels=labels, windowing=windowing)
+
+
 def _check_split_by(split_by: str) -> None:
     if split_by not in ("auto", "folder", "recording") and not split_by.startswith("pattern:"):
         raise typer.BadParameter("choose folder, recording or pattern:REGEX", param_hint="--split-by")
@@ -247,21 +266,23 @@ def _check_same_source(project: Project, folder: Path) -> None:
 
 
 def _kind(given: str, folder: Path) -> Kind:
-    """What the user said, else what most of the first files are by their names."""
-    for kind in _KINDS:
+    """What the user said, else what most of the first files are by their names; tables are often beside others."""
+    for kind in KINDS:
         if kind == given:
             return kind
-    if given == "sensors":
-        raise HandlensError("Sensor logs cannot be read by this version; it learns from images and recordings.")
     if given:
-        raise typer.BadParameter("choose images or recordings", param_hint="--kind")
+        raise typer.BadParameter("choose images, recordings or sensors", param_hint="--kind")
     seen: Counter[Kind] = Counter()
+    logs = False
     for number, name in enumerate(files_below(folder)):
         suffix = PurePosixPath(name).suffix.lower()
         if suffix in IMAGE_SUFFIXES:
             seen["images"] += 1
         elif suffix in AUDIO_SUFFIXES:
             seen["recordings"] += 1
+        logs = logs or suffix in LOG_SUFFIXES
         if number >= _NAMES_LOOKED_AT and seen:
             break
+    if logs and not seen:
+        return "sensors"
     return seen.most_common(1)[0][0] if seen else "images"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml.insight.metrics import wilson_interval
-from ml.project.samples import Kind, Task
+from ml.project.samples import Kind, Task, Windowing
 from ml.runtime.contract import ModelInfo
 
 _NOUNS: dict[Kind, tuple[str, str]] = {
@@ -71,3 +71,18 @@ def duration(seconds: float) -> str:
 def capital(sentence: str) -> str:
     """The sentence with its first letter large."""
     return sentence[:1].upper() + sentence[1:]
+
+
+def length(windowing: Windowing, seconds: float) -> str:
+    """“5 s”; “200 rows” of logs whose rate nobody knows."""
+    return plural(round(seconds), "row") if windowing.clock == "none" else f"{seconds:g} s"
+
+
+def window_sentence(windowing: Windowing) -> str:
+    """How recordings or logs are cut into samples."""
+    if not windowing.columns:
+        return f"Recordings are read in windows of {windowing.seconds:g} s."
+    names = ", ".join(windowing.columns[:6]) + (", …" if len(windowing.columns) > 6 else "")
+    rows = "" if windowing.clock == "none" else f" ({plural(windowing.frames, 'row')})"
+    columns = plural(len(windowing.columns), "column")
+    return f"Logs are read in windows of {length(windowing, windowing.seconds)}{rows}, {columns}: {names}."

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from ml.insight.metrics import confusion, per_class, wilson_interval
 from ml.project.project import Project
-from ml.project.samples import RunInfo
+from ml.project.samples import Kind, RunInfo
 
+_WORDS: dict[Kind, str] = {"images": "pictures", "recordings": "sounds", "sensors": "stretches of logs"}
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
@@ -23,7 +24,7 @@ def model_card(
     parity: tuple[int, float],
 ) -> str:
     """Markdown. `valid` and `test` are (probabilities (n, classes), labels (n,)) of the finished model."""
-    what = "pictures" if project.kind == "images" else "sounds"
+    what = _WORDS[project.kind]
     lines = [
         f"# {project.name}, run {run.number}",
         "",

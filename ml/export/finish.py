@@ -27,7 +27,7 @@ from ml.networks.heads import Classifier, Released
 from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions, write_thresholds
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample, Split
-from ml.runtime.contract import OUTPUTS, ModelInfo
+from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features
@@ -68,7 +68,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     draft = folder / "predictions.part"
     shutil.rmtree(draft, ignore_errors=True)
     yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
-    name = "pixels" if given.decoded.windowing is None else "waveform"
+    name = INPUTS[given.project.kind]
     released = Released(given.network).eval()
     example = given.decoded.read([given.samples[0], given.samples[0]])
     bare = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)

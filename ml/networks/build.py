@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from ml.media.mel import settings_for
 from ml.networks.backbones import DEFAULT, build
 from ml.networks.frontend import MelFrontEnd, PixelFrontEnd
 from ml.networks.heads import Classifier
+from ml.networks.log_frontend import DEFAULT_FRONT, Front, LogFrontEnd, WithNumbers, settings_for_logs
 from ml.project.samples import Task, Windowing
 
 
@@ -19,15 +18,25 @@ def mel_size(windowing: Windowing) -> tuple[int, int]:
 
 
 def build_network(
-    *, windowing: Windowing | None, classes: int, backbone: str = DEFAULT, task: Task = "single"
+    *,
+    windowing: Windowing | None,
+    classes: int,
+    backbone: str = DEFAULT,
+    task: Task = "single",
+    log_front: Front = DEFAULT_FRONT,
 ) -> Classifier:
-    """Pretrained backbone and an untrained head, for images (`windowing` None) or recordings."""
+    """Pretrained backbone and an untrained head, for images (`windowing` None), recordings or logs of sensors.
+
+    For logs, `log_front` says what picture is made of them; its `learn` wants the training split before it is used.
+    """
     body = build(backbone)
-    front: nn.Module
     if windowing is None:
-        front = PixelFrontEnd(body.spec.mean, body.spec.std)
+        network = Classifier(PixelFrontEnd(body.spec.mean, body.spec.std), body, classes)
+    elif windowing.columns:
+        channels, frames = len(windowing.columns), windowing.frames
+        logs = LogFrontEnd(settings_for_logs(channels=channels, frames=frames, front=log_front))
+        network = Classifier(logs, WithNumbers(body, logs.count), classes)
     else:
-        front = MelFrontEnd(settings_for(windowing), mel_size(windowing))
-    network = Classifier(front, body, classes)
+        network = Classifier(MelFrontEnd(settings_for(windowing), mel_size(windowing)), body, classes)
     network.task = task
     return network

@@ -18,6 +18,7 @@ Preset = Literal["quick", "standard", "thorough"]
 Task = Literal["single", "multi"]
 """Whether each sample shows exactly one class, or any number of them at once ("more than one may be present")."""
 
+KINDS: tuple[Kind, ...] = ("images", "recordings", "sensors")
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
 

@@ -1,7 +1,7 @@
 """What stands in a released `model.onnx` besides the weights: the agreement between export and runtime.
 
-The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, or `waveform` float32 (batch, frames) mono. Its outputs
-are `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
+The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, `waveform` float32 (batch, frames) mono, or of logs of
+sensors `readings` float32 (batch, channels, frames) in the units they were measured in. Its outputs are `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
 (batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of those
 that were held out. The probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of
 each class by itself, and a class counts as present from its value in `present_above` on.
@@ -17,6 +17,7 @@ from ml.project.samples import Kind, Task, Windowing
 
 FORMAT = 1
 METADATA_KEY = "handlens"
+INPUTS: dict[Kind, str] = {"images": "pixels", "recordings": "waveform", "sensors": "readings"}
 OUTPUTS = ("probabilities", "maps", "embedding", "unlike")
 
 
@@ -27,7 +28,7 @@ class ModelInfo:
     kind: Kind
     classes: tuple[str, ...]
     size: int
-    """Side of the square input in pixels (images); 0 for recordings."""
+    """Side of the square input in pixels (images); 0 for recordings and logs."""
     windowing: Windowing | None
     map_size: tuple[int, int]
     backbone: str
@@ -55,7 +56,7 @@ class ModelInfo:
 
     @property
     def input_name(self) -> str:
-        return "pixels" if self.windowing is None else "waveform"
+        return INPUTS[self.kind]
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
@@ -66,7 +67,8 @@ class ModelInfo:
         if values.pop("format", None) != FORMAT:
             raise HandlensError("The model was made by another version of Handlens; export it again with this one.")
         if values["windowing"] is not None:
-            values["windowing"] = Windowing(**values["windowing"])
+            cut = values["windowing"]
+            values["windowing"] = Windowing(**cut | {"columns": tuple(cut.get("columns", ()))})
         values["classes"] = tuple(values["classes"])
         values["map_size"] = tuple(values["map_size"])
         values["present_above"] = tuple(values.get("present_above", ()))

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from ml.errors import HandlensError, UnreadableError
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bits
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
+from ml.media.sensors import LOG_SUFFIXES, load_log, load_log_windows
 from ml.media.windowing import window_spans
 from ml.project.folder import files_below
-from ml.project.samples import Windowing
+from ml.project.samples import Kind, Windowing
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide, over_windows
 from ml.runtime.model import Outputs, ReleasedModel
@@ -27,6 +28,12 @@ CHUNK = 32
 """Windows of one recording that are in memory at once."""
 
 Span = tuple[float, float]
+
+_SUFFIXES: dict[Kind, frozenset[str]] = {
+    "images": IMAGE_SUFFIXES,
+    "recordings": AUDIO_SUFFIXES,
+    "sensors": LOG_SUFFIXES,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +81,7 @@ def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
     Hidden files and litter are skipped, see `project.folder.files_below`. Raises HandlensError for an input that is not
     there and where nothing is left.
     """
-    suffixes = IMAGE_SUFFIXES if info.windowing is None else AUDIO_SUFFIXES
+    suffixes = _SUFFIXES[info.kind]
     found: list[Path] = []
     for given in inputs:
         if given.is_dir():
@@ -134,15 +141,23 @@ def _load(path: Path, info: ModelInfo) -> _Item:
     try:
         if info.windowing is None:
             return _Item(path, load_squashed(path, info.size)[None])
-        spans = window_spans(audio_facts(path).duration, info.windowing)
+        spans = window_spans(_seconds(path, info.windowing), info.windowing)
         return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
     except UnreadableError as error:
         return _Item(path, reason=error.message)
 
 
+def _seconds(path: Path, windowing: Windowing) -> float:
+    if windowing.columns:
+        return load_log(path, windowing).shape[1] / windowing.rate
+    return audio_facts(path).duration
+
+
 def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray[np.float32]:
-    waves = load_windows(path, windowing, [start for start, _end in spans])
-    rows, peaks = sixteen_bits(waves)
+    starts = [start for start, _end in spans]
+    if windowing.columns:
+        return load_log_windows(path, windowing, starts)
+    rows, peaks = sixteen_bits(load_windows(path, windowing, starts))
     return rows.astype(np.float32) * (peaks / 32767.0)
 
 
@@ -237,4 +252,4 @@ def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
 
 
 def _noun(info: ModelInfo) -> str:
-    return "picture" if info.windowing is None else "recording"
+    return {"images": "picture", "recordings": "recording", "sensors": "log of sensors"}[info.kind]

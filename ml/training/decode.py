@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import time
@@ -18,6 +19,7 @@ from ml.events import Event, Progress
 from ml.jobs import Stop
 from ml.media.audio import load_windows, sixteen_bits
 from ml.media.images import load_squashed
+from ml.media.sensors import load_log_windows
 from ml.project.project import Project
 from ml.project.samples import Sample, Windowing
 from ml.training.cache import SEGMENT_ROWS, RowCache
@@ -38,6 +40,9 @@ class Decoded:
         cache = project.path / "cache"
         if self.windowing is None:
             self._rows = RowCache(cache / f"pixels-{size}", {"data": ((size, size, 3), np.uint8)})
+        elif self.windowing.columns:
+            shape = (len(self.windowing.columns), self.windowing.frames)
+            self._rows = RowCache(cache / _logs_name(self.windowing), {"data": (shape, np.float32)})
         else:
             name = f"waves-{self.windowing.rate}-{self.windowing.seconds:g}"
             self._rows = RowCache(cache / name, {"data": ((self.windowing.frames,), np.int16)})
@@ -90,9 +95,10 @@ class Decoded:
         return len(missing) * math.prod(shape) * np.dtype(dtype).itemsize
 
     def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
-        """uint8 (n, size, size, 3), or float32 (n, frames) in -1…1: what the network's front end takes."""
+        """What the network's front end takes: uint8 (n, size, size, 3), float32 (n, frames) in -1…1 or, of logs,
+        float32 (n, channels, frames) as they were measured."""
         rows = self._rows.read("data", [key_of(sample) for sample in samples])
-        if self.windowing is None:
+        if self.windowing is None or self.windowing.columns:
             return rows
         return rows.astype(np.float32) / 32767.0
 
@@ -107,16 +113,26 @@ class Decoded:
 
 
 def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | None, size: int) -> NDArray[np.generic]:
-    """The samples of one source file as they are cached: uint8 (n, size, size, 3) or int16 (n, frames)."""
+    """The samples of one source file as they are cached: uint8 (n, size, size, 3), int16 (n, frames) of recordings,
+    float32 (n, channels, frames) of logs."""
     if windowing is None:
         return load_squashed(path, size)[None]
-    rows, _peaks = sixteen_bits(load_windows(path, windowing, [sample.start or 0.0 for sample in group]))
+    starts = [sample.start or 0.0 for sample in group]
+    if windowing.columns:
+        return load_log_windows(path, windowing, starts)
+    rows, _peaks = sixteen_bits(load_windows(path, windowing, starts))
     return rows
 
 
 def key_of(sample: Sample) -> str:
     """Same bytes and same place, same key: a copy of a file is decoded once."""
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.3f}"
+
+
+def _logs_name(windowing: Windowing) -> str:
+    """Names what is cached of logs: other columns or another clock make other rows of the same bytes."""
+    columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]
+    return f"logs-{windowing.rate:g}-{windowing.frames}-{columns}"
 
 
 def per_second(done: int, seconds: float) -> float:

@@ -22,7 +22,8 @@ from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
 from ml.training import checkpoint
-from ml.training.augment import augment, cosine
+from ml.training.augment import cosine
+from ml.training.augment_sensors import varied
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.objective import RowsLoss, loss_over
@@ -156,7 +157,9 @@ def _train_epoch(
         # Each process varies its own samples in its own way.
         generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
     loss_of = loss_over(material.train_labels, smoothing=recipe.smoothing, device=learner.fabric.device)
-    vary = partial(augment, kind=material.kind, strength=recipe.strength, generator=generator)
+    vary = partial(
+        varied, learner.network.front, kind=material.kind, strength=recipe.strength, generator=generator
+    )
     steps = -(-len(order) // recipe.batch)
     total = 0.0
     for step in range(steps):
@@ -203,7 +206,7 @@ def _gradients(
     mine = mine if len(mine) else rows[:1]
     raw = torch.from_numpy(material.decoded.read([material.train[row] for row in mine])).to(device)
     with torch.no_grad():
-        pictures = vary(learner.network.front(raw))
+        pictures = vary(raw)
     loss_sum = yield from careful_backward(
         learner.fabric,
         learner.module,

@@ -8,8 +8,11 @@ import tomllib
 from collections.abc import Generator, Iterator
 from typing import cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import nn
 
 from ml.errors import HandlensError
 from ml.events import Event, Finished, Note, ProbeDone, Progress, RunStarted, Stage, StageStarted, Stopped
@@ -17,6 +20,7 @@ from ml.export.finish import Ingredients, finish_run
 from ml.jobs import Stop, TrainJob
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
+from ml.networks.log_frontend import LogFrontEnd
 from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
@@ -35,6 +39,8 @@ from ml.training.standing import Score
 from ml.training.together import Lesson, help_out, teach
 
 SHOWCASE = 12
+STATISTICS = 1000
+"""About as many windows tell the levels and the strengths of a log well enough."""
 
 _SENTENCES: dict[Stage, str] = {
     "preflight": "Getting ready.",
@@ -133,6 +139,8 @@ def _learn(
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
 
     samples = yield from _decode(decoded, samples, stop)
+    if isinstance(network.front, LogFrontEnd):
+        network.front.learn(_statistics_of(decoded, samples))
     features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop=stop)
 
     yield _stage("probe")
@@ -163,7 +171,7 @@ def _learn(
     ingredients = Ingredients(
         project=project,
         run=run,
-        network=_best(project, run, probe, improved=outcome.improved),
+        network=_best(project, run, probe, front=network.front, improved=outcome.improved),
         samples=samples,
         decoded=decoded,
         features=None if outcome.improved or not features.grids_kept else features,
@@ -216,9 +224,17 @@ def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *
     )
 
 
-def _best(project: Project, run: RunInfo, probe: Probe, *, improved: bool) -> Classifier:
+def _statistics_of(decoded: Decoded, samples: tuple[Sample, ...]) -> NDArray[np.floating]:
+    """Windows of the training split, evenly picked, for the front end to learn its statistics from."""
+    train = [sample for sample in samples if sample.split == "train" and sample.labels]
+    every = max(1, len(train) // STATISTICS)
+    return decoded.read(train[::every]).astype(np.float32, copy=False)
+
+
+def _best(project: Project, run: RunInfo, probe: Probe, *, front: nn.Module, improved: bool) -> Classifier:
     """The better of the probe and the fine-tuned network, on the CPU. Fine-tuning changed the weights in place."""
     network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
+    network.front = front.cpu()
     _give_head(network, probe)
     if improved:
         best, _facts = checkpoint.load(project.runs.folder(run.number) / "checkpoint" / "best.safetensors")
