@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from ml.commands.phrases import rejected_because
 from ml.insight.drawing import save_png
-from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram
+from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.media.audio import load_waveform
 from ml.media.images import thumbnail
 from ml.media.mel import mel_picture, settings_for
+from ml.media.sensors import load_log
 from ml.project.samples import Windowing
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import FilePrediction, WindowPrediction
 
 LONGEST_SECONDS = 60.0
-"""Of a longer recording the minute around the surest window is drawn."""
+"""Of a longer recording the minute around the surest window is drawn…"""
+LONGEST_WINDOWS = 12
+"""…of a longer log so many windows, where they last longer."""
 
 
 def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None:
@@ -31,11 +34,20 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
         picture = thumbnail(result.path, size=640)
         save_png(overlay_picture(picture, result.maps, result.best, Verdict(top=top, rejected=rejected)), target)
         return
-    shown = _minute(result.windows, result.best)
+    longest = max(LONGEST_SECONDS, LONGEST_WINDOWS * info.windowing.seconds if info.windowing.columns else 0.0)
+    shown = _around_surest(result.windows, result.best, longest)
     start, end = shown[0].start, max(shown[-1].end, shown[-1].start + 0.1)
-    settings = settings_for(info.windowing)
-    waveform = load_waveform(result.path, rate=info.windowing.rate, start=start, seconds=end - start)
     note = "" if len(shown) == len(result.windows) else f"shown: {start:g} to {end:g} s"
+    if info.windowing.columns:
+        values = load_log(result.path, info.windowing)
+        rate = info.windowing.rate
+        values = values[:, round(start * rate) : max(round(end * rate), round(start * rate) + 2)]
+        verdict = Verdict(top=top, rejected=rejected, note=note)
+        maps = stitched(shown, info.windowing)
+        save_png(overlay_traces(values, maps, result.best, verdict, windowing=info.windowing, start=start), target)
+        return
+    settings = settings_for(info.windowing)
+    waveform = load_waveform(result.path, rate=round(info.windowing.rate), start=start, seconds=end - start)
     sheet = overlay_spectrogram(
         mel_picture(waveform, settings),
         stitched(shown, info.windowing),
@@ -70,11 +82,13 @@ def stitched(windows: tuple[WindowPrediction, ...], windowing: Windowing) -> NDA
     return np.where(np.isinf(whole), 0.0, whole).astype(np.float32)
 
 
-def _minute(windows: tuple[WindowPrediction, ...], class_index: int) -> tuple[WindowPrediction, ...]:
-    """All windows of a short recording; of a long one those within the minute around the surest."""
-    if windows[-1].end - windows[0].start <= LONGEST_SECONDS:
+def _around_surest(
+    windows: tuple[WindowPrediction, ...], class_index: int, longest: float
+) -> tuple[WindowPrediction, ...]:
+    """All windows of a short recording; of a long one those within `longest` seconds around the surest."""
+    if windows[-1].end - windows[0].start <= longest:
         return windows
     surest = max(windows, key=lambda window: float(window.probabilities[class_index]))
-    latest = max(0.0, windows[-1].end - LONGEST_SECONDS)
-    begin = min(max(0.0, surest.start - LONGEST_SECONDS / 2), latest)
-    return tuple(w for w in windows if w.start >= begin and w.end <= begin + LONGEST_SECONDS) or (surest,)
+    latest = max(0.0, windows[-1].end - longest)
+    begin = min(max(0.0, surest.start - longest / 2), latest)
+    return tuple(w for w in windows if w.start >= begin and w.end <= begin + longest) or (surest,)

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from ml.errors import HandlensError
 from ml.insight.drawing import save_png
+from ml.insight.overlays import along_time
 from ml.insight.pictures import Tile, contact_sheet, mel_rgb, upright
+from ml.insight.traces import trace_picture
 from ml.media.audio import load_window
 from ml.media.images import thumbnail
 from ml.media.mel import mel_picture, settings_for
+from ml.media.sensors import load_log_windows
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.project.samples import Sample, Windowing
@@ -74,6 +77,9 @@ def _picture(
     maps = np.asarray(maps, dtype=np.float32)
     if windowing is None:
         return thumbnail(path, size=360), maps
+    if windowing.columns:
+        values = load_log_windows(path, windowing, [sample.start or 0.0])[0]
+        return trace_picture(values, windowing.ranges, size=(360, 360), thick=1.0), along_time(maps)
     waveform = load_window(path, windowing, start=sample.start or 0.0)
     return _square(mel_rgb(mel_picture(waveform, settings_for(windowing)))), upright(maps)
 

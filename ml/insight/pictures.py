@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ml.insight.drawing import ACCENT, BAD, LINE, MUTED, PAGE, RADIUS, SURFACE, legend, write
-from ml.insight.overlays import blend, overlay_rgba
+from ml.insight.overlays import along_time, blend, overlay_rgba
+from ml.insight.traces import lanes, trace_picture
 from ml.media.mel import MelSettings, hz_to_mel
+from ml.project.samples import Windowing
 
 _MARGIN, _GAP, _PAD = 32, 16, 10
 _SIDE = 168
@@ -124,6 +126,37 @@ def overlay_spectrogram(
     return sheet
 
 
+def overlay_traces(
+    values: NDArray[np.floating],
+    maps: NDArray[np.floating],
+    class_index: int,
+    verdict: Verdict,
+    *,
+    windowing: Windowing,
+    start: float,
+) -> Image.Image:
+    """A log (channels, frames) from `start` s on, its columns in lanes, with the map of a class along the time."""
+    length = values.shape[1] / windowing.rate
+    shown = lanes(windowing.columns)
+    size = (900, int(np.clip(120 * len(shown), 240, 720)))
+    picture = trace_picture(values, windowing.ranges, size=size)
+    plot = with_overlay(picture, along_time(maps), class_index, size=size)
+    left = _MARGIN + 120
+    sheet = _sheet_for(plot.width, plot.height, left=left, below=44)
+    sheet.paste(plot, (left, _MARGIN))
+    draw = ImageDraw.Draw(sheet)
+    draw.rectangle((left - 1, _MARGIN - 1, left + size[0], _MARGIN + size[1]), outline=LINE)
+    for place, column in enumerate(shown):
+        middle = _MARGIN + size[1] * (place + 0.5) / len(shown)
+        draw_name = windowing.columns[column]
+        write(draw, (left - 9, middle), draw_name, size=14, colour=MUTED, anchor="rm", width=110)
+    unit = "rows" if windowing.clock == "none" else "seconds"
+    _draw_time(draw, (left, _MARGIN + size[1]), size[0], seconds=(start, start + length), unit=unit)
+    _draw_verdict(sheet, verdict, left + plot.width + 32)
+    legend(sheet, (left, _MARGIN + plot.height + 58))
+    return sheet
+
+
 def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[int, int]) -> None:
     draw = ImageDraw.Draw(sheet)
     x, y = at
@@ -209,22 +242,30 @@ def _draw_axes(
         draw.line((x - 5, place, x - 1, place), fill=MUTED)
         write(draw, (x - 9, place), f"{hz / 1000:g}", size=14, colour=MUTED, anchor="rm")
     write(draw, (x - 9, y - 16), "kHz", size=14, colour=MUTED, anchor="rm")
-    step = _time_step(seconds[1] - seconds[0], width)
+    _draw_time(draw, (x, y + height), width, seconds=seconds, unit="seconds")
+
+
+def _draw_time(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, *, seconds: tuple[float, float], unit: str
+) -> None:
+    (x, y), length = at, seconds[1] - seconds[0]
+    step = _time_step(length, width)
     tick = math.ceil(seconds[0] / step - 1e-9) * step
-    while tick <= seconds[1] + 1e-6:
-        place = x + width * (tick - seconds[0]) / (seconds[1] - seconds[0])
-        draw.line((place, y + height + 1, place, y + height + 5), fill=MUTED)
-        write(draw, (place, y + height + 9), f"{tick:g}", size=14, colour=MUTED, anchor="ma")
-        tick = round(tick + step, 6)
-    write(draw, (x + width, y + height + 28), "seconds", size=14, colour=MUTED, anchor="ra")
+    while tick <= seconds[1] + 1e-6 * length:
+        place = x + width * (tick - seconds[0]) / length
+        draw.line((place, y + 1, place, y + 5), fill=MUTED)
+        write(draw, (place, y + 9), f"{tick:g}", size=14, colour=MUTED, anchor="ma")
+        tick = float(f"{tick + step:.9g}")
+    write(draw, (x + width, y + 28), unit, size=14, colour=MUTED, anchor="ra")
 
 
 def _time_step(length: float, width: int) -> float:
     """The smallest round step whose labels are at least 60 pixels apart."""
-    for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60):
-        if width * step / length >= 60:
+    for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120):
+        if 60 <= width * step / length <= 600:
             return step
-    return 120.0
+    power = 10.0 ** math.floor(math.log10(60 * length / width))
+    return next(factor * power for factor in (1, 2, 5, 10) if width * factor * power / length >= 59.9)
 
 
 def _percent(fraction: float) -> str:

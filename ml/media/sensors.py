@@ -62,7 +62,7 @@ class Log:
 class LogFacts:
     """What was really in a log: so many `frames` (evenly spaced) and `rows` (as they stand) of its `columns`.
 
-    `rate` in Hz is 0 where no column tells it.
+    `rate` in Hz is 0 where no column tells it. `ranges`: between which values 98 of 100 of each column lie.
     """
 
     frames: int
@@ -71,6 +71,7 @@ class LogFacts:
     columns: tuple[str, ...]
     time_column: str
     left_out: tuple[LeftOut, ...]
+    ranges: tuple[tuple[float, float], ...]
 
 
 def log_facts(path: Path) -> LogFacts:
@@ -83,6 +84,7 @@ def log_facts(path: Path) -> LogFacts:
         columns=log.columns,
         time_column=log.time_column,
         left_out=log.left_out,
+        ranges=tuple((float(low), float(high)) for low, high in np.percentile(log.raw, (1, 99), axis=1).T),
     )
 
 

@@ -54,7 +54,11 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
         "window_step": repr(windowing.step),
     }
     if windowing.columns:
-        values |= {"window_columns": json.dumps(windowing.columns), "window_clock": windowing.clock}
+        values |= {
+            "window_columns": json.dumps(windowing.columns),
+            "window_clock": windowing.clock,
+            "window_ranges": json.dumps(windowing.ranges),
+        }
     return values
 
 
@@ -69,6 +73,7 @@ def windowing_of(meta: Mapping[str, str]) -> Windowing | None:
         step=float(meta["window_step"]),
         columns=tuple(json.loads(meta.get("window_columns", "[]"))),
         clock=cast(Clock, meta.get("window_clock", "file")),
+        ranges=tuple((low, high) for low, high in json.loads(meta.get("window_ranges", "[]"))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
     if windowing is None:
         frames = [round(seconds * (common or 1.0)) for _rate, seconds in lengths.values()]
         windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
+        windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = (_rate_note(fit, clock, common), *_left_out_notes(fit))
     return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, notes=notes)
 
@@ -75,6 +77,15 @@ def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]
         own = found.rate or common
         return own, found.frames / own
     return common, found.rows / common
+
+
+def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
+    """Where each column usually lies, over all logs but the few that reach farthest."""
+    found = np.array(
+        [[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()]
+    )
+    low, high = np.percentile(found[:, :, 0], 5, axis=0), np.percentile(found[:, :, 1], 95, axis=0)
+    return tuple((float(least), float(most)) for least, most in zip(low, high, strict=True))
 
 
 def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) -> str:

@@ -36,6 +36,8 @@ class Windowing:
     step: float
     columns: tuple[str, ...] = ()
     clock: Clock = "file"
+    ranges: tuple[tuple[float, float], ...] = ()
+    """Between which values each column usually lies, so that all its pictures have one scale."""
 
     @property
     def frames(self) -> int:

@@ -68,7 +68,8 @@ class ModelInfo:
             raise HandlensError("The model was made by another version of Handlens; export it again with this one.")
         if values["windowing"] is not None:
             cut = values["windowing"]
-            values["windowing"] = Windowing(**cut | {"columns": tuple(cut.get("columns", ()))})
+            tuples = {"columns": tuple(cut.get("columns", ())), "ranges": tuple(map(tuple, cut.get("ranges", ())))}
+            values["windowing"] = Windowing(**cut | tuples)
         values["classes"] = tuple(values["classes"])
         values["map_size"] = tuple(values["map_size"])
         values["present_above"] = tuple(values.get("present_above", ()))
