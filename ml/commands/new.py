@@ -45,7 +45,7 @@ def new(
         str,
         typer.Option(
             metavar="images|recordings|sensors",
-            help="What the files are (sensors: tables of measurements, CSV or TXT); seen from their names if not given.",
+            help="What the files are (sensors: tables of measurements, as CSV); seen from their names if not given.",
         ),
     ] = "",
     rate: Annotated[
@@ -80,7 +80,7 @@ def new(
     seed: Annotated[int, typer.Option(help="Another number gives another split.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Make a project from a folder of pictures, recordings or logs of sensors. The files themselves are never touched."""
+    """Make a project from a folder of pictures, recordings or logs of sensors. Its files are never touched."""
     _check_split_by(split_by)
     console = words()
     folder = source.expanduser().absolute()

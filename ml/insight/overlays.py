@@ -48,8 +48,9 @@ def overlay_rgba(maps: NDArray[np.floating], class_index: int, *, size: tuple[in
 
 
 def along_time(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Maps (classes, h, w) of a log as (classes, 1, w): what each moment speaks for, whatever the picture's rows show."""
-    return np.asarray(maps, dtype=np.float32).mean(axis=1, keepdims=True)
+    """Maps (classes, h, w) of a log as (classes, 1, w): what each moment speaks for, all rows together."""
+    strip: NDArray[np.float32] = np.asarray(maps, dtype=np.float32).mean(axis=1, keepdims=True)
+    return strip
 
 
 def blend(picture: NDArray[np.uint8], overlay: NDArray[np.uint8], *, opacity: float = 0.7) -> NDArray[np.uint8]:

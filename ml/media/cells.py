@@ -13,7 +13,9 @@ _SWITCHES = {"true": 1.0, "false": 0.0}
 _LARGEST = 1e30
 """Beyond this the networks' numbers end; such a cell is a fault of the device."""
 _CLOCK = re.compile(r"^(\d{1,3}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?$")
-_DAY_FIRST = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{4})[ T,]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)( ?[AaPp][Mm])?$")
+_DAY_FIRST = re.compile(
+    r"^(\d{1,2})[./](\d{1,2})[./](\d{4})[ T,]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)( ?[AaPp][Mm])?$"
+)
 _STARTS_LIKE_A_DATE = re.compile(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}|^\d{8}T\d")
 
 
@@ -64,7 +66,7 @@ def _seconds(clock: re.Match[str]) -> float:
 
 
 def _day_first(match: re.Match[str]) -> float | None:
-    """"31.12.2024 23:59:59" and "12/31/2024 11:59 PM": whichever of the two can be a month is it."""
+    """ "31.12.2024 23:59:59" and "12/31/2024 11:59 PM": whichever of the two can be a month is it."""
     first, second, year, clock, half = match.groups()
     day, month = (int(first), int(second)) if int(second) <= 12 else (int(second), int(first))
     time = _CLOCK.match(clock)

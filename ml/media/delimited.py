@@ -1,4 +1,4 @@
-"""Tables as text, whoever wrote them: which sign parts the cells, where the table begins, what its columns are called."""
+"""Tables as text, whoever wrote them: what parts the cells, where the table begins, what its columns are called."""
 
 from __future__ import annotations
 
@@ -117,25 +117,18 @@ def _best_delimiter(lines: Sequence[str]) -> tuple[str, bool, int]:
 
 
 def _first_of_values(rows: Sequence[Sequence[str]], width: int, *, comma: bool) -> int:
-    """The first row of the table that holds a value and is no heading."""
-    for place, row in enumerate(rows):
-        if len(row) != width or _counts_columns(row):
-            continue
-        filled = [cell for cell in row if not is_missing(cell)]
-        read = sum(as_number(cell, comma=comma) is not None or is_moment(cell) for cell in filled)
-        if filled and read and (read >= len(filled) / 2 or _as_below(rows, place, width, comma=comma)):
+    """The first row of the table that holds values where most rows do: neither heading nor a line of notes."""
+    table = [(place, row) for place, row in enumerate(rows) if len(row) == width]
+    if table and _counts_columns(table[0][1]):
+        table = table[1:]
+    read = [[as_number(cell, comma=comma) is not None or is_moment(cell) for cell in row] for _place, row in table]
+    usual = [column for column in range(width) if sum(row[column] for row in read) > len(read) / 2]
+    if not usual:  # mostly gaps
+        usual = [column for column in range(width) if any(row[column] for row in read)]
+    for (place, row), values in zip(table, read, strict=True):
+        if any(values) and all(values[column] or is_missing(row[column]) for column in usual):
             return place
     raise UnreadableError("The log holds no numbers.")
-
-
-def _as_below(rows: Sequence[Sequence[str]], place: int, width: int, *, comma: bool) -> bool:
-    """Whether a row with few numbers is like the next: the table has many columns of words."""
-
-    def pattern(row: Sequence[str]) -> list[bool]:
-        return [as_number(cell, comma=comma) is not None for cell in row]
-
-    below = [row for row in rows[place + 1 : place + 4] if len(row) == width]
-    return bool(below) and all(pattern(row) == pattern(rows[place]) for row in below)
 
 
 def _counts_columns(row: Sequence[str]) -> bool:

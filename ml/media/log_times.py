@@ -19,7 +19,9 @@ _SURELY = re.compile(
 )
 _MAY_BE_SOMETHING_ELSE = frozenset(["t", "s", "data", "date", "day"])
 """Temperature, a sensor, the readings: believed to be times only where they run evenly."""
-_COUNTER_NAMES = re.compile(r"^(|index|idx|id|row|rows|sample|samples?[ _]?(no|number|id)?|nr|no|n|#|count|counter|frame|step|unnamed: ?\d+)$")
+_COUNTER_NAMES = re.compile(
+    r"^(|index|idx|id|row|rows|sample|samples?[ _]?(no|number|id)?|nr|no|n|#|count|counter|frame|step|unnamed: ?\d+)$"
+)
 _UNITS = {"ns": 1e-9, "nano": 1e-9, "us": 1e-6, "µs": 1e-6, "micro": 1e-6, "ms": 1e-3, "milli": 1e-3, "min": 60.0}
 _EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
 """Numbers beyond these are counted from 1970 in units of so many seconds."""

@@ -30,6 +30,8 @@ _WORDS = 0.2
 _ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "category", "classid", "class id", "label id"])
 """Columns called so hold what is to be learned; a log that brings its own answer would teach nothing else."""
 _SAME_RATE = 0.02
+_SETTLING = 128
+"""Values that the filter which changes the rate needs to forget where a log begins."""
 _KEPT = 4
 _KEPT_BYTES = 64_000_000
 
@@ -99,11 +101,8 @@ def read_log(path: Path) -> Log:
         if size == 0:
             raise UnreadableError(EMPTY)
         if size > LARGEST_BYTES:
-            raise UnreadableError(
-                f"The log is larger than {LARGEST_BYTES // 1_000_000} MB; cut it into shorter ones."
-            )
-        layout = read_layout(path)
-        return _as_log(layout, _columns(path, layout))
+            raise UnreadableError(f"The log is larger than {LARGEST_BYTES // 1_000_000} MB; cut it into shorter ones.")
+        return _as_log(_columns(path, read_layout(path)))
     except UnreadableError:
         raise
     except MemoryError as error:
@@ -195,15 +194,15 @@ def _columns(path: Path, layout: Layout) -> list[_Column]:
     lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
     columns: list[_Column] = []
     number = layout.first
-    short: int | None = None
+    odd: tuple[int, int] | None = None
     for rows in _chunks(cells_of(lines, layout.delimiter)):
         whole = []
         for row in rows:
             number += 1
-            if short is not None:
-                raise UnreadableError(_ragged(*short_row, width))
+            if odd is not None:
+                raise UnreadableError(_ragged(*odd, width))
             if len(row) != width:
-                short, short_row = number, (number, len(row))
+                odd = number, len(row)
                 continue  # a log that was cut off ends in the middle of a row
             whole.append(row)
         if not whole:
@@ -216,8 +215,8 @@ def _columns(path: Path, layout: Layout) -> list[_Column]:
             ]
         for column, cells in zip(columns, by_column, strict=True):
             column.take(cells, comma=layout.comma)
-    if short is not None and short_row[1] > width:
-        raise UnreadableError(_ragged(*short_row, width))
+    if odd is not None and odd[1] > width:
+        raise UnreadableError(_ragged(*odd, width))
     return columns
 
 
@@ -238,7 +237,7 @@ def _ragged(number: int, have: int, width: int) -> str:
     return f"Row {number:,} of the log has {_counted(have)} where the others have {width}; mend or remove that row."
 
 
-def _as_log(layout: Layout, columns: list[_Column]) -> Log:
+def _as_log(columns: list[_Column]) -> Log:
     rows = len(columns[0].values()) if columns else 0
     if rows < FEWEST_ROWS:
         raise UnreadableError(f"The log has only {rows} {'row' if rows == 1 else 'rows'}, too few to learn from.")
@@ -296,9 +295,10 @@ def _without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _resampled(values: NDArray[np.float32], have: float, want: float) -> NDArray[np.float32]:
     """(channels, frames) at another rate. The ends are mirrored first, or the filter would bend them towards zero."""
-    margin = min(values.shape[1] - 1, max(1, round(16 * max(1.0, have / want))))
-    padded = np.pad(values, ((0, 0), (margin, margin)), mode="reflect", reflect_type="odd")
-    longer = soxr.resample(np.ascontiguousarray(padded.T), have, want).T
+    margin = round(_SETTLING * max(1.0, have / want))
+    level = values.mean(axis=1, keepdims=True)
+    padded = np.pad(values - level, ((0, 0), (margin, margin)), mode="reflect")
+    longer = soxr.resample(np.ascontiguousarray(padded.T), have, want).T + level
     first, count = round(margin * want / have), max(1, round(values.shape[1] * want / have))
     return np.ascontiguousarray(longer[:, first : first + count], dtype=np.float32)
 

@@ -72,6 +72,4 @@ def choose_log_windowing(
     longer = sum(count > 1.5 * length for count in frames)
     step = max(1, length // 2) if longer > len(frames) / 2 else length
     per_second = rate or 1.0
-    return Windowing(
-        rate=per_second, seconds=length / per_second, step=step / per_second, columns=columns, clock=clock
-    )
+    return Windowing(rate=per_second, seconds=length / per_second, step=step / per_second, columns=columns, clock=clock)

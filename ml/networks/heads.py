@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.networks.backbones import Backbone
+from ml.networks.log_frontend import WithNumbers
 from ml.project.samples import Task
 
 
@@ -30,7 +31,7 @@ class Classifier(nn.Module):
     usual_distance: Tensor
     task: Task = "single"
 
-    def __init__(self, front: nn.Module, backbone: Backbone, classes: int) -> None:
+    def __init__(self, front: nn.Module, backbone: Backbone | WithNumbers, classes: int) -> None:
         super().__init__()
         self.front = front
         self.backbone = backbone

@@ -17,7 +17,7 @@ from ml.networks.backbones import Backbone
 
 Front = Literal["spectrogram", "recurrence", "both", "traces"]
 FRONTS: tuple[Front, ...] = get_args(Front)
-DEFAULT_FRONT: Front = "spectrogram"
+DEFAULT_FRONT: Front = "both"
 SIZE = 224
 SLICES = 7
 """Stretches of a window that each have numbers of their own: the columns of the backbone's grid."""
@@ -106,7 +106,7 @@ class LogFrontEnd(nn.Module):
         self.centre.copy_(windows.double().mean((0, 2))[:, None])
         spread = (windows.double() - self.centre).square().mean((0, 2)).sqrt()[:, None]
         self.scale.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
-        parts = [(power, numbers) for power, numbers in map(self._measured, windows.split(64))]
+        parts = [(power, numbers) for power, numbers in map(self._measured, torch.split(windows, 64))]
         decibel = torch.cat([_decibel(power) for power, _ in parts])
         self.level.copy_(decibel.mean((0, 2, 3))[:, None])
         self.level_scale.copy_(2.0 * decibel.std((0, 2, 3)).clamp_min(1.0)[:, None])
@@ -141,11 +141,11 @@ class LogFrontEnd(nn.Module):
         spectra = functional.conv1d(functional.pad(rows, (half, half), mode=mode), self.waves, stride=self.settings.hop)
         lines = half + 1
         power = spectra[:, :lines].square() + spectra[:, lines:].square()
-        return power.unflatten(0, (-1, self.settings.channels))
+        return power.reshape(-1, self.settings.channels, lines, power.shape[2])
 
     def _numbers(self, standard: Tensor, power: Tensor) -> Tensor:
-        """(batch, numbers, SLICES): of each channel its mean, log spread, log peak and log energies in each stretch, its
-        highest peak and how unevenly its energy is spread over the window; and how pairs of channels go together."""
+        """(batch, numbers, SLICES): of each channel its mean, log spread, log peak and log energies in each stretch,
+        its highest peak and how unevenly its energy is spread over the window; how pairs of channels go together."""
         mean = standard @ self.slices
         spread = ((standard * standard) @ self.slices - mean * mean).clamp_min(1e-8).sqrt()
         energies = (self.bands.T @ power) @ self.columns
@@ -167,7 +167,9 @@ class LogFrontEnd(nn.Module):
         channels = self.settings.channels
         if 1 < channels <= _PAIRED:
             for one in range(1, channels):
-                both = (standard[:, one : one + 1] * standard[:, :one]) @ self.slices - mean[:, one : one + 1] * mean[:, :one]
+                both = (standard[:, one : one + 1] * standard[:, :one]) @ self.slices - mean[:, one : one + 1] * mean[
+                    :, :one
+                ]
                 found.append(both / (spread[:, one : one + 1] * spread[:, :one] + 1e-2))
         return torch.cat(found, 1)
 

@@ -136,7 +136,7 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
         return None
     if not folder.is_dir():
         raise HandlensError(f"The folder {_quoted(folder)} went away while it was read; connect it and try again.")
-    windowing, notes = job.windowing, ()
+    windowing, notes = job.windowing, tuple[str, ...]()
     if job.kind == "sensors":
         windowing, notes = _settle_logs(outcomes, job)
     files: list[FoundFile] = []

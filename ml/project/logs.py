@@ -81,9 +81,7 @@ def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]
 
 def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
     """Where each column usually lies, over all logs but the few that reach farthest."""
-    found = np.array(
-        [[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()]
-    )
+    found = np.array([[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()])
     low, high = np.percentile(found[:, :, 0], 5, axis=0), np.percentile(found[:, :, 1], 95, axis=0)
     return tuple((float(least), float(most)) for least, most in zip(low, high, strict=True))
 

@@ -1,7 +1,8 @@
 """What stands in a released `model.onnx` besides the weights: the agreement between export and runtime.
 
 The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, `waveform` float32 (batch, frames) mono, or of logs of
-sensors `readings` float32 (batch, channels, frames) in the units they were measured in. Its outputs are `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
+sensors `readings` float32 (batch, channels, frames) in the units they were measured in. Its outputs are
+`probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
 (batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of those
 that were held out. The probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of
 each class by itself, and a class counts as present from its value in `present_above` on.

@@ -149,7 +149,7 @@ def _load(path: Path, info: ModelInfo) -> _Item:
 
 def _seconds(path: Path, windowing: Windowing) -> float:
     if windowing.columns:
-        return load_log(path, windowing).shape[1] / windowing.rate
+        return float(load_log(path, windowing).shape[1] / windowing.rate)
     return audio_facts(path).duration
 
 

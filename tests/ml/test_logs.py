@@ -1,0 +1,181 @@
+"""Logs of sensors as devices, spreadsheets and programs write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.errors import UnreadableError
+from ml.media.sensors import FEWEST_ROWS, LARGEST_BYTES, load_log, load_log_windows, log_facts, read_log
+from ml.project.samples import Windowing
+
+ROWS = [(float(f"{a:.3f}"), float(f"{b:.3f}")) for a, b in np.random.default_rng(3).normal((0, 9), 1, (24, 2))]
+
+
+def write(path: Path, head: str, row: Callable[[int, float, float], str], *, encoding: str = "utf-8") -> Path:
+    text = head + "".join(row(number, a, b) + "\n" for number, (a, b) in enumerate(ROWS))
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "encoding"),
+    [
+        ("", lambda i, a, b: f"{a}, {b}", "utf-8"),
+        ("", lambda i, a, b: f"{a}\t{b}", "utf-8"),
+        ("", lambda i, a, b: f"   {a}    {b}", "utf-8"),
+        ("", lambda i, a, b: f"{a};{b};", "utf-8"),
+        ("", lambda i, a, b: f"{a}|{b}", "utf-8"),
+        ("x,y\n", lambda i, a, b: f'"{a}","{b}"', "utf-8"),
+        ("x;y\n", lambda i, a, b: f"{a};{b}".replace(".", ","), "utf-8"),
+        ("", lambda i, a, b: f"{a} {b}".replace(".", ","), "utf-8"),
+        ("x,y\n", lambda i, a, b: f"{a},{b}", "utf-16"),
+        ("Temp °C;y\n", lambda i, a, b: f"{a};{b}", "cp1252"),
+        ("﻿x,y\r\n", lambda i, a, b: f"{a},{b}\r", "utf-8"),
+        ("# a comment\n# another\nx,y\n", lambda i, a, b: f"{a},{b}" + ("\n# meanwhile" if i == 4 else ""), "utf-8"),
+        ("Device: logger 3\nSerial,1234\n\nx,y\n(g),(g)\n", lambda i, a, b: f"{a},{b}", "utf-8"),
+        (",0,1\n", lambda i, a, b: f"{i},{a},{b}", "utf-8"),
+        ('"x" "y"\n', lambda i, a, b: f'"{i + 1}" {a} {b}', "utf-8"),
+        ("x,y,note\n", lambda i, a, b: f"{a},{b},ok", "utf-8"),
+        ("x,y,label\n", lambda i, a, b: f"{a},{b},3", "utf-8"),
+    ],
+)
+def test_the_same_values_however_they_are_written(
+    tmp_path: Path, head: str, row: Callable[[int, float, float], str], encoding: str
+) -> None:
+    log = read_log(write(tmp_path / "log.csv", head, row, encoding=encoding))
+    np.testing.assert_allclose(log.values, np.array(ROWS, dtype=np.float32).T)
+    assert log.rate == 0.0
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "rate"),
+    [
+        ("time,x\n", lambda i, a, b: f"{i * 0.02:.2f},{a}", 50.0),
+        ("Zeit;x\n", lambda i, a, b: f"{i * 0.02:.2f};{a}".replace(".", ","), 50.0),
+        ("time [ms],x\n", lambda i, a, b: f"{i * 20},{a}", 50.0),
+        ("timestamp,x\n", lambda i, a, b: f"{1_700_000_000_000 + i * 10},{a}", 100.0),
+        ("timestamp,x\n", lambda i, a, b: f"2024-03-01T10:00:{i // 10:02d}.{i % 10}00Z,{a}", 10.0),
+        ("Datum;x\n", lambda i, a, b: f"01.02.2024 10:00:{i:02d};{a}", 1.0),
+        ("when,x\n", lambda i, a, b: f"{i // 10:02d}:{i % 10:02d}:00,{a}", None),
+        ("", lambda i, a, b: f"{i * 0.005:.3f},{a}", 200.0),
+        ("x,elapsed\n", lambda i, a, b: f"{a},{i * 0.25}", 4.0),
+        ("clock,x\n", lambda i, a, b: f"23:59:{48 + i},{a}" if i < 12 else f"00:00:{i - 12:02d},{a}", 1.0),
+    ],
+)
+def test_a_column_of_times_gives_the_rate(
+    tmp_path: Path, head: str, row: Callable[[int, float, float], str], rate: float | None
+) -> None:
+    log = read_log(write(tmp_path / "log.csv", head, row))
+    assert log.time_column and len(log.columns) == 1
+    if rate is not None:
+        assert log.rate == pytest.approx(rate)
+        np.testing.assert_allclose(log.values[0], [a for a, _ in ROWS], rtol=1e-6)
+
+
+def test_what_is_called_t_but_does_not_run_evenly_is_a_measurement(tmp_path: Path) -> None:
+    log = read_log(write(tmp_path / "log.csv", "t,h\n", lambda i, a, b: f"{20 + a},{b}"))
+    assert log.columns == ("t", "h") and log.rate == 0.0
+
+
+def test_uneven_times_are_evened_out_and_kept_for_who_knows_better(tmp_path: Path) -> None:
+    times = [0, 0.1, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9, 1.3, 1.4, 1.5]
+    path = tmp_path / "log.csv"
+    path.write_text("time,x\n" + "".join(f"{time},{time * 10}\n" for time in times))
+    log = read_log(path)
+    assert log.rate == pytest.approx(10.0)
+    np.testing.assert_allclose(log.values[0], np.arange(16), atol=1e-4)
+    assert log.raw.shape == (1, 11)
+
+
+def test_missing_values_lie_between_their_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    cells = ["", "1", "nan", "3", "4", "", "", "7", "8", "ERR", "10", "n/a"]
+    path.write_text("x,y\n" + "".join(f"{cell},{number}\n" for number, cell in enumerate(cells)))
+    assert read_log(path).values[0].tolist() == [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
+
+
+def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
+    log = read_log(write(tmp_path / "log.csv", "x,y,state,id\n", lambda i, a, b: f"{a},{b},on,{i}"))
+    assert log.columns == ("x", "y")
+    assert [item.why for item in log.left_out] == [
+        "The column “state” holds words, so it is left out.",
+        "The column “id” only numbers the rows, so it is left out.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "empty"),
+        (b"x,y\n", "no numbers"),
+        (b"1,2\n3,4\n", "only 2 rows"),
+        (b"hello world\nthis is a text\n" * 10, "no numbers"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(300), "not a table of text"),
+        (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1,2,3\n" + b"1.5,2.5\n" * 5, "Row 22 of the log has 3 columns"),
+        (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1\n" + b"1.5,2.5\n" * 5, "has 1 column where the others have 2"),
+        (b"1" * 300_000, "too long"),
+        (b"time\n" + b"".join(b"%d\n" % second for second in range(20)), "besides the time"),
+        (b",".join([b"1"] * 300) + b"\n" + (b",".join([b"2"] * 300) + b"\n") * 9, "columns, more than"),
+    ],
+)
+def test_what_is_no_log_is_refused_in_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=sentence):
+        log_facts(path)
+
+
+def test_a_huge_log_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    with path.open("wb") as file:
+        file.truncate(LARGEST_BYTES + 1)
+    with pytest.raises(UnreadableError, match="larger than 250 MB"):
+        read_log(path)
+
+
+def test_a_log_that_was_cut_off_loses_only_its_last_row(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("1,2\n" * FEWEST_ROWS + "0.3")
+    assert read_log(path).values.shape == (2, FEWEST_ROWS)
+
+
+def test_a_long_log_is_read_in_a_moment(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(60_000, 3)).round(4)
+    path = tmp_path / "log.csv"
+    np.savetxt(path, values, delimiter=",", fmt="%.4f")
+    np.testing.assert_allclose(read_log(path).values, values.T, rtol=1e-6)
+
+
+def windows(**changed: object) -> Windowing:
+    return Windowing(**{"rate": 1.0, "seconds": 8.0, "step": 4.0, "columns": ("x", "y"), "clock": "none", **changed})  # type: ignore[arg-type]
+
+
+def test_columns_are_found_by_their_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", "y,x\n", lambda i, a, b: f"{b},{a}")
+    np.testing.assert_allclose(load_log(path, windows()), np.array(ROWS, dtype=np.float32).T)
+    with pytest.raises(UnreadableError, match="has 2 columns of numbers, the others have 3"):
+        load_log(path, windows(columns=("x", "y", "z")))
+
+
+def test_windows_behind_the_end_go_on_backwards(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x,y\n" + "".join(f"{number},{number % 3}\n" for number in range(10)))
+    cut = load_log_windows(path, windows(), [0.0, 4.0])
+    assert cut[:, 0].tolist() == [[0, 1, 2, 3, 4, 5, 6, 7], [4, 5, 6, 7, 8, 9, 8, 7]]
+
+
+def test_another_rate_becomes_the_projects(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    t = np.arange(400) / 100
+    wave = 50 + np.sin(2 * np.pi * t)
+    path.write_text("time,x\n" + "".join(f"{time:.2f},{value:.6f}\n" for time, value in zip(t, wave, strict=True)))
+    given = windows(columns=("x",), rate=25.0, seconds=4.0, clock="file")
+    there = load_log(path, given)
+    assert there.shape == (1, 100)
+    np.testing.assert_allclose(there[0], 50 + np.sin(2 * np.pi * np.arange(100) / 25), atol=0.06)
+    # Where the user said what the rate is, the rows are taken as they stand.
+    assert load_log(path, windows(columns=("x",), rate=25.0, clock="asked")).shape == (1, 400)
