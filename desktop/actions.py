@@ -42,6 +42,12 @@ ACTIONS: tuple[Action, ...] = (
         shortcut="Ctrl+Shift+N",
         icon="ph.speaker-high",
     ),
+    Action(
+        id="new_sensors",
+        text=QT_TRANSLATE_NOOP("actions", "Teach it your measurements…"),
+        shortcut="Ctrl+Alt+N",
+        icon="ph.pulse",
+    ),
     Action(id="open", text=QT_TRANSLATE_NOOP("actions", "Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
     Action(
         id="settings", text=QT_TRANSLATE_NOOP("actions", "Settings…"), shortcut="Ctrl+,", icon="ph.sliders-horizontal"

@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         return {
             "new_images": partial(self.start_wizard, "images"),
             "new_recordings": partial(self.start_wizard, "recordings"),
+            "new_sensors": partial(self.start_wizard, "sensors"),
             "open": self.choose_project,
             "settings": self.show_settings,
             "theme": self.switch_theme,

@@ -23,18 +23,21 @@ from ml.events import (
     Stopped,
 )
 from ml.insight.metrics import confusion, wilson_interval
-from ml.insight.overlays import blend, inferno, overlay_rgba, strength
+from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
 from ml.insight.several import leaning, mistaken
+from ml.insight.traces import lanes, trace_picture
 from ml.jobs import EvaluateJob, Job, LookJob, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
+from ml.media.sensors import LOG_SUFFIXES, load_log_windows
 from ml.project.checks import Finding, findings, problem
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.samples import (
+    KINDS,
     PRESETS,
     SPLITS,
     ClassInfo,
@@ -63,6 +66,8 @@ __all__ = [
     "AUDIO_SUFFIXES",
     "DEMO_NAMES",
     "IMAGE_SUFFIXES",
+    "KINDS",
+    "LOG_SUFFIXES",
     "PRESETS",
     "SPLITS",
     "SPLIT_CODES",
@@ -119,6 +124,7 @@ __all__ = [
     "UnreadableError",
     "Windowing",
     "Worker",
+    "along_time",
     "blend",
     "confusion",
     "default_annotator",
@@ -128,8 +134,10 @@ __all__ = [
     "gives_several",
     "hz_to_mel",
     "inferno",
+    "lanes",
     "leaning",
     "load_image",
+    "load_log_windows",
     "load_waveform",
     "load_window",
     "mel_picture",
@@ -143,6 +151,7 @@ __all__ = [
     "strength",
     "suggest_labels",
     "thumbnail",
+    "trace_picture",
     "wilson_interval",
     "write_samples",
 ]

@@ -16,7 +16,7 @@ from desktop.widgets.class_keys import NONE
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, settings_for
+from ml.api import HandlensError, Sample, lanes, settings_for
 
 MOST_BARS = 4
 
@@ -56,11 +56,11 @@ class ExploreFocus(QObject):
         if session is None:
             return
         self._names = tuple(item.name for item in session.classes)
-        sounds = session.project.windowing is not None
-        self._side.set_kind(sounds=sounds)
+        kind = session.project.kind
+        self._side.set_kind(kind)
         self._side.set_classes(self._names, several=session.project.task == "multi")
         self._side.set_map_of(self.map_of)
-        if sounds:
+        if kind == "recordings":
             self._side.set_sound_problem(self._player.problem())
         self._side.show_details(None)
 
@@ -102,13 +102,16 @@ class ExploreFocus(QObject):
         view = self._side.view()
         view.set_picture(result.image)
         windowing = session.project.windowing
+        start = session.sample(self._sample_id).start or 0.0
+        if windowing is not None and windowing.columns:
+            names = [windowing.columns[place] for place in lanes(windowing.columns)]
+            self._side.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
         if windowing is not None and result.waveform is not None:
             settings = settings_for(windowing)
-            start = session.sample(self._sample_id).start or 0.0
             self._side.sound.set_axes(
                 start=start, seconds=windowing.seconds, f_min=settings.f_min, f_max=settings.f_max
             )
-            self._player.set_sound(result.waveform, windowing.rate)
+            self._player.set_sound(result.waveform, round(windowing.rate))
         self._lay_over()
 
     @Slot(int, object)
@@ -141,7 +144,7 @@ class ExploreFocus(QObject):
         if index is None:
             return None
         maps = np.asarray(table.predictions.maps[row])
-        return overlay_image(maps, index, upside_down=session.project.windowing is not None)
+        return overlay_image(maps, index, kind=session.project.kind)
 
     def _map_class(self, sample: Sample, table: PredictionTable, row: int) -> int | None:
         if self.map_of == "off":
@@ -163,7 +166,7 @@ class ExploreFocus(QObject):
         row = table.row(sample.id) if table is not None else None
         held = sample.labels if sample.labelled else None
         labelled = explore_words.named(held, self._names) if held is not None else self.tr("not yet")
-        name = sample.path if sample.start is None else f"{sample.path} · {sample.start:g}–{sample.end:g} s"
+        name = self._name_of(sample)
         if table is None or row is None:
             return Details(
                 name=name,
@@ -190,6 +193,14 @@ class ExploreFocus(QObject):
             bars=self._bars(table, row, sample.labels),
             label_indices=_pressed(held),
         )
+
+    def _name_of(self, sample: Sample) -> str:
+        """The file, and which part of it."""
+        windowing = None if self._session is None else self._session.project.windowing
+        if windowing is None or sample.start is None:
+            return sample.path
+        part = self.tr("rows {start}–{end}") if windowing.clock == "none" else self.tr("{start}–{end} s")
+        return f"{sample.path} · {part.format(start=f'{sample.start:g}', end=f'{sample.end:g}')}"
 
     def _bars(self, table: PredictionTable, row: int, labels: tuple[int, ...]) -> tuple[Bar, ...]:
         """The most probable classes; those it is labelled with and those that are said are always among them."""

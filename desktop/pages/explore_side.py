@@ -24,6 +24,8 @@ from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
 from desktop.widgets.spectrogram_view import SpectrogramView
+from desktop.widgets.trace_view import TraceView
+from ml.api import Kind
 
 NARROWEST, WIDEST = 372, 600
 TALLEST_VIEW = 0.8
@@ -62,9 +64,10 @@ class ExploreSide(QWidget):
         self.picture = OverlayView()
         self.sound = SpectrogramView()
         self.sound.position_chosen.connect(self.position_chosen)
+        self.traces = TraceView()
         self.views = QStackedWidget()
-        self.views.addWidget(self.picture)
-        self.views.addWidget(self.sound)
+        for view in (self.picture, self.sound, self.traces):
+            self.views.addWidget(view)
         self.map_box = QComboBox()
         self.map_box.setAccessibleName(self.tr("Map of"))
         self.map_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -104,14 +107,19 @@ class ExploreSide(QWidget):
             for index, name in enumerate(names):
                 self.map_box.addItem(name, index)
 
-    def set_kind(self, *, sounds: bool) -> None:
-        self.views.setCurrentWidget(self.sound if sounds else self.picture)
+    def set_kind(self, kind: Kind) -> None:
+        """Pictures, sounds that can be played, or measurements."""
+        views: dict[Kind, OverlayView] = {"images": self.picture, "recordings": self.sound, "sensors": self.traces}
+        self.views.setCurrentWidget(views[kind])
+        sounds = kind == "recordings"
         self.player_row.setVisible(sounds)
         self.sound_note.setVisible(sounds and bool(self.sound_note.text()))
 
     def view(self) -> OverlayView:
-        """The view in use: the picture or the spectrogram."""
-        return self.sound if self.views.currentWidget() is self.sound else self.picture
+        """The view in use: the picture, the spectrogram or the traces."""
+        view = self.views.currentWidget()
+        assert isinstance(view, OverlayView)
+        return view
 
     def show_details(self, details: Details | None) -> None:
         """None: no sample is chosen."""
@@ -221,5 +229,5 @@ class ExploreSide(QWidget):
         self.map_chosen.emit(self.map_box.currentData())
 
     def _on_opacity(self, value: int) -> None:
-        self.picture.set_opacity(value / 100)
-        self.sound.set_opacity(value / 100)
+        for view in (self.picture, self.sound, self.traces):
+            view.set_opacity(value / 100)

@@ -14,11 +14,25 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage
 
 from desktop.widgets.pixels import grey_image, rgb_image, rgba_image
-from ml.api import HandlensError, Project, Sample, load_window, mel_picture, overlay_rgba, settings_for, thumbnail
+from ml.api import (
+    HandlensError,
+    Kind,
+    Project,
+    Sample,
+    along_time,
+    load_log_windows,
+    load_window,
+    mel_picture,
+    overlay_rgba,
+    settings_for,
+    thumbnail,
+    trace_picture,
+)
 
 TILE_EDGE = 224
 SOUND_TILE = QSize(224, 168)
 LARGE_EDGE = 1024
+LARGE_TRACES = (1024, 768)
 OVERLAY_EDGE = 96
 _QUALITY = 88
 
@@ -27,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Large:
-    """A sample for the large view. `waveform` is mono at the project's rate, None for images."""
+    """A sample for the large view. `waveform` is mono at the project's rate, None where nothing can be heard."""
 
     image: QImage
     waveform: NDArray[np.float32] | None = None
@@ -48,29 +62,44 @@ def load_large(project: Project, sample: Sample) -> Large:
     path = project.source_folder / sample.path
     if project.windowing is None:
         return Large(image=rgb_image(thumbnail(path, size=LARGE_EDGE)))
+    if project.kind == "sensors":
+        return Large(image=_traces(project, sample, size=LARGE_TRACES, thick=2.5))
     waveform = load_window(path, project.windowing, start=sample.start or 0.0)
     return Large(image=_spectrogram(waveform, project), waveform=waveform)
 
 
-def overlay_image(maps: NDArray[np.floating], class_index: int, *, upside_down: bool) -> QImage | None:
+def overlay_image(maps: NDArray[np.floating], class_index: int, *, kind: Kind) -> QImage | None:
     """The overlay of a class from one sample's maps (classes, h, w), small: Qt makes it as large as the picture.
 
-    `upside_down` for recordings, whose maps begin with the lowest band. None for a class the run did not know.
+    The maps of recordings begin with the lowest band, so they are turned; of logs only the time counts. None for a
+    class the run did not know.
     """
     if not 0 <= class_index < len(maps):
         return None
-    pixels = overlay_rgba(maps, class_index, size=(OVERLAY_EDGE, OVERLAY_EDGE))
-    return rgba_image(pixels[::-1] if upside_down else pixels)
+    shown = along_time(maps) if kind == "sensors" else maps
+    pixels = overlay_rgba(shown, class_index, size=(OVERLAY_EDGE, OVERLAY_EDGE))
+    return rgba_image(pixels[::-1] if kind == "recordings" else pixels)
 
 
 def _make_tile(project: Project, sample: Sample) -> QImage:
     path = project.source_folder / sample.path
     if project.windowing is None:
         return rgb_image(thumbnail(path, size=TILE_EDGE))
+    if project.kind == "sensors":
+        return _traces(project, sample, size=(SOUND_TILE.width(), SOUND_TILE.height()), thick=1.0)
     waveform = load_window(path, project.windowing, start=sample.start or 0.0)
     return _spectrogram(waveform, project).scaled(
         SOUND_TILE, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
     )
+
+
+def _traces(project: Project, sample: Sample, *, size: tuple[int, int], thick: float) -> QImage:
+    """Light lines on dark, like the other pictures: the overlay brings the only colour."""
+    windowing = project.windowing
+    if windowing is None:
+        raise HandlensError("This project holds no logs.")
+    values = load_log_windows(project.source_folder / sample.path, windowing, [sample.start or 0.0])[0]
+    return rgb_image(trace_picture(values, windowing.ranges, size=size, dark=True, thick=thick))
 
 
 def _spectrogram(waveform: NDArray[np.float32], project: Project) -> QImage:

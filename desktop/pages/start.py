@@ -71,11 +71,17 @@ class StartPage(QWidget):
             words=self.tr("Recordings of any length: calls, machines, voices."),
             icon="ph.speaker-high",
         )
+        self.logs_button = ChoiceButton(
+            title=self.tr("Teach it your measurements"),
+            words=self.tr("Logs of sensors: vibration, motion, currents."),
+            icon="ph.pulse",
+        )
         self.open_button = QPushButton(self.tr("Open a project…"))
         self.open_button.setIconSize(QSize(look.icon + look.s, look.icon))
         icons.set_icon(self.open_button, "ph.folder-open")
         self.pictures_button.clicked.connect(partial(self.new_requested.emit, "images"))
         self.sounds_button.clicked.connect(partial(self.new_requested.emit, "recordings"))
+        self.logs_button.clicked.connect(partial(self.new_requested.emit, "sensors"))
         self.open_button.clicked.connect(self.open_requested)
         hint = QLabel(self.tr("Or drop a folder anywhere in this window."))
         hint.setProperty("role", "caption")
@@ -86,6 +92,7 @@ class StartPage(QWidget):
         column.addSpacing(look.m)
         column.addWidget(self.pictures_button)
         column.addWidget(self.sounds_button)
+        column.addWidget(self.logs_button)
         column.addSpacing(look.xs)
         column.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(hint)

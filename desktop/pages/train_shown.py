@@ -34,7 +34,7 @@ def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[S
                 fraction=float(event.probabilities[row, predicted]),
                 colour=style.class_colour(predicted),
                 right=set(sample.labels) == set(said) if sample.labelled else None,
-                overlay=overlay_image(event.maps[row], predicted, upside_down=session.project.windowing is not None),
+                overlay=overlay_image(event.maps[row], predicted, kind=session.project.kind),
             )
         )
     return shown
@@ -51,7 +51,7 @@ def shown_mistakes(mistakes: Sequence[Mistake], session: Session) -> list[Shown]
             colour=style.class_colour(each.predicted),
             right=False,
             label=named(each.labels, names),
-            overlay=overlay_image(each.maps, each.predicted, upside_down=session.project.windowing is not None),
+            overlay=overlay_image(each.maps, each.predicted, kind=session.project.kind),
         )
         for each in mistakes
     ]

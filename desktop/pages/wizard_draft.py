@@ -9,6 +9,7 @@ from pathlib import Path
 from ml.api import (
     AUDIO_SUFFIXES,
     IMAGE_SUFFIXES,
+    LOG_SUFFIXES,
     Kind,
     ScanReport,
     SplitPlan,
@@ -30,6 +31,8 @@ class Draft:
     folder: Path | None = None
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
+    rate: float | None = None
+    """Rows in a second of logs, where the person knows it better than the logs say."""
     scanned: ScanReport | None = None
     """What was found, whatever is to be learned from it."""
     report: ScanReport | None = None
@@ -41,6 +44,12 @@ class Draft:
         if report is None or report.kind != self.kind or self.folder != Path(report.folder):
             return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
+
+    def take_rate(self, rate: float) -> None:
+        """Rows in a second, 0 for what the logs say. What was found with another rate is found anew."""
+        asked = rate or None
+        if asked != self.rate:
+            self.rate, self.scanned, self.report = asked, None, None
 
     def take_report(self, report: ScanReport) -> None:
         """A table that gives more than one class to a file makes it a project in which more than one may be present."""
@@ -55,8 +64,11 @@ class Draft:
 
 
 def guess_kind(folder: Path) -> Kind | None:
-    """What most of the first files in `folder` are, None where it holds neither pictures nor recordings."""
-    seen = pictures = recordings = 0
+    """What most of the first files in `folder` are, None where it holds nothing that can be learned from.
+
+    Tables are often beside pictures or recordings, so they count only where there are none of these.
+    """
+    seen = pictures = recordings = logs = 0
     for _place, folders, names in os.walk(folder):
         folders.sort()
         for name in names:
@@ -64,8 +76,9 @@ def guess_kind(folder: Path) -> Kind | None:
             suffix = Path(name).suffix.lower()
             pictures += suffix in IMAGE_SUFFIXES
             recordings += suffix in AUDIO_SUFFIXES
+            logs += suffix in LOG_SUFFIXES
         if seen >= _ENOUGH:
             break
     if not pictures and not recordings:
-        return None
+        return "sensors" if logs else None
     return "images" if pictures >= recordings else "recordings"

@@ -160,7 +160,9 @@ class FoundPage(QWizardPage):
         self._now.setText(str(self._draft.folder))
         self._bar.setRange(0, 0)
         self._stack.setCurrentWidget(self._looking)
-        job = ScanJob(folder=self._draft.folder, kind=self._draft.kind, labels=self._draft.labels)
+        job = ScanJob(
+            folder=self._draft.folder, kind=self._draft.kind, labels=self._draft.labels, rate=self._draft.rate
+        )
         self._thread = JobThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
         self._thread.ended.connect(self._on_ended)

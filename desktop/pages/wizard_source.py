@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWizardPage
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+    QWizardPage,
+)
 
 from desktop import style
 from desktop.dialogs.folder import FolderChooser
@@ -13,10 +23,11 @@ from desktop.pages.wizard_draft import Draft, guess_kind
 from desktop.pages.wizard_labels import LabelsPart
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
+from ml.api import Kind
 
 
 class SourcePage(QWizardPage):
-    """Two large choices and a folder, typed, chosen or dropped."""
+    """Three large choices and a folder, typed, chosen or dropped."""
 
     went_on = Signal()
     """Enter was pressed in the folder's field, or a folder was dropped, and all is known."""
@@ -33,15 +44,23 @@ class SourcePage(QWizardPage):
         self.sounds_button = ChoiceButton(
             title=self.tr("Sounds"), words=self.tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"
         )
+        self.logs_button = ChoiceButton(
+            title=self.tr("Measurements"), words=self.tr("Logs of sensors: CSV, TSV or text."), icon="ph.pulse"
+        )
+        self._buttons: dict[Kind, ChoiceButton] = {
+            "images": self.pictures_button,
+            "recordings": self.sounds_button,
+            "sensors": self.logs_button,
+        }
         self._group = QButtonGroup(self)
-        for button in (self.pictures_button, self.sounds_button):
-            button.setCheckable(True)
-            self._group.addButton(button)
-        self._group.buttonClicked.connect(self._note)
         choices = QHBoxLayout()
         choices.setSpacing(look.m)
-        choices.addWidget(self.pictures_button, 1)
-        choices.addWidget(self.sounds_button, 1)
+        for button in self._buttons.values():
+            button.setCheckable(True)
+            self._group.addButton(button)
+            choices.addWidget(button, 1)
+        self._group.buttonClicked.connect(self._note)
+        self.rate_box, self._rate_row = self._build_rate()
         self.folder_edit = QLineEdit()
         self.folder_edit.setPlaceholderText(self.tr("The folder with your files"))
         self.folder_edit.setAccessibleName(self.tr("Folder"))
@@ -71,16 +90,39 @@ class SourcePage(QWizardPage):
         column.addLayout(choices)
         column.addLayout(field)
         column.addWidget(self._error)
+        column.addWidget(self._rate_row)
         column.addWidget(self.labels)
         column.addWidget(self.drop, 1)
         column.addWidget(self._hint)
         self._error.hide()
 
+    def _build_rate(self) -> tuple[QDoubleSpinBox, QWidget]:
+        """How often was measured, asked only of measurements."""
+        box = QDoubleSpinBox()
+        box.setRange(0.0, 1_000_000.0)
+        box.setDecimals(3)
+        box.setSpecialValueText(self.tr("as the logs say"))
+        box.setMinimumWidth(160)
+        box.valueChanged.connect(self._note)
+        name = QLabel(self.tr("&Rows in a second"))
+        name.setBuddy(box)
+        said = QLabel(self.tr("Only needed if no column of your logs holds the time."))
+        said.setProperty("role", "caption")
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(style.current().s)
+        line.addWidget(name)
+        line.addWidget(box)
+        line.addWidget(said, 1)
+        row.hide()
+        return box, row
+
     def fill(self) -> None:
         """Show what is known already."""
         if self._draft.kind is not None:
-            button = self.pictures_button if self._draft.kind == "images" else self.sounds_button
-            button.setChecked(True)
+            self._buttons[self._draft.kind].setChecked(True)
+            self._rate_row.setVisible(self._draft.kind == "sensors")
         if self._draft.folder is not None:
             self.take_folder(self._draft.folder)
 
@@ -95,7 +137,7 @@ class SourcePage(QWizardPage):
         if self._group.checkedButton() is None:
             kind = guess_kind(folder)
             if kind is not None:
-                (self.pictures_button if kind == "images" else self.sounds_button).setChecked(True)
+                self._buttons[kind].setChecked(True)
                 self._note()
 
     def isComplete(self) -> bool:
@@ -133,7 +175,9 @@ class SourcePage(QWizardPage):
         text = self.folder_edit.text().strip()
         checked = self._group.checkedButton()
         if checked is not None:
-            self._draft.kind = "images" if checked is self.pictures_button else "recordings"
+            self._draft.kind = next(kind for kind, button in self._buttons.items() if button is checked)
+        self._rate_row.setVisible(self._draft.kind == "sensors")
+        self._draft.take_rate(self.rate_box.value() if self._draft.kind == "sensors" else 0.0)
         self._draft.folder = Path(text).expanduser().absolute() if text else None
         missing = self._draft.folder is not None and not self._draft.folder.is_dir()
         self._error.setText(self.tr("There is no folder with that name; check it, or plug in the drive it is on."))

@@ -29,6 +29,8 @@ class SpectrogramView(OverlayView):
         self._seconds = 1.0
         self._f_min, self._f_max = 0.0, 8000.0
         self._cursor: float | None = None
+        self._unit = self.tr("seconds")
+        self._left = LEFT
 
     def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float) -> None:
         """The window begins `start` s into its recording and lasts `seconds`; frequencies in Hz."""
@@ -63,7 +65,7 @@ class SpectrogramView(OverlayView):
         font.setPixelSize(look.caption)
         painter.setFont(font)
         self._paint_time(painter, plot, look)
-        self._paint_pitch(painter, plot, look)
+        self.paint_side(painter, plot, look)
         if self._cursor is not None:
             x = plot.left() + plot.width() * min(1.0, self._cursor / self._seconds)
             painter.setPen(QPen(Qt.GlobalColor.black, 3))
@@ -77,7 +79,7 @@ class SpectrogramView(OverlayView):
             self.position_chosen.emit((event.position().x() - plot.left()) / plot.width() * self._seconds)
 
     def _plot(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(LEFT, TOP, -RIGHT, -BOTTOM)
+        return QRectF(self.rect()).adjusted(self._left, TOP, -RIGHT, -BOTTOM)
 
     def _paint_time(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
         step = _round_step(self._seconds / 5)
@@ -90,10 +92,11 @@ class SpectrogramView(OverlayView):
             painter.drawText(QRectF(x - 30, plot.bottom() + 5, 60, 14), Qt.AlignmentFlag.AlignHCenter, f"{tick:g}")
             tick = round(tick + step, 6)
         painter.drawText(
-            QRectF(plot.left(), plot.bottom() + 19, plot.width(), 16), Qt.AlignmentFlag.AlignHCenter, self.tr("seconds")
+            QRectF(plot.left(), plot.bottom() + 19, plot.width(), 16), Qt.AlignmentFlag.AlignHCenter, self._unit
         )
 
-    def _paint_pitch(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
+    def paint_side(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
+        """What stands left of the plot."""
         low, high = float(hz_to_mel(self._f_min)), float(hz_to_mel(self._f_max))
         lowest_text = plot.bottom() + 8
         for khz in _KHZ:

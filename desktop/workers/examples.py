@@ -1,4 +1,4 @@
-"""Small pictures of samples, made in a pool thread: a thumbnail of an image, a spectrogram of a recording."""
+"""Small pictures of samples, made in a pool thread: a thumbnail, a spectrogram of a recording, the traces of a log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
-from ml.api import Kind, UnreadableError, Windowing, load_waveform, mel_picture, settings_for, thumbnail
+from ml.api import (
+    Kind,
+    UnreadableError,
+    Windowing,
+    load_log_windows,
+    load_waveform,
+    mel_picture,
+    settings_for,
+    thumbnail,
+    trace_picture,
+)
 
 _NO_STARTS: Mapping[str, float] = {}
 FALLBACK = Windowing(rate=16_000, seconds=5.0, step=5.0)
@@ -19,8 +29,11 @@ def example(path: Path, kind: Kind, windowing: Windowing | None, *, size: int, s
     """One picture of about `size` pixels; of a recording the window from `start` seconds. Raises UnreadableError."""
     if kind == "images":
         return _image(thumbnail(path, size=size))
+    if kind == "sensors" and windowing is not None:
+        values = load_log_windows(path, windowing, [start])[0]
+        return _image(trace_picture(values, windowing.ranges, size=(size, size), dark=True, thick=1.0))
     windowing = windowing or FALLBACK
-    waveform = load_waveform(path, rate=windowing.rate, start=start, seconds=windowing.seconds)
+    waveform = load_waveform(path, rate=round(windowing.rate), start=start, seconds=windowing.seconds)
     grey = (mel_picture(waveform, settings_for(windowing))[::-1] * 255).astype(np.uint8)
     whole = _image(np.repeat(grey[..., None], 3, axis=2))
     return whole.scaled(size, size)

@@ -1,0 +1,39 @@
+"""A log of sensors as a picture: time to the right, a lane for each column with its name beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QWidget
+
+from desktop import style
+from desktop.widgets.spectrogram_view import SpectrogramView
+
+_WIDEST = 110
+
+
+class TraceView(SpectrogramView):
+    """Shows an image whose lanes, from above to below, are the columns that `set_lanes` names."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Measurements over time"))
+        self._names: tuple[str, ...] = ()
+
+    def set_lanes(self, names: Sequence[str], *, start: float, length: float, timed: bool) -> None:
+        """The window begins at `start` and has `length`: seconds, or rows where it is not `timed`."""
+        self._names = tuple(names)
+        self._unit = self.tr("seconds") if timed else self.tr("rows")
+        metrics = self.fontMetrics()
+        self._left = 14 + min(_WIDEST, max((metrics.horizontalAdvance(name) for name in self._names), default=30))
+        self.set_axes(start=start, seconds=length, f_min=0.0, f_max=0.0)
+
+    def paint_side(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
+        painter.setPen(look.muted)
+        for place, name in enumerate(self._names):
+            height = plot.height() / len(self._names)
+            box = QRectF(4, plot.top() + place * height, self._left - 11, height)
+            shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(box.width()))
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
