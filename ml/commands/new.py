@@ -26,7 +26,7 @@ from ml.project.checks import findings, problem
 from ml.project.folder import files_below
 from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan
+from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Windowing
 from ml.project.several import for_task, gives_several
 from ml.project.splitting import plan_split
 
@@ -166,7 +166,7 @@ def _conclude(
         "task": project.task,
         "split_by": project.split_by,
         "why": project.split_why,
-        "windowing": dataclasses.asdict(project.windowing) if project.windowing else None,
+        "windowing": _cut(project.windowing),
         "findings": [finding.sentence for finding in findings(report, plan)],
         "project": str(project.path),
     }
@@ -244,6 +244,14 @@ def _check_same_task(project: Project, *, multi_label: bool) -> None:
             f"“{project.name}” is already a project in which every sample has one class; "
             "choose another project name for one in which more than one may be present."
         )
+
+
+def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
+    """How recordings or logs are cut; what only logs have is left out of recordings."""
+    if windowing is None:
+        return None
+    whole = dataclasses.asdict(windowing)
+    return whole if windowing.columns else {name: whole[name] for name in ("rate", "seconds", "step")}
 
 
 def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:
