@@ -54,6 +54,21 @@ def sound_folder(folder: Path, *, each: int = 8, rate: int = 8000) -> Path:
     return folder
 
 
+def log_folder(folder: Path, *, each: int = 8) -> Path:
+    """`each` logs of 2.4 s at 50 Hz with columns time, x, y and a word, of a machine that shakes or stands still."""
+    rng = np.random.default_rng(7)
+    for name in ("shaking", "still"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(each):
+            t = np.arange(120) / 50
+            x, y = rng.normal(0, 0.05, (2, 120)) + np.array([[0.0], [9.8]])
+            if name == "shaking":
+                x += 0.5 * np.sin(2 * np.pi * rng.uniform(8, 12) * t)
+            rows = "".join(f"{when:.2f},{a:.4f},{b:.4f},ok\n" for when, a, b in zip(t, x, y, strict=True))
+            (folder / name / f"{name}-{number:02d}.csv").write_text(f"time,x,y,state\n{rows}")
+    return folder
+
+
 def create(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
     """A project at `place` over `folder`, the way `handlens new` makes one."""
     last = list(scan(ScanJob(folder=folder, kind=kind), NeverStop()))[-1]

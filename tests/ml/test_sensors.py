@@ -1,0 +1,149 @@
+"""Logs of sensors from a folder to a model that is asked about new ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small import create, log_folder
+
+from ml.commands.overlays import write_overlay
+from ml.engine import run
+from ml.events import Finished, Scanned
+from ml.insight.overlays import along_time
+from ml.insight.traces import trace_picture
+from ml.jobs import NeverStop, ScanJob, TrainJob
+from ml.media.windowing import choose_log_windowing
+from ml.networks.log_frontend import FRONTS, SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
+from ml.project.importing import scan
+from ml.project.project import Project
+from ml.project.samples import ScanReport
+from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
+from ml.runtime.model import ReleasedModel
+from ml.training.augment_sensors import augment_logs
+
+
+def look(folder: Path, **asked: float) -> ScanReport:
+    last = list(scan(ScanJob(folder=folder, kind="sensors", **asked), NeverStop()))[-1]  # type: ignore[arg-type]
+    assert isinstance(last, Scanned), last
+    return last.report
+
+
+def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
+    folder = log_folder(tmp_path / "logs")
+    (folder / "still" / "other.csv").write_text("time,x,y,z\n" + "".join(f"{i / 50},1,2,3\n" for i in range(40)))
+    (folder / "still" / "broken.csv").write_text("")
+    report = look(folder)
+    assert report.class_counts == {"shaking": 8, "still": 8}
+    assert {item.path: item.reason for item in report.unreadable} == {
+        "still/broken.csv": "The file is empty.",
+        "still/other.csv": "The log has 3 columns of numbers, the others have 2; give all logs the same columns.",
+    }
+    assert report.windowing is not None
+    assert report.windowing.columns == ("x", "y") and report.windowing.clock == "file"
+    assert (report.windowing.rate, report.windowing.frames) == (50.0, 120)
+    assert all(low < high for low, high in report.windowing.ranges)
+    assert "By the column “time” the logs have 50 rows a second." in report.notes
+    assert any("“state” holds words" in note for note in report.notes)
+
+
+def test_a_rate_that_was_said_stands_above_the_files(tmp_path: Path) -> None:
+    report = look(log_folder(tmp_path / "logs"), rate=200.0)
+    assert report.windowing is not None
+    assert (report.windowing.rate, report.windowing.seconds, report.windowing.clock) == (200.0, 0.6, "asked")
+
+
+def test_a_project_keeps_how_its_logs_are_cut(tmp_path: Path) -> None:
+    folder = log_folder(tmp_path / "logs")
+    report = look(folder)
+    with create(folder, tmp_path / "p.handlens", kind="sensors") as made:
+        assert made.windowing == report.windowing
+    with Project.open(tmp_path / "p.handlens") as opened:
+        assert opened.windowing == report.windowing
+        assert {(sample.start, sample.end) for sample in opened.samples()} == {(0.0, 2.4)}
+
+
+def test_long_logs_are_cut_into_windows() -> None:
+    given = choose_log_windowing([30_000] * 9 + [200], rate=100.0, columns=("x",), clock="file")
+    assert (given.frames, given.step) == (500, 2.5)
+    assert choose_log_windowing([900] * 5, rate=None, columns=("x",), clock="none").frames == 900
+    assert choose_log_windowing([9_000] * 5, rate=None, columns=("x",), clock="none").frames == 512
+    assert choose_log_windowing([90_000] * 5, rate=20_000.0, columns=("x",), clock="asked").frames == 2048
+
+
+@pytest.mark.parametrize("front", FRONTS)
+@pytest.mark.parametrize("channels", [1, 4])
+def test_the_front_end_draws_and_measures(front: str, channels: int) -> None:
+    draw = np.random.default_rng(0)
+    windows = draw.normal(100, 3, (12, channels, 90)).astype(np.float32)
+    layer = LogFrontEnd(settings_for_logs(channels=channels, frames=90, front=front))  # type: ignore[arg-type]
+    layer.learn(windows)
+    seen = layer(torch.from_numpy(windows))
+    assert seen.shape == (12, 4, SIZE, SIZE)
+    assert bool(torch.isfinite(seen).all()) and float(seen[:, :3].abs().max()) <= 1.0
+    numbers = _unpacked(seen[:, 3], layer.count).mean(2)
+    assert float(numbers.mean(0).abs().max()) < 1e-3
+    # A log at another level is another log: nothing is normalised away.
+    higher = layer(torch.from_numpy(windows + 3.0))
+    assert float((higher - seen).abs().max()) > 0.3
+
+
+def test_a_column_that_never_moves_is_no_trouble() -> None:
+    windows = np.zeros((6, 2, 64), dtype=np.float32)
+    windows[:, 1] = np.random.default_rng(0).normal(size=(6, 64))
+    layer = LogFrontEnd(settings_for_logs(channels=2, frames=64))
+    layer.learn(windows)
+    assert bool(torch.isfinite(layer(torch.from_numpy(windows))).all())
+
+
+def test_many_numbers_find_room_beside_the_picture() -> None:
+    numbers = torch.randn(2, 1792, SLICES)
+    assert torch.equal(_unpacked(_packed(numbers, 1792)[:, 0], 1792), numbers)
+
+
+def test_varied_copies_keep_their_level_and_their_seed() -> None:
+    readings = 50 + torch.randn(16, 3, 100, generator=torch.Generator().manual_seed(1))
+    scale = torch.ones(3, 1)
+
+    def vary(seed: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return augment_logs(readings, scale=scale, strength=1.0, generator=generator)
+
+    assert torch.equal(vary(1), vary(1)) and not torch.equal(vary(1), vary(2))
+    assert vary(1).shape == readings.shape
+    assert float((vary(1).mean(2) - readings.mean(2)).abs().mean()) < 0.3
+
+
+def test_traces_share_their_scale_and_maps_lie_along_the_time() -> None:
+    low, high = np.zeros((1, 50)), np.ones((1, 50))
+    ranges = [(0.0, 1.0)]
+    first, second = (trace_picture(row, ranges, size=(80, 60)).astype(int) for row in (low, high))
+    assert first[40:].std() > first[:20].std() and second[:20].std() > second[40:].std()
+    assert trace_picture(np.random.default_rng(0).normal(size=(40, 5_000)), [], size=(80, 240)).shape == (240, 80, 3)
+    assert along_time(np.ones((3, 7, 5), dtype=np.float16)).shape == (3, 1, 5)
+
+
+def test_from_a_folder_of_logs_to_answers(tmp_path: Path) -> None:
+    folder = log_folder(tmp_path / "logs")
+    with create(folder, tmp_path / "p.handlens", kind="sensors") as project:
+        path = project.path
+    last = list(run(TrainJob(project=path, preset="quick", device="cpu"), NeverStop()))[-1]
+    assert isinstance(last, Finished), last
+    assert last.test_accuracy == 1.0
+    model = ReleasedModel.open(path / "runs" / "0001" / "model.onnx")
+    assert model.info.input_name == "readings" and model.info.windowing is not None
+    assert model.info.windowing.columns == ("x", "y")
+    assert model.info.parity_difference < 1e-3
+    shaking = sorted((folder / "shaking").iterdir())[0]
+    other = tmp_path / "other.csv"
+    other.write_text("1,2,3\n" * 20)
+    good, bad = predict_files(model, find_inputs([shaking, other], model.info), keep_maps=True)
+    assert isinstance(good, FilePrediction) and model.info.classes[good.best] == "shaking"
+    assert isinstance(bad, UnreadableInput) and "has 3 columns of numbers" in bad.reason
+    write_overlay(good, model.info, tmp_path / "seen.png")
+    assert (tmp_path / "seen.png").stat().st_size > 5_000
+    shorter = dataclasses.replace(model.info.windowing, columns=("x",))
+    assert shorter != model.info.windowing
