@@ -46,7 +46,7 @@ ACTIONS: tuple[Action, ...] = (
         id="new_sensors",
         text=QT_TRANSLATE_NOOP("actions", "Teach it your measurements…"),
         shortcut="Ctrl+Alt+N",
-        icon="ph.pulse",
+        icon="ph.activity",
     ),
     Action(id="open", text=QT_TRANSLATE_NOOP("actions", "Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
     Action(

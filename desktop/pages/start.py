@@ -74,7 +74,7 @@ class StartPage(QWidget):
         self.logs_button = ChoiceButton(
             title=self.tr("Teach it your measurements"),
             words=self.tr("Logs of sensors: vibration, motion, currents."),
-            icon="ph.pulse",
+            icon="ph.activity",
         )
         self.open_button = QPushButton(self.tr("Open a project…"))
         self.open_button.setIconSize(QSize(look.icon + look.s, look.icon))

@@ -38,28 +38,7 @@ class SourcePage(QWizardPage):
         self._draft = draft
         head = QLabel(self.tr("What will it learn from?"))
         head.setProperty("role", "title")
-        self.pictures_button = ChoiceButton(
-            title=self.tr("Pictures"), words=self.tr("JPEG, PNG, TIFF and others, of any size."), icon="ph.image"
-        )
-        self.sounds_button = ChoiceButton(
-            title=self.tr("Sounds"), words=self.tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"
-        )
-        self.logs_button = ChoiceButton(
-            title=self.tr("Measurements"), words=self.tr("Logs of sensors: CSV, TSV or text."), icon="ph.pulse"
-        )
-        self._buttons: dict[Kind, ChoiceButton] = {
-            "images": self.pictures_button,
-            "recordings": self.sounds_button,
-            "sensors": self.logs_button,
-        }
-        self._group = QButtonGroup(self)
-        choices = QHBoxLayout()
-        choices.setSpacing(look.m)
-        for button in self._buttons.values():
-            button.setCheckable(True)
-            self._group.addButton(button)
-            choices.addWidget(button, 1)
-        self._group.buttonClicked.connect(self._note)
+        choices = self._build_choices()
         self.rate_box, self._rate_row = self._build_rate()
         self.folder_edit = QLineEdit()
         self.folder_edit.setPlaceholderText(self.tr("The folder with your files"))
@@ -95,6 +74,31 @@ class SourcePage(QWizardPage):
         column.addWidget(self.drop, 1)
         column.addWidget(self._hint)
         self._error.hide()
+
+    def _build_choices(self) -> QHBoxLayout:
+        self.pictures_button = ChoiceButton(
+            title=self.tr("Pictures"), words=self.tr("JPEG, PNG, TIFF and others, of any size."), icon="ph.image"
+        )
+        self.sounds_button = ChoiceButton(
+            title=self.tr("Sounds"), words=self.tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"
+        )
+        self.logs_button = ChoiceButton(
+            title=self.tr("Measurements"), words=self.tr("Logs of sensors: CSV, TSV or text."), icon="ph.activity"
+        )
+        self._buttons: dict[Kind, ChoiceButton] = {
+            "images": self.pictures_button,
+            "recordings": self.sounds_button,
+            "sensors": self.logs_button,
+        }
+        self._group = QButtonGroup(self)
+        choices = QHBoxLayout()
+        choices.setSpacing(style.current().m)
+        for button in self._buttons.values():
+            button.setCheckable(True)
+            self._group.addButton(button)
+            choices.addWidget(button, 1)
+        self._group.buttonClicked.connect(self._note)
+        return choices
 
     def _build_rate(self) -> tuple[QDoubleSpinBox, QWidget]:
         """How often was measured, asked only of measurements."""

@@ -123,7 +123,8 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
     names = _list(folder, stop)
     if names is None:
         return None
-    wanted = [name for name in names if _suffix(name) in search.suffixes]
+    given = {source.absolute() for source in job.labels}  # a table of labels is no log
+    wanted = [name for name in names if _suffix(name) in search.suffixes and folder / name not in given]
     if not wanted:
         raise HandlensError(_nothing_found(folder, names, search))
     unreadable = [Unreadable(path=name[:-1], reason=_CLOSED_FOLDER) for name in names if name.endswith("/")]
