@@ -49,9 +49,7 @@ def settings_for(windowing: Windowing) -> MelSettings:
     widest = rate / n_fft
     lowest = float(hz_to_mel(f_min + 1.05 * widest) - hz_to_mel(f_min))
     most = int((hz_to_mel(f_max) - hz_to_mel(f_min)) / lowest) - 1
-    return MelSettings(
-        rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=min(128, most), f_min=f_min, f_max=f_max
-    )
+    return MelSettings(rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=min(128, most), f_min=f_min, f_max=f_max)
 
 
 def hann(settings: MelSettings) -> NDArray[np.float32]:
