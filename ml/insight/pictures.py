@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from ml.insight.drawing import ACCENT, BAD, LINE, MUTED, PAGE, RADIUS, SURFACE, legend, write
 from ml.insight.overlays import along_time, blend, overlay_rgba
@@ -140,7 +140,9 @@ def overlay_traces(
     shown = lanes(windowing.columns)
     size = (900, int(np.clip(120 * len(shown), 240, 720)))
     picture = trace_picture(values, windowing.ranges, size=size)
-    plot = with_overlay(picture, along_time(maps), class_index, size=size)
+    # The map colours the paper, the ink stays ink.
+    paper = np.full_like(picture, _PAPER.astype(np.uint8))
+    plot = ImageChops.multiply(with_overlay(paper, along_time(maps), class_index, size=size), Image.fromarray(picture))
     left = _MARGIN + 120
     sheet = _sheet_for(plot.width, plot.height, left=left, below=44)
     sheet.paste(plot, (left, _MARGIN))
