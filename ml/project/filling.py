@@ -110,7 +110,7 @@ def insert_files(
         facts = ("path", "size", "mtime_ns", "digest", "ready_split", "width", "height", "duration", "rate", "channels")
         rows[tables.sources].append(
             {"id": source_id, "split": plan.splits.get(file.path)}
-            | {"group_name": plan.groups.get(file.path, file.group)}
+            | {"group_name": _group(file, plan)}
             | {fact: getattr(file, fact) for fact in facts}
         )
         for start, end, labels in _pieces(file, windowing, several=several):
@@ -129,6 +129,13 @@ def insert_files(
     for table, values in rows.items():
         if values:
             connection.execute(table.insert(), values)
+
+
+def _group(file: FoundFile, plan: SplitPlan) -> str | None:
+    """What the file stays together with. The table's own group where that was followed: a file that gets its label
+    later has to find it again."""
+    by_table = file.group if plan.split_by in {"auto", "recording"} else None
+    return by_table or plan.groups.get(file.path, file.group)
 
 
 def label_untouched(

@@ -22,7 +22,7 @@ def base_groups(files: Sequence[FoundFile], split_by: str) -> dict[str, str]:
     Raises HandlensError if `split_by` is unknown or its pattern cannot group these files.
     """
     if split_by in {"auto", "recording"}:
-        return {file.path: file.path if file.group is None else f"{file.group}:" for file in files}
+        return {file.path: file.group or file.path for file in files}
     if split_by == "folder":
         return _by_folder(files)
     if split_by.startswith(_PATTERN):

@@ -17,6 +17,7 @@ from ml.cli import build_app
 from ml.project.labelfiles.windows import labels_of_windows, suited_to
 from ml.project.project import Project
 from ml.project.samples import LabelSpan, Windowing
+from ml.project.splitting import plan_split
 
 RATE = 8000
 
@@ -289,3 +290,16 @@ def test_windows_are_not_much_longer_than_what_is_labelled() -> None:
     assert suited_to(usual, [LabelSpan("a", 0, 0.1)]).seconds == 1.0
     assert suited_to(usual, [LabelSpan("a", 0, 60)]) == usual
     assert suited_to(usual, []) == usual
+
+
+def test_a_file_that_gets_its_label_later_follows_its_fold(pictures: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{n:02d}.png,{n % 4},{'ab'[n // 4 % 2] if n < 11 else ''}\n" for n in range(12))
+    (tmp_path / "t.csv").write_text("filename,fold,category\n" + rows)
+    made = new(tmp_path / "p", pictures, "--labels", tmp_path / "t.csv")
+    assert sum(made["split"].values()) == 11
+    with Project.open(tmp_path / "p") as project:
+        late = next(sample for sample in project.samples() if sample.path == "11.png")
+        project.set_labels([late.id], [0])
+        project.assign(plan_split(project.as_report(), split_by=project.split_by, existing=project.splits()))
+        splits = project.splits()
+    assert splits["11.png"] == splits["03.png"] == splits["07.png"]
