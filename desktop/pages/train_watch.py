@@ -21,6 +21,7 @@ class TrainWatch(QWidget):
         self.score.setProperty("role", "number")
         self.score_note = QLabel()
         self.score_note.setProperty("role", "muted")
+        self.score_note.setWordWrap(True)
         self.plot = LivePlot()
         self.showcase = ShowcaseView()
         self.showcase_note = QLabel()
