@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml.errors import HandlensError
+from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.values import Reading
 from ml.project.samples import LabelSpan
@@ -296,3 +297,26 @@ def test_any_bytes_end_in_labels_or_in_one_sentence(tmp_path: Path) -> None:
             read_labels([table], tmp_path, ("a.wav", "b.wav"), timed=number % 2 == 0)
         except HandlensError as error:
             assert "\n" not in error.message
+
+
+def test_what_a_table_would_say_before_anything_is_read(tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.csv").write_text("1.0,2.0,3.0\n" * 5)
+    assert suggest_labels(tmp_path, "sensors") is None
+    table = tmp_path / "states.csv"
+    table.write_text("log,state\n" + "".join(f"{number}.csv,{'ab'[number % 2]}\n" for number in range(5)) + "9.csv,a\n")
+    assert suggest_labels(tmp_path, "sensors") == table
+    preview = preview_labels(tmp_path, "sensors", (table,))
+    assert (preview.labelled, preview.files, preview.classes, preview.several) == (5, 6, ("a", "b"), False)
+    assert preview.troubles == (
+        "One row names no file in the folder and is left out: “9.csv” in “states.csv”, line 7.",
+    )
+
+
+def test_tracks_beside_the_recordings_are_found(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"rec{number}.wav").touch()
+        (tmp_path / f"rec{number}.txt").write_text(TRACK)
+    (tmp_path / "notes.txt").write_text("Nothing of this is a label.")
+    assert suggest_labels(tmp_path, "recordings") == tmp_path
+    assert preview_labels(tmp_path, "recordings", (tmp_path,)).classes == ("fox", "owl")

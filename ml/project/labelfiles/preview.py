@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from ml.errors import HandlensError
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
+from ml.media.sensors import LOG_SUFFIXES
 from ml.project.folder import files_below
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.sheet import LABEL_SUFFIXES
@@ -43,7 +45,7 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
     for source in sources:
         if not source.exists():
             raise HandlensError(f"There is no label file {source}; check the name, or plug in the drive it is on.")
-    paths = _paths(folder, kind)
+    paths = _paths(folder, kind, without={source.absolute() for source in sources})
     reading = read_labels(sources, folder, paths, timed=kind != "images")
     given = [said for said in reading.given.values() if said.classes or said.spans or said.timed]
     names = {name for said in given for name in said.classes}
@@ -84,9 +86,11 @@ def suggest_labels(folder: Path, kind: Kind) -> Path | None:
     return best
 
 
-def _paths(folder: Path, kind: Kind) -> list[str]:
+def _paths(folder: Path, kind: Kind, *, without: Collection[Path]) -> list[str]:
+    """The files of the kind, relative to the folder; a table of labels is no log."""
     try:
-        return [name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
+        found = [name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
+        return [name for name in found if folder / name not in without]
     except OSError as error:
         message = f"The folder “{folder.name}” cannot be opened; allow reading it or choose another."
         raise HandlensError(message, details=repr(error)) from error
@@ -100,5 +104,5 @@ def _may_hold_labels(name: str) -> bool:
 _SUFFIXES: dict[Kind, frozenset[str]] = {
     "images": IMAGE_SUFFIXES,
     "recordings": AUDIO_SUFFIXES,
-    "sensors": LABEL_SUFFIXES,
+    "sensors": LOG_SUFFIXES,
 }
