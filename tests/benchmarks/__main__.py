@@ -8,6 +8,8 @@ import sys
 
 NAMES = {
     "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
+    "epoch": "samples per second of a fine-tuning pass, against random tensors that are already in memory",
+    "scale": "seconds and memory of projects of 1,000 to 100,000 pictures",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
     "window": "seconds to the first window, and how smoothly it runs while a training goes on",
 }

@@ -1,0 +1,111 @@
+"""How fast a fine-tuning pass is, against the same network learning from random tensors that are already in memory."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from ml.demo.projects import DemoKind, write_samples
+from ml.engine import run
+from ml.events import BatchDone, Failed, Finished, Scanned
+from ml.jobs import NeverStop, ScanJob, TrainJob
+from ml.networks.backbones import freeze_norms
+from ml.networks.build import build_network
+from ml.project.project import Project
+from ml.project.splitting import plan_split
+from ml.training.augment import augment
+from ml.training.finetune import parameter_groups
+from ml.training.records import read_recipe
+
+WARM = 2
+"""Steps that do not count: the first ones allocate."""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks epoch", description=__doc__)
+    parser.add_argument("--kind", choices=("images", "recordings"), default="images")
+    parser.add_argument("--samples", type=int, default=300, help="generated samples, 60 % of them to learn from")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(os.cpu_count() or 1)
+    with tempfile.TemporaryDirectory() as scratch:
+        project = _project(Path(scratch), given.kind, given.samples)
+        ours = _ours(project, given.device)
+        bare = _bare(project, given.device)
+    print(f"{given.kind}, {given.device}, {os.cpu_count()} cores: samples per second while learning")
+    print(f"random tensors in memory  {bare:8.1f}   1.00")
+    print(f"handlens                  {ours:8.1f}   {ours / bare:4.2f}")
+    return 0
+
+
+def _project(scratch: Path, kind: DemoKind, count: int) -> Path:
+    for _ in write_samples(scratch / "samples", kind, count=count):
+        pass
+    for event in run(ScanJob(folder=scratch / "samples", kind=kind), NeverStop()):
+        if isinstance(event, Scanned):
+            plan = plan_split(event.report)
+            Project.create(scratch / "b.handlens", name="b", report=event.report, plan=plan).close()
+    return scratch / "b.handlens"
+
+
+def _ours(project: Path, device: str) -> float:
+    """Samples per second over the second pass."""
+    begun = ended = 0.0
+    samples = 0
+    for event in run(TrainJob(project=project, preset="standard", epochs=2, device=device), NeverStop()):
+        if isinstance(event, BatchDone) and event.epoch == 2:
+            if event.step == WARM:
+                begun = time.monotonic()
+            ended, samples = time.monotonic(), event.step - WARM
+        if isinstance(event, Failed):
+            raise SystemExit(event.message)
+        if isinstance(event, Finished):
+            return samples * read_recipe(project / "runs" / f"{event.run:04d}").batch / (ended - begun)
+    raise SystemExit("the training ended without a result")
+
+
+def _bare(project: Path, device: str) -> float:
+    """The same network, the same stages learning, the same shapes: forward, backward, a step of AdamW."""
+    recipe = read_recipe(project / "runs" / "0001")
+    with Project.open(project) as opened:
+        windowing, classes = opened.windowing, len(opened.classes())
+    network = build_network(windowing=windowing, classes=classes)
+    size = network.backbone.spec.size
+    raw = (
+        torch.zeros(recipe.batch, size, size, 3, dtype=torch.uint8)
+        if windowing is None
+        else torch.randn(recipe.batch, windowing.frames)
+    )
+    pictures = augment(
+        network.front(raw),
+        kind="images" if windowing is None else "recordings",
+        strength=recipe.strength,
+        generator=torch.Generator().manual_seed(0),
+    )
+    pictures = torch.randn(pictures.shape).to(device).contiguous(memory_format=torch.channels_last)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(parameter_groups(network, recipe))
+    network.train()
+    freeze_norms(network)
+    targets = torch.zeros(recipe.batch, dtype=torch.long, device=device)
+    steps, began = 10, 0.0
+    for step in range(-WARM, steps):
+        if step == 0:
+            _wait(device)
+            began = time.monotonic()
+        functional.cross_entropy(network(pictures)[0], targets).backward()
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+    _wait(device)
+    return steps * recipe.batch / (time.monotonic() - began)
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
