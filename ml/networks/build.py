@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ml.media.mel import settings_for
-from ml.networks.backbones import DEFAULT, build
+from ml.networks.backbones import build
 from ml.networks.frontend import MelFrontEnd, PixelFrontEnd
 from ml.networks.heads import Classifier
-from ml.networks.log_frontend import DEFAULT_FRONT, Front, LogFrontEnd, WithNumbers, settings_for_logs
+from ml.networks.log_frontend import DEFAULT_FRONT, SIZE, Front, LogFrontEnd, WithNumbers, settings_for_logs
+from ml.networks.weights import Weights, bundled
 from ml.project.samples import Task, Windowing
 
 
@@ -17,19 +18,27 @@ def mel_size(windowing: Windowing) -> tuple[int, int]:
     return rows, columns
 
 
+def _picture_of(windowing: Windowing | None) -> tuple[int, int] | None:
+    """Height and width of what the front end makes, where that is not the backbone's own square."""
+    if windowing is None:
+        return None
+    return (SIZE, SIZE) if windowing.columns else mel_size(windowing)
+
+
 def build_network(
     *,
     windowing: Windowing | None,
     classes: int,
-    backbone: str = DEFAULT,
+    weights: Weights | None = None,
     task: Task = "single",
     log_front: Front = DEFAULT_FRONT,
 ) -> Classifier:
-    """Pretrained backbone and an untrained head, for images (`windowing` None), recordings or logs of sensors.
+    """Pretrained backbone (the bundled one without `weights`) and an untrained head, for images (`windowing` None),
+    recordings or logs of sensors.
 
     For logs, `log_front` says what picture is made of them; its `learn` wants the training split before it is used.
     """
-    body = build(backbone)
+    body = build(weights or bundled(), _picture_of(windowing))
     if windowing is None:
         network = Classifier(PixelFrontEnd(body.spec.mean, body.spec.std), body, classes)
     elif windowing.columns:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.networks.backbones import Backbone
+from ml.networks.gradcam import LIKELIEST, grad_cam
 from ml.networks.log_frontend import WithNumbers
 from ml.project.samples import Task
 
@@ -63,6 +64,23 @@ class Classifier(nn.Module):
         gaps = scaled[:, None, :] - (self.centres / self.spread)[None, :, :]
         distance = gaps.square().mean(2).sqrt().amin(1)
         return Answers(probabilities, maps, embedding, distance / (distance + self.usual_distance))
+
+    def look(self, raw: Tensor) -> Answers:
+        """`answer` for raw input, with the best maps there are: Grad-CAM of the likeliest classes where the backbone
+        keeps no places to the end, which only torch can do."""
+        with torch.no_grad():
+            pictures = self.front(raw)
+            answers = self.answer(self.backbone(pictures))
+        pooled = self.backbone.pooled
+        if pooled is None or pooled.place is None:
+            return answers
+        likeliest = answers.probabilities.topk(min(LIKELIEST, answers.probabilities.shape[1])).indices
+        maps = grad_cam(pooled, self._without_bias, pictures, likeliest).to(answers.maps.dtype)
+        places = likeliest[:, :, None, None].expand_as(maps)
+        return answers._replace(maps=answers.maps.scatter(1, places, maps))
+
+    def _without_bias(self, pictures: Tensor) -> Tensor:
+        return functional.linear(self.backbone(pictures).mean((2, 3)), self.head.weight)
 
 
 class Released(nn.Module):

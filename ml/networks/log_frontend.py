@@ -204,7 +204,8 @@ class WithNumbers(nn.Module):
     def __init__(self, inner: Backbone, count: int) -> None:
         super().__init__()
         self.inner = inner
-        self.spec = inner.spec
+        self.spec, self.weights = inner.spec, inner.weights
+        self.pooled = None
         self.count = count
         self.width = inner.width + count
 
@@ -216,6 +217,10 @@ class WithNumbers(nn.Module):
             numbers = functional.interpolate(numbers, size=int(columns), mode="nearest")
         beside = numbers[:, :, None, :].expand(-1, -1, int(rows), -1).to(features.dtype)
         return torch.cat([features, beside], 1)
+
+    def attune(self, weight: Tensor, pictures: Tensor) -> None:
+        """As `Backbone.attune`, for what the head makes of the backbone's features."""
+        self.inner.attune(weight[:, : self.inner.width], pictures[:, :3])
 
     def stages(self) -> list[list[nn.Parameter]]:
         return self.inner.stages()

@@ -12,16 +12,17 @@ from ml.errors import UnreadableError
 from ml.events import Event, Looked
 from ml.jobs import LookJob
 from ml.media.images import load_squashed
-from ml.networks.backbones import DEFAULT, SPECS
+from ml.networks.backbones import spec_of
 from ml.networks.frontend import PixelFrontEnd
-from ml.networks.weights import LITE0_SHA256, checked, lite0_path, load_in_order
+from ml.networks.weights import bundled, load_in_order
 
 
 def look(job: LookJob) -> Iterator[Event]:
     """Name the likeliest ImageNet class of each picture."""
-    spec = SPECS[DEFAULT]
+    weights = bundled()
+    spec = spec_of(weights)
     network = timm.create_model(spec.name, pretrained=False).eval()
-    load_in_order(network, checked(lite0_path(), LITE0_SHA256))
+    load_in_order(network, weights.path)
     front = PixelFrontEnd(spec.mean, spec.std)
     names = ImageNetInfo()
     words: list[str] = []

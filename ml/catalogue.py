@@ -1,0 +1,75 @@
+"""The few pretrained networks that are offered by name, and what a licence means in words. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+DEFAULT_BACKBONE = "tf_efficientnet_lite0"
+Use = Literal["any", "not commercial", "read it"]
+
+_FREE = frozenset({"apache-2.0", "mit", "bsd-3-clause"})
+_NOT_COMMERCIAL = ("-nc", "noncommercial", "non-commercial", "apple-amlr", "seer")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfferedBackbone:
+    """A pretrained network to choose. `title` is one of "small", "default", "strong".
+
+    `effort` is what a sample costs, looking and learning, as a multiple of what it costs with the default.
+    """
+
+    title: Literal["small", "default", "strong"]
+    name: str
+    megabytes: int
+    """To download once; 0 where it comes with the installation."""
+    effort: float
+    licence: str
+
+
+OFFERED = (
+    OfferedBackbone(
+        title="small", name="mobilenetv3_small_100.lamb_in1k", megabytes=10, effort=0.4, licence="apache-2.0"
+    ),
+    OfferedBackbone(title="default", name=DEFAULT_BACKBONE, megabytes=0, effort=1.0, licence="apache-2.0"),
+    OfferedBackbone(
+        title="strong", name="convnext_tiny.in12k_ft_in1k", megabytes=114, effort=6.0, licence="apache-2.0"
+    ),
+)
+"""Licences as timm's cards of 2026 give them; nothing in this list forbids commercial use."""
+
+
+def effort_of(name: str) -> float | None:
+    """What a sample costs with backbone `name`, as a multiple of the default; None where it was never measured."""
+    for offered in OFFERED:
+        if name in (offered.name, offered.name.split(".", 1)[0]):
+            return offered.effort
+    return None
+
+
+def use_of(licence: str) -> Use:
+    """What weights of `licence` (as timm writes it, "" if it says nothing) may be used for."""
+    plain = licence.lower()
+    if plain in _FREE:
+        return "any"
+    return "not commercial" if any(word in plain for word in _NOT_COMMERCIAL) else "read it"
+
+
+def licence_sentence(name: str, licence: str, page: str) -> str:
+    """What the licence of a network's weights allows, in one sentence. `page` is where it stands."""
+    match use_of(licence):
+        case "any":
+            return f"The weights of {name} are free for any use ({licence})."
+        case "not commercial":
+            return f"The weights of {name} may not be used for business, only for study and research ({licence})."
+        case _:
+            named = licence or "not named"
+            return f"The weights of {name} have a licence of their own ({named}); read it before you use them: {page}"
+
+
+def weights_folder() -> Path:
+    """Where downloaded weights are kept, for all projects of this user."""
+    return platformdirs.user_cache_path("Handlens", appauthor=False) / "weights"

@@ -1,0 +1,127 @@
+"""From what the user named, a network of timm or a file, to weights that are there and checked."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import timm
+
+from ml.catalogue import DEFAULT_BACKBONE, licence_sentence, use_of, weights_folder
+from ml.errors import HandlensError
+from ml.events import BackboneChecked, Event, Note, StageStarted
+from ml.jobs import BackboneJob, Stop
+from ml.networks.download import fetch
+from ml.networks.weights import SUFFIXES, Weights, bundled, sha256_of
+
+SUGGESTIONS = 3
+
+
+def check(job: BackboneJob) -> Iterator[Event]:
+    """Whether there is such a network, what its weights may be used for, and whether they are here already."""
+    name = job.name.strip()
+    if not _known(name):
+        yield BackboneChecked(name=name, known=False, suggestions=_similar(name), licence="", sentence="", here=False)
+        return
+    here = name == DEFAULT_BACKBONE or _kept(name) is not None
+    licence = _licence(name)
+    sentence = licence_sentence(name, licence, _page(name))
+    yield BackboneChecked(name=name, known=True, suggestions=(), licence=licence, sentence=sentence, here=here)
+
+
+def obtain(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, Weights | None]:
+    """The weights of timm's model `name`: from `file`, from an earlier download, or downloaded now.
+
+    None if the user stopped the download. Raises HandlensError where there is no such model or file.
+    """
+    name = name or DEFAULT_BACKBONE
+    if not _known(name):
+        similar = _similar(name)
+        instead = f"did you mean {' or '.join(similar)}?" if similar else "look it up at https://huggingface.co/timm."
+        raise HandlensError(f"There is no network called {name}; {instead}")
+    if file is not None:
+        return _from_file(name, file)
+    if name == DEFAULT_BACKBONE:
+        return bundled()
+    licence = _licence(name)
+    kept = _kept(name)
+    if kept is None:
+        repo = _repo(name)
+        if use_of(licence) != "any":
+            yield Note(sentence=licence_sentence(name, licence, _page(name)))
+        yield StageStarted(stage="download", sentence=f"Now it is downloading the pretrained network {name}, once.")
+        sha256 = yield from fetch(repo, name, _place(name), stop)
+        if not sha256:
+            return None
+        _write_sum(name, sha256)
+        kept = sha256
+    return Weights(name=name, path=_place(name), sha256=kept, source="download", licence=licence)
+
+
+def _from_file(name: str, file: Path) -> Weights:
+    if not file.is_file():
+        raise HandlensError(f"There is no file {file}; give the file with the weights of {name}.")
+    if file.suffix.lower() not in SUFFIXES:
+        raise HandlensError(f"{file.name} is not a file of weights; take the .safetensors file of {name}.")
+    return Weights(name=name, path=file.absolute(), sha256=sha256_of(file), source="file", licence=_licence(name))
+
+
+def _known(name: str) -> bool:
+    # Names with "hf-hub:" or a path are not timm's own.
+    if not name or ":" in name or "/" in name or not timm.is_model(name):
+        return False
+    try:
+        return timm.get_pretrained_cfg(name) is not None
+    except RuntimeError:  # there is such a network, but it was never trained that way
+        return False
+
+
+def _similar(name: str) -> tuple[str, ...]:
+    plain = name.split(".", 1)[0]
+    tags = [full for full in timm.list_pretrained() if full.startswith(f"{plain}.")]
+    among = tags if tags and "." in name else timm.list_models()
+    return tuple(difflib.get_close_matches(name.lower(), among, n=SUGGESTIONS, cutoff=0.5))
+
+
+def _licence(name: str) -> str:
+    return timm.get_pretrained_cfg(name).license or ""
+
+
+def _repo(name: str) -> str:
+    repo = timm.get_pretrained_cfg(name).hf_hub_id
+    if not repo:
+        raise HandlensError(
+            f"The weights of {name} are not on the Hugging Face hub; "
+            f"fetch them from their makers and train with --backbone {name} --weights FILE."
+        )
+    return str(repo)
+
+
+def _page(name: str) -> str:
+    return f"https://huggingface.co/{timm.get_pretrained_cfg(name).hf_hub_id or 'timm'}"
+
+
+# -- what was downloaded before ----------------------------------------------------------------------------------
+
+
+def _place(name: str) -> Path:
+    card = timm.get_pretrained_cfg(name)
+    full = f"{card.architecture or name}.{card.tag}" if card.tag else name
+    return weights_folder() / f"{full}.safetensors"
+
+
+def _kept(name: str) -> str | None:
+    """The SHA-256 of weights that lie here unharmed."""
+    path, note = _place(name), _place(name).with_suffix(".sha256")
+    if not (path.is_file() and note.is_file()):
+        return None
+    expected = note.read_text(encoding="ascii").strip()
+    return expected if sha256_of(path) == expected else None
+
+
+def _write_sum(name: str, sha256: str) -> None:
+    note = _place(name).with_suffix(".sha256")
+    draft = note.with_suffix(".sum")
+    draft.write_text(sha256 + "\n", encoding="ascii")
+    draft.replace(note)
