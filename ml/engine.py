@@ -11,7 +11,7 @@ from typing import assert_never
 from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Event, Failed
-from ml.jobs import EvaluateJob, Job, LookJob, ScanJob, Stop, TrainJob
+from ml.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, TrainJob
 from ml.project.importing import scan
 
 
@@ -40,6 +40,10 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             from ml.networks.look import look
 
             yield from look(job)
+        case BackboneJob():
+            from ml.networks.obtain import check
+
+            yield from check(job)
         case _:
             assert_never(job)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ml.project.samples import ScanReport, Task
 
-Stage = Literal["scan", "preflight", "decode", "features", "probe", "finetune", "predict", "export"]
+Stage = Literal["scan", "preflight", "download", "decode", "features", "probe", "finetune", "predict", "export"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +23,7 @@ class StageStarted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """`done` of `total` units of the stage. `seconds_left` is for the whole job, None while unknown."""
+    """`done` of `total` units of the stage, bytes where it downloads. `seconds_left` is for the whole job, None while unknown."""
 
     stage: Stage
     done: int
@@ -164,6 +164,19 @@ class Looked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneChecked:
+    """A `BackboneJob` ended. Where the name is not `known` there may be `suggestions`; else `sentence` says what its
+    licence allows, and `here` whether its weights need no download."""
+
+    name: str
+    known: bool
+    suggestions: tuple[str, ...]
+    licence: str
+    sentence: str
+    here: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stopped:
     """The user ended it and there is no result: what the job had made was discarded, or can be gone on with."""
 
@@ -192,10 +205,11 @@ Event = (
     | Finished
     | Evaluated
     | Looked
+    | BackboneChecked
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, Stopped, Failed)
+TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Stopped, Failed)
 
 _NAMES = {
     StageStarted: "stage",
@@ -211,6 +225,7 @@ _NAMES = {
     Finished: "finished",
     Evaluated: "evaluated",
     Looked: "looked",
+    BackboneChecked: "backbone",
     Stopped: "stopped",
     Failed: "failed",
 }

@@ -48,7 +48,8 @@ class TrainJob:
     """Train a run in the project at `project`. Ends with `events.Finished`.
 
     `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
-    "cuda" or "mps".
+    "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
+    file that holds its weights; without one they are downloaded once.
     """
 
     project: Path
@@ -57,6 +58,8 @@ class TrainJob:
     seed: int = 0
     resume: bool = False
     device: str = "auto"
+    backbone: str = ""
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +78,14 @@ class LookJob:
     pictures: tuple[Path, ...]
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneJob:
+    """Whether there is a pretrained network of that name, and what it may be used for. Ends with
+    `events.BackboneChecked`."""
+
+    name: str
+
+
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

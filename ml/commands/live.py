@@ -101,6 +101,8 @@ def _run_sentence(event: RunStarted) -> str:
 
 
 def _progress_words(event: ProgressEvent) -> str:
+    if event.stage == "download":
+        return f"downloading {event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB"
     parts = [f"{event.done:,} of {event.total:,}"]
     if event.per_second:
         parts.append(f"{event.per_second:,.0f} a second")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ml import ranks
+from ml.catalogue import OFFERED
 from ml.commands.common import (
     INTERRUPTED,
     InterruptedByUserError,
@@ -28,6 +30,8 @@ from ml.events import Event, Failed, Finished, Showcase, as_json
 from ml.jobs import NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Preset
+
+_OFFERED = ", ".join(f"{item.name} ({item.title})" for item in OFFERED)
 
 
 def preset_named(name: str) -> Preset:
@@ -51,13 +55,33 @@ def train(
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|mps", help="What computes; the fastest there is if not given.")
     ] = "auto",
+    backbone: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"Another pretrained network to start from, any of timm's: {_OFFERED}. It is downloaded once.",
+        ),
+    ] = "",
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The weights of --backbone as a file, for a machine without internet."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
     target = find_project(project)
-    job = TrainJob(project=target, preset=preset_named(preset), epochs=epochs, seed=seed, resume=resume, device=device)
+    job = TrainJob(
+        project=target,
+        preset=preset_named(preset),
+        epochs=epochs,
+        seed=seed,
+        resume=resume,
+        device=device,
+        backbone=backbone,
+        weights=weights,
+    )
     if ranks.rank():
         _help(job)
         return

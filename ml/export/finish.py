@@ -35,6 +35,7 @@ from ml.training.objective import targets_of
 
 BATCH = 8
 PARITY_SAMPLES = 16
+ATTUNE_SAMPLES = 16
 PARITY_LIMIT = 1e-3
 WANTED_ERROR = 0.05
 UNLIKE_ABOVE = 2.0 / 3.0
@@ -70,6 +71,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
     name = INPUTS[given.project.kind]
     released = Released(given.network).eval()
+    _attune(given)
     example = given.decoded.read([given.samples[0], given.samples[0]])
     bare = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     predictions = yield from _predict(given, draft, bare, name, stop)
@@ -118,6 +120,8 @@ def _predict(
         else:
             assert given.features is not None
             probabilities, maps, embeddings = _from_grids(given.network, given.features, batch)
+        if given.network.backbone.pooled is not None:
+            maps = given.network.look(torch.from_numpy(given.decoded.read(batch))).maps.numpy()
         if writer is None:
             writer = PredictionWriter(
                 draft,
@@ -152,6 +156,16 @@ def _predict(
     assert writer is not None
     writer.close()
     return read_predictions(draft)
+
+
+def _attune(given: Ingredients) -> None:
+    """Where maps are not exact by themselves: average them over some samples it learned from, for the exported graph."""
+    network = given.network
+    if network.backbone.pooled is not None:
+        learned = [sample for sample in given.samples if sample.split == "train"][:ATTUNE_SAMPLES]
+        with torch.no_grad():
+            pictures = network.front(torch.from_numpy(given.decoded.read(learned)))
+        network.backbone.attune(network.head.weight, pictures)
 
 
 def _from_grids(
@@ -257,6 +271,7 @@ def _describe(
         windowing=windowing,
         map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
         backbone=given.network.backbone.spec.name,
+        backbone_sha256=given.network.backbone.weights.sha256,
         project=given.project.name,
         run=given.run.number,
         created_at=created,

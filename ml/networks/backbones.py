@@ -43,7 +43,9 @@ def spec_of(weights: Weights) -> BackboneSpec:
     """What timm says of the model that `weights` belong to."""
     card = timm.get_pretrained_cfg(weights.name)
     if card is None:
-        raise HandlensError(f"There is no network called {weights.name}; look the name up at https://huggingface.co/timm.")
+        raise HandlensError(
+            f"There is no network called {weights.name}; look the name up at https://huggingface.co/timm."
+        )
     native = max(card.input_size[-2:])
     size = native if native <= LARGEST_NATIVE else INSTEAD
     if weights.source == "bundled":
@@ -71,6 +73,7 @@ class Backbone(nn.Module):
         """`picture` is the height and width that it will mostly read."""
         super().__init__()
         self.spec = spec
+        self.weights = weights
         self.body, self.takes = _filled(weights, picture)
         self.body.eval()
         self.picture = self.takes or picture

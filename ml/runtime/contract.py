@@ -48,6 +48,8 @@ class ModelInfo:
     """…and the largest difference in probability that was seen."""
     card: str
     """The model card, Markdown."""
+    backbone_sha256: str = ""
+    """Of the file with the weights it began from."""
     present_above: tuple[float, ...] = ()
     """Multi-label: for each class, the probability from which it counts as present. Empty where one class is chosen."""
 

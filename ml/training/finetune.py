@@ -262,9 +262,7 @@ def score_samples(
 
 def showcase(network: Classifier, material: Material, device: torch.device, *, epoch: int) -> Showcase:
     """What `network` says of the showcase samples, with every class's map."""
-    with torch.inference_mode():
-        raw = torch.from_numpy(material.decoded.read(material.showcase)).to(device)
-        answers = network.answer(network.backbone(network.front(raw)))
+    answers = network.look(torch.from_numpy(material.decoded.read(material.showcase)).to(device))
     return Showcase(
         epoch=epoch,
         sample_ids=tuple(sample.id for sample in material.showcase),

@@ -20,9 +20,16 @@ COLUMNS = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "rate", "best"
 
 
 def write_settings(
-    folder: Path, job: TrainJob, recipe: Recipe, *, device: str, speed: dict[str, float] | None = None
+    folder: Path,
+    job: TrainJob,
+    recipe: Recipe,
+    *,
+    device: str,
+    backbone: dict[str, str],
+    speed: dict[str, float] | None = None,
 ) -> None:
-    """Everything that made this run what it is. `speed`: seconds per sample, for the next estimate."""
+    """Everything that made this run what it is. `backbone` as `chosen.facts_of` gives it; `speed`: seconds per sample,
+    for the next estimate."""
     values = {
         "job": {
             "preset": job.preset,
@@ -30,6 +37,7 @@ def write_settings(
             "seed": job.seed,
             "device": device,
         },
+        "backbone": backbone,
         "recipe": asdict(recipe),
         "libraries": {name: version(name) for name in ("torch", "torchaudio", "timm", "onnxruntime", "numpy")},
         "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},

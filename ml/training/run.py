@@ -21,13 +21,15 @@ from ml.jobs import Stop, TrainJob
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
+from ml.networks.weights import Weights
 from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
 from ml.training import checkpoint
+from ml.training.chosen import chosen_weights, facts_of, wanted_facts
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
-from ml.training.features import Features, onnx_extractor, torch_extractor
+from ml.training.features import Features, extractor_for
 from ml.training.finetune import Material, Outcome, showcase
 from ml.training.objective import targets_of
 from ml.training.preflight import Plan, preflight
@@ -44,6 +46,7 @@ STATISTICS = 1000
 
 _SENTENCES: dict[Stage, str] = {
     "preflight": "Getting ready.",
+    "download": "Now it is downloading the pretrained network, once.",
     "decode": "Now it is opening every file once.",
     "features": "Now the pretrained network is looking at every sample once.",
     "probe": "Now it is learning a first model from what the pretrained network sees.",
@@ -132,8 +135,8 @@ def _learn(
             on_gpu=fabric.device.type != "cpu",
         )
     )
-    write_settings(folder, job, recipe, device=str(fabric.device))
-    network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
+    weights = yield from _weights(job, recipe, folder, device=str(fabric.device), stop=stop)
+    network = _network(project, run, weights)
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
@@ -158,7 +161,7 @@ def _learn(
     if not begun:
         doubt = doubt_of(probe.valid_loss, material.train_labels)
         recipe = fitted(recipe, doubt=doubt, lengthen=job.epochs is None)
-        write_settings(folder, job, recipe, device=str(fabric.device))
+        write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts_of(weights))
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
@@ -171,7 +174,7 @@ def _learn(
     ingredients = Ingredients(
         project=project,
         run=run,
-        network=_best(project, run, probe, front=network.front, improved=outcome.improved),
+        network=_best(project, run, weights, probe, front=network.front, improved=outcome.improved),
         samples=samples,
         decoded=decoded,
         features=None if outcome.improved or not features.grids_kept else features,
@@ -181,7 +184,7 @@ def _learn(
     _raise_if_cancelled(stop)
     seconds = time.monotonic() - began
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
-    write_settings(folder, job, recipe, device=str(fabric.device), speed=speed)
+    write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts_of(weights), speed=speed)
     accuracies = {
         "valid_accuracy": scores.valid,
         "test_accuracy": scores.test,
@@ -231,9 +234,16 @@ def _statistics_of(decoded: Decoded, samples: tuple[Sample, ...]) -> NDArray[np.
     return decoded.read(train[::every]).astype(np.float32, copy=False)
 
 
-def _best(project: Project, run: RunInfo, probe: Probe, *, front: nn.Module, improved: bool) -> Classifier:
+def _network(project: Project, run: RunInfo, weights: Weights) -> Classifier:
+    classes = len(run.class_names)
+    return build_network(windowing=project.windowing, classes=classes, weights=weights, task=project.task).eval()
+
+
+def _best(
+    project: Project, run: RunInfo, weights: Weights, probe: Probe, *, front: nn.Module, improved: bool
+) -> Classifier:
     """The better of the probe and the fine-tuned network, on the CPU. Fine-tuning changed the weights in place."""
-    network = build_network(windowing=project.windowing, classes=len(run.class_names), task=project.task).eval()
+    network = _network(project, run, weights)
     network.front = front.cpu()
     _give_head(network, probe)
     if improved:
@@ -247,6 +257,21 @@ def _give_head(network: Classifier, probe: Probe) -> None:
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------
+
+
+def _weights(
+    job: TrainJob, recipe: Recipe, folder: Path, *, device: str, stop: Stop
+) -> Generator[Event, None, Weights]:
+    """The pretrained network's weights, downloaded if need be; the run notes which before and after."""
+    noted = job.resume and (folder / "settings.toml").is_file()
+    if not noted:
+        write_settings(folder, job, recipe, device=device, backbone=wanted_facts(job))
+    weights = yield from chosen_weights(job, folder, stop)
+    if weights is None:
+        # Nothing was learned yet, so there is nothing to keep.
+        raise _CancelledError
+    write_settings(folder, job, recipe, device=device, backbone=facts_of(weights))
+    return weights
 
 
 def _decode(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:
@@ -277,10 +302,7 @@ def _features(
     features = Features(project.path / "cache", network, samples=len(samples), grid=grid)
     missing = features.missing(samples)
     if missing:
-        if fabric.device.type == "cpu":
-            extractor = onnx_extractor(network, decoded.read([samples[0], samples[0]]))
-        else:
-            extractor = torch_extractor(network, fabric.device)
+        extractor = yield from extractor_for(network, decoded.read([samples[0], samples[0]]), fabric.device)
         yield from features.extract(samples, decoded, extractor, stop)
     _raise_if_ended(stop)
     return features, (time.monotonic() - began) / len(missing) if missing else 0.0

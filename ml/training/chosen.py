@@ -1,0 +1,57 @@
+"""Which pretrained network a run learns from: what the job says, or what the run it resumes has recorded."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Generator
+from pathlib import Path
+
+from ml.catalogue import DEFAULT_BACKBONE
+from ml.errors import HandlensError
+from ml.events import Event
+from ml.jobs import Stop, TrainJob
+from ml.networks.obtain import obtain
+from ml.networks.weights import Weights
+
+
+def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, None, Weights | None]:
+    """The weights for the run in `folder`; None if the user stopped their download. Raises HandlensError."""
+    noted = _noted(folder) if job.resume else {}
+    name = noted.get("name") or job.backbone
+    file = job.weights
+    if file is None and noted.get("source") == "file":
+        file = Path(noted["file"])
+        if not file.is_file():
+            raise HandlensError(
+                f"The run began with weights from {file}, which is not there any more; "
+                "put it back, or say where it is with --resume --weights FILE."
+            )
+    if file is not None and not name:
+        raise HandlensError(f"{file.name} may belong to any network; say which one with --backbone NAME.")
+    weights = yield from obtain(name, file, stop)
+    if weights is not None and noted.get("sha256", weights.sha256) != weights.sha256:
+        raise HandlensError(
+            f"{weights.path.name} is not the file of weights that the run began with; give that one, "
+            "or train without --resume."
+        )
+    return weights
+
+
+def facts_of(weights: Weights) -> dict[str, str]:
+    """What settings.toml says of them."""
+    facts = {"name": weights.name, "sha256": weights.sha256, "source": weights.source, "licence": weights.licence}
+    return facts | ({"file": str(weights.path)} if weights.source == "file" else {})
+
+
+def wanted_facts(job: TrainJob) -> dict[str, str]:
+    """The same before they are here: enough to resume a run that was cut off while they were downloaded."""
+    facts = {"name": job.backbone or DEFAULT_BACKBONE}
+    return facts | ({"source": "file", "file": str(job.weights.absolute())} if job.weights is not None else {})
+
+
+def _noted(folder: Path) -> dict[str, str]:
+    path = folder / "settings.toml"
+    if not path.is_file():
+        return {}
+    noted: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8")).get("backbone", {})
+    return noted
