@@ -100,8 +100,25 @@ class Session(QObject):
 
     # -- runs --------------------------------------------------------------------------------------------------
 
-    def train_job(self, preset: Preset, *, epochs: int | None = None, seed: int = 0, resume: bool = False) -> TrainJob:
-        return TrainJob(project=self.project.path, preset=preset, epochs=epochs, seed=seed, resume=resume)
+    def train_job(
+        self,
+        preset: Preset,
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        resume: bool = False,
+        backbone: str = "",
+        weights: Path | None = None,
+    ) -> TrainJob:
+        return TrainJob(
+            project=self.project.path,
+            preset=preset,
+            epochs=epochs,
+            seed=seed,
+            resume=resume,
+            backbone=backbone,
+            weights=weights,
+        )
 
     def set_run(self, number: int | None) -> None:
         """Look at finished run `number`, None for no run. Raises HandlensError where there is no such run."""

@@ -1,10 +1,12 @@
 """The door between the core and the window: everything `desktop` may use of `ml`. Loads neither torch nor Qt."""
 
+from ml.catalogue import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.errors import HandlensError, UnreadableError
 from ml.estimate import estimate_seconds
 from ml.events import (
     TERMINAL,
+    BackboneChecked,
     BatchDone,
     EpochDone,
     Evaluated,
@@ -26,7 +28,7 @@ from ml.insight.metrics import confusion, wilson_interval
 from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
 from ml.insight.several import leaning, mistaken
 from ml.insight.traces import lanes, trace_picture
-from ml.jobs import EvaluateJob, Job, LookJob, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
+from ml.jobs import BackboneJob, EvaluateJob, Job, LookJob, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
@@ -64,15 +66,19 @@ from ml.worker import Worker
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "DEFAULT_BACKBONE",
     "DEMO_NAMES",
     "IMAGE_SUFFIXES",
     "KINDS",
     "LOG_SUFFIXES",
+    "OFFERED",
     "PRESETS",
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
     "TERMINAL",
+    "BackboneChecked",
+    "BackboneJob",
     "BatchDone",
     "ClassInfo",
     "DemoKind",
@@ -98,6 +104,7 @@ __all__ = [
     "MelSettings",
     "NeverStop",
     "Note",
+    "OfferedBackbone",
     "Predictions",
     "Preset",
     "ProbeDone",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 
+from ml.catalogue import DEFAULT_BACKBONE, effort_of
 from ml.project.project import Project
 from ml.project.samples import Preset
 
@@ -27,25 +29,34 @@ def epochs_for(preset: Preset, train: int) -> int:
     return min(most, max(fewest, round(seen / max(1, train))))
 
 
-def estimate_seconds(project: Project, preset: Preset) -> float:
-    """Seconds a run with `preset` will take. Speeds measured by the newest run here come first."""
+def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") -> float:
+    """Seconds a run with `preset` will take. Speeds measured by the newest run here with the same
+    `backbone` come first; NaN where nothing is known of it."""
     samples = project.samples()
     train = sum(sample.split == "train" for sample in samples)
     cores = os.cpu_count() or 1
-    forward, step = _FORWARD / cores, _TRAIN / cores
+    backbone = backbone or DEFAULT_BACKBONE
+    effort = effort_of(backbone)
+    forward, step = ((each / cores) * (math.nan if effort is None else effort) for each in (_FORWARD, _TRAIN))
     for run in reversed(project.runs.all()):
-        speed = _measured(project, run.number)
+        speed = _measured(project, run.number, backbone)
         if speed:
             forward = speed.get("forward_seconds", forward)
             step = speed.get("train_seconds", step)
             break
     passes = 1 if preset == "quick" else 2
-    return _FIXED + len(samples) * forward * passes + epochs_for(preset, train) * train * step
+    epochs = epochs_for(preset, train)
+    learning = epochs * train * step if epochs else 0.0
+    return _FIXED + len(samples) * forward * passes + learning
 
 
-def _measured(project: Project, run: int) -> dict[str, float]:
+def _measured(project: Project, run: int, backbone: str) -> dict[str, float]:
+    """Seconds per sample as run `run` had them; empty where it had another backbone."""
     path = project.runs.folder(run) / "settings.toml"
     if not path.is_file():
         return {}
-    speed = tomllib.loads(path.read_text(encoding="utf-8")).get("speed", {})
+    settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    if settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
+        return {}
+    speed = settings.get("speed", {})
     return {str(key): float(value) for key, value in speed.items()}

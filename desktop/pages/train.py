@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -77,6 +79,8 @@ class TrainPage(QWidget):
         layout.addWidget(self.stack)
         self.choose.train_pressed.connect(self.train)
         self.choose.resume_pressed.connect(self.resume)
+        self.choose.network.runner = runner
+        self.choose.network.changed.connect(self._estimate)
         self.watch.stop_pressed.connect(self._on_stop)
         self.watch.cancel_pressed.connect(self._on_cancel)
         self.result.explore_pressed.connect(self.explore_requested)
@@ -96,6 +100,7 @@ class TrainPage(QWidget):
         """End what runs in the background; a run that is going on stays to be resumed."""
         self._words_timer.stop()
         self._tasks.close()
+        self.choose.network.close_checks()
         if self._thread is not None:
             self._thread.detach()
             self._thread = None
@@ -119,7 +124,12 @@ class TrainPage(QWidget):
     def train(self, preset: Preset, epochs: int | None = None, seed: int = 0) -> None:
         """Begin a new run."""
         if self._session is not None:
-            self._start(self._session.train_job(preset, epochs=epochs, seed=seed))
+            network = self.choose.network
+            self._start(
+                self._session.train_job(
+                    preset, epochs=epochs, seed=seed, backbone=network.name(), weights=network.weights()
+                )
+            )
 
     @Slot()
     def resume(self) -> None:
@@ -132,7 +142,8 @@ class TrainPage(QWidget):
         if self._thread is not None or self._session is None:
             return
         self._before = self._session.project.runs.newest()
-        self._state = TrainingState(preset=job.preset, estimate=self._estimates.get(job.preset))
+        estimate = self._estimates.get(job.preset, math.nan)
+        self._state = TrainingState(preset=job.preset, estimate=None if math.isnan(estimate) else estimate)
         self.watch.begin(passes=float(job.epochs or 1), curves=job.preset != "quick")
         self.stack.setCurrentWidget(self.watch)
         self._thread = TrainingThread(job, self._runner, self)
@@ -320,8 +331,13 @@ class TrainPage(QWidget):
         finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
         counts = train_words.split_counts(session.samples)
         self.choose.runs.show_runs([train_words.run_cells(run, counts, session.project.task) for run in finished])
-        number = self._tasks.submit(_estimate_all, session.project)
-        self._requests[number] = ("estimates", 0)
+        self._estimate()
+
+    @Slot()
+    def _estimate(self) -> None:
+        if self._session is not None:
+            number = self._tasks.submit(_estimate_all, self._session.project, self.choose.network.name())
+            self._requests[number] = ("estimates", 0)
 
     def _say_readiness(self) -> None:
         session = self._session
@@ -369,8 +385,8 @@ class TrainPage(QWidget):
             self.watch.show_note(error.message)
 
 
-def _estimate_all(project: Project) -> dict[Preset, float]:
-    return {preset: estimate_seconds(project, preset) for preset in PRESETS}
+def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
+    return {preset: estimate_seconds(project, preset, backbone=backbone) for preset in PRESETS}
 
 
 def _capital(text: str) -> str:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.pages import train_words
+from desktop.pages.train_network import NetworkChoice
 from desktop.pages.train_runs import RunList
 from ml.api import PRESETS, Preset
 
@@ -94,6 +95,7 @@ class TrainChoose(QWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.toggled.connect(self._on_fold)
+        self.network = NetworkChoice()
         self.epochs, self.seed, self._details = self._make_details()
         self.cards["standard"].button.setChecked(True)
         self._group.buttonToggled.connect(self._on_preset)
@@ -146,6 +148,7 @@ class TrainChoose(QWidget):
         details = QWidget()
         form = QFormLayout(details)
         form.setContentsMargins(16, 4, 0, 0)
+        form.addRow(self.tr("Ready-made network"), self.network)
         form.addRow(self.tr("Passes over the data"), epochs)
         form.addRow(self.tr("Seed"), seed)
         note = QLabel(self.tr("The same seed and the same data give the same run again."))

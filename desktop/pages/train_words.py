@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from PySide6.QtCore import QCoreApplication
 
 from desktop.pages.train_compare import Found, Outcome
-from ml.api import Finished, Kind, Preset, RunInfo, Sample, Task
+from ml.api import BackboneChecked, Finished, Kind, OfferedBackbone, Preset, RunInfo, Sample, Task
 
 
 def tr(text: str) -> str:
@@ -17,7 +17,9 @@ def tr(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"."""
+    """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"; NaN is not known."""
+    if math.isnan(seconds):
+        return tr("time known after the first run")
     if seconds < 10:
         return tr("a few seconds")
     if seconds < 55:
@@ -90,6 +92,36 @@ def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: i
     if gained <= 0:
         return note
     return tr("{note}, {n} more than the first model").format(note=note, n=gained)
+
+
+def network_title(offered: OfferedBackbone) -> str:
+    """A ready-made network in the list."""
+    names = {"small": tr("Small and fast"), "default": tr("The usual one"), "strong": tr("Strong and slow")}
+    return names[offered.title]
+
+
+def network_words(offered: OfferedBackbone) -> str:
+    """Its name, size, speed and licence in a few sentences."""
+    size = tr("{n} MB to download once").format(n=offered.megabytes) if offered.megabytes else tr("comes with Handlens")
+    if offered.effort < 1:
+        speed = tr("takes about {n} % of the usual time").format(n=round(offered.effort * 100))
+    elif offered.effort == 1:
+        speed = tr("the times above are for it")
+    else:
+        speed = tr("takes about {n} times as long as the usual one").format(n=f"{offered.effort:g}")
+    free = tr("Free for any use ({licence}).").format(licence=offered.licence)
+    return f"{offered.name}: {size}, {speed}. {free}"
+
+
+def checked_words(event: BackboneChecked, *, file: bool) -> str:
+    """What was found out about a network by its name; `file`: its weights come from a file."""
+    if not event.known:
+        if not event.suggestions:
+            return tr("There is no network of that name. All names are at huggingface.co/timm.")
+        return tr("There is no network of that name. Did you mean {names}?").format(names=", ".join(event.suggestions))
+    if file or event.here:
+        return tr("There it is; nothing has to be downloaded. {licence}").format(licence=event.sentence)
+    return tr("There it is; its weights are downloaded once when you train. {licence}").format(licence=event.sentence)
 
 
 def readiness(kind: Kind, *, labelled: int, classes: int, ready: bool | None = None) -> str:

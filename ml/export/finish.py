@@ -159,7 +159,7 @@ def _predict(
 
 
 def _attune(given: Ingredients) -> None:
-    """Where maps are not exact by themselves: average them over some samples it learned from, for the exported graph."""
+    """Where maps are not exact by themselves: average them over samples it learned from, for the exported graph."""
     network = given.network
     if network.backbone.pooled is not None:
         learned = [sample for sample in given.samples if sample.split == "train"][:ATTUNE_SAMPLES]

@@ -135,7 +135,8 @@ class Backbone(nn.Module):
 
 
 def build(weights: Weights, picture: tuple[int, int] | None = None) -> Backbone:
-    """The backbone that `weights` are for, in evaluation mode. `picture`: the (height, width) it will read, if not square."""
+    """The backbone that `weights` are for, in evaluation mode. `picture`: the (height, width) it will read, where that
+    is not its square."""
     spec = spec_of(weights)
     return Backbone(spec, weights, picture or (spec.size, spec.size)).eval()
 

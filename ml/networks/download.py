@@ -48,7 +48,7 @@ def address_of(repo: str) -> str:
 
 
 def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
-    """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields progress in bytes.
+    """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields bytes.
 
     Returns "" if the user stopped it; what has arrived is kept and used the next time. Raises HandlensError where
     there is no connection, it breaks off for good, or what arrived is not what the hub has.
@@ -91,8 +91,8 @@ def _facts(repo: str, name: str) -> dict[str, Any]:
         found = get_hf_file_metadata(url, token=False, timeout=10)
     except Exception as error:  # its HTTP library, and with it the errors, changes with its version
         raise HandlensError(
-            f"The weights of {name} could not be downloaded, there is no connection to {endpoint} or they are not there; "
-            f"fetch {address_of(repo)} on another computer and train with --backbone {name} --weights FILE.",
+            f"The weights of {name} could not be downloaded, there is no connection to {endpoint} or they are not "
+            f"there; fetch {address_of(repo)} on another computer and train with --backbone {name} --weights FILE.",
             details=repr(error),
         ) from error
     # Large files are named by their SHA-256 there, small ones by something else.
@@ -116,8 +116,8 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
         reached = now
         if left == 0:
             raise HandlensError(
-                f"The download of {name} broke off after {reached / 1e6:.0f} of {size / 1e6:.0f} MB; train again and it "
-                f"goes on from there, or fetch {address_of(repo)} yourself and train with --weights FILE.",
+                f"The download of {name} broke off after {reached / 1e6:.0f} of {size / 1e6:.0f} MB; train again and "
+                f"it goes on from there, or fetch {address_of(repo)} yourself and train with --weights FILE.",
                 details=why,
             )
         if left < TRIES:
@@ -133,13 +133,15 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer:
+        with (
+            urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer,
             # A server that knows no ranges sends everything again.
-            with part.open("ab" if answer.status == 206 else "wb") as file:
-                while chunk := answer.read(CHUNK):
-                    file.write(chunk)
-                    yield Progress(stage="download", done=min(file.tell(), size or file.tell()), total=size)
-                    if stop.requested():
-                        return
+            part.open("ab" if answer.status == 206 else "wb") as file,
+        ):
+            while chunk := answer.read(CHUNK):
+                file.write(chunk)
+                yield Progress(stage="download", done=min(file.tell(), size or file.tell()), total=size)
+                if stop.requested():
+                    return
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
         raise _BrokenError(str(error)) from error

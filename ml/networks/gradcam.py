@@ -1,4 +1,4 @@
-"""Maps for networks that keep no places to the end: Grad-CAM (Selvaraju et al. 2017), and what of it can be exported."""
+"""Maps where a network keeps no places to the end: Grad-CAM (Selvaraju et al. 2017), and what of it can be exported."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Place(NamedTuple):
 class Pooled(nn.Module):
     """What stands for the features of a network that ends in one vector: an embedding with a map around it.
 
-    At every place p of the last grid A: embedding + R (A_p - mean A), where R, (width, channels), says how the embedding
-    answers to a channel. The mean over all places is exactly the embedding, so head, probe and export treat it
-    like any other grid; and the class maps are Grad-CAM's, with the gradient averaged over the pictures that
+    At every place p of the last grid A: embedding + R (A_p - mean A), where R, (width, channels), says how the
+    embedding answers to a channel. The mean over all places is exactly the embedding, so head, probe and export treat
+    it like any other grid; and the class maps are Grad-CAM's, with the gradient averaged over the pictures that
     `attune` was given. Before that they are flat.
     """
 

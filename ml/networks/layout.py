@@ -35,7 +35,7 @@ class Layout:
 def layout_of(
     given: Tensor, *, picture: tuple[int, int], channels: int | None = None, prefix: int | None = None
 ) -> Layout | None:
-    """The layout of one sample's features (1, …), made from a picture of (height, width); None where they have no places.
+    """The layout of one sample's features (1, …), made from a picture of (height, width); None without places.
 
     `channels` and `prefix` are what the model says of itself; without them the places must have the picture's shape.
     """

@@ -1,4 +1,4 @@
-"""Networks of every build as backbones: where their places are, what learns, what their maps say. Weights are random."""
+"""Networks of every build as backbones: where their places are, what learns, what their maps say. Random weights."""
 
 from __future__ import annotations
 
