@@ -29,7 +29,7 @@ from ml.runtime.session import open_session
 from ml.training import features
 from ml.training.run import train
 
-WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
+WINDOWING = Windowing(rate=16_000, seconds=3.5, step=3.5)
 
 
 def random_weights(name: str, folder: Path) -> Weights:
@@ -89,7 +89,7 @@ def test_tokens_come_back_to_their_places() -> None:
 def test_a_sound_is_read_by_a_transformer_too(tmp_path: Path) -> None:
     network = network_of(random_weights("test_vit", tmp_path), windowing=WINDOWING)
     with torch.inference_mode():
-        _, given = network(network.front(torch.randn(2, 16_000)))
+        _, given = network(network.front(torch.randn(2, 56_000)))
     assert given.shape[2:] == (8, 14)
 
 
