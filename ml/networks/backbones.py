@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import timm
 import torch
@@ -14,7 +14,7 @@ from torch.nn import functional
 from ml.errors import HandlensError
 from ml.networks.gradcam import Pooled
 from ml.networks.layout import Layout, layout_of
-from ml.networks.weights import Weights, fill
+from ml.networks.weights import Weights, card_of, fill
 
 LARGEST_NATIVE = 384
 """A network made for larger pictures reads them at `INSTEAD`: four times as many places cost sixteen times the time."""
@@ -41,11 +41,7 @@ class BackboneSpec:
 
 def spec_of(weights: Weights) -> BackboneSpec:
     """What timm says of the model that `weights` belong to."""
-    card = timm.get_pretrained_cfg(weights.name)
-    if card is None:
-        raise HandlensError(
-            f"There is no network called {weights.name}; look the name up at https://huggingface.co/timm."
-        )
+    card = card_of(weights.name)
     native = max(card.input_size[-2:])
     size = native if native <= LARGEST_NATIVE else INSTEAD
     if weights.source == "bundled":
@@ -154,7 +150,7 @@ def freeze_norms(network: nn.Module) -> None:
 def _filled(weights: Weights, picture: tuple[int, int]) -> tuple[nn.Module, tuple[int, int] | None]:
     """As `_made_for`, with its weights; at its own size where its weights fit no other."""
     body, takes = _made_for(weights.name, picture)
-    card = timm.get_pretrained_cfg(weights.name)
+    card = card_of(weights.name)
     native = (int(card.input_size[1]), int(card.input_size[2]))
     try:
         fill(body, weights)
@@ -168,9 +164,9 @@ def _filled(weights: Weights, picture: tuple[int, int]) -> tuple[nn.Module, tupl
 
 def _made_for(name: str, picture: tuple[int, int]) -> tuple[nn.Module, tuple[int, int] | None]:
     """A model that reads pictures of this height and width, and the only size it takes (None: it takes any)."""
-    card = timm.get_pretrained_cfg(name)
+    card = card_of(name)
     native = (int(card.input_size[1]), int(card.input_size[2]))
-    wanted: dict[str, object] = {"img_size": picture} if card.fixed_input_size and picture != native else {}
+    wanted: dict[str, Any] = {"img_size": picture} if card.fixed_input_size and picture != native else {}
     try:
         body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **wanted)
         with torch.no_grad():

@@ -13,7 +13,7 @@ from ml.errors import HandlensError
 from ml.events import BackboneChecked, Event, Note, StageStarted
 from ml.jobs import BackboneJob, Stop
 from ml.networks.download import fetch
-from ml.networks.weights import SUFFIXES, Weights, bundled, sha256_of
+from ml.networks.weights import SUFFIXES, Weights, bundled, card_of, sha256_of
 
 SUGGESTIONS = 3
 
@@ -85,11 +85,11 @@ def _similar(name: str) -> tuple[str, ...]:
 
 
 def _licence(name: str) -> str:
-    return timm.get_pretrained_cfg(name).license or ""
+    return card_of(name).license or ""
 
 
 def _repo(name: str) -> str:
-    repo = timm.get_pretrained_cfg(name).hf_hub_id
+    repo = card_of(name).hf_hub_id
     if not repo:
         raise HandlensError(
             f"The weights of {name} are not on the Hugging Face hub; "
@@ -99,14 +99,14 @@ def _repo(name: str) -> str:
 
 
 def _page(name: str) -> str:
-    return f"https://huggingface.co/{timm.get_pretrained_cfg(name).hf_hub_id or 'timm'}"
+    return f"https://huggingface.co/{card_of(name).hf_hub_id or 'timm'}"
 
 
 # -- what was downloaded before ----------------------------------------------------------------------------------
 
 
 def _place(name: str) -> Path:
-    card = timm.get_pretrained_cfg(name)
+    card = card_of(name)
     full = f"{card.architecture or name}.{card.tag}" if card.tag else name
     return weights_folder() / f"{full}.safetensors"
 

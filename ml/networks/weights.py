@@ -13,6 +13,7 @@ from typing import Literal
 import timm
 import torch
 from safetensors import SafetensorError
+from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from ml.catalogue import DEFAULT_BACKBONE
@@ -31,6 +32,14 @@ class Weights:
     sha256: str
     source: Literal["bundled", "download", "file"]
     licence: str
+
+
+def card_of(name: str) -> PretrainedCfg:
+    """What timm knows of the model `name`. Raises HandlensError where there is none."""
+    card = timm.get_pretrained_cfg(name)
+    if card is None:
+        raise HandlensError(f"There is no network called {name}; look the name up at https://huggingface.co/timm.")
+    return card
 
 
 def bundled() -> Weights:
