@@ -17,7 +17,7 @@ from ml.export.onnx import export_newer
 from ml.jobs import BackboneJob, NeverStop, TrainJob
 from ml.networks.backbones import freeze_norms
 from ml.networks.build import build_network
-from ml.networks.gradcam import grad_cam
+from ml.networks.gradcam import Pooled, grad_cam
 from ml.networks.heads import Classifier
 from ml.networks.layout import layout_of
 from ml.networks.obtain import check, obtain
@@ -144,21 +144,33 @@ def test_grad_cam_where_a_network_keeps_no_places(tmp_path: Path) -> None:
     assert torch.allclose(averaged.embedding, flat.embedding, atol=1e-4)
 
 
+class MeanBody(torch.nn.Module):
+    """The smallest network that pools with a mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 5, kernel_size=8, stride=8)
+
+    def forward_features(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.conv(pictures)  # type: ignore[no-any-return]
+
+    def forward_head(self, grid: torch.Tensor, *, pre_logits: bool) -> torch.Tensor:
+        assert pre_logits
+        return grid.mean((2, 3))
+
+
 def test_grad_cam_is_the_class_map_where_pooling_is_a_mean() -> None:
-    grid = torch.randn(2, 5, 4, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    weight = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    body, weight, pictures = MeanBody(), torch.randn(3, 5), torch.randn(2, 3, 64, 64)
+    pooled = Pooled(body, (64, 64))
 
-    class Mean:
-        place = type("Place", (), {"layout": layout_of(grid[:1], picture=(64, 64), channels=5)})
-        seen = grid
+    def network(given: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.linear(pooled(body, given).mean((2, 3)), weight)
 
-        def grid(self) -> torch.Tensor:
-            return grid
-
-    maps = grad_cam(
-        Mean(), lambda _: grid.mean((2, 3)) @ weight.T, torch.zeros(2, 3, 1, 1), torch.tensor([[0, 1, 2]] * 2)
-    )  # type: ignore[arg-type]
-    assert torch.allclose(maps, torch.einsum("cd,ndhw->nchw", weight, grid), atol=1e-5)
+    maps = grad_cam(pooled, network, pictures, torch.tensor([[0, 1, 2], [0, 1, 2]]))
+    with torch.no_grad():
+        exact = torch.einsum("cd,ndhw->nchw", weight, body.conv(pictures))
+    assert torch.allclose(maps, exact, atol=1e-5)
 
 
 def test_weights_of_another_network_are_refused_in_a_sentence(tmp_path: Path) -> None:
