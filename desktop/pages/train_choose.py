@@ -193,5 +193,9 @@ class TrainChoose(QWidget):
         self.epochs.setEnabled(self.preset() != "quick")
 
     def _on_train(self) -> None:
+        if not self.network.name():
+            self.fold.setChecked(True)
+            self.network.ask_for_name()
+            return
         epochs = self.epochs.value() if self.epochs.isEnabled() else 0
         self.train_pressed.emit(self.preset(), epochs or None, self.seed.value())

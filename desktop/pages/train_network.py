@@ -72,6 +72,11 @@ class NetworkChoice(QWidget):
         self.file_button.setText(self.tr("Weights from a file …") if path is None else path.name)
         self._check()
 
+    def ask_for_name(self) -> None:
+        """Another network is wanted and nobody said which."""
+        self.words.setText(self.tr("Say which network to start from, or choose one from the list."))
+        self.field.setFocus()
+
     def close_checks(self) -> None:
         """End what is being looked up."""
         self._wait.stop()

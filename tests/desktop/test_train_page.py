@@ -17,6 +17,7 @@ from desktop.dialogs.cancel_training import CancelTraining
 from desktop.pages.train import TrainPage
 from desktop.session import Session, open_session
 from ml.api import (
+    DEFAULT_BACKBONE,
     BatchDone,
     EpochDone,
     Event,
@@ -159,7 +160,7 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     press_train(qtbot, page)
     assert page.stack.currentWidget() is page.watch
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
-    assert script.seen == [TrainJob(project=session.project.path, preset="thorough")]
+    assert script.seen == [TrainJob(project=session.project.path, preset="thorough", backbone=DEFAULT_BACKBONE)]
     assert page.result.score.text() == "Right on 5 of 6 pictures it has never seen"
     assert "This is the first run" in page.result.lines.text()
     assert "It took about 1 min." in page.result.lines.text()
