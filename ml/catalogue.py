@@ -19,7 +19,8 @@ _NOT_COMMERCIAL = ("-nc", "noncommercial", "non-commercial", "apple-amlr", "seer
 class OfferedBackbone:
     """A pretrained network to choose. `title` is one of "small", "default", "strong".
 
-    `effort` is what a sample costs, looking and learning, as a multiple of what it costs with the default.
+    `effort` is what a sample costs as a multiple of what it costs with the default: on one core, looking · learning
+    took 19 · 126 ms with the default, 2 · 21 ms with the small one and 124 · 344 ms with the strong one.
     """
 
     title: Literal["small", "default", "strong"]
@@ -32,11 +33,11 @@ class OfferedBackbone:
 
 OFFERED = (
     OfferedBackbone(
-        title="small", name="mobilenetv3_small_100.lamb_in1k", megabytes=10, effort=0.4, licence="apache-2.0"
+        title="small", name="mobilenetv3_small_100.lamb_in1k", megabytes=10, effort=0.2, licence="apache-2.0"
     ),
     OfferedBackbone(title="default", name=DEFAULT_BACKBONE, megabytes=0, effort=1.0, licence="apache-2.0"),
     OfferedBackbone(
-        title="strong", name="convnext_tiny.in12k_ft_in1k", megabytes=114, effort=6.0, licence="apache-2.0"
+        title="strong", name="convnext_tiny.in12k_ft_in1k", megabytes=114, effort=4.0, licence="apache-2.0"
     ),
 )
 """Licences as timm's cards of 2026 give them; nothing in this list forbids commercial use."""

@@ -73,6 +73,10 @@ class Pooled(nn.Module):
             gradients = torch.stack([_pull(self, column.sum()).mean(0) for column in logits.unbind(1)])
         self.response.copy_(torch.linalg.pinv(weight.detach()) @ gradients)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy begins without what this one saw last, which may hang on a whole graph.
+        return self.__dict__ | {"seen": torch.zeros(0)}
+
     def _see(self, _module: nn.Module, _given: Any, output: Any) -> None:
         assert self.place is not None
         self.seen = _tensors(output)[self.place.output]

@@ -12,6 +12,8 @@ from ml.events import Event
 from ml.jobs import Stop, TrainJob
 from ml.networks.obtain import obtain
 from ml.networks.weights import Weights
+from ml.training.recipe import Recipe
+from ml.training.records import write_settings
 
 
 def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, None, Weights | None]:
@@ -34,6 +36,18 @@ def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, 
             f"{weights.path.name} is not the file of weights that the run began with; give that one, "
             "or train without --resume."
         )
+    return weights
+
+
+def weights_for(
+    job: TrainJob, recipe: Recipe, folder: Path, *, device: str, stop: Stop
+) -> Generator[Event, None, Weights | None]:
+    """As `chosen_weights`; the run notes which, before they are here and after."""
+    if not (job.resume and (folder / "settings.toml").is_file()):
+        write_settings(folder, job, recipe, device=device, backbone=wanted_facts(job))
+    weights = yield from chosen_weights(job, folder, stop)
+    if weights is not None:
+        write_settings(folder, job, recipe, device=device, backbone=facts_of(weights))
     return weights
 
 

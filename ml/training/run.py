@@ -26,7 +26,7 @@ from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
 from ml.training import checkpoint
-from ml.training.chosen import chosen_weights, facts_of, wanted_facts
+from ml.training.chosen import facts_of, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.features import Features, extractor_for
@@ -135,7 +135,10 @@ def _learn(
             on_gpu=fabric.device.type != "cpu",
         )
     )
-    weights = yield from _weights(job, recipe, folder, device=str(fabric.device), stop=stop)
+    weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
+    if weights is None:
+        # Its download was stopped: nothing was learned yet, so there is nothing to keep.
+        raise _CancelledError
     network = _network(project, run, weights)
 
     decoded = Decoded(project, size=network.backbone.spec.size)
@@ -257,21 +260,6 @@ def _give_head(network: Classifier, probe: Probe) -> None:
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------
-
-
-def _weights(
-    job: TrainJob, recipe: Recipe, folder: Path, *, device: str, stop: Stop
-) -> Generator[Event, None, Weights]:
-    """The pretrained network's weights, downloaded if need be; the run notes which before and after."""
-    noted = job.resume and (folder / "settings.toml").is_file()
-    if not noted:
-        write_settings(folder, job, recipe, device=device, backbone=wanted_facts(job))
-    weights = yield from chosen_weights(job, folder, stop)
-    if weights is None:
-        # Nothing was learned yet, so there is nothing to keep.
-        raise _CancelledError
-    write_settings(folder, job, recipe, device=device, backbone=facts_of(weights))
-    return weights
 
 
 def _decode(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,9 @@ def test_grad_cam_where_a_network_keeps_no_places(tmp_path: Path) -> None:
     logits = torch.nn.functional.linear(flat.embedding, network.head.weight)
     assert torch.allclose(looked.maps.mean((2, 3)), logits, atol=1e-4)
     assert looked.maps.std((2, 3)).min() > 10 * flat.maps.std((2, 3)).max()
+    # Training goes on with a copy; it sees for itself.
+    copied = copy.deepcopy(network)
+    assert torch.equal(copied.look(pixels).maps, looked.maps)
     # The exported graph has the average of that; on one sample the average is the thing itself.
     network.backbone.attune(network.head.weight, pictures[:1])
     with torch.no_grad():
