@@ -161,11 +161,10 @@ def _predict(
 def _attune(given: Ingredients) -> None:
     """Where maps are not exact by themselves: average them over samples it learned from, for the exported graph."""
     network = given.network
-    if network.backbone.pooled is not None:
-        learned = [sample for sample in given.samples if sample.split == "train"][:ATTUNE_SAMPLES]
-        with torch.no_grad():
-            pictures = network.front(torch.from_numpy(given.decoded.read(learned)))
-        network.backbone.attune(network.head.weight, pictures)
+    learned = [sample for sample in given.samples if sample.split == "train"][:ATTUNE_SAMPLES]
+    with torch.no_grad():
+        pictures = network.front(torch.from_numpy(given.decoded.read(learned)))
+    network.backbone.attune(network.head.weight, pictures)
 
 
 def _from_grids(

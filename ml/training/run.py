@@ -37,10 +37,10 @@ from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.probe_several import fit_several
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
+from ml.training.shown import spread_over_classes
 from ml.training.standing import Score
 from ml.training.together import Lesson, help_out, teach
 
-SHOWCASE = 12
 STATISTICS = 1000
 """About as many windows tell the levels and the strengths of a log well enough."""
 
@@ -226,7 +226,7 @@ def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *
         train_labels=labels["train"],
         valid=parts["valid"],
         valid_labels=labels["valid"],
-        showcase=_spread_over_classes(parts["valid"] or parts["train"]),
+        showcase=spread_over_classes(parts["valid"] or parts["train"]),
     )
 
 
@@ -379,19 +379,6 @@ def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, i
     with torch.inference_mode():
         features = network.backbone(network.front(torch.from_numpy(decoded.read([sample]))))
     return int(features.shape[2]), int(features.shape[3])
-
-
-def _spread_over_classes(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Up to `SHOWCASE` samples, one class after the other, always the same ones."""
-    by_class: dict[tuple[int, ...], list[Sample]] = {}
-    for sample in samples:
-        by_class.setdefault(sample.labels, []).append(sample)
-    chosen: list[Sample] = []
-    depth = 0
-    while len(chosen) < min(SHOWCASE, len(samples)):
-        chosen += [by_class[labels][depth] for labels in sorted(by_class) if depth < len(by_class[labels])]
-        depth += 1
-    return tuple(chosen[:SHOWCASE])
 
 
 def _stage(stage: Stage) -> StageStarted:

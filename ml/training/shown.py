@@ -1,0 +1,20 @@
+"""Which samples are shown while a network learns."""
+
+from __future__ import annotations
+
+from ml.project.samples import Sample
+
+SHOWCASE = 12
+
+
+def spread_over_classes(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Up to `SHOWCASE` samples, one class after the other, always the same ones."""
+    by_class: dict[tuple[int, ...], list[Sample]] = {}
+    for sample in samples:
+        by_class.setdefault(sample.labels, []).append(sample)
+    chosen: list[Sample] = []
+    depth = 0
+    while len(chosen) < min(SHOWCASE, len(samples)):
+        chosen += [by_class[labels][depth] for labels in sorted(by_class) if depth < len(by_class[labels])]
+        depth += 1
+    return tuple(chosen[:SHOWCASE])
