@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +47,10 @@ def predict(
         Path | None,
         typer.Option("--overlays", metavar="DIR", help="Write a picture of where the network looked for each input."),
     ] = None,
+    on_ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Spread the work over a Ray cluster (RAY_ADDRESS), or over this machine's cores."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Say what pictures or recordings show.
@@ -54,13 +58,17 @@ def predict(
     A recording is read window by window; its probabilities and its unlike score are the means over its windows. Where
     more than one class may be present, the probability of a class is the largest in any of its windows.
     """
-    released = ReleasedModel.open(_model_file(model, run))
+    if on_ray and overlays is not None:
+        raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
+    file = _model_file(model, run)
+    released = ReleasedModel.open(file)
     paths = find_inputs(inputs, released.info)
     console = words()
     rows: list[dict[str, Any]] = []
     names: set[str] = set()
     unreadable = 0
-    for result in predict_files(released, paths, keep_maps=overlays is not None):
+    results = _on_cluster(file, paths) if on_ray else predict_files(released, paths, keep_maps=overlays is not None)
+    for result in results:
         if isinstance(result, UnreadableInput):
             unreadable += 1
             complain(f"{result.path}: {result.reason}")
@@ -78,6 +86,17 @@ def predict(
         _write_csv(csv_file.expanduser().absolute(), rows, released.info)
     if unreadable:
         raise typer.Exit(1)
+
+
+def _on_cluster(model: Path, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
+    try:
+        from ml.runtime.cluster import predict_on_cluster  # an extra that few need, and slow to load
+    except ImportError as error:
+        raise HandlensError(
+            'Ray is not installed, which --ray needs; install it with: pip install "handlens[cluster]".',
+            details=repr(error),
+        ) from error
+    return predict_on_cluster(model, paths)
 
 
 def _model_file(given: Path, run: int | None) -> Path:

@@ -49,6 +49,12 @@ class ReleasedModel:
             ) from error
         return cls(session, _info_of(session, path))
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ReleasedModel:
+        """The content of a model file that `open` has accepted before, as it travels between machines."""
+        session = open_session(data)
+        return cls(session, _info_of(session, Path("model.onnx")))
+
     def predict(self, batch: NDArray[np.generic]) -> Outputs:
         """Ask for a batch: uint8 RGB pixels (n, size, size, 3), or float32 mono sound (n, frames)."""
         kind = np.uint8 if self.info.windowing is None else np.float32
