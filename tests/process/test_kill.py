@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -9,14 +10,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from small import create, picture_folder
 
 from ml.engine import run
 from ml.events import Finished
-from ml.jobs import NeverStop, TrainJob
+from ml.jobs import TrainJob
 from ml.project.project import Project
 
 KILLS = 20
@@ -49,23 +53,54 @@ def test_twenty_kills_lose_no_label_and_no_run(tmp_path: Path) -> None:
         assert len(project.predictions(last.run)) == len(project.samples())
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    place = tmp_path / "shapes.handlens"
-    create(picture_folder(tmp_path / "pictures", each=10), place).close()
-    twin = tmp_path / "twin.handlens"
+@pytest.mark.timeout(600)
+def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> None:
+    """Killed in the middle of an epoch, then again while predicting; the twin is left alone."""
+    place, twin = tmp_path / "shapes.handlens", tmp_path / "twin.handlens"
+    create(picture_folder(tmp_path / "pictures", each=20), place).close()
     shutil.copytree(place, twin)
-    whole = list(run(TrainJob(project=twin, epochs=3, device="cpu"), NeverStop()))
-
-    events = run(TrainJob(project=place, epochs=3, device="cpu"), NeverStop())
-    for event in events:
-        if type(event).__name__ == "EpochDone":
-            break
-    events.close()
+    whole = _train(twin, "--epochs", "3")
+    # Two steps make an epoch: the first step of the second is its middle.
+    parts = _train(place, "--epochs", "3", kill_at=lambda e: e["event"] == "batch" and e["epoch"] == 2)
     assert _has_interrupted(place)
-    rest = list(run(TrainJob(project=place, resume=True, device="cpu"), NeverStop()))
-    assert [e.epoch for e in rest if type(e).__name__ == "EpochDone"] == [2, 3]
-    losses = [[e.train_loss for e in part if type(e).__name__ == "EpochDone"] for part in (whole, rest)]
-    assert losses[0][1:] == pytest.approx(losses[1], abs=1e-4)
+    parts += _train(place, "--resume", kill_at=lambda e: e["event"] == "stage" and e["stage"] == "predict")
+    assert _has_interrupted(place)
+    parts += _train(place, "--resume")
+
+    def epochs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [event for event in events if event["event"] == "epoch"]
+
+    assert [event["epoch"] for event in epochs(parts)] == [1, 2, 3]
+    for ours, theirs in zip(epochs(parts), epochs(whole), strict=True):
+        for name in ("train_loss", "valid_loss", "valid_accuracy", "rate"):
+            assert ours[name] == pytest.approx(theirs[name], abs=1e-4), (name, ours, theirs)
+    for name in ("valid_accuracy", "test_accuracy", "probe_accuracy"):
+        assert parts[-1][name] == whole[-1][name]
+    with Project.open(place) as resumed, Project.open(twin) as alone:
+        answers = [np.array(project.predictions(1).probabilities) for project in (resumed, alone)]
+    assert np.abs(answers[0] - answers[1]).max() < 1e-3
+    assert (place / "runs/0001/history.csv").read_text().count("\n") == 5
+
+
+def _train(
+    place: Path, *arguments: str, kill_at: Callable[[dict[str, Any]], bool] = lambda _event: False
+) -> list[dict[str, Any]]:
+    """`handlens train --json` as a process of its own, killed at the first event that `kill_at` picks."""
+    events = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "ml.cli", "train", str(place), "--device", "cpu", "--json", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if kill_at(events[-1]):
+                process.kill()
+                break
+    return events
 
 
 class _Hurry:
