@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import HandlensError
-from ml.events import Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
-from ml.insight.metrics import confusion, expected_calibration_error, per_class
+from ml.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
+from ml.insight.calibration import tempered
+from ml.insight.metrics import accuracy_interval, confusion, expected_calibration_error, per_class
 from ml.insight.several import (
     average_precisions,
     calibration_error,
@@ -19,11 +21,15 @@ from ml.insight.several import (
     mistaken,
     present,
 )
-from ml.jobs import EvaluateJob, ScanJob, Stop
+from ml.insight.thresholds import choose_thresholds, price_of
+from ml.jobs import WRONG_AT_MOST, EvaluateJob, ScanJob, Stop
 from ml.project.importing import scan
+from ml.project.predictions import Predictions
 from ml.project.project import Project
-from ml.project.samples import FoundFile, ScanReport
+from ml.project.remarks import read_remarks
+from ml.project.samples import FoundFile, Sample, ScanReport
 from ml.project.several import as_multi_label
+from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import FilePrediction, UnreadableInput, predict_files
 from ml.runtime.model import ReleasedModel
 
@@ -33,33 +39,85 @@ def evaluate(job: EvaluateJob, stop: Stop) -> Iterator[Event]:
     try:
         with Project.open(job.project) as project:
             if job.on is None:
-                yield _on_test_split(project, job.run)
+                yield _on_test_split(project, job)
             else:
-                yield from _on_folder(project, job.run, job.on, stop)
+                yield from _on_folder(project, job, job.on, stop)
     except HandlensError as error:
         yield Failed(message=error.message, details=error.details)
 
 
-def _on_test_split(project: Project, run: int | None) -> Evaluated:
+def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     """The run's stored predictions against the labels as they are now."""
-    number = project.runs.finished(run).number
+    number = project.runs.finished(job.run).number
     stored = project.predictions(number)
-    labels = {s.id: s.labels for s in project.samples() if s.split == "test" and s.labelled}
-    rows = [row for row, sample_id in enumerate(stored.sample_ids.tolist()) if sample_id in labels]
-    if not rows:
+    samples = {s.id: s for s in project.samples() if s.labelled}
+    rows, truth = _labelled_rows(stored, samples, "test")
+    if not len(rows):
         raise HandlensError(
             "No sample of the test split has a label, so there is nothing to test on; "
             "test on another folder with: handlens evaluate PROJECT --on FOLDER."
         )
+    probabilities = np.asarray(stored.probabilities[rows])
+    sources = len({samples[int(stored.sample_ids[row])].source_id for row in rows})
     names = tuple(item.name for item in project.classes())
-    probabilities, truth = np.asarray(stored.probabilities[rows]), [labels[int(stored.sample_ids[row])] for row in rows]
+    findings = tuple(remark.sentence for remark in read_remarks(project.runs.folder(number)))
     if stored.thresholds is not None:
-        return _score_several(probabilities, truth, names, stored.thresholds)
-    return _score(probabilities, np.array([shown[0] for shown in truth], dtype=np.int64), names)
+        shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
+        return dataclasses.replace(_score_several(probabilities, shown, names, stored.thresholds), findings=findings)
+    info = _info_of(project, number)
+    temperature = None if info is None else info.temperature
+    result = _score(probabilities, truth, names, sources=sources, temperature=temperature)
+    accepting = _accepting(job, stored, samples, tested=(probabilities, truth), info=info)
+    return dataclasses.replace(result, accepting=accepting, findings=findings)
 
 
-def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> Iterator[Event]:
-    number = project.runs.finished(run).number
+def _labelled_rows(
+    stored: Predictions, samples: Mapping[int, Sample], split: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows whose sample is in `split`, and their labels as they are now, -1 for none of the classes."""
+    wanted = [
+        (row, -1 if sample.label is None else sample.label)
+        for row, sample_id in enumerate(stored.sample_ids.tolist())
+        if (sample := samples.get(sample_id)) is not None and sample.split == split
+    ]
+    table = np.array(wanted, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _info_of(project: Project, run: int) -> ModelInfo | None:
+    """What stands in the run's model; None where it has none any more."""
+    path = project.runs.folder(run) / "model.onnx"
+    return ReleasedModel.open(path).info if path.is_file() else None
+
+
+def _accepting(
+    job: EvaluateJob,
+    stored: Predictions,
+    samples: Mapping[int, Sample],
+    *,
+    tested: tuple[NDArray[np.float32], NDArray[np.int64]],
+    info: ModelInfo | None,
+) -> Accepting:
+    """Thresholds from the validation split, by the labels as they are now, tried on the test split."""
+    wanted = job.wrong_at_most or (WRONG_AT_MOST if info is None else info.wanted_error)
+    rows, truth = _labelled_rows(stored, samples, "valid")
+    known = truth < stored.probabilities.shape[1]
+    chosen = choose_thresholds(np.asarray(stored.probabilities[rows[known]]), truth[known], wanted=wanted)
+    price = price_of(*tested, chosen.per_class)
+    return Accepting(
+        wrong_at_most=wanted,
+        promised=chosen.promised,
+        threshold=chosen.overall,
+        accepted=price.accepted,
+        rejected=price.n - price.accepted,
+        wrong=price.wrong,
+        error_at_most=price.error_at_most,
+        needed=chosen.needed,
+    )
+
+
+def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> Iterator[Event]:
+    number = project.runs.finished(job.run).number
     model = ReleasedModel.open(project.runs.folder(number) / "model.onnx")
     report: ScanReport | None = None
     cut = model.info.windowing if project.kind == "sensors" else None
@@ -77,6 +135,7 @@ def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> I
     labelled = _labelled(report, model.info.classes)
     yield StageStarted(stage="predict", sentence=f"Now the model looks at {len(labelled)} files it is tested on.")
     truth: list[tuple[int, ...]] = []
+    sources = 0
     said: list[NDArray[np.float32]] = []
     paths = [Path(report.folder, file.path) for file in labelled]
     for done, (file, result) in enumerate(zip(labelled, predict_files(model, paths), strict=True), 1):
@@ -87,6 +146,7 @@ def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> I
             yield Note(sentence=f"Left out {file.path}: {result.reason}")
             continue
         rows = _rows(result)
+        sources += 1
         said += rows
         truth += [tuple(model.info.classes.index(name) for name in file.class_names)] * len(rows)
         yield Progress(stage="predict", done=done, total=len(labelled))
@@ -95,7 +155,9 @@ def _on_folder(project: Project, run: int | None, folder: Path, stop: Stop) -> I
     if model.info.task == "multi":
         yield _score_several(np.stack(said), truth, model.info.classes, np.array(model.info.present_above))
     else:
-        yield _score(np.stack(said), np.array([shown[0] for shown in truth], dtype=np.int64), model.info.classes)
+        labels = np.array([shown[0] for shown in truth], dtype=np.int64)
+        temperature = model.info.temperature
+        yield _score(np.stack(said), labels, model.info.classes, sources=sources, temperature=temperature)
 
 
 def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
@@ -125,19 +187,30 @@ def _rows(result: FilePrediction) -> list[NDArray[np.float32]]:
     return [window.probabilities for window in result.windows] or [result.probabilities]
 
 
-def _score(probabilities: NDArray[np.float32], labels: NDArray[np.int64], names: tuple[str, ...]) -> Evaluated:
+def _score(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    names: tuple[str, ...],
+    *,
+    sources: int,
+    temperature: float | None,
+) -> Evaluated:
     """`names` may be longer than the columns: a class the run never knew can only be wrong."""
+    raw = None if temperature is None else tempered(probabilities, 1.0 / temperature)
     missing = len(names) - probabilities.shape[1]
     if missing > 0:
         probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
     predicted = probabilities.argmax(axis=1)
+    share = float((predicted == labels).mean())
     matrix = confusion(labels, predicted, classes=len(names))
     return Evaluated(
-        accuracy=float((predicted == labels).mean()),
+        accuracy=share,
         n=len(labels),
         per_class=per_class(matrix, names),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         ece=expected_calibration_error(probabilities, labels),
+        ece_before=None if raw is None else expected_calibration_error(raw, labels),
+        interval=accuracy_interval(share, sources),
     )
 
 

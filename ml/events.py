@@ -35,9 +35,15 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """Something the user should know that does not end the job, e.g. "The batch was halved: memory is short."."""
+    """Something the user should know that does not end the job, e.g. "The batch was halved: memory is short.".
+
+    What the self-test at the end of a run finds says in a word what it is `about`; its `level` is "good" where all is
+    well, "note" or "warning".
+    """
 
     sentence: str
+    about: str = ""
+    level: str = "note"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,11 +141,36 @@ class Finished:
     test_accuracy: float | None
     probe_accuracy: float | None
     early: bool = False
+    valid_interval: tuple[float, float] | None = None
+    """The 95 % confidence interval of the accuracy."""
+    test_interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accepting:
+    """What setting unsure answers aside does to the samples of a test, single-label only.
+
+    `wrong_at_most` is the wanted share of wrong answers among the accepted ones. `promised`: with 95 % confidence it is
+    kept; else at least `needed` samples that are right would have had to be there to choose by. `wrong` of the
+    `accepted` answers are wrong; their share is below `error_at_most` with 95 % confidence.
+    """
+
+    wrong_at_most: float
+    promised: bool
+    threshold: float
+    accepted: int
+    rejected: int
+    wrong: int
+    error_at_most: float
+    needed: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
-    """An `EvaluateJob` ended. `confusion[i][j]`: samples labelled i and predicted j. `ece` is the calibration error.
+    """An `EvaluateJob` ended. `confusion[i][j]`: samples labelled i and predicted j.
+
+    `ece` is the calibration error, `ece_before` what it would be without calibration. `interval` is where the accuracy
+    lies with 95 % confidence.
 
     Multi-label: `accuracy` is the mean average precision; `confusion` as in `insight.several.mistaken`; `per_class`
     also says average_precision, found, named and wrongly (of those named).
@@ -151,6 +182,11 @@ class Evaluated:
     confusion: tuple[tuple[int, ...], ...]
     ece: float
     task: Task = "single"
+    ece_before: float | None = None
+    interval: tuple[float, float] | None = None
+    accepting: Accepting | None = None
+    findings: tuple[str, ...] = ()
+    """What the run said about itself when it ended, the gravest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,9 @@ from ml.project.samples import Kind, Preset, Windowing
 
 StopRequest = Literal["", "stop", "cancel"]
 
+WRONG_AT_MOST = 0.05
+"""Of the answers it accepts, unless the user wants another rate."""
+
 
 class Stop(Protocol):
     """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it."""
@@ -49,7 +52,8 @@ class TrainJob:
 
     `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
     "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
-    file that holds its weights; without one they are downloaded once.
+    file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
+    that may be wrong; the threshold follows from it.
     """
 
     project: Path
@@ -60,15 +64,20 @@ class TrainJob:
     device: str = "auto"
     backbone: str = ""
     weights: Path | None = None
+    wrong_at_most: float = WRONG_AT_MOST
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluateJob:
-    """Score run `run` (the newest finished one if None) on the test split or on a labelled folder `on`."""
+    """Score run `run` (the newest finished one if None) on the test split or on a labelled folder `on`.
+
+    `wrong_at_most`: another share of wrong answers among the accepted ones than the run was made for.
+    """
 
     project: Path
     run: int | None = None
     on: Path | None = None
+    wrong_at_most: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,6 +38,33 @@ RunOption = Annotated[
 ]
 
 
+def rate_named(text: str) -> float:
+    """A share written as “1%”, “1 %”, “0.01” or “1/100”; a usage error for anything else."""
+    try:
+        if "/" in text:
+            above, below = text.split("/")
+            rate = float(above) / float(below)
+        elif text.rstrip().endswith("%"):
+            rate = float(text.rstrip()[:-1]) / 100
+        else:
+            rate = float(text)
+    except (ValueError, ZeroDivisionError):
+        rate = -1.0
+    if not 0.0 < rate < 1.0:
+        raise typer.BadParameter("write a share such as 1% or 0.01", param_hint="--wrong-at-most")
+    return rate
+
+
+WrongAtMostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--wrong-at-most",
+        metavar="RATE",
+        help="Of the answers it accepts, at most this share may be wrong, e.g. 1%; the rest is set aside.",
+    ),
+]
+
+
 def words() -> Console:
     """The terminal, for sentences and tables. Made anew each time, so that a replaced stdout is respected."""
     return Console(highlight=False, soft_wrap=True)

@@ -14,7 +14,7 @@ from ml.commands.common import verb, words
 from ml.commands.evaluate import evaluate_with, say_result
 from ml.commands.live import LiveReport
 from ml.commands.new import scan_with
-from ml.commands.phrases import capital, counted, plural, right_on
+from ml.commands.phrases import capital, plural, right_on
 from ml.commands.sheet import write_sheet
 from ml.commands.train import preset_named, train_with
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
@@ -24,6 +24,7 @@ from ml.jobs import EvaluateJob, ScanJob, TrainJob
 from ml.project.project import SUFFIX, Project
 from ml.project.samples import Preset
 from ml.project.splitting import plan_split
+from ml.wording import counted
 
 SHOWN_EPOCHS = 2
 

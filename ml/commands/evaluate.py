@@ -15,20 +15,23 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     RunOption,
+    WrongAtMostOption,
     complain,
     find_project,
     last_event,
     print_json,
+    rate_named,
     verb,
     words,
 )
 from ml.commands.live import LiveReport
 from ml.commands.phrases import SCORE_MEANS, capital, percent, result_on, score_sentence
 from ml.errors import HandlensError
-from ml.events import Evaluated, Event, Note, as_json
+from ml.events import Accepting, Evaluated, Event, Note, as_json
 from ml.jobs import EvaluateJob
 from ml.project.project import Project
 from ml.project.samples import Kind
+from ml.wording import NOUNS, of_hundred
 
 
 @verb()
@@ -38,13 +41,19 @@ def evaluate(
     on: Annotated[
         Path | None, typer.Option("--on", metavar="FOLDER", help="Test on this folder of class folders instead.")
     ] = None,
+    wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say how often a run is right on samples it has never seen."""
     if on is not None and not on.is_dir():
         raise HandlensError(f"There is no folder {on}; check the name.")
     target = find_project(project)
-    job = EvaluateJob(project=target, run=run, on=None if on is None else on.expanduser().absolute())
+    job = EvaluateJob(
+        project=target,
+        run=run,
+        on=None if on is None else on.expanduser().absolute(),
+        wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
+    )
     if json:
         print_json(as_json(evaluate_with(job, _only_notes)))
         return
@@ -68,7 +77,7 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
     if result.task == "multi":
         _say_several(result, kind, console)
         return
-    console.print(capital(score_sentence(result.accuracy, result.n, kind)) + ".")
+    console.print(capital(score_sentence(result.accuracy, result.n, kind, result.interval)) + ".")
     table = Table("class", "n", "found", "right when named", "mostly taken for", box=None, pad_edge=False)
     names = list(result.per_class)
     for name in sorted(names, key=lambda item: (result.per_class[item]["recall"], item)):
@@ -79,12 +88,37 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
         table.add_row(
             escape(name),
             f"{scores['n']:.0f}",
-            percent(scores["recall"]),
-            percent(scores["precision"]),
+            _with_interval(scores, "recall"),
+            _with_interval(scores, "precision"),
             escape(taken_for),
         )
     console.print(table)
-    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
+    before = "" if result.ece_before is None else f" (before it was calibrated: {percent(result.ece_before)})"
+    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average{before}.")
+    if result.accepting is not None:
+        console.print(accepting_sentence(result.accepting, kind))
+    for finding in result.findings:
+        console.print(f"• {finding}", markup=False)
+
+
+def accepting_sentence(told: Accepting, kind: Kind) -> str:
+    """What it costs to keep to a wanted share of wrong answers."""
+    n = told.accepted + told.rejected
+    price = (
+        f"To be wrong on at most {of_hundred(told.wrong_at_most)} it accepts, it sets "
+        f"{of_hundred(told.rejected / n)} {NOUNS[kind][1]} aside; of the {told.accepted:,} it accepts here, "
+        f"{told.wrong:,} are wrong (at most {of_hundred(told.error_at_most)} with 95 % confidence)."
+    )
+    if told.promised:
+        return price
+    return (
+        f"{price} That is an aim and no promise: at least {told.needed:,} {NOUNS[kind][1]} to choose by, "
+        "all of them right, are needed for one."
+    )
+
+
+def _with_interval(scores: dict[str, float], key: str) -> str:
+    return f"{percent(scores[key])} ({scores[f'{key}_low'] * 100:.0f}–{scores[f'{key}_high'] * 100:.0f})"
 
 
 def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:

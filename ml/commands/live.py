@@ -46,7 +46,10 @@ class LiveReport:
             case Stalled():
                 self._say(f"[yellow]Note:[/] {_plain(event.sentence)} Ctrl+C ends it.", markup=True)
             case Note():
-                self._say(f"[yellow]Note:[/] {_plain(event.sentence)}", markup=True)
+                called = {"good": "[green]Fine:[/]", "warning": "[bold yellow]Careful:[/]"}.get(
+                    event.level, "[yellow]Note:[/]"
+                )
+                self._say(f"{called} {_plain(event.sentence)}", markup=True)
             case RunStarted():
                 self._several = event.task == "multi"
                 self._say(_run_sentence(event))

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ml.commands.common import JsonOption, ProjectArgument, find_project, last_event, print_json, verb, words
 from ml.commands.live import LiveReport
-from ml.commands.phrases import counted, plural, window_sentence
+from ml.commands.phrases import plural, window_sentence
 from ml.errors import HandlensError
 from ml.events import Event, Scanned, as_json
 from ml.jobs import ScanJob
@@ -29,6 +29,7 @@ from ml.project.project import SUFFIX, Project
 from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Windowing
 from ml.project.several import for_task, gives_several
 from ml.project.splitting import plan_split
+from ml.wording import counted
 
 _NAMES_LOOKED_AT = 2000
 _LISTED = 20

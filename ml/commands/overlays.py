@@ -28,7 +28,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     """Write the input of `result`, predicted with `keep_maps`, with the map of its class laid over it, to `target`."""
     order = result.probabilities.argsort()[::-1][:5]
     top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)
-    rejected = f"set aside: {rejected_because(result.unlike, info)}" if result.decision == "reject" else ""
+    rejected = f"set aside: {rejected_because(result.unlike, result.best, info)}" if result.decision == "reject" else ""
     if info.windowing is None:
         assert result.maps is not None
         picture = thumbnail(result.path, size=640)

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from ml.insight.metrics import wilson_interval
 from ml.project.samples import Kind, Task, Windowing
 from ml.runtime.contract import ModelInfo
-
-_NOUNS: dict[Kind, tuple[str, str]] = {
-    "images": ("picture", "pictures"),
-    "recordings": ("sound", "sounds"),
-    "sensors": ("stretch", "stretches"),
-}
-
-
-def counted(number: int, kind: Kind) -> str:
-    """“1 picture”, “3,670 pictures”."""
-    return f"{number:,} {_NOUNS[kind][number != 1]}"
+from ml.wording import between, counted
 
 
 def plural(number: int, singular: str, several: str | None = None) -> str:
@@ -28,10 +17,11 @@ def right_on(accuracy: float, n: int, kind: Kind) -> str:
     return f"right on {round(accuracy * n):,} of {counted(n, kind)} it has never seen"
 
 
-def score_sentence(accuracy: float, n: int, kind: Kind) -> str:
-    """The score with what chance leaves open, see `insight.metrics.wilson_interval`."""
-    low, high = wilson_interval(round(accuracy * n), n)
-    return f"{right_on(accuracy, n, kind)} (between {low * 100:.0f} and {high * 100:.0f} of 100 with 95 % confidence)"
+def score_sentence(accuracy: float, n: int, kind: Kind, interval: tuple[float, float] | None) -> str:
+    """The score with what chance leaves open, see `insight.metrics.accuracy_interval`."""
+    if interval is None:
+        return right_on(accuracy, n, kind)
+    return f"{right_on(accuracy, n, kind)} ({between(interval)} with 95 % confidence)"
 
 
 def result_on(score: float, n: int, kind: Kind, task: Task) -> str:
@@ -53,11 +43,11 @@ def percent(fraction: float) -> str:
     return f"{min(shown, 99) if fraction < 1 else shown} %"
 
 
-def rejected_because(unlike: float, info: ModelInfo) -> str:
-    """Why an answer was set aside, in a few words."""
+def rejected_because(unlike: float, best: int, info: ModelInfo) -> str:
+    """Why an answer, class index `best`, was set aside, in a few words."""
     if unlike > info.unlike_above:
         return "unlike anything it was shown"
-    return f"less sure than the {info.reject_below * 100:.1f} % it takes"
+    return f"less sure than the {info.threshold(best) * 100:.1f} % it takes"
 
 
 def duration(seconds: float) -> str:

@@ -145,7 +145,8 @@ def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
 
 def _say(row: dict[str, Any], info: ModelInfo, console: Console) -> None:
     rejected = row["decision"] == "reject"
-    remark = f", set aside: {rejected_because(row['unlike'], info)}" if rejected else ""
+    why = rejected_because(row["unlike"], info.classes.index(row["label"]), info)
+    remark = f", set aside: {why}" if rejected else ""
     console.print(f"{row['path']}: {_said(row, dict(row['top']))}{remark}", markup=False)
     windows = row.get("windows", [])
     if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:

@@ -16,18 +16,20 @@ from ml.commands.common import (
     InterruptedByUserError,
     JsonOption,
     ProjectArgument,
+    WrongAtMostOption,
     find_project,
     last_event,
     print_json,
+    rate_named,
     verb,
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import capital, duration, result_on
+from ml.commands.phrases import capital, duration, result_on, score_sentence
 from ml.engine import run
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
-from ml.jobs import NeverStop, TrainJob
+from ml.jobs import WRONG_AT_MOST, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Preset
 
@@ -66,6 +68,7 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="The weights of --backbone as a file, for a machine without internet."),
     ] = None,
+    wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
@@ -81,6 +84,7 @@ def train(
         device=device,
         backbone=backbone,
         weights=weights,
+        wrong_at_most=WRONG_AT_MOST if wrong_at_most is None else rate_named(wrong_at_most),
     )
     if ranks.rank():
         _help(job)
@@ -102,7 +106,12 @@ def train(
     with LiveReport(console) as live:
         finished = train_with(job, live.show)
     if finished.test_accuracy is not None:
-        console.print(capital(result_on(finished.test_accuracy, test_samples, kind, task)) + ".")
+        sentence = (
+            score_sentence(finished.test_accuracy, test_samples, kind, finished.test_interval)
+            if task == "single"
+            else result_on(finished.test_accuracy, test_samples, kind, task)
+        )
+        console.print(capital(sentence) + ".")
     early = " It was stopped early and kept its best." if finished.early else ""
     console.print(f"Run {finished.run} is finished after {duration(finished.seconds)}.{early}")
     model = target / "runs" / f"{finished.run:04d}" / "model.onnx"

@@ -14,20 +14,22 @@ import torch
 from numpy.typing import NDArray
 
 from ml.errors import HandlensError
-from ml.events import Event, Progress, StageStarted
-from ml.export.card import model_card
+from ml.events import Event, Note, Progress, StageStarted
+from ml.export.judge import Scores, judge, rows_of
 from ml.export.onnx import export_graph, parity, write_model
-from ml.export.several import card_of_several, homes, logits_from
-from ml.insight.calibration import familiar, fit_temperature, reject_threshold
-from ml.insight.metrics import expected_calibration_error
-from ml.insight.several import best_thresholds, quality, sigmoid
+from ml.export.several import logits_from
+from ml.insight.calibration import fit_temperature, softmax, tempered
+from ml.insight.several import best_thresholds, sigmoid
 from ml.insight.several import fit_temperature as fit_temperature_of_several
+from ml.insight.unlike import Familiar, familiar, strangeness, unlike_scores
 from ml.jobs import Stop
 from ml.networks.heads import Classifier, Released
 from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions, write_thresholds
 from ml.project.project import Project
-from ml.project.samples import RunInfo, Sample, Split
+from ml.project.remarks import write_remarks
+from ml.project.samples import RunInfo, Sample
 from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
+from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features
@@ -37,9 +39,9 @@ BATCH = 8
 PARITY_SAMPLES = 16
 ATTUNE_SAMPLES = 16
 PARITY_LIMIT = 1e-3
-WANTED_ERROR = 0.05
-UNLIKE_ABOVE = 2.0 / 3.0
-"""Twice as far from every class as 95 % of held-out samples."""
+BLOCK = 4096
+UNLIKE_ABOVE = 0.99
+"""What is stranger than 99 of 100 known samples is set aside."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,18 +55,11 @@ class Ingredients:
     decoded: Decoded
     features: Features | None
     device: torch.device
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scores:
-    """Accuracies of the finished model, None where a split has no sample."""
-
-    valid: float | None
-    test: float | None
+    wrong_at_most: float
 
 
 def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
-    """Leaves `model.onnx`, `predictions/` and `card.md` in the run's folder."""
+    """Leaves `model.onnx`, `predictions/`, `findings.json` and `card.md` in the run's folder."""
     folder = given.project.runs.folder(given.run.number)
     draft = folder / "predictions.part"
     shutil.rmtree(draft, ignore_errors=True)
@@ -76,12 +71,13 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     bare = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     predictions = yield from _predict(given, draft, bare, name, stop)
     if stop.requested() == "cancel":
-        return Scores(valid=None, test=None)
+        return Scores()
 
     yield StageStarted(
         stage="export", sentence="Now it is writing the model to a file and checking that the file says the same."
     )
-    temperature = _calibrate(given.network, predictions)
+    temperature, known = _calibrate(given.network, predictions)
+    _store_unlike(draft, predictions, known)
     calibrated = _write_calibrated(draft, predictions, temperature)
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     every = max(1, len(given.samples) // PARITY_SAMPLES)
@@ -94,8 +90,13 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
             "the run was kept but not released, so please report this."
         )
     predictions = read_predictions(draft)
-    scores, info = _describe(given, predictions, temperature, parity_result=(len(chosen), difference))
+    info = _info(given, predictions, temperature, parity_result=(len(chosen), difference))
+    ask = ReleasedModel(open_session(graph), info).predict
+    scores, info, remarks = judge(given.project, info, predictions, given.samples, ask=ask)
+    for remark in remarks:
+        yield Note(sentence=remark.sentence, about=remark.about, level=remark.level)
     write_model(folder / "model.onnx", graph, info)
+    write_remarks(folder, remarks)
     card = folder / "card.md.part"
     card.write_text(info.card, encoding="utf-8")
     card.replace(folder / "card.md")
@@ -176,94 +177,52 @@ def _from_grids(
     weight = network.head.weight.detach().numpy()
     maps = np.einsum("cd,ndhw->nchw", weight, grids, optimize=True)
     logits = embeddings @ weight.T + network.head.bias.detach().numpy()
-    return _tempered_logits(logits, 1.0), maps, embeddings
+    return softmax(logits), maps, embeddings
 
 
-def _calibrate(network: Classifier, predictions: Predictions) -> float:
-    """Give the network its temperature and its picture of what is familiar; returns the temperature."""
-    train, valid = _rows(predictions, "train"), _rows(predictions, "valid")
-    learned = predictions.embeddings[train].astype(np.float32)
+def _calibrate(network: Classifier, predictions: Predictions) -> tuple[float, Familiar]:
+    """Give the network its temperature and its picture of what is familiar; returns both."""
+    train, valid = rows_of(predictions, "train"), rows_of(predictions, "valid")
     if predictions.targets is None:
         logits = np.log(np.maximum(predictions.probabilities[valid], 1e-12))
         temperature = fit_temperature(logits, predictions.labels[valid])
-        labels = predictions.labels[train]
     else:
         temperature = fit_temperature_of_several(predictions.probabilities[valid], predictions.targets[valid])
-        labels = homes(learned, predictions.targets[train])
     known = familiar(
-        learned,
-        labels,
-        held_out=predictions.embeddings[valid].astype(np.float32),
-        classes=predictions.probabilities.shape[1],
+        predictions.embeddings[train].astype(np.float32), held_out=predictions.embeddings[valid].astype(np.float32)
     )
     network.get_buffer("temperature").fill_(temperature)
-    network.get_buffer("centres").copy_(torch.from_numpy(known.centres))
-    network.get_buffer("spread").copy_(torch.from_numpy(known.spread))
-    network.get_buffer("usual_distance").fill_(known.distance)
-    return temperature
+    network.unlikeness.learn(known)
+    return temperature, known
 
 
 def _write_calibrated(draft: Path, predictions: Predictions, temperature: float) -> NDArray[np.float32]:
     """Put calibrated probabilities in their place, and give them back."""
     calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
     if predictions.targets is None:
-        calibrated[:] = _tempered(predictions.probabilities, temperature)
+        calibrated[:] = tempered(predictions.probabilities, temperature)
     else:
         calibrated[:] = sigmoid(predictions.probabilities / temperature)
-        valid = _rows(predictions, "valid")
+        valid = rows_of(predictions, "valid")
         write_thresholds(draft, best_thresholds(calibrated[valid], predictions.targets[valid]))
     calibrated.flush()
     return calibrated
 
 
-def _rows(predictions: Predictions, split: Split) -> NDArray[np.bool_]:
-    """(N,) the labelled samples of a split."""
-    labelled = predictions.labels >= 0 if predictions.targets is None else np.ones(len(predictions), dtype=np.bool_)
-    return np.asarray(labelled & (predictions.splits == SPLIT_CODES.index(split)))
+def _store_unlike(draft: Path, predictions: Predictions, known: Familiar) -> None:
+    unlike = np.lib.format.open_memmap(draft / "unlike.npy", mode="r+")
+    for start in range(0, len(predictions), BLOCK):
+        rows = np.asarray(predictions.embeddings[start : start + BLOCK], dtype=np.float32)
+        unlike[start : start + BLOCK] = unlike_scores(strangeness(rows, bank=known.bank, scale=known.scale), known)
+    unlike.flush()
 
 
-def _tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    return _tempered_logits(np.log(np.maximum(probabilities, 1e-30)), temperature)
-
-
-def _tempered_logits(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
-    scaled = logits / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def _describe(
+def _info(
     given: Ingredients, predictions: Predictions, temperature: float, *, parity_result: tuple[int, float]
-) -> tuple[Scores, ModelInfo]:
-    def of(name: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        rows = _rows(predictions, name)
-        truth = predictions.labels if predictions.targets is None else predictions.targets
-        return predictions.probabilities[rows], truth[rows].astype(np.int64)
-
-    valid, test = of("valid"), of("test")
-    scores = Scores(valid=quality(*valid)[0], test=quality(*test)[0])
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    present_above: tuple[float, ...] = ()
-    if predictions.thresholds is None:
-        ece = expected_calibration_error(*valid)
-        card = model_card(
-            given.project, given.run, created_at=created, valid=valid, test=test, ece=ece, parity=parity_result
-        )
-        reject_below = reject_threshold(*valid, wanted_error=WANTED_ERROR)
-    else:
-        thresholds = predictions.thresholds
-        card = card_of_several(
-            given.project,
-            given.run,
-            created_at=created,
-            valid=valid,
-            test=test,
-            thresholds=thresholds,
-            parity=parity_result,
-        )
-        reject_below, present_above = 0.0, tuple(float(value) for value in thresholds)
+) -> ModelInfo:
+    """What stands in the model; thresholds and card come later."""
     windowing = given.decoded.windowing
-    info = ModelInfo(
+    return ModelInfo(
         kind=given.project.kind,
         classes=given.run.class_names,
         size=given.network.backbone.spec.size if windowing is None else 0,
@@ -273,14 +232,13 @@ def _describe(
         backbone_sha256=given.network.backbone.weights.sha256,
         project=given.project.name,
         run=given.run.number,
-        created_at=created,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         temperature=temperature,
-        reject_below=reject_below,
-        wanted_error=WANTED_ERROR,
+        reject_below=0.0,
+        wanted_error=given.wrong_at_most,
         unlike_above=UNLIKE_ABOVE,
         parity_samples=parity_result[0],
         parity_difference=parity_result[1],
-        card=card,
-        present_above=present_above,
+        card="",
+        present_above=() if predictions.thresholds is None else tuple(float(value) for value in predictions.thresholds),
     )
-    return scores, info

@@ -26,21 +26,6 @@ def logits_from(network: Classifier, embeddings: NDArray[np.floating]) -> NDArra
     return np.asarray(embeddings @ weight.T + bias, dtype=np.float32)
 
 
-def homes(embeddings: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.int64]:
-    """(n,) for each training sample the class whose centre is nearest.
-
-    A class's centre is the mean of the samples that have it. What shows several classes or none has no class of its
-    own, but is as familiar as everything else that was learned from: one step of k-means gives each a home.
-    """
-    counts = targets.sum(axis=0)
-    known = np.flatnonzero(counts)
-    points = np.asarray(embeddings, dtype=np.float32)
-    centres = (targets[:, known].T.astype(np.float32) @ points) / counts[known, None]
-    spread = points.std(axis=0) + 1e-3
-    gaps = [(((points - centre) / spread) ** 2).mean(axis=1) for centre in centres]
-    return np.asarray(known[np.argmin(gaps, axis=0)], dtype=np.int64)
-
-
 def card_of_several(
     project: Project,
     run: RunInfo,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.insight.unlike import NEIGHBOURS, TAIL_FROM, Familiar
 from ml.networks.backbones import Backbone
 from ml.networks.gradcam import LIKELIEST, grad_cam
 from ml.networks.log_frontend import WithNumbers
@@ -23,13 +24,54 @@ class Answers(NamedTuple):
     unlike: Tensor
 
 
+class Unlikeness(nn.Module):
+    """Embedding (batch, width) -> unlike score (batch,), the same as `ml.insight.unlike` says; nothing is known yet.
+
+    What it knows is no part of the checkpoints: it is found once, when a run is finished.
+    """
+
+    scale: Tensor
+    bank: Tensor
+    knots: Tensor
+    shares: Tensor
+    tail: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        start = {
+            "scale": torch.ones(width),
+            "bank": torch.zeros(1, width),
+            "knots": torch.tensor([0.0, 1.0]),
+            "shares": torch.tensor([0.0, TAIL_FROM]),
+            "tail": torch.ones(()),
+        }
+        for name, value in start.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def learn(self, known: Familiar) -> None:
+        """Take over what is familiar."""
+        for name in ("scale", "bank", "knots", "shares"):
+            setattr(self, name, torch.from_numpy(getattr(known, name)))
+        self.tail = torch.tensor(known.tail)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        scaled = embedding / self.scale
+        directions = scaled / (scaled.norm(dim=1, keepdim=True) + 1e-9)
+        alike = directions @ self.bank.T
+        strange = 1.0 - alike.topk(min(NEIGHBOURS, len(self.bank)), dim=1).values.mean(1)
+        # Every stretch between two knots adds its part of the share.
+        widths = self.knots[1:] - self.knots[:-1]
+        steps = (strange[:, None] - self.knots[:-1]).clamp_min(0.0).minimum(widths)
+        inside = (steps * ((self.shares[1:] - self.shares[:-1]) / widths)).sum(1)
+        beyond = (strange - self.knots[-1]).clamp_min(0.0)
+        score: Tensor = inside + (1.0 - TAIL_FROM) * (1.0 - torch.exp(-beyond / self.tail))
+        return score
+
+
 class Classifier(nn.Module):
     """Raw input -> logits (batch, classes) and features (batch, width, h, w); `answer` gives all that is released."""
 
     temperature: Tensor
-    centres: Tensor
-    spread: Tensor
-    usual_distance: Tensor
     task: Task = "single"
 
     def __init__(self, front: nn.Module, backbone: Backbone | WithNumbers, classes: int) -> None:
@@ -38,9 +80,7 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.head = nn.Linear(backbone.width, classes)
         self.register_buffer("temperature", torch.ones(()))
-        self.register_buffer("centres", torch.zeros(classes, backbone.width))
-        self.register_buffer("spread", torch.ones(backbone.width))
-        self.register_buffer("usual_distance", torch.ones(()))
+        self.unlikeness = Unlikeness(backbone.width)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures as the front end makes them (batch, 3, h, w); so training can augment in between."""
@@ -60,10 +100,7 @@ class Classifier(nn.Module):
         embedding = features.mean((2, 3))
         maps = functional.conv2d(features, self.head.weight[:, :, None, None])
         probabilities = self.probabilities(self.head(embedding) / self.temperature)
-        scaled = embedding / self.spread
-        gaps = scaled[:, None, :] - (self.centres / self.spread)[None, :, :]
-        distance = gaps.square().mean(2).sqrt().amin(1)
-        return Answers(probabilities, maps, embedding, distance / (distance + self.usual_distance))
+        return Answers(probabilities, maps, embedding, self.unlikeness(embedding))
 
     def look(self, raw: Tensor) -> Answers:
         """`answer` for raw input, with the best maps there are: Grad-CAM of the likeliest classes where the backbone

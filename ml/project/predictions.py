@@ -22,7 +22,8 @@ class Predictions:
 
     `sample_ids` (N,) int64 · `labels` (N,) int64, the class index when the run was made, -1 for none ·
     `splits` (N,) uint8, see `SPLIT_CODES` · `probabilities` (N, C) float32 · `embeddings` (N, D) float16 ·
-    `maps` (N, C, h, w) float16, one per class, read with `insight.overlays`.
+    `maps` (N, C, h, w) float16, one per class, read with `insight.overlays` · `unlike` (N,) float32, 0…1, None in runs
+    from before it was kept.
     """
 
     sample_ids: NDArray[np.int64]
@@ -31,6 +32,7 @@ class Predictions:
     probabilities: NDArray[np.float32]
     embeddings: NDArray[np.float16]
     maps: NDArray[np.float16]
+    unlike: NDArray[np.float32] | None = None
     targets: NDArray[np.uint8] | None = None
     """Multi-label: (N, C) 1 for each class a sample had when the run was made; `labels` holds the first of them."""
     thresholds: NDArray[np.float32] | None = None
@@ -67,6 +69,7 @@ class PredictionWriter:
             "probabilities": ((samples, classes), np.float32),
             "embeddings": ((samples, embedding), np.float16),
             "maps": ((samples, classes, *map_size), np.float16),
+            "unlike": ((samples,), np.float32),
         }
         if several:
             shapes["targets"] = ((samples, classes), np.uint8)
@@ -101,7 +104,8 @@ def _reserve(path: Path, shape: tuple[int, ...], dtype: type) -> None:
 
 def read_predictions(folder: Path) -> Predictions:
     """Open the arrays of `folder`; the large ones stay on disk until a row is asked for."""
-    loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+    present = [*_ARRAYS, *(["unlike"] if (folder / "unlike.npy").is_file() else [])]
+    loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in present}
     for name in _OF_SEVERAL:
         if (folder / f"{name}.npy").is_file():
             # Small, so they are read: a mapped file could not be replaced on Windows.

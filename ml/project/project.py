@@ -225,6 +225,12 @@ class Project:
         with self._store.reading() as connection:
             return {row.path: row.split for row in connection.execute(query)}
 
+    def groups(self) -> dict[str, str]:
+        """The group of every source that has one, by path: sources of a group are never divided by the split."""
+        query = sa.select(tables.sources.c.path, tables.sources.c.group_name)
+        with self._store.reading() as connection:
+            return {row.path: row.group_name for row in connection.execute(query) if row.group_name}
+
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
         names = {item.index: item.name for item in self.classes()}

@@ -3,9 +3,9 @@
 The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, `waveform` float32 (batch, frames) mono, or of logs of
 sensors `readings` float32 (batch, channels, frames) in the units they were measured in. Its outputs are
 `probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
-(batch, n); and `unlike` (batch,), 0…1, where 0.5 is as far from the training samples as the farthest 5 % of those
-that were held out. The probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of
-each class by itself, and a class counts as present from its value in `present_above` on.
+(batch, n); and `unlike` (batch,), 0…1, the share of known samples that are less strange, see `insight.unlike`. The
+probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of each class by itself, and
+a class counts as present from its value in `present_above` on.
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ class ModelInfo:
     """The model card, Markdown."""
     backbone_sha256: str = ""
     """Of the file with the weights it began from."""
+    class_reject_below: tuple[float, ...] = ()
+    """For each class the same as `reject_below`, where a class needs to be surer; empty in older models."""
+    promised: bool = False
+    """Whether `wanted_error` is kept with 95 % confidence, as far as new samples are like those it was tested on."""
+    ece_before: float | None = None
+    """The calibration error (0…1) on held-out samples before the temperature was fitted…"""
+    ece: float | None = None
+    """…and with it."""
     present_above: tuple[float, ...] = ()
     """Multi-label: for each class, the probability from which it counts as present. Empty where one class is chosen."""
 
@@ -60,6 +68,11 @@ class ModelInfo:
     @property
     def input_name(self) -> str:
         return INPUTS[self.kind]
+
+    def threshold(self, class_index: int) -> float:
+        """The probability a prediction of this class needs to be accepted."""
+        own = self.class_reject_below
+        return max(self.reject_below, own[class_index]) if class_index < len(own) else self.reject_below
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
@@ -74,6 +87,7 @@ class ModelInfo:
             tuples = {"columns": tuple(cut.get("columns", ())), "ranges": tuple(map(tuple, cut.get("ranges", ())))}
             values["windowing"] = Windowing(**cut | tuples)
         values["classes"] = tuple(values["classes"])
+        values["class_reject_below"] = tuple(values.get("class_reject_below", ()))
         values["map_size"] = tuple(values["map_size"])
         values["present_above"] = tuple(values.get("present_above", ()))
         return cls(**values)

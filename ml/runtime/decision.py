@@ -15,10 +15,11 @@ Decision = Literal["accept", "reject"]
 def decide(probabilities: NDArray[np.floating], unlike: float, info: ModelInfo) -> Decision:
     """Accept or reject one sample from its probabilities (classes,) and its unlike score.
 
-    Rejected: less probable than the model's threshold, or less like the training samples than they are like each other.
-    A multi-label model has no threshold for the whole: that none of its classes is there is an answer too.
+    Rejected: less probable than the model's threshold for that class, or unlike the training samples. A multi-label
+    model has no threshold for the whole: that none of its classes is there is an answer too.
     """
-    sure = float(probabilities.max()) >= info.reject_below
+    best = int(probabilities.argmax())
+    sure = float(probabilities[best]) >= info.threshold(best)
     familiar = unlike <= info.unlike_above
     return "accept" if sure and familiar else "reject"
 

@@ -35,6 +35,7 @@ def write_settings(
             "preset": job.preset,
             "epochs": -1 if job.epochs is None else job.epochs,
             "seed": job.seed,
+            "wrong_at_most": job.wrong_at_most,
             "device": device,
         },
         "backbone": backbone,

@@ -182,6 +182,7 @@ def _learn(
         decoded=decoded,
         features=None if outcome.improved or not features.grids_kept else features,
         device=fabric.device,
+        wrong_at_most=job.wrong_at_most,
     )
     scores = yield from finish_run(ingredients, stop)
     _raise_if_cancelled(stop)
@@ -197,7 +198,14 @@ def _learn(
     # Only an unfinished run needs where it stood; the best weights stay.
     (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
     early = outcome.early or stop.requested() == "stop"
-    yield Finished(run=run.number, seconds=seconds, early=early, **accuracies)
+    yield Finished(
+        run=run.number,
+        seconds=seconds,
+        early=early,
+        **accuracies,
+        valid_interval=scores.valid_interval,
+        test_interval=scores.test_interval,
+    )
 
 
 def _plan(project: Project, network: Classifier, decoded: Decoded, samples: tuple[Sample, ...], recipe: Recipe) -> Plan:
@@ -356,13 +364,14 @@ def _resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...
             f"Classes were added since run {run.number} was interrupted, so it cannot go on; train without --resume."
         )
     settings_path = project.runs.folder(run.number) / "settings.toml"
-    epochs = job.epochs
+    epochs, wrong_at_most = job.epochs, job.wrong_at_most
     if settings_path.is_file():
-        wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {}).get("epochs", -1)
-        epochs = None if wanted < 0 else wanted
+        wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {})
+        epochs = None if wanted.get("epochs", -1) < 0 else wanted["epochs"]
+        wrong_at_most = wanted.get("wrong_at_most", wrong_at_most)
     project.runs.update(run.number, state="running", message="")
     preset: Preset = run.preset
-    return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs)
+    return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most)
 
 
 def _fabric(device: str, crew: Crew) -> Fabric:

@@ -13,7 +13,6 @@ from mixtures import mixture_folder
 from typer.testing import CliRunner
 
 from ml.cli import build_app
-from ml.export.several import homes
 from ml.project.project import Project
 from ml.project.samples import Sample
 from ml.runtime.model import ReleasedModel
@@ -54,12 +53,6 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     logits = features[200:] @ best.weight.T + best.bias
     assert ((logits[:, :2] > 0) == targets[200:, :2]).mean() > 0.95
     assert (logits[:, 2] < -10).all()
-
-
-def test_what_shows_no_class_has_a_home_all_the_same() -> None:
-    embeddings = np.array([[0.0, 0], [0, 1], [9, 9], [9, 8], [8, 9]], dtype=np.float32)
-    targets = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 0]])
-    assert homes(embeddings, targets).tolist() == [0, 0, 1, 1, 1]
 
 
 def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torchaudio
 from small import create, picture_folder
 
 from ml.errors import HandlensError
-from ml.insight.calibration import familiar, fit_temperature, reject_threshold
+from ml.insight.calibration import fit_temperature
 from ml.insight.metrics import accuracy, expected_calibration_error
 from ml.jobs import NeverStop
 from ml.media.mel import filterbank, mel_picture, settings_for
@@ -93,30 +93,6 @@ def test_a_temperature_mends_overconfidence() -> None:
     after = expected_calibration_error(softmax(boastful / temperature), labels)
     assert before > 0.1
     assert after < 0.05
-
-
-def test_the_reject_threshold_keeps_its_promise() -> None:
-    rng = np.random.default_rng(2)
-    top = rng.uniform(0.5, 1.0, 2000)
-    probabilities = np.stack([top, 1 - top], axis=1)
-    labels = (rng.uniform(size=2000) > top).astype(int)
-    threshold = reject_threshold(probabilities, labels, wanted_error=0.05)
-    accepted = top >= threshold
-    assert 0 < accepted.sum() < 2000
-    assert (labels[accepted] != 0).mean() <= 0.05
-    assert reject_threshold(probabilities, np.zeros(2000, dtype=int), wanted_error=0.05) == 0.0
-
-
-def test_what_was_never_shown_is_farther_than_what_was() -> None:
-    rng = np.random.default_rng(3)
-    labels = np.arange(300) % 3
-    seen = rng.normal(0, 1, (300, 32)) + 5 * np.eye(32)[labels]
-    known = familiar(seen[:200], labels[:200], held_out=seen[200:], classes=4)
-    from ml.insight.calibration import distances
-
-    strange = rng.normal(0, 1, (50, 32)) + 6 * np.eye(32)[20]
-    assert distances(strange, known.centres, known.spread).min() > known.distance
-    assert (distances(seen[200:], known.centres, known.spread) <= known.distance).mean() >= 0.94
 
 
 def test_a_cache_forgets_what_is_damaged_and_keeps_the_rest(tmp_path: Path) -> None:

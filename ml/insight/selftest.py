@@ -1,0 +1,262 @@
+"""What a run should say about itself when it ends: is it sure of nonsense, has a class collapsed, can it be believed?
+
+Reads the finished model's answers; the judging is pure array functions. Remarks about classes are for single-label
+projects only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.insight.metrics import wilson_interval
+from ml.insight.nonsense import Nonsense, odd_pictures, odd_sounds
+from ml.insight.thresholds import Price, Thresholds
+from ml.project.predictions import SPLIT_CODES, Predictions
+from ml.project.samples import Kind
+from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import decide, present_classes
+from ml.runtime.model import Outputs
+from ml.wording import NOUNS, between, counted, listed, of_hundred
+
+Level = Literal["good", "note", "warning"]
+About = Literal[
+    "nonsense", "collapsed", "sure and wrong", "by heart", "unequal", "copies", "small", "promise", "new source"
+]
+
+SURE = 0.9
+FEWEST = 10
+"""A class with fewer samples to test with cannot be judged."""
+GAP = 0.1
+COPY = 0.995
+"""Two samples whose embeddings have a larger cosine look the same to the network."""
+COPIES = 0.05
+MOST_COMPARED = 4000
+NOTHING = frozenset({"background", "blank", "empty", "negative", "noise", "none", "nothing", "quiet", "silence"})
+"""Classes with such names are the right answer to nonsense."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """One thing found, as a sentence for the user."""
+
+    about: About
+    level: Level
+    sentence: str
+
+
+def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
+    """What the model says of input that shows nothing."""
+    odd: Mapping[Nonsense, NDArray[np.generic]]
+    odd = odd_pictures(info.size) if info.windowing is None else odd_sounds(info.windowing)
+    return {what: ask(rows) for what, rows in odd.items()}
+
+
+def self_test(predictions: Predictions, info: ModelInfo, odd: Mapping[Nonsense, Outputs]) -> tuple[Remark, ...]:
+    """Every remark about a finished run, the gravest first. `predictions` are calibrated."""
+    found = list(_nonsense(odd, info))
+    found += _copies(predictions, info)
+    if info.task == "multi":
+        return _gravest_first(found)
+    labels = np.asarray(predictions.labels)
+    probabilities = np.asarray(predictions.probabilities)
+    splits = {name: (np.asarray(predictions.splits) == code) & (labels >= 0) for code, name in enumerate(SPLIT_CODES)}
+    right = probabilities.argmax(axis=1) == labels
+    held_out = splits["test"] if splits["test"].any() else splits["valid"]
+    found += _collapsed(probabilities, labels, splits["valid"] | splits["test"], info)
+    found += _sure_and_wrong(probabilities, right, splits["train"], info)
+    found += _by_heart(right, splits, info)
+    found += _small(labels, held_out, info)
+    return _gravest_first(found)
+
+
+def _gravest_first(found: Sequence[Remark]) -> tuple[Remark, ...]:
+    return tuple(sorted(found, key=lambda remark: ("warning", "note", "good").index(remark.level)))
+
+
+def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Remark]:
+    taken: list[str] = []
+    total = accepted = 0
+    for what, said in odd.items():
+        best = said.probabilities.argmax(axis=1)
+        fooled = [
+            int(best[row])
+            for row, (probabilities, unlike) in enumerate(zip(said.probabilities, said.unlike, strict=True))
+            if decide(probabilities, float(unlike), info) == "accept"
+            and (info.task == "single" or present_classes(probabilities, info))
+            and info.classes[int(best[row])].lower() not in NOTHING
+        ]
+        total += len(best)
+        accepted += len(fooled)
+        if fooled:
+            commonest = info.classes[int(np.bincount(fooled).argmax())]
+            taken.append(f"{len(fooled)} of {len(best)} times {what}, mostly for “{commonest}”")
+    if taken:
+        yield Remark(
+            about="nonsense",
+            level="warning",
+            sentence=f"It is sure of nonsense: it takes {listed(taken)}. Give it a class “nothing” with "
+            f"{NOUNS[info.kind][1]} of what comes by when nothing is there.",
+        )
+    elif total:
+        yield Remark(
+            about="nonsense",
+            level="good",
+            sentence=f"It is not sure of nonsense: {listed(list(odd))} ({total} tried) are all set aside.",
+        )
+
+
+def _collapsed(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], held_out: NDArray[np.bool_], info: ModelInfo
+) -> Iterator[Remark]:
+    counts = np.bincount(labels[held_out], minlength=len(info.classes))
+    named = np.bincount(probabilities[held_out].argmax(axis=1), minlength=len(info.classes))
+    for index, name in enumerate(info.classes):
+        if counts[index] >= FEWEST // 2 and named[index] == 0:
+            yield Remark(
+                about="collapsed",
+                level="warning",
+                sentence=f"It never says “{name}”, although {counted(int(counts[index]), info.kind)} of those it was "
+                "checked on are that; give it more of them, or join the class with the one it is taken for.",
+            )
+
+
+def _sure_and_wrong(
+    probabilities: NDArray[np.floating], right: NDArray[np.bool_], train: NDArray[np.bool_], info: ModelInfo
+) -> Iterator[Remark]:
+    wrong = int((train & ~right & (probabilities.max(axis=1) >= SURE)).sum())
+    if wrong:
+        yield Remark(
+            about="sure and wrong",
+            level="warning",
+            sentence=f"Of the {counted(int(train.sum()), info.kind)} it learned from, it is sure of another class than "
+            f"the label for {wrong:,}: there the label, or what can be seen of it, is probably wrong. Look at the "
+            "suspicious labels.",
+        )
+
+
+def _by_heart(right: NDArray[np.bool_], splits: Mapping[str, NDArray[np.bool_]], info: ModelInfo) -> Iterator[Remark]:
+    many = NOUNS[info.kind][1]
+    train, valid, test = (_share(right, splits[name]) for name in ("train", "valid", "test"))
+    unseen = test if test is not None else valid
+    if train is not None and unseen is not None and train[0] - unseen[0] > GAP and train[1][0] > unseen[1][1]:
+        yield Remark(
+            about="by heart",
+            level="note",
+            sentence=f"It is right on {of_hundred(train[0])} {many} it learned from, but on {of_hundred(unseen[0])} "
+            "it had never seen: part of what it learned, it learned by heart. More and more varied samples help.",
+        )
+    if train is not None and unseen is not None and unseen[0] - train[0] > GAP / 2 and unseen[1][0] > train[1][1]:
+        yield Remark(
+            about="unequal",
+            level="warning",
+            sentence=f"It is right on {of_hundred(unseen[0])} {many} it had never seen, more than the "
+            f"{of_hundred(train[0])} it learned from: the two are not alike, so the score may be too good.",
+        )
+    if valid is not None and test is not None and valid[0] - test[0] > GAP and valid[1][0] > test[1][1]:
+        yield Remark(
+            about="unequal",
+            level="warning",
+            sentence=f"It is right on {of_hundred(valid[0])} {many} it was chosen by, but only on "
+            f"{of_hundred(test[0])} kept aside for the test ({between(test[1])}): the two are not alike. "
+            "Believe the lower number.",
+        )
+
+
+def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
+    """Held-out samples that look the same as one it learned from: the split leaks."""
+    splits = np.asarray(predictions.splits)
+    held_out = np.flatnonzero((splits == SPLIT_CODES.index("test")) | (splits == SPLIT_CODES.index("valid")))
+    train = np.flatnonzero(splits == SPLIT_CODES.index("train"))
+    rng = np.random.default_rng(0)
+    held_out, train = (np.sort(rng.permutation(rows)[:MOST_COMPARED]) for rows in (held_out, train))
+    if not len(held_out) or not len(train):
+        return
+    known = _lengthless(np.asarray(predictions.embeddings[train], dtype=np.float32))
+    same = 0
+    for start in range(0, len(held_out), 512):
+        rows = np.asarray(predictions.embeddings[held_out[start : start + 512]], dtype=np.float32)
+        same += int(((_lengthless(rows) @ known.T).max(axis=1) > COPY).sum())
+    if same > COPIES * len(held_out):
+        yield Remark(
+            about="copies",
+            level="warning",
+            sentence=f"{same:,} of the {counted(len(held_out), info.kind)} it is checked on look almost the same as "
+            "one it learned from, so its score may be too good; if they belong together, make a project that "
+            "keeps them together (by folder, or by a part of the file name).",
+        )
+
+
+def _small(labels: NDArray[np.integer], held_out: NDArray[np.bool_], info: ModelInfo) -> Iterator[Remark]:
+    counts = np.bincount(labels[held_out], minlength=len(info.classes))
+    few = [f"{name} ({counts[index]})" for index, name in enumerate(info.classes) if counts[index] < FEWEST]
+    if few:
+        yield Remark(
+            about="small",
+            level="note",
+            sentence=f"Too few to judge by: {listed(few)}. With fewer than {FEWEST} {NOUNS[info.kind][1]} to test a "
+            "class with, its score says little.",
+        )
+
+
+def _share(right: NDArray[np.bool_], rows: NDArray[np.bool_]) -> tuple[float, tuple[float, float]] | None:
+    n = int(rows.sum())
+    if n == 0:
+        return None
+    hits = int(right[rows].sum())
+    return hits / n, wilson_interval(hits, n)
+
+
+def _lengthless(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(embeddings / (np.linalg.norm(embeddings, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
+
+
+def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
+    """What the wanted error rate costs, and whether it is a promise. `tested`: the thresholds on the test split."""
+    wanted, many = of_hundred(chosen.wanted), NOUNS[kind][1]
+    if chosen.price.n == 0:
+        return Remark(
+            about="promise",
+            level="note",
+            sentence=f"No {many} were kept aside to choose a threshold by, so it accepts everything.",
+        )
+    price = tested if tested.n else chosen.price
+    cost = (
+        f"it sets {of_hundred(price.rejected_share)} {many} aside"
+        if price.accepted < price.n
+        else "it does not have to set any aside"
+    )
+    seen = f"of the {price.accepted:,} it accepted of {price.n:,}, {price.wrong:,} were wrong"
+    if chosen.promised:
+        sentence = (
+            f"So that at most {wanted} accepted are wrong, {cost}: {seen}. "
+            "With 95 % confidence it keeps to that, as long as new ones are like those it was tested on."
+        )
+        return Remark(about="promise", level="good", sentence=sentence)
+    sentence = (
+        f"It aims at no more than {wanted} accepted being wrong, for which {cost}: {seen}. It cannot be promised: "
+        f"as many as {of_hundred(price.error_at_most)} may be wrong, because there were only "
+        f"{counted(chosen.price.n, kind)} to choose by (at least {chosen.needed:,} that it is right on are needed)."
+    )
+    return Remark(about="promise", level="note", sentence=sentence)
+
+
+def source_remark(score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: Kind) -> Remark:
+    """How it does on sources it has never met. `worth`: how much more of them it would name if it knew the source."""
+    more = round(worth * 100)
+    told = (
+        f"On sources it has never met ({groups:,} of them, kept whole for the test) it is right on "
+        f"{of_hundred(score)} {NOUNS[kind][1]} ({between(interval)})"
+    )
+    if more > 2:
+        return Remark(
+            about="new source",
+            level="note",
+            sentence=f"{told}; on sources it knows, about {more} more of 100 would be. "
+            "Samples from more sources help more than more samples from the same.",
+        )
+    return Remark(about="new source", level="good", sentence=f"{told}, hardly fewer than on sources it knows.")

@@ -1,0 +1,194 @@
+"""From a wanted error rate to the probability below which an answer is set aside, and what that costs. Pure arrays.
+
+Single-label only: "wrong" is that the most probable class is not the label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, chi2
+
+CONFIDENCE = 0.95
+CLASS_AT_LEAST = 20
+"""With fewer validation samples named so, a class gets no threshold of its own."""
+STEPS = 40
+MISTAKES = (0, 2, 8)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """What a threshold does to n samples: how many it accepts, how many of those are wrong."""
+
+    n: int
+    accepted: int
+    wrong: int
+
+    @property
+    def rejected_share(self) -> float:
+        return 1.0 - self.accepted / self.n if self.n else 0.0
+
+    @property
+    def error(self) -> float:
+        """Of the accepted."""
+        return self.wrong / self.accepted if self.accepted else 0.0
+
+    @property
+    def error_at_most(self) -> float:
+        """The error among the accepted is below this with 95 % confidence (Clopper and Pearson 1934)."""
+        return upper_bound(self.wrong, self.accepted)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thresholds:
+    """`overall` holds for every class, `per_class` (classes,) is never below it.
+
+    `promised`: the error among the accepted stays below `wanted` with 95 % confidence. `needed`: as many samples to
+    choose by, none of them wrong, could promise it.
+    """
+
+    wanted: float
+    overall: float
+    per_class: tuple[float, ...]
+    promised: bool
+    price: Price
+    needed: int
+
+
+def upper_bound(wrong: int, n: int, *, confidence: float = CONFIDENCE) -> float:
+    """The one-sided upper limit of a fraction (Clopper and Pearson 1934); 1 for n = 0."""
+    return 1.0 if wrong >= n else float(beta.ppf(confidence, wrong + 1, n - wrong))
+
+
+def samples_needed(wanted: float) -> int:
+    """How many accepted samples without a single mistake it takes to promise an error of at most `wanted`."""
+    return _count_for(0, wanted, CONFIDENCE)
+
+
+def choose_thresholds(probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, wanted: float) -> Thresholds:
+    """The lowest thresholds that keep the error among accepted held-out samples at `wanted` or below.
+
+    `probabilities` (n, classes) are calibrated, `labels` (n,). Candidate thresholds are tried from a strict one
+    on and the last one before the first that cannot be promised is taken, so trying several costs no confidence
+    (fixed-sequence testing, Angelopoulos et al. 2021). Where none can be promised, the lowest that seems to
+    keep to `wanted` is taken instead, and `promised` is False.
+    """
+    classes, needed = probabilities.shape[1], samples_needed(wanted)
+    if len(labels) == 0:
+        none = Price(n=0, accepted=0, wrong=0)
+        return Thresholds(
+            wanted=wanted, overall=0.0, per_class=(0.0,) * classes, promised=False, price=none, needed=needed
+        )
+    top = probabilities.max(axis=1)
+    wrong = np.argmax(probabilities, axis=1) != labels
+    overall, promised = _promised(top, wrong, wanted), True
+    if overall is None:
+        overall, promised = _as_seen(top, wrong, wanted), False
+    per_class = _per_class(probabilities, wrong, overall=overall, wanted=wanted)
+    price = price_of(probabilities, labels, per_class)
+    return Thresholds(
+        wanted=wanted, overall=overall, per_class=per_class, promised=promised, price=price, needed=needed
+    )
+
+
+def price_of(probabilities: NDArray[np.floating], labels: NDArray[np.integer], per_class: tuple[float, ...]) -> Price:
+    """What thresholds per class do to samples they were not chosen by."""
+    if len(labels) == 0:
+        return Price(n=0, accepted=0, wrong=0)
+    best = np.argmax(probabilities, axis=1)
+    limits = np.zeros(probabilities.shape[1])
+    limits[: len(per_class)] = per_class[: len(limits)]
+    accepted = probabilities.max(axis=1) >= limits[best]
+    return Price(n=len(labels), accepted=int(accepted.sum()), wrong=int((accepted & (best != labels)).sum()))
+
+
+def trade_off(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The whole curve, for a plot: for every number of accepted samples, surest first, the share rejected, the error
+    among the accepted, and its upper limit with 95 % confidence. Three arrays (n,)."""
+    top = probabilities.max(axis=1)
+    order = np.argsort(-top, kind="stable")
+    wrong = np.cumsum(np.argmax(probabilities, axis=1)[order] != labels[order])
+    accepted = np.arange(1, len(labels) + 1)
+    # Of samples that are equally sure either all are accepted or none.
+    last = np.flatnonzero(np.append(np.diff(top[order]) != 0, True)) if len(labels) else np.zeros(0, dtype=int)
+    wrong, accepted = wrong[last], accepted[last]
+    limit = np.where(wrong < accepted, beta.ppf(CONFIDENCE, wrong + 1, np.maximum(accepted - wrong, 1)), 1.0)
+    return 1.0 - accepted / max(1, len(labels)), wrong / accepted, limit
+
+
+def _promised(top: NDArray[np.floating], wrong: NDArray[np.bool_], wanted: float) -> float | None:
+    """None where nothing can be promised."""
+    order = np.argsort(-top, kind="stable")
+    counted, sure = np.cumsum(wrong[order]), top[order]
+    starts = _starts(len(top), wanted)
+    best = 0
+    for first, confidence in starts:
+        for count in np.unique(np.linspace(first, len(top), STEPS).round().astype(int)):
+            place = _end_of_ties(sure, int(count))
+            if upper_bound(int(counted[place - 1]), place, confidence=confidence) > wanted:
+                break
+            best = max(best, place)
+    return _between(sure, best) if best else None
+
+
+def _starts(n: int, wanted: float) -> list[tuple[int, float]]:
+    """How many to accept at first, and the confidence to ask for.
+
+    The fewest that can prove anything may hold a mistake already, so it is tried from larger numbers as well, and the
+    doubt that is allowed is divided among the trials.
+    """
+    for trials in range(len(MISTAKES), 0, -1):
+        confidence = 1.0 - (1.0 - CONFIDENCE) / trials
+        starts = [_count_for(mistakes, wanted, confidence) for mistakes in MISTAKES[:trials]]
+        if starts[-1] <= n:
+            return [(start, confidence) for start in starts]
+    return []
+
+
+def _count_for(mistakes: int, wanted: float, confidence: float) -> int:
+    """The fewest samples among which so many mistakes still prove the wanted rate."""
+    count = max(mistakes + 1, int(0.9 * chi2.ppf(confidence, 2 * mistakes + 2) / 2.0 / wanted))
+    while upper_bound(mistakes, count, confidence=confidence) > wanted:
+        count += 1
+    return count
+
+
+def _as_seen(top: NDArray[np.floating], wrong: NDArray[np.bool_], wanted: float) -> float:
+    """0 accepts everything; where even the surest are too often wrong, just above the surest wrong one.
+
+    One more mistake is counted than was seen: what a few samples show is kinder than what comes after them.
+    """
+    order = np.argsort(-top, kind="stable")
+    sure = top[order]
+    good = np.flatnonzero(np.cumsum(wrong[order]) + 1 <= wanted * np.arange(2, len(top) + 2))
+    if len(good) == 0:
+        return float(min(1.0, top[wrong].max() + 1e-6)) if wrong.any() else 0.0
+    return _between(sure, _end_of_ties(sure, int(good[-1]) + 1))
+
+
+def _per_class(
+    probabilities: NDArray[np.floating], wrong: NDArray[np.bool_], *, overall: float, wanted: float
+) -> tuple[float, ...]:
+    """Stricter where a class, accepted by the overall threshold, is wrong more often than wanted; never looser."""
+    best, top = np.argmax(probabilities, axis=1), probabilities.max(axis=1)
+    limits = []
+    for index in range(probabilities.shape[1]):
+        mine = (best == index) & (top >= overall)
+        enough = int((best == index).sum()) >= CLASS_AT_LEAST
+        # One mistake may be chance; two beyond the wanted rate are a habit.
+        habit = wrong[mine].sum() >= 2 and wrong[mine].mean() > wanted
+        limits.append(max(overall, _as_seen(top[mine], wrong[mine], wanted)) if enough and habit else overall)
+    return tuple(limits)
+
+
+def _end_of_ties(sure: NDArray[np.floating], count: int) -> int:
+    return int(np.searchsorted(-sure, -sure[count - 1], side="right"))
+
+
+def _between(sure: NDArray[np.floating], count: int) -> float:
+    """A threshold that accepts the first `count` of falling confidences."""
+    return 0.0 if count == len(sure) else float((sure[count - 1] + sure[count]) / 2.0)

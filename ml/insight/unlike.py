@@ -1,0 +1,110 @@
+"""How unlike everything it was shown a sample is: 0…1, the share of known samples that are less strange. Pure arrays.
+
+The strangeness of a sample is how far, in angle, its embedding points away from those of its nearest training samples
+(a k-nearest-neighbour distance as in Sun et al. 2022). It needs no labels, so it serves projects of every kind, and it
+leaves the length of embeddings out, which blank input and noise can have just like anything else. Held-out samples say
+how strange known things usually are; see docs/adr/0007.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEIGHBOURS = 5
+MOST_ROWS = 384
+"""Training samples that are kept to compare with: 2 MB in the model file."""
+LEVELS = 19
+"""Where the spread of usual strangeness is kept exactly: at every twentieth up to…"""
+TAIL_FROM = 0.9
+"""…here; beyond it falls off exponentially, so that the score never says 1 and the strangest can still be ordered."""
+FEWEST_HELD_OUT = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Familiar:
+    """What is known, as the exported graph keeps it.
+
+    `scale` (width,) divides embeddings; `bank` (rows, width) are training embeddings, scaled, of length 1; `knots` (k,)
+    are strangenesses, rising, and `shares` (k,) the share of known samples below each; `tail` is how fast the rest
+    falls off beyond the last knot.
+    """
+
+    scale: NDArray[np.float32]
+    bank: NDArray[np.float32]
+    knots: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    tail: float
+
+
+def familiar(train: NDArray[np.floating], *, held_out: NDArray[np.floating], seed: int = 0) -> Familiar:
+    """From training embeddings (n, width) and those of samples that were held out (m, width).
+
+    With hardly any held out, every training sample is compared with the others instead.
+    """
+    scale = _scale(train)
+    rows = np.random.default_rng(seed).permutation(len(train))[:MOST_ROWS]
+    bank = _directions(train[np.sort(rows)], scale)
+    if len(held_out) >= FEWEST_HELD_OUT:
+        usual = strangeness(held_out, bank=bank, scale=scale)
+    else:
+        usual = _among_themselves(bank)
+    shares = np.linspace(0.0, TAIL_FROM, LEVELS)
+    knots = np.quantile(usual, shares)
+    # Equal neighbours would make a step of no width.
+    knots = np.maximum.accumulate(knots + np.arange(LEVELS) * 1e-6)
+    beyond = usual[usual > knots[-1]] - knots[-1]
+    # Never shorter than a part of the usual spread: a few held-out samples in a heap must not make all else strange.
+    tail = max(float(beyond.mean()) if len(beyond) else 0.0, 0.2 * float(knots[-1] - knots[0]), 1e-4)
+    return Familiar(
+        scale=scale,
+        bank=bank,
+        knots=knots.astype(np.float32),
+        shares=shares.astype(np.float32),
+        tail=tail,
+    )
+
+
+def strangeness(
+    embeddings: NDArray[np.floating], *, bank: NDArray[np.float32], scale: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(n,) 1 - the mean cosine to the nearest `NEIGHBOURS` rows of the bank; 0 is the same direction."""
+    alike = _directions(embeddings, scale) @ bank.T
+    return _from_cosines(alike, min(NEIGHBOURS, len(bank)))
+
+
+def unlike_scores(strange: NDArray[np.floating], known: Familiar) -> NDArray[np.float32]:
+    """(n,) 0…1 from strangeness: the share of known samples that are less strange."""
+    inside = np.interp(strange, known.knots, known.shares)
+    beyond = np.maximum(strange - known.knots[-1], 0.0)
+    return np.asarray(inside + (1.0 - TAIL_FROM) * -np.expm1(-beyond / known.tail), dtype=np.float32)
+
+
+def _among_themselves(bank: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(bank) < 2:
+        return np.zeros(1, dtype=np.float32)
+    alike = bank @ bank.T
+    np.fill_diagonal(alike, -1.0)
+    return _from_cosines(alike, min(NEIGHBOURS, len(bank) - 1))
+
+
+def _from_cosines(alike: NDArray[np.floating], count: int) -> NDArray[np.float32]:
+    nearest = -np.partition(-alike, count - 1, axis=1)[:, :count]
+    return np.asarray(1.0 - nearest.mean(axis=1), dtype=np.float32)
+
+
+def _directions(embeddings: NDArray[np.floating], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    scaled = np.asarray(embeddings, dtype=np.float32) / scale
+    return np.asarray(scaled / (np.linalg.norm(scaled, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
+
+
+def _scale(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Half-way, geometrically, between one divisor for all dimensions and each one's own deviation.
+
+    Without it the loud dimensions decide alone, with the full deviation the dead ones do.
+    """
+    deviation = np.asarray(embeddings, dtype=np.float32).std(axis=0)
+    overall = float(np.sqrt(np.mean(deviation**2))) + 1e-6
+    return np.asarray(np.sqrt((deviation + 1e-3 * overall) * overall), dtype=np.float32)
