@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
     from ml.commands.new import new
     from ml.commands.predict import predict
     from ml.commands.projects import export, relink, runs
+    from ml.commands.suspicious import suspicious
     from ml.commands.train import train
 
     app = typer.Typer(
@@ -36,7 +37,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for verb in (demo, new, train, evaluate, predict, export, runs, relink, doctor):
+    for verb in (demo, new, train, evaluate, suspicious, predict, export, runs, relink, doctor):
         app.command()(verb)
     app.callback()(_common)
     return app

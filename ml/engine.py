@@ -11,7 +11,7 @@ from typing import assert_never
 from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Event, Failed
-from ml.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, TrainJob
+from ml.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
 from ml.project.importing import scan
 
 
@@ -44,6 +44,10 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             from ml.networks.obtain import check
 
             yield from check(job)
+        case SuspectJob():
+            from ml.training.suspicious import suspicious
+
+            yield from suspicious(job)
         case _:
             assert_never(job)
 

@@ -214,6 +214,22 @@ class BackboneChecked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Suspected:
+    """A `SuspectJob` ended: every labelled sample, the most suspicious label first.
+
+    `labels` and `suggested` are class indices: what it is labelled, and what it looks like instead. `scores` are 0…1, 1
+    is most probably wrong; `flagged` says how many labels are taken for wrong.
+    """
+
+    run: int
+    sample_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+    suggested: tuple[int, ...]
+    scores: tuple[float, ...]
+    flagged: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stopped:
     """The user ended it and there is no result: what the job had made was discarded, or can be gone on with."""
 
@@ -243,10 +259,11 @@ Event = (
     | Evaluated
     | Looked
     | BackboneChecked
+    | Suspected
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Stopped, Failed)
+TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, Stopped, Failed)
 
 _NAMES = {
     StageStarted: "stage",
@@ -263,6 +280,7 @@ _NAMES = {
     Evaluated: "evaluated",
     Looked: "looked",
     BackboneChecked: "backbone",
+    Suspected: "suspected",
     Stopped: "stopped",
     Failed: "failed",
 }

@@ -95,6 +95,14 @@ class BackboneJob:
     name: str
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuspectJob:
+    """Find the labels that are probably wrong among the samples run `run` saw. Ends with `events.Suspected`."""
+
+    project: Path
+    run: int | None = None
+
+
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

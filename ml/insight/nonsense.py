@@ -13,7 +13,7 @@ from ml.insight.pictures import mel_rgb
 from ml.media.mel import mel_picture, settings_for
 from ml.project.samples import Windowing
 
-Nonsense = Literal["blank", "noise", "patterns", "pictures of sounds", "silence", "tones"]
+Nonsense = Literal["blank", "noise", "patterns", "pictures of sounds", "silence", "tones", "standing still"]
 EACH = 8
 _DEMO_WINDOWING = Windowing(rate=16_000, seconds=2.0, step=2.0)
 
@@ -39,6 +39,20 @@ def odd_sounds(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray
         "silence": silence.astype(np.float32),
         "noise": np.stack([_coloured(frames, slope, rng) for slope in np.linspace(0.0, 1.0, EACH)]),
         "tones": np.stack([_tone(windowing, number, rng) for number in range(EACH)]),
+    }
+
+
+def odd_logs(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray[np.float32]]:
+    """By what they are: `EACH` stretches of logs (n, columns, frames), in the units of the columns."""
+    rng = np.random.default_rng(seed)
+    shape = (EACH, len(windowing.columns), windowing.frames)
+    usual = windowing.ranges or ((-1.0, 1.0),) * shape[1]
+    low = np.array([ends[0] for ends in usual])[:, None]
+    span = np.array([ends[1] - ends[0] for ends in usual])[:, None]
+    still = np.broadcast_to(rng.uniform(size=(EACH, shape[1], 1)), shape)
+    return {
+        "standing still": (low + span * still).astype(np.float32),
+        "noise": (low + span * rng.uniform(size=shape)).astype(np.float32),
     }
 
 

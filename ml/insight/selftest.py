@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.insight.metrics import wilson_interval
-from ml.insight.nonsense import Nonsense, odd_pictures, odd_sounds
+from ml.insight.nonsense import Nonsense, odd_logs, odd_pictures, odd_sounds
 from ml.insight.thresholds import Price, Thresholds
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.samples import Kind
@@ -52,7 +52,10 @@ class Remark:
 def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
     """What the model says of input that shows nothing."""
     odd: Mapping[Nonsense, NDArray[np.generic]]
-    odd = odd_pictures(info.size) if info.windowing is None else odd_sounds(info.windowing)
+    if info.windowing is None:
+        odd = odd_pictures(info.size)
+    else:
+        odd = odd_logs(info.windowing) if info.kind == "sensors" else odd_sounds(info.windowing)
     return {what: ask(rows) for what, rows in odd.items()}
 
 
@@ -237,10 +240,15 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
             "With 95 % confidence it keeps to that, as long as new ones are like those it was tested on."
         )
         return Remark(about="promise", level="good", sentence=sentence)
+    there = counted(chosen.price.n, kind)
+    why = (
+        f"there were only {there} to choose by; {chosen.needed:,} that it is right on are needed"
+        if chosen.price.n < chosen.needed
+        else "it is wrong too often even where it is most sure, or there were too few to tell"
+    )
     sentence = (
         f"It aims at no more than {wanted} accepted being wrong, for which {cost}: {seen}. It cannot be promised: "
-        f"as many as {of_hundred(price.error_at_most)} may be wrong, because there were only "
-        f"{counted(chosen.price.n, kind)} to choose by (at least {chosen.needed:,} that it is right on are needed)."
+        f"as many as {of_hundred(price.error_at_most)} may be wrong, because {why}."
     )
     return Remark(about="promise", level="note", sentence=sentence)
 

@@ -25,6 +25,7 @@ from ml.project.remarks import read_remarks, write_remarks
 from ml.project.samples import Windowing
 from ml.runtime.decision import decide
 from ml.runtime.model import Outputs
+from ml.training.label_quality import out_of_fold, suspicion
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -259,3 +260,19 @@ def test_folds_keep_groups_whole() -> None:
     assert len(set(folds.tolist())) == 5
     for name in set(groups):
         assert len({int(folds[row]) for row in range(100) if groups[row] == name}) == 1
+
+
+def test_flipped_labels_are_the_most_suspicious() -> None:
+    rng = np.random.default_rng(11)
+    truth = np.arange(300) % 3
+    embeddings = rng.normal(0, 1, (300, 8)) + 2.5 * np.eye(8)[truth]
+    flipped = rng.permutation(300)[:15]
+    labels = truth.copy()
+    labels[flipped] = (labels[flipped] + 1) % 3
+    folds = folds_of([str(row) for row in range(300)])
+    found = suspicion(labels, out_of_fold(embeddings, labels, folds, classes=3))
+    top = np.argsort(-found.score)[:30]
+    assert np.isin(flipped, top).mean() >= 0.8
+    assert (found.suggested[flipped] == truth[flipped]).mean() >= 0.8
+    assert found.flagged[flipped].mean() > 0.6
+    assert found.flagged.sum() < 40

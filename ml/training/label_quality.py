@@ -1,0 +1,67 @@
+"""Which labels are probably wrong: confident learning (Northcutt et al. 2021) by cleanlab, out of fold.
+
+Single-label only. Loads scikit-learn, so it runs where training runs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+STRENGTH = 0.03
+MOST_ROUNDS = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspicion:
+    """For n samples: `score` (n,) 0…1, 1 is most probably wrong; `suggested` (n,) the class it looks like instead;
+    `flagged` (n,) whether confident learning takes the label for an error."""
+
+    score: NDArray[np.float64]
+    suggested: NDArray[np.int64]
+    flagged: NDArray[np.bool_]
+
+
+def out_of_fold(
+    embeddings: NDArray[np.floating], labels: NDArray[np.integer], folds: NDArray[np.integer], *, classes: int
+) -> NDArray[np.float64]:
+    """(n, classes) probabilities of each sample from a logistic regression that learned from the other folds."""
+    told = np.full((len(labels), classes), 1e-6)
+    for fold in np.unique(folds):
+        held, rest = folds == fold, folds != fold
+        if len(np.unique(labels[rest])) < 2:
+            continue
+        mean, scale = embeddings[rest].mean(axis=0), _half_scale(embeddings[rest])
+        model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS)
+        with warnings.catch_warnings():
+            # Not quite converged ranks just as well.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit((embeddings[rest] - mean) / scale, labels[rest])
+        told[np.ix_(held, model.classes_)] = model.predict_proba((embeddings[held] - mean) / scale)
+    return np.asarray(told / told.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def suspicion(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> Suspicion:
+    """Judge labels (n,) by out-of-fold probabilities (n, classes); every class needs a sample."""
+    quality = get_label_quality_scores(labels, probabilities, method="normalized_margin", adjust_pred_probs=False)
+    others = np.array(probabilities)
+    others[np.arange(len(labels)), labels] = -1.0
+    return Suspicion(
+        score=1.0 - np.asarray(quality, dtype=np.float64),
+        suggested=np.asarray(others.argmax(axis=1), dtype=np.int64),
+        flagged=np.asarray(find_label_issues(labels, probabilities, filter_by="both", n_jobs=1), dtype=np.bool_),
+    )
+
+
+def _half_scale(features: NDArray[np.floating]) -> NDArray[np.floating]:
+    """See `training.probe.half_scale`."""
+    deviation = features.std(axis=0)
+    overall = np.sqrt(np.mean(deviation**2)) + 1e-6
+    return np.asarray(np.sqrt((deviation + 1e-3 * overall) * overall))

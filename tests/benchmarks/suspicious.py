@@ -1,0 +1,62 @@
+"""How many labels that were made wrong on purpose stand in the top tenth of the list of suspicious labels."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ml.engine import run
+from ml.events import Failed, Finished, Scanned, Suspected
+from ml.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
+from ml.project.project import Project
+from ml.project.splitting import plan_split
+
+SETS = ("flowers", "trashnet", "eurosat")
+SHARE = 0.05
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks suspicious", description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
+    parser.add_argument("--seeds", type=int, default=3)
+    given = parser.parse_args(arguments)
+    for name in SETS:
+        with tempfile.TemporaryDirectory() as scratch:
+            project = trained(given.data / "images" / name, Path(scratch) / f"{name}.handlens")
+            shares = [_found(project, seed) for seed in range(given.seeds)]
+        told = " ".join(f"{share:.2f}" for share in shares)
+        print(f"{name:10s} wrong labels in the top tenth: {np.mean(shares):.3f} (by seed {told})", flush=True)
+    return 0
+
+
+def trained(folder: Path, place: Path) -> Path:
+    """A project over `folder` with a quick run."""
+    for event in run(ScanJob(folder=folder, kind="images"), NeverStop()):
+        if isinstance(event, Scanned):
+            Project.create(place, name="bench", report=event.report, plan=plan_split(event.report)).close()
+    last = list(run(TrainJob(project=place, preset="quick", device="cpu"), NeverStop()))[-1]
+    assert isinstance(last, Finished), last
+    return place
+
+
+def _found(place: Path, seed: int) -> float:
+    """Flip 5 % of the labels, ask, and put them back. The pretrained features the judge uses know no labels."""
+    rng = np.random.default_rng(seed)
+    with Project.open(place) as project:
+        samples, classes = project.samples(), len(project.classes())
+        rows = rng.permutation(len(samples))[: round(SHARE * len(samples))]
+        right = [(samples[row].id, samples[row].labels) for row in rows]
+        project.restore_labels(
+            [(sample, ((labels[0] + int(rng.integers(1, classes))) % classes,)) for sample, labels in right]
+        )
+    last = list(run(SuspectJob(project=place), NeverStop()))[-1]
+    with Project.open(place) as project:
+        project.restore_labels(right)
+    if isinstance(last, Failed):
+        raise SystemExit(last.message)
+    assert isinstance(last, Suspected)
+    top = set(last.sample_ids[: len(last.sample_ids) // 10])
+    return float(np.mean([sample in top for sample, _ in right]))
