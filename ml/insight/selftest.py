@@ -36,7 +36,9 @@ COPY = 0.995
 """Two samples whose embeddings have a larger cosine look the same to the network."""
 COPIES = 0.05
 MOST_COMPARED = 4000
-NOTHING = frozenset("background blank empty idle negative noise none nothing off quiet silence still".split())
+NOTHING = frozenset(
+    ["background", "blank", "empty", "idle", "negative", "noise", "none", "nothing", "off", "quiet", "silence", "still"]
+)
 """Classes with such names are the right answer to nonsense."""
 
 

@@ -12,7 +12,6 @@ NAMES = {
     "scale": "seconds and memory of projects of 1,000 to 100,000 pictures",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
     "suspicious": "how many of 5 % flipped labels stand in the top tenth of the suspicious ones",
-    "unlike": "how well tiles from space, noise, speech and silence are told from what a model learned",
     "window": "seconds to the first window, and how smoothly it runs while a training goes on",
 }
 
