@@ -46,6 +46,7 @@ class LittleBackbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.width = 12
+        self.pooled = None  # it keeps places to the end, so maps come without gradients
         self.first = nn.Conv2d(3, 8, 4, stride=4)
         self.last = nn.Conv2d(8, 12, 1)
 

@@ -3,7 +3,7 @@
 The strangeness of a sample is how far, in angle, its embedding points away from those of its nearest training samples
 (a k-nearest-neighbour distance as in Sun et al. 2022). It needs no labels, so it serves projects of every kind, and it
 leaves the length of embeddings out, which blank input and noise can have just like anything else. Held-out samples say
-how strange known things usually are; see docs/adr/0008.
+how strange known things usually are; see docs/adr/0010.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-import tomllib
 from collections.abc import Generator, Iterator
 from typing import cast
 
@@ -23,9 +21,9 @@ from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
 from ml.networks.weights import Weights
 from ml.project.project import Project
-from ml.project.samples import Preset, RunInfo, Sample
-from ml.project.splitting import plan_split
+from ml.project.samples import RunInfo, Sample
 from ml.training import checkpoint
+from ml.training.beginning import labelled_and_split, resumed_or_new
 from ml.training.chosen import facts_of, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
@@ -89,8 +87,8 @@ def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
 def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
     began = time.monotonic()
     yield _stage("preflight")
-    samples, class_names = _labelled_and_split(project)
-    run, job = _resumed_or_new(project, job, class_names)
+    samples, class_names = labelled_and_split(project)
+    run, job = resumed_or_new(project, job, class_names)
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
         yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
@@ -335,43 +333,7 @@ def _finetune(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generat
         yield event
 
 
-# -- what a run begins with --------------------------------------------------------------------------------------
-
-
-def _labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-    """All samples, and the class names. Labelled samples that have no split yet are given one, for good."""
-    samples = project.samples()
-    if not samples:
-        raise HandlensError("The project is empty; add a folder with samples first.")
-    if not any(sample.labels for sample in samples):
-        raise HandlensError("No sample has a label yet; label some of each class first.")
-    if any(sample.labelled and sample.split is None for sample in samples):
-        report = project.as_report()
-        project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
-        samples = project.samples()
-    return samples, tuple(item.name for item in project.classes())
-
-
-def _resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
-    project.runs.mark_interrupted_now()
-    if not job.resume:
-        return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
-    run = project.runs.newest("interrupted", "failed")
-    if run is None:
-        raise HandlensError("There is no interrupted run to resume; train without --resume.")
-    if run.class_names != class_names:
-        raise HandlensError(
-            f"Classes were added since run {run.number} was interrupted, so it cannot go on; train without --resume."
-        )
-    settings_path = project.runs.folder(run.number) / "settings.toml"
-    epochs, wrong_at_most = job.epochs, job.wrong_at_most
-    if settings_path.is_file():
-        wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {})
-        epochs = None if wanted.get("epochs", -1) < 0 else wanted["epochs"]
-        wrong_at_most = wanted.get("wrong_at_most", wrong_at_most)
-    project.runs.update(run.number, state="running", message="")
-    preset: Preset = run.preset
-    return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most)
+# -- small parts -------------------------------------------------------------------------------------------------
 
 
 def _fabric(device: str, crew: Crew) -> Fabric:

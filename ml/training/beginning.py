@@ -1,0 +1,49 @@
+"""What a run begins with: samples that are labelled and split, and a new run or the one that was interrupted."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+
+from ml.errors import HandlensError
+from ml.jobs import TrainJob
+from ml.project.project import Project
+from ml.project.samples import Preset, RunInfo, Sample
+from ml.project.splitting import plan_split
+
+
+def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """All samples, and the class names. Labelled samples that have no split yet are given one, for good."""
+    samples = project.samples()
+    if not samples:
+        raise HandlensError("The project is empty; add a folder with samples first.")
+    if not any(sample.labels for sample in samples):
+        raise HandlensError("No sample has a label yet; label some of each class first.")
+    if any(sample.labelled and sample.split is None for sample in samples):
+        report = project.as_report()
+        project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
+        samples = project.samples()
+    return samples, tuple(item.name for item in project.classes())
+
+
+def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
+    """A new run, or with `job.resume` the newest unfinished one and the job as that began."""
+    project.runs.mark_interrupted_now()
+    if not job.resume:
+        return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
+    run = project.runs.newest("interrupted", "failed")
+    if run is None:
+        raise HandlensError("There is no interrupted run to resume; train without --resume.")
+    if run.class_names != class_names:
+        raise HandlensError(
+            f"Classes were added since run {run.number} was interrupted, so it cannot go on; train without --resume."
+        )
+    settings_path = project.runs.folder(run.number) / "settings.toml"
+    epochs, wrong_at_most = job.epochs, job.wrong_at_most
+    if settings_path.is_file():
+        wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {})
+        epochs = None if wanted.get("epochs", -1) < 0 else wanted["epochs"]
+        wrong_at_most = wanted.get("wrong_at_most", wrong_at_most)
+    project.runs.update(run.number, state="running", message="")
+    preset: Preset = run.preset
+    return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most)
