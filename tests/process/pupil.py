@@ -20,8 +20,8 @@ from ml.training.together import Lesson, help_out, teach
 
 def main() -> None:
     # Without variation what several processes learn has to be the same to the last digits.
-    unvaried: Any = lambda pictures, **_settings: pictures  # noqa: E731 - as short as what it replaces
-    loop.augment = unvaried
+    unvaried: Any = lambda front, raw, **_settings: front(raw)  # noqa: E731 - as short as what it replaces
+    loop.varied = unvaried
     folder = Path(sys.argv[1])
     crew = Crew()
     fabric = crew.fabric("cpu", precision="32-true")

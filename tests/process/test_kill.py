@@ -19,8 +19,8 @@ import pytest
 from small import create, picture_folder
 
 from ml.engine import run
-from ml.events import Finished
-from ml.jobs import TrainJob
+from ml.events import Finished, ProbeDone
+from ml.jobs import StopRequest, TrainJob
 from ml.project.project import Project
 
 KILLS = 20
@@ -45,7 +45,9 @@ def test_twenty_kills_lose_no_label_and_no_run(tmp_path: Path) -> None:
         _check(place, acknowledged)
     assert epochs_seen >= KILLS // 2, "the training was never reached"
 
-    last = list(run(TrainJob(project=place, resume=_has_interrupted(place), device="cpu"), _Hurry()))[-1]
+    hurry = _Hurry()
+    for last in run(TrainJob(project=place, resume=_has_interrupted(place), device="cpu"), hurry):
+        hurry.there_is_a_model |= isinstance(last, ProbeDone)
     assert isinstance(last, Finished), last
     _check(place, acknowledged)
     with Project.open(place) as project:
@@ -104,10 +106,12 @@ def _train(
 
 
 class _Hurry:
-    """Stops, and keeps the best, as soon as it is asked."""
+    """Stops, and keeps the best, as soon as there is something to keep."""
 
-    def requested(self) -> str:
-        return "stop"
+    there_is_a_model = False
+
+    def requested(self) -> StopRequest:
+        return "stop" if self.there_is_a_model else ""
 
 
 def _work_and_kill(place: Path, acknowledged: dict[int, int], *, lines: int, epochs: int, resume: bool) -> int:
