@@ -92,6 +92,13 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(
+        id="right",
+        text=QT_TRANSLATE_NOOP("actions", "Among the suspicious labels: this one is right"),
+        shortcut="R",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
         id="undo", text=QT_TRANSLATE_NOOP("actions", "Undo"), shortcut="Ctrl+Z", where="explore", bound_by_page=True
     ),
     Action(

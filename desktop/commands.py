@@ -7,22 +7,30 @@ from typing import Protocol
 
 from PySide6.QtGui import QUndoCommand
 
-from ml.api import HandlensError
+from ml.api import HandlensError, Origin
 
 Labels = tuple[int, ...] | None
 """Class indices; None: nobody has said anything."""
 
 
+def _say_nothing(_sentence: str) -> None:
+    return
+
+
 class LabelStore(Protocol):
     """What a command needs of a session."""
 
-    def restore_labels(self, wanted: Iterable[tuple[int, Labels]]) -> object: ...
+    def restore_labels(
+        self, wanted: Iterable[tuple[int, Labels]], *, origins: Mapping[int, Origin] | None = None
+    ) -> object: ...
 
 
 class Relabel(QUndoCommand):
     """Give samples other labels. `before` maps each sample to the labels it has now, `after` to those it gets.
 
-    A command that cannot be written tells `on_problem` the sentence and removes itself from the stack.
+    `origins_before` and `origins_after` say of samples who says so, where that is not simply a person, see
+    `Project.restore_labels`. A command that cannot be written tells `on_problem` the sentence and removes itself from
+    the stack.
     """
 
     def __init__(
@@ -32,23 +40,25 @@ class Relabel(QUndoCommand):
         before: Mapping[int, Labels],
         after: Mapping[int, Labels],
         text: str,
-        on_problem: Callable[[str], None],
+        on_problem: Callable[[str], None] = _say_nothing,
+        origins_before: Mapping[int, Origin] | None = None,
+        origins_after: Mapping[int, Origin] | None = None,
     ) -> None:
         super().__init__(text)
         self._store = store
-        self._before = dict(before)
-        self._after = dict(after)
-        self._on_problem = on_problem
+        self._before, self._after = dict(before), dict(after)
+        self._origins_before, self._origins_after = dict(origins_before or {}), dict(origins_after or {})
+        self.on_problem = on_problem
 
     def redo(self) -> None:
-        self._write(self._after)
+        self._write(self._after, self._origins_after)
 
     def undo(self) -> None:
-        self._write(self._before)
+        self._write(self._before, self._origins_before)
 
-    def _write(self, wanted: Mapping[int, Labels]) -> None:
+    def _write(self, wanted: Mapping[int, Labels], origins: Mapping[int, Origin]) -> None:
         try:
-            self._store.restore_labels(list(wanted.items()))
+            self._store.restore_labels(list(wanted.items()), origins=origins)
         except HandlensError as error:
             self.setObsolete(True)
-            self._on_problem(error.message)
+            self.on_problem(error.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -11,6 +11,7 @@ from ml.api import (
     ClassInfo,
     HandlensError,
     LabelChange,
+    Origin,
     Predictions,
     Preset,
     Project,
@@ -75,12 +76,14 @@ class Session(QObject):
         """Label every given sample with the classes, see `Project.set_labels`. On disk when this returns."""
         return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids])
 
-    def restore_labels(self, wanted: Iterable[tuple[int, tuple[int, ...] | None]]) -> tuple[LabelChange, ...]:
+    def restore_labels(
+        self, wanted: Iterable[tuple[int, tuple[int, ...] | None]], *, origins: Mapping[int, Origin] | None = None
+    ) -> tuple[LabelChange, ...]:
         """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything.
 
-        On disk when this returns.
+        `origins` as in `Project.restore_labels`. On disk when this returns.
         """
-        changes = self.project.restore_labels(wanted, annotator=self.annotator)
+        changes = self.project.restore_labels(wanted, annotator=self.annotator, origins=origins)
         splits = self.project.splits() if any(self._says_first(change) for change in changes) else {}
         for change in changes:
             before, says = self._by_id[change.sample_id], self._says(change)

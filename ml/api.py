@@ -23,12 +23,25 @@ from ml.events import (
     StageStarted,
     Stalled,
     Stopped,
+    Suspected,
 )
 from ml.insight.metrics import confusion, wilson_interval
 from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
 from ml.insight.several import leaning, mistaken
 from ml.insight.traces import lanes, trace_picture
-from ml.jobs import BackboneJob, EvaluateJob, Job, LookJob, NeverStop, Runner, ScanJob, Stop, StopRequest, TrainJob
+from ml.jobs import (
+    BackboneJob,
+    EvaluateJob,
+    Job,
+    LookJob,
+    NeverStop,
+    Runner,
+    ScanJob,
+    Stop,
+    StopRequest,
+    SuspectJob,
+    TrainJob,
+)
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
@@ -50,6 +63,7 @@ from ml.project.samples import (
     LabelIssue,
     LabelNotes,
     LabelSpan,
+    Origin,
     Preset,
     RunInfo,
     Sample,
@@ -105,6 +119,7 @@ __all__ = [
     "NeverStop",
     "Note",
     "OfferedBackbone",
+    "Origin",
     "Predictions",
     "Preset",
     "ProbeDone",
@@ -125,6 +140,8 @@ __all__ = [
     "Stop",
     "StopRequest",
     "Stopped",
+    "SuspectJob",
+    "Suspected",
     "Task",
     "TrainJob",
     "Unreadable",

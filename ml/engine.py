@@ -47,7 +47,7 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case SuspectJob():
             from ml.training.suspicious import suspicious
 
-            yield from suspicious(job)
+            yield from suspicious(job, stop)
         case _:
             assert_never(job)
 

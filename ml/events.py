@@ -215,10 +215,10 @@ class BackboneChecked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suspected:
-    """A `SuspectJob` ended: every labelled sample, the most suspicious label first.
+    """A `SuspectJob` ended: every labelled sample but those confirmed to be right, the most suspicious label first.
 
     `labels` and `suggested` are class indices: what it is labelled, and what it looks like instead. `scores` are 0…1, 1
-    is most probably wrong; `flagged` says how many labels are taken for wrong.
+    is most probably wrong; `flagged` says how many labels are taken for wrong, `confirmed` how many were left out.
     """
 
     run: int
@@ -227,6 +227,7 @@ class Suspected:
     suggested: tuple[int, ...]
     scores: tuple[float, ...]
     flagged: int
+    confirmed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,25 +14,28 @@ from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_loader import TileLoader
 from desktop.pages.explore_several import table_of
 from desktop.pages.explore_side import ExploreSide
+from desktop.pages.explore_suspects import Suspects
 from desktop.pages.explore_table import PredictionTable
 from desktop.pages.pictures import load_tile
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.tiles import Tile
 from desktop.workers.player import Player
-from ml.api import HandlensError, LabelChange, RunInfo
+from ml.api import HandlensError, LabelChange, RunInfo, Runner, Sample
 
 SOUND_ASPECT = 0.75
 SHAPES = 6
 
 
 class ExplorePage(QWidget):
-    """A grid of predictions, one of them large beside it. `player` is replaced in tests."""
+    """A grid of predictions, one of them large beside it. `player` and `runner` are replaced in tests."""
 
     sentence_changed = Signal(str)
     train_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None, *, player: Player | None = None) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, player: Player | None = None, runner: Runner | None = None
+    ) -> None:
         super().__init__(parent)
         self.title = self.tr("Explore")
         self._session: Session | None = None
@@ -47,6 +50,7 @@ class ExplorePage(QWidget):
         self.side = ExploreSide()
         self.spot = ExploreFocus(self.side, self.player, self)
         self.loader = TileLoader(self)
+        self.suspects = Suspects(self, runner=runner)
         self.empty = NothingYet()
         self.content = QWidget()
         row = QHBoxLayout(self.content)
@@ -76,6 +80,14 @@ class ExplorePage(QWidget):
         self.loader.failed.connect(self._on_tile_failed)
         self.spot.map_changed.connect(self._on_map_changed)
         self.side.label_chosen.connect(self.relabel)
+        self.side.right_pressed.connect(self.confirm)
+        bar = self.board.suspects
+        bar.again_pressed.connect(self.suspects.look)
+        bar.cancel_pressed.connect(self.suspects.cancel)
+        bar.everything_toggled.connect(self._on_suspects)
+        self.suspects.changed.connect(self._on_suspects)
+        self.suspects.progressed.connect(self._say_progress)
+        self.spot.remark = self._remark
 
     def _make_keys(self) -> None:
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -83,6 +95,7 @@ class ExplorePage(QWidget):
             key = QShortcut(QKeySequence(str(digit)), self.content, context=within)
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
+        QShortcut(QKeySequence("R"), self.content, context=within).activated.connect(self.confirm)
         QShortcut(QKeySequence("H"), self.content, context=within).activated.connect(self._on_cycle)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
         QShortcut(QKeySequence(undo), self.content, context=within).activated.connect(self.undo_stack.undo)
@@ -113,6 +126,7 @@ class ExplorePage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
         self._let_go()
+        self.suspects.close()
         self.loader.close()
         self.spot.close()
 
@@ -122,6 +136,7 @@ class ExplorePage(QWidget):
             session.labels_changed.disconnect(self._on_labels_changed)
             session.runs_changed.disconnect(self._fill_runs)
             session.run_changed.disconnect(self._on_run_changed)
+        self.suspects.set_source(None, None)
         self.loader.forget_all()
         self.board.grid.set_tiles(np.zeros(0, dtype=np.int64), self._describe)
         self.board.grid.forget_pictures()
@@ -158,6 +173,7 @@ class ExplorePage(QWidget):
         if session is None:
             return
         self._table = None
+        self.suspects.set_source(session, None if run is None else run.number)
         self.board.say_problem("")
         try:
             predictions = session.predictions()
@@ -195,6 +211,10 @@ class ExplorePage(QWidget):
             return
         self._say_counts()
         chosen, order = board.filters.filter(), board.order()
+        self.side.ask_whether_right(False)
+        if board.view() == "suspicious":
+            self._arrange_suspects()
+            return
         if order is None:
             totals = table.totals(chosen)
             board.confusion.set_counts(table.confusion(chosen), self._names[: table.classes], totals)
@@ -204,6 +224,41 @@ class ExplorePage(QWidget):
         board.show_grid(empty="" if len(rows) else self.tr("None are left. Choose other filters above."))
         self.spot.set_source(self._session, table)
         board.grid.set_tiles(table.ids[rows], self._describe)
+
+    def _arrange_suspects(self, *, keep_place: bool = False) -> None:
+        """The labels that look wrong; the first time somebody wants to see them they are looked for."""
+        board, suspects, session = self.board, self.suspects, self._session
+        if session is None:
+            return
+        if suspects.state == "none":
+            suspects.look()  # comes back here
+            return
+        board.suspects.show_state(suspects)
+        ids = suspects.ids(everything=board.suspects.everything())
+        empty = explore_words.judging(session.project.kind) if suspects.state == "looking" else suspects.problem
+        if suspects.state == "found" and not len(ids):
+            empty = explore_words.nothing_suspicious(session.project.kind, flagged=suspects.flagged)
+        board.show_grid(empty=empty)
+        if not keep_place:
+            self.spot.set_source(session, self._table)
+        board.grid.set_tiles(ids, self._describe, keep_place=keep_place)
+        self.side.ask_whether_right(bool(len(ids)))
+        if not len(ids):
+            self.spot.forget()
+
+    @Slot()
+    def _on_suspects(self) -> None:
+        if self.board.view() == "suspicious":
+            self._arrange_suspects()
+
+    @Slot()
+    def _say_progress(self) -> None:
+        self.board.suspects.show_state(self.suspects)
+
+    def _remark(self, sample: Sample) -> str:
+        if self.board.view() != "suspicious" or not self.suspects.knows(sample.id):
+            return ""
+        return explore_words.suspect_remark(self._names[self.suspects.judged(sample.id)[1]])
 
     def _say_counts(self) -> None:
         if self._table is None or self._session is None:
@@ -222,6 +277,9 @@ class ExplorePage(QWidget):
         row = self._table.row(sample_id) if self._table is not None else None
         if self._table is None or self._session is None or row is None:
             return Tile(caption="")
+        if self.board.view() == "suspicious":
+            judged = self.suspects.judged(sample_id)
+            return explore_words.suspect_tile(self._session.sample(sample_id), judged, self._names)
         return explore_words.tile(self._table, row, self._session.sample(sample_id), self._names)
 
     def _make_picture(self, sample_id: int) -> QImage | None:
@@ -277,16 +335,21 @@ class ExplorePage(QWidget):
         if session is None or class_index >= len(self._names):
             return
         chosen = [session.sample(sample_id) for sample_id in self.board.grid.selected_ids()]
-        if session.project.task == "multi":
-            before, after, text = explore_labels.toggled(chosen, class_index, self._names)
-        elif class_index >= 0:
-            before, after, text = explore_labels.replaced(chosen, class_index, self._names)
-        else:
-            return
-        if not before:
-            return
-        self.board.say_problem("")
-        self.undo_stack.push(Relabel(session, before=before, after=after, text=text, on_problem=self.board.say_problem))
+        self._do(explore_labels.relabelling(session, chosen, class_index, self._names))
+
+    @Slot()
+    def confirm(self) -> None:
+        """Say that the labels of what is selected among the suspicious are right: they are not asked about again."""
+        session = self._session
+        if session is not None and self.board.view() == "suspicious":
+            chosen = [session.sample(sample_id) for sample_id in self.board.grid.selected_ids()]
+            self._do(explore_labels.confirming(session, chosen))
+
+    def _do(self, command: Relabel | None) -> None:
+        if command is not None:
+            self.board.say_problem("")
+            command.on_problem = self.board.say_problem
+            self.undo_stack.push(command)
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
@@ -294,8 +357,24 @@ class ExplorePage(QWidget):
             return
         self._table.update(self._session.sample(change.sample_id) for change in changes)
         self._say_counts()
-        if self.board.order() is None:
+        if self.board.view() == "suspicious":
+            self._on_labels_of_suspects(changes)
+        elif self.board.order() is None:
             self._arrange()
         else:
             self.board.grid.refresh()
             self.spot.refresh()
+
+    def _on_labels_of_suspects(self, changes: tuple[LabelChange, ...]) -> None:
+        """One that was called right goes, one of which that was taken back comes; one labelled anew stays."""
+        board, shown = self.board, self.board.grid.ids()
+        ids = self.suspects.ids(everything=board.suspects.everything())
+        if np.array_equal(ids, shown):
+            board.suspects.show_state(self.suspects)
+            board.grid.refresh()
+            self.spot.refresh()
+            return
+        self._arrange_suspects(keep_place=True)
+        back = [change.sample_id for change in changes if change.sample_id in set(ids) - set(shown)]
+        if back:
+            board.grid.choose(back[0])

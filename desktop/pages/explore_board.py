@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeySequence, QUndoStack
 from PySide6.QtWidgets import (
@@ -10,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QTabBar,
     QToolButton,
@@ -19,12 +22,15 @@ from PySide6.QtWidgets import (
 
 from desktop import icons
 from desktop.pages.explore_filters import ExploreFilters
+from desktop.pages.explore_suspects_bar import SuspectsBar
 from desktop.pages.explore_table import Order
 from desktop.widgets.confusion_view import ConfusionView
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 
-ORDERS: tuple[Order, ...] = ("wrong", "unsure", "right")
-CONFUSION = len(ORDERS)
+View = Literal["wrong", "unsure", "right", "suspicious", "confusion"]
+VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "suspicious", "confusion")
+"""What the tabs show, in their order; the first three are orders of the same grid."""
+ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right"}
 
 
 class ExploreBoard(QWidget):
@@ -38,12 +44,23 @@ class ExploreBoard(QWidget):
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
         self.tabs.setAccessibleName(self.tr("Order"))
-        for text in (self.tr("Most wrong"), self.tr("Least sure"), self.tr("Most right"), self.tr("Confusion")):
+        for text in (
+            self.tr("Most wrong"),
+            self.tr("Least sure"),
+            self.tr("Most right"),
+            self.tr("Suspicious labels"),
+            self.tr("Confusion"),
+        ):
             self.tabs.addTab(text)
         self.run_box = QComboBox()
         self.run_box.setAccessibleName(self.tr("Run"))
         self.run_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.filters = ExploreFilters()
+        self.suspects = SuspectsBar()
+        self.above = QStackedWidget()
+        for row in (self.filters, self.suspects):
+            self.above.addWidget(row)
+        self.above.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.grid = ThumbnailGrid()
         self.confusion = ConfusionView()
         self.cell_sentence = QLabel()
@@ -67,13 +84,16 @@ class ExploreBoard(QWidget):
         self.filters.filter_changed.connect(self.arrangement_changed)
         self.confusion.cell_pointed.connect(self.cell_sentence.setText)
 
+    def view(self) -> View:
+        return VIEWS[self.tabs.currentIndex()]
+
     def order(self) -> Order | None:
-        """None: the confusion matrix is shown."""
-        place = self.tabs.currentIndex()
-        return ORDERS[place] if place < CONFUSION else None
+        """Of the grid; None where it is not the predictions that are shown in it."""
+        return ORDERS.get(self.view())
 
     def show_grid(self, *, empty: str = "") -> None:
         """The grid, or a sentence that says why it is empty."""
+        self.above.setCurrentWidget(self.suspects if self.view() == "suspicious" else self.filters)
         self.nothing.setText(empty)
         self.stack.setCurrentWidget(self.nothing if empty else self.grid)
 
@@ -85,6 +105,7 @@ class ExploreBoard(QWidget):
             )
         else:
             text = self.tr("Rows are your labels, columns what it said. Choose a cell to see inside.")
+        self.above.setCurrentWidget(self.filters)
         self.cell_sentence.setText(text)
         self.stack.setCurrentWidget(self.confusion_page)
 
@@ -120,7 +141,7 @@ class ExploreBoard(QWidget):
         top.addStretch(1)
         top.addWidget(self.run_box)
         second = QHBoxLayout()
-        second.addWidget(self.filters, 1)
+        second.addWidget(self.above, 1)
         second.addWidget(self.undo_button)
         second.addWidget(self.redo_button)
         column = QVBoxLayout(self)

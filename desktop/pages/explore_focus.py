@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
@@ -39,6 +41,8 @@ class ExploreFocus(QObject):
         self._sample_id: int | None = None
         self._request = 0
         self.map_of: MapOf = "predicted"
+        self.remark: Callable[[Sample], str] = _nothing
+        """One more sentence about a sample, for what the grid shows now."""
         side.map_chosen.connect(self.set_map_of)
         side.play_pressed.connect(self.toggle_playing)
         side.loop_toggled.connect(player.set_looping)
@@ -85,6 +89,13 @@ class ExploreFocus(QObject):
         sample = self._session.sample(sample_id)
         self._request = self._tasks.submit(load_large, self._session.project, sample)
         self.refresh()
+
+    def forget(self) -> None:
+        """Nothing is chosen any more."""
+        self._tasks.forget_all()
+        self._sample_id = None
+        self._player.set_sound(None, 16_000)
+        self._side.show_details(None)
 
     def refresh(self) -> None:
         """Say anew what is known of the sample, e.g. after it was labelled."""
@@ -164,6 +175,7 @@ class ExploreFocus(QObject):
     def _details(self, sample: Sample) -> Details:
         table = self._table
         row = table.row(sample.id) if table is not None else None
+        remark = self.remark(sample)
         held = sample.labels if sample.labelled else None
         labelled = explore_words.named(held, self._names) if held is not None else self.tr("not yet")
         name = self._name_of(sample)
@@ -173,6 +185,7 @@ class ExploreFocus(QObject):
                 labelled=labelled,
                 predicted=self.tr("nothing: it came after this run"),
                 wrong=None,
+                note=remark,
                 label_indices=_pressed(held),
             )
         before = table.labelled_before(row)
@@ -189,7 +202,7 @@ class ExploreFocus(QObject):
             labelled=labelled,
             predicted=", ".join(chances) or explore_words.named((), self._names),
             wrong=None if held is None else bool(table.wrong_at(row)),
-            note=note,
+            note=" ".join(part for part in (remark, note) if part),
             bars=self._bars(table, row, sample.labels),
             label_indices=_pressed(held),
         )
@@ -230,6 +243,10 @@ class ExploreFocus(QObject):
             self._player.stop()
         else:
             self._player.play()
+
+
+def _nothing(_sample: Sample) -> str:
+    return ""
 
 
 def _pressed(labels: tuple[int, ...] | None) -> tuple[int, ...]:

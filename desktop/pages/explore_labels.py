@@ -6,12 +6,44 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication
 
-from desktop.commands import Labels
+from desktop.commands import Labels, Relabel
+from desktop.session import Session
 from desktop.widgets.class_keys import NONE
-from ml.api import Sample
+from ml.api import Origin, Sample
 
 Change = tuple[dict[int, Labels], dict[int, Labels], str]
 """The labels before and after by sample, of those that change, and the step in words, for undo."""
+
+
+def relabelling(session: Session, chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Relabel | None:
+    """The command that gives the samples this class, or changes it; None where that changes nothing."""
+    if session.project.task == "multi":
+        before, after, text = toggled(chosen, class_index, names)
+    elif class_index >= 0:
+        before, after, text = replaced(chosen, class_index, names)
+    else:
+        return None
+    if not before:
+        return None
+    # Undoing brings back, too, that somebody had called a label right.
+    said: dict[int, Origin] = {s.id: "confirmed" for s in chosen if s.id in before and s.set_by == "confirmed"}
+    return Relabel(session, before=before, after=after, text=text, origins_before=said)
+
+
+def confirming(session: Session, chosen: Sequence[Sample]) -> Relabel | None:
+    """The command that says that their labels are right; None where none of them is labelled."""
+    held: dict[int, Labels] = {sample.id: sample.labels for sample in chosen if sample.labelled}
+    if not held:
+        return None
+    said: dict[int, Origin] = {s.id: s.set_by for s in chosen if s.id in held and s.set_by is not None}
+    return Relabel(
+        session,
+        before=held,
+        after=held,
+        text=_tr("Say that the label is right"),
+        origins_before=said,
+        origins_after=dict.fromkeys(held, "confirmed"),
+    )
 
 
 def replaced(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:

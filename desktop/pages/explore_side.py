@@ -52,6 +52,7 @@ class ExploreSide(QWidget):
     """Values in; `label_chosen`, `map_chosen`, `opacity_chosen` and the player's buttons out."""
 
     label_chosen = Signal(int)
+    right_pressed = Signal()
     map_chosen = Signal(object)
     play_pressed = Signal()
     loop_toggled = Signal(bool)
@@ -88,6 +89,11 @@ class ExploreSide(QWidget):
         self.bars = ProbabilityBars()
         self.file_name = QLabel()
         self.file_name.setProperty("role", "caption")
+        self.right_button = QPushButton(self.tr("This is right  (R)"))
+        self.right_button.setToolTip(self.tr("The label is right; it leaves the list and is not asked about again"))
+        self.right_button.clicked.connect(self.right_pressed)
+        self.right_button.hide()
+        icons.set_icon(self.right_button, "ph.check")
         self.keys = ClassKeys()
         self.keys.class_chosen.connect(self.label_chosen)
         self._lay_out()
@@ -139,6 +145,10 @@ class ExploreSide(QWidget):
         self.file_name.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, self.width() - 24))
         self.file_name.setToolTip(details.name)
         self.keys.set_current(details.label_indices)
+
+    def ask_whether_right(self, asked: bool) -> None:
+        """Offer to say that the label is right, beside the keys that say it is another."""
+        self.right_button.setVisible(asked)
 
     def set_overlay(self, overlay: QImage | None) -> None:
         self.view().set_overlay(overlay)
@@ -217,6 +227,7 @@ class ExploreSide(QWidget):
         column.addLayout(words)
         column.addWidget(self.bars)
         column.addWidget(self.note)
+        column.addWidget(self.right_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.keys)
         column.addStretch(1)
 

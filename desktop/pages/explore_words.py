@@ -80,3 +80,50 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
         caption = f"✎ {caption}"
         spoken = tr("{spoken}. You changed the label after this run.").format(spoken=spoken)
     return Tile(caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{spoken}\n{sample.path}")
+
+
+def suspect_tile(sample: Sample, judged: tuple[int, int], names: Sequence[str]) -> Tile:
+    """A tile among the suspicious labels: what it is labelled, and what it looks like instead."""
+    label, suggested = judged
+    held = sample.labels if sample.labelled else None
+    now = named(held, names) if held is not None else tr("not labelled")
+    spoken = tr("Labelled {label}, looks like {suggested}").format(label=now, suggested=names[suggested])
+    if held == (label,):
+        caption = (
+            f"{tr('labelled {label}').format(label=now)}{ARROW}{tr('looks like {name}').format(name=names[suggested])}"
+        )
+        return Tile(caption=caption, spoken=f"{spoken}\n{sample.path}")
+    spoken = tr("{spoken}. You changed the label after it was judged.").format(spoken=spoken)
+    return Tile(caption=f"✎ {tr('now {label}').format(label=now)}", changed=True, spoken=f"{spoken}\n{sample.path}")
+
+
+def suspect_remark(suggested: str) -> str:
+    return tr("Looks like “{name}” to a model that never saw it.").format(name=suggested)
+
+
+def judging(kind: Kind) -> str:
+    """What stands in the grid while the labels are judged."""
+    return {
+        "images": tr("Every label is being judged by a model that never saw its picture."),
+        "recordings": tr("Every label is being judged by a model that never heard its sound."),
+        "sensors": tr("Every label is being judged by a model that never saw its stretch."),
+    }[kind]
+
+
+def nothing_suspicious(kind: Kind, *, flagged: int) -> str:
+    """What stands where the suspicious labels would be."""
+    if flagged:
+        return tr(
+            "You have been through all labels that look wrong. Train again, so that it learns from what you mended."
+        )
+    return {
+        "images": tr(
+            "No label looks wrong: each was judged by a model that never saw its picture, and none stood out."
+        ),
+        "recordings": tr(
+            "No label looks wrong: each was judged by a model that never heard its sound, and none stood out."
+        ),
+        "sensors": tr(
+            "No label looks wrong: each was judged by a model that never saw its stretch, and none stood out."
+        ),
+    }[kind]

@@ -38,7 +38,11 @@ class Workspace(QWidget):
         super().__init__(parent)
         self.session = session
         session.setParent(self)
-        self.data_page, self.train_page, self.explore_page = DataPage(), TrainPage(runner=runner), ExplorePage()
+        self.data_page, self.train_page, self.explore_page = (
+            DataPage(),
+            TrainPage(runner=runner),
+            ExplorePage(runner=runner),
+        )
         self._pages = (self.data_page, self.train_page, self.explore_page)
         self._sentences = [""] * len(self._pages)
         self.rail = Rail(

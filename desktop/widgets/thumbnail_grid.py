@@ -159,12 +159,21 @@ class ThumbnailGrid(QListView):
             self._aspect = aspect
             self._fit_cells()
 
-    def set_tiles(self, ids: Ids, describe: Callable[[int], Tile]) -> None:
-        """Show these samples in this order, from the top; `describe` is called for tiles as they come into view."""
+    def set_tiles(self, ids: Ids, describe: Callable[[int], Tile], *, keep_place: bool = False) -> None:
+        """Show these samples in this order, from the top; `describe` is called for tiles as they come into view.
+
+        `keep_place`: a few came or went, and whoever is among the others stays there.
+        """
+        row = max(0, min((index.row() for index in self.selectedIndexes()), default=0)) if keep_place else 0
+        scrolled = self.verticalScrollBar().value()
         self._model.reset(ids, describe)
-        self.scrollToTop()
+        if keep_place:
+            self.doItemsLayout()
+            self.verticalScrollBar().setValue(scrolled)
+        else:
+            self.scrollToTop()
         if len(ids):
-            self.setCurrentIndex(self._model.index(0))
+            self.setCurrentIndex(self._model.index(min(row, len(ids) - 1)))
 
     def ids(self) -> Ids:
         return self._model.ids

@@ -53,6 +53,8 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
             print_json(row)
         return
     console = words()
+    if found.confirmed:
+        console.print(f"{plural(found.confirmed, 'label')} that somebody called right left out.")
     if found.flagged == 0:
         console.print("No label looks wrong. The least certain ones:")
     else:

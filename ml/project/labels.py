@@ -80,7 +80,10 @@ def read_history(connection: sa.Connection, sample_id: int) -> tuple[LabelChange
 def append_change(
     connection: sa.Connection, sample_id: int, wanted: tuple[int, ...] | None, annotator: str, origin: Origin
 ) -> LabelChange:
-    """Write what a sample is labelled with from now on; None: as if nobody had ever said."""
+    """Write what a sample is labelled with from now on; None: as if nobody had ever said.
+
+    What a person says, they say of the whole sample; else a class that stays keeps the part it was given for.
+    """
     new = wanted or ()
     query = sa.select(tables.samples.c.change_id).where(tables.samples.c.id == sample_id)
     previous = connection.execute(query).scalar_one()
@@ -90,22 +93,34 @@ def append_change(
             sample_id=sample_id, at=at, annotator=annotator, origin=origin, previous_id=previous
         )
     ).lastrowid
+    held = {} if previous is None else _parts_of(connection, previous)
+    parts = {} if origin == "person" else held
     if new:
         connection.execute(
             tables.labels.insert(),
-            [{"change_id": change_id, "place": place, "class_index": index} for place, index in enumerate(new)],
+            [
+                {"change_id": change_id, "place": place, "class_index": index, "start": start, "end": end}
+                for place, index in enumerate(new)
+                for start, end in [parts.get(index, (None, None))]
+            ],
         )
     points_to = None if wanted is None else change_id
     connection.execute(tables.samples.update().where(tables.samples.c.id == sample_id).values(change_id=points_to))
-    old = () if previous is None else _labels_of(connection, previous)
     return LabelChange(
-        sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=old, new=new, unsaid=wanted is None
+        sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=tuple(held), new=new, unsaid=wanted is None
     )
 
 
 def _labels_of(connection: sa.Connection, change_id: int) -> tuple[int, ...]:
     query = sa.select(tables.labels.c.class_index).where(tables.labels.c.change_id == change_id)
     return tuple(connection.execute(query.order_by(tables.labels.c.place)).scalars())
+
+
+def _parts_of(connection: sa.Connection, change_id: int) -> dict[int, tuple[float | None, float | None]]:
+    """The classes that a change set, in order, each with the part of the recording it was given for."""
+    labels = tables.labels
+    query = sa.select(labels.c.class_index, labels.c.start, labels.c.end).where(labels.c.change_id == change_id)
+    return {row.class_index: (row.start, row.end) for row in connection.execute(query.order_by(labels.c.place))}
 
 
 def default_annotator() -> str:

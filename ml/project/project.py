@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +25,7 @@ from ml.project.samples import (
     Kind,
     LabelChange,
     LabelSpan,
+    Origin,
     Sample,
     ScanReport,
     Split,
@@ -203,12 +204,22 @@ class Project:
         return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids], annotator=annotator)
 
     def restore_labels(
-        self, wanted: Iterable[tuple[int, tuple[int, ...] | None]], *, annotator: str | None = None
+        self,
+        wanted: Iterable[tuple[int, tuple[int, ...] | None]],
+        *,
+        annotator: str | None = None,
+        origins: Mapping[int, Origin] | None = None,
     ) -> tuple[LabelChange, ...]:
-        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything."""
+        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything.
+
+        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right.
+        """
+        said_by = origins or {}
         with self._store.writing() as connection:
             return tuple(
-                append_change(connection, sample_id, new, annotator or default_annotator(), "person")
+                append_change(
+                    connection, sample_id, new, annotator or default_annotator(), said_by.get(sample_id, "person")
+                )
                 for sample_id, new in wanted
             )
 

@@ -9,7 +9,8 @@ Kind = Literal["images", "recordings", "sensors"]
 Split = Literal["train", "valid", "test"]
 SplitBy = str
 """How sources are grouped so that a split never separates a group: "auto", "folder", "recording" or "pattern:REGEX"."""
-Origin = Literal["person", "import"]
+Origin = Literal["person", "import", "confirmed"]
+"""Who says so: a person, a folder or table that was imported, or a person who was asked whether the label is right."""
 Clock = Literal["file", "asked", "none"]
 """Where the rate of sensor logs is from: their column of times, the user, nowhere."""
 RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]

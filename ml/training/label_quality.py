@@ -33,18 +33,26 @@ def out_of_fold(
     embeddings: NDArray[np.floating], labels: NDArray[np.integer], folds: NDArray[np.integer], *, classes: int
 ) -> NDArray[np.float64]:
     """(n, classes) probabilities of each sample from a logistic regression that learned from the other folds."""
-    told = np.full((len(labels), classes), 1e-6)
+    told = np.zeros((len(labels), classes))
     for fold in np.unique(folds):
-        held, rest = folds == fold, folds != fold
-        if len(np.unique(labels[rest])) < 2:
-            continue
+        told[folds == fold] = from_the_others(embeddings, labels, folds == fold, classes=classes)
+    return told
+
+
+def from_the_others(
+    embeddings: NDArray[np.floating], labels: NDArray[np.integer], held: NDArray[np.bool_], *, classes: int
+) -> NDArray[np.float64]:
+    """(held, classes) probabilities of the samples that are `held` (n,), from a model that learned from the rest."""
+    rest = ~held
+    told = np.full((int(held.sum()), classes), 1e-6)
+    if len(np.unique(labels[rest])) >= 2:
         mean, scale = embeddings[rest].mean(axis=0), _half_scale(embeddings[rest])
         model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS)
         with warnings.catch_warnings():
             # Not quite converged ranks just as well.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit((embeddings[rest] - mean) / scale, labels[rest])
-        told[np.ix_(held, model.classes_)] = model.predict_proba((embeddings[held] - mean) / scale)
+        told[:, model.classes_] = model.predict_proba((embeddings[held] - mean) / scale)
     return np.asarray(told / told.sum(axis=1, keepdims=True), dtype=np.float64)
 
 

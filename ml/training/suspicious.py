@@ -9,20 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import HandlensError
-from ml.events import Event, StageStarted, Suspected
+from ml.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.insight.sources import folds_of
-from ml.jobs import SuspectJob
+from ml.jobs import Stop, SuspectJob
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.project.samples import Sample
 from ml.training.decode import key_of
-from ml.training.label_quality import out_of_fold, suspicion
+from ml.training.label_quality import from_the_others, suspicion
 
 FEWEST = 10
 
 
-def suspicious(job: SuspectJob) -> Iterator[Event]:
-    """Rank the labels by how probably they are wrong. Ends with `events.Suspected`; raises HandlensError."""
+def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
+    """Rank the labels by how probably they are wrong. Ends with `events.Suspected`, or `events.Stopped`.
+
+    Raises HandlensError where nothing can be said.
+    """
     with Project.open(job.project) as project:
         if project.task == "multi":
             raise HandlensError(
@@ -38,21 +41,33 @@ def suspicious(job: SuspectJob) -> Iterator[Event]:
             raise HandlensError(
                 "There are too few labels to find wrong ones among them; label at least ten samples of two classes."
             )
-        yield StageStarted(stage="predict", sentence="Now it asks about every label somebody who has not seen it.")
+        yield StageStarted(stage="predict", sentence="Now every label is judged by a model that never saw its sample.")
         embeddings = _pretrained(project.path / "cache", samples)
         if embeddings is None:
             embeddings = _of_run(stored, [rows[sample.id] for sample in samples])
         # A file and its copies are judged by what was learned without any of them.
         folds = folds_of([sample.digest or sample.path for sample in samples])
-        found = suspicion(labels, out_of_fold(embeddings, labels, folds, classes=len(present)))
+        told = np.zeros((len(samples), len(present)))
+        each = np.unique(folds)
+        for done, fold in enumerate(each):
+            yield Progress(stage="predict", done=done, total=len(each))
+            if stop.requested():
+                yield Stopped()
+                return
+            told[folds == fold] = from_the_others(embeddings, labels, folds == fold, classes=len(present))
+        found = suspicion(labels, told)
         order = np.argsort(-found.score, kind="stable")
+        # Who was asked and said that a label is right need not be asked again.
+        asked = np.array([sample.set_by == "confirmed" for sample in samples])
+        order = order[~asked[order]]
         yield Suspected(
             run=run,
             sample_ids=tuple(samples[place].id for place in order),
             labels=tuple(int(present[labels[place]]) for place in order),
             suggested=tuple(int(present[found.suggested[place]]) for place in order),
             scores=tuple(float(found.score[place]) for place in order),
-            flagged=int(found.flagged.sum()),
+            flagged=int(found.flagged[order].sum()),
+            confirmed=int(asked.sum()),
         )
 
 

@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore import ExplorePage
+from desktop.pages.explore_board import VIEWS
 from desktop.session import Session, open_session
 from desktop.workers.player import Player
 
@@ -172,7 +173,7 @@ def test_arrow_keys_move_and_the_side_follows(qtbot: QtBot, page: ExplorePage) -
 
 
 def test_a_confusion_cell_filters_the_grid(qtbot: QtBot, page: ExplorePage) -> None:
-    page.board.tabs.setCurrentIndex(3)
+    page.board.tabs.setCurrentIndex(VIEWS.index("confusion"))
     view = page.board.confusion
     assert view._counts.sum() == 6
     label, predicted = next((int(i), int(j)) for i, j in zip(*np.nonzero(view._counts), strict=True) if i != j)

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.pages import train_words
 from desktop.pages.explore import ExplorePage
+from desktop.pages.explore_board import VIEWS
 from desktop.pages.explore_several import SeveralTable
 from desktop.pages.explore_table import Filter
 from desktop.pages.train import TrainPage
@@ -131,7 +132,7 @@ def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage,
     totals = table.totals(Filter(split=TEST))
     assert (counts - np.diag(np.diag(counts))).sum() == 0, "the only wrong word is said of what has no class"
     assert (totals - np.diag(counts)).sum() == 1
-    page.board.tabs.setCurrentIndex(3)
+    page.board.tabs.setCurrentIndex(VIEWS.index("confusion"))
     assert "beside the diagonal" in page.board.cell_sentence.text()
     assert page.board.confusion.sentence(0, 1).startswith("In 0 of the ")
     assert len(table.select(Filter(split=TEST, label=-1))) == sum(

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fabricate import add_run, image_folder, project_of
 from numpy.typing import NDArray
 from tiny_model import tiny_info
 
+from ml.engine import run
+from ml.events import Stopped, Suspected
 from ml.insight.calibration import fit_temperature
 from ml.insight.metrics import accuracy_interval, expected_calibration_error
 from ml.insight.nonsense import odd_pictures, odd_sounds
@@ -19,6 +22,7 @@ from ml.insight.selftest import promise_remark, self_test
 from ml.insight.sources import folds_of, known_and_new
 from ml.insight.thresholds import choose_thresholds, price_of, samples_needed, trade_off, upper_bound
 from ml.insight.unlike import NEIGHBOURS, familiar, strangeness, unlike_scores
+from ml.jobs import NeverStop, StopRequest, SuspectJob
 from ml.networks.heads import Unlikeness
 from ml.project.predictions import Predictions
 from ml.project.remarks import read_remarks, write_remarks
@@ -276,3 +280,31 @@ def test_flipped_labels_are_the_most_suspicious() -> None:
     assert (found.suggested[flipped] == truth[flipped]).mean() >= 0.8
     assert found.flagged[flipped].mean() > 0.6
     assert found.flagged.sum() < 40
+
+
+def test_a_label_that_was_called_right_is_not_asked_about_again(tmp_path: Path) -> None:
+    with project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens") as project:
+        add_run(project)
+        first = list(run(SuspectJob(project=project.path), NeverStop()))[-1]
+        assert isinstance(first, Suspected) and len(first.sample_ids) == 30
+        most = first.sample_ids[0]
+        held = {sample.id: sample.labels for sample in project.samples()}
+        project.restore_labels([(most, held[most])], origins={most: "confirmed"})
+        again = list(run(SuspectJob(project=project.path), NeverStop()))[-1]
+        assert isinstance(again, Suspected)
+        assert (most in again.sample_ids, len(again.sample_ids), again.confirmed) == (False, 29, 1)
+        history = project.history(most)
+        assert [(change.origin, change.new) for change in history] == [
+            ("import", held[most]),
+            ("confirmed", held[most]),
+        ]
+
+
+def test_judging_labels_stops_when_asked(tmp_path: Path) -> None:
+    class Now:
+        def requested(self) -> StopRequest:
+            return "cancel"
+
+    with project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens") as project:
+        add_run(project)
+        assert isinstance(list(run(SuspectJob(project=project.path), Now()))[-1], Stopped)

@@ -192,6 +192,8 @@ def test_where_a_label_begins_and_ends_is_kept(recordings: Path, tmp_path: Path)
         assert set(spans.values()) == {(LabelSpan("owl", 4.0, 6.0),), (LabelSpan("fox", 12.0, 14.0),)}
         # What a person says, they say of the whole window.
         first = min(spans)
+        project.restore_labels([(first, samples[first].labels)], origins={first: "confirmed"})
+        assert project.label_spans() == spans, "who calls a label right leaves it where it was heard"
         project.set_labels([first], [0])
         assert first not in project.label_spans()
 

@@ -1,0 +1,75 @@
+"""The row above the suspicious labels: how far the looking is, or what it found, in a sentence."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+
+from desktop.pages.explore_suspects import Suspects
+
+STEPS = 100
+
+
+class SuspectsBar(QWidget):
+    """Shows a `Suspects`; `again_pressed`, `cancel_pressed` and `everything_toggled` out."""
+
+    again_pressed = Signal()
+    cancel_pressed = Signal()
+    everything_toggled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sentence = QLabel()
+        self.sentence.setWordWrap(True)
+        self.sentence.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, STEPS)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(160)
+        self.bar.setAccessibleName(self.tr("How far it has looked"))
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.clicked.connect(self.cancel_pressed)
+        self.everything_button = QPushButton(self.tr("Less suspicious too"))
+        self.everything_button.setToolTip(self.tr("Also show labels that do not look wrong, after the others"))
+        self.everything_button.setCheckable(True)
+        self.everything_button.toggled.connect(self.everything_toggled)
+        self.again_button = QPushButton(self.tr("Look again"))
+        self.again_button.setToolTip(self.tr("Judge every label anew, as they are now"))
+        self.again_button.clicked.connect(self.again_pressed)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.sentence, 1)
+        row.addWidget(self.bar)
+        for button in (self.cancel_button, self.everything_button, self.again_button):
+            row.addWidget(button)
+
+    def show_state(self, suspects: Suspects) -> None:
+        looking = suspects.state == "looking"
+        self.sentence.setText(_sentence(self, suspects))
+        self.bar.setVisible(looking)
+        self.bar.setValue(round(suspects.fraction * STEPS))
+        self.cancel_button.setVisible(looking)
+        self.everything_button.setVisible(suspects.state == "found")
+        self.again_button.setVisible(suspects.state in ("found", "cancelled", "failed"))
+
+    def everything(self) -> bool:
+        """Whether labels that do not look wrong are wanted as well."""
+        return self.everything_button.isChecked()
+
+
+def _sentence(bar: SuspectsBar, suspects: Suspects) -> str:
+    if suspects.state == "looking":
+        return bar.tr("Looking for labels that are wrong.")
+    if suspects.state != "found":
+        return ""
+    count, flagged, left = suspects.count, suspects.flagged, suspects.left()
+    if flagged == 0:
+        return bar.tr("None of the {n} labels looks wrong.").format(n=f"{count:,}")
+    one = bar.tr("One of the {n} labels looks wrong.")
+    many = bar.tr("{flagged} of the {n} labels look wrong, the most suspicious first.")
+    told = (one if flagged == 1 else many).format(flagged=f"{flagged:,}", n=f"{count:,}")
+    if left == flagged:
+        return told
+    rest = bar.tr("You have judged all of them.") if left == 0 else bar.tr("{left} left to judge.")
+    return f"{told} {rest.format(left=f'{left:,}')}"

@@ -1,0 +1,285 @@
+"""The suspicious labels: looked for when asked for, called right or labelled anew, on disk at once, and undone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fabricate import add_run, image_folder, project_of
+from fabricate_several import add_run_of_several, mixed_project
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.pages.explore import ExplorePage
+from desktop.pages.explore_board import VIEWS
+from desktop.session import Session, open_session
+from desktop.widgets.tiles import Tile
+from ml.api import (
+    Event,
+    Failed,
+    HandlensError,
+    Job,
+    Progress,
+    Project,
+    Sample,
+    StageStarted,
+    Stop,
+    Stopped,
+    Suspected,
+    SuspectJob,
+)
+
+TAB = VIEWS.index("suspicious")
+
+
+class Judge:
+    """A runner that takes the first labels for wrong: each looks like the next class. Waits where it is told to."""
+
+    def __init__(self, project: Path, *, flagged: int = 3, hold: bool = False, ending: Event | None = None) -> None:
+        self.project, self.flagged, self.ending = project, flagged, ending
+        self.asked: list[Job] = []
+        self.cancelled = False
+        self._free = threading.Event()
+        if not hold:
+            self._free.set()
+
+    def go_on(self) -> None:
+        self._free.set()
+
+    def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
+        self.asked.append(job)
+        yield StageStarted(stage="predict", sentence="Judging.")
+        yield Progress(stage="predict", done=2, total=5)
+        while not self._free.wait(0.01):
+            if stop.requested():
+                self.cancelled = True
+                yield Stopped()
+                return
+        yield self.ending or self._found()
+
+    def _found(self) -> Suspected:
+        with Project.open(self.project) as project:
+            every = project.samples()
+        samples = [sample for sample in every if sample.set_by != "confirmed"]
+        return Suspected(
+            run=1,
+            sample_ids=tuple(sample.id for sample in samples),
+            labels=tuple(sample.labels[0] for sample in samples),
+            suggested=tuple((sample.labels[0] + 1) % 3 for sample in samples),
+            scores=tuple(1.0 - place / len(samples) for place in range(len(samples))),
+            flagged=self.flagged,
+            confirmed=len(every) - len(samples),
+        )
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
+    add_run(project)
+    project.close()
+    session = open_session(tmp_path / "fruit.handlens")
+    yield session
+    session.close()
+
+
+def opened(qtbot: QtBot, session: Session, judge: Judge) -> ExplorePage:
+    page = ExplorePage(runner=judge)
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    with qtbot.waitExposed(page):
+        page.board.grid.setFocus()
+    return page
+
+
+def choose_tab(qtbot: QtBot, page: ExplorePage, place: int = TAB) -> None:
+    tabs = page.board.tabs
+    qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
+
+
+def click(qtbot: QtBot, widget: QWidget) -> None:
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
+    page = opened(qtbot, session, Judge(session.project.path))
+    choose_tab(qtbot, page)
+    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
+    page.board.grid.setFocus()
+    yield page
+    page.shutdown()
+
+
+def on_disk(session: Session, sample_id: int) -> Sample:
+    with Project.open(session.project.path) as again:
+        return next(sample for sample in again.samples() if sample.id == sample_id)
+
+
+def tile_at(page: ExplorePage, place: int) -> Tile:
+    tile = page.board.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1)
+    assert isinstance(tile, Tile)
+    return tile
+
+
+def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, session: Session) -> None:
+    judge = Judge(session.project.path, hold=True)
+    page = opened(qtbot, session, judge)
+    assert judge.asked == []
+    choose_tab(qtbot, page)
+    bar = page.board.suspects
+    qtbot.waitUntil(lambda: bar.bar.value() == 40)
+    assert judge.asked == [SuspectJob(project=session.project.path, run=1)]
+    assert bar.bar.isVisible() and bar.cancel_button.isVisible() and not bar.again_button.isVisible()
+    assert page.board.nothing.text() == "Every label is being judged by a model that never saw its picture."
+    assert not page.side.right_button.isVisible()
+    judge.go_on()
+    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
+    assert bar.sentence.text() == "3 of the 30 labels look wrong, the most suspicious first."
+    assert not bar.bar.isVisible()
+    choose_tab(qtbot, page, 0)
+    assert page.board.filters.isVisible() and not bar.isVisible()
+    choose_tab(qtbot, page)
+    assert len(judge.asked) == 1, "what was found is kept"
+    page.shutdown()
+
+
+def test_a_tile_says_what_it_is_labelled_and_what_it_looks_like(page: ExplorePage) -> None:
+    assert tile_at(page, 0).caption == "labelled apple → looks like pear"
+    assert page.side.note.text() == "Looks like “pear” to a model that never saw it."
+    assert page.side.right_button.isVisible()
+
+
+def test_calling_it_right_takes_it_away_for_good(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    first, second, third = (int(sample_id) for sample_id in page.board.grid.ids())
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
+    assert list(page.board.grid.ids()) == [second, third]
+    assert page.board.grid.current_id() == second, "the next one is at hand"
+    kept = on_disk(session, first)
+    assert (kept.labels, kept.set_by) == ((0,), "confirmed")
+    click(qtbot, page.side.right_button)
+    assert list(page.board.grid.ids()) == [third]
+    assert page.board.suspects.sentence.text().endswith("1 left to judge.")
+    click(qtbot, page.board.suspects.again_button)
+    qtbot.waitUntil(lambda: page.suspects.state == "found")
+    assert not {first, second} & set(page.board.grid.ids().tolist())
+    assert page.suspects.count == 30
+
+
+def test_calling_it_right_can_be_undone(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    before = list(page.board.grid.ids())
+    page.board.grid.selectAll()
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
+    assert page.board.stack.currentWidget() is page.board.nothing
+    assert page.board.nothing.text().startswith("You have been through all labels that look wrong.")
+    assert page.spot.sample_id() is None
+    click(qtbot, page.board.undo_button)
+    assert list(page.board.grid.ids()) == before
+    assert on_disk(session, int(before[0])).set_by == "import"
+    click(qtbot, page.board.redo_button)
+    assert on_disk(session, int(before[0])).set_by == "confirmed"
+
+
+def test_a_digit_labels_it_anew_and_undo_brings_back_what_was_said(
+    qtbot: QtBot, page: ExplorePage, session: Session
+) -> None:
+    grid = page.board.grid
+    first = int(grid.ids()[0])
+    qtbot.keyClick(grid, Qt.Key.Key_2)
+    assert on_disk(session, first).labels == (1,)
+    assert tile_at(page, 0).caption == "✎ now pear", "it stays where it is"
+    assert page.board.suspects.sentence.text().endswith("2 left to judge.")
+    qtbot.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert on_disk(session, first).labels == (0,)
+    qtbot.keyClick(grid, Qt.Key.Key_R)
+    choose_tab(qtbot, page, 0)
+    page.board.filters.split_box.setCurrentIndex(0)
+    page.board.filters.split_box.activated.emit(0)
+    assert grid.choose(first)
+    qtbot.keyClick(grid, Qt.Key.Key_3)
+    assert on_disk(session, first).set_by == "person"
+    qtbot.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (on_disk(session, first).labels, on_disk(session, first).set_by) == ((0,), "confirmed")
+
+
+def test_the_less_suspicious_can_be_seen_too(qtbot: QtBot, page: ExplorePage) -> None:
+    click(qtbot, page.board.suspects.everything_button)
+    assert len(page.board.grid.ids()) == 30
+
+
+def test_r_says_nothing_on_other_tabs(qtbot: QtBot, page: ExplorePage) -> None:
+    choose_tab(qtbot, page, 0)
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
+    assert page.undo_stack.count() == 0
+    assert not page.side.right_button.isVisible()
+
+
+def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session) -> None:
+    judge = Judge(session.project.path, hold=True)
+    page = opened(qtbot, session, judge)
+    choose_tab(qtbot, page)
+    click(qtbot, page.board.suspects.cancel_button)
+    qtbot.waitUntil(lambda: page.suspects.state == "cancelled")
+    assert judge.cancelled
+    assert page.board.nothing.text() == "It was stopped before it had looked at all labels."
+    judge.go_on()
+    click(qtbot, page.board.suspects.again_button)
+    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
+    page.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("flagged", "ending", "said"),
+    [
+        (0, None, "No label looks wrong: each was judged by a model that never saw its picture"),
+        (0, Failed(message="There are too few labels to find wrong ones among them."), "There are too few labels"),
+    ],
+)
+def test_where_there_is_nothing_to_show_it_says_why(
+    qtbot: QtBot, session: Session, flagged: int, ending: Event | None, said: str
+) -> None:
+    page = opened(qtbot, session, Judge(session.project.path, flagged=flagged, ending=ending))
+    choose_tab(qtbot, page)
+    qtbot.waitUntil(page.board.nothing.isVisible)
+    qtbot.waitUntil(lambda: page.board.nothing.text().startswith(said))
+    page.shutdown()
+
+
+def test_leaving_while_it_looks_ends_the_child(qtbot: QtBot, session: Session) -> None:
+    judge = Judge(session.project.path, hold=True)
+    page = opened(qtbot, session, judge)
+    choose_tab(qtbot, page)
+    qtbot.waitUntil(lambda: len(judge.asked) == 1)
+    page.shutdown()
+    assert judge.cancelled
+
+
+def test_where_several_classes_may_be_present_it_says_that_it_cannot(qtbot: QtBot, tmp_path: Path) -> None:
+    project = mixed_project(tmp_path / "mixed.handlens")
+    add_run_of_several(project)
+    project.close()
+    session = open_session(tmp_path / "mixed.handlens")
+    judge = Judge(session.project.path)
+    page = opened(qtbot, session, judge)
+    choose_tab(qtbot, page)
+    assert "more than one may be present" in page.board.nothing.text()
+    assert judge.asked == []
+    page.shutdown()
+    session.close()
+
+
+def test_what_cannot_be_written_is_said_and_the_tile_stays(
+    qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise HandlensError("The disk is full; free some space and try again.")
+
+    monkeypatch.setattr(session.project, "restore_labels", full)
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
+    assert page.board.problem.text().startswith("The disk is full")
+    assert len(page.board.grid.ids()) == 3
+    assert page.undo_stack.count() == 0
