@@ -7,11 +7,13 @@ import importlib
 import sys
 
 NAMES = {
+    "calibration": "by how much a named probability is off, before and after calibration",
     "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
     "epoch": "samples per second of a fine-tuning pass, against random tensors that are already in memory",
     "scale": "seconds and memory of projects of 1,000 to 100,000 pictures",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
     "suspicious": "how many of 5 % flipped labels stand in the top tenth of the suspicious ones",
+    "unlike": "how surely what a model was never shown scores as unlike",
     "window": "seconds to the first window, and how smoothly it runs while a training goes on",
 }
 

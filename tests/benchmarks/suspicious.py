@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from ml.engine import run
-from ml.events import Failed, Finished, Scanned, Suspected
-from ml.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
+from ml.events import Failed, Suspected
+from ml.jobs import NeverStop, SuspectJob
 from ml.project.project import Project
-from ml.project.splitting import plan_split
+from tests.benchmarks.projects import parser_for, trained
 
 SETS = ("flowers", "trashnet", "eurosat")
 SHARE = 0.05
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks suspicious", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
+    parser = parser_for("suspicious", __doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
     given = parser.parse_args(arguments)
-    for name in SETS:
-        with tempfile.TemporaryDirectory() as scratch:
-            project = trained(given.data / "images" / name, Path(scratch) / f"{name}.handlens")
+    with ExitStack() as stack:
+        place = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for name in given.sets:
+            project = trained(given.data, name, place)
             shares = [_found(project, seed) for seed in range(given.seeds)]
-        told = " ".join(f"{share:.2f}" for share in shares)
-        print(f"{name:10s} wrong labels in the top tenth: {np.mean(shares):.3f} (by seed {told})", flush=True)
+            told = " ".join(f"{share:.2f}" for share in shares)
+            print(f"{name:10s} wrong labels in the top tenth: {np.mean(shares):.3f} (by seed {told})", flush=True)
     return 0
-
-
-def trained(folder: Path, place: Path) -> Path:
-    """A project over `folder` with a quick run."""
-    for event in run(ScanJob(folder=folder, kind="images"), NeverStop()):
-        if isinstance(event, Scanned):
-            Project.create(place, name="bench", report=event.report, plan=plan_split(event.report)).close()
-    last = list(run(TrainJob(project=place, preset="quick", device="cpu"), NeverStop()))[-1]
-    assert isinstance(last, Finished), last
-    return place
 
 
 def _found(place: Path, seed: int) -> float:
