@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from ml.api import (
+    WRONG_AT_MOST,
     ClassInfo,
     HandlensError,
     LabelChange,
@@ -147,6 +148,11 @@ class Session(QObject):
         if self._predictions is None:
             self._predictions = self.project.predictions(self.run.number)
         return self._predictions
+
+    def rate_in_use(self) -> float:
+        """The share of wrong answers among the accepted ones that was chosen, or that the run was made for."""
+        made_for = None if self.run is None else self.project.runs.made_for(self.run.number)
+        return self.project.wrong_at_most or made_for or WRONG_AT_MOST
 
     def close(self) -> None:
         """Let the project go. Nothing has to be saved: everything is on disk already."""

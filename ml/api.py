@@ -28,8 +28,10 @@ from ml.events import (
 from ml.insight.metrics import confusion, wilson_interval
 from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
 from ml.insight.several import leaning, mistaken
+from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
 from ml.insight.traces import lanes, trace_picture
 from ml.jobs import (
+    WRONG_AT_MOST,
     BackboneJob,
     EvaluateJob,
     Job,
@@ -91,6 +93,7 @@ __all__ = [
     "SPLIT_CODES",
     "SUFFIX",
     "TERMINAL",
+    "WRONG_AT_MOST",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
@@ -122,6 +125,7 @@ __all__ = [
     "Origin",
     "Predictions",
     "Preset",
+    "Price",
     "ProbeDone",
     "Progress",
     "Project",
@@ -143,6 +147,7 @@ __all__ = [
     "SuspectJob",
     "Suspected",
     "Task",
+    "Thresholds",
     "TrainJob",
     "Unreadable",
     "UnreadableError",
@@ -150,6 +155,7 @@ __all__ = [
     "Worker",
     "along_time",
     "blend",
+    "choose_thresholds",
     "confusion",
     "default_annotator",
     "estimate_seconds",
@@ -170,12 +176,14 @@ __all__ = [
     "overlay_rgba",
     "plan_split",
     "preview_labels",
+    "price_of",
     "problem",
     "settings_for",
     "strength",
     "suggest_labels",
     "thumbnail",
     "trace_picture",
+    "trade_off",
     "wilson_interval",
     "write_samples",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.accepting import labelled_rows, thresholds_for, wanted_rate
 from ml.errors import HandlensError
 from ml.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.insight.calibration import tempered
@@ -21,8 +22,8 @@ from ml.insight.several import (
     mistaken,
     present,
 )
-from ml.insight.thresholds import choose_thresholds, price_of
-from ml.jobs import WRONG_AT_MOST, EvaluateJob, ScanJob, Stop
+from ml.insight.thresholds import price_of
+from ml.jobs import EvaluateJob, ScanJob, Stop
 from ml.project.importing import scan
 from ml.project.predictions import Predictions
 from ml.project.project import Project
@@ -51,7 +52,7 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     number = project.runs.finished(job.run).number
     stored = project.predictions(number)
     samples = {s.id: s for s in project.samples() if s.labelled}
-    rows, truth = _labelled_rows(stored, samples, "test")
+    rows, truth = labelled_rows(stored, samples, "test")
     if not len(rows):
         raise HandlensError(
             "No sample of the test split has a label, so there is nothing to test on; "
@@ -67,21 +68,8 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     info = _info_of(project, number)
     temperature = None if info is None else info.temperature
     result = _score(probabilities, truth, names, sources=sources, temperature=temperature)
-    accepting = _accepting(job, stored, samples, tested=(probabilities, truth), info=info)
+    accepting = _accepting(project, job, stored, samples, tested=(probabilities, truth), info=info)
     return dataclasses.replace(result, accepting=accepting, findings=findings)
-
-
-def _labelled_rows(
-    stored: Predictions, samples: Mapping[int, Sample], split: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows whose sample is in `split`, and their labels as they are now, -1 for none of the classes."""
-    wanted = [
-        (row, -1 if sample.label is None else sample.label)
-        for row, sample_id in enumerate(stored.sample_ids.tolist())
-        if (sample := samples.get(sample_id)) is not None and sample.split == split
-    ]
-    table = np.array(wanted, dtype=np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
 
 
 def _info_of(project: Project, run: int) -> ModelInfo | None:
@@ -91,6 +79,7 @@ def _info_of(project: Project, run: int) -> ModelInfo | None:
 
 
 def _accepting(
+    project: Project,
     job: EvaluateJob,
     stored: Predictions,
     samples: Mapping[int, Sample],
@@ -99,10 +88,8 @@ def _accepting(
     info: ModelInfo | None,
 ) -> Accepting:
     """Thresholds from the validation split, by the labels as they are now, tried on the test split."""
-    wanted = job.wrong_at_most or (WRONG_AT_MOST if info is None else info.wanted_error)
-    rows, truth = _labelled_rows(stored, samples, "valid")
-    known = truth < stored.probabilities.shape[1]
-    chosen = choose_thresholds(np.asarray(stored.probabilities[rows[known]]), truth[known], wanted=wanted)
+    wanted = wanted_rate(project, info, job.wrong_at_most)
+    chosen = thresholds_for(stored, samples, wanted)
     price = price_of(*tested, chosen.per_class)
     return Accepting(
         wrong_at_most=wanted,

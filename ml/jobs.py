@@ -53,7 +53,7 @@ class TrainJob:
     `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
     "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
     file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
-    that may be wrong; the threshold follows from it.
+    that may be wrong (None: what the user chose for the project); the threshold follows from it.
     """
 
     project: Path
@@ -64,14 +64,14 @@ class TrainJob:
     device: str = "auto"
     backbone: str = ""
     weights: Path | None = None
-    wrong_at_most: float = WRONG_AT_MOST
+    wrong_at_most: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluateJob:
     """Score run `run` (the newest finished one if None) on the test split or on a labelled folder `on`.
 
-    `wrong_at_most`: another share of wrong answers among the accepted ones than the run was made for.
+    `wrong_at_most`: another share of wrong answers among the accepted ones than was chosen for the project.
     """
 
     project: Path

@@ -9,19 +9,20 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.commands import Relabel
 from desktop.pages import explore_labels, explore_words, train_words
+from desktop.pages.enough_figures import Weighing
 from desktop.pages.explore_board import ExploreBoard, NothingYet
 from desktop.pages.explore_focus import ExploreFocus
+from desktop.pages.explore_judged import JudgedLabels
 from desktop.pages.explore_loader import TileLoader
 from desktop.pages.explore_several import table_of
 from desktop.pages.explore_side import ExploreSide
-from desktop.pages.explore_suspects import Suspects
 from desktop.pages.explore_table import PredictionTable
 from desktop.pages.pictures import load_tile
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.tiles import Tile
 from desktop.workers.player import Player
-from ml.api import HandlensError, LabelChange, RunInfo, Runner, Sample
+from ml.api import HandlensError, LabelChange, RunInfo, Runner
 
 SOUND_ASPECT = 0.75
 SHAPES = 6
@@ -50,7 +51,7 @@ class ExplorePage(QWidget):
         self.side = ExploreSide()
         self.spot = ExploreFocus(self.side, self.player, self)
         self.loader = TileLoader(self)
-        self.suspects = Suspects(self, runner=runner)
+        self.judged = JudgedLabels(self.board, self.side, self.spot, runner=runner, parent=self)
         self.empty = NothingYet()
         self.content = QWidget()
         row = QHBoxLayout(self.content)
@@ -81,13 +82,8 @@ class ExplorePage(QWidget):
         self.spot.map_changed.connect(self._on_map_changed)
         self.side.label_chosen.connect(self.relabel)
         self.side.right_pressed.connect(self.confirm)
-        bar = self.board.suspects
-        bar.again_pressed.connect(self.suspects.look)
-        bar.cancel_pressed.connect(self.suspects.cancel)
-        bar.everything_toggled.connect(self._on_suspects)
-        self.suspects.changed.connect(self._on_suspects)
-        self.suspects.progressed.connect(self._say_progress)
-        self.spot.remark = self._remark
+        self.judged.wanted.connect(self._on_judged)
+        self.board.enough.rate_chosen.connect(self._on_rate_chosen)
 
     def _make_keys(self) -> None:
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -126,7 +122,7 @@ class ExplorePage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
         self._let_go()
-        self.suspects.close()
+        self.judged.close()
         self.loader.close()
         self.spot.close()
 
@@ -136,7 +132,7 @@ class ExplorePage(QWidget):
             session.labels_changed.disconnect(self._on_labels_changed)
             session.runs_changed.disconnect(self._fill_runs)
             session.run_changed.disconnect(self._on_run_changed)
-        self.suspects.set_source(None, None)
+        self.judged.set_source(None, None)
         self.loader.forget_all()
         self.board.grid.set_tiles(np.zeros(0, dtype=np.int64), self._describe)
         self.board.grid.forget_pictures()
@@ -173,7 +169,7 @@ class ExplorePage(QWidget):
         if session is None:
             return
         self._table = None
-        self.suspects.set_source(session, None if run is None else run.number)
+        self.judged.set_source(session, None if run is None else run.number)
         self.board.say_problem("")
         try:
             predictions = session.predictions()
@@ -213,7 +209,10 @@ class ExplorePage(QWidget):
         chosen, order = board.filters.filter(), board.order()
         self.side.ask_whether_right(False)
         if board.view() == "suspicious":
-            self._arrange_suspects()
+            self.judged.show(table)
+            return
+        if board.view() == "enough":
+            self._weigh(table)
             return
         if order is None:
             totals = table.totals(chosen)
@@ -225,40 +224,33 @@ class ExplorePage(QWidget):
         self.spot.set_source(self._session, table)
         board.grid.set_tiles(table.ids[rows], self._describe)
 
-    def _arrange_suspects(self, *, keep_place: bool = False) -> None:
-        """The labels that look wrong; the first time somebody wants to see them they are looked for."""
-        board, suspects, session = self.board, self.suspects, self._session
+    def _weigh(self, table: PredictionTable) -> None:
+        """What it costs to be sure enough."""
+        session, enough = self._session, self.board.enough
         if session is None:
             return
-        if suspects.state == "none":
-            suspects.look()  # comes back here
+        if session.project.task == "multi":
+            enough.set_several(self._names)
+        else:
+            weighing = Weighing(table, self._names)
+            enough.set_weighing(weighing, kind=session.project.kind, used=session.rate_in_use())
+        self.board.show_enough()
+
+    @Slot(float)
+    def _on_rate_chosen(self, share: float) -> None:
+        if self._session is None:
             return
-        board.suspects.show_state(suspects)
-        ids = suspects.ids(everything=board.suspects.everything())
-        empty = explore_words.judging(session.project.kind) if suspects.state == "looking" else suspects.problem
-        if suspects.state == "found" and not len(ids):
-            empty = explore_words.nothing_suspicious(session.project.kind, flagged=suspects.flagged)
-        board.show_grid(empty=empty)
-        if not keep_place:
-            self.spot.set_source(session, self._table)
-        board.grid.set_tiles(ids, self._describe, keep_place=keep_place)
-        self.side.ask_whether_right(bool(len(ids)))
-        if not len(ids):
-            self.spot.forget()
+        try:
+            self._session.project.set_wrong_at_most(share)
+        except HandlensError as error:
+            self.board.say_problem(error.message)
+            return
+        self.board.enough.set_used(share)
 
     @Slot()
-    def _on_suspects(self) -> None:
+    def _on_judged(self) -> None:
         if self.board.view() == "suspicious":
-            self._arrange_suspects()
-
-    @Slot()
-    def _say_progress(self) -> None:
-        self.board.suspects.show_state(self.suspects)
-
-    def _remark(self, sample: Sample) -> str:
-        if self.board.view() != "suspicious" or not self.suspects.knows(sample.id):
-            return ""
-        return explore_words.suspect_remark(self._names[self.suspects.judged(sample.id)[1]])
+            self.judged.show(self._table)
 
     def _say_counts(self) -> None:
         if self._table is None or self._session is None:
@@ -277,9 +269,6 @@ class ExplorePage(QWidget):
         row = self._table.row(sample_id) if self._table is not None else None
         if self._table is None or self._session is None or row is None:
             return Tile(caption="")
-        if self.board.view() == "suspicious":
-            judged = self.suspects.judged(sample_id)
-            return explore_words.suspect_tile(self._session.sample(sample_id), judged, self._names)
         return explore_words.tile(self._table, row, self._session.sample(sample_id), self._names)
 
     def _make_picture(self, sample_id: int) -> QImage | None:
@@ -358,23 +347,9 @@ class ExplorePage(QWidget):
         self._table.update(self._session.sample(change.sample_id) for change in changes)
         self._say_counts()
         if self.board.view() == "suspicious":
-            self._on_labels_of_suspects(changes)
+            self.judged.take(changes, self._table)
         elif self.board.order() is None:
             self._arrange()
         else:
             self.board.grid.refresh()
             self.spot.refresh()
-
-    def _on_labels_of_suspects(self, changes: tuple[LabelChange, ...]) -> None:
-        """One that was called right goes, one of which that was taken back comes; one labelled anew stays."""
-        board, shown = self.board, self.board.grid.ids()
-        ids = self.suspects.ids(everything=board.suspects.everything())
-        if np.array_equal(ids, shown):
-            board.suspects.show_state(self.suspects)
-            board.grid.refresh()
-            self.spot.refresh()
-            return
-        self._arrange_suspects(keep_place=True)
-        back = [change.sample_id for change in changes if change.sample_id in set(ids) - set(shown)]
-        if back:
-            board.grid.choose(back[0])

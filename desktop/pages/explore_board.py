@@ -21,14 +21,15 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import icons
+from desktop.pages.explore_enough import EnoughPage
 from desktop.pages.explore_filters import ExploreFilters
 from desktop.pages.explore_suspects_bar import SuspectsBar
 from desktop.pages.explore_table import Order
 from desktop.widgets.confusion_view import ConfusionView
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 
-View = Literal["wrong", "unsure", "right", "suspicious", "confusion"]
-VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "suspicious", "confusion")
+View = Literal["wrong", "unsure", "right", "suspicious", "confusion", "enough"]
+VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "suspicious", "confusion", "enough")
 """What the tabs show, in their order; the first three are orders of the same grid."""
 ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right"}
 
@@ -50,15 +51,18 @@ class ExploreBoard(QWidget):
             self.tr("Most right"),
             self.tr("Suspicious labels"),
             self.tr("Confusion"),
+            self.tr("Sure enough?"),
         ):
             self.tabs.addTab(text)
+        # Its place is beside the page's name, which is not on this page.
         self.run_box = QComboBox()
         self.run_box.setAccessibleName(self.tr("Run"))
         self.run_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.filters = ExploreFilters()
         self.suspects = SuspectsBar()
         self.above = QStackedWidget()
-        for row in (self.filters, self.suspects):
+        self.no_filters = QWidget()
+        for row in (self.filters, self.suspects, self.no_filters):
             self.above.addWidget(row)
         self.above.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.grid = ThumbnailGrid()
@@ -77,7 +81,8 @@ class ExploreBoard(QWidget):
         self.redo_button = self._make_undo(undo_stack, redo=True)
         self.stack = QStackedWidget()
         self.confusion_page = self._make_confusion_page()
-        for page in (self.grid, self.confusion_page, self.nothing):
+        self.enough = EnoughPage()
+        for page in (self.grid, self.confusion_page, self.enough, self.nothing):
             self.stack.addWidget(page)
         self._lay_out()
         self.tabs.currentChanged.connect(self.arrangement_changed)
@@ -109,6 +114,10 @@ class ExploreBoard(QWidget):
         self.cell_sentence.setText(text)
         self.stack.setCurrentWidget(self.confusion_page)
 
+    def show_enough(self) -> None:
+        self.above.setCurrentWidget(self.no_filters)
+        self.stack.setCurrentWidget(self.enough)
+
     def say_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
@@ -139,7 +148,6 @@ class ExploreBoard(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.tabs)
         top.addStretch(1)
-        top.addWidget(self.run_box)
         second = QHBoxLayout()
         second.addWidget(self.above, 1)
         second.addWidget(self.undo_button)

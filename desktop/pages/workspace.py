@@ -90,6 +90,7 @@ class Workspace(QWidget):
         row.setSpacing(look.l)
         row.addWidget(self._title)
         row.addWidget(self._sentence, 1)
+        row.addWidget(self.explore_page.board.run_box)
         return row
 
     def _first_page(self) -> int:
@@ -112,6 +113,7 @@ class Workspace(QWidget):
         self._stack.setCurrentIndex(place)
         self._title.setText((self.data_page.title, self.train_page.title, self.explore_page.title)[place])
         self._sentence.setText(self._sentences[place])
+        self.explore_page.board.run_box.setVisible(place == EXPLORE and self.session.run is not None)
         self.page_shown.emit(place)
 
     def shutdown(self) -> None:

@@ -15,6 +15,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
+from ml.accepting import deciding_by
 from ml.commands.common import JsonOption, RunOption, complain, find_project, print_json, verb, words
 from ml.commands.overlays import write_overlay
 from ml.commands.phrases import percent, rejected_because
@@ -60,14 +61,17 @@ def predict(
     """
     if on_ray and overlays is not None:
         raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
-    file = _model_file(model, run)
-    released = ReleasedModel.open(file)
+    file, released = _opened(model, run)
     paths = find_inputs(inputs, released.info)
     console = words()
     rows: list[dict[str, Any]] = []
     names: set[str] = set()
     unreadable = 0
-    results = _on_cluster(file, paths) if on_ray else predict_files(released, paths, keep_maps=overlays is not None)
+    results = (
+        _on_cluster(file, released.info, paths)
+        if on_ray
+        else predict_files(released, paths, keep_maps=overlays is not None)
+    )
     for result in results:
         if isinstance(result, UnreadableInput):
             unreadable += 1
@@ -88,7 +92,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _on_cluster(model: Path, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
+def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
     try:
         from ml.runtime.cluster import predict_on_cluster  # an extra that few need, and slow to load
     except ImportError as error:
@@ -96,17 +100,22 @@ def _on_cluster(model: Path, paths: list[Path]) -> Iterator[FilePrediction | Unr
             'Ray is not installed, which --ray needs; install it with: pip install "handlens[cluster]".',
             details=repr(error),
         ) from error
-    return predict_on_cluster(model, paths)
+    return predict_on_cluster(model, paths, info=info)
 
 
-def _model_file(given: Path, run: int | None) -> Path:
+def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
+    """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
     if given.is_dir() or given.name == "project.db":
         with Project.open(given) as project:
-            return model_path(project, run)
+            number = project.runs.finished(run).number
+            file = model_path(project, number)
+            released = ReleasedModel.open(file)
+            released.info = deciding_by(project, number, released.info)
+        return file, released
     if run is not None:
         raise typer.BadParameter("a run can be chosen in a project only", param_hint="--run")
-    return given
+    return given, ReleasedModel.open(given)
 
 
 def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:

@@ -12,10 +12,24 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ml.commands.common import JsonOption, ProjectArgument, RunOption, find_project, print_json, verb, words
+from ml.accepting import deciding_by
+from ml.commands.common import (
+    JsonOption,
+    ProjectArgument,
+    RunOption,
+    WrongAtMostOption,
+    find_project,
+    print_json,
+    rate_named,
+    verb,
+    words,
+)
 from ml.commands.phrases import duration, percent
 from ml.errors import HandlensError
 from ml.project.project import Project
+from ml.runtime.contract import ModelInfo
+from ml.runtime.model import ReleasedModel
+from ml.wording import of_hundred
 
 
 def model_path(project: Project, run: int | None) -> Path:
@@ -79,23 +93,44 @@ def export(
     project: ProjectArgument,
     to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help="The file to write.")],
     run: RunOption = None,
+    wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a run's model to a file that runs anywhere ONNX does."""
+    asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     if to.suffix.lower() != ".onnx":
         raise HandlensError(f"This version writes models as .onnx only; give a name such as {to.stem or 'model'}.onnx.")
     with Project.open(find_project(project)) as opened:
         number = opened.runs.finished(run).number
         source = model_path(opened, number)
-    _copy(source, to.expanduser().absolute())
+        made = ReleasedModel.open(source).info
+        info = deciding_by(opened, number, made, asked)
+    _copy(source, to.expanduser().absolute(), None if info is made else info)
     if json:
-        print_json({"event": "exported", "run": number, "path": str(to)})
-    else:
-        words().print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
+        told = {} if info.task == "multi" else {"wrong_at_most": info.wanted_error, "promised": info.promised}
+        print_json({"event": "exported", "run": number, "path": str(to), **told})
+        return
+    console = words()
+    if info.task == "single":
+        keeps = "keeps to" if info.promised else "aims at"
+        console.print(f"It {keeps} at most {of_hundred(info.wanted_error)} accepted answers being wrong.")
+    console.print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
 
 
-def _copy(source: Path, target: Path) -> None:
-    """The whole file or none."""
+def _exchanged(source: Path, info: ModelInfo) -> bytes:
+    try:
+        from ml.export.metadata import with_info  # of an extra that running a model does not need
+    except ImportError as error:
+        raise HandlensError(
+            "To export with other thresholds than the run was made with, the library onnx is needed; "
+            'install it with: pip install "handlens[train]".',
+            details=repr(error),
+        ) from error
+    return with_info(source.read_bytes(), info)
+
+
+def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
+    """The whole file or none. `info` takes the place of what stands in it."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -103,7 +138,10 @@ def _copy(source: Path, target: Path) -> None:
     except OSError as error:
         raise _unwritable(target, error) from error
     try:
-        shutil.copyfile(source, draft)
+        if info is None:
+            shutil.copyfile(source, draft)
+        else:
+            Path(draft).write_bytes(_exchanged(source, info))
         Path(draft).chmod(0o644)
         Path(draft).replace(target)
     except OSError as error:

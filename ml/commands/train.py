@@ -29,7 +29,7 @@ from ml.commands.phrases import capital, duration, result_on, score_sentence
 from ml.engine import run
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
-from ml.jobs import WRONG_AT_MOST, NeverStop, TrainJob
+from ml.jobs import NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Preset
 
@@ -84,7 +84,7 @@ def train(
         device=device,
         backbone=backbone,
         weights=weights,
-        wrong_at_most=WRONG_AT_MOST if wrong_at_most is None else rate_named(wrong_at_most),
+        wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
     )
     if ranks.rank():
         _help(job)

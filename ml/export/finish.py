@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ml.errors import HandlensError
 from ml.events import Event, Note, Progress, StageStarted
 from ml.export.judge import Scores, judge, rows_of
-from ml.export.onnx import export_graph, parity, write_model
+from ml.export.metadata import write_model
+from ml.export.onnx import export_graph, parity
 from ml.export.several import logits_from
 from ml.insight.calibration import fit_temperature, softmax, tempered
 from ml.insight.several import best_thresholds, sigmoid

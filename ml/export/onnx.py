@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.errors import HandlensError
-from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
+from ml.runtime.contract import OUTPUTS
 from ml.runtime.session import open_session
 
 OPSET = 17
@@ -76,17 +74,6 @@ def export_older(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...]
             dynamic_axes={axis: {0: "batch"} for axis in (name, *outputs)},
         )
     return buffer.getvalue()
-
-
-def write_model(path: Path, graph: bytes, info: ModelInfo) -> None:
-    """Write `graph` with its metadata, under a temporary name first."""
-    model = onnx.load_from_string(graph)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, info.to_json()
-    model.doc_string = f"Handlens: {info.project}, run {info.run}"
-    draft = path.with_suffix(".part")
-    draft.write_bytes(model.SerializeToString())
-    draft.replace(path)
 
 
 def parity(

@@ -140,6 +140,16 @@ class Project:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
         return tuple(Path(path) for path in json.loads(self._meta.get("label_sources", "[]")))
 
+    @property
+    def wrong_at_most(self) -> float | None:
+        """The share of wrong answers among the accepted ones that the user chose; None: nobody has chosen."""
+        chosen = self._meta.get("wrong_at_most")
+        return None if chosen is None else float(chosen)
+
+    def set_wrong_at_most(self, share: float) -> None:
+        """What is exported, predicted and trained from now on keeps to this share, 0…1."""
+        self._set_meta({"wrong_at_most": repr(float(share))})
+
     def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
         """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""
         with self._store.reading() as connection:

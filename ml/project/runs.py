@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +50,15 @@ class Runs:
                 return candidate
         known = ", ".join(str(item.number) for item in self.all() if item.state == "finished") or "none"
         raise HandlensError(f"There is no finished run {run} in this project; its finished runs: {known}.")
+
+    def made_for(self, run: int) -> float | None:
+        """The share of wrong answers among the accepted ones that run `run` was made for; None where that is gone."""
+        try:
+            settings = tomllib.loads((self.folder(run) / "settings.toml").read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError):
+            return None
+        share = settings.get("job", {}).get("wrong_at_most")
+        return share if isinstance(share, float) and 0.0 < share < 1.0 else None
 
     def begin(self, *, preset: Preset, seed: int, class_names: tuple[str, ...]) -> RunInfo:
         """A new run with the next number, in state "running"; its folder exists when this returns."""

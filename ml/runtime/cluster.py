@@ -15,6 +15,7 @@ import ray.data
 from numpy.typing import NDArray
 
 from ml.errors import HandlensError
+from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import BATCH, FilePrediction, UnreadableInput, predict_files
 from ml.runtime.model import ReleasedModel
 
@@ -24,12 +25,14 @@ BLOCKS = 4
 """Parts of the work per worker, so that a slow one does not keep the others waiting at the end."""
 
 
-def predict_on_cluster(model: Path, paths: Sequence[Path], *, workers: int | None = None) -> Iterator[Any]:
+def predict_on_cluster(
+    model: Path, paths: Sequence[Path], *, workers: int | None = None, info: ModelInfo | None = None
+) -> Iterator[Any]:
     """What `folder.predict_files` yields without maps, in the same order, with the work done by Ray's workers.
 
     Connects to the cluster that the environment variable RAY_ADDRESS names, or else starts one on this machine with
     `workers` processes (one per core if None). The workers open the files under the same paths; the model is sent to
-    them. Raises HandlensError where Ray cannot work.
+    them; `info` takes the place of what stands in it. Raises HandlensError where Ray cannot work.
     """
     data = model.read_bytes()
     began = _connect(workers)
@@ -46,7 +49,7 @@ def predict_on_cluster(model: Path, paths: Sequence[Path], *, workers: int | Non
         )
         answers = files.map_batches(
             _Predictor,
-            fn_constructor_args=(ray.put(data),),
+            fn_constructor_args=(ray.put(data), info),
             batch_size=FILES_AT_ONCE,
             batch_format="numpy",
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=count),
@@ -67,9 +70,11 @@ def predict_on_cluster(model: Path, paths: Sequence[Path], *, workers: int | Non
 class _Predictor:
     """One worker: holds the model and answers for the files it is given."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, info: ModelInfo | None) -> None:
         model: bytes = ray.get(data) if isinstance(data, ray.ObjectRef) else data
         self._model = ReleasedModel.from_bytes(model)
+        if info is not None:
+            self._model.info = info
 
     def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         paths = [Path(os.fsdecode(path)) for path in batch["path"]]

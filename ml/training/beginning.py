@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 
 from ml.errors import HandlensError
-from ml.jobs import TrainJob
+from ml.jobs import WRONG_AT_MOST, TrainJob
 from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
@@ -27,8 +27,9 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
 
 
 def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
-    """A new run, or with `job.resume` the newest unfinished one and the job as that began."""
+    """A new run, or with `job.resume` the newest unfinished one and the job as that began, with its rate."""
     project.runs.mark_interrupted_now()
+    job = dataclasses.replace(job, wrong_at_most=job.wrong_at_most or project.wrong_at_most or WRONG_AT_MOST)
     if not job.resume:
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
     run = project.runs.newest("interrupted", "failed")

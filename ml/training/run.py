@@ -15,7 +15,7 @@ from torch import nn
 from ml.errors import HandlensError
 from ml.events import Event, Finished, Note, ProbeDone, Progress, RunStarted, Stage, StageStarted, Stopped
 from ml.export.finish import Ingredients, finish_run
-from ml.jobs import Stop, TrainJob
+from ml.jobs import WRONG_AT_MOST, Stop, TrainJob
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
@@ -180,7 +180,7 @@ def _learn(
         decoded=decoded,
         features=None if outcome.improved or not features.grids_kept else features,
         device=fabric.device,
-        wrong_at_most=job.wrong_at_most,
+        wrong_at_most=job.wrong_at_most or WRONG_AT_MOST,
     )
     scores = yield from finish_run(ingredients, stop)
     _raise_if_cancelled(stop)

@@ -165,9 +165,9 @@ def test_calling_it_right_takes_it_away_for_good(qtbot: QtBot, page: ExplorePage
     assert list(page.board.grid.ids()) == [third]
     assert page.board.suspects.sentence.text().endswith("1 left to judge.")
     click(qtbot, page.board.suspects.again_button)
-    qtbot.waitUntil(lambda: page.suspects.state == "found")
+    qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
     assert not {first, second} & set(page.board.grid.ids().tolist())
-    assert page.suspects.count == 30
+    assert page.judged.suspects.count == 30
 
 
 def test_calling_it_right_can_be_undone(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
@@ -223,7 +223,7 @@ def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session
     page = opened(qtbot, session, judge)
     choose_tab(qtbot, page)
     click(qtbot, page.board.suspects.cancel_button)
-    qtbot.waitUntil(lambda: page.suspects.state == "cancelled")
+    qtbot.waitUntil(lambda: page.judged.suspects.state == "cancelled")
     assert judge.cancelled
     assert page.board.nothing.text() == "It was stopped before it had looked at all labels."
     judge.go_on()

@@ -464,6 +464,20 @@ def test_export_writes_a_model_that_can_be_used(
     assert ".onnx only" in refused.err
 
 
+def test_a_run_can_be_exported_for_another_share_of_wrong_answers(
+    handlens: Handlens, trained: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "m.onnx"
+    done = handlens("export", trained, "--to", target, "--wrong-at-most", "10%", "--json")
+    assert done.lines[0]["wrong_at_most"] == 0.1
+    assert ReleasedModel.open(target).info.wanted_error == 0.1
+    with Project.open(trained) as project:
+        project.set_wrong_at_most(0.2)
+    assert "at most 20 of 100 accepted answers" in handlens("export", trained, "--to", target).out
+    assert ReleasedModel.open(target).info.wanted_error == 0.2
+    assert handlens("export", trained, "--to", target, "--wrong-at-most", "often").code == 2
+
+
 def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "moved")
     assert handlens("relink", trained, "--to", tmp_path).code == 1

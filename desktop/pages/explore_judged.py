@@ -1,0 +1,103 @@
+"""The tab of suspicious labels: joins what was found with the grid, the side and the row above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from desktop.pages import explore_words
+from desktop.pages.explore_board import ExploreBoard
+from desktop.pages.explore_focus import ExploreFocus
+from desktop.pages.explore_side import ExploreSide
+from desktop.pages.explore_suspects import Suspects
+from desktop.pages.explore_table import PredictionTable
+from desktop.session import Session
+from desktop.widgets.tiles import Tile
+from ml.api import LabelChange, Runner, Sample
+
+
+class JudgedLabels(QObject):
+    """`show` when its tab is chosen, `take` when labels have changed. `wanted`: it has something else to show."""
+
+    wanted = Signal()
+
+    def __init__(
+        self,
+        board: ExploreBoard,
+        side: ExploreSide,
+        spot: ExploreFocus,
+        *,
+        runner: Runner | None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._board, self._side, self._spot = board, side, spot
+        self._session: Session | None = None
+        self._names: Sequence[str] = ()
+        self.suspects = Suspects(self, runner=runner)
+        board.suspects.again_pressed.connect(self.suspects.look)
+        board.suspects.cancel_pressed.connect(self.suspects.cancel)
+        board.suspects.everything_toggled.connect(self.wanted)
+        self.suspects.changed.connect(self.wanted)
+        self.suspects.progressed.connect(self._say_progress)
+        spot.remark = self.remark
+
+    def set_source(self, session: Session | None, run: int | None) -> None:
+        self._session = session
+        self._names = () if session is None else [item.name for item in session.classes]
+        self.suspects.set_source(session, run)
+
+    def show(self, table: PredictionTable | None, *, keep_place: bool = False) -> None:
+        """The labels that look wrong; the first time somebody wants to see them they are looked for."""
+        board, suspects, session = self._board, self.suspects, self._session
+        if session is None:
+            return
+        if suspects.state == "none":
+            suspects.look()  # and `wanted` follows
+            return
+        board.suspects.show_state(suspects)
+        ids = suspects.ids(everything=board.suspects.everything())
+        empty = explore_words.judging(session.project.kind) if suspects.state == "looking" else suspects.problem
+        if suspects.state == "found" and not len(ids):
+            empty = explore_words.nothing_suspicious(session.project.kind, flagged=suspects.flagged)
+        board.show_grid(empty=empty)
+        if not keep_place:
+            self._spot.set_source(session, table)
+        board.grid.set_tiles(ids, self.describe, keep_place=keep_place)
+        self._side.ask_whether_right(bool(len(ids)))
+        if not len(ids):
+            self._spot.forget()
+
+    def take(self, changes: Sequence[LabelChange], table: PredictionTable) -> None:
+        """One that was called right goes, one of which that was taken back comes; one labelled anew stays."""
+        board = self._board
+        shown = set(board.grid.ids().tolist())
+        wanted = self.suspects.ids(everything=board.suspects.everything()).tolist()
+        if set(wanted) == shown:
+            board.suspects.show_state(self.suspects)
+            board.grid.refresh()
+            self._spot.refresh()
+            return
+        self.show(table, keep_place=True)
+        back = [change.sample_id for change in changes if change.sample_id in set(wanted) - shown]
+        if back:
+            board.grid.choose(back[0])
+
+    def describe(self, sample_id: int) -> Tile:
+        if self._session is None or not self.suspects.knows(sample_id):
+            return Tile(caption="")
+        return explore_words.suspect_tile(self._session.sample(sample_id), self.suspects.judged(sample_id), self._names)
+
+    def remark(self, sample: Sample) -> str:
+        """One more sentence beside the large view, while this tab is shown."""
+        if self._board.view() != "suspicious" or not self.suspects.knows(sample.id):
+            return ""
+        return explore_words.suspect_remark(self._names[self.suspects.judged(sample.id)[1]])
+
+    def close(self) -> None:
+        self.suspects.close()
+
+    @Slot()
+    def _say_progress(self) -> None:
+        self._board.suspects.show_state(self.suspects)

@@ -1,0 +1,85 @@
+"""Which answers of a run are sure enough, for the share of wrong ones that is wanted now and by the labels as they are
+now: a run keeps what it was made for, but it can be used for something else. Single-label only. Torch-free."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import HandlensError
+from ml.insight.selftest import promise_remark
+from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of
+from ml.jobs import WRONG_AT_MOST
+from ml.project.predictions import Predictions
+from ml.project.project import Project
+from ml.project.remarks import read_remarks
+from ml.project.samples import Sample
+from ml.runtime.contract import ModelInfo
+
+
+def wanted_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
+    """What is asked for, else what the user chose for the project, else what the run was made for."""
+    made_for = WRONG_AT_MOST if info is None else info.wanted_error
+    return asked or project.wrong_at_most or made_for
+
+
+def labelled_rows(
+    stored: Predictions, samples: Mapping[int, Sample], split: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows whose sample is in `split`, and their labels as they are now, -1 for none of the classes."""
+    wanted = [
+        (row, -1 if sample.label is None else sample.label)
+        for row, sample_id in enumerate(stored.sample_ids.tolist())
+        if (sample := samples.get(sample_id)) is not None and sample.split == split
+    ]
+    table = np.array(wanted, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def thresholds_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> Thresholds:
+    """From the validation split; `samples` are the labelled ones, by id."""
+    rows, truth = labelled_rows(stored, samples, "valid")
+    known = truth < stored.probabilities.shape[1]
+    return choose_thresholds(np.asarray(stored.probabilities[rows[known]]), truth[known], wanted=wanted)
+
+
+def price_on_test(stored: Predictions, samples: Mapping[int, Sample], chosen: Thresholds) -> Price:
+    """What the thresholds do to the test split."""
+    rows, truth = labelled_rows(stored, samples, "test")
+    return price_of(np.asarray(stored.probabilities[rows]), truth, chosen.per_class)
+
+
+def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
+    """`info` of run `run` with the thresholds for the wanted rate; as it is where that is what it was made for.
+
+    Raises HandlensError where a rate is asked for and more than one class may be present.
+    """
+    if info.task == "multi":
+        if asked is None:
+            return info
+        raise HandlensError(
+            "Where more than one class may be present each class has its own threshold, so no rate can be chosen; "
+            "leave --wrong-at-most out."
+        )
+    wanted = wanted_rate(project, info, asked)
+    if wanted == info.wanted_error and asked is None:
+        return info
+    stored = project.predictions(run)
+    samples = {sample.id: sample for sample in project.samples() if sample.labelled}
+    chosen = thresholds_for(stored, samples, wanted)
+    card = info.card
+    for remark in read_remarks(project.runs.folder(run)):
+        if remark.about == "promise":
+            now = promise_remark(chosen, price_on_test(stored, samples, chosen), info.kind)
+            card = card.replace(remark.sentence, now.sentence)
+    return dataclasses.replace(
+        info,
+        wanted_error=wanted,
+        reject_below=chosen.overall,
+        class_reject_below=chosen.per_class,
+        promised=chosen.promised,
+        card=card,
+    )

@@ -1,0 +1,169 @@
+"""How sure is sure enough: what a wanted share of wrong answers costs, in sentences, and that the choice is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fabricate import add_run, image_folder, project_of
+from fabricate_several import add_run_of_several, mixed_project
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from desktop.pages import enough_words
+from desktop.pages.enough_figures import RATES, Figures, nearest_rate
+from desktop.pages.explore import ExplorePage
+from desktop.pages.explore_board import VIEWS
+from desktop.session import Session, open_session
+from ml.api import HandlensError, Price, Project, Thresholds
+
+TAB = VIEWS.index("enough")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    project = project_of(image_folder(tmp_path / "fruit", each=40), tmp_path / "fruit.handlens")
+    # The fabricated run is the surer the later a sample comes: of the first, it is least sure.
+    wrong = [sample.id for sample in project.samples() if sample.split in ("valid", "test")][:6]
+    add_run(project, wrong=tuple(wrong))
+    project.close()
+    session = open_session(tmp_path / "fruit.handlens")
+    yield session
+    session.close()
+
+
+def opened(qtbot: QtBot, session: Session) -> ExplorePage:
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    with qtbot.waitExposed(page):
+        page.board.grid.setFocus()
+    tabs = page.board.tabs
+    qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(TAB).center())
+    return page
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
+    page = opened(qtbot, session)
+    yield page
+    page.shutdown()
+
+
+def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int = 200) -> Figures:
+    price = Price(n=n, accepted=accepted, wrong=wrong)
+    chosen = Thresholds(
+        wanted=wanted, overall=0.7, per_class=(0.7, 0.9), promised=promised, price=price, needed=round(3 / wanted)
+    )
+    return Figures(chosen=chosen, price=price, tested=True, classes=())
+
+
+def test_a_promise_is_said_of_a_hundred_pieces() -> None:
+    told = figures(promised=True, wanted=0.01, accepted=186, wrong=1)
+    said = "Of 100 pictures it would hand 7 to you, and of the 93 it decides, at most 1 will be wrong."
+    assert enough_words.headline("images", told) == said
+    assert "keeps that promise" in enough_words.promise("images", told)
+    said = "On the 200 pictures kept aside for the test it would decide 186 and be wrong on 1 of them."
+    assert enough_words.seen("images", told) == said
+
+
+def test_what_cannot_be_promised_is_called_an_aim() -> None:
+    told = figures(promised=False, wanted=0.002, accepted=100, wrong=0)
+    said = "Of 1,000 sounds it would hand 500 to you, and of the 500 it decides, it aims at no more than 1 wrong."
+    assert enough_words.headline("recordings", told) == said
+    assert "1,500 sounds to choose by are needed" in enough_words.promise("recordings", told)
+    nothing = figures(promised=False, wanted=0.05, accepted=0, wrong=0)
+    assert enough_words.headline("images", nothing).startswith("It would hand all pictures to you")
+
+
+def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
+    enough = page.board.enough
+    assert enough.isVisible() and not page.board.filters.isVisible()
+    assert RATES[enough.slider.value()] == 0.05
+    assert enough.asked.text() == "Of the answers it gives, at most 5 of 100 may be wrong"
+    assert enough.used.text().startswith("In use: at most 5 of 100.")
+    assert not enough.use_button.isEnabled()
+    assert enough.headline.text().startswith("Of 100 pictures it would hand ")
+    here = enough.plot.here()
+    assert here is not None and 0 <= here[0] <= 100
+
+
+def test_the_slider_shows_the_price_and_the_button_keeps_the_choice(
+    qtbot: QtBot, page: ExplorePage, session: Session
+) -> None:
+    enough = page.board.enough
+    before, strict = enough.headline.text(), enough.plot.here()
+    enough.slider.setFocus()
+    for _ in range(4):
+        qtbot.keyClick(enough.slider, Qt.Key.Key_Right)
+    assert enough.asked.text() == "Of the answers it gives, at most 20 of 100 may be wrong"
+    assert enough.headline.text() != before
+    loose = enough.plot.here()
+    assert strict is not None and loose is not None and loose[0] < strict[0], "allowing more hands over less"
+    assert session.project.wrong_at_most is None, "looking changes nothing"
+    qtbot.mouseClick(enough.use_button, Qt.MouseButton.LeftButton)
+    assert enough.used.text().startswith("In use: at most 20 of 100.")
+    with Project.open(session.project.path) as again:
+        assert again.wrong_at_most == 0.2
+    assert session.rate_in_use() == 0.2
+
+
+def test_every_class_says_from_where_on_it_is_decided(page: ExplorePage) -> None:
+    rows = page.board.enough._weighing
+    assert rows is not None
+    told = rows.figures(0.05)
+    assert [item.name for item in told.classes] == ["apple", "pear", "plum"]
+    assert sum(item.rejected for item in told.classes) == told.price.n - told.price.accepted
+    begin, rest = enough_words.class_line(told.classes[0])
+    assert "%" in begin or "always" in begin
+    assert rest.endswith("to you")
+
+
+def test_labels_that_are_corrected_count_at_once(page: ExplorePage, session: Session) -> None:
+    enough = page.board.enough
+    assert enough._weighing is not None
+    before = enough._weighing.figures(0.2).chosen.price.wrong
+    table = page._table
+    assert table is not None and before > 0
+    wrong = {int(table.ids[row]): (int(table.predicted[row]),) for row in table.wrong().nonzero()[0]}
+    session.restore_labels(list(wrong.items()))
+    assert enough._weighing.figures(0.2).chosen.price.wrong == 0
+
+
+def test_what_cannot_be_kept_is_said(
+    qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_share: float) -> None:
+        raise HandlensError("The disk is full; free some space and try again.")
+
+    monkeypatch.setattr(session.project, "set_wrong_at_most", full)
+    enough = page.board.enough
+    qtbot.keyClick(enough.slider, Qt.Key.Key_Right)
+    qtbot.mouseClick(enough.use_button, Qt.MouseButton.LeftButton)
+    assert page.board.problem.text().startswith("The disk is full")
+    assert enough.used.text().startswith("In use now: at most 5 of 100.")
+
+
+def test_where_several_classes_may_be_present_there_is_nothing_to_choose(qtbot: QtBot, tmp_path: Path) -> None:
+    project = mixed_project(tmp_path / "mixed.handlens")
+    add_run_of_several(project)
+    project.close()
+    session = open_session(tmp_path / "mixed.handlens")
+    page = opened(qtbot, session)
+    assert "more than one class may be present" in page.board.enough.headline.text()
+    assert not page.board.enough.choice.isVisible()
+    page.shutdown()
+    session.close()
+
+
+def test_a_rate_from_elsewhere_stays_until_the_slider_is_moved(qtbot: QtBot, session: Session) -> None:
+    session.project.set_wrong_at_most(0.04)
+    page = opened(qtbot, session)
+    enough = page.board.enough
+    assert enough.rate() == 0.04
+    assert enough.slider.value() == nearest_rate(0.04)
+    assert enough.used.text().startswith("In use: at most 4 of 100.")
+    page.shutdown()
