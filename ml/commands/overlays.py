@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.commands.phrases import rejected_because
+from ml.commands.phrases import percent, rejected_because
 from ml.insight.drawing import save_png
 from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.media.audio import load_waveform
@@ -16,6 +17,7 @@ from ml.media.mel import mel_picture, settings_for
 from ml.media.sensors import load_log
 from ml.project.samples import Windowing
 from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, WindowPrediction
 
 LONGEST_SECONDS = 60.0
@@ -25,38 +27,52 @@ LONGEST_WINDOWS = 12
 
 
 def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None:
-    """Write the input of `result`, predicted with `keep_maps`, with the map of its class laid over it, to `target`."""
-    order = result.probabilities.argsort()[::-1][:5]
-    top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)
-    rejected = f"set aside: {rejected_because(result.unlike, result.best, info)}" if result.decision == "reject" else ""
+    """Write the input of `result`, predicted with `keep_maps`, with the map of its class laid over it, to `target`.
+
+    Where more than one class may be present: once for each that is said to be, under its own map.
+    """
+    classes, verdict = _said(result, info)
     if info.windowing is None:
         assert result.maps is not None
         picture = thumbnail(result.path, size=640)
-        save_png(overlay_picture(picture, result.maps, result.best, Verdict(top=top, rejected=rejected)), target)
+        save_png(overlay_picture(picture, result.maps, classes, verdict), target)
         return
     longest = max(LONGEST_SECONDS, LONGEST_WINDOWS * info.windowing.seconds if info.windowing.columns else 0.0)
-    shown = _around_surest(result.windows, result.best, longest)
+    shown = _around_surest(result.windows, next(iter(classes), result.best), longest)
     start, end = shown[0].start, max(shown[-1].end, shown[-1].start + 0.1)
-    note = "" if len(shown) == len(result.windows) else f"shown: {start:g} to {end:g} s"
+    if len(shown) < len(result.windows):
+        verdict = replace(verdict, note=f"shown: {start:g} to {end:g} s")
     if info.windowing.columns:
         values = load_log(result.path, info.windowing)
         rate = info.windowing.rate
         values = values[:, round(start * rate) : max(round(end * rate), round(start * rate) + 2)]
-        verdict = Verdict(top=top, rejected=rejected, note=note)
         maps = stitched(shown, info.windowing)
-        save_png(overlay_traces(values, maps, result.best, verdict, windowing=info.windowing, start=start), target)
+        save_png(overlay_traces(values, maps, classes, verdict, windowing=info.windowing, start=start), target)
         return
     settings = settings_for(info.windowing)
     waveform = load_waveform(result.path, rate=round(info.windowing.rate), start=start, seconds=end - start)
     sheet = overlay_spectrogram(
         mel_picture(waveform, settings),
         stitched(shown, info.windowing),
-        result.best,
-        Verdict(top=top, rejected=rejected, note=note),
+        classes,
+        verdict,
         settings=settings,
         seconds=(start, end),
     )
     save_png(sheet, target)
+
+
+def _said(result: FilePrediction, info: ModelInfo) -> tuple[dict[int, str], Verdict]:
+    """The classes to draw, each with its caption, and what is written beside them."""
+    order = result.probabilities.argsort()[::-1][:5]
+    top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)
+    rejected = f"set aside: {rejected_because(result.unlike, result.best, info)}" if result.decision == "reject" else ""
+    if info.task == "single":
+        return {result.best: ""}, Verdict(top=top, rejected=rejected)
+    there = present_classes(result.probabilities, info)
+    captions = {index: f"{info.classes[index]}, {percent(float(result.probabilities[index]))} sure" for index in there}
+    names = tuple(info.classes[index] for index in there)
+    return captions, Verdict(top=top, rejected=rejected, present=names)
 
 
 def stitched(windows: tuple[WindowPrediction, ...], windowing: Windowing) -> NDArray[np.float32]:

@@ -28,23 +28,23 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
     """Draw the test samples of run `run`, the wrong ones first, and give back `target`."""
     stored = project.predictions(run)
     rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}
-    tested = [s for s in project.samples() if s.split == "test" and s.label is not None and s.id in rows]
+    tested = [s for s in project.samples() if s.split == "test" and s.labelled and s.id in rows]
     if not tested:
         raise HandlensError("No sample of the test split has a label, so there is nothing to show.")
     folder = project.source_folder
     names = tuple(item.name for item in project.classes())
+    said = {s.id: _said(stored, rows[s.id]) for s in tested}
     tiles = []
-    for sample in _chosen(tested, rows, stored):
+    for sample in _chosen(tested, said, {s.id: float(stored.probabilities[rows[s.id]].max()) for s in tested}):
         picture, maps = _picture(folder / sample.path, sample, stored.maps[rows[sample.id]], project.windowing)
         probabilities = stored.probabilities[rows[sample.id]]
-        best = int(probabilities.argmax())
         tile = Tile(
             picture=picture,
             maps=maps,
-            predicted_index=best,
-            label=names[sample.label or 0],
-            predicted=names[best],
-            probability=float(probabilities[best]),
+            shown=said[sample.id],
+            label=_named(sample.labels, names),
+            predicted=_named(said[sample.id], names),
+            probability=None if stored.several else float(probabilities.max()),
         )
         tiles.append(tile)
     subtitle = f"{project.name}, run {run}. Left as it is, right with what spoke for the answer; wrong answers first."
@@ -52,16 +52,27 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
     return target
 
 
-def _chosen(tested: list[Sample], rows: dict[int, int], stored: Predictions) -> list[Sample]:
-    """The surest mistakes, then right ones turn by turn from every class."""
-    chance = {s.id: stored.probabilities[rows[s.id]] for s in tested}
-    wrong = [s for s in tested if int(chance[s.id].argmax()) != s.label]
-    wrong.sort(key=lambda s: -float(chance[s.id].max()))
+def _said(stored: Predictions, row: int) -> tuple[int, ...]:
+    """The classes that are said of a row, by index."""
+    probabilities = np.asarray(stored.probabilities[row])
+    if stored.thresholds is None:
+        return (int(probabilities.argmax()),)
+    return tuple(int(index) for index in np.flatnonzero(probabilities >= stored.thresholds))
+
+
+def _named(classes: tuple[int, ...], names: tuple[str, ...]) -> str:
+    return ", ".join(names[index] for index in sorted(classes)) or "none of them"
+
+
+def _chosen(tested: list[Sample], said: dict[int, tuple[int, ...]], sure: dict[int, float]) -> list[Sample]:
+    """The surest mistakes, then right ones turn by turn from every class, or from every set of classes."""
+    wrong = [s for s in tested if set(said[s.id]) != set(s.labels)]
+    wrong.sort(key=lambda s: -sure[s.id])
     mistakes = wrong[:_MOST_WRONG]
-    queues: dict[int, list[Sample]] = {}
+    queues: dict[tuple[int, ...], list[Sample]] = {}
     for sample in tested:
-        if sample.label is not None and int(chance[sample.id].argmax()) == sample.label:
-            queues.setdefault(sample.label, []).append(sample)
+        if set(said[sample.id]) == set(sample.labels):
+            queues.setdefault(tuple(sorted(sample.labels)), []).append(sample)
     right: list[Sample] = []
     while len(mistakes) + len(right) < TILES and any(queues.values()):
         for label in sorted(queues):

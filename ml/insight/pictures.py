@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +18,26 @@ from ml.project.samples import Windowing
 
 _MARGIN, _GAP, _PAD = 32, 16, 10
 _SIDE = 168
+_CAPTION = 30
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+Captions = Mapping[int, str]
+"""Classes by their index, each with what is written above its picture."""
 _PAPER, _INK = np.array([250, 250, 249.0]), np.array([28, 28, 26.0])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tile:
-    """One sample for the sheet: `picture` (H, W, 3) uint8 RGB, `maps` (classes, h, w), and names for what was said."""
+    """One sample for the sheet: `picture` (H, W, 3) uint8 RGB, `maps` (classes, h, w), and names for what was said.
+
+    The maps of all `shown` classes are laid over it together. `probability` is None where there is no single one.
+    """
 
     picture: NDArray[np.uint8]
     maps: NDArray[np.floating]
-    predicted_index: int
+    shown: tuple[int, ...]
     label: str
     predicted: str
-    probability: float
+    probability: float | None
 
     @property
     def right(self) -> bool:
@@ -42,12 +48,14 @@ class Tile:
 class Verdict:
     """What is written beside a picture: the classes with their probabilities, the most probable first.
 
-    `rejected` says in a few words why the answer was set aside, "" where it was not.
+    `rejected` says in a few words why the answer was set aside, "" where it was not. `present`: where more than one
+    class may be present, the names of those that are said to be.
     """
 
     top: tuple[tuple[str, float], ...]
     rejected: str = ""
     note: str = ""
+    present: tuple[str, ...] | None = None
 
 
 def mel_rgb(mel: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -62,11 +70,15 @@ def upright(maps: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def with_overlay(
-    picture: NDArray[np.uint8], maps: NDArray[np.floating], class_index: int, *, size: tuple[int, int]
+    picture: NDArray[np.uint8], maps: NDArray[np.floating], classes: Sequence[int], *, size: tuple[int, int]
 ) -> Image.Image:
-    """The picture (H, W, 3) at `size` (width, height) with the map of a class laid over it."""
+    """The picture (H, W, 3) at `size` (width, height) with the maps of these classes laid over it, all at once."""
     resized = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
-    return Image.fromarray(blend(np.asarray(resized), overlay_rgba(maps, class_index, size=size)))
+    if not classes:
+        return resized
+    # What speaks most for any of them; the others stay, so that the scale is the same for all.
+    together = np.concatenate([np.asarray(maps)[list(classes)].max(axis=0, keepdims=True), maps])
+    return Image.fromarray(blend(np.asarray(resized), overlay_rgba(together, 0, size=size)))
 
 
 def contact_sheet(tiles: Sequence[Tile], *, title: str, subtitle: str, columns: int = 4) -> Image.Image:
@@ -91,71 +103,98 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, subtitle: str, columns: 
 
 
 def overlay_picture(
-    picture: NDArray[np.uint8], maps: NDArray[np.floating], class_index: int, verdict: Verdict
+    picture: NDArray[np.uint8], maps: NDArray[np.floating], classes: Captions, verdict: Verdict
 ) -> Image.Image:
-    """A picture (H, W, 3) under the map of a class, with the verdict in words beside it and a legend below."""
+    """A picture (H, W, 3) once for each class under its map, with the verdict in words beside it and a legend below."""
     scale = 640 / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    plot = with_overlay(picture, maps, class_index, size=size)
-    sheet = _sheet_for(plot.width, plot.height, left=_MARGIN, below=0)
-    sheet.paste(plot, (_MARGIN, _MARGIN))
-    _draw_verdict(sheet, verdict, _MARGIN + plot.width + 32)
-    legend(sheet, (_MARGIN, _MARGIN + plot.height + 14))
-    return sheet
+    plots = _plots(classes, lambda shown: with_overlay(picture, maps, shown, size=size))
+    return _stacked(plots, verdict, left=_MARGIN, below=0)
 
 
 def overlay_spectrogram(
     mel: NDArray[np.floating],
     maps: NDArray[np.floating],
-    class_index: int,
+    classes: Captions,
     verdict: Verdict,
     *,
     settings: MelSettings,
     seconds: tuple[float, float],
 ) -> Image.Image:
-    """A mel picture (bands, columns) of `seconds` (start, end) under the map of a class, with axes in s and kHz."""
+    """A mel picture (bands, columns) of `seconds` (start, end) for each class under its map, with axes in s and kHz."""
     length = seconds[1] - seconds[0]
     size = (int(np.clip(160 * length, 560, 1200)), 320)
-    plot = with_overlay(mel_rgb(mel), upright(maps), class_index, size=size)
-    left = _MARGIN + 56
-    sheet = _sheet_for(plot.width, plot.height, left=left, below=44)
-    sheet.paste(plot, (left, _MARGIN))
-    _draw_axes(sheet, (left, _MARGIN), size, settings=settings, seconds=seconds)
-    _draw_verdict(sheet, verdict, left + plot.width + 32)
-    legend(sheet, (left, _MARGIN + plot.height + 58))
-    return sheet
+    plots = _plots(classes, lambda shown: with_overlay(mel_rgb(mel), upright(maps), shown, size=size))
+
+    def axes(sheet: Image.Image, at: tuple[int, int]) -> None:
+        _draw_axes(sheet, at, size, settings=settings, seconds=seconds)
+
+    return _stacked(plots, verdict, left=_MARGIN + 56, below=44, axes=axes)
 
 
 def overlay_traces(
     values: NDArray[np.floating],
     maps: NDArray[np.floating],
-    class_index: int,
+    classes: Captions,
     verdict: Verdict,
     *,
     windowing: Windowing,
     start: float,
 ) -> Image.Image:
-    """A log (channels, frames) from `start` s on, its columns in lanes, with the map of a class along the time."""
+    """A log (channels, frames) from `start` s on, its columns in lanes, for each class with its map along the time."""
     length = values.shape[1] / windowing.rate
-    shown = lanes(windowing.columns)
-    size = (900, int(np.clip(120 * len(shown), 240, 720)))
+    shown_lanes = lanes(windowing.columns)
+    size = (900, int(np.clip(120 * len(shown_lanes), 240, 720)))
     picture = trace_picture(values, windowing.ranges, size=size)
     # The map colours the paper, the ink stays ink.
     paper = np.full_like(picture, _PAPER.astype(np.uint8))
-    plot = ImageChops.multiply(with_overlay(paper, along_time(maps), class_index, size=size), Image.fromarray(picture))
-    left = _MARGIN + 120
-    sheet = _sheet_for(plot.width, plot.height, left=left, below=44)
-    sheet.paste(plot, (left, _MARGIN))
-    draw = ImageDraw.Draw(sheet)
-    draw.rectangle((left - 1, _MARGIN - 1, left + size[0], _MARGIN + size[1]), outline=LINE)
-    for place, column in enumerate(shown):
-        middle = _MARGIN + size[1] * (place + 0.5) / len(shown)
-        draw_name = windowing.columns[column]
-        write(draw, (left - 9, middle), draw_name, size=14, colour=MUTED, anchor="rm", width=110)
-    unit = "rows" if windowing.clock == "none" else "seconds"
-    _draw_time(draw, (left, _MARGIN + size[1]), size[0], seconds=(start, start + length), unit=unit)
-    _draw_verdict(sheet, verdict, left + plot.width + 32)
-    legend(sheet, (left, _MARGIN + plot.height + 58))
+    plots = _plots(
+        classes,
+        lambda shown: ImageChops.multiply(
+            with_overlay(paper, along_time(maps), shown, size=size), Image.fromarray(picture)
+        ),
+    )
+
+    def axes(sheet: Image.Image, at: tuple[int, int]) -> None:
+        draw, (left, top) = ImageDraw.Draw(sheet), at
+        draw.rectangle((left - 1, top - 1, left + size[0], top + size[1]), outline=LINE)
+        for place, column in enumerate(shown_lanes):
+            middle = top + size[1] * (place + 0.5) / len(shown_lanes)
+            write(draw, (left - 9, middle), windowing.columns[column], size=14, colour=MUTED, anchor="rm", width=110)
+        unit = "rows" if windowing.clock == "none" else "seconds"
+        _draw_time(draw, (left, top + size[1]), size[0], seconds=(start, start + length), unit=unit)
+
+    return _stacked(plots, verdict, left=_MARGIN + 120, below=44, axes=axes)
+
+
+def _plots(classes: Captions, draw: Callable[[Sequence[int]], Image.Image]) -> list[tuple[str, Image.Image]]:
+    """One for each class; the bare picture where there is none."""
+    return [(caption, draw([index])) for index, caption in classes.items()] or [("", draw([]))]
+
+
+def _stacked(
+    plots: Sequence[tuple[str, Image.Image]],
+    verdict: Verdict,
+    *,
+    left: int,
+    below: int,
+    axes: Callable[[Image.Image, tuple[int, int]], None] | None = None,
+) -> Image.Image:
+    """Plots of one size below each other, each with its caption above it and `below` pixels for what its axis says."""
+    width, height = plots[0][1].size
+    above = _CAPTION if any(caption for caption, _ in plots) else 0
+    step = above + height + below + _GAP
+    sheet = _sheet_for(width, step * len(plots) - below - _GAP, left=left, below=below)
+    top = _MARGIN
+    for caption, plot in plots:
+        if caption:
+            write(ImageDraw.Draw(sheet), (left, top), caption, size=18, width=width)
+        sheet.paste(plot, (left, top + above))
+        if axes is not None:
+            axes(sheet, (left, top + above))
+        top += step
+    _draw_verdict(sheet, verdict, left + width + 32)
+    legend(sheet, (left, top - _GAP + 14))
     return sheet
 
 
@@ -166,7 +205,7 @@ def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[
     draw.rounded_rectangle((x, y, x + size[0], y + size[1]), RADIUS, fill=SURFACE, outline=edge, width=line)
     fitted, tallest = _fitted(tile.picture), size[1] - 2 * _PAD - 54
     plain = Image.fromarray(tile.picture).resize(fitted, Image.Resampling.LANCZOS)
-    seen = with_overlay(tile.picture, tile.maps, tile.predicted_index, size=fitted)
+    seen = with_overlay(tile.picture, tile.maps, tile.shown, size=fitted)
     left = (x + _PAD + (_SIDE - fitted[0]) // 2, y + _PAD + (tallest - fitted[1]) // 2)
     sheet.paste(plain, left)
     sheet.paste(seen, (left[0] + _SIDE + _PAD, left[1]))
@@ -178,8 +217,8 @@ def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[
         arrow = x + _PAD + used + 8
         _draw_arrow(draw, (arrow, below + 10))
         write(draw, (arrow + 28, below), tile.predicted, size=18, colour=BAD, width=room - used - 36)
-    sure = f"{_percent(tile.probability)} sure"
-    second = f"right, {sure}" if tile.right else f"wrong: it said {tile.predicted}, {sure}"
+    sure = "" if tile.probability is None else f", {_percent(tile.probability)} sure"
+    second = f"right{sure}" if tile.right else f"wrong: it said {tile.predicted}{sure}"
     write(draw, (x + _PAD, below + 25), second, size=15, colour=MUTED if tile.right else BAD, width=room)
 
 
@@ -204,8 +243,13 @@ def _draw_verdict(sheet: Image.Image, verdict: Verdict, x: int) -> None:
     """The answer large, its probability in words, then the runners-up as bars."""
     draw = ImageDraw.Draw(sheet)
     name, probability = verdict.top[0]
+    second = f"{_percent(probability)} sure"
+    if verdict.present is not None:
+        name = " and ".join(verdict.present) or "none of the classes"
+        count = len(verdict.present)
+        second = f"{count} {'class' if count == 1 else 'classes'} present"
     write(draw, (x, _MARGIN), name, size=30, width=300)
-    write(draw, (x, _MARGIN + 42), f"{_percent(probability)} sure", size=18, colour=MUTED, width=300)
+    write(draw, (x, _MARGIN + 42), second, size=18, colour=MUTED, width=300)
     y = _MARGIN + 80
     if verdict.rejected:
         write(draw, (x, y - 10), verdict.rejected, size=15, colour=BAD, width=300)

@@ -39,7 +39,7 @@ def tile(*, right: bool) -> Tile:
     return Tile(
         picture=GREY,
         maps=corner_maps(),
-        predicted_index=0,
+        shown=(0,),
         label="plate" if right else "slope",
         predicted="plate",
         probability=0.9,
@@ -52,10 +52,10 @@ def has_colour(image: Image.Image, colour: str) -> bool:
 
 
 def test_an_overlay_paints_only_where_the_network_looked() -> None:
-    painted = np.asarray(with_overlay(GREY, corner_maps(), 0, size=(70, 70))).astype(int)
+    painted = np.asarray(with_overlay(GREY, corner_maps(), [0], size=(70, 70))).astype(int)
     assert np.abs(painted[:8, :8] - 128).max() > 40
     assert (painted[30:, 30:] == 128).all()
-    assert (np.asarray(with_overlay(GREY, corner_maps(), 1, size=(70, 70))) == 128).all()
+    assert (np.asarray(with_overlay(GREY, corner_maps(), [1], size=(70, 70))) == 128).all()
 
 
 def test_wrong_predictions_are_marked_on_the_sheet() -> None:
@@ -69,10 +69,40 @@ def test_the_sheet_grows_by_rows() -> None:
 
 
 def test_an_overlay_picture_keeps_the_shape_of_the_picture() -> None:
-    wide = overlay_picture(GREY, corner_maps(), 0, Verdict(top=(("plate", 0.9), ("slope", 0.1))))
-    tall = overlay_picture(GREY.transpose(1, 0, 2), corner_maps(), 0, Verdict(top=(("plate", 0.9), ("slope", 0.1))))
+    wide = overlay_picture(GREY, corner_maps(), {0: ""}, Verdict(top=(("plate", 0.9), ("slope", 0.1))))
+    tall = overlay_picture(
+        GREY.transpose(1, 0, 2), corner_maps(), {0: ""}, Verdict(top=(("plate", 0.9), ("slope", 0.1)))
+    )
     assert wide.width > tall.width
     assert wide.height < tall.height
+
+
+def test_several_classes_are_drawn_each_under_its_own_map() -> None:
+    maps = corner_maps()
+    maps[1, -1, -1] = 2.0  # the second was seen in the lower right corner
+
+    def drawn(*present: int) -> NDArray[np.int64]:
+        names = ("plate", "slope")
+        verdict = Verdict(top=(("plate", 0.9), ("slope", 0.8)), present=tuple(names[index] for index in present))
+        sheet = overlay_picture(GREY, maps, {index: f"{names[index]}, 90 % sure" for index in present}, verdict)
+        return np.ptp(np.asarray(sheet).astype(int)[:, 32:672], axis=2)
+
+    one, both, none = drawn(0), drawn(0, 1), drawn()
+    assert len(both) > len(one) >= len(none)
+    height = 480  # of one picture: 640 pixels wide, in the shape of the grey one
+    assert one[62 : 62 + 60, :80].max() > 40 and one[62 + height - 60 : 62 + height, -80:].max() < 12
+    second = 62 + height + 16 + 30
+    assert both[second : second + 60, :80].max() < 12 and both[second + height - 60 : second + height, -80:].max() > 40
+    assert none[32 : 32 + height].max() < 12, "where nothing is said to be there, nothing is painted"
+
+
+def test_maps_laid_over_together_keep_one_scale() -> None:
+    maps = corner_maps()
+    maps[1, -1, -1] = 0.5
+    together = np.asarray(with_overlay(GREY, maps, [0, 1], size=(70, 70))).astype(int)
+    alone = np.asarray(with_overlay(GREY, maps, [1], size=(70, 70))).astype(int)
+    assert np.abs(together[:8, :8] - 128).max() > 40
+    assert np.array_equal(together[-8:, -8:], alone[-8:, -8:])
 
 
 def test_low_notes_are_below_in_a_spectrogram() -> None:
@@ -82,7 +112,7 @@ def test_low_notes_are_below_in_a_spectrogram() -> None:
     assert picture[-1].mean() < picture[0].mean()
     settings = settings_for(Windowing(rate=16000, seconds=2.0, step=2.0))
     sheet = overlay_spectrogram(
-        mel, corner_maps(), 0, Verdict(top=(("a", 1.0),)), settings=settings, seconds=(0.0, 2.0)
+        mel, corner_maps(), {0: ""}, Verdict(top=(("a", 1.0),)), settings=settings, seconds=(0.0, 2.0)
     )
     columns = np.asarray(sheet).astype(int)[:, 88:200]  # map row 0 is the lowest notes, so its colour lies below
     colourful = np.ptp(columns, axis=2).max(axis=1)
