@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from desktop.commands import Relabel
 from desktop.pages import explore_labels, explore_words, train_words
 from desktop.pages.enough_figures import Weighing
-from desktop.pages.explore_board import ExploreBoard, NothingYet
+from desktop.pages.explore_board import VIEWS, ExploreBoard, NothingYet, View
 from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_judged import JudgedLabels
 from desktop.pages.explore_loader import TileLoader
@@ -113,6 +113,10 @@ class ExplorePage(QWidget):
         self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
         self._fill_runs()
         self._on_run_changed(session.run)
+
+    def show_view(self, view: View) -> None:
+        """Choose a tab."""
+        self.board.tabs.setCurrentIndex(VIEWS.index(view))
 
     def showEvent(self, event: QShowEvent) -> None:
         """The grid has the keys from the start: arrows to move, digits to relabel."""

@@ -53,6 +53,7 @@ class TrainPage(QWidget):
     job_progress = Signal(str, float)
     """Words and a fraction 0…1; the fraction is -1 when nothing is going on."""
     explore_requested = Signal()
+    suspicious_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +85,7 @@ class TrainPage(QWidget):
         self.watch.stop_pressed.connect(self._on_stop)
         self.watch.cancel_pressed.connect(self._on_cancel)
         self.result.explore_pressed.connect(self.explore_requested)
+        self.result.suspicious_pressed.connect(self.suspicious_requested)
         self.result.again_pressed.connect(self._show_choice)
 
     # -- what the window asks ------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ class TrainPage(QWidget):
                 self.watch.sentence.setText(event.sentence)
             case RunStarted():
                 self._say_words()
-            case Note():
+            case Note() if not event.about:
                 self.watch.show_note(event.sentence)
             case Stalled():
                 self.watch.show_stall(event.sentence)
@@ -283,23 +285,15 @@ class TrainPage(QWidget):
         tested = event.test_accuracy is not None and state.test > 0
         accuracy = event.test_accuracy if tested else event.valid_accuracy
         count = state.test if tested else state.valid
-        if accuracy is None or count == 0:
-            score = self.tr("Run {n} is ready").format(n=event.run)
-        elif session.project.task == "multi":
-            score = self.tr("{score} on {things} it has never seen").format(
-                score=_capital(train_words.score_of_several(accuracy)), things=train_words.things(kind, count)
-            )
-        else:
-            score = self.tr("Right on {right} of {things} it has never seen").format(
-                right=round(accuracy * count), things=train_words.things(kind, count)
-            )
+        score = train_words.finished_score(kind, event.run, accuracy=accuracy, count=count, task=session.project.task)
         before = self._before
         old = None if before is None else (before.test_accuracy if tested else before.valid_accuracy)
         self._result_lines = train_words.result_lines(
             kind, event, accuracy=accuracy, before=old, count=count, task=session.project.task
         )
         wrong = accuracy is not None and round(accuracy * count) < count
-        self.result.show_finished(score=score, lines=self._result_lines, wrong=wrong)
+        remarks = train_words.remarks_of(state.remarks)
+        self.result.show_finished(score=score, lines=self._result_lines, wrong=wrong, remarks=remarks)
         self.stack.setCurrentWidget(self.result)
         self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
         labels = {sample.id: sample.labels for sample in session.samples if sample.labelled}

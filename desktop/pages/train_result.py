@@ -8,13 +8,15 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.widgets.remark_list import RemarkList, Said
 from desktop.widgets.showcase import ShowcaseView, Shown
 
 
 class TrainResult(QWidget):
-    """`explore_pressed` and `again_pressed` out."""
+    """`explore_pressed`, `suspicious_pressed` (a finding leads to the labels) and `again_pressed` out."""
 
     explore_pressed = Signal()
+    suspicious_pressed = Signal()
     again_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -38,12 +40,17 @@ class TrainResult(QWidget):
         self.details.setAccessibleName(self.tr("Details"))
         self.details.hide()
         self.fold.toggled.connect(self.details.setVisible)
+        self.remarks_note = QLabel(self.tr("What it found out about itself"))
+        self.remarks_note.setProperty("role", "emphasis")
+        self.remarks = RemarkList()
+        self.remarks.verb_pressed.connect(self.suspicious_pressed)
         self.mistakes_note = QLabel()
         self.mistakes_note.setProperty("role", "emphasis")
         self.mistakes = ShowcaseView()
         self.mistakes.setAccessibleName(self.tr("What it gets most wrong"))
         self._lay_out()
         self.show_mistakes(())
+        self.show_remarks(())
 
     def show_mistakes(self, shown: Sequence[Shown]) -> None:
         """What it is most sure of and wrong about; nothing hides the place."""
@@ -53,8 +60,14 @@ class TrainResult(QWidget):
         self.mistakes_note.setText(self.tr("What it gets most wrong"))
         self.mistakes_note.setVisible(bool(shown))
 
-    def show_finished(self, *, score: str, lines: list[str], wrong: bool) -> None:
+    def show_remarks(self, remarks: Sequence[Said]) -> None:
+        """What the self-test found; nothing hides the place."""
+        self.remarks.set_remarks(remarks)
+        self.remarks_note.setVisible(bool(remarks))
+
+    def show_finished(self, *, score: str, lines: list[str], wrong: bool, remarks: Sequence[Said] = ()) -> None:
         """`wrong` is whether there is anything it gets wrong."""
+        self.show_remarks(remarks)
         self.show_mistakes(())
         self.score.setText(score)
         self.lines.setText("\n".join(lines))
@@ -69,6 +82,7 @@ class TrainResult(QWidget):
 
     def show_failed(self, *, title: str, message: str, details: str) -> None:
         self.show_mistakes(())
+        self.show_remarks(())
         self.score.setText(title)
         self.lines.setText(message)
         self.explore_button.hide()
@@ -95,7 +109,10 @@ class TrainResult(QWidget):
         column.addWidget(self.lines)
         column.addLayout(buttons)
         column.addWidget(self.details, 1)
-        column.addSpacing(12)
+        column.addSpacing(4)
+        column.addWidget(self.remarks_note)
+        column.addWidget(self.remarks)
+        column.addSpacing(4)
         column.addWidget(self.mistakes_note)
         column.addWidget(self.mistakes, 100)
         column.addStretch(1)

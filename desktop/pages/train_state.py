@@ -11,6 +11,7 @@ from ml.api import (
     BatchDone,
     EpochDone,
     Event,
+    Note,
     Preset,
     ProbeDone,
     Progress,
@@ -56,6 +57,8 @@ class TrainingState:
         self.accuracy: float | None = None
         """Of the best model so far, on the validation split."""
         self.probe_accuracy: float | None = None
+        self.remarks: list[Note] = []
+        """What the run found out about itself when it ended."""
         self._spans = _QUICK if preset == "quick" else _FINE
         self._estimate = estimate
         self._left: float | None = None
@@ -86,6 +89,8 @@ class TrainingState:
                 self.epoch, self.epochs = event.epoch, event.epochs
                 if event.best:
                     self.accuracy = event.valid_accuracy
+            case Note() if event.about:
+                self.remarks.append(event)
             case _:
                 return
 

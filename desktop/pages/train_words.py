@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from PySide6.QtCore import QCoreApplication
 
 from desktop.pages.train_compare import Found, Outcome
-from ml.api import BackboneChecked, Finished, Kind, OfferedBackbone, Preset, RunInfo, Sample, Task
+from desktop.widgets.remark_list import Said
+from ml.api import BackboneChecked, Finished, Kind, Note, OfferedBackbone, Preset, RunInfo, Sample, Task
 
 
 def tr(text: str) -> str:
@@ -150,6 +151,40 @@ def preset_promise(preset: Preset) -> str:
     }[preset]
 
 
+def finished_score(kind: Kind, run: int, *, accuracy: float | None, count: int, task: Task = "single") -> str:
+    """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
+    if accuracy is None or count == 0:
+        return tr("Run {n} is ready").format(n=run)
+    if task == "multi":
+        score = score_of_several(accuracy)
+        text = tr("{score} on {things} it has never seen")
+        return text.format(score=score[:1].upper() + score[1:], things=things(kind, count))
+    text = tr("Right on {right} of {things} it has never seen")
+    return text.format(right=round(accuracy * count), things=things(kind, count))
+
+
+def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
+    """What chance leaves open, in words; empty where it is not known."""
+    if interval is None:
+        return ""
+    many = {"images": tr("pictures"), "recordings": tr("sounds"), "sensors": tr("stretches")}[kind]
+    text = tr("Of 100 new {things} like these, expect it to be right on between {low} and {high}.")
+    return text.format(things=many, low=f"{interval[0] * 100:.0f}", high=f"{interval[1] * 100:.0f}")
+
+
+def remarks_of(notes: Iterable[Note]) -> list[Said]:
+    """What a run found out about itself, with what leads on from there."""
+    return [
+        Said(
+            level="warning" if note.level == "warning" else "good" if note.level == "good" else "note",
+            sentence=note.sentence,
+            verb=tr("Show them") if note.about == "sure and wrong" else "",
+            key=note.about,
+        )
+        for note in notes
+    ]
+
+
 def compared(kind: Kind, now: float | None, before: float | None, count: int, task: Task = "single") -> str:
     """How a run did against the one before, on the samples set aside."""
     if now is None or count == 0:
@@ -182,7 +217,10 @@ def result_lines(
     task: Task = "single",
 ) -> list[str]:
     """The sentences below the score of a finished run."""
+    interval = event.test_interval if event.test_accuracy is not None else event.valid_interval
     lines = [compared(kind, accuracy, before, count, task)]
+    if interval is not None and accuracy is not None and count:
+        lines.insert(0, expected(kind, interval))
     if task == "multi" and accuracy is not None:
         lines.insert(0, score_meaning(kind))
     if event.early:

@@ -72,6 +72,7 @@ class Workspace(QWidget):
         whole.addLayout(body, 1)
         self.data_page.train_requested.connect(partial(self.show_page, TRAIN))
         self.train_page.explore_requested.connect(partial(self.show_page, EXPLORE))
+        self.train_page.suspicious_requested.connect(self._show_suspicious)
         self.explore_page.train_requested.connect(partial(self.show_page, TRAIN))
         self.train_page.job_progress.connect(self.job_progress)
         self.data_page.set_session(session)
@@ -115,6 +116,10 @@ class Workspace(QWidget):
         self._sentence.setText(self._sentences[place])
         self.explore_page.board.run_box.setVisible(place == EXPLORE and self.session.run is not None)
         self.page_shown.emit(place)
+
+    def _show_suspicious(self) -> None:
+        self.show_page(EXPLORE)
+        self.explore_page.show_view("suspicious")
 
     def shutdown(self) -> None:
         """End what runs in the background and let the project go."""

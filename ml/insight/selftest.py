@@ -162,7 +162,8 @@ def _by_heart(right: NDArray[np.bool_], splits: Mapping[str, NDArray[np.bool_]],
             about="unequal",
             level="warning",
             sentence=f"It is right on {of_hundred(unseen[0])} {many} it had never seen, more than the "
-            f"{of_hundred(train[0])} it learned from: the two are not alike, so the score may be too good.",
+            f"{of_hundred(train[0])} it learned from: the two are not alike, so the score may be too good. "
+            "Test it on samples from elsewhere before you trust it.",
         )
     if valid is not None and test is not None and valid[0] - test[0] > GAP and valid[1][0] > test[1][1]:
         yield Remark(
@@ -206,7 +207,7 @@ def _small(labels: NDArray[np.integer], held_out: NDArray[np.bool_], info: Model
             about="small",
             level="note",
             sentence=f"Too few to judge by: {listed(few)}. With fewer than {FEWEST} {NOUNS[info.kind][1]} to test a "
-            "class with, its score says little.",
+            "class with, its score says little; label more of them.",
         )
 
 
@@ -252,7 +253,8 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
     )
     sentence = (
         f"It aims at no more than {wanted} accepted being wrong, for which {cost}: {seen}. It cannot be promised: "
-        f"as many as {of_hundred(price.error_at_most)} may be wrong, because {why}."
+        f"as many as {of_hundred(price.error_at_most)} may be wrong, because {why}. "
+        "Label more, or allow more to be wrong."
     )
     return Remark(about="promise", level="note", sentence=sentence)
 

@@ -1,0 +1,105 @@
+"""What was found out, sentence by sentence: what needs doing first, what is fine folded away below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from desktop import icons, style
+from desktop.widgets.fold import Fold
+
+Level = Literal["warning", "note", "good"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """One sentence. `verb` names a button beside it that leads on, if there is one; `key` says which was pressed."""
+
+    level: Level
+    sentence: str
+    verb: str = ""
+    key: str = ""
+
+
+class RemarkList(QWidget):
+    """Sentences in, `verb_pressed(key)` out. Hidden while there are none."""
+
+    verb_pressed = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown: tuple[Said, ...] = ()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(style.current().s)
+        self.fold: Fold | None = None
+        self.hide()
+
+    def set_remarks(self, remarks: Sequence[Said]) -> None:
+        """In their order, but what is good below the rest."""
+        self._shown = tuple(remarks)
+        while (item := self._column.takeAt(0)) is not None:
+            old = item.widget()
+            if old is not None:
+                old.hide()
+                old.deleteLater()
+        self.fold = None
+        for said in remarks:
+            if said.level != "good":
+                self._column.addWidget(self._row(said))
+        good = [said for said in remarks if said.level == "good"]
+        if good:
+            self._column.addWidget(self._folded(good))
+        self.setVisible(bool(remarks))
+
+    def remarks(self) -> tuple[Said, ...]:
+        return self._shown
+
+    def _folded(self, good: Sequence[Said]) -> QWidget:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(style.current().l, 0, 0, 0)
+        column.setSpacing(style.current().s)
+        for said in good:
+            column.addWidget(self._row(said))
+        words = self.tr("One thing is fine") if len(good) == 1 else self.tr("{n} things are fine").format(n=len(good))
+        self.fold = Fold(words, content)
+        return self.fold
+
+    def _row(self, said: Said) -> QWidget:
+        row = QWidget()
+        look = style.current()
+        sign = QToolButton()
+        name, colour, word = {
+            "warning": ("ph.warning", "warn", self.tr("Warning")),
+            "note": ("ph.info", "muted", self.tr("Note")),
+            "good": ("ph.check", "good", self.tr("Fine")),
+        }[said.level]
+        icons.set_icon(sign, name, colour=colour)
+        sign.setProperty("role", "sign")
+        sign.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        sign.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        sign.setAccessibleName(word)
+        text = QLabel(said.sentence)
+        text.setWordWrap(True)
+        text.setTextFormat(Qt.TextFormat.PlainText)
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(look.s)
+        line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(text, 1)
+        if said.verb:
+            button = QPushButton(said.verb)
+            button.setProperty("role", "link")
+            button.setProperty("key", said.key)
+            button.clicked.connect(self._on_verb)
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        return row
+
+    def _on_verb(self) -> None:
+        self.verb_pressed.emit(str(self.sender().property("key")))

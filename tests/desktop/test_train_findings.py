@@ -1,0 +1,122 @@
+"""What a finished run says about itself: what to expect, what was found, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fabricate import add_run, image_folder, project_of
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from desktop.pages.train import TrainPage
+from desktop.pages.workspace import EXPLORE, Workspace
+from desktop.session import Session, open_session
+from ml.api import Event, Failed, Finished, Job, Note, RunStarted, Stop, SuspectJob
+
+SURE = Note(about="sure and wrong", level="warning", sentence="It is sure of another class for 3. Look at the labels.")
+FEW = Note(about="small", level="note", sentence="Too few to judge by: plum (2).")
+FINE = Note(about="nonsense", level="good", sentence="It is not sure of nonsense.")
+NEW = Note(about="new source", level="good", sentence="On sources it has never met it is right on 90 of 100 pictures.")
+BUSY = Note(sentence="The batch was halved: memory is short.")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
+    project.close()
+    session = open_session(tmp_path / "fruit.handlens")
+    yield session
+    session.close()
+
+
+class Script:
+    """Trains at once, saying these notes; labels are never judged."""
+
+    def __init__(self, session: Session, *notes: Note) -> None:
+        self._session, self._notes = session, notes
+        self.seen: list[Job] = []
+
+    def __call__(self, job: Job, _stop: Stop) -> Iterator[Event]:
+        self.seen.append(job)
+        if isinstance(job, SuspectJob):
+            yield Failed(message="Nothing can be judged here.")
+            return
+        names = tuple(item.name for item in self._session.classes)
+        yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=names)
+        yield from self._notes
+        run = add_run(self._session.project, accuracy=5 / 6)
+        yield Finished(
+            run=run.number,
+            seconds=7.0,
+            valid_accuracy=1.0,
+            test_accuracy=5 / 6,
+            probe_accuracy=None,
+            valid_interval=(0.6, 1.0),
+            test_interval=(0.44, 0.97),
+        )
+
+
+def finished(qtbot: QtBot, session: Session, script: Script) -> TrainPage:
+    page = TrainPage(runner=script)
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    with qtbot.waitExposed(page):
+        page.train("quick")
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    return page
+
+
+def test_the_score_says_what_to_expect_of_new_ones(qtbot: QtBot, session: Session) -> None:
+    page = finished(qtbot, session, Script(session))
+    said = "Of 100 new pictures like these, expect it to be right on between 44 and 97."
+    assert page.result.lines.text().splitlines()[0] == said
+    assert not page.result.remarks.isVisible() and not page.result.remarks_note.isVisible()
+    page.shutdown()
+
+
+def test_what_it_found_out_stands_there_in_sentences(qtbot: QtBot, session: Session) -> None:
+    page = finished(qtbot, session, Script(session, BUSY, SURE, FEW, FINE, NEW))
+    remarks = page.result.remarks
+    assert [said.sentence for said in remarks.remarks()] == [note.sentence for note in (SURE, FEW, FINE, NEW)]
+    assert [said.level for said in remarks.remarks()] == ["warning", "note", "good", "good"]
+    assert page.watch.note.text() == BUSY.sentence, "what was found does not flash by while it works"
+    assert remarks.fold is not None and remarks.fold.button.text() == "2 things are fine"
+    fine = next(label for label in remarks.fold.findChildren(type(page.result.lines)) if label.text() == FINE.sentence)
+    assert not fine.isVisible()
+    qtbot.mouseClick(remarks.fold.button, Qt.MouseButton.LeftButton)
+    assert fine.isVisible()
+    page.shutdown()
+
+
+def test_a_failed_run_does_not_keep_the_findings_of_the_one_before(qtbot: QtBot, session: Session) -> None:
+    page = finished(qtbot, session, Script(session, SURE))
+    assert page.result.remarks.isVisible()
+    page.result.show_failed(title="It could not go on", message="The disk is full.", details="")
+    assert not page.result.remarks.isVisible()
+    page.shutdown()
+
+
+def test_sure_and_wrong_leads_to_the_suspicious_labels(qtbot: QtBot, session: Session) -> None:
+    script = Script(session, SURE)
+    workspace = Workspace(session, [], runner=script)
+    qtbot.addWidget(workspace)
+    workspace.resize(1366, 768)
+    workspace.show()
+    workspace.train_page.train("quick")
+    result = workspace.train_page.result
+    qtbot.waitUntil(result.remarks.isVisible)
+    button = next(item for item in result.remarks.findChildren(QPushButton) if item.text() == "Show them")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert workspace.place == EXPLORE
+    assert workspace.explore_page.board.view() == "suspicious"
+    qtbot.waitUntil(lambda: isinstance(script.seen[-1], SuspectJob))
+    qtbot.waitUntil(lambda: workspace.explore_page.judged.suspects.state == "failed")
+    assert workspace.explore_page.board.run_box.isVisible()
+    workspace.train_page.shutdown()
+    workspace.explore_page.shutdown()
+    workspace.data_page.shutdown()
