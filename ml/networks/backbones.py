@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import timm
 import torch
-from timm.models import group_parameters
+from timm.models import EfficientNet, group_parameters
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,6 +19,8 @@ from ml.networks.weights import Weights, card_of, fill
 LARGEST_NATIVE = 384
 """A network made for larger pictures reads them at `INSTEAD`: four times as many places cost sixteen times the time."""
 INSTEAD = 224
+TAPPED = 4
+"""Stages of an EfficientNet whose outputs are features too: see docs/learning.md for what they add."""
 WITH_THE_ONE_BEFORE, APART = (99999,), (99998,)
 """How timm's group matchers mark what belongs to the stage before it."""
 
@@ -62,7 +64,9 @@ class Backbone(nn.Module):
     """(batch, 3, h, w) scaled as `spec` says -> features (batch, width, rows, columns), whose mean is the embedding.
 
     The rows and columns come straight from a convolutional network, from the patch tokens of a transformer (class and
-    register tokens are left out), or, where a network keeps no places to the end, from `gradcam.Pooled`.
+    register tokens are left out), or, where a network keeps no places to the end, from `gradcam.Pooled`. Those of an
+    EfficientNet are joined by what its last stages say, averaged to the same places: textures and small shapes, which
+    the last layer has given up for the sake of the classes it was pretrained on.
     """
 
     def __init__(self, spec: BackboneSpec, weights: Weights, picture: tuple[int, int]) -> None:
@@ -75,7 +79,7 @@ class Backbone(nn.Module):
         self.picture = self.takes or picture
         example = torch.zeros(1, 3, *self.picture)
         with torch.no_grad():
-            given = self.body.forward_features(example)  # type: ignore[operator]
+            given = self._features(example)
         self.layout = _layout(self.body, given, self.picture)
         self.pooled = Pooled(self.body, self.picture) if self.layout is None else None
         self.last_norm = None if self.layout is None else _last_norm(self.body)
@@ -92,7 +96,7 @@ class Backbone(nn.Module):
         if self.pooled is not None:
             return cast(Tensor, self.pooled(self.body, pictures))
         assert self.layout is not None
-        features = self.layout.apply(self.body.forward_features(pictures))  # type: ignore[operator]
+        features = self.layout.apply(self._features(pictures))
         if self.last_norm is None:
             return features
         # Made to follow the pooling; before it, at every place, class maps stay exact.
@@ -100,6 +104,20 @@ class Backbone(nn.Module):
         if type(norm).__name__.endswith("2d"):
             return cast(Tensor, norm(features))
         return cast(Tensor, norm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+
+    def _features(self, pictures: Tensor) -> Any:
+        """What timm's `forward_features` gives, with the last stages' outputs where those are features too."""
+        body = self.body
+        if not isinstance(body, EfficientNet):
+            return body.forward_features(pictures)  # type: ignore[operator]
+        outputs: list[Tensor] = []
+        passed = body.bn1(body.conv_stem(pictures))
+        for stage in body.blocks:
+            passed = stage(passed)
+            outputs.append(passed)
+        last = body.bn2(body.conv_head(passed))
+        places = last.shape[2:]
+        return torch.cat([last, *(functional.adaptive_avg_pool2d(item, places) for item in outputs[-TAPPED:])], 1)
 
     def attune(self, weight: Tensor, pictures: Tensor) -> None:
         """Find out what maps a head of `weight` (classes, width) shall give, where they are not exact by themselves."""
@@ -181,6 +199,8 @@ def _layout(body: nn.Module, given: object, picture: tuple[int, int]) -> Layout 
     if not isinstance(given, Tensor):
         return None
     channels, prefix = int(body.num_features), getattr(body, "num_prefix_tokens", None)  # type: ignore[arg-type]
+    if isinstance(body, EfficientNet):
+        channels = given.shape[1]
     return layout_of(given, picture=picture, channels=channels, prefix=prefix)
 
 

@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ml.media.mel import RANGE_DB
 from ml.project.samples import Kind
 
 
-def augment(pictures: Tensor, *, kind: Kind, strength: float, generator: torch.Generator) -> Tensor:
-    """A varied copy of each picture. `strength` 0…1; `generator` is on the CPU, so a seed means the same anywhere."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variation:
+    """How much the copies differ: `strength` 0…1. Of pictures: whether left and right may change places, and whether
+    they may be turned any way up, see `ml.training.symmetry`."""
+
+    strength: float
+    mirror: bool = True
+    turns: bool = False
+
+
+def augment(pictures: Tensor, *, kind: Kind, variation: Variation, generator: torch.Generator) -> Tensor:
+    """A varied copy of each picture. `generator` is on the CPU, so a seed means the same anywhere."""
     if kind == "images":
-        return _colour(_geometry(pictures, strength, generator), strength, generator)
-    return _spectrogram(pictures, strength, generator)
+        pictures = _turned(_geometry(pictures, variation, generator), variation, generator)
+        return _colour(_focus(pictures, variation.strength, generator), variation.strength, generator)
+    return _spectrogram(pictures, variation.strength, generator)
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator, like: Tensor) -> Tensor:
     return (low + (high - low) * torch.rand(count, generator=generator)).to(like.device, like.dtype)
 
 
-def _geometry(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Crop, flip left to right, turn and stretch in one resampling.
+def _geometry(pictures: Tensor, variation: Variation, generator: torch.Generator) -> Tensor:
+    """Crop, flip left to right, tilt and stretch in one resampling.
 
     To 7/8 of the size: a crop enlarges what it shows, so whole pictures are to be read larger (Touvron et al. 2019).
     """
     n, channels, height, width = pictures.shape
+    strength = variation.strength
     zoom = torch.sqrt(_uniform(n, 1.0 - 0.6 * strength, 1.0, generator, pictures))
     stretch = torch.exp(_uniform(n, -0.3, 0.3, generator, pictures) * strength)
     angle = _uniform(n, -0.35, 0.35, generator, pictures) * strength
-    flip = torch.where(_uniform(n, 0.0, 1.0, generator, pictures) < 0.5, -1.0, 1.0)
+    flip = torch.where(_uniform(n, 0.0, 1.0, generator, pictures) < (0.5 if variation.mirror else 0.0), -1.0, 1.0)
     wide, high = zoom * stretch.sqrt(), zoom / stretch.sqrt()
     room_x, room_y = (1.0 - wide).clamp_min(0.0), (1.0 - high).clamp_min(0.0)
     matrix = torch.zeros(n, 2, 3, device=pictures.device, dtype=pictures.dtype)
@@ -43,6 +57,30 @@ def _geometry(pictures: Tensor, strength: float, generator: torch.Generator) -> 
     matrix[:, 1, 2] = _uniform(n, -1.0, 1.0, generator, pictures) * room_y
     grid = functional.affine_grid(matrix, [n, channels, height * 7 // 8, width * 7 // 8], align_corners=False)
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+
+
+def _turned(pictures: Tensor, variation: Variation, generator: torch.Generator) -> Tensor:
+    """Each by a random number of quarter turns, where that is allowed."""
+    if not variation.turns:
+        return pictures
+    quarters = torch.randint(4, (len(pictures),), generator=generator).to(pictures.device)
+    turned = torch.empty_like(pictures)
+    for quarter in range(4):
+        chosen = quarters == quarter
+        turned[chosen] = torch.rot90(pictures[chosen], quarter, (2, 3))
+    return turned
+
+
+def _focus(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Every second one a little out of focus, or oversharp."""
+    n = len(pictures)
+    blur = _uniform(n, -0.5, 1.5, generator, pictures) * strength
+    chosen = _uniform(n, -1.0, 1.0, generator, pictures) < 0.0
+    sharp = pictures[chosen]
+    soft = functional.avg_pool2d(sharp, 3, stride=1, padding=1, count_include_pad=False)
+    varied = pictures.clone()
+    varied[chosen] = torch.lerp(sharp, soft, blur[chosen][:, None, None, None])
+    return varied
 
 
 def _colour(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
@@ -60,13 +98,14 @@ def _colour(pictures: Tensor, strength: float, generator: torch.Generator) -> Te
 
 
 def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Faster or slower, higher or lower, earlier or later, louder or softer, brighter or duller; then blank bands of
-    time and pitch (SpecAugment, Park et al. 2019). All of it on the log-mel picture (batch, 3, pitch, time), where a
-    change of pitch is a shift upwards and a change of speed a stretch.
+    """Faster or slower, higher or lower, earlier or later, in front of another sound, louder or softer, brighter or
+    duller; then blank bands of time and pitch (SpecAugment, Park et al. 2019). All of it on the log-mel picture
+    (batch, 3, pitch, time), where a change of pitch is a shift upwards and a change of speed a stretch.
     """
     n, channels, rows, columns = pictures.shape
     # The three channels are one picture; silence is -1.
     sound = _rolled(_played(pictures[:, :1] + 1.0, strength, generator), strength, generator) - 1.0
+    sound = _with_background(sound, strength, generator)
     tilt = _uniform(n, -0.4, 0.4, generator, pictures)[:, None] * torch.linspace(-1, 1, rows).to(pictures)
     sound = sound + strength * (
         tilt[:, None, :, None] + _uniform(n, -0.3, 0.3, generator, pictures)[:, None, None, None]
@@ -100,6 +139,17 @@ def _rolled(sound: Tensor, strength: float, generator: torch.Generator) -> Tenso
     shifts = (_uniform(n, -0.4, 0.4, generator, sound) * strength * columns).long()
     places = (torch.arange(columns, device=sound.device)[None, :] - shifts[:, None]) % columns
     return torch.gather(sound, 3, places[:, None, None, :].expand_as(sound))
+
+
+def _with_background(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Some with another one of the batch behind them, 10 to 30 dB softer. Powers add, decibels do not."""
+    n = len(sound)
+    other = sound[torch.randperm(n, generator=generator).to(sound.device)]
+    softer = _uniform(n, 10.0, 30.0, generator, sound)[:, None, None, None] * (2.0 / RANGE_DB)
+    wanted = (_uniform(n, 0.0, 1.0, generator, sound) < 0.5 * strength)[:, None, None, None]
+    bels = RANGE_DB / 20.0
+    both = torch.log10(10.0 ** (bels * sound) + 10.0 ** (bels * (other - softer))) / bels
+    return torch.where(wanted & (other > -1.0), both, sound)
 
 
 def cosine(step: int, steps: int, *, warmup: float) -> float:

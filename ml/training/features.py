@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 BATCH = 8
 KEEP_GRIDS_UP_TO = 20_000
-"""Beyond as many samples the feature grids (125 KB each) would fill a disk; then maps come from a second pass."""
+"""Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
 
 Extractor = Callable[[NDArray[np.generic]], NDArray[np.floating]]
 
@@ -94,7 +94,8 @@ class Features:
 
 def fingerprint(network: Classifier) -> str:
     """Names the backbone and front end: equal fingerprints give equal features."""
-    text = f"{network.backbone.spec} {getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"
+    front = f"{getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"
+    text = f"{network.backbone.spec} {network.backbone.width} {front}"
     return f"{network.backbone.spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 

@@ -157,7 +157,7 @@ def _train_epoch(
         # Each process varies its own samples in its own way.
         generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
     loss_of = loss_over(material.train_labels, smoothing=recipe.smoothing, device=learner.fabric.device)
-    vary = partial(varied, learner.network.front, kind=material.kind, strength=recipe.strength, generator=generator)
+    vary = partial(varied, learner.network.front, kind=material.kind, variation=recipe.variation, generator=generator)
     steps = -(-len(order) // recipe.batch)
     total = 0.0
     for step in range(steps):

@@ -176,7 +176,7 @@ def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, 
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         pictures = network.front(_noise(plan.decoded, count).to(fabric.device))
-        pictures = augment(pictures, kind=plan.kind, strength=plan.recipe.strength, generator=generator)
+        pictures = augment(pictures, kind=plan.kind, variation=plan.recipe.variation, generator=generator)
     classes = network.head.out_features
 
     def loss_of(logits: Tensor, rows: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.estimate import epochs_for
 from ml.jobs import TrainJob
+from ml.training.augment import Variation
 
 GENTLE, BOLD = 3e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
@@ -42,6 +43,17 @@ class Recipe:
     """Stages from the input on that keep their pretrained weights: on a CPU they cost half the time and gain little."""
     patience: int
     """Epochs without a better validation score before training ends by itself."""
+    mirror: bool = True
+    """Of pictures: whether left and right may change places."""
+    turns: bool = False
+    """Of pictures: whether they may be turned any way up."""
+
+    both_sides: bool = False
+    """Of pictures: whether the finished model looks at the mirror image too, where there may be one."""
+
+    @property
+    def variation(self) -> Variation:
+        return Variation(strength=self.strength, mirror=self.mirror, turns=self.turns)
 
 
 def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
@@ -60,6 +72,7 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
         strength=0.8 if thorough else 0.5,
         frozen_stages=0 if on_gpu or thorough else 3,
         patience=12 if thorough else 8,
+        both_sides=thorough,
     )
 
 

@@ -37,6 +37,7 @@ from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.shown import spread_over_classes
 from ml.training.standing import Score
+from ml.training.symmetry import allowed
 from ml.training.together import Lesson, help_out, teach
 
 STATISTICS = 1000
@@ -162,6 +163,8 @@ def _learn(
     if not begun:
         doubt = doubt_of(probe.valid_loss, material.train_labels)
         recipe = fitted(recipe, doubt=doubt, lengthen=job.epochs is None)
+        if project.kind == "images" and recipe.epochs > 0:
+            recipe = allowed(recipe, network, decoded, [sample for sample in material.valid if len(sample.labels) == 1])
         write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts_of(weights))
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
@@ -172,10 +175,12 @@ def _learn(
             yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
     _raise_if_cancelled(stop)
 
+    best = _best(project, run, weights, probe, front=network.front, improved=outcome.improved)
+    best.both_sides = outcome.improved and project.kind == "images" and recipe.both_sides and recipe.mirror
     ingredients = Ingredients(
         project=project,
         run=run,
-        network=_best(project, run, weights, probe, front=network.front, improved=outcome.improved),
+        network=best,
         samples=samples,
         decoded=decoded,
         features=None if outcome.improved or not features.grids_kept else features,

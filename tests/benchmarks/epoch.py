@@ -85,7 +85,7 @@ def _bare(project: Path, device: str) -> float:
     pictures = augment(
         network.front(raw),
         kind="images" if windowing is None else "recordings",
-        strength=recipe.strength,
+        variation=recipe.variation,
         generator=torch.Generator().manual_seed(0),
     )
     pictures = torch.randn(pictures.shape).to(device).contiguous(memory_format=torch.channels_last)

@@ -11,7 +11,7 @@ import torch
 
 from ml.estimate import epochs_for
 from ml.jobs import TrainJob
-from ml.training.augment import augment
+from ml.training.augment import Variation, augment
 from ml.training.recipe import doubt_of, fitted, recipe_for
 
 JOB = TrainJob(project=Path("p"), preset="standard")
@@ -44,7 +44,9 @@ def test_a_doubtful_first_model_is_trained_on_harder_but_not_longer_than_asked()
 def test_a_tone_is_varied_in_pitch_and_time_and_silence_stays_silent() -> None:
     pictures = torch.full((64, 3, 96, 128), -1.0)
     pictures[:, :, 48, 60:68] = 1.0
-    varied = augment(pictures, kind="recordings", strength=0.5, generator=torch.Generator().manual_seed(0))
+    varied = augment(
+        pictures, kind="recordings", variation=Variation(strength=0.5), generator=torch.Generator().manual_seed(0)
+    )
     assert varied.shape == pictures.shape
     audible = varied[:, 0].flatten(1)[varied.amax((1, 2, 3)) > 0.0]  # in some the tone itself is blanked
     assert len(audible) > 32
@@ -52,5 +54,10 @@ def test_a_tone_is_varied_in_pitch_and_time_and_silence_stays_silent() -> None:
     pitch, time = loudest // 128, loudest % 128
     assert pitch.unique().numel() > 5 and (pitch - 48).abs().max() < 16
     assert time.unique().numel() > 10
-    silent = augment(torch.full((4, 3, 96, 128), -1.0), kind="recordings", strength=0.0, generator=torch.Generator())
+    silent = augment(
+        torch.full((4, 3, 96, 128), -1.0),
+        kind="recordings",
+        variation=Variation(strength=0.0),
+        generator=torch.Generator(),
+    )
     assert torch.equal(silent, torch.full((4, 3, 96, 128), -1.0))

@@ -21,7 +21,7 @@ from ml.networks.frontend import MelFrontEnd
 from ml.project.predictions import PredictionWriter, read_predictions
 from ml.project.samples import Windowing
 from ml.training import checkpoint
-from ml.training.augment import augment, cosine
+from ml.training.augment import Variation, augment, cosine
 from ml.training.cache import RowCache
 from ml.training.decode import Decoded
 from ml.training.probe import fit_probe, softmax
@@ -124,7 +124,9 @@ def test_augmentation_varies_and_repeats_with_its_seed(kind: str) -> None:
     pictures = torch.rand(4, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
     def varied(seed: int) -> torch.Tensor:
-        return augment(pictures, kind=kind, strength=0.5, generator=torch.Generator().manual_seed(seed))
+        return augment(
+            pictures, kind=kind, variation=Variation(strength=0.5), generator=torch.Generator().manual_seed(seed)
+        )
 
     assert varied(1).shape == ((4, 3, 56, 84) if kind == "images" else pictures.shape)
     assert torch.equal(varied(1), varied(1))
