@@ -7,8 +7,8 @@ split says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import math
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +18,9 @@ from torch import Tensor
 from ml.insight.calibration import fit_temperature, tempered
 from ml.insight.metrics import log_loss
 from ml.insight.several import quality
+from ml.jobs import Stop
 from ml.networks.heads import Classifier
+from ml.training import checkpoint
 from ml.training.finetune import Material, score_samples
 
 SHARES = (0.0, 0.3, 0.6, 1.0)
@@ -27,32 +29,48 @@ MOST = 1000
 """Validation samples to choose by, at most."""
 
 
-class Blend(NamedTuple):
-    """A share of the way, and how good the validation split finds it: (accuracy or its like, minus the loss)."""
+def choose_blend(
+    network: Classifier, folder: Path, material: Material, stop: Stop, *, device: torch.device, improved: bool
+) -> float:
+    """Give `network`, which comes as the first model, the weights that validate best, and say the share of the way.
 
-    share: float
-    merit: float
-
-
-def blends(
-    network: Classifier,
-    first: dict[str, Tensor],
-    tuned: dict[str, Tensor],
-    material: Material,
-    device: torch.device,
-) -> Iterator[Blend]:
-    """The merit of every share, one at a time. Leaves `network` with the last one's weights; see `mixed`."""
+    `folder` holds what the loop left: its best epoch where one `improved` on the first model, the last one in any
+    case. Without samples to choose by, or when asked to stop, it is all the way or none. The network ends on the CPU.
+    """
+    first = {name: value.clone() for name, value in checkpoint.network_tensors(network).items()}
+    tuned = _tuned(folder, improved=improved)
+    if tuned is None:
+        return 0.0
+    best, most = (1.0 if improved else 0.0), -math.inf
     every = max(1, -(-len(material.valid) // MOST))
     samples, targets = material.valid[::every], material.valid_labels[::every]
-    for share in SHARES:
+    network.to(device)
+    for share in SHARES if len(samples) else ():
+        if stop.requested():
+            best = 1.0 if improved else 0.0
+            break
         network.load_state_dict(mixed(first, tuned, share))
-        yield Blend(share, merit_of(score_samples(network, material.decoded, samples, device), targets))
+        merit = merit_of(score_samples(network, material.decoded, samples, device), targets)
+        if merit > most:
+            best, most = share, merit
+    network.cpu().load_state_dict(mixed(first, tuned, best))
+    return best
+
+
+def _tuned(folder: Path, *, improved: bool) -> dict[str, Tensor] | None:
+    if improved:
+        return checkpoint.load(folder / "best.safetensors")[0]
+    last = folder / "latest.safetensors"
+    if not last.is_file():
+        return None
+    tensors, _facts = checkpoint.load(last)
+    return {name.removeprefix("steady."): value for name, value in tensors.items() if name.startswith("steady.")}
 
 
 def mixed(first: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> dict[str, Tensor]:
     """Weights a share of the way from the first to the tuned ones."""
     return {
-        name: torch.lerp(value, tuned[name].to(value), share) if value.is_floating_point() else tuned[name]
+        name: torch.lerp(value, tuned[name], share) if value.is_floating_point() else tuned[name]
         for name, value in first.items()
     }
 

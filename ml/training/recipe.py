@@ -13,14 +13,12 @@ from ml.estimate import epochs_for
 from ml.jobs import TrainJob
 from ml.training.augment import Variation
 
-GENTLE, BOLD = 3e-4, 1e-3
+GENTLE, BOLD = 5e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
-HEAD_GENTLE = 1e-4
-"""The head comes ready from the probe: faster, it would forget that before the stages below can follow."""
 LONGER = 2.5
 """Times as many passes at the boldest."""
-BOLD_FROM = 0.5
-"""The doubt from which on training is as bold as it gets."""
+GENTLE_UP_TO, BOLD_FROM = 0.25, 0.6
+"""The doubt up to which training is as gentle as it gets, and from which on as bold."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,14 +60,14 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
     return Recipe(
         epochs=epochs_for(job.preset, train) if job.epochs is None else job.epochs,
         batch=32 if on_gpu else 16,
-        head_rate=HEAD_GENTLE,
+        head_rate=BOLD,
         body_rate=GENTLE,
         decay=0.75,
         weight_decay=0.02,
-        smoothing=0.1,
+        smoothing=0.05,
         warmup=0.2,
         average=0.97,
-        strength=0.8 if thorough else 0.5,
+        strength=0.7 if thorough else 0.4,
         frozen_stages=0 if on_gpu or thorough else 3,
         patience=12 if thorough else 8,
         both_sides=thorough,
@@ -83,12 +81,11 @@ def fitted(recipe: Recipe, *, doubt: float, lengthen: bool = True) -> Recipe:
     Where they do not, as pictures of speech to a network that has seen photographs, there is little to destroy and
     much to learn: higher rates, every stage takes part, and with `lengthen` it takes more passes.
     """
-    bold = min(1.0, max(0.0, doubt) / BOLD_FROM)
+    bold = min(1.0, max(0.0, (doubt - GENTLE_UP_TO) / (BOLD_FROM - GENTLE_UP_TO)))
     return dataclasses.replace(
         recipe,
         epochs=round(recipe.epochs * (1.0 + (LONGER - 1.0) * bold)) if lengthen else recipe.epochs,
         body_rate=GENTLE * (BOLD / GENTLE) ** bold,
-        head_rate=HEAD_GENTLE * (BOLD / HEAD_GENTLE) ** bold,
         frozen_stages=0 if bold > 0.5 else recipe.frozen_stages,
     )
 

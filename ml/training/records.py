@@ -27,10 +27,11 @@ def write_settings(
     device: str,
     backbone: dict[str, str],
     speed: dict[str, float] | None = None,
+    blend: float | None = None,
 ) -> None:
     """Everything that made this run what it is. `backbone` as `chosen.facts_of` gives it; `speed`: seconds per sample,
-    for the next estimate."""
-    values = {
+    for the next estimate; `blend`: the share of the way from the first model to the fine-tuned one."""
+    values: dict[str, object] = {
         "job": {
             "preset": job.preset,
             "epochs": -1 if job.epochs is None else job.epochs,
@@ -43,6 +44,8 @@ def write_settings(
         "libraries": {name: version(name) for name in ("torch", "torchaudio", "timm", "onnxruntime", "numpy")},
         "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},
     }
+    if blend is not None:
+        values["blend"] = {"share": blend}
     _write(folder / "settings.toml", tomli_w.dumps(values))
 
 

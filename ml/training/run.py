@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -22,8 +23,8 @@ from ml.networks.log_frontend import LogFrontEnd
 from ml.networks.weights import Weights
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
-from ml.training import checkpoint
 from ml.training.beginning import labelled_and_split, resumed_or_new
+from ml.training.blend import choose_blend
 from ml.training.chosen import facts_of, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
@@ -171,19 +172,21 @@ def _learn(
     if recipe.epochs > 0 and not stop.requested():
         lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", _floor(probe), pieces)
         outcome = yield from _finetune(lesson, fabric, crew, stop)
-        if not (outcome.improved or outcome.early):
-            yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
     _raise_if_cancelled(stop)
 
-    best = _best(project, run, weights, probe, front=network.front, improved=outcome.improved)
-    best.both_sides = outcome.improved and project.kind == "images" and recipe.both_sides and recipe.mirror
+    best = _first_model(project, run, weights, probe, front=network.front)
+    share = 0.0
+    if recipe.epochs > 0:
+        share = yield from _blend(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
+    _raise_if_cancelled(stop)
+    best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
     ingredients = Ingredients(
         project=project,
         run=run,
         network=best,
         samples=samples,
         decoded=decoded,
-        features=None if outcome.improved or not features.grids_kept else features,
+        features=None if share or not features.grids_kept else features,
         device=fabric.device,
         wrong_at_most=job.wrong_at_most or WRONG_AT_MOST,
     )
@@ -191,7 +194,8 @@ def _learn(
     _raise_if_cancelled(stop)
     seconds = time.monotonic() - began
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
-    write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts_of(weights), speed=speed)
+    facts = facts_of(weights)
+    write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
     accuracies = {
         "valid_accuracy": scores.valid,
         "test_accuracy": scores.test,
@@ -253,16 +257,11 @@ def _network(project: Project, run: RunInfo, weights: Weights) -> Classifier:
     return build_network(windowing=project.windowing, classes=classes, weights=weights, task=project.task).eval()
 
 
-def _best(
-    project: Project, run: RunInfo, weights: Weights, probe: Probe, *, front: nn.Module, improved: bool
-) -> Classifier:
-    """The better of the probe and the fine-tuned network, on the CPU. Fine-tuning changed the weights in place."""
+def _first_model(project: Project, run: RunInfo, weights: Weights, probe: Probe, *, front: nn.Module) -> Classifier:
+    """The probe as a network of its own, on the CPU: fine-tuning changes the weights it began with."""
     network = _network(project, run, weights)
     network.front = front.cpu()
     _give_head(network, probe)
-    if improved:
-        best, _facts = checkpoint.load(project.runs.folder(run.number) / "checkpoint" / "best.safetensors")
-        network.load_state_dict(best)
     return network
 
 
@@ -336,6 +335,15 @@ def _finetune(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generat
             return cast(Outcome, end.value)
         write_history(lesson.folder.parent, event=event)
         yield event
+
+
+def _blend(
+    network: Classifier, checkpoints: Path, material: Material, stop: Stop, *, device: torch.device, outcome: Outcome
+) -> Generator[Event, None, float]:
+    share = choose_blend(network, checkpoints, material, stop, device=device, improved=outcome.improved)
+    if not (share or outcome.early):
+        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
+    return share
 
 
 # -- small parts -------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ def allowed(recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequ
 
     `samples` have one label each; without any the recipe stays as it is. The network stays where it is.
     """
+    if not samples:
+        return recipe
     chosen = samples[:: max(1, -(-len(samples) // ASKED))]
     views = {"as it is": 0, "mirrored": 0, "turned": 0}
     for start in range(0, len(chosen), BATCH):

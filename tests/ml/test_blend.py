@@ -1,0 +1,74 @@
+"""The delivered weights lie between the first model and the fine-tuned one, where the validation split likes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from little import material, network
+
+from ml.jobs import NeverStop
+from ml.networks.heads import Classifier
+from ml.training import checkpoint
+from ml.training.blend import SHARES, choose_blend, merit_of, mixed
+
+CPU = torch.device("cpu")
+
+
+def _knowing(much: float) -> Classifier:
+    """The little network with a head that tells reddish from bluish; the less `much`, the less, and wrong below 0."""
+    knowing = network()
+    with torch.no_grad():
+        colours = knowing.backbone(
+            knowing.front(torch.tensor([[[[240, 100, 100]]], [[[100, 100, 240]]]]).expand(2, 16, 16, 3))
+        )
+        difference = (colours[0] - colours[1]).mean((1, 2))
+        knowing.head.weight.copy_(much * torch.stack([difference, -difference]) * 40)
+        knowing.head.bias.zero_()
+    return knowing
+
+
+@pytest.mark.parametrize("improved", [True, False])
+def test_the_better_end_is_taken(tmp_path: Path, improved: bool) -> None:
+    good, bad = _knowing(1.0), _knowing(-1.0)
+    tensors = checkpoint.network_tensors(good, "" if improved else "steady.")
+    checkpoint.save(
+        tmp_path / ("best" if improved else "latest.safetensors").replace("best", "best.safetensors"), tensors, {}
+    )
+    assert choose_blend(bad, tmp_path, material(), NeverStop(), device=CPU, improved=improved) == 1.0
+    assert torch.equal(bad.head.weight, good.head.weight)
+    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
+    first = good.head.weight.clone()
+    assert choose_blend(good, tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
+    assert torch.equal(good.head.weight, first)
+
+
+def test_where_nothing_was_adjusted_the_first_model_stays(tmp_path: Path) -> None:
+    assert choose_blend(_knowing(1.0), tmp_path, material(), NeverStop(), device=CPU, improved=False) == 0.0
+
+
+def test_a_stop_does_not_wait_for_the_choice(tmp_path: Path) -> None:
+    class _Hurry:
+        def requested(self) -> str:
+            return "stop"
+
+    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
+    assert choose_blend(_knowing(1.0), tmp_path, material(), _Hurry(), device=CPU, improved=True) == 1.0
+
+
+def test_half_way_lies_in_the_middle() -> None:
+    halfway = mixed(
+        {"a": torch.zeros(2), "count": torch.tensor(3)}, {"a": torch.ones(2), "count": torch.tensor(5)}, 0.5
+    )
+    assert halfway["a"].tolist() == [0.5, 0.5]
+    assert SHARES[0] == 0.0 and SHARES[-1] == 1.0
+
+
+def test_too_much_confidence_is_no_fault_since_it_is_calibrated_later() -> None:
+    targets = np.array([0, 0, 1, 1] * 10)
+    sober = np.where(np.arange(40)[:, None] % 10 == 0, [[0.4, 0.6]], [[0.7, 0.3]]).astype(np.float32)
+    sober[targets == 1] = sober[targets == 1][:, ::-1]
+    bold = sober**4 / (sober**4).sum(1, keepdims=True)
+    assert merit_of(bold, targets) == pytest.approx(merit_of(sober, targets), abs=0.02)
