@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 
 from ml.errors import HandlensError
 from ml.events import Event, Note, Progress, StageStarted
@@ -69,8 +70,10 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     released = Released(given.network).eval()
     _attune(given)
     example = given.decoded.read([given.samples[0], given.samples[0]])
-    bare = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
-    predictions = yield from _predict(given, draft, bare, name, stop)
+    session: InferenceSession | None = None
+    if given.features is None:
+        session = open_session(export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name))
+    predictions = yield from _predict(given, draft, session, name, stop)
     if stop.requested() == "cancel":
         return Scores()
 
@@ -109,9 +112,8 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
 
 
 def _predict(
-    given: Ingredients, draft: Path, graph: bytes, name: str, stop: Stop
+    given: Ingredients, draft: Path, session: InferenceSession | None, name: str, stop: Stop
 ) -> Generator[Event, None, Predictions]:
-    session = open_session(graph) if given.features is None else None
     writer: PredictionWriter | None = None
     several = given.project.task == "multi"
     began, told = time.monotonic(), 0.0
