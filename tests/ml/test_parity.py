@@ -11,7 +11,8 @@ import torch
 from small import create, picture_folder, sound_folder
 
 from ml.events import Finished
-from ml.export.onnx import export_graph, write_model
+from ml.export.metadata import write_model
+from ml.export.onnx import export_graph
 from ml.jobs import NeverStop, TrainJob
 from ml.networks.build import build_network
 from ml.networks.heads import Released
