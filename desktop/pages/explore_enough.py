@@ -39,7 +39,12 @@ class EnoughPage(QWidget):
         self.plot = TradeOffPlot()
         self.plot.setMinimumHeight(160)
         self.unlike = _label("caption")
-        self.unlike.setText(self.tr("What is unlike anything it was shown is handed to you as well."))
+        self.unlike.setText(
+            self.tr(
+                "Dashed: what you allow. Shaded: what chance leaves open. "
+                "What is unlike anything it was shown is handed to you as well."
+            )
+        )
         self.classes = QWidget()
         self._rows = QGridLayout(self.classes)
         self._rows.setContentsMargins(0, 0, 8, 0)
