@@ -20,6 +20,7 @@ from desktop import settings
 from desktop.app import make_app
 from desktop.dialogs.keys import KeysDialog
 from desktop.main_window import MainWindow
+from desktop.pages.explore_board import VIEWS, View
 from desktop.pages.wizard import NewProjectWizard
 from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
 from desktop.tour_camera import BlankPictureError, Camera
@@ -88,6 +89,8 @@ class Tour:
             self._train("standard", epochs=2)
         self._explore()
         self._relabel()
+        self._judge_labels()
+        self._weigh()
         self._press_page(DATA)
         self._until(
             lambda: all(row.images for row in self.workspace.data_page.bars.rows()), "the pictures of the classes"
@@ -198,13 +201,50 @@ class Tour:
         QTest.keyClick(page.board.grid, Qt.Key.Key_H)
         self._settle()
         self.camera.shoot("explore-overlay")
-        self._tab(page.board.tabs.count() - 1)
+        self._tab("confusion")
         self._settle()
         self.camera.shoot("explore-confusion")
         corner = page.board.confusion.cell_rect(0, 0).center()
         QTest.mouseClick(page.board.confusion, Qt.MouseButton.LeftButton, pos=corner)
         self._settle()
         self.camera.shoot("explore-cell")
+
+    def _judge_labels(self) -> None:
+        """Have the labels judged, call the first right, find that on disk, and take it back."""
+        page = self.workspace.explore_page
+        suspects, grid = page.judged.suspects, page.board.grid
+        self._tab("suspicious")
+        self._until(lambda: suspects.state != "looking", "judging the labels", seconds=LONGEST_TRAINING)
+        if suspects.state != "found":
+            raise TourError(f"The labels were not judged: {suspects.problem}")
+        if not len(grid.ids()):
+            self._click(page.board.suspects.everything_button)
+        self._settle()
+        self.camera.shoot("explore-suspicious")
+        grid.setFocus()
+        sample_id, before = int(grid.ids()[0]), len(grid.ids())
+        QTest.keyClick(grid, Qt.Key.Key_R)
+        if len(grid.ids()) != before - 1 or self._said_by(sample_id) != "confirmed":
+            raise TourError("Calling a label right did not take it from the list, or is not on disk.")
+        self._click(page.board.undo_button)
+        if len(grid.ids()) != before or self._said_by(sample_id) == "confirmed":
+            raise TourError("Undo did not bring back the label that had been called right.")
+
+    def _weigh(self) -> None:
+        """Move the slider of “Sure enough?”, use what it stands at, and find that on disk."""
+        enough = self.workspace.explore_page.board.enough
+        self._tab("enough")
+        before = enough.asked.text()
+        enough.slider.setFocus()
+        QTest.keyClick(enough.slider, Qt.Key.Key_Right)
+        if enough.asked.text() == before:
+            raise TourError("The slider of “Sure enough?” does not move.")
+        self._settle()
+        self.camera.shoot("explore-enough")
+        self._click(enough.use_button)
+        with Project.open(self.workspace.session.project.path) as project:
+            if project.wrong_at_most != enough.rate():
+                raise TourError("What was chosen in “Sure enough?” is not on disk.")
 
     def _relabel(self) -> None:
         """Give the first tile another class by its digit, find that on disk, and take it back."""
@@ -260,8 +300,8 @@ class Tour:
     def _press_page(self, place: int) -> None:
         self._click(self.workspace.rail.button(place))
 
-    def _tab(self, place: int) -> None:
-        tabs = self.workspace.explore_page.board.tabs
+    def _tab(self, view: View) -> None:
+        tabs, place = self.workspace.explore_page.board.tabs, VIEWS.index(view)
         QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
 
     def _click(self, widget: QWidget) -> None:
@@ -283,6 +323,10 @@ class Tour:
 
     def _shoot_wizard(self, wizard: NewProjectWizard, name: str) -> None:
         self.camera.shoot(name, front=wizard)
+
+    def _said_by(self, sample_id: int) -> str | None:
+        with Project.open(self.workspace.session.project.path) as project:
+            return next(sample.set_by for sample in project.samples() if sample.id == sample_id)
 
     def _on_disk(self, sample_id: int) -> tuple[int, ...]:
         with Project.open(self.workspace.session.project.path) as project:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from PySide6.QtCore import QCoreApplication
 
 from desktop.pages.train_compare import Found, Outcome
-from desktop.widgets.remark_list import Said
+from desktop.widgets.remark_list import Level, Said
 from ml.api import BackboneChecked, Finished, Kind, Note, OfferedBackbone, Preset, RunInfo, Sample, Task
 
 
@@ -176,13 +176,20 @@ def remarks_of(notes: Iterable[Note]) -> list[Said]:
     """What a run found out about itself, with what leads on from there."""
     return [
         Said(
-            level="warning" if note.level == "warning" else "good" if note.level == "good" else "note",
+            level=_level(note),
             sentence=note.sentence,
             verb=tr("Show them") if note.about == "sure and wrong" else "",
             key=note.about,
         )
         for note in notes
     ]
+
+
+def _level(note: Note) -> Level:
+    if note.level == "warning":
+        return "warning"
+    # How it does on new sources is a score: it is not folded away however good it is.
+    return "good" if note.level == "good" and note.about != "new source" else "note"
 
 
 def compared(kind: Kind, now: float | None, before: float | None, count: int, task: Task = "single") -> str:

@@ -112,8 +112,12 @@ def export(
         return
     console = words()
     if info.task == "single":
-        keeps = "keeps to" if info.promised else "aims at"
-        console.print(f"It {keeps} at most {of_hundred(info.wanted_error)} accepted answers being wrong.")
+        rate = of_hundred(info.wanted_error)
+        promise = f"At most {rate} accepted answers are wrong, with 95 % confidence."
+        aim = (
+            f"It aims at no more than {rate} accepted answers being wrong, but there are too few samples to promise it."
+        )
+        console.print(promise if info.promised else aim)
     console.print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
 
 

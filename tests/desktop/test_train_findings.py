@@ -83,9 +83,9 @@ def test_what_it_found_out_stands_there_in_sentences(qtbot: QtBot, session: Sess
     page = finished(qtbot, session, Script(session, BUSY, SURE, FEW, FINE, NEW))
     remarks = page.result.remarks
     assert [said.sentence for said in remarks.remarks()] == [note.sentence for note in (SURE, FEW, FINE, NEW)]
-    assert [said.level for said in remarks.remarks()] == ["warning", "note", "good", "good"]
+    assert [said.level for said in remarks.remarks()] == ["warning", "note", "good", "note"]
     assert page.watch.note.text() == BUSY.sentence, "what was found does not flash by while it works"
-    assert remarks.fold is not None and remarks.fold.button.text() == "2 things are fine"
+    assert remarks.fold is not None and remarks.fold.button.text() == "One thing is fine"
     fine = next(label for label in remarks.fold.findChildren(type(page.result.lines)) if label.text() == FINE.sentence)
     assert not fine.isVisible()
     qtbot.mouseClick(remarks.fold.button, Qt.MouseButton.LeftButton)

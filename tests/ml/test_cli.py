@@ -473,7 +473,7 @@ def test_a_run_can_be_exported_for_another_share_of_wrong_answers(
     assert ReleasedModel.open(target).info.wanted_error == 0.1
     with Project.open(trained) as project:
         project.set_wrong_at_most(0.2)
-    assert "at most 20 of 100 accepted answers" in handlens("export", trained, "--to", target).out
+    assert "20 of 100 accepted answers" in handlens("export", trained, "--to", target).out
     assert ReleasedModel.open(target).info.wanted_error == 0.2
     assert handlens("export", trained, "--to", target, "--wrong-at-most", "often").code == 2
 
