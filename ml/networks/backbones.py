@@ -116,8 +116,7 @@ class Backbone(nn.Module):
             passed = stage(passed)
             outputs.append(passed)
         last = body.bn2(body.conv_head(passed))
-        places = last.shape[2:]
-        return torch.cat([last, *(functional.adaptive_avg_pool2d(item, places) for item in outputs[-TAPPED:])], 1)
+        return torch.cat([last, *(_shrunk(item, last) for item in outputs[-TAPPED:])], 1)
 
     def attune(self, weight: Tensor, pictures: Tensor) -> None:
         """Find out what maps a head of `weight` (classes, width) shall give, where they are not exact by themselves."""
@@ -193,6 +192,18 @@ def _made_for(name: str, picture: tuple[int, int]) -> tuple[nn.Module, tuple[int
         # It has a size of its own and says so in many ways; pictures are brought to that.
         return timm.create_model(name, pretrained=False, num_classes=0), native
     return body, picture if card.fixed_input_size else None
+
+
+def _shrunk(features: Tensor, like: Tensor) -> Tensor:
+    """Averaged over the same rows and columns as `like` has."""
+    # As numbers: the older exporter knows no pooling whose size is worked out in the graph.
+    rows, columns = int(like.shape[2]), int(like.shape[3])
+    height, width = int(features.shape[2]), int(features.shape[3])
+    if height % rows or width % columns:
+        return functional.adaptive_avg_pool2d(features, (rows, columns))
+    if (height, width) == (rows, columns):
+        return features
+    return functional.avg_pool2d(features, (height // rows, width // columns))
 
 
 def _layout(body: nn.Module, given: object, picture: tuple[int, int]) -> Layout | None:
