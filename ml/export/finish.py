@@ -87,7 +87,8 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     every = max(1, len(given.samples) // PARITY_SAMPLES)
     chosen = given.samples[::every][:PARITY_SAMPLES]
     stored = np.asarray(calibrated[::every][:PARITY_SAMPLES])
-    difference = parity(graph, released, given.decoded.read(chosen), name=name, stored=stored)
+    exported = open_session(graph)
+    difference = parity(exported, released, given.decoded.read(chosen), name=name, stored=stored)
     if difference > PARITY_LIMIT:
         raise HandlensError(
             f"The exported model differs from the trained one by {difference:.2g} in probability, which is too much; "
@@ -95,7 +96,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
         )
     predictions = read_predictions(draft)
     info = _info(given, predictions, temperature, parity_result=(len(chosen), difference))
-    ask = ReleasedModel(open_session(graph), info).predict
+    ask = ReleasedModel(exported, info).predict
     scores, info, remarks = judge(given.project, info, predictions, given.samples, ask=ask)
     for remark in remarks:
         yield Note(sentence=remark.sentence, about=remark.about, level=remark.level)

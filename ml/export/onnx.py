@@ -9,11 +9,11 @@ import warnings
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 from torch import Tensor, nn
 
 from ml.errors import HandlensError
 from ml.runtime.contract import OUTPUTS
-from ml.runtime.session import open_session
 
 OPSET = 17
 
@@ -77,11 +77,15 @@ def export_older(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...]
 
 
 def parity(
-    graph: bytes, released: nn.Module, batch: NDArray[np.generic], *, name: str, stored: NDArray[np.floating]
+    session: InferenceSession,
+    released: nn.Module,
+    batch: NDArray[np.generic],
+    *,
+    name: str,
+    stored: NDArray[np.floating],
 ) -> float:
     """The largest difference in probability on `batch` between the exported graph and what it has to agree with: the
     trained network, and the predictions (n, classes) that were stored with the run."""
-    session = open_session(graph)
     exported = session.run([OUTPUTS[0]], {name: batch})[0]
     with torch.inference_mode():
         trained = released(torch.from_numpy(batch))[0].float().numpy()

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,19 @@ from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.project.samples import Sample
 from ml.runtime.session import open_session
-from ml.training.cache import SEGMENT_ROWS, RowCache
+from ml.training.cache import RowCache
 from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
 
 _log = logging.getLogger(__name__)
 
 BATCH = 8
+SEGMENT = 256
+"""Samples that are written at once: 64 MB with their grids."""
 KEEP_GRIDS_UP_TO = 20_000
 """Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
 
-Extractor = Callable[[NDArray[np.generic]], NDArray[np.floating]]
+Extractor = Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float16]]]
+"""Raw input -> embeddings (n, width) and feature grids (n, width, h, w)."""
 
 
 class Features:
@@ -50,34 +54,33 @@ class Features:
         return [sample for key, sample in unique.items() if key in wanted]
 
     def extract(self, samples: Sequence[Sample], decoded: Decoded, extractor: Extractor, stop: Stop) -> Iterator[Event]:
-        """Run the backbone over the samples that are not here yet."""
+        """Run the backbone over the samples that are not here yet. A thread writes while the next ones are seen."""
         missing = self.missing(samples)
         began, told = time.monotonic(), 0.0
-        keys: list[str] = []
-        embeddings: list[NDArray[np.floating]] = []
-        grids: list[NDArray[np.float16]] = []
-        for start in range(0, len(missing), BATCH):
-            batch = missing[start : start + BATCH]
-            features = extractor(decoded.read(batch))
-            keys += [key_of(sample) for sample in batch]
-            embeddings.append(features.mean((2, 3)))
-            if self.grids_kept:
-                grids.append(features.astype(np.float16))
-            if len(keys) >= SEGMENT_ROWS:
-                self._flush(keys, embeddings, grids)
-                keys, embeddings, grids = [], [], []
-            if stop.requested() == "cancel":
-                return
-            if stop.requested():
-                break  # what was seen so far is kept for the next time
-            now, done = time.monotonic(), start + len(batch)
-            if now - told > PROGRESS_SECONDS or done == len(missing):
-                told = now
-                yield Progress(
-                    stage="features", done=done, total=len(missing), per_second=per_second(done, now - began)
-                )
-        if keys:
-            self._flush(keys, embeddings, grids)
+        seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]] = []
+        with ThreadPoolExecutor(1) as writer:
+            written: Future[None] | None = None
+            for start in range(0, len(missing), BATCH):
+                batch = missing[start : start + BATCH]
+                seen += zip([key_of(sample) for sample in batch], *extractor(decoded.read(batch)), strict=True)
+                asked = stop.requested()
+                if asked == "cancel":
+                    return
+                done = start + len(batch)
+                if len(seen) >= SEGMENT or asked or done == len(missing):
+                    if written is not None:
+                        written.result()
+                    written, seen = writer.submit(self._keep, seen), []
+                if asked:
+                    break  # what was seen so far is kept for the next time
+                now = time.monotonic()
+                if now - told > PROGRESS_SECONDS or done == len(missing):
+                    told = now
+                    yield Progress(
+                        stage="features", done=done, total=len(missing), per_second=per_second(done, now - began)
+                    )
+            if written is not None:
+                written.result()
 
     def embeddings(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
         return self._rows.read("embedding", [key_of(sample) for sample in samples]).astype(np.float32, copy=False)
@@ -85,10 +88,11 @@ class Features:
     def grids(self, samples: Sequence[Sample]) -> NDArray[np.float16]:
         return self._rows.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
 
-    def _flush(self, keys: list[str], embeddings: list[NDArray[np.floating]], grids: list[NDArray[np.float16]]) -> None:
-        columns: dict[str, NDArray[np.generic]] = {"embedding": np.concatenate(embeddings)}
+    def _keep(self, seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]]) -> None:
+        keys, embeddings, grids = zip(*seen, strict=True)
+        columns: dict[str, NDArray[np.generic]] = {"embedding": np.stack(embeddings)}
         if self.grids_kept:
-            columns["grid"] = np.concatenate(grids)
+            columns["grid"] = np.stack(grids)
         self._rows.append(keys, **columns)
 
 
@@ -100,16 +104,16 @@ def fingerprint(network: Classifier) -> str:
 
 
 class _Trunk(nn.Module):
-    """Raw input -> features."""
+    """Raw input -> embeddings and feature grids, these in half the precision to save room."""
 
     def __init__(self, network: Classifier) -> None:
         super().__init__()
         self.front = network.front
         self.backbone = network.backbone
 
-    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+    def forward(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features: torch.Tensor = self.backbone(self.front(raw))
-        return features
+        return features.mean((2, 3)), features.half()
 
 
 def extractor_for(
@@ -123,7 +127,7 @@ def extractor_for(
         return onnx_extractor(network, example)
     except Exception as error:  # the errors of the exporter and of ONNX Runtime share no narrower base class
         _log.warning("the older exporter failed", exc_info=error)
-    export_newer(_Trunk(network).eval(), torch.from_numpy(example), outputs=("features",), name="raw")
+    export_newer(_Trunk(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
     yield Note(
         sentence=f"{network.backbone.spec.name} has parts that the quick way cannot run, so looking at the samples "
         "takes about three times as long."
@@ -133,12 +137,12 @@ def extractor_for(
 
 def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extractor:
     """The pretrained backbone through ONNX Runtime: on a CPU about three times as fast as torch runs it."""
-    graph = export_older(_Trunk(network).eval(), torch.from_numpy(example), outputs=("features",), name="raw")
+    graph = export_older(_Trunk(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
     session: onnxruntime.InferenceSession = open_session(graph)
 
-    def extract(raw: NDArray[np.generic]) -> NDArray[np.floating]:
-        features: NDArray[np.floating] = session.run(None, {"raw": raw})[0]
-        return features
+    def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        embedding, grid = session.run(None, {"raw": raw})
+        return embedding, grid
 
     return extract
 
@@ -148,9 +152,9 @@ def torch_extractor(network: Classifier, device: torch.device) -> Extractor:
     # The layout in which convolutions are quickest on a GPU.
     trunk = _Trunk(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def extract(raw: NDArray[np.generic]) -> NDArray[np.floating]:
+    def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         with torch.inference_mode():
-            features: NDArray[np.floating] = trunk(torch.from_numpy(raw).to(device)).float().cpu().numpy()
-        return features
+            embedding, grid = trunk(torch.from_numpy(raw).to(device))
+        return embedding.float().cpu().numpy(), grid.cpu().numpy()
 
     return extract

@@ -60,7 +60,7 @@ def fit_probe(
     best: Probe | None = None
     start: NDArray[np.float64] | None = None
     for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
-        model = LogisticRegression(C=strength, max_iter=200, warm_start=True)
+        model = LogisticRegression(C=strength, max_iter=200, tol=1e-3, warm_start=True)
         if start is not None:
             model.coef_, model.intercept_ = start[:, :-1], start[:, -1]
         with warnings.catch_warnings():

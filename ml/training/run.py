@@ -174,9 +174,9 @@ def _learn(
         outcome = yield from _finetune(lesson, fabric, crew, stop)
     _raise_if_cancelled(stop)
 
-    best = _first_model(project, run, weights, probe, front=network.front)
-    share = 0.0
+    best, share = network.cpu(), 0.0
     if recipe.epochs > 0:
+        best = _first_model(project, run, weights, probe, front=network.front)
         share = yield from _blend(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
     _raise_if_cancelled(stop)
     best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
