@@ -144,12 +144,15 @@ def _rolled(sound: Tensor, strength: float, generator: torch.Generator) -> Tenso
 def _with_background(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Some with another one of the batch behind them, 10 to 30 dB softer. Powers add, decibels do not."""
     n = len(sound)
-    other = sound[torch.randperm(n, generator=generator).to(sound.device)]
+    partners = torch.randperm(n, generator=generator).to(sound.device)
     softer = _uniform(n, 10.0, 30.0, generator, sound)[:, None, None, None] * (2.0 / RANGE_DB)
-    wanted = (_uniform(n, 0.0, 1.0, generator, sound) < 0.5 * strength)[:, None, None, None]
+    chosen = _uniform(n, 0.0, 1.0, generator, sound) < 0.5 * strength
+    front, other = sound[chosen], sound[partners[chosen]]
     bels = RANGE_DB / 20.0
-    both = torch.log10(10.0 ** (bels * sound) + 10.0 ** (bels * (other - softer))) / bels
-    return torch.where(wanted & (other > -1.0), both, sound)
+    both = torch.log10(10.0 ** (bels * front) + 10.0 ** (bels * (other - softer[chosen]))) / bels
+    mixed = sound.clone()
+    mixed[chosen] = torch.where(other > -1.0, both, front)
+    return mixed
 
 
 def cosine(step: int, steps: int, *, warmup: float) -> float:

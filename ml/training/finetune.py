@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ml.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.jobs import Stop
 from ml.networks.backbones import freeze_norms
+from ml.networks.frontend import MelFrontEnd
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
 from ml.training import checkpoint
@@ -26,6 +27,7 @@ from ml.training.augment import cosine
 from ml.training.augment_sensors import varied
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
+from ml.training.heard import Heard
 from ml.training.objective import RowsLoss, loss_over
 from ml.training.recipe import Recipe
 from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
@@ -96,7 +98,8 @@ def finetune(
     history = History.restored(state, probe=probe, labels=material.fingerprint)
     del state
     module, optimiser = fabric.setup(network, optimiser)
-    learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces or Pieces())
+    shown = _shown(network.front, material, fabric.device)
+    learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces or Pieces(), shown)
     rescue = Rescue(network, steady, optimiser, history, saved=saved)
     early = False
 
@@ -141,6 +144,8 @@ class Learner:
     timer: Timer
     crew: Crew
     pieces: Pieces
+    shown: Callable[[Tensor], Tensor]
+    """From rows of the training split to what is varied: raw input, or the pictures of what was heard."""
 
 
 def _train_epoch(
@@ -157,7 +162,10 @@ def _train_epoch(
         # Each process varies its own samples in its own way.
         generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
     loss_of = loss_over(material.train_labels, smoothing=recipe.smoothing, device=learner.fabric.device)
-    vary = partial(varied, learner.network.front, kind=material.kind, variation=recipe.variation, generator=generator)
+    front = learner.network.front
+    # What was heard is a picture already.
+    front = nn.Identity() if isinstance(learner.shown, Heard) else front
+    vary = partial(varied, front, kind=material.kind, variation=recipe.variation, generator=generator)
     steps = -(-len(order) // recipe.batch)
     total = 0.0
     for step in range(steps):
@@ -165,7 +173,7 @@ def _train_epoch(
         share = cosine((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * share * learner.history.rate_share
-        loss_sum = yield from _gradients(learner, material, rows, loss_of, vary)
+        loss_sum = yield from _gradients(learner, rows, loss_of, vary)
         norm = learner.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
         assert norm is not None
         loss_sum, asked = crew.agree(loss_sum, stop.requested())
@@ -194,17 +202,16 @@ def _train_epoch(
 
 
 def _gradients(
-    learner: Learner, material: Material, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor]
+    learner: Learner, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor]
 ) -> Generator[Event, None, float]:
     """Leave the gradient of the mean loss of `rows`; returns the sum of the losses of this process's share of them."""
-    device, crew = learner.fabric.device, learner.crew
+    crew = learner.crew
     mine = crew.share(rows)
     # One that gets none of a small last batch lends a sample that does not count: the others wait for its gradients.
     weight = crew.size / len(rows) if len(mine) else 0.0
     mine = mine if len(mine) else rows[:1]
-    raw = torch.from_numpy(material.decoded.read([material.train[row] for row in mine])).to(device)
     with torch.no_grad():
-        pictures = vary(raw)
+        pictures = vary(learner.shown(mine))
     loss_sum = yield from careful_backward(
         learner.fabric,
         learner.module,
@@ -214,6 +221,16 @@ def _gradients(
         pieces=learner.pieces,
     )
     return loss_sum if weight else 0.0
+
+
+def _shown(front: nn.Module, material: Material, device: torch.device) -> Callable[[Tensor], Tensor]:
+    if isinstance(front, MelFrontEnd):
+        return Heard(front, material.decoded, material.train)
+
+    def raw(rows: Tensor) -> Tensor:
+        return torch.from_numpy(material.decoded.read([material.train[row] for row in rows])).to(device)
+
+    return raw
 
 
 def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, train_loss: float) -> EpochDone:
