@@ -217,11 +217,13 @@ class ExplorePage(QWidget):
             return
         if board.view() == "enough":
             self._weigh(table)
+            self.spot.refresh()
             return
         if order is None:
             totals = table.totals(chosen)
             board.confusion.set_counts(table.confusion(chosen), self._names[: table.classes], totals)
             board.show_confusion(several=totals is not None)
+            self.spot.refresh()
             return
         rows = table.sort(table.select(chosen), order)
         board.show_grid(empty="" if len(rows) else self.tr("None are left. Choose other filters above."))

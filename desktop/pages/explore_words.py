@@ -89,9 +89,7 @@ def suspect_tile(sample: Sample, judged: tuple[int, int], names: Sequence[str]) 
     now = named(held, names) if held is not None else tr("not labelled")
     spoken = tr("Labelled {label}, looks like {suggested}").format(label=now, suggested=names[suggested])
     if held == (label,):
-        caption = (
-            f"{tr('labelled {label}').format(label=now)}{ARROW}{tr('looks like {name}').format(name=names[suggested])}"
-        )
+        caption = f"{tr('labelled {label}').format(label=now)}{ARROW}{tr('{name}?').format(name=names[suggested])}"
         return Tile(caption=caption, spoken=f"{spoken}\n{sample.path}")
     spoken = tr("{spoken}. You changed the label after it was judged.").format(spoken=spoken)
     return Tile(caption=f"✎ {tr('now {label}').format(label=now)}", changed=True, spoken=f"{spoken}\n{sample.path}")

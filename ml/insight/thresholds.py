@@ -6,6 +6,7 @@ Single-label only: "wrong" is that the most probable class is not the label.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +150,7 @@ def _starts(n: int, wanted: float) -> list[tuple[int, float]]:
     return []
 
 
+@cache
 def _count_for(mistakes: int, wanted: float, confidence: float) -> int:
     """The fewest samples among which so many mistakes still prove the wanted rate."""
     count = max(mistakes + 1, int(0.9 * chi2.ppf(confidence, 2 * mistakes + 2) / 2.0 / wanted))

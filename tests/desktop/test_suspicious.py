@@ -149,7 +149,7 @@ def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, 
 
 
 def test_a_tile_says_what_it_is_labelled_and_what_it_looks_like(page: ExplorePage) -> None:
-    assert tile_at(page, 0).caption == "labelled apple → looks like pear"
+    assert tile_at(page, 0).caption == "labelled apple → pear?"
     assert page.side.note.text() == "Looks like “pear” to a model that never saw it."
     assert page.side.right_button.isVisible()
 
@@ -216,6 +216,10 @@ def test_r_says_nothing_on_other_tabs(qtbot: QtBot, page: ExplorePage) -> None:
     qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
     assert page.undo_stack.count() == 0
     assert not page.side.right_button.isVisible()
+    choose_tab(qtbot, page)
+    assert "Looks like" in page.side.note.text()
+    choose_tab(qtbot, page, VIEWS.index("enough"))
+    assert "Looks like" not in page.side.note.text()
 
 
 def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session) -> None:
