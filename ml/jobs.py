@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from ml.events import Event
 from ml.project.samples import Kind, Preset, Windowing
 
 StopRequest = Literal["", "stop", "cancel"]
+
+Front = Literal["combined", "spectrogram", "traces", "recurrence"]
+"""What picture the network is shown of a log: how its rhythms change, its curves, when it comes back to where it was,
+or all three below each other."""
+FRONTS: tuple[Front, ...] = get_args(Front)
+DEFAULT_FRONT: Front = "combined"
 
 WRONG_AT_MOST = 0.05
 """Of the answers it accepts, unless the user wants another rate."""
@@ -53,7 +59,8 @@ class TrainJob:
     `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
     "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
     file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
-    that may be wrong (None: what the user chose for the project); the threshold follows from it.
+    that may be wrong (None: what the user chose for the project); the threshold follows from it. `front` is for logs of
+    sensors only.
     """
 
     project: Path
@@ -65,6 +72,7 @@ class TrainJob:
     backbone: str = ""
     weights: Path | None = None
     wrong_at_most: float | None = None
+    front: Front = DEFAULT_FRONT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

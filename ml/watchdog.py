@@ -15,6 +15,7 @@ QUIET_SECONDS = 60.0
 _DOING: dict[Stage, str] = {
     "scan": "it was looking through the folder",
     "preflight": "it was getting ready",
+    "download": "it was downloading the pretrained network",
     "decode": "it was opening the files",
     "features": "the pretrained network was looking at the samples",
     "probe": "it was learning a first model",

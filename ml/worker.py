@@ -16,14 +16,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from ml.errors import HandlensError
-from ml.events import TERMINAL, Event, Failed, Finished, RunStarted, Stopped
+from ml.events import TERMINAL, Event, Failed, Finished, ProbeDone, RunStarted, Stopped
 from ml.jobs import Job, Stop, StopRequest, TrainJob
 from ml.project.project import Project
 from ml.watchdog import QUIET_SECONDS, Watch
 
 POLL_SECONDS = 0.05
-GRACE_SECONDS = 2.0
-"""How long a child usually may take to act on a cancel before it is killed."""
+GRACE_SECONDS = 1.5
+"""How long a child usually may take to act before it is killed, so that all has ended within two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ LIFELESS_AFTER = 3 * BEAT_SECONDS
 class Worker:
     """`run` has the signature of `ml.engine.run`; the job is done elsewhere.
 
-    `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing.
+    `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing. The
+    same holds for a stop as long as there is nothing to keep: before a training has its first model, and for any other
+    job. After that a stopped training may take the time to finish its model.
     `quiet`: seconds without an event after which an `events.Stalled` says so.
     """
 
@@ -77,6 +79,7 @@ def _supervise(
     process: BaseProcess, pipe: Connection, job: Job, stop: Stop, *, grace: float, watch: Watch
 ) -> Iterator[Event]:
     run: int | None = None
+    model = False
     asked: StopRequest = ""
     asked_at = 0.0
     alive_at = time.monotonic()
@@ -86,11 +89,10 @@ def _supervise(
             asked, asked_at = request, time.monotonic()
             with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe
                 pipe.send(_Ask(request))
-        if asked == "cancel" and time.monotonic() - asked_at > grace:
+        if asked and not (asked == "stop" and model) and time.monotonic() - asked_at > grace:
             process.kill()
             process.join()
-            _discard(job, run)
-            yield Stopped()
+            yield _left(job, run, asked)
             return
         try:
             if not pipe.poll(POLL_SECONDS):
@@ -102,8 +104,7 @@ def _supervise(
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
             if asked == "cancel":
-                _discard(job, run)
-                yield Stopped()
+                yield _left(job, run, asked)
             else:
                 yield Failed(message=_how_it_ended(process.exitcode))
             return
@@ -113,6 +114,7 @@ def _supervise(
         watch.heard(event)
         if isinstance(event, RunStarted):
             run = event.run
+        model = model or isinstance(event, ProbeDone)
         if asked == "cancel" and isinstance(event, Finished):
             # The run was complete before the word reached it; the caller sees the truth.
             yield event
@@ -122,11 +124,16 @@ def _supervise(
             return
 
 
-def _discard(job: Job, run: int | None) -> None:
-    """What the child would have done with a cancelled run, had it still been able to."""
-    if run is not None and isinstance(job, TrainJob):
-        with contextlib.suppress(HandlensError), Project.open(job.project) as project:
+def _left(job: Job, run: int | None, asked: StopRequest) -> Stopped:
+    """Do what the child would have done with a run that was ended, had it still been able to."""
+    if run is None or not isinstance(job, TrainJob):
+        return Stopped()
+    with contextlib.suppress(HandlensError), Project.open(job.project) as project:
+        if asked == "cancel":
             project.runs.discard(run)
+        else:
+            project.runs.update(run, state="interrupted")
+    return Stopped(resumable=asked == "stop")
 
 
 def _end(process: BaseProcess) -> None:

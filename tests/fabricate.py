@@ -16,6 +16,10 @@ from ml.project.predictions import PredictionWriter
 CLASSES = ("apple", "pear", "plum")
 COLOURS = {"apple": (196, 40, 36), "pear": (168, 190, 60), "plum": (92, 40, 120)}
 MAP = (7, 7)
+SOUNDS = Windowing(rate=16_000, seconds=1.0, step=1.0)
+LOGS = Windowing(rate=50.0, seconds=2.4, step=2.4, columns=("x", "y"), ranges=((-0.6, 0.6), (9.5, 10.1)))
+"""As a scan of `log_folder` finds them."""
+CUTS: dict[Kind, Windowing | None] = {"images": None, "recordings": SOUNDS, "sensors": LOGS}
 
 
 def image_folder(folder: Path, *, each: int = 10) -> Path:
@@ -43,11 +47,24 @@ def sound_folder(folder: Path, *, each: int = 4, rate: int = 16_000) -> Path:
     return folder
 
 
+def log_folder(folder: Path, *, each: int = 5) -> Path:
+    """`each` logs of 2.4 s at 50 Hz with columns time, x, y for each class, which shakes at a rate of its own."""
+    rng = np.random.default_rng(7)
+    for place, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(each):
+            t = np.arange(120) / 50
+            x, y = rng.normal(0, 0.05, (2, 120)) + np.array([[0.0], [9.8]])
+            x += 0.5 * np.sin(2 * np.pi * 4 * place * t)
+            rows = "".join(f"{when:.2f},{a:.4f},{b:.4f}\n" for when, a, b in zip(t, x, y, strict=True))
+            (folder / name / f"{name} {number}.csv").write_text(f"time,x,y\n{rows}", encoding="utf-8")
+    return folder
+
+
 def project_of(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
     """A project over `folder`, from a report written by hand: a real scan starts processes and takes seconds."""
     files = tuple(found_file(path, folder, kind) for path in sorted(folder.rglob("*.*")))
-    windowing = Windowing(rate=16_000, seconds=1.0, step=1.0) if kind == "recordings" else None
-    report = ScanReport(folder=str(folder), kind=kind, files=files, windowing=windowing)
+    report = ScanReport(folder=str(folder), kind=kind, files=files, windowing=CUTS[kind])
     splits: tuple[Split, ...] = ("train", "train", "train", "valid", "test")
     plan = SplitPlan(
         split_by="auto", splits={file.path: splits[place % len(splits)] for place, file in enumerate(files)}
@@ -57,7 +74,11 @@ def project_of(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
 
 def found_file(path: Path, folder: Path, kind: Kind) -> FoundFile:
     """What a scan would say of one good file."""
-    facts = {"width": 160, "height": 120} if kind == "images" else {"duration": 1.0, "rate": 16_000, "channels": 1}
+    facts: dict[str, object] = {"width": 160, "height": 120}
+    if kind != "images":
+        cut = CUTS[kind]
+        assert cut is not None
+        facts = {"duration": cut.seconds, "rate": cut.rate, "channels": max(1, len(cut.columns))}
     return FoundFile(
         path=path.relative_to(folder).as_posix(),
         size=path.stat().st_size,

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from fabricate import found_file
+from fabricate import CUTS, found_file
 
 from ml.api import (
     AUDIO_SUFFIXES,
     IMAGE_SUFFIXES,
+    LOG_SUFFIXES,
     Event,
     Job,
     Progress,
@@ -21,7 +22,6 @@ from ml.api import (
     Stop,
     Stopped,
     Unreadable,
-    Windowing,
 )
 from ml.project.labelfiles.applying import apply
 from ml.project.labelfiles.reading import read_labels
@@ -29,9 +29,8 @@ from ml.project.labelfiles.reading import read_labels
 
 def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanReport:
     """What a scan would say of the folder; files are taken to be fine."""
-    suffixes = IMAGE_SUFFIXES | AUDIO_SUFFIXES
+    suffixes = LOG_SUFFIXES if job.kind == "sensors" else IMAGE_SUFFIXES | AUDIO_SUFFIXES
     paths = sorted(path for path in Path(job.folder).rglob("*.*") if path.suffix.lower() in suffixes)
-    windowing = Windowing(rate=16_000, seconds=1.0, step=1.0) if job.kind == "recordings" else None
     files = tuple(found_file(path, Path(job.folder), job.kind) for path in paths)
     labels = None
     if job.labels:
@@ -40,7 +39,12 @@ def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanR
         labelled, labels = apply(files, reading, job.labels)
         files = tuple(labelled)
     return ScanReport(
-        folder=str(job.folder), kind=job.kind, files=files, unreadable=unreadable, windowing=windowing, labels=labels
+        folder=str(job.folder),
+        kind=job.kind,
+        files=files,
+        unreadable=unreadable,
+        windowing=CUTS[job.kind],
+        labels=labels,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QShowEvent
@@ -96,6 +97,7 @@ class TrainPage(QWidget):
         self._session = session
         session.labels_changed.connect(self._on_labels_changed)
         self._estimates = {}
+        self.choose.set_kind(session.project.kind)
         self._show_choice()
 
     def shutdown(self) -> None:
@@ -126,12 +128,7 @@ class TrainPage(QWidget):
     def train(self, preset: Preset, epochs: int | None = None, seed: int = 0) -> None:
         """Begin a new run."""
         if self._session is not None:
-            network = self.choose.network
-            self._start(
-                self._session.train_job(
-                    preset, epochs=epochs, seed=seed, backbone=network.name(), weights=network.weights()
-                )
-            )
+            self._start(self._session.train_job(preset, epochs=epochs, seed=seed, **self.choose.chosen()))
 
     @Slot()
     def resume(self) -> None:
@@ -158,17 +155,18 @@ class TrainPage(QWidget):
 
     @Slot()
     def _on_stop(self) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._state is not None:
             self._thread.stop()
-            self.watch.ending(self.tr("Stopping. The best model so far is kept."))
+            self._state.stop()
+            self.watch.ending(self._state.sentence, final=False)
 
     @Slot()
     def _on_cancel(self) -> None:
-        if self._thread is None or not CancelTraining.ask(self):
+        if self._state is None or not CancelTraining.ask(self, keeps=self._state.ending == "learning"):
             return
         if self._thread is not None:  # it may have ended while the question stood there
             self._thread.cancel()
-            self.watch.ending(self.tr("Cancelling. This run is being discarded."))
+            self.watch.ending(self.tr("Cancelling. This run is being discarded."), final=True)
 
     # -- while it learns -----------------------------------------------------------------------------------------
 
@@ -179,8 +177,9 @@ class TrainPage(QWidget):
         self._state.take(event)
         self.watch.woke_up()
         match event:
-            case StageStarted() if self.watch.stop_button.isEnabled():
-                self.watch.sentence.setText(event.sentence)
+            case StageStarted():
+                self.watch.sentence.setText(self._state.sentence)
+                self._offer_stop()
             case RunStarted():
                 self._say_words()
             case Note() if not event.about:
@@ -188,6 +187,7 @@ class TrainPage(QWidget):
             case Stalled():
                 self.watch.show_stall(event.sentence)
             case ProbeDone():
+                self._offer_stop()
                 self.watch.plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
                 self._say_score()
             case BatchDone():
@@ -206,6 +206,10 @@ class TrainPage(QWidget):
             case _:
                 return
 
+    def _offer_stop(self) -> None:
+        if self._state is not None and not self._state.stopping:
+            self.watch.can_stop(self._state.ending)
+
     def _say_score(self) -> None:
         state, session = self._state, self._session
         if state is None or session is None:
@@ -215,7 +219,7 @@ class TrainPage(QWidget):
             self.watch.score_note.setText(self.tr("Nothing was set aside to test it on while it learns."))
             return
         if state.task == "multi":
-            self.watch.score.setText(_capital(train_words.score_of_several(state.accuracy)))
+            self.watch.score.setText(train_words.capital(train_words.score_of_several(state.accuracy)))
         else:
             right = round(state.accuracy * state.valid)
             self.watch.score.setText(self.tr("Right on {right} of {count}").format(right=right, count=state.valid))
@@ -268,7 +272,7 @@ class TrainPage(QWidget):
             case Stopped():
                 session.refresh_runs()
                 self.job_progress.emit("", -1.0)
-                self._show_choice()
+                self._show_choice(stopped=event.resumable)
             case Failed():
                 session.refresh_runs()
                 self.job_progress.emit(self.tr("The training could not go on"), -1.0)
@@ -298,7 +302,9 @@ class TrainPage(QWidget):
         self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
         labels = {sample.id: sample.labels for sample in session.samples if sample.labelled}
         earlier = None if before is None or before.number == event.run else before.number
-        number = self._tasks.submit(_look_back, session.project, earlier, event.run, labels)
+        number = self._tasks.submit(
+            partial(outcome, session.project, before=earlier, after=event.run, labels=labels),
+        )
         self._requests[number] = ("outcome", event.run)
 
     def _show_mistakes(self, mistakes: tuple[Mistake, ...]) -> None:
@@ -313,14 +319,14 @@ class TrainPage(QWidget):
     # -- before --------------------------------------------------------------------------------------------------
 
     @Slot()
-    def _show_choice(self) -> None:
+    def _show_choice(self, *, stopped: bool = False) -> None:
         session = self._session
         if session is None:
             return
         self.stack.setCurrentWidget(self.choose)
         self.choose.train_button.setFocus()
         run = self._interrupted()
-        self.choose.offer_resume(None if run is None else run.number)
+        self.choose.offer_resume(None if run is None else run.number, stopped=stopped)
         self._say_readiness()
         finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
         counts = train_words.split_counts(session.samples)
@@ -381,11 +387,3 @@ class TrainPage(QWidget):
 
 def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
     return {preset: estimate_seconds(project, preset, backbone=backbone) for preset in PRESETS}
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _look_back(project: Project, before: int | None, after: int, labels: dict[int, tuple[int, ...]]) -> Outcome:
-    return outcome(project, before=before, after=after, labels=labels)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QComboBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -22,12 +24,14 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
-from desktop.pages import train_words
+from desktop.pages import train_ending, train_words
 from desktop.pages.train_network import NetworkChoice
 from desktop.pages.train_runs import RunList
-from ml.api import PRESETS, Preset
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset
 
 COLUMN_WIDTH = 900
+DETAILS_WIDTH = 660
+NUMBER_WIDTH = 200
 
 
 class PresetCard(QFrame):
@@ -96,6 +100,7 @@ class TrainChoose(QWidget):
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.toggled.connect(self._on_fold)
         self.network = NetworkChoice()
+        self.front = self._make_front()
         self.epochs, self.seed, self._details = self._make_details()
         self.cards["standard"].button.setChecked(True)
         self._group.buttonToggled.connect(self._on_preset)
@@ -113,11 +118,25 @@ class TrainChoose(QWidget):
         for preset, value in seconds.items():
             self.cards[preset].set_seconds(value)
 
-    def offer_resume(self, run: int | None) -> None:
-        """Run `run` was cut off and can go on; None hides the offer."""
+    def offer_resume(self, run: int | None, *, stopped: bool = False) -> None:
+        """Run `run` was cut off, or `stopped` by the user just now, and can go on; None hides the offer."""
         self.resume_box.setVisible(run is not None)
-        self.resume_label.setText(self.tr("Run {n} was cut off before it ended.").format(n=run))
+        if run is None:
+            return
+        self.resume_label.setText(train_ending.left_behind(run) if stopped else train_ending.cut_off(run))
         self.resume_button.setText(self.tr("Resume run {n}").format(n=run))
+
+    def set_kind(self, kind: Kind) -> None:
+        """Only of measurements different pictures can be made."""
+        self._form.setRowVisible(self.front, kind == "sensors")
+
+    def chosen(self) -> dict[str, Any]:
+        """What the details say, as arguments of `Session.train_job`."""
+        return {
+            "backbone": self.network.name(),
+            "weights": self.network.weights(),
+            "front": self.front.currentData(),
+        }
 
     def preset(self) -> Preset:
         for preset, card in self.cards.items():
@@ -143,19 +162,31 @@ class TrainChoose(QWidget):
         epochs, seed = QSpinBox(), QSpinBox()
         epochs.setRange(0, 500)
         epochs.setSpecialValueText(self.tr("as the preset says"))
-        epochs.setMinimumWidth(180)
         seed.setRange(0, 999_999)
+        for number in (epochs, seed):
+            number.setFixedWidth(NUMBER_WIDTH)
+            number.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach inside
         details = QWidget()
+        details.setMaximumWidth(DETAILS_WIDTH)
         form = QFormLayout(details)
         form.setContentsMargins(16, 4, 0, 0)
         form.addRow(self.tr("Ready-made network"), self.network)
+        form.addRow(self.tr("What it is shown"), self.front)
         form.addRow(self.tr("Passes over the data"), epochs)
         form.addRow(self.tr("Seed"), seed)
         note = QLabel(self.tr("The same seed and the same data give the same run again."))
         note.setProperty("role", "caption")
         form.addRow("", note)
         details.hide()
+        self._form = form
         return epochs, seed, details
+
+    def _make_front(self) -> QComboBox:
+        box = QComboBox()
+        for front in FRONTS:
+            box.addItem(train_words.front_words(front), front)
+        box.setCurrentIndex(FRONTS.index(DEFAULT_FRONT))
+        return box
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()
@@ -174,7 +205,7 @@ class TrainChoose(QWidget):
         row.addWidget(self.fold)
         row.addStretch(1)
         column.addLayout(row)
-        column.addWidget(self._details, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._details)
         column.addWidget(self.runs)
         column.addStretch(1)
         holder = QWidget()

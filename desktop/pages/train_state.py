@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from desktop.pages import train_words
+from desktop.pages import train_ending, train_words
+from desktop.pages.train_ending import Ending
 from desktop.pages.train_words import tr
 from ml.api import (
     BatchDone,
@@ -59,6 +60,9 @@ class TrainingState:
         self.probe_accuracy: float | None = None
         self.remarks: list[Note] = []
         """What the run found out about itself when it ended."""
+        self.stopping = False
+        """Whether the user has asked for the end."""
+        self.has_model = False
         self._spans = _QUICK if preset == "quick" else _FINE
         self._estimate = estimate
         self._left: float | None = None
@@ -74,12 +78,15 @@ class TrainingState:
                 self.class_names, self.task = event.class_names, event.task
             case StageStarted():
                 self.stage, self.sentence = event.stage, event.sentence
+                if self.stopping and self.ending == "finishing":
+                    self.sentence = train_ending.finishing(event.sentence)
                 self._move(0.0)
             case Progress():
                 self.stage = event.stage
                 self._hear(event.seconds_left)
                 self._move(event.done / event.total if event.total else 0.0)
             case ProbeDone():
+                self.has_model = True
                 self.probe_accuracy = self.accuracy = event.valid_accuracy
             case BatchDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
@@ -94,6 +101,20 @@ class TrainingState:
             case _:
                 return
 
+    @property
+    def ending(self) -> Ending:
+        """What a stop would mean now."""
+        if not self.has_model:
+            return "nothing"
+        return "finishing" if self.stage in ("predict", "export") else "learning"
+
+    def stop(self) -> None:
+        """The user wants the end: what was said about the time left holds no more."""
+        self.stopping = True
+        self.sentence = train_ending.asked(self.ending, self.sentence)
+        if self.ending != "finishing":
+            self._left = self._estimate = None
+
     def seconds_left(self) -> float | None:
         """What the job said last, counted on; before it says anything, what is left of the estimate."""
         if self._left is not None:
@@ -106,13 +127,15 @@ class TrainingState:
     def words(self) -> str:
         """The training in a few words: "Training run 4 · epoch 3 of 8 · 2 min left"."""
         parts = [tr("Training run {n}").format(n=self.run) if self.run else tr("Training")]
-        if self.stage == "finetune" and self.epochs:
+        if self.stopping:
+            parts.append(tr("stopping") if self.ending != "finishing" else tr("finishing"))
+        elif self.stage == "finetune" and self.epochs:
             parts.append(tr("pass {n} of {of}").format(n=max(1, self.epoch), of=self.epochs))
         left = train_words.time_left(self.seconds_left())
         return " · ".join([*parts, left] if left else parts)
 
     def _hear(self, seconds_left: float | None) -> None:
-        if seconds_left is not None:
+        if seconds_left is not None and not (self.stopping and self.ending == "learning"):
             self._left, self._left_at = seconds_left, self._clock()
 
     def _move(self, within: float) -> None:

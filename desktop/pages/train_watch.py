@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from desktop.pages import train_ending
+from desktop.pages.train_ending import Ending
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView
 
@@ -37,8 +39,7 @@ class TrainWatch(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(self.tr("Progress of the training"))
-        self.stop_button = QPushButton(self.tr("Stop and keep"))
-        self.stop_button.setToolTip(self.tr("End now and keep the best model so far"))
+        self.stop_button = QPushButton()
         self.stop_button.clicked.connect(self.stop_pressed)
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setProperty("role", "quiet")
@@ -63,7 +64,7 @@ class TrainWatch(QWidget):
         self.bar.setValue(0)
         self.plot.clear(passes=passes)
         self.showcase.clear()
-        self.stop_button.setEnabled(True)
+        self.can_stop("nothing")
         self.cancel_button.setEnabled(True)
 
     def show_note(self, sentence: str) -> None:
@@ -74,6 +75,7 @@ class TrainWatch(QWidget):
         """Nothing happens any more: say so and point at the way out, until `woke_up`."""
         self._stalled_over = self.note.text() if self.note.isVisibleTo(self) else ""
         self._stalled = True
+        self.time_left.hide()
         self.show_note(sentence)
         self._point_at_cancel(True)
 
@@ -81,6 +83,7 @@ class TrainWatch(QWidget):
         """Something happened: what `show_stall` said is not true any more."""
         if self._stalled:
             self._stalled = False
+            self.time_left.show()
             self.note.setText(self._stalled_over)
             self.note.setVisible(bool(self._stalled_over))
             self._point_at_cancel(False)
@@ -90,12 +93,20 @@ class TrainWatch(QWidget):
         self.cancel_button.style().unpolish(self.cancel_button)
         self.cancel_button.style().polish(self.cancel_button)
 
-    def ending(self, sentence: str) -> None:
-        """The user has asked for the end; nothing more can be asked."""
+    def can_stop(self, state: Ending) -> None:
+        """What a stop would mean now; none is needed once it finishes by itself."""
+        words, tip = train_ending.button(state)
+        self.stop_button.setText(words)
+        self.stop_button.setToolTip(tip)
+        self.stop_button.setEnabled(state != "finishing")
+
+    def ending(self, sentence: str, *, final: bool) -> None:
+        """The user has asked for the end; if it is `final`, nothing more can be asked."""
+        self.woke_up()  # what does not answer is ended all the same
         self.sentence.setText(sentence)
         self.time_left.clear()
         self.stop_button.setEnabled(False)
-        self.cancel_button.setEnabled(False)
+        self.cancel_button.setEnabled(not final)
 
     def _lay_out(self) -> None:
         left = QVBoxLayout()

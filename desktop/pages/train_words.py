@@ -10,11 +10,16 @@ from PySide6.QtCore import QCoreApplication
 
 from desktop.pages.train_compare import Found, Outcome
 from desktop.widgets.remark_list import Level, Said
-from ml.api import BackboneChecked, Finished, Kind, Note, OfferedBackbone, Preset, RunInfo, Sample, Task
+from ml.api import BackboneChecked, Finished, Front, Kind, Note, OfferedBackbone, Preset, RunInfo, Sample, Task
 
 
 def tr(text: str) -> str:
     return QCoreApplication.translate("Words", text)
+
+
+def capital(text: str) -> str:
+    """The same as a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def duration(seconds: float) -> str:
@@ -112,6 +117,16 @@ def network_words(offered: OfferedBackbone) -> str:
         speed = tr("takes about {n} times as long as the usual one").format(n=f"{offered.effort:g}")
     free = tr("Free for any use ({licence}).").format(licence=offered.licence)
     return f"{offered.name}: {size}, {speed}. {free}"
+
+
+def front_words(front: Front) -> str:
+    """What picture a network is shown of measurements."""
+    return {
+        "combined": tr("All three, below each other (usual)"),
+        "spectrogram": tr("How the rhythms change (spectrogram)"),
+        "traces": tr("The curves themselves (traces)"),
+        "recurrence": tr("When it comes back to where it was (recurrence plot)"),
+    }[front]
 
 
 def checked_words(event: BackboneChecked, *, file: bool) -> str:

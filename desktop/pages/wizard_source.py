@@ -106,7 +106,7 @@ class SourcePage(QWizardPage):
         box.setRange(0.0, 1_000_000.0)
         box.setDecimals(3)
         box.setSpecialValueText(self.tr("as the logs say"))
-        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        box.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach inside
         box.setMinimumWidth(160)
         box.valueChanged.connect(self._note)
         name = QLabel(self.tr("&Rows in a second"))

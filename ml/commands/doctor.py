@@ -6,6 +6,7 @@ import platform
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ml import doctor as facts
@@ -61,7 +62,8 @@ def doctor(
         table.add_row(f"Device {name}", description)
     table.add_row("Pretrained network", weights_words)
     for name, version in versions.items():
-        table.add_row(name, version or "[dim]not installed[/]")
+        lacking = ", ".join(["not installed", *([facts.OPTIONAL[name]] if name in facts.OPTIONAL else [])])
+        table.add_row(name, version or f"[dim]{escape(lacking)}[/]")
     console.print(table)
     console.print()
     for line in _advice(missing, command, versions["PySide6"] is not None, versions["torch"] is not None):

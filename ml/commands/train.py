@@ -29,7 +29,7 @@ from ml.commands.phrases import capital, duration, result_on, score_sentence
 from ml.engine import run
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
-from ml.jobs import NeverStop, TrainJob
+from ml.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Preset
 
@@ -42,6 +42,14 @@ def preset_named(name: str) -> Preset:
         if preset == name:
             return preset
     raise typer.BadParameter(f"choose {', '.join(PRESETS)}", param_hint="--preset")
+
+
+def front_named(name: str) -> Front:
+    """The front end of that name, the usual one for none; raises a usage error for any other."""
+    for front in FRONTS:
+        if front == (name or DEFAULT_FRONT):
+            return front
+    raise typer.BadParameter(f"choose {', '.join(FRONTS)}", param_hint="--front")
 
 
 @verb()
@@ -68,6 +76,14 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="The weights of --backbone as a file, for a machine without internet."),
     ] = None,
+    front: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(FRONTS),
+            help="For logs of sensors, the picture the network is shown: how the rhythms change (spectrogram), the "
+            "curves (traces), when a state comes back (recurrence), or all three (combined).",
+        ),
+    ] = "",
     wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -85,15 +101,19 @@ def train(
         backbone=backbone,
         weights=weights,
         wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
+        front=front_named(front),
     )
+    if ranks.size() > 1:
+        # In the helpers too: where the first process is lost, nobody else is left to say so.
+        signal.signal(signal.SIGTERM, _cut_off)
     if ranks.rank():
         _help(job)
         return
-    if ranks.size() > 1:
-        signal.signal(signal.SIGTERM, _cut_off)
     try:
         with Project.open(target) as opened:  # a wrong path is answered before torch takes its seconds to load
             kind, task = opened.kind, opened.task
+            if front and kind != "sensors":
+                raise HandlensError("Only logs of sensors become pictures in several ways; leave out --front.")
             test_samples = sum(sample.split == "test" for sample in opened.samples())
     except HandlensError as error:
         if json:

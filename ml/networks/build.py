@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ml.jobs import DEFAULT_FRONT, Front
 from ml.media.mel import settings_for
 from ml.networks.backbones import build
 from ml.networks.frontend import MelFrontEnd, PixelFrontEnd
 from ml.networks.heads import Classifier
-from ml.networks.log_frontend import DEFAULT_FRONT, SIZE, Front, LogFrontEnd, WithNumbers, settings_for_logs
+from ml.networks.log_frontend import SIZE, LogFrontEnd, WithNumbers, settings_for_logs
 from ml.networks.weights import Weights, bundled
 from ml.project.samples import Task, Windowing
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -13,11 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.jobs import DEFAULT_FRONT, Front
 from ml.networks.backbones import Backbone
 
-Front = Literal["spectrogram", "recurrence", "both", "traces"]
-FRONTS: tuple[Front, ...] = get_args(Front)
-DEFAULT_FRONT: Front = "both"
 SIZE = 224
 SLICES = 7
 """Stretches of a window that each have numbers of their own: the columns of the backbone's grid."""
@@ -54,7 +51,7 @@ class LogFrontEnd(nn.Module):
     """Readings (batch, channels, frames) -> (batch, 4, size, size): a picture in three colours, and numbers.
 
     The picture has time to the right and its parts below each other, three channels in the three colours of each:
-    log power spectrograms, the traces themselves, and on request recurrence plots (Eckmann et al. 1987). Levels are
+    log power spectrograms, the traces themselves, recurrence plots (Eckmann et al. 1987), or one of them. Levels are
     kept: everything is measured in deviations of the training split, whose statistics are stored here, so that where
     gravity pulls or how strong a machine shakes can be seen. The fourth plane holds the numbers in its upper left
     corner, (numbers, SLICES): mean, spread and energies of the channels in each stretch; see `WithNumbers`.
@@ -184,9 +181,10 @@ class LogFrontEnd(nn.Module):
                 parts = [(traces, 224)]
             case "recurrence":
                 parts = [(self._recurrence(standard), 224)]
-            case "both":
+            case "combined":
                 parts = [(spectrogram, 80), (traces, 72), (self._recurrence(standard), 72)]
-        return torch.cat([_coloured(part, height, self.settings.channels) for part, height in parts], 2)
+        whole = torch.cat([_coloured(part, height, self.settings.channels) for part, height in parts], 2)
+        return whole.clamp(-1.0, 1.0)  # interpolating rounds
 
     def _recurrence(self, standard: Tensor) -> Tensor:
         """(batch, channels, points, points): 1 where the channel stands as it did at another time, -1 far from it."""

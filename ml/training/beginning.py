@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 
 from ml.errors import HandlensError
-from ml.jobs import WRONG_AT_MOST, TrainJob
+from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, TrainJob
 from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
@@ -40,11 +40,14 @@ def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]
             f"Classes were added since run {run.number} was interrupted, so it cannot go on; train without --resume."
         )
     settings_path = project.runs.folder(run.number) / "settings.toml"
-    epochs, wrong_at_most = job.epochs, job.wrong_at_most
+    epochs, wrong_at_most, front = job.epochs, job.wrong_at_most, job.front
     if settings_path.is_file():
         wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {})
         epochs = None if wanted.get("epochs", -1) < 0 else wanted["epochs"]
         wrong_at_most = wanted.get("wrong_at_most", wrong_at_most)
+        front = wanted.get("front", DEFAULT_FRONT)
     project.runs.update(run.number, state="running", message="")
     preset: Preset = run.preset
-    return run, dataclasses.replace(job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most)
+    return run, dataclasses.replace(
+        job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most, front=front
+    )

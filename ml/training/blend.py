@@ -22,6 +22,7 @@ from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.training import checkpoint
 from ml.training.finetune import Material, score_samples
+from ml.training.listening import StoppedError, listening
 
 SHARES = (0.0, 0.3, 0.6, 1.0)
 """Of the way from the first model to the fine-tuned one."""
@@ -45,14 +46,15 @@ def choose_blend(
     every = max(1, -(-len(material.valid) // MOST))
     samples, targets = material.valid[::every], material.valid_labels[::every]
     network.to(device)
-    for share in SHARES if len(samples) else ():
-        if stop.requested():
-            best = 1.0 if improved else 0.0
-            break
-        network.load_state_dict(mixed(first, tuned, share))
-        merit = merit_of(score_samples(network, material.decoded, samples, device), targets)
-        if merit > most:
-            best, most = share, merit
+    try:
+        with listening(stop, network):
+            for share in SHARES if len(samples) and not stop.requested() else ():
+                network.load_state_dict(mixed(first, tuned, share))
+                merit = merit_of(score_samples(network, material.decoded, samples, device), targets)
+                if merit > most:
+                    best, most = share, merit
+    except StoppedError:
+        best = 1.0 if improved else 0.0
     network.cpu().load_state_dict(mixed(first, tuned, best))
     return best
 

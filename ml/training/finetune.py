@@ -28,6 +28,7 @@ from ml.training.augment_sensors import varied
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.heard import Heard
+from ml.training.listening import StoppedError
 from ml.training.objective import RowsLoss, loss_over
 from ml.training.recipe import Recipe
 from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
@@ -35,6 +36,8 @@ from ml.training.standing import History, Score, State, Timer, put_back
 from ml.training.step import Pieces, careful_backward
 
 VALIDATION_BATCH = 16
+USUAL_STAGES = 9
+"""Of the bundled network; a residual network has five or six, a transformer as many as blocks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,19 +114,22 @@ def finetune(
                 early = True
                 break
             done = _judge(learner, material, recipe, epoch=epoch, train_loss=train_loss)
+            if crew.leads:
+                history.save(folder, network, steady, optimiser)
+            rescue.saved_now()
+            learner.timer.resume(len(material.valid))
+            yield done
+            if crew.leads:
+                yield showcase(steady, material, fabric.device, epoch=epoch)
+        except StoppedError:
+            early = True
+            break
         except DivergedError:
             if not rescue.go_back():
                 yield Note(sentence=GIVEN_UP)
                 break
             yield Note(sentence=CALMED)
             continue
-        if crew.leads:
-            history.save(folder, network, steady, optimiser)
-        rescue.saved_now()
-        learner.timer.resume(len(material.valid))
-        yield done
-        if crew.leads:
-            yield showcase(steady, material, fabric.device, epoch=epoch)
         if crew.agree(0.0, stop.requested())[1]:
             early = True
             break
@@ -249,12 +255,14 @@ def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, 
 def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:
     """Discriminative rates (Howard & Ruder 2018): the head fastest, every stage below it `decay` of the one above.
 
-    The first `frozen_stages` stages do not learn. The head is the last group. "peak" is the rate the cycle reaches.
+    The first stages do not learn: `frozen_stages` of nine, or as large a share of another network's depth. The head is
+    the last group. "peak" is the rate the cycle reaches.
     """
     stages = network.backbone.stages()
+    frozen = round(len(stages) * recipe.frozen_stages / USUAL_STAGES)
     groups: list[dict[str, object]] = []
     for depth, parameters in enumerate(stages):
-        learns = depth >= recipe.frozen_stages
+        learns = depth >= frozen
         for parameter in parameters:
             parameter.requires_grad_(learns)
         if learns and parameters:

@@ -17,6 +17,10 @@ STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Inverse regularisation strengths to try on the scaled features; the validation split chooses."""
 ABSENT = -20.0
 """The bias of a class that has no training sample: never predicted, but there once it has some."""
+ROUNDS = 200
+"""Of the solver, for each strength, at the most."""
+AT_ONCE = 2e9
+"""Weights times samples that the solver goes through before somebody may ask it to stop: less than a second's work."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +50,12 @@ def fit_probe(
     valid: tuple[NDArray[np.float32], NDArray[np.int64]],
     *,
     classes: int,
-) -> Iterator[Probe]:
+) -> Iterator[Probe | None]:
     """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
 
-    `train` and `valid` are (embeddings (n, width), labels (n,)). Without validation samples the middle strength is
-    taken as it is.
+    In between it yields None at least every second or so, for whoever wants to end it: the probe yielded last is then
+    the best of those that were tried. `train` and `valid` are (embeddings (n, width), labels (n,)). Without validation
+    samples the middle strength is taken as it is.
     """
     features, labels = train
     mean = features.mean(axis=0)
@@ -60,13 +65,10 @@ def fit_probe(
     best: Probe | None = None
     start: NDArray[np.float64] | None = None
     for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
-        model = LogisticRegression(C=strength, max_iter=200, tol=1e-3, warm_start=True)
+        model = LogisticRegression(C=strength, tol=1e-3, warm_start=True)
         if start is not None:
             model.coef_, model.intercept_ = start[:, :-1], start[:, -1]
-        with warnings.catch_warnings():
-            # Not quite converged is good enough to compare strengths, and the fit goes on from here.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(scaled, labels)
+        yield from in_pieces(model, scaled, labels, classes=classes)
         start = np.hstack([model.coef_, model.intercept_[:, None]])
         probe = _as_probe(model, mean, spread, train, valid, classes=classes)
         improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
@@ -77,6 +79,25 @@ def fit_probe(
             break
     assert best is not None
     yield best
+
+
+def in_pieces(
+    model: LogisticRegression, scaled: NDArray[np.float32], labels: NDArray[np.int64], *, classes: int
+) -> Iterator[None]:
+    """Fit a model that starts warm, and yield after every piece of the work.
+
+    The pieces follow from the sizes alone, not from the clock: a run that is resumed gets the same probe again.
+    """
+    most = max(4, min(ROUNDS, int(AT_ONCE / (scaled.size * classes))))
+    for begun in range(0, ROUNDS, most):
+        model.max_iter = min(most, ROUNDS - begun)
+        with warnings.catch_warnings():
+            # Not quite converged is good enough to compare strengths, and the fit goes on from here.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(scaled, labels)
+        yield None
+        if int(np.max(model.n_iter_)) < model.max_iter:
+            break
 
 
 def half_scale(features: NDArray[np.float32]) -> NDArray[np.float32]:

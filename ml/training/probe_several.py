@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from ml.insight.several import quality, sigmoid
-from ml.training.probe import ABSENT, STRENGTHS, Probe, half_scale
+from ml.training.probe import ABSENT, STRENGTHS, Probe, half_scale, in_pieces
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
-def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe]:
-    """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
+def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | None]:
+    """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss. In between
+    it yields None for whoever wants to end it, as `fit_probe` does.
 
     `train` and `valid` are (embeddings (n, width), targets (n, classes) of 0 and 1). All classes share one strength:
     few of them have enough samples to choose their own. Without validation samples the middle one is taken.
@@ -37,8 +36,10 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe]:
             elif count == len(targets):
                 bias[index] = np.log((count + 1.0) / 1.0)  # always there, as far as anybody has shown
             else:
-                model = models.setdefault(index, LogisticRegression(max_iter=200, warm_start=True))
-                weight[index], bias[index] = _fitted(model, scaled, targets[:, index], strength=strength)
+                model = models.setdefault(index, LogisticRegression(warm_start=True))
+                model.C = strength  # it goes on from the strength before
+                yield from in_pieces(model, scaled, targets[:, index], classes=1)
+                weight[index], bias[index] = model.coef_[0], float(model.intercept_[0])
         weight /= spread
         bias -= weight @ mean
         probe = _judged(weight, bias, train, valid, strength=strength)
@@ -50,18 +51,6 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe]:
             break
     assert best is not None
     yield best
-
-
-def _fitted(
-    model: LogisticRegression, scaled: NDArray[np.float32], wanted: NDArray[np.int64], *, strength: float
-) -> tuple[NDArray[np.float64], float]:
-    """Weights and bias on the scaled features; goes on from the strength before."""
-    model.C = strength
-    with warnings.catch_warnings():
-        # Not quite converged is good enough to compare strengths, and the fit goes on from here.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(scaled, wanted)
-    return model.coef_[0], float(model.intercept_[0])
 
 
 def _judged(

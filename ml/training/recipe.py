@@ -38,7 +38,8 @@ class Recipe:
     strength: float
     """Of augmentation, 0…1."""
     frozen_stages: int
-    """Stages from the input on that keep their pretrained weights: on a CPU they cost half the time and gain little."""
+    """Of the bundled network's nine stages, from the input on, those that keep their pretrained weights; of another
+    network as large a share. On a CPU they cost half the time and gain little."""
     patience: int
     """Epochs without a better validation score before training ends by itself."""
     mirror: bool = True

@@ -37,6 +37,7 @@ def write_settings(
             "epochs": -1 if job.epochs is None else job.epochs,
             "seed": job.seed,
             "wrong_at_most": job.wrong_at_most or WRONG_AT_MOST,
+            "front": job.front,
             "device": device,
         },
         "backbone": backbone,

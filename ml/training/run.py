@@ -16,7 +16,7 @@ from torch import nn
 from ml.errors import HandlensError
 from ml.events import Event, Finished, Note, ProbeDone, Progress, RunStarted, Stage, StageStarted, Stopped
 from ml.export.finish import Ingredients, finish_run
-from ml.jobs import WRONG_AT_MOST, Stop, TrainJob
+from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, Front, Stop, TrainJob
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
@@ -136,10 +136,9 @@ def _learn(
         )
     )
     weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
-    if weights is None:
-        # Its download was stopped: nothing was learned yet, so there is nothing to keep.
-        raise _CancelledError
-    network = _network(project, run, weights)
+    _raise_if_ended(stop)  # what has arrived of a download is kept
+    assert weights is not None
+    network = _network(project, run, weights, front=job.front)
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
@@ -252,9 +251,14 @@ def _statistics_of(decoded: Decoded, samples: tuple[Sample, ...]) -> NDArray[np.
     return decoded.read(train[::every]).astype(np.float32, copy=False)
 
 
-def _network(project: Project, run: RunInfo, weights: Weights) -> Classifier:
-    classes = len(run.class_names)
-    return build_network(windowing=project.windowing, classes=classes, weights=weights, task=project.task).eval()
+def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front = DEFAULT_FRONT) -> Classifier:
+    return build_network(
+        windowing=project.windowing,
+        classes=len(run.class_names),
+        weights=weights,
+        task=project.task,
+        log_front=front,
+    ).eval()
 
 
 def _first_model(project: Project, run: RunInfo, weights: Weights, probe: Probe, *, front: nn.Module) -> Classifier:
@@ -309,13 +313,20 @@ def _features(
 def _probe(features: Features, material: Material, *, classes: int, stop: Stop) -> Generator[Event, None, Probe]:
     train = (features.embeddings(material.train), material.train_labels)
     valid = (features.embeddings(material.valid), material.valid_labels)
-    probe: Probe | None = None
+    best: Probe | None = None
+    tried = 0
     fit = fit_probe if material.train_labels.ndim == 1 else fit_several
-    for tried, probe in enumerate(fit(train, valid, classes=classes), 1):  # noqa: B007 - the last is the best
-        yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
+    for probe in fit(train, valid, classes=classes):
         _raise_if_cancelled(stop)
-    assert probe is not None
-    return probe
+        if probe is not None:
+            best, tried = probe, tried + 1
+            yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
+        elif stop.requested():
+            if best is None:
+                raise _TooEarlyError
+            break
+    assert best is not None
+    return best
 
 
 def _floor(probe: Probe) -> Score:

@@ -14,6 +14,7 @@ from ml.jobs import NeverStop, Stop
 from ml.networks.heads import Classifier
 from ml.training.crew import Crew, peers_gone
 from ml.training.finetune import Material, Outcome, finetune
+from ml.training.listening import listening
 from ml.training.recipe import Recipe
 from ml.training.standing import Score
 from ml.training.step import Pieces
@@ -34,10 +35,13 @@ class Lesson:
 
 def teach(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
     """Fine-tune as rank 0, with the help of the others. Raises HandlensError where one of them is lost."""
+    if crew.size == 1:
+        with listening(stop, lesson.network):
+            return (yield from _loop(lesson, fabric, crew, stop))
+    # Only one of several processes hears the user: they stop together after a step, not within one.
     with peers_gone():
-        if crew.size > 1:
-            lesson.network.to(torch.device("cpu"))  # as the others' devices have other numbers
-            crew.told(lesson)
+        lesson.network.to(torch.device("cpu"))  # as the others' devices have other numbers
+        crew.told(lesson)
         return (yield from _loop(lesson, fabric, crew, stop))
 
 

@@ -211,6 +211,55 @@ def test_the_second_run_is_compared_with_the_first(qtbot: QtBot, session: Sessio
     page.shutdown()
 
 
+def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, session: Session) -> None:
+    def looking(job: Job, stop: Stop) -> Iterator[Event]:
+        session.project.runs.begin(preset="standard", seed=0, class_names=("apple", "pear", "plum"))
+        yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
+        yield StageStarted(stage="features", sentence="Now the pretrained network is looking at every sample once.")
+        pause = threading.Event()
+        while not stop.requested():
+            pause.wait(0.02)
+        session.project.runs.update(1, state="interrupted")
+        yield Stopped(resumable=True)
+
+    page = shown(qtbot, session, looking)
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: "looking at every sample" in page.watch.sentence.text())
+    assert page.watch.stop_button.text() == "Stop"  # there is nothing to keep
+    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
+    assert "There is no model to keep yet" in page.watch.sentence.text()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+    assert page.choose.resume_label.text().startswith("Run 1 was stopped before it had a model.")
+    assert page.choose.resume_button.text() == "Resume run 1"
+    page.shutdown()
+
+
+def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Session) -> None:
+    free = threading.Event()
+
+    def finishing(job: Job, stop: Stop) -> Iterator[Event]:
+        yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
+        yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
+        while not stop.requested():
+            free.wait(0.02)
+        yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
+        yield Progress(stage="predict", done=1, total=30, seconds_left=25.0)
+        free.wait(10)
+        yield Stopped()
+
+    page = shown(qtbot, session, finishing)
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
+    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.watch.sentence.text().startswith("It has stopped learning. Now it is asking"))
+    assert not page.watch.stop_button.isEnabled()
+    assert page.watch.cancel_button.isEnabled()
+    qtbot.waitUntil(lambda: page.watch.time_left.text() == "25 s left")
+    free.set()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+    page.shutdown()
+
+
 def test_stop_and_keep(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session, hold=True))
     press_train(qtbot, page)
@@ -224,7 +273,7 @@ def test_stop_and_keep(qtbot: QtBot, session: Session) -> None:
 
 @pytest.mark.parametrize("sure", [True, False])
 def test_cancel_asks_first(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch, sure: bool) -> None:
-    monkeypatch.setattr(CancelTraining, "ask", classmethod(lambda cls, parent=None: sure))
+    monkeypatch.setattr(CancelTraining, "ask", classmethod(lambda cls, parent=None, keeps=True: sure))
     script = Script(session, hold=True)
     page = shown(qtbot, session, script)
     press_train(qtbot, page)

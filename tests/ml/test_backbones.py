@@ -28,6 +28,8 @@ from ml.runtime.contract import OUTPUTS
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
 from ml.training import features
+from ml.training.finetune import parameter_groups
+from ml.training.recipe import recipe_for
 from ml.training.run import train
 
 WINDOWING = Windowing(rate=16_000, seconds=3.5, step=3.5)
@@ -110,6 +112,18 @@ def test_the_bundled_network_has_its_nine_stages() -> None:
     assert [len(stage) for stage in build_network(windowing=None, classes=2).backbone.stages()] == [
         3, 6, 18, 18, 27, 27, 36, 9, 3,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "frozen"), [("", 3), ("resnet10t", 2), ("test_convnext", 2), ("test_vit", 3)])
+def test_as_large_a_share_of_every_network_stays_frozen(name: str, frozen: int, tmp_path: Path) -> None:
+    weights = random_weights(name, tmp_path) if name else None
+    network = build_network(windowing=None, classes=2, weights=weights)
+    recipe = recipe_for(TrainJob(project=tmp_path), train=100, on_gpu=False)
+    groups = parameter_groups(network, recipe)
+    stages = network.backbone.stages()
+    learning = [any(parameter.requires_grad for parameter in stage) for stage in stages]
+    assert learning == [False] * frozen + [True] * (len(stages) - frozen)
+    assert len(groups) == len(stages) - frozen + 1
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])

@@ -15,9 +15,9 @@ from ml.engine import run
 from ml.events import Finished, Scanned
 from ml.insight.overlays import along_time
 from ml.insight.traces import trace_picture
-from ml.jobs import NeverStop, ScanJob, TrainJob
+from ml.jobs import FRONTS, NeverStop, ScanJob, TrainJob
 from ml.media.windowing import choose_log_windowing
-from ml.networks.log_frontend import FRONTS, SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
+from ml.networks.log_frontend import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
 from ml.project.importing import scan
 from ml.project.project import Project
 from ml.project.samples import ScanReport

@@ -53,7 +53,7 @@ def test_together_they_learn_what_one_learns(tmp_path: Path, processes: int) -> 
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("killed", [1])
+@pytest.mark.parametrize("killed", [0, 1])
 def test_a_lost_process_ends_all_and_the_run_can_be_resumed(tmp_path: Path, killed: int) -> None:
     place = tmp_path / "shapes.handlens"
     create(picture_folder(tmp_path / "pictures", each=14), place).close()

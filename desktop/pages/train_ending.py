@@ -1,0 +1,42 @@
+"""What the Train page says when its user wants the end: nothing to keep yet, still learning, or only finishing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from desktop.pages.train_words import tr
+
+Ending = Literal["nothing", "learning", "finishing"]
+"""There is no model yet; there is one and it learns on; learning is over and the model is being finished."""
+
+
+def button(state: Ending) -> tuple[str, str]:
+    """The words and the tooltip of the button that ends a training well."""
+    if state == "nothing":
+        return tr("Stop"), tr("End now; there is no model to keep yet, but you can go on later from here")
+    if state == "learning":
+        return tr("Stop and keep"), tr("End now and keep the best model so far")
+    return tr("Stop and keep"), tr("It has stopped learning already; the best model is being finished")
+
+
+def asked(state: Ending, now: str) -> str:
+    """Right after the button was pressed. `now` is what the job said last about what it is doing."""
+    if state == "nothing":
+        return tr("Stopping. There is no model to keep yet; you can go on later from here.")
+    if state == "learning":
+        return tr("Stopping. The best model so far is kept.")
+    return finishing(now)
+
+
+def finishing(now: str) -> str:
+    """While a stopped training writes down what it has learned."""
+    return tr("It has stopped learning. {now}").format(now=now)
+
+
+def left_behind(run: int) -> str:
+    """Of a run that was stopped before it had a model."""
+    return tr("Run {n} was stopped before it had a model. What it has done so far is kept.").format(n=run)
+
+
+def cut_off(run: int) -> str:
+    return tr("Run {n} was cut off before it ended.").format(n=run)

@@ -1,0 +1,90 @@
+"""The window over logs of sensors: the wizard, the Train page, and traces to look at instead of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fabricate import CLASSES, LOGS, add_run, log_folder, project_of
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QApplication, QLabel, QWizard
+from pytestqt.qtbot import QtBot
+from scripted import Scan
+
+from desktop import settings
+from desktop.pages.explore import ExplorePage
+from desktop.pages.train import TrainPage
+from desktop.pages.wizard import NewProjectWizard
+from desktop.session import Session, open_session
+from ml.api import Event, Failed, Job, Project, Stop, TrainJob
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    with project_of(log_folder(tmp_path / "fan"), tmp_path / "fan.handlens", kind="sensors") as project:
+        test = [sample.id for sample in project.samples() if sample.split == "test"]
+        add_run(project, wrong=(test[0],), accuracy=1 - 1 / len(test))
+    opened = open_session(tmp_path / "fan.handlens")
+    yield opened
+    opened.close()
+
+
+def test_from_a_folder_of_logs_to_a_project(studio: QApplication, tmp_path: Path, qtbot: QtBot) -> None:
+    wizard = NewProjectWizard(runner=Scan())
+    wizard.open()
+    source, forward = wizard.source_page, wizard.button(QWizard.WizardButton.NextButton)
+    assert not source.rate_box.isVisible()
+    qtbot.mouseClick(source.logs_button, Qt.MouseButton.LeftButton)
+    assert source.rate_box.isVisible()  # only measurements may need to be told it
+    qtbot.keyClicks(source.folder_edit, str(log_folder(tmp_path / "fan")))
+    qtbot.mouseClick(forward, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(forward.isEnabled)
+    said = " ".join(label.text() for label in wizard.found_page.findChildren(QLabel) if label.isVisible())
+    assert "3 classes, 15 logs" in said
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
+    for _ in range(2):
+        qtbot.mouseClick(forward, Qt.MouseButton.LeftButton)
+    wizard.place_page.name_edit.setText("Fan")
+    with qtbot.waitSignal(wizard.created):
+        qtbot.mouseClick(wizard.button(QWizard.WizardButton.FinishButton), Qt.MouseButton.LeftButton)
+    with Project.open(settings.projects_folder() / "Fan.handlens") as project:
+        assert project.kind == "sensors" and project.windowing == LOGS
+        assert [item.name for item in project.classes()] == list(CLASSES)
+    wizard.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_a_log_is_shown_as_traces_with_the_names_of_its_columns(qtbot: QtBot, session: Session) -> None:
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    page.resize(1100, 640)
+    page.set_session(session)
+    page.show()
+    assert page.side.views.currentWidget() is page.side.traces
+    assert not page.side.player_row.isVisible()  # there is nothing to hear
+    qtbot.waitUntil(lambda: page.side.traces._names == LOGS.columns)
+    qtbot.waitUntil(page.side.traces.has_overlay)
+    page.shutdown()
+
+
+def test_the_picture_a_log_becomes_can_be_chosen(qtbot: QtBot, session: Session) -> None:
+    seen: list[TrainJob] = []
+
+    def runner(job: Job, stop: Stop) -> Iterator[Event]:
+        assert isinstance(job, TrainJob)
+        seen.append(job)
+        yield Failed(message="It ends here.")
+
+    page = TrainPage(runner=runner)
+    qtbot.addWidget(page)
+    page.set_session(session)
+    page.show()
+    assert page.choose.headline.text() == "15 stretches in 3 classes are ready to learn from."
+    qtbot.mouseClick(page.choose.fold, Qt.MouseButton.LeftButton)
+    assert page.choose.front.isVisible()
+    page.choose.front.setCurrentIndex(page.choose.front.findData("traces"))
+    qtbot.mouseClick(page.choose.train_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert seen[0].front == "traces"
+    page.shutdown()
