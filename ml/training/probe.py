@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from ml.insight.metrics import accuracy, log_loss
+from ml.training.objective import balance
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Inverse regularisation strengths to try on the scaled features; the validation split chooses."""
@@ -54,23 +55,24 @@ def fit_probe(
     """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
 
     In between it yields None at least every second or so, for whoever wants to end it: the probe yielded last is then
-    the best of those that were tried. `train` and `valid` are (embeddings (n, width), labels (n,)). Without validation
-    samples the middle strength is taken as it is.
+    the best of those that were tried. `train` and `valid` are (embeddings (n, width), labels (n,)); those of `train`
+    are used up: they are scaled in place, for with 100,000 samples every copy is half a gigabyte. Without validation
+    samples the middle strength is taken as it is. Rare classes weigh more, see `objective.balance`.
     """
-    features, labels = train
-    mean = features.mean(axis=0)
-    spread = half_scale(features)
-    scaled = features - mean
-    scaled /= spread  # in place: with 100,000 samples every copy is half a gigabyte
+    scaled, labels = train
+    mean = scaled.mean(axis=0)
+    spread = half_scale(scaled)
+    scaled -= mean
+    scaled /= spread
     best: Probe | None = None
     start: NDArray[np.float64] | None = None
     for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
         model = LogisticRegression(C=strength, tol=1e-3, warm_start=True)
         if start is not None:
             model.coef_, model.intercept_ = start[:, :-1], start[:, -1]
-        yield from in_pieces(model, scaled, labels, classes=classes)
+        yield from in_pieces(model, scaled, labels, classes=classes, weights=balance(labels))
         start = np.hstack([model.coef_, model.intercept_[:, None]])
-        probe = _as_probe(model, mean, spread, train, valid, classes=classes)
+        probe = _as_probe(model, (mean, spread), (scaled, labels), valid, classes=classes)
         improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
         if improved:
             best = probe
@@ -82,9 +84,14 @@ def fit_probe(
 
 
 def in_pieces(
-    model: LogisticRegression, scaled: NDArray[np.float32], labels: NDArray[np.int64], *, classes: int
+    model: LogisticRegression,
+    scaled: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    classes: int,
+    weights: NDArray[np.float32] | None = None,
 ) -> Iterator[None]:
-    """Fit a model that starts warm, and yield after every piece of the work.
+    """Fit a model that starts warm, with `weights` (n,) of the samples, and yield after every piece of the work.
 
     The pieces follow from the sizes alone, not from the clock: a run that is resumed gets the same probe again.
     """
@@ -94,7 +101,7 @@ def in_pieces(
         with warnings.catch_warnings():
             # Not quite converged is good enough to compare strengths, and the fit goes on from here.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(scaled, labels)
+            model.fit(scaled, labels, sample_weight=weights)
         yield None
         if int(np.max(model.n_iter_)) < model.max_iter:
             break
@@ -114,13 +121,14 @@ def half_scale(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _as_probe(
     model: LogisticRegression,
-    mean: NDArray[np.float32],
-    spread: NDArray[np.float32],
+    scale: tuple[NDArray[np.float32], NDArray[np.float32]],
     train: tuple[NDArray[np.float32], NDArray[np.int64]],
     valid: tuple[NDArray[np.float32], NDArray[np.int64]],
     *,
     classes: int,
 ) -> Probe:
+    """The fitted model on raw features; `scale` is the mean and the divisors by which those of `train` were scaled."""
+    mean, spread = scale
     coefficients, intercepts = model.coef_, model.intercept_
     if len(coefficients) == 1:
         # Two classes: scikit-learn keeps one row; the softmax of ± half of it is the same model.
@@ -131,11 +139,13 @@ def _as_probe(
     weight[model.classes_] = coefficients / spread
     bias[model.classes_] = intercepts - (coefficients / spread) @ mean
     valid_probabilities = softmax(valid[0] @ weight.T + bias)
+    # On scaled features, thus with the offset that the mean took away.
+    train_probabilities = softmax(train[0] @ (weight * spread).T + (bias + weight @ mean))
     return Probe(
         weight=weight,
         bias=bias,
         strength=float(model.C),
-        train_loss=log_loss(softmax(train[0] @ weight.T + bias), train[1]) or 0.0,
+        train_loss=log_loss(train_probabilities, train[1]) or 0.0,
         valid_loss=log_loss(valid_probabilities, valid[1]),
         valid_accuracy=accuracy(valid_probabilities, valid[1]),
     )

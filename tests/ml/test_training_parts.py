@@ -12,7 +12,7 @@ from small import create, picture_folder
 
 from ml.errors import HandlensError
 from ml.insight.calibration import fit_temperature
-from ml.insight.metrics import accuracy, expected_calibration_error
+from ml.insight.metrics import accuracy, expected_calibration_error, log_loss
 from ml.jobs import NeverStop
 from ml.media.mel import filterbank, mel_picture, settings_for
 from ml.networks import weights
@@ -76,11 +76,24 @@ def test_the_probe_learns_what_can_be_learned(classes: int) -> None:
     labels = np.arange(200) % classes
     embeddings = (rng.normal(0, 1, (200, 16)) + 4 * np.eye(16)[labels]).astype(np.float32)
     train, valid = (embeddings[:120], labels[:120]), (embeddings[120:], labels[120:])
+    raw = train[0].copy()
     probe = list(fit_probe(train, valid, classes=classes + 1))[-1]
+    assert probe is not None
+    assert log_loss(probe.probabilities(raw), train[1]) == pytest.approx(probe.train_loss, abs=1e-4)
     probabilities = probe.probabilities(valid[0])
     assert accuracy(probabilities, valid[1]) > 0.95
     # A class nobody has shown yet is known by name but never predicted.
     assert probabilities[:, classes].max() < 1e-3
+
+
+def test_a_rare_class_does_not_vanish_from_the_first_model() -> None:
+    rng = np.random.default_rng(3)
+    labels = (np.arange(440) % 11 == 0).astype(np.int64)
+    embeddings = (rng.normal(0, 1, (440, 4)) + 1.6 * labels[:, None] * np.eye(4)[0]).astype(np.float32)
+    probe = list(fit_probe((embeddings[:220], labels[:220]), (embeddings[220:], labels[220:]), classes=2))[-1]
+    assert probe is not None
+    found = probe.probabilities(embeddings[220:]).argmax(1)[labels[220:] == 1].mean()
+    assert found > 0.3
 
 
 def test_a_temperature_mends_overconfidence() -> None:
