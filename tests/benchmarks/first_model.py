@@ -25,12 +25,12 @@ from ml.training.features import onnx_extractor
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks first_model", description=__doc__)
-    parser.add_argument("--folder", type=Path, help="a folder of class folders; 600 generated bricks if not given")
+    parser.add_argument("--folder", type=Path, help="a folder of class folders; 1,000 generated bricks if not given")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.folder or Path(scratch) / "bricks"
         if given.folder is None:
-            for _ in write_samples(folder, "images"):
+            for _ in write_samples(folder, "images", count=1000):
                 pass
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
         print(f"{len(files)} pictures, {os.cpu_count()} cores")

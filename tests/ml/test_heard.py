@@ -1,0 +1,58 @@
+"""Sounds become pictures once; the second pass gets the same ones without asking for the sounds again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from ml.media.mel import settings_for
+from ml.networks.frontend import MelFrontEnd
+from ml.project.samples import Sample, Windowing
+from ml.training import heard
+from ml.training.heard import Heard
+
+WINDOWING = Windowing(rate=8000, seconds=1.0, step=1.0)
+SAMPLES = tuple(
+    Sample(id=n, source_id=n, path=f"{n}.wav", digest=f"{n}", labels=(n % 2,), split="train") for n in range(6)
+)
+
+
+class _Tones:
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def read(self, samples: list[Sample]) -> NDArray[np.float32]:
+        self.asked += [sample.id for sample in samples]
+        time = np.arange(8000) / 8000
+        return np.stack([np.sin(2 * np.pi * 300 * (1 + sample.id) * time) for sample in samples]).astype(np.float32)
+
+
+def _heard() -> tuple[Heard, Any, MelFrontEnd]:
+    tones: Any = _Tones()
+    front = MelFrontEnd(settings_for(WINDOWING), (96, 128))
+    return Heard(front, tones, SAMPLES), tones, front
+
+
+def test_the_second_pass_is_the_first_one_without_the_sounds() -> None:
+    pictures, tones, front = _heard()
+    first = pictures(torch.tensor([2, 0, 1]))
+    assert first.shape == (3, 3, 96, 128)
+    expected = front(torch.from_numpy(tones.read([SAMPLES[2], SAMPLES[0], SAMPLES[1]])))
+    assert (first - expected).abs().max() < 1e-3
+    tones.asked.clear()
+    again = pictures(torch.tensor([1, 2, 4]))
+    assert tones.asked == [4]
+    assert torch.equal(again[:2], first[[2, 0]])
+
+
+def test_what_does_not_fit_is_made_anew_and_just_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heard, "ROOM", 2 * 96 * 128 * 2)
+    pictures, tones, _front = _heard()
+    first = pictures(torch.arange(6))
+    tones.asked.clear()
+    assert torch.equal(pictures(torch.arange(6)), first)
+    assert tones.asked == [2, 3, 4, 5]
