@@ -193,7 +193,9 @@ def _calibrate(network: Classifier, predictions: Predictions) -> tuple[float, Fa
     else:
         temperature = fit_temperature_of_several(predictions.probabilities[valid], predictions.targets[valid])
     known = familiar(
-        predictions.embeddings[train].astype(np.float32), held_out=predictions.embeddings[valid].astype(np.float32)
+        predictions.embeddings[train].astype(np.float32),
+        held_out=predictions.embeddings[valid].astype(np.float32),
+        left_out=network.backbone.early,
     )
     network.get_buffer("temperature").fill_(temperature)
     network.unlikeness.learn(known)

@@ -39,12 +39,16 @@ class Familiar:
     tail: float
 
 
-def familiar(train: NDArray[np.floating], *, held_out: NDArray[np.floating], seed: int = 0) -> Familiar:
+def familiar(
+    train: NDArray[np.floating], *, held_out: NDArray[np.floating], left_out: slice | None = None, seed: int = 0
+) -> Familiar:
     """From training embeddings (n, width) and those of samples that were held out (m, width).
+
+    `left_out` are dimensions that say nothing of how strange a sample is: they are divided by infinity.
 
     With hardly any held out, every training sample is compared with the others instead.
     """
-    scale = _scale(train)
+    scale = _scale(train, left_out or slice(0, 0))
     rows = np.random.default_rng(seed).permutation(len(train))[:MOST_ROWS]
     bank = _directions(train[np.sort(rows)], scale)
     if len(held_out) >= FEWEST_HELD_OUT:
@@ -100,11 +104,13 @@ def _directions(embeddings: NDArray[np.floating], scale: NDArray[np.float32]) ->
     return np.asarray(scaled / (np.linalg.norm(scaled, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
 
 
-def _scale(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+def _scale(embeddings: NDArray[np.floating], left_out: slice) -> NDArray[np.float32]:
     """Half-way, geometrically, between one divisor for all dimensions and each one's own deviation.
 
     Without it the loud dimensions decide alone, with the full deviation the dead ones do.
     """
     deviation = np.asarray(embeddings, dtype=np.float32).std(axis=0)
-    overall = float(np.sqrt(np.mean(deviation**2))) + 1e-6
-    return np.asarray(np.sqrt((deviation + 1e-3 * overall) * overall), dtype=np.float32)
+    overall = float(np.sqrt(np.mean(np.delete(deviation, left_out) ** 2))) + 1e-6
+    scale = np.asarray(np.sqrt((deviation + 1e-3 * overall) * overall), dtype=np.float32)
+    scale[left_out] = np.inf
+    return scale

@@ -88,6 +88,9 @@ class Backbone(nn.Module):
             self.idle = _drop_what_is_idle(self, example)
         with torch.no_grad():
             _, self.width, rows, columns = self(example).shape
+        own = int(self.body.num_features) if isinstance(self.body, EfficientNet) else self.width
+        self.early = slice(own, self.width)
+        """Which features are those of the inner stages: they tell classes apart, but not what is strange."""
         self.grid = (int(rows), int(columns))
         self.stride = round(self.picture[0] / rows)
 

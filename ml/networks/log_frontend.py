@@ -206,6 +206,7 @@ class WithNumbers(nn.Module):
         self.pooled = None
         self.count = count
         self.width = inner.width + count
+        self.early = inner.early
 
     def forward(self, pictures: Tensor) -> Tensor:
         features: Tensor = self.inner(pictures[:, :3])

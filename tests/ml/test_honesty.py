@@ -308,3 +308,14 @@ def test_judging_labels_stops_when_asked(tmp_path: Path) -> None:
     with project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens") as project:
         add_run(project)
         assert isinstance(list(run(SuspectJob(project=project.path), Now()))[-1], Stopped)
+
+
+def test_dimensions_that_are_left_out_make_nothing_strange() -> None:
+    rng = np.random.default_rng(5)
+    seen = rng.normal(1, 1, (80, 8)).astype(np.float32)
+    known = familiar(seen[:60], held_out=seen[60:], left_out=slice(4, 8))
+    odd = seen[60:].copy()
+    odd[:, 4:] = 100.0
+    scores = [strangeness(rows, bank=known.bank, scale=known.scale) for rows in (seen[60:], odd)]
+    assert np.array_equal(*scores)
+    assert np.isfinite(scores[0]).all()
