@@ -175,7 +175,7 @@ def _learn(
 
     best, share = network.cpu(), 0.0
     if recipe.epochs > 0:
-        best = _first_model(project, run, weights, probe, front=network.front)
+        best = _first_model(_network(project, run, weights, front=job.front), probe, front=network.front)
         share = yield from _blend(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
     _raise_if_cancelled(stop)
     best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
@@ -261,9 +261,8 @@ def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front =
     ).eval()
 
 
-def _first_model(project: Project, run: RunInfo, weights: Weights, probe: Probe, *, front: nn.Module) -> Classifier:
+def _first_model(network: Classifier, probe: Probe, *, front: nn.Module) -> Classifier:
     """The probe as a network of its own, on the CPU: fine-tuning changes the weights it began with."""
-    network = _network(project, run, weights)
     network.front = front.cpu()
     _give_head(network, probe)
     return network
