@@ -37,7 +37,7 @@ def predict_on_cluster(
     data = model.read_bytes()
     began = _connect(workers)
     try:
-        count = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        count = max(1, int(ray.cluster_resources().get("CPU", 1)))
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
