@@ -92,15 +92,7 @@ def new(
         with Project.open(target) as known:
             _check_same_source(known, folder)
             _check_same_task(known, multi_label=multi_label)
-            sources = _label_files(labels) or _known_label_files(known)
-            scanned = _scan(_job_to_join(known, folder, sources), console, json=json)
-            report = for_task(scanned, known.task)
-            if known.task == "single" and gives_several(report):
-                raise HandlensError(problem(report) or "")
-            plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
-            added = known.add(report, plan)
-            given = known.take_labels(report, plan) if report.labels is not None else 0
-            _conclude(known, report, plan, console, added=added, given=given, json=json)
+            _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     chosen = _kind(kind, folder)
     if rate is not None and chosen != "sensors":
@@ -114,6 +106,18 @@ def new(
     name = target.name.removesuffix(SUFFIX)
     with Project.create(target, name=name, report=report, plan=plan) as made:
         _conclude(made, report, plan, console, json=json)
+
+
+def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Console, *, seed: int, json: bool) -> None:
+    """Take the folder's new files, and new labels, into the project that is there."""
+    scanned = _scan(_job_to_join(known, folder, labels or _known_label_files(known)), console, json=json)
+    report = for_task(scanned, known.task)
+    if known.task == "single" and gives_several(report):
+        raise HandlensError(problem(report) or "")
+    plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
+    added = known.add(report, plan)
+    given = known.take_labels(report, plan) if report.labels is not None else 0
+    _conclude(known, report, plan, console, added=added, given=given, json=json)
 
 
 def scan_with(job: ScanJob, show: Callable[[Event], None]) -> ScanReport:

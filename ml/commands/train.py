@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from ml import ranks
 from ml.catalogue import OFFERED
@@ -31,7 +33,7 @@ from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
 from ml.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.project.project import Project
-from ml.project.samples import PRESETS, Preset
+from ml.project.samples import PRESETS, Kind, Preset, Task
 
 _OFFERED = ", ".join(f"{item.name} ({item.title})" for item in OFFERED)
 
@@ -110,11 +112,7 @@ def train(
         _help(job)
         return
     try:
-        with Project.open(target) as opened:  # a wrong path is answered before torch takes its seconds to load
-            kind, task = opened.kind, opened.task
-            if front and kind != "sensors":
-                raise HandlensError("Only logs of sensors become pictures in several ways; leave out --front.")
-            test_samples = sum(sample.split == "test" for sample in opened.samples())
+        asked = _looked_up(target, front=front)  # a wrong path is answered before torch takes its seconds to load
     except HandlensError as error:
         if json:
             _print_event(Failed(message=error.message))
@@ -125,11 +123,32 @@ def train(
     console = words()
     with LiveReport(console) as live:
         finished = train_with(job, live.show)
+    _conclude(finished, target, asked, console)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the last words need to know of a project."""
+
+    kind: Kind
+    task: Task
+    test_samples: int
+
+
+def _looked_up(target: Path, *, front: str) -> _Asked:
+    """Raises HandlensError where there is no project, or `front` does not fit it."""
+    with Project.open(target) as opened:
+        if front and opened.kind != "sensors":
+            raise HandlensError("Only logs of sensors become pictures in several ways; leave out --front.")
+        return _Asked(opened.kind, opened.task, sum(sample.split == "test" for sample in opened.samples()))
+
+
+def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console) -> None:
     if finished.test_accuracy is not None:
         sentence = (
-            score_sentence(finished.test_accuracy, test_samples, kind, finished.test_interval)
-            if task == "single"
-            else result_on(finished.test_accuracy, test_samples, kind, task)
+            score_sentence(finished.test_accuracy, asked.test_samples, asked.kind, finished.test_interval)
+            if asked.task == "single"
+            else result_on(finished.test_accuracy, asked.test_samples, asked.kind, asked.task)
         )
         console.print(capital(sentence) + ".")
     early = " It was stopped early and kept its best." if finished.early else ""

@@ -42,6 +42,8 @@ PARITY_SAMPLES = 16
 ATTUNE_SAMPLES = 16
 PARITY_LIMIT = 1e-3
 BLOCK = 4096
+ENOUGH_TO_KNOW = 10_000
+"""Samples tell what is familiar as well as more of them would."""
 UNLIKE_ABOVE = 0.99
 """What is stranger than 99 of 100 known samples is set aside."""
 
@@ -83,13 +85,14 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     temperature, known = _calibrate(given.network, predictions)
     _store_unlike(draft, predictions, known)
     calibrated = _write_calibrated(draft, predictions, temperature)
+    session = None
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     every = max(1, len(given.samples) // PARITY_SAMPLES)
     chosen = given.samples[::every][:PARITY_SAMPLES]
     stored = np.asarray(calibrated[::every][:PARITY_SAMPLES])
     exported = open_session(graph)
     difference = parity(exported, released, given.decoded.read(chosen), name=name, stored=stored)
-    if difference > PARITY_LIMIT:
+    if not difference <= PARITY_LIMIT:  # nor where it is not a number
         raise HandlensError(
             f"The exported model differs from the trained one by {difference:.2g} in probability, which is too much; "
             "the run was kept but not released, so please report this."
@@ -193,13 +196,19 @@ def _calibrate(network: Classifier, predictions: Predictions) -> tuple[float, Fa
     else:
         temperature = fit_temperature_of_several(predictions.probabilities[valid], predictions.targets[valid])
     known = familiar(
-        predictions.embeddings[train].astype(np.float32),
-        held_out=predictions.embeddings[valid].astype(np.float32),
+        _some_embeddings(predictions, train),
+        held_out=_some_embeddings(predictions, valid),
         left_out=network.backbone.early,
     )
     network.get_buffer("temperature").fill_(temperature)
     network.unlikeness.learn(known)
     return temperature, known
+
+
+def _some_embeddings(predictions: Predictions, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(n, width) of the chosen rows, evenly picked where there are very many."""
+    rows = np.flatnonzero(chosen)
+    return predictions.embeddings[rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]].astype(np.float32)
 
 
 def _write_calibrated(draft: Path, predictions: Predictions, temperature: float) -> NDArray[np.float32]:

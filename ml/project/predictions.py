@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ SPLIT_CODES = ("train", "valid", "test", "none")
 """`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
 
 _BLOCK = 1 << 20
+_MAPPED_ROWS = 2048
+"""Rows that are written through one map: pages of a map that stays open stay in the memory of this process."""
 _ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
 _OF_SEVERAL = ("targets", "thresholds")
 
@@ -61,6 +64,7 @@ class PredictionWriter:
         several: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._row = 0
         shapes: dict[str, tuple[tuple[int, ...], type]] = {
             "sample_ids": ((samples,), np.int64),
@@ -75,19 +79,26 @@ class PredictionWriter:
             shapes["targets"] = ((samples, classes), np.uint8)
         for name, (shape, dtype) in shapes.items():
             _reserve(folder / f"{name}.npy", shape, dtype)
-        self._arrays = {name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r+") for name in shapes}
+        self._names = tuple(shapes)
+        self._mapped_until = 0
+        self._arrays: dict[str, NDArray[np.generic]] = {}
 
     def write(self, **columns: NDArray[np.generic]) -> None:
         """Append the next rows; every array of `Predictions` is given by its name, but `thresholds`."""
         count = len(columns["sample_ids"])
+        if self._row + count > self._mapped_until:
+            self._arrays = {n: np.lib.format.open_memmap(self._folder / f"{n}.npy", mode="r+") for n in self._names}
+            self._mapped_until = self._row + max(count, _MAPPED_ROWS)
         for name, values in columns.items():
             self._arrays[name][self._row : self._row + count] = values
         self._row += count
 
     def close(self) -> None:
-        for array in self._arrays.values():
-            array.flush()
+        """On disk when this returns."""
         self._arrays.clear()
+        for name in self._names:
+            with (self._folder / f"{name}.npy").open("rb+") as file:
+                os.fsync(file.fileno())
 
 
 def _reserve(path: Path, shape: tuple[int, ...], dtype: type) -> None:

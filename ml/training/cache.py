@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from collections import defaultdict
@@ -13,10 +14,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 SEGMENT_ROWS = 1024
+SEGMENT_BYTES = 32 * 2**20
+"""Of a segment's rows, at most: whoever fills one holds them in memory, twice for a moment."""
 
 
 class RowCache:
-    """Rows with one or more columns of fixed shape, kept in memory-mapped segments of up to `SEGMENT_ROWS` rows.
+    """Rows with one or more columns of fixed shape, kept in memory-mapped segments of up to `at_once` rows.
 
     A segment counts once its keys are there, and they are written last: a kill leaves nothing half-valid.
     """
@@ -24,6 +27,9 @@ class RowCache:
     def __init__(self, folder: Path, columns: Mapping[str, tuple[tuple[int, ...], DTypeLike]]) -> None:
         self.folder = folder
         self.columns = dict(columns)
+        row = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in self.columns.values())
+        self.at_once = max(1, min(SEGMENT_ROWS, SEGMENT_BYTES // max(1, row)))
+        """As many rows make a good segment."""
         self._places: dict[str, tuple[int, int]] = {}
         self._segments: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)

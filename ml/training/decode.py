@@ -22,7 +22,7 @@ from ml.media.images import load_squashed
 from ml.media.sensors import load_log_windows
 from ml.project.project import Project
 from ml.project.samples import Sample, Windowing
-from ml.training.cache import SEGMENT_ROWS, RowCache
+from ml.training.cache import RowCache
 
 PROGRESS_SECONDS = 0.1
 BATCH = 64
@@ -70,7 +70,7 @@ class Decoded:
                         continue
                     keys += [key_of(sample) for sample in group]
                     rows += list(result)
-                if len(keys) >= SEGMENT_ROWS:
+                if len(keys) >= self._rows.at_once:
                     self._rows.append(keys, data=np.stack(rows))
                     keys, rows = [], []
                 now = time.monotonic()

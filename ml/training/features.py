@@ -27,8 +27,6 @@ from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
 _log = logging.getLogger(__name__)
 
 BATCH = 8
-SEGMENT = 256
-"""Samples that are written at once: 64 MB with their grids."""
 KEEP_GRIDS_UP_TO = 20_000
 """Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
 
@@ -67,7 +65,7 @@ class Features:
                 if asked == "cancel":
                     return
                 done = start + len(batch)
-                if len(seen) >= SEGMENT or asked or done == len(missing):
+                if len(seen) >= self._rows.at_once or asked or done == len(missing):
                     if written is not None:
                         written.result()
                     written, seen = writer.submit(self._keep, seen), []

@@ -20,14 +20,16 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
 
     `train` and `valid` are (embeddings (n, width), targets (n, classes) of 0 and 1). All classes share one strength:
     few of them have enough samples to choose their own. Without validation samples the middle one is taken.
+    The embeddings of `train` are used up, as by `fit_probe`.
     """
-    features, targets = train
-    mean, spread = features.mean(axis=0), half_scale(features)
-    scaled = (features - mean) / spread
+    scaled, targets = train
+    mean, spread = scaled.mean(axis=0), half_scale(scaled)
+    scaled -= mean
+    scaled /= spread
     best: Probe | None = None
     models: dict[int, LogisticRegression] = {}
     for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
-        weight = np.zeros((classes, features.shape[1]), dtype=np.float32)
+        weight = np.zeros((classes, scaled.shape[1]), dtype=np.float32)
         bias = np.zeros(classes, dtype=np.float32)
         for index in range(classes):
             count = int(targets[:, index].sum())
@@ -40,9 +42,10 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
                 model.C = strength  # it goes on from the strength before
                 yield from in_pieces(model, scaled, targets[:, index], classes=1)
                 weight[index], bias[index] = model.coef_[0], float(model.intercept_[0])
+        on_train = quality(sigmoid(scaled @ weight.T + bias), targets)
         weight /= spread
         bias -= weight @ mean
-        probe = _judged(weight, bias, train, valid, strength=strength)
+        probe = _judged(weight, bias, on_train, valid, strength=strength)
         improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
         if improved:
             best = probe
@@ -54,15 +57,19 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
 
 
 def _judged(
-    weight: NDArray[np.float32], bias: NDArray[np.float32], train: Part, valid: Part, *, strength: float
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    on_train: tuple[float | None, float | None],
+    valid: Part,
+    *,
+    strength: float,
 ) -> Probe:
-    _score, train_loss = quality(sigmoid(train[0] @ weight.T + bias), train[1])
     score, loss = quality(sigmoid(valid[0] @ weight.T + bias), valid[1])
     return Probe(
         weight=weight,
         bias=bias,
         strength=strength,
-        train_loss=train_loss or 0.0,
+        train_loss=on_train[1] or 0.0,
         valid_loss=loss,
         valid_accuracy=score,
     )

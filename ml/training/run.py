@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,9 @@ from torch import nn
 from ml.errors import HandlensError
 from ml.events import Event, Finished, Note, ProbeDone, Progress, RunStarted, Stage, StageStarted, Stopped
 from ml.export.finish import Ingredients, finish_run
+from ml.export.judge import Scores
 from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, Front, Stop, TrainJob
+from ml.memory import give_back
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
@@ -112,6 +115,28 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What all steps of one training share."""
+
+    project: Project
+    job: TrainJob
+    run: RunInfo
+    weights: Weights
+    fabric: Fabric
+    crew: Crew
+    stop: Stop
+    began: float
+
+    @property
+    def folder(self) -> Path:
+        return self.project.runs.folder(self.run.number)
+
+    def network(self) -> Classifier:
+        """A new one with the pretrained weights, on the CPU."""
+        return _network(self.project, self.run, self.weights, front=self.job.front)
+
+
 def _learn(
     project: Project,
     job: TrainJob,
@@ -138,34 +163,23 @@ def _learn(
     weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
     _raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
-    network = _network(project, run, weights, front=job.front)
+    course = _Course(project, job, run, weights, fabric, crew, stop, began)
+    network = course.network()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
+    give_back()
 
     samples = yield from _decode(decoded, samples, stop)
     if isinstance(network.front, LogFrontEnd):
         network.front.learn(_statistics_of(decoded, samples))
     features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop=stop)
+    give_back()
 
-    yield _stage("probe")
     material = _material(project, decoded, samples, classes=len(run.class_names))
-    probe = yield from _probe(features, material, classes=len(run.class_names), stop=stop)
-    _give_head(network, probe)
-    yield ProbeDone(
-        seconds=time.monotonic() - began,
-        train_loss=probe.train_loss,
-        valid_loss=probe.valid_loss,
-        valid_accuracy=probe.valid_accuracy,
-    )
-    yield showcase(network.to(fabric.device), material, fabric.device, epoch=0)
-    write_history(folder, epoch=0, probe=probe)
+    probe = yield from _first(course, network, features, material)
     if not begun:
-        doubt = doubt_of(probe.valid_loss, material.train_labels)
-        recipe = fitted(recipe, doubt=doubt, lengthen=job.epochs is None)
-        if project.kind == "images" and recipe.epochs > 0:
-            recipe = allowed(recipe, network, decoded, [sample for sample in material.valid if len(sample.labels) == 1])
-        write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts_of(weights))
+        recipe = _settled(course, recipe, network, probe, material)
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
@@ -175,7 +189,7 @@ def _learn(
 
     best, share = network.cpu(), 0.0
     if recipe.epochs > 0:
-        best = _first_model(_network(project, run, weights, front=job.front), probe, front=network.front)
+        best = _first_model(course.network(), probe, front=network.front)
         share = yield from _blend(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
     _raise_if_cancelled(stop)
     best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
@@ -191,21 +205,57 @@ def _learn(
     )
     scores = yield from finish_run(ingredients, stop)
     _raise_if_cancelled(stop)
-    seconds = time.monotonic() - began
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
     facts = facts_of(weights)
     write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
+    yield _finished(course, probe, scores, early=outcome.early or stop.requested() == "stop")
+
+
+def _first(
+    course: _Course, network: Classifier, features: Features, material: Material
+) -> Generator[Event, None, Probe]:
+    """Give `network` the head of the first model, and show what it says."""
+    yield _stage("probe")
+    probe = yield from _probe(features, material, classes=len(course.run.class_names), stop=course.stop)
+    give_back()
+    _give_head(network, probe)
+    yield ProbeDone(
+        seconds=time.monotonic() - course.began,
+        train_loss=probe.train_loss,
+        valid_loss=probe.valid_loss,
+        valid_accuracy=probe.valid_accuracy,
+    )
+    yield showcase(network.to(course.fabric.device), material, course.fabric.device, epoch=0)
+    write_history(course.folder, epoch=0, probe=probe)
+    return probe
+
+
+def _settled(course: _Course, recipe: Recipe, network: Classifier, probe: Probe, material: Material) -> Recipe:
+    """The recipe as the first model suggests, written down for a run that is resumed."""
+    job = course.job
+    doubt = doubt_of(probe.valid_loss, material.train_labels)
+    recipe = fitted(recipe, doubt=doubt, lengthen=job.epochs is None)
+    if course.project.kind == "images" and recipe.epochs > 0:
+        single = [sample for sample in material.valid if len(sample.labels) == 1]
+        recipe = allowed(recipe, network, material.decoded, single)
+    facts = facts_of(course.weights)
+    write_settings(course.folder, job, recipe, device=str(course.fabric.device), backbone=facts)
+    return recipe
+
+
+def _finished(course: _Course, probe: Probe, scores: Scores, *, early: bool) -> Finished:
+    """Write down that the run is done."""
+    seconds = time.monotonic() - course.began
     accuracies = {
         "valid_accuracy": scores.valid,
         "test_accuracy": scores.test,
         "probe_accuracy": probe.valid_accuracy,
     }
-    project.runs.update(run.number, state="finished", seconds=seconds, **accuracies)
+    course.project.runs.update(course.run.number, state="finished", seconds=seconds, **accuracies)
     # Only an unfinished run needs where it stood; the best weights stay.
-    (folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
-    early = outcome.early or stop.requested() == "stop"
-    yield Finished(
-        run=run.number,
+    (course.folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
+    return Finished(
+        run=course.run.number,
         seconds=seconds,
         early=early,
         **accuracies,

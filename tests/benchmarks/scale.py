@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 
 CLASSES = 10
@@ -20,17 +23,57 @@ SIDE = 96
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks scale", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000, 100_000])
+    parser.add_argument("--first-only", action="store_true", help="end each run when it has its first model")
     given = parser.parse_args(arguments)
-    print("pictures |   import s  ms each  MB |  quick s  ms each  MB")
+    print("pictures |   import s  ms each  MB |  first model s  ms each  MB |  everything s  ms each  MB")
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as scratch:
             _write(Path(scratch) / "pictures", size)
             project = Path(scratch) / "p.handlens"
-            one = _timed("new", str(project), "--from", str(Path(scratch) / "pictures"), "--json")
-            two = _timed("train", str(project), "--preset", "quick", "--json")
-        cells = [f"{seconds:8.0f} {1000 * seconds / size:8.1f} {megabytes:6.0f}" for seconds, megabytes in (one, two)]
-        print(f"{size:8,d} | {cells[0]} | {cells[1]}", flush=True)
+            reached = [
+                Watched("new", str(project), "--from", str(Path(scratch) / "pictures"), "--json").until("created")
+            ]
+            run = Watched("train", str(project), "--preset", "quick", "--json")
+            reached.append(run.until("probe"))
+            if given.first_only:
+                run.end()
+            else:
+                reached.append(run.until("finished"))
+        cells = [f"{seconds:8.0f} {1000 * seconds / size:8.1f} {megabytes:6.0f}" for seconds, megabytes in reached]
+        print(f"{size:8,d} | " + " | ".join(cells), flush=True)
     return 0
+
+
+class Watched:
+    """`handlens …` with --json as a process whose memory is looked at twenty times a second."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._began = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ml.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self._most = 0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def until(self, wanted: str) -> tuple[float, float]:
+        """Seconds from the start and the largest resident memory in MB until the event `wanted`."""
+        assert self._process.stdout is not None and self._process.stderr is not None
+        for line in self._process.stdout:
+            if json.loads(line)["event"] == wanted:
+                return time.monotonic() - self._began, self._most / 2**20
+        raise SystemExit(self._process.stderr.read()[-2000:])
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _watch(self) -> None:
+        with suppress(psutil.Error):
+            process = psutil.Process(self._process.pid)
+            while self._process.poll() is None:
+                family = [process, *process.children(recursive=True)]
+                self._most = max(self._most, sum(one.memory_info().rss for one in family))
+                time.sleep(0.05)
 
 
 def _write(folder: Path, count: int) -> None:
@@ -45,17 +88,3 @@ def _write(folder: Path, count: int) -> None:
         grey = 128 + 60 * np.sin(ramp[:, None] + rng.uniform(0, 6)) * np.cos(ramp[None, :]) + rng.normal(0, 8)
         colour = np.clip(grey[:, :, None] + rng.integers(-40, 40, 3), 0, 255).astype(np.uint8)
         Image.fromarray(colour).save(place / f"{number:06d}.jpg", quality=80)
-
-
-def _timed(*arguments: str) -> tuple[float, float]:
-    """Seconds and the largest resident memory in MB of `handlens …` and its children."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ml.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        assert process.stderr is not None
-        raise SystemExit(process.stderr.read().decode()[-2000:])
-    unit = 1 if sys.platform == "darwin" else 1024
-    return time.monotonic() - began, usage.ru_maxrss * unit / 2**20

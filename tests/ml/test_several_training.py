@@ -47,7 +47,7 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     targets = (rng.random((300, 3)) < 0.4).astype(np.int64)
     targets[:, 2] = 0
     features = (rng.normal(0, 1, (300, 20)) + 4 * targets @ rng.normal(0, 1, (3, 20))).astype(np.float32)
-    *_, best = fit_several((features[:200], targets[:200]), (features[200:], targets[200:]), classes=3)
+    *_, best = fit_several((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
     assert best.valid_accuracy is not None
     assert best.valid_accuracy > 0.97
     logits = features[200:] @ best.weight.T + best.bias
