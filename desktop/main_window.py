@@ -50,7 +50,10 @@ class MainWindow(QMainWindow):
         self.wizard: NewProjectWizard | None = None
         self._sample: SampleThread | None = None
         self._first_page: int | None = None
-        self._progress = ("", -1.0)
+        self._progress: dict[int, tuple[str, float]] = {}
+        """By page: the work it has going on."""
+        self._shown_job: int | None = None
+        """The page whose work the strip shows."""
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._show_project)
         self._tasks.failed.connect(self._refuse_project)
@@ -66,7 +69,7 @@ class MainWindow(QMainWindow):
         self.start_page.sample_requested.connect(self.make_sample)
         self.strip = JobsStrip()
         self.strip.cancelled.connect(self.cancel_sample)
-        self.strip.chosen.connect(self._show_training)
+        self.strip.chosen.connect(self._show_job)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start_page)
         whole = QWidget()
@@ -139,7 +142,7 @@ class MainWindow(QMainWindow):
             workspace.show_page(self._first_page)
         workspace.page_shown.connect(self._place_strip)
         self.workspace = workspace
-        self._progress = ("", -1.0)
+        self._progress = {}
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.setWindowTitle(f"{session.project.name} – Handlens")
@@ -290,23 +293,30 @@ class MainWindow(QMainWindow):
         settings.set_value(settings.THEME, "light" if style.current().theme == "dark" else "dark")
         self.theme_switched.emit()
 
-    @Slot(str, float)
-    def _show_progress(self, said: str, fraction: float) -> None:
-        """Training goes on while other pages are looked at; the Train page itself shows it larger."""
-        self._progress = (said, fraction)
+    @Slot(int, str, float)
+    def _show_progress(self, place: int, said: str, fraction: float) -> None:
+        """A page's work goes on while others are looked at; the page itself shows it larger."""
+        self._progress.pop(place, None)
+        if fraction >= 0:
+            self._progress[place] = (said, fraction)
         self._place_strip()
 
     @Slot()
     def _place_strip(self) -> None:
         if self.workspace is None:
             return
-        said, fraction = self._progress
-        # On the Train page it never shows at all: to show and hide it would lay the page and its curves out twice.
-        self.strip.show_job(said, -1.0 if self.workspace.place == _TRAIN else fraction, can_show=True)
+        # Never on the page of the job: to show and hide it there would lay the page and its curves out twice.
+        self._shown_job = min((place for place in self._progress if place != self.workspace.place), default=None)
+        if self._shown_job is None:
+            self.strip.show_job("", -1)
+        else:
+            said, fraction = self._progress[self._shown_job]
+            self.strip.show_job(said, fraction, can_show=True)
 
     @Slot()
-    def _show_training(self) -> None:
-        self._go(_TRAIN)
+    def _show_job(self) -> None:
+        if self._shown_job is not None:
+            self._go(self._shown_job)
 
     def _go(self, place: int) -> None:
         if self.workspace is not None:

@@ -21,6 +21,8 @@ class JudgedLabels(QObject):
     """`show` when its tab is chosen, `take` when labels have changed. `wanted`: it has something else to show."""
 
     wanted = Signal()
+    progress = Signal(str, float)
+    """What is being done, and how far it is, 0…1; below 0: it has ended."""
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class JudgedLabels(QObject):
         board.suspects.cancel_pressed.connect(self.suspects.cancel)
         board.suspects.everything_toggled.connect(self.wanted)
         self.suspects.changed.connect(self.wanted)
+        self.suspects.changed.connect(self._say_progress)
         self.suspects.progressed.connect(self._say_progress)
         spot.remark = self.remark
 
@@ -101,3 +104,5 @@ class JudgedLabels(QObject):
     @Slot()
     def _say_progress(self) -> None:
         self._board.suspects.show_state(self.suspects)
+        going_on = self.suspects.state == "looking"
+        self.progress.emit(self.tr("Looking for suspicious labels"), self.suspects.fraction if going_on else -1.0)

@@ -24,7 +24,8 @@ DATA, TRAIN, EXPLORE = range(3)
 class Workspace(QWidget):
     """Made anew for each project. Owns the session and closes it in `shutdown`."""
 
-    job_progress = Signal(str, float)
+    job_progress = Signal(int, str, float)
+    """Which page's job, what it does, and how far it is, 0…1; below 0: it has ended."""
     page_shown = Signal(int)
 
     def __init__(
@@ -74,7 +75,8 @@ class Workspace(QWidget):
         self.train_page.explore_requested.connect(partial(self.show_page, EXPLORE))
         self.train_page.suspicious_requested.connect(self._show_suspicious)
         self.explore_page.train_requested.connect(partial(self.show_page, TRAIN))
-        self.train_page.job_progress.connect(self.job_progress)
+        self.train_page.job_progress.connect(partial(self.job_progress.emit, TRAIN))
+        self.explore_page.judged.progress.connect(partial(self.job_progress.emit, EXPLORE))
         self.data_page.set_session(session)
         self.train_page.set_session(session)
         self.explore_page.set_session(session)

@@ -101,20 +101,30 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
         accepted += len(fooled)
         if fooled:
             commonest = info.classes[int(np.bincount(fooled).argmax())]
-            taken.append(f"{len(fooled)} of {len(best)} times {what}, mostly for “{commonest}”")
+            mostly = "mostly " if len(set(fooled)) > 1 else ""
+            taken.append(f"it called {len(fooled)} of {len(best)} {_many(what, info.kind)} {mostly}“{commonest}”")
     if taken:
         yield Remark(
             about="nonsense",
             level="warning",
-            sentence=f"It is sure of nonsense: it takes {listed(taken)}. Give it a class “nothing” with "
+            sentence=f"It is sure of nonsense: {listed(taken)}. Give it a class “nothing” with "
             f"{NOUNS[info.kind][1]} of what comes by when nothing is there.",
         )
     elif total:
+        kinds = listed([_many(what, info.kind) for what in odd])
         yield Remark(
             about="nonsense",
             level="good",
-            sentence=f"It is not sure of nonsense: {listed(list(odd))} ({total} tried) are all set aside.",
+            sentence=f"It is not sure of nonsense: it sets {kinds} aside ({total} tried).",
         )
+
+
+def _many(what: Nonsense, kind: Kind) -> str:
+    """“blank pictures”, “recordings of noise”."""
+    if what in ("blank", "standing still"):
+        return "blank pictures" if what == "blank" else "logs in which nothing moves"
+    noun = {"images": "pictures", "recordings": "recordings", "sensors": "logs"}[kind]
+    return what if what.startswith("pictures") else f"{noun} of {what}"
 
 
 def _collapsed(

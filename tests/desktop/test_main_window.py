@@ -140,6 +140,20 @@ def test_a_training_is_seen_from_the_other_pages(window: MainWindow, project: Pa
     assert not window.strip.isVisible()
 
 
+def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
+    window: MainWindow, project: Path, qtbot: QtBot
+) -> None:
+    workspace = _open(window, project, qtbot)
+    workspace.show_page(DATA)
+    workspace.explore_page.judged.progress.emit("Looking for suspicious labels", 0.4)
+    assert window.strip.isVisible() and window.strip.words() == "Looking for suspicious labels"
+    workspace.train_page.job_progress.emit("Training run 1", 0.1)
+    assert window.strip.words() == "Training run 1"
+    workspace.train_page.job_progress.emit("", -1.0)
+    window.strip.chosen.emit()
+    assert workspace.place == EXPLORE and not window.strip.isVisible()
+
+
 def _drop(window: MainWindow, path: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
