@@ -93,3 +93,12 @@ def test_every_device_has_words_of_its_own_for_a_full_memory() -> None:
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"))
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert "1 sample at a time" in Pieces(2).halve(3)
+
+
+def test_a_state_of_another_network_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    learn(tmp_path)
+    tensors, facts = checkpoint.load(tmp_path / "latest.safetensors")
+    wider = {name: torch.cat([value, value], -1) if "head.weight" in name else value for name, value in tensors.items()}
+    checkpoint.save(tmp_path / "latest.safetensors", wider, {**facts, "epoch": 1})
+    with pytest.raises(HandlensError, match="another version of Handlens"):
+        learn(tmp_path)
