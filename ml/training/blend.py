@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.insight.calibration import fit_temperature, tempered
-from ml.insight.metrics import log_loss
+from ml.insight.metrics import accuracy, log_loss
 from ml.insight.several import quality
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
@@ -35,6 +35,7 @@ def choose_blend(
 ) -> float:
     """Give `network`, which comes as the first model, the weights that validate best, and say the share of the way.
 
+    None that is right less often than the first model is taken, whatever its loss: nobody would call that better.
     `folder` holds what the loop left: its best epoch where one `improved` on the first model, the last one in any
     case. Without samples to choose by, or when asked to stop, it is all the way or none. The network ends on the CPU.
     """
@@ -42,7 +43,7 @@ def choose_blend(
     tuned = _tuned(folder, improved=improved)
     if tuned is None:
         return 0.0
-    best, most = (1.0 if improved else 0.0), -math.inf
+    best, most, floor = (1.0 if improved else 0.0), -math.inf, 0.0
     every = max(1, -(-len(material.valid) // MOST))
     samples, targets = material.valid[::every], material.valid_labels[::every]
     network.to(device)
@@ -50,8 +51,10 @@ def choose_blend(
         with listening(stop, network):
             for share in SHARES if len(samples) and not stop.requested() else ():
                 network.load_state_dict(mixed(first, tuned, share))
-                merit = merit_of(score_samples(network, material.decoded, samples, device), targets)
-                if merit > most:
+                probabilities = score_samples(network, material.decoded, samples, device)
+                merit, right = merit_of(probabilities, targets), _share_right(probabilities, targets)
+                floor = right if share == 0.0 else floor
+                if right >= floor and merit > most:
                     best, most = share, merit
     except StoppedError:
         best = 1.0 if improved else 0.0
@@ -75,6 +78,11 @@ def mixed(first: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> d
         name: torch.lerp(value, tuned[name], share) if value.is_floating_point() else tuned[name]
         for name, value in first.items()
     }
+
+
+def _share_right(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+    """0…1; of a multi-label project, whose merit is no loss, always 1."""
+    return 1.0 if targets.ndim > 1 else accuracy(probabilities, targets) or 0.0
 
 
 def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:

@@ -58,6 +58,25 @@ def test_a_stop_does_not_wait_for_the_choice(tmp_path: Path) -> None:
     assert choose_blend(_knowing(1.0), tmp_path, material(), _Hurry(), device=CPU, improved=True) == 1.0
 
 
+def test_what_is_right_less_often_than_the_first_model_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = material().valid_labels
+    rows = np.arange(len(targets))
+    first = np.full((len(targets), 2), 0.01, dtype=np.float32)
+    first[rows, targets] = 0.99
+    first[0] = first[0, ::-1]  # one wrong, and very sure of it
+    tuned = np.full((len(targets), 2), 0.02, dtype=np.float32)
+    tuned[rows, targets] = 0.98
+    tuned[:2] = [0.5 + 0.01 * (targets[0] == 1), 0.5 + 0.01 * (targets[0] == 0)]
+    tuned[1] = [0.5 + 0.01 * (targets[1] == 1), 0.5 + 0.01 * (targets[1] == 0)]  # two wrong, hardly
+    assert merit_of(tuned, targets) > merit_of(first, targets)
+    answers = iter([first, *[tuned] * (len(SHARES) - 1)])
+    monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(answers))
+    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
+    assert choose_blend(_knowing(1.0), tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
+
+
 def test_half_way_lies_in_the_middle() -> None:
     halfway = mixed(
         {"a": torch.zeros(2), "count": torch.tensor(3)}, {"a": torch.ones(2), "count": torch.tensor(5)}, 0.5
