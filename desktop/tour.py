@@ -175,13 +175,18 @@ class Tour:
             page.choose.epochs.setValue(epochs)
         QTest.qWait(300)
         self.camera.shoot(f"train-choose-{preset}")
+        told: list[str] = []
+        page.job_progress.connect(lambda said, _fraction: told.append(said))
         self._click(page.choose.train_button)
         if epochs:
+            last = f"{epochs} of {epochs}"
             self._until(
-                lambda: f"{epochs} of {epochs}" in self.window.strip.words() or not page.training(),
+                lambda: any(last in said for said in told) or not page.training(),
                 "the last pass",
                 seconds=LONGEST_TRAINING,
             )
+            if not any(last in said for said in told):
+                raise TourError(f"The {preset} training ended before its last pass.")
             self.camera.shoot(f"train-running-{preset}")
         self._until(
             lambda: not page.training() and page.result.isVisible(), f"the {preset} training", seconds=LONGEST_TRAINING
