@@ -17,6 +17,8 @@ GENTLE, BOLD = 5e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
 LONGER = 2.5
 """Times as many passes at the boldest."""
+ENOUGH_STEPS = 100
+"""Of the optimiser, to mend what the full rates upset at first."""
 GENTLE_UP_TO, BOLD_FROM = 0.25, 0.6
 """The doubt up to which training is as gentle as it gets, and from which on as bold."""
 
@@ -75,18 +77,23 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
     )
 
 
-def fitted(recipe: Recipe, *, doubt: float, lengthen: bool = True) -> Recipe:
-    """The recipe for how far the probe is from its aim; `doubt` is 0…1, see `doubt_of`.
+def fitted(recipe: Recipe, *, doubt: float, train: int, lengthen: bool = True) -> Recipe:
+    """The recipe for how far the probe is from its aim, and for `train` samples; `doubt` is 0…1, see `doubt_of`.
 
     Where pretrained features already tell the classes apart, haste destroys more than it teaches (Kumar et al. 2022).
     Where they do not, as pictures of speech to a network that has seen photographs, there is little to destroy and
-    much to learn: higher rates, every stage takes part, and with `lengthen` it takes more passes.
+    much to learn: higher rates, every stage takes part, and with `lengthen` it takes more passes. A handful of steps
+    at such rates would only break what the pretrained network knows, so few steps are small ones.
     """
     bold = min(1.0, max(0.0, (doubt - GENTLE_UP_TO) / (BOLD_FROM - GENTLE_UP_TO)))
+    epochs = round(recipe.epochs * (1.0 + (LONGER - 1.0) * bold)) if lengthen else recipe.epochs
+    steps = epochs * -(-train // recipe.batch)
+    care = min(1.0, steps / ENOUGH_STEPS)
     return dataclasses.replace(
         recipe,
-        epochs=round(recipe.epochs * (1.0 + (LONGER - 1.0) * bold)) if lengthen else recipe.epochs,
-        body_rate=GENTLE * (BOLD / GENTLE) ** bold,
+        epochs=epochs,
+        head_rate=recipe.head_rate * care,
+        body_rate=GENTLE * (BOLD / GENTLE) ** bold * care,
         frozen_stages=0 if bold > 0.5 else recipe.frozen_stages,
     )
 

@@ -234,7 +234,7 @@ def _settled(course: _Course, recipe: Recipe, network: Classifier, probe: Probe,
     """The recipe as the first model suggests, written down for a run that is resumed."""
     job = course.job
     doubt = doubt_of(probe.valid_loss, material.train_labels)
-    recipe = fitted(recipe, doubt=doubt, lengthen=job.epochs is None)
+    recipe = fitted(recipe, doubt=doubt, train=len(material.train), lengthen=job.epochs is None)
     if course.project.kind == "images" and recipe.epochs > 0:
         single = [sample for sample in material.valid if len(sample.labels) == 1]
         recipe = allowed(recipe, network, material.decoded, single)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -35,11 +36,18 @@ def test_doubt_is_0_where_the_first_model_knows_and_1_where_it_guesses() -> None
 
 def test_a_doubtful_first_model_is_trained_on_harder_but_not_longer_than_asked() -> None:
     recipe = recipe_for(JOB, train=500, on_gpu=False)
-    sure, lost = fitted(recipe, doubt=0.05), fitted(recipe, doubt=0.8)
+    sure, lost = fitted(recipe, doubt=0.05, train=500), fitted(recipe, doubt=0.8, train=500)
     assert lost.body_rate == pytest.approx(2 * sure.body_rate)
     assert lost.epochs > sure.epochs
     assert sure.frozen_stages > lost.frozen_stages == 0
-    assert fitted(recipe, doubt=0.8, lengthen=False).epochs == recipe.epochs
+    assert fitted(recipe, doubt=0.8, train=500, lengthen=False).epochs == recipe.epochs
+
+
+def test_few_steps_are_small_steps() -> None:
+    two = recipe_for(dataclasses.replace(JOB, epochs=2), train=145, on_gpu=False)
+    usual = recipe_for(JOB, train=145, on_gpu=False)
+    few, many = (fitted(recipe, doubt=0.5, train=145, lengthen=False) for recipe in (two, usual))
+    assert few.body_rate < many.body_rate / 4 and few.head_rate < many.head_rate / 4
 
 
 def test_a_rare_class_weighs_more_but_not_so_much_that_it_weighs_as_much_as_a_common_one() -> None:
