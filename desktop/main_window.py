@@ -315,8 +315,8 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _show_job(self) -> None:
-        if self._shown_job is not None:
-            self._go(self._shown_job)
+        if self._shown_job is not None and self.workspace is not None:
+            self.workspace.show_job(self._shown_job)
 
     def _go(self, place: int) -> None:
         if self.workspace is not None:

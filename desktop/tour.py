@@ -185,8 +185,8 @@ class Tour:
                 "the last pass",
                 seconds=LONGEST_TRAINING,
             )
-            if not any(last in said for said in told):
-                raise TourError(f"The {preset} training ended before its last pass.")
+            if not page.training():
+                raise TourError(f"The {preset} training ended before it could be seen in its last pass.")
             self.camera.shoot(f"train-running-{preset}")
         self._until(
             lambda: not page.training() and page.result.isVisible(), f"the {preset} training", seconds=LONGEST_TRAINING

@@ -50,6 +50,8 @@ class JudgedLabels(QObject):
         self._session = session
         self._names = () if session is None else [item.name for item in session.classes]
         self.suspects.set_source(session, run)
+        if self.suspects.state != "looking":
+            self.progress.emit("", -1.0)  # what was going on for another run has ended without a word
 
     def show(self, table: PredictionTable | None, *, keep_place: bool = False) -> None:
         """The labels that look wrong; the first time somebody wants to see them they are looked for."""

@@ -73,7 +73,7 @@ class Workspace(QWidget):
         whole.addLayout(body, 1)
         self.data_page.train_requested.connect(partial(self.show_page, TRAIN))
         self.train_page.explore_requested.connect(partial(self.show_page, EXPLORE))
-        self.train_page.suspicious_requested.connect(self._show_suspicious)
+        self.train_page.suspicious_requested.connect(self.show_suspicious)
         self.explore_page.train_requested.connect(partial(self.show_page, TRAIN))
         self.train_page.job_progress.connect(partial(self.job_progress.emit, TRAIN))
         self.explore_page.judged.progress.connect(partial(self.job_progress.emit, EXPLORE))
@@ -119,7 +119,14 @@ class Workspace(QWidget):
         self.explore_page.board.run_box.setVisible(place == EXPLORE and self.session.run is not None)
         self.page_shown.emit(place)
 
-    def _show_suspicious(self) -> None:
+    def show_job(self, place: int) -> None:
+        """The page, and of Explore the tab, on which that page's job is seen."""
+        if place == EXPLORE:
+            self.show_suspicious()
+        else:
+            self.show_page(place)
+
+    def show_suspicious(self) -> None:
         self.show_page(EXPLORE)
         self.explore_page.show_view("suspicious")
 

@@ -43,7 +43,7 @@ ATTUNE_SAMPLES = 16
 PARITY_LIMIT = 1e-3
 BLOCK = 4096
 ENOUGH_TO_KNOW = 10_000
-"""Samples tell what is familiar as well as more of them would."""
+"""As many samples tell what is familiar as well as more would."""
 UNLIKE_ABOVE = 0.99
 """What is stranger than 99 of 100 known samples is set aside."""
 
@@ -85,14 +85,19 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     temperature, known = _calibrate(given.network, predictions)
     _store_unlike(draft, predictions, known)
     calibrated = _write_calibrated(draft, predictions, temperature)
-    session = None
+    session = None  # its memory is needed for the second one
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     every = max(1, len(given.samples) // PARITY_SAMPLES)
     chosen = given.samples[::every][:PARITY_SAMPLES]
     stored = np.asarray(calibrated[::every][:PARITY_SAMPLES])
     exported = open_session(graph)
     difference = parity(exported, released, given.decoded.read(chosen), name=name, stored=stored)
-    if not difference <= PARITY_LIMIT:  # nor where it is not a number
+    if not np.isfinite(difference):
+        raise HandlensError(
+            "The exported model answers with what is no number; the run was kept but not released, so please report "
+            "this."
+        )
+    if difference > PARITY_LIMIT:
         raise HandlensError(
             f"The exported model differs from the trained one by {difference:.2g} in probability, which is too much; "
             "the run was kept but not released, so please report this."

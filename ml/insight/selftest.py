@@ -102,7 +102,8 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
         if fooled:
             commonest = info.classes[int(np.bincount(fooled).argmax())]
             mostly = "mostly " if len(set(fooled)) > 1 else ""
-            taken.append(f"it called {len(fooled)} of {len(best)} {_many(what, info.kind)} {mostly}“{commonest}”")
+            named = f"it has a name for {len(fooled)} of {len(best)} {_odd_ones(what, info.kind)}"
+            taken.append(f"{named}, {mostly}“{commonest}”")
     if taken:
         yield Remark(
             about="nonsense",
@@ -111,20 +112,21 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
             f"{NOUNS[info.kind][1]} of what comes by when nothing is there.",
         )
     elif total:
-        kinds = listed([_many(what, info.kind) for what in odd])
+        kinds = listed([_odd_ones(what, info.kind) for what in odd])
         yield Remark(
             about="nonsense",
             level="good",
-            sentence=f"It is not sure of nonsense: it sets {kinds} aside ({total} tried).",
+            sentence=f"It is not sure of nonsense: it has no name for {kinds} ({total} tried).",
         )
 
 
-def _many(what: Nonsense, kind: Kind) -> str:
-    """“blank pictures”, “recordings of noise”."""
+def _odd_ones(what: Nonsense, kind: Kind) -> str:
+    """“blank pictures”, “stretches of noise”."""
     if what in ("blank", "standing still"):
-        return "blank pictures" if what == "blank" else "logs in which nothing moves"
-    noun = {"images": "pictures", "recordings": "recordings", "sensors": "logs"}[kind]
-    return what if what.startswith("pictures") else f"{noun} of {what}"
+        return "blank pictures" if what == "blank" else "stretches in which nothing moves"
+    if what in ("pictures of sounds", "tones"):
+        return what
+    return f"{NOUNS[kind][1]} of {what}" if kind != "recordings" else f"recordings of {what}"
 
 
 def _collapsed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ SPLIT_CODES = ("train", "valid", "test", "none")
 """`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
 
 _BLOCK = 1 << 20
-_MAPPED_ROWS = 2048
-"""Rows that are written through one map: pages of a map that stays open stay in the memory of this process."""
+_MAPPED_BYTES = 16 << 20
+"""About as much is written through one map: pages of a map that stays open stay in the memory of this process."""
 _ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
 _OF_SEVERAL = ("targets", "thresholds")
 
@@ -80,6 +81,8 @@ class PredictionWriter:
         for name, (shape, dtype) in shapes.items():
             _reserve(folder / f"{name}.npy", shape, dtype)
         self._names = tuple(shapes)
+        row = sum(math.prod(shape[1:]) * np.dtype(dtype).itemsize for shape, dtype in shapes.values())
+        self._rows_mapped = max(1, _MAPPED_BYTES // row)
         self._mapped_until = 0
         self._arrays: dict[str, NDArray[np.generic]] = {}
 
@@ -88,7 +91,7 @@ class PredictionWriter:
         count = len(columns["sample_ids"])
         if self._row + count > self._mapped_until:
             self._arrays = {n: np.lib.format.open_memmap(self._folder / f"{n}.npy", mode="r+") for n in self._names}
-            self._mapped_until = self._row + max(count, _MAPPED_ROWS)
+            self._mapped_until = self._row + max(count, self._rows_mapped)
         for name, values in columns.items():
             self._arrays[name][self._row : self._row + count] = values
         self._row += count
@@ -96,6 +99,7 @@ class PredictionWriter:
     def close(self) -> None:
         """On disk when this returns."""
         self._arrays.clear()
+        self._mapped_until = 0
         for name in self._names:
             with (self._folder / f"{name}.npy").open("rb+") as file:
                 os.fsync(file.fileno())

@@ -35,12 +35,13 @@ def choose_blend(
 ) -> float:
     """Give `network`, which comes as the first model, the weights that validate best, and say the share of the way.
 
-    None that is right less often than the first model is taken, whatever its loss: nobody would call that better.
+    None that is right less often than the first model, on the samples it is judged by, is taken, whatever its loss:
+    nobody would call that better.
     `folder` holds what the loop left: its best epoch where one `improved` on the first model, the last one in any
     case. Without samples to choose by, or when asked to stop, it is all the way or none. The network ends on the CPU.
     """
     first = {name: value.clone() for name, value in checkpoint.network_tensors(network).items()}
-    tuned = _tuned(folder, improved=improved)
+    tuned = _tuned(network, folder, improved=improved)
     if tuned is None:
         return 0.0
     best, most, floor = (1.0 if improved else 0.0), -math.inf, 0.0
@@ -62,14 +63,13 @@ def choose_blend(
     return best
 
 
-def _tuned(folder: Path, *, improved: bool) -> dict[str, Tensor] | None:
+def _tuned(network: Classifier, folder: Path, *, improved: bool) -> dict[str, Tensor] | None:
     if improved:
-        return checkpoint.load(folder / "best.safetensors")[0]
+        return checkpoint.state_of(network, checkpoint.load(folder / "best.safetensors")[0])
     last = folder / "latest.safetensors"
     if not last.is_file():
         return None
-    tensors, _facts = checkpoint.load(last)
-    return {name.removeprefix("steady."): value for name, value in tensors.items() if name.startswith("steady.")}
+    return checkpoint.state_of(network, checkpoint.load(last)[0], "steady.")
 
 
 def mixed(first: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -81,7 +81,7 @@ def mixed(first: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> d
 
 
 def _share_right(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """0…1; of a multi-label project, whose merit is no loss, always 1."""
+    """0…1. Multi-label is judged by precision already, so there this never rules a share out."""
     return 1.0 if targets.ndim > 1 else accuracy(probabilities, targets) or 0.0
 
 

@@ -15,11 +15,11 @@ from numpy.typing import DTypeLike, NDArray
 
 SEGMENT_ROWS = 1024
 SEGMENT_BYTES = 32 * 2**20
-"""Of a segment's rows, at most: whoever fills one holds them in memory, twice for a moment."""
+"""Of a segment's rows, about: whoever fills one holds them in memory, twice for a moment."""
 
 
 class RowCache:
-    """Rows with one or more columns of fixed shape, kept in memory-mapped segments of up to `at_once` rows.
+    """Rows with one or more columns of fixed shape, kept in memory-mapped segments of about `at_once` rows.
 
     A segment counts once its keys are there, and they are written last: a kill leaves nothing half-valid.
     """

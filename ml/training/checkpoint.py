@@ -66,6 +66,20 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
+def state_of(network: nn.Module, tensors: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """What `network_tensors` gave, to be loaded into `network`. Raises HandlensError where it is another's."""
+    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    shapes = {name: value.shape for name, value in state.items()}
+    wanted = {name: value.shape for name, value in network.state_dict().items()}
+    if shapes != wanted:
+        others = sorted(str(name) for name in {*shapes.items()} ^ {*wanted.items()})
+        raise HandlensError(
+            "This run was begun by another version of Handlens, whose network has another shape; begin a new training.",
+            details=", ".join(others),
+        )
+    return state
+
+
 def network_tensors(network: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     """Every parameter and buffer by name."""
     return {prefix + name: tensor for name, tensor in network.state_dict().items()}

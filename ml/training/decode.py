@@ -70,9 +70,9 @@ class Decoded:
                         continue
                     keys += [key_of(sample) for sample in group]
                     rows += list(result)
-                if len(keys) >= self._rows.at_once:
-                    self._rows.append(keys, data=np.stack(rows))
-                    keys, rows = [], []
+                    if len(keys) >= self._rows.at_once:
+                        self._rows.append(keys, data=np.stack(rows))
+                        keys, rows = [], []
                 now = time.monotonic()
                 if now - told > PROGRESS_SECONDS or done == total:
                     told = now

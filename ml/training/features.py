@@ -60,7 +60,10 @@ class Features:
             written: Future[None] | None = None
             for start in range(0, len(missing), BATCH):
                 batch = missing[start : start + BATCH]
-                seen += zip([key_of(sample) for sample in batch], *extractor(decoded.read(batch)), strict=True)
+                embeddings, grids = extractor(decoded.read(batch))
+                # What is not kept is not held either: a thousand grids are a quarter of a gigabyte.
+                grids = grids if self.grids_kept else np.empty((len(batch), 0), dtype=np.float16)
+                seen += zip([key_of(sample) for sample in batch], embeddings, grids, strict=True)
                 asked = stop.requested()
                 if asked == "cancel":
                     return

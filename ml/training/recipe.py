@@ -85,6 +85,8 @@ def fitted(recipe: Recipe, *, doubt: float, train: int, lengthen: bool = True) -
     much to learn: higher rates, every stage takes part, and with `lengthen` it takes more passes. A handful of steps
     at such rates would only break what the pretrained network knows, so few steps are small ones.
     """
+    if recipe.epochs == 0:
+        return recipe
     bold = min(1.0, max(0.0, (doubt - GENTLE_UP_TO) / (BOLD_FROM - GENTLE_UP_TO)))
     epochs = round(recipe.epochs * (1.0 + (LONGER - 1.0) * bold)) if lengthen else recipe.epochs
     steps = epochs * -(-train // recipe.batch)

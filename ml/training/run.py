@@ -132,8 +132,8 @@ class _Course:
     def folder(self) -> Path:
         return self.project.runs.folder(self.run.number)
 
-    def network(self) -> Classifier:
-        """A new one with the pretrained weights, on the CPU."""
+    def new_network(self) -> Classifier:
+        """With the pretrained weights, on the CPU."""
         return _network(self.project, self.run, self.weights, front=self.job.front)
 
 
@@ -164,7 +164,7 @@ def _learn(
     _raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
     course = _Course(project, job, run, weights, fabric, crew, stop, began)
-    network = course.network()
+    network = course.new_network()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
@@ -177,7 +177,7 @@ def _learn(
     give_back()
 
     material = _material(project, decoded, samples, classes=len(run.class_names))
-    probe = yield from _first(course, network, features, material)
+    probe = yield from _learn_first_model(course, network, features, material)
     if not begun:
         recipe = _settled(course, recipe, network, probe, material)
 
@@ -189,7 +189,7 @@ def _learn(
 
     best, share = network.cpu(), 0.0
     if recipe.epochs > 0:
-        best = _first_model(course.network(), probe, front=network.front)
+        best = _first_model(course.new_network(), probe, front=network.front)
         share = yield from _blend(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
     _raise_if_cancelled(stop)
     best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
@@ -211,10 +211,10 @@ def _learn(
     yield _finished(course, probe, scores, early=outcome.early or stop.requested() == "stop")
 
 
-def _first(
+def _learn_first_model(
     course: _Course, network: Classifier, features: Features, material: Material
 ) -> Generator[Event, None, Probe]:
-    """Give `network` the head of the first model, and show what it says."""
+    """Fit the probe, write it down, and give `network`, which goes to the device, its head; show what it says."""
     yield _stage("probe")
     probe = yield from _probe(features, material, classes=len(course.run.class_names), stop=course.stop)
     give_back()

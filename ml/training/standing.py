@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ml.errors import HandlensError
 from ml.events import EpochDone
 from ml.insight.several import quality
 from ml.training import checkpoint
@@ -122,15 +121,8 @@ class History:
 def put_back(state: State, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer) -> None:
     """Weights and optimiser as a checkpoint has them. Raises HandlensError where they are of another network."""
     tensors = state[0]
-    try:
-        network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-        steady.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("steady.")})
-    except RuntimeError as error:
-        raise HandlensError(
-            "This run was begun by another version of Handlens, whose network has another shape; train again without "
-            "--resume.",
-            details=str(error),
-        ) from error
+    network.load_state_dict(checkpoint.state_of(network, tensors, "network."))
+    steady.load_state_dict(checkpoint.state_of(steady, tensors, "steady."))
     checkpoint.restore_optimiser(optimiser, tensors)
 
 

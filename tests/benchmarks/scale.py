@@ -38,42 +38,60 @@ def main(arguments: list[str]) -> int:
             if given.first_only:
                 run.end()
             else:
-                reached.append(run.until("finished"))
+                reached.append(run.until("finished", last=True))
         cells = [f"{seconds:8.0f} {1000 * seconds / size:8.1f} {megabytes:6.0f}" for seconds, megabytes in reached]
         print(f"{size:8,d} | " + " | ".join(cells), flush=True)
     return 0
 
 
 class Watched:
-    """`handlens …` with --json as a process whose memory is looked at twenty times a second."""
+    """`handlens …` with --json, and the most memory that it and its children held, looked at twenty times a second.
+
+    What several processes share counts once for each of them.
+    """
 
     def __init__(self, *arguments: str) -> None:
         self._began = time.monotonic()
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process runs
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ml.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "ml.cli", *arguments], stdout=subprocess.PIPE, stderr=self._complaints, text=True
         )
         self._most = 0
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def until(self, wanted: str) -> tuple[float, float]:
-        """Seconds from the start and the largest resident memory in MB until the event `wanted`."""
-        assert self._process.stdout is not None and self._process.stderr is not None
+    def until(self, wanted: str, *, last: bool = False) -> tuple[float, float]:
+        """Seconds from the start and the most megabytes until the event `wanted`, the `last` of all or not."""
+        assert self._process.stdout is not None
         for line in self._process.stdout:
             if json.loads(line)["event"] == wanted:
-                return time.monotonic() - self._began, self._most / 2**20
-        raise SystemExit(self._process.stderr.read()[-2000:])
+                reached = time.monotonic() - self._began, self._most / 2**20
+                if last and self._process.wait():
+                    break
+                return reached
+        self._complaints.seek(0)
+        raise SystemExit(self._complaints.read()[-2000:])
 
     def end(self) -> None:
-        self._process.kill()
+        for one in self._family():
+            with suppress(psutil.Error):
+                one.kill()
         self._process.wait()
 
     def _watch(self) -> None:
-        with suppress(psutil.Error):
+        while self._process.poll() is None:
+            held = 0
+            for one in self._family():
+                with suppress(psutil.Error):
+                    held += one.memory_info().rss
+            self._most = max(self._most, held)
+            time.sleep(0.05)
+
+    def _family(self) -> list[psutil.Process]:
+        try:
             process = psutil.Process(self._process.pid)
-            while self._process.poll() is None:
-                family = [process, *process.children(recursive=True)]
-                self._most = max(self._most, sum(one.memory_info().rss for one in family))
-                time.sleep(0.05)
+            return [process, *process.children(recursive=True)]
+        except psutil.Error:
+            return []
 
 
 def _write(folder: Path, count: int) -> None:

@@ -152,6 +152,7 @@ def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
     workspace.train_page.job_progress.emit("", -1.0)
     window.strip.chosen.emit()
     assert workspace.place == EXPLORE and not window.strip.isVisible()
+    assert workspace.explore_page.board.view() == "suspicious"
 
 
 def _drop(window: MainWindow, path: Path) -> None:

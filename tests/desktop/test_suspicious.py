@@ -126,6 +126,24 @@ def tile_at(page: ExplorePage, place: int) -> Tile:
     return tile
 
 
+@pytest.mark.parametrize("ends", ["found", "another run"])
+def test_other_pages_hear_of_the_search_and_of_its_end(qtbot: QtBot, session: Session, ends: str) -> None:
+    judge = Judge(session.project.path, hold=True)
+    page = opened(qtbot, session, judge)
+    told: list[float] = []
+    page.judged.progress.connect(lambda _said, fraction: told.append(fraction))
+    choose_tab(qtbot, page)
+    qtbot.waitUntil(lambda: told[-1:] == [0.4])
+    if ends == "found":
+        judge.go_on()
+        qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
+    else:
+        choose_tab(qtbot, page, 0)
+        page.judged.set_source(session, 2)
+    assert told[-1] < 0
+    page.shutdown()
+
+
 def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, session: Session) -> None:
     judge = Judge(session.project.path, hold=True)
     page = opened(qtbot, session, judge)

@@ -68,8 +68,8 @@ def test_what_is_right_less_often_than_the_first_model_is_not_taken(
     first[0] = first[0, ::-1]  # one wrong, and very sure of it
     tuned = np.full((len(targets), 2), 0.02, dtype=np.float32)
     tuned[rows, targets] = 0.98
-    tuned[:2] = [0.5 + 0.01 * (targets[0] == 1), 0.5 + 0.01 * (targets[0] == 0)]
-    tuned[1] = [0.5 + 0.01 * (targets[1] == 1), 0.5 + 0.01 * (targets[1] == 0)]  # two wrong, hardly
+    for row in (0, 1):  # two wrong, hardly
+        tuned[row] = [0.49, 0.51] if targets[row] == 0 else [0.51, 0.49]
     assert merit_of(tuned, targets) > merit_of(first, targets)
     answers = iter([first, *[tuned] * (len(SHARES) - 1)])
     monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(answers))

@@ -233,7 +233,7 @@ def test_a_class_of_a_few_cannot_be_judged() -> None:
 def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
     good = run_of(labels=LABELS, said=LABELS, splits=SPLITS)
     fooled = about(good, odd=answers(0.97, 0.5))["nonsense"]
-    assert "it called 8 of 8 blank pictures “pear”" in fooled
+    assert "it has a name for 8 of 8 blank pictures, “pear”" in fooled
     assert "not sure of nonsense" in about(good, odd=answers(0.97, 0.999))["nonsense"]
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from little import RECIPE, LittleBackbone, learn
+from little import RECIPE, LittleBackbone, learn, material, network
 from torch import Tensor
 
 from ml.errors import HandlensError
 from ml.events import BatchDone, EpochDone, Event, Note
+from ml.jobs import NeverStop
 from ml.training import checkpoint
+from ml.training.blend import choose_blend
 from ml.training.step import Pieces, is_out_of_memory
 
 
@@ -102,3 +104,6 @@ def test_a_state_of_another_network_is_refused_in_a_sentence(tmp_path: Path) -> 
     checkpoint.save(tmp_path / "latest.safetensors", wider, {**facts, "epoch": 1})
     with pytest.raises(HandlensError, match="another version of Handlens"):
         learn(tmp_path)
+    (tmp_path / "best.safetensors").unlink(missing_ok=True)
+    with pytest.raises(HandlensError, match="another version of Handlens"):
+        choose_blend(network(), tmp_path, material(), NeverStop(), device=torch.device("cpu"), improved=False)

@@ -184,6 +184,25 @@ def test_predictions_take_their_place_on_the_disk_beforehand(tmp_path: Path) -> 
     assert not read.probabilities.any()
 
 
+def test_predictions_written_through_many_maps_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.project.predictions._MAPPED_BYTES", 150)  # two rows
+    writer = PredictionWriter(tmp_path, samples=7, classes=3, embedding=7, map_size=(2, 2))
+    maps = np.arange(7 * 12, dtype=np.float16).reshape(7, 3, 2, 2)
+    for start in (0, 1, 4):  # one, three, three
+        rows = slice(start, 1 if start == 0 else start + 3)
+        writer.write(sample_ids=np.arange(7)[rows], maps=maps[rows])
+    writer.close()
+    read = read_predictions(tmp_path)
+    assert read.sample_ids.tolist() == list(range(7))
+    assert np.array_equal(read.maps, maps)
+
+
+def test_segments_of_a_cache_are_as_small_as_their_rows_are_large(tmp_path: Path) -> None:
+    large, small = (RowCache(tmp_path / str(n), {"data": ((n, n, 3), np.uint8)}) for n in (384, 8))
+    assert large.at_once * 384 * 384 * 3 <= 32 * 2**20 < (large.at_once + 1) * 384 * 384 * 3
+    assert small.at_once == 1024
+
+
 def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
