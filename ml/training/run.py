@@ -237,7 +237,7 @@ def _settled(course: _Course, recipe: Recipe, network: Classifier, probe: Probe,
     recipe = fitted(recipe, doubt=doubt, train=len(material.train), lengthen=job.epochs is None)
     if course.project.kind == "images" and recipe.epochs > 0:
         single = [sample for sample in material.valid if len(sample.labels) == 1]
-        recipe = allowed(recipe, network, material.decoded, single)
+        recipe = allowed(recipe, network, material.decoded, single, course.stop)
     facts = facts_of(course.weights)
     write_settings(course.folder, job, recipe, device=str(course.fabric.device), backbone=facts)
     return recipe

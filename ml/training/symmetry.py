@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.project.samples import Sample
 from ml.training.decode import Decoded
@@ -25,10 +26,11 @@ AS_GOOD = 0.9
 BATCH = 16
 
 
-def allowed(recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequence[Sample]) -> Recipe:
+def allowed(recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequence[Sample], stop: Stop) -> Recipe:
     """The recipe with `mirror` and `turns` as these held-out samples allow. `network` has the first model's head.
 
-    `samples` have one label each; without any the recipe stays as it is. The network stays where it is.
+    `samples` have one label each; without any, or when asked to stop, the recipe stays as it is. The network stays
+    where it is.
     """
     if not samples:
         return recipe
@@ -43,6 +45,8 @@ def allowed(recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequ
             ("mirrored", pictures.flip(3)),
             ("turned", torch.rot90(pictures, 1, (2, 3))),
         ):
+            if stop.requested():
+                return recipe
             views[view] += int((_answers(network, shown) == labels).sum())
     least = AS_GOOD * views["as it is"]
     return dataclasses.replace(recipe, mirror=views["mirrored"] >= least, turns=views["turned"] >= least)

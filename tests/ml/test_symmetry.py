@@ -9,6 +9,7 @@ import torch
 from little import RECIPE, network
 from numpy.typing import NDArray
 
+from ml.jobs import NeverStop, Stop, StopRequest
 from ml.project.samples import Sample
 from ml.training.symmetry import allowed
 
@@ -40,7 +41,7 @@ class _Sides(torch.nn.Module):
         return torch.stack([left, right], 1)[:, :, None, None]
 
 
-def _asked(across: bool) -> tuple[bool, bool]:
+def _asked(across: bool, stop: Stop | None = None) -> tuple[bool, bool]:
     network_ = network()
     network_.backbone = cast(Any, _Sides(across=across))
     network_.head = torch.nn.Linear(2, 2)
@@ -50,7 +51,7 @@ def _asked(across: bool) -> tuple[bool, bool]:
     samples = [
         Sample(id=n, source_id=n, path=f"{n}.png", digest=f"{n}", labels=(n % 2,), split="valid") for n in range(20)
     ]
-    recipe = allowed(RECIPE, network_, cast(Any, _Halves(across=across)), samples)
+    recipe = allowed(RECIPE, network_, cast(Any, _Halves(across=across)), samples, stop or NeverStop())
     return recipe.mirror, recipe.turns
 
 
@@ -62,6 +63,14 @@ def test_what_differs_between_up_and_down_may_be_mirrored_but_not_turned() -> No
     assert _asked(across=False) == (True, False)
 
 
+def test_a_stop_is_not_kept_waiting() -> None:
+    class _Hurry:
+        def requested(self) -> StopRequest:
+            return "stop"
+
+    assert _asked(across=True, stop=_Hurry()) == (RECIPE.mirror, RECIPE.turns)
+
+
 def test_without_samples_to_ask_about_it_stays_as_it_is() -> None:
-    recipe = allowed(RECIPE, network(), cast(Any, None), [])
+    recipe = allowed(RECIPE, network(), cast(Any, None), [], NeverStop())
     assert (recipe.mirror, recipe.turns) == (RECIPE.mirror, RECIPE.turns)
