@@ -151,15 +151,7 @@ def _learn(
     folder = project.runs.folder(run.number)
     begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
-    recipe = (
-        read_recipe(folder)
-        if begun
-        else recipe_for(
-            job,
-            train=sum(sample.split == "train" and sample.labelled for sample in samples),
-            on_gpu=fabric.device.type != "cpu",
-        )
-    )
+    recipe = read_recipe(folder) if begun else recipe_for(job, train=_to_learn_from(samples), on_gpu=_on_gpu(fabric))
     weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
     _raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
@@ -270,10 +262,18 @@ def _plan(project: Project, network: Classifier, decoded: Decoded, samples: tupl
         network=network,
         decoded=decoded,
         samples=samples,
-        train=sum(sample.split == "train" and sample.labelled for sample in samples),
+        train=_to_learn_from(samples),
         recipe=recipe,
         project=project.path,
     )
+
+
+def _to_learn_from(samples: tuple[Sample, ...]) -> int:
+    return sum(sample.split == "train" and sample.labelled for sample in samples)
+
+
+def _on_gpu(fabric: Fabric) -> bool:
+    return fabric.device.type != "cpu"
 
 
 def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
