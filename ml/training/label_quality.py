@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from ml.training.probe import half_scale
+
 STRENGTH = 0.03
 MOST_ROUNDS = 100
 
@@ -46,7 +48,7 @@ def from_the_others(
     rest = ~held
     told = np.full((int(held.sum()), classes), 1e-6)
     if len(np.unique(labels[rest])) >= 2:
-        mean, scale = embeddings[rest].mean(axis=0), _half_scale(embeddings[rest])
+        mean, scale = embeddings[rest].mean(axis=0), half_scale(embeddings[rest])
         model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS)
         with warnings.catch_warnings():
             # Not quite converged ranks just as well.
@@ -66,10 +68,3 @@ def suspicion(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) 
         suggested=np.asarray(others.argmax(axis=1), dtype=np.int64),
         flagged=np.asarray(find_label_issues(labels, probabilities, filter_by="both", n_jobs=1), dtype=np.bool_),
     )
-
-
-def _half_scale(features: NDArray[np.floating]) -> NDArray[np.floating]:
-    """See `training.probe.half_scale`."""
-    deviation = features.std(axis=0)
-    overall = np.sqrt(np.mean(deviation**2)) + 1e-6
-    return np.asarray(np.sqrt((deviation + 1e-3 * overall) * overall))

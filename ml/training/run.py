@@ -6,7 +6,6 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ml.errors import HandlensError
-from ml.events import Event, Finished, Note, ProbeDone, Progress, RunStarted, Stage, StageStarted, Stopped
+from ml.events import Event, Finished, ProbeDone, RunStarted, Stopped
 from ml.export.finish import Ingredients, finish_run
 from ml.export.judge import Scores
 from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, Front, Stop, TrainJob
@@ -27,44 +26,35 @@ from ml.networks.weights import Weights
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
 from ml.training.beginning import labelled_and_split, resumed_or_new
-from ml.training.blend import choose_blend
 from ml.training.chosen import facts_of, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
-from ml.training.features import Features, extractor_for
+from ml.training.features import Features
 from ml.training.finetune import Material, Outcome, showcase
 from ml.training.objective import targets_of
 from ml.training.preflight import Plan, preflight
-from ml.training.probe import STRENGTHS, Probe, fit_probe
-from ml.training.probe_several import fit_several
+from ml.training.probe import Probe
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.shown import spread_over_classes
-from ml.training.standing import Score
+from ml.training.steps import (
+    CancelledError,
+    TooEarlyError,
+    adjust,
+    blended,
+    decode_all,
+    fit_first_model,
+    floor_of,
+    look_at_all,
+    raise_if_cancelled,
+    raise_if_ended,
+    stage,
+)
 from ml.training.symmetry import allowed
-from ml.training.together import Lesson, help_out, teach
+from ml.training.together import Lesson, help_out
 
 STATISTICS = 1000
 """About as many windows tell the levels and the strengths of a log well enough."""
-
-_SENTENCES: dict[Stage, str] = {
-    "preflight": "Getting ready.",
-    "download": "Now it is downloading the pretrained network, once.",
-    "decode": "Now it is opening every file once.",
-    "features": "Now the pretrained network is looking at every sample once.",
-    "probe": "Now it is learning a first model from what the pretrained network sees.",
-    "finetune": "Now it is adjusting the network to your classes.",
-    "export": "Now it is writing the model to a file and checking that the file says the same.",
-    "predict": "Now it is asking the finished model about every sample.",
-}
-
-
-class _CancelledError(Exception):
-    """The user cancelled; unwinds to `train`."""
-
-
-class _TooEarlyError(Exception):
-    """The user stopped before there was a model to keep; unwinds to `train`."""
 
 
 def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
@@ -91,17 +81,17 @@ def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
 
 def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
     began = time.monotonic()
-    yield _stage("preflight")
+    yield stage("preflight")
     samples, class_names = labelled_and_split(project)
     run, job = resumed_or_new(project, job, class_names)
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
         yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
         yield from _learn(project, job, run, samples, stop, began=began, crew=crew)
-    except _CancelledError:
+    except CancelledError:
         project.runs.discard(run.number)
         yield Stopped()
-    except _TooEarlyError:
+    except TooEarlyError:
         project.runs.update(run.number, state="interrupted")
         yield Stopped(resumable=True)
     except Exception as error:
@@ -153,7 +143,7 @@ def _learn(
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
     recipe = read_recipe(folder) if begun else recipe_for(job, train=_to_learn_from(samples), on_gpu=_on_gpu(fabric))
     weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
-    _raise_if_ended(stop)  # what has arrived of a download is kept
+    raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
     course = _Course(project, job, run, weights, fabric, crew, stop, began)
     network = course.new_network()
@@ -162,10 +152,10 @@ def _learn(
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
     give_back()
 
-    samples = yield from _decode(decoded, samples, stop)
+    samples = yield from decode_all(decoded, samples, stop)
     if isinstance(network.front, LogFrontEnd):
         network.front.learn(_statistics_of(decoded, samples))
-    features, forward_seconds = yield from _features(project, network, samples, decoded, fabric, stop=stop)
+    features, forward_seconds = yield from look_at_all(project, network, samples, decoded, fabric, stop=stop)
     give_back()
 
     material = _material(project, decoded, samples, classes=len(run.class_names))
@@ -175,15 +165,15 @@ def _learn(
 
     outcome = Outcome(improved=False, early=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
-        lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", _floor(probe), pieces)
-        outcome = yield from _finetune(lesson, fabric, crew, stop)
-    _raise_if_cancelled(stop)
+        lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", floor_of(probe), pieces)
+        outcome = yield from adjust(lesson, fabric, crew, stop)
+    raise_if_cancelled(stop)
 
     best, share = network.cpu(), 0.0
     if recipe.epochs > 0:
         best = _first_model(course.new_network(), probe, front=network.front)
-        share = yield from _blend(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
-    _raise_if_cancelled(stop)
+        share = yield from blended(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
+    raise_if_cancelled(stop)
     best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
     ingredients = Ingredients(
         project=project,
@@ -196,7 +186,7 @@ def _learn(
         wrong_at_most=job.wrong_at_most or WRONG_AT_MOST,
     )
     scores = yield from finish_run(ingredients, stop)
-    _raise_if_cancelled(stop)
+    raise_if_cancelled(stop)
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
     facts = facts_of(weights)
     write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
@@ -207,8 +197,8 @@ def _learn_first_model(
     course: _Course, network: Classifier, features: Features, material: Material
 ) -> Generator[Event, None, Probe]:
     """Fit the probe, write it down, and give `network`, which goes to the device, its head; show what it says."""
-    yield _stage("probe")
-    probe = yield from _probe(features, material, classes=len(course.run.class_names), stop=course.stop)
+    yield stage("probe")
+    probe = yield from fit_first_model(features, material, classes=len(course.run.class_names), stop=course.stop)
     give_back()
     _give_head(network, probe)
     yield ProbeDone(
@@ -322,93 +312,6 @@ def _give_head(network: Classifier, probe: Probe) -> None:
     network.head.load_state_dict({"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)})
 
 
-# -- the steps ---------------------------------------------------------------------------------------------------
-
-
-def _decode(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:
-    yield _stage("decode")
-    unreadable: dict[str, str] = {}
-    yield from decoded.decode(samples, stop, unreadable)
-    _raise_if_ended(stop)
-    if unreadable:
-        first = next(iter(unreadable.values()))
-        if len(unreadable) == len({sample.path for sample in samples}):
-            raise HandlensError(f"None of the project's files can be read any more; the first says: {first}")
-        yield Note(sentence=f"{len(unreadable)} files could not be read any more and were left out; the first: {first}")
-    return tuple(sample for sample in samples if sample.path not in unreadable)
-
-
-def _features(
-    project: Project,
-    network: Classifier,
-    samples: tuple[Sample, ...],
-    decoded: Decoded,
-    fabric: Fabric,
-    *,
-    stop: Stop,
-) -> Generator[Event, None, tuple[Features, float]]:
-    yield _stage("features")
-    began = time.monotonic()
-    grid = _grid(network, decoded, samples[0])
-    features = Features(project.path / "cache", network, samples=len(samples), grid=grid)
-    missing = features.missing(samples)
-    if missing:
-        extractor = yield from extractor_for(network, decoded.read([samples[0], samples[0]]), fabric.device)
-        yield from features.extract(samples, decoded, extractor, stop)
-    _raise_if_ended(stop)
-    return features, (time.monotonic() - began) / len(missing) if missing else 0.0
-
-
-def _probe(features: Features, material: Material, *, classes: int, stop: Stop) -> Generator[Event, None, Probe]:
-    train = (features.embeddings(material.train), material.train_labels)
-    valid = (features.embeddings(material.valid), material.valid_labels)
-    best: Probe | None = None
-    tried = 0
-    fit = fit_probe if material.train_labels.ndim == 1 else fit_several
-    for probe in fit(train, valid, classes=classes):
-        _raise_if_cancelled(stop)
-        if probe is not None:
-            best, tried = probe, tried + 1
-            yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
-        elif stop.requested():
-            if best is None:
-                raise _TooEarlyError
-            break
-    assert best is not None
-    return best
-
-
-def _floor(probe: Probe) -> Score:
-    """What fine-tuning has to beat."""
-    if probe.valid_loss is None or probe.valid_accuracy is None:
-        return Score(0.0, -float("inf"))
-    return Score(probe.valid_accuracy, -probe.valid_loss)
-
-
-def _finetune(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
-    yield _stage("finetune")
-    loop = teach(lesson, fabric, crew, stop)
-    while True:
-        try:
-            event = next(loop)
-        except StopIteration as end:
-            return cast(Outcome, end.value)
-        write_history(lesson.folder.parent, event=event)
-        yield event
-
-
-def _blend(
-    network: Classifier, checkpoints: Path, material: Material, stop: Stop, *, device: torch.device, outcome: Outcome
-) -> Generator[Event, None, float]:
-    share = choose_blend(network, checkpoints, material, stop, device=device, improved=outcome.improved)
-    if not (share or outcome.early):
-        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
-    return share
-
-
-# -- small parts -------------------------------------------------------------------------------------------------
-
-
 def _fabric(device: str, crew: Crew) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
@@ -416,26 +319,3 @@ def _fabric(device: str, crew: Crew) -> Fabric:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     half = device == "cuda" and torch.cuda.is_bf16_supported()
     return crew.fabric(device, precision="bf16-mixed" if half else "32-true")
-
-
-def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, int]:
-    """Height and width of the feature grid, from one real sample."""
-    with torch.inference_mode():
-        features = network.backbone(network.front(torch.from_numpy(decoded.read([sample]))))
-    return int(features.shape[2]), int(features.shape[3])
-
-
-def _stage(stage: Stage) -> StageStarted:
-    return StageStarted(stage=stage, sentence=_SENTENCES[stage])
-
-
-def _raise_if_cancelled(stop: Stop) -> None:
-    if stop.requested() == "cancel":
-        raise _CancelledError
-
-
-def _raise_if_ended(stop: Stop) -> None:
-    """The same while there is no model yet that a stop could keep."""
-    _raise_if_cancelled(stop)
-    if stop.requested():
-        raise _TooEarlyError

@@ -1,0 +1,160 @@
+"""The steps of a training, each with its sentence and with an ear for a stop; `run.py` puts them in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import cast
+
+import torch
+from lightning_fabric import Fabric
+
+from ml.errors import HandlensError
+from ml.events import Event, Note, Progress, Stage, StageStarted
+from ml.jobs import Stop
+from ml.networks.heads import Classifier
+from ml.project.project import Project
+from ml.project.samples import Sample
+from ml.training.blend import choose_blend
+from ml.training.crew import Crew
+from ml.training.decode import Decoded
+from ml.training.features import Features, extractor_for
+from ml.training.finetune import Material, Outcome
+from ml.training.probe import STRENGTHS, Probe, fit_probe
+from ml.training.probe_several import fit_several
+from ml.training.records import write_history
+from ml.training.standing import Score
+from ml.training.together import Lesson, teach
+
+_SENTENCES: dict[Stage, str] = {
+    "preflight": "Getting ready.",
+    "download": "Now it is downloading the pretrained network, once.",
+    "decode": "Now it is opening every file once.",
+    "features": "Now the pretrained network is looking at every sample once.",
+    "probe": "Now it is learning a first model from what the pretrained network sees.",
+    "finetune": "Now it is adjusting the network to your classes.",
+    "export": "Now it is writing the model to a file and checking that the file says the same.",
+    "predict": "Now it is asking the finished model about every sample.",
+}
+
+
+class CancelledError(Exception):
+    """The user cancelled; unwinds to `run.train`."""
+
+
+class TooEarlyError(Exception):
+    """The user stopped before there was a model to keep; unwinds to `run.train`."""
+
+
+def decode_all(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:
+    """Every source file opened once; returns the samples whose files could be read."""
+    yield stage("decode")
+    unreadable: dict[str, str] = {}
+    yield from decoded.decode(samples, stop, unreadable)
+    raise_if_ended(stop)
+    if unreadable:
+        first = next(iter(unreadable.values()))
+        if len(unreadable) == len({sample.path for sample in samples}):
+            raise HandlensError(f"None of the project's files can be read any more; the first says: {first}")
+        yield Note(sentence=f"{len(unreadable)} files could not be read any more and were left out; the first: {first}")
+    return tuple(sample for sample in samples if sample.path not in unreadable)
+
+
+def look_at_all(
+    project: Project,
+    network: Classifier,
+    samples: tuple[Sample, ...],
+    decoded: Decoded,
+    fabric: Fabric,
+    *,
+    stop: Stop,
+) -> Generator[Event, None, tuple[Features, float]]:
+    """The frozen features of all samples, and the seconds that each new one took."""
+    yield stage("features")
+    began = time.monotonic()
+    grid = _grid(network, decoded, samples[0])
+    features = Features(project.path / "cache", network, samples=len(samples), grid=grid)
+    missing = features.missing(samples)
+    if missing:
+        extractor = yield from extractor_for(network, decoded.read([samples[0], samples[0]]), fabric.device)
+        yield from features.extract(samples, decoded, extractor, stop)
+    raise_if_ended(stop)
+    return features, (time.monotonic() - began) / len(missing) if missing else 0.0
+
+
+def fit_first_model(
+    features: Features, material: Material, *, classes: int, stop: Stop
+) -> Generator[Event, None, Probe]:
+    """The best probe; a stop ends the trying of strengths, or is too early for any model."""
+    train = (features.embeddings(material.train), material.train_labels)
+    valid = (features.embeddings(material.valid), material.valid_labels)
+    best: Probe | None = None
+    tried = 0
+    fit = fit_probe if material.train_labels.ndim == 1 else fit_several
+    for probe in fit(train, valid, classes=classes):
+        raise_if_cancelled(stop)
+        if probe is not None:
+            best, tried = probe, tried + 1
+            yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
+        elif stop.requested():
+            if best is None:
+                raise TooEarlyError
+            break
+    assert best is not None
+    return best
+
+
+def floor_of(probe: Probe) -> Score:
+    """What fine-tuning has to beat."""
+    if probe.valid_loss is None or probe.valid_accuracy is None:
+        return Score(0.0, -float("inf"))
+    return Score(probe.valid_accuracy, -probe.valid_loss)
+
+
+def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
+    """Fine-tune, and write down how it goes."""
+    yield stage("finetune")
+    loop = teach(lesson, fabric, crew, stop)
+    while True:
+        try:
+            event = next(loop)
+        except StopIteration as end:
+            return cast(Outcome, end.value)
+        write_history(lesson.folder.parent, event=event)
+        yield event
+
+
+def blended(
+    network: Classifier, checkpoints: Path, material: Material, stop: Stop, *, device: torch.device, outcome: Outcome
+) -> Generator[Event, None, float]:
+    """Give `network` the weights that are delivered; returns their share of the way."""
+    share = choose_blend(network, checkpoints, material, stop, device=device, improved=outcome.improved)
+    if not (share or outcome.early):
+        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
+    return share
+
+
+def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, int]:
+    """Height and width of the feature grid, from one real sample."""
+    with torch.inference_mode():
+        features = network.backbone(network.front(torch.from_numpy(decoded.read([sample]))))
+    return int(features.shape[2]), int(features.shape[3])
+
+
+def stage(stage: Stage) -> StageStarted:
+    """The event that a stage begins, with its sentence."""
+    return StageStarted(stage=stage, sentence=_SENTENCES[stage])
+
+
+def raise_if_cancelled(stop: Stop) -> None:
+    """Raises CancelledError."""
+    if stop.requested() == "cancel":
+        raise CancelledError
+
+
+def raise_if_ended(stop: Stop) -> None:
+    """The same while there is no model yet that a stop could keep."""
+    raise_if_cancelled(stop)
+    if stop.requested():
+        raise TooEarlyError
