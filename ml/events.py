@@ -217,13 +217,15 @@ class BackboneChecked:
 class Suspected:
     """A `SuspectJob` ended: every labelled sample but those confirmed to be right, the most suspicious label first.
 
-    `labels` and `suggested` are class indices: what it is labelled, and what it looks like instead. `scores` are 0…1, 1
-    is most probably wrong; `flagged` says how many labels are taken for wrong, `confirmed` how many were left out.
+    `labels` are class indices, one of each sample, or as many as are present. `suggested`: the class it looks like
+    instead; where more than one may be present, the class that seems to be missing, or that is labelled and does not
+    seem to be there. `scores` are 0…1, 1 is most probably wrong; `flagged` says how many samples' labels are taken for
+    wrong, `confirmed` how many were left out.
     """
 
     run: int
     sample_ids: tuple[int, ...]
-    labels: tuple[int, ...]
+    labels: tuple[tuple[int, ...], ...]
     suggested: tuple[int, ...]
     scores: tuple[float, ...]
     flagged: int

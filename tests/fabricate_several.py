@@ -14,9 +14,9 @@ from ml.project.predictions import PredictionWriter, write_thresholds
 THRESHOLDS = np.array([0.5, 0.3, 0.6], dtype=np.float32)
 
 
-def mixed_project(place: Path) -> Project:
-    """Thirty pictures: by turns one class, that and the next one, and none of them. A third is for testing."""
-    folder = image_folder(place.with_suffix(""), each=10)
+def mixed_project(place: Path, *, each: int = 10) -> Project:
+    """`each` pictures thrice: by turns one class, that and the next one, and none of them. A third is for testing."""
+    folder = image_folder(place.with_suffix(""), each=each)
     files = []
     for number, path in enumerate(sorted(folder.rglob("*.png"))):
         file = found_file(path, folder, "images")
@@ -32,8 +32,11 @@ def mixed_project(place: Path) -> Project:
     return Project.create(place, name=place.stem, report=report, plan=plan)
 
 
-def add_run_of_several(project: Project, *, wrong: dict[int, tuple[int, ...]] | None = None) -> RunInfo:
-    """A finished run that says exactly what is so, but of the samples in `wrong` what that says."""
+def add_run_of_several(
+    project: Project, *, wrong: dict[int, tuple[int, ...]] | None = None, telling: bool = False
+) -> RunInfo:
+    """A finished run that says exactly what is so, but of the samples in `wrong` what that says. `telling`: what it
+    saw in a sample tells the classes apart; else that is chance."""
     names = tuple(item.name for item in project.classes())
     run = project.runs.begin(preset="quick", seed=0, class_names=names)
     folder = project.runs.folder(run.number) / "predictions"
@@ -50,7 +53,9 @@ def add_run_of_several(project: Project, *, wrong: dict[int, tuple[int, ...]] | 
         labels=np.array([sample.labels[0] if sample.labels else -1 for sample in samples], dtype=np.int64),
         splits=np.array([SPLIT_CODES.index(sample.split or "none") for sample in samples], dtype=np.uint8),
         probabilities=np.where(said, THRESHOLDS + 0.3 + sure / 4, THRESHOLDS * sure).astype(np.float32),
-        embeddings=rng.normal(0, 1, (len(samples), 4)).astype(np.float16),
+        embeddings=(rng.normal(0, 1, (len(samples), 4)) + telling * 12.0 * np.pad(truth, ((0, 0), (0, 1)))).astype(
+            np.float16
+        ),
         maps=rng.normal(0, 1, (len(samples), len(names), *MAP)).astype(np.float16),
         targets=truth.astype(np.uint8),
     )

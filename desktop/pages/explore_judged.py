@@ -92,13 +92,15 @@ class JudgedLabels(QObject):
     def describe(self, sample_id: int) -> Tile:
         if self._session is None or not self.suspects.knows(sample_id):
             return Tile(caption="")
-        return explore_words.suspect_tile(self._session.sample(sample_id), self.suspects.judged(sample_id), self._names)
+        sample, judged = self._session.sample(sample_id), self.suspects.judged(sample_id)
+        return explore_words.suspect_tile(sample, judged, self._names, task=self._session.project.task)
 
     def remark(self, sample: Sample) -> str:
         """One more sentence beside the large view, while this tab is shown."""
-        if self._board.view() != "suspicious" or not self.suspects.knows(sample.id):
+        if self._session is None or self._board.view() != "suspicious" or not self.suspects.knows(sample.id):
             return ""
-        return explore_words.suspect_remark(self._names[self.suspects.judged(sample.id)[1]])
+        task = self._session.project.task
+        return explore_words.suspect_remark(self.suspects.judged(sample.id), self._names, task=task)
 
     def close(self) -> None:
         self.suspects.close()

@@ -52,14 +52,6 @@ class Suspects(QObject):
         session, run = self._session, self._run
         if session is None or run is None or self._thread is not None:
             return
-        if session.project.task == "multi":
-            self._settle(
-                "failed",
-                self.tr(
-                    "Suspicious labels can be found where each one has one class; here more than one may be present."
-                ),
-            )
-            return
         self.state, self.fraction = "looking", 0.0
         job = SuspectJob(project=session.project.path, run=run)
         self._thread = JobThread(job, self._runner or Worker().run, self)
@@ -107,14 +99,15 @@ class Suspects(QObject):
         session = self._session
         if session is None:
             return 0
-        return sum(session.sample(int(i)).labels == (self.judged(int(i))[0],) for i in self.ids(everything=False))
+        return sum(session.sample(int(i)).labels == self.judged(int(i))[0] for i in self.ids(everything=False))
 
     def knows(self, sample_id: int) -> bool:
         """Whether its label was judged."""
         return sample_id in self._place
 
-    def judged(self, sample_id: int) -> tuple[int, int]:
-        """What a sample was labelled when it was judged, and what it looks like instead; KeyError for others."""
+    def judged(self, sample_id: int) -> tuple[tuple[int, ...], int]:
+        """What a sample was labelled when it was judged, and the class that this is about, see `ml.api.Suspected`;
+        KeyError for others."""
         assert self._found is not None
         place = self._place[sample_id]
         return self._found.labels[place], self._found.suggested[place]

@@ -82,21 +82,34 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
     return Tile(caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{spoken}\n{sample.path}")
 
 
-def suspect_tile(sample: Sample, judged: tuple[int, int], names: Sequence[str]) -> Tile:
+def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> Tile:
     """A tile among the suspicious labels: what it is labelled, and what it looks like instead."""
-    label, suggested = judged
+    labels, suggested = judged
     held = sample.labels if sample.labelled else None
     now = named(held, names) if held is not None else tr("not labelled")
-    spoken = tr("Labelled {label}, looks like {suggested}").format(label=now, suggested=names[suggested])
-    if held == (label,):
-        caption = f"{tr('labelled {label}').format(label=now)}{ARROW}{tr('{name}?').format(name=names[suggested])}"
+    name, looks_like, question = names[suggested], tr("looks like {name}"), tr("{name}?")
+    if task == "multi" and suggested in labels:
+        looks_like, question = tr("does not look like {name}"), tr("no {name}?")
+    elif task == "multi":
+        looks_like, question = tr("looks like {name}, too"), tr("{name}, too?")
+    spoken = tr("Labelled {label}, {looks_like}").format(label=now, looks_like=looks_like.format(name=name))
+    if held == labels:
+        caption = f"{tr('labelled {label}').format(label=now)}{ARROW}{question.format(name=name)}"
         return Tile(caption=caption, spoken=f"{spoken}\n{sample.path}")
     spoken = tr("{spoken}. You changed the label after it was judged.").format(spoken=spoken)
     return Tile(caption=f"✎ {tr('now {label}').format(label=now)}", changed=True, spoken=f"{spoken}\n{sample.path}")
 
 
-def suspect_remark(suggested: str) -> str:
-    return tr("Looks like “{name}” to a model that never saw it.").format(name=suggested)
+def suspect_remark(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> str:
+    """One sentence beside the large view."""
+    labels, suggested = judged
+    if task == "multi" and suggested in labels:
+        text = tr("“{name}” is not there, to a model that never saw it.")
+    elif task == "multi":
+        text = tr("“{name}” is there, too, to a model that never saw it.")
+    else:
+        text = tr("Looks like “{name}” to a model that never saw it.")
+    return text.format(name=names[suggested])
 
 
 def judging(kind: Kind) -> str:

@@ -20,36 +20,38 @@ from ml.commands.phrases import plural
 from ml.events import Event, Note, Suspected
 from ml.jobs import SuspectJob
 from ml.project.project import Project
+from ml.project.samples import Task
 
 SHOWN = 25
 
 
 @verb()
 def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption = False) -> None:
-    """List the labels that are probably wrong, the most suspicious first. One class per sample only."""
+    """List the labels that are probably wrong, the most suspicious first."""
     target = find_project(project)
     found = last_event(SuspectJob(project=target, run=run), _only_notes)
     assert isinstance(found, Suspected)
     with Project.open(target) as opened:
-        names = [item.name for item in opened.classes()]
+        names, task = [item.name for item in opened.classes()], opened.task
         samples = {sample.id: sample for sample in opened.samples()}
     rows = []
-    for sample_id, label, suggested, score in zip(
+    for sample_id, labels, suggested, score in zip(
         found.sample_ids, found.labels, found.suggested, found.scores, strict=True
     ):
         sample = samples[sample_id]
-        span = {} if sample.start is None else {"start": sample.start, "end": sample.end}
-        rows.append(
-            {
-                "path": sample.path,
-                "label": names[label],
-                "suggested": names[suggested],
-                "score": round(score, 4),
-                **span,
-            }
-        )
+        looks_like, said = _instead(labels, suggested, names, task=task)
+        row: dict[str, object] = {"path": sample.path}
+        if task == "single":
+            row |= {"label": names[labels[0]], "suggested": looks_like[0]}
+        else:
+            row |= {"labels": [names[index] for index in labels], "suggested": looks_like}
+        row["score"] = round(score, 4)
+        if sample.start is not None:
+            row |= {"start": sample.start, "end": sample.end}
+        label = ", ".join(names[index] for index in labels) or "none of them"
+        rows.append((row, (sample.path, label, said, f"{score:.2f}")))
     if json:
-        for row in rows:
+        for row, _shown in rows:
             print_json(row)
         return
     console = words()
@@ -60,11 +62,18 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
     else:
         console.print(f"{plural(found.flagged, 'label')} of {len(rows):,} may be wrong. The most suspicious first:")
     table = Table("file", "labelled", "looks like", "score", box=None, pad_edge=False)
-    for row in rows[: max(SHOWN, 0)]:
-        table.add_row(
-            escape(str(row["path"])), escape(str(row["label"])), escape(str(row["suggested"])), f"{row['score']:.2f}"
-        )
+    for _row, shown in rows[:SHOWN]:
+        table.add_row(*[escape(cell) for cell in shown])
     console.print(table)
+
+
+def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task: Task) -> tuple[list[str], str]:
+    """The classes that it looks like, and the same in words."""
+    if task == "single":
+        return [names[suggested]], names[suggested]
+    if suggested in labels:
+        return [names[index] for index in labels if index != suggested], f"no {names[suggested]}"
+    return [names[index] for index in sorted({*labels, suggested})], f"{names[suggested]}, too"
 
 
 def _only_notes(event: Event) -> None:

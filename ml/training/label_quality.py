@@ -1,6 +1,6 @@
 """Which labels are probably wrong: confident learning (Northcutt et al. 2021) by cleanlab, out of fold.
 
-Single-label only. Loads scikit-learn, so it runs where training runs.
+One class of several, or whether one class is there. Loads scikit-learn, so it runs where training runs.
 """
 
 from __future__ import annotations

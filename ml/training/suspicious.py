@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from ml.insight.sources import folds_of
 from ml.jobs import Stop, SuspectJob
 from ml.project.predictions import Predictions
 from ml.project.project import Project
-from ml.project.samples import Sample
+from ml.project.samples import Sample, Task
 from ml.training.decode import key_of
-from ml.training.label_quality import from_the_others, suspicion
+from ml.training.label_quality import Suspicion, from_the_others, suspicion
 
 FEWEST = 10
+Labels = tuple[int, ...]
 
 
 def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
@@ -27,17 +29,13 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
     Raises HandlensError where nothing can be said.
     """
     with Project.open(job.project) as project:
-        if project.task == "multi":
-            raise HandlensError(
-                "Suspicious labels are found where each sample has one class; here more than one may be present."
-            )
         run = project.runs.finished(job.run).number
         stored = project.predictions(run)
         rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}
-        samples = [sample for sample in project.samples() if sample.label is not None and sample.id in rows]
-        # Cleanlab needs every class to have a sample: number only those that have.
-        present, labels = np.unique([sample.label for sample in samples], return_inverse=True)
-        if len(samples) < FEWEST or len(present) < 2:
+        samples = [sample for sample in project.samples() if sample.labelled and sample.id in rows]
+        labels: list[Labels] = [sample.labels for sample in samples]
+        asked_of_each = _questions(labels, task=project.task)
+        if len(samples) < FEWEST or not asked_of_each:
             raise HandlensError(
                 "There are too few labels to find wrong ones among them; label at least ten samples of two classes."
             )
@@ -47,28 +45,63 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
             embeddings = _of_run(stored, [rows[sample.id] for sample in samples])
         # A file and its copies are judged by what was learned without any of them.
         folds = folds_of([sample.digest or sample.path for sample in samples])
-        told = np.zeros((len(samples), len(present)))
         each = np.unique(folds)
-        for done, fold in enumerate(each):
-            yield Progress(stage="predict", done=done, total=len(each))
-            if stop.requested():
-                yield Stopped()
-                return
-            told[folds == fold] = from_the_others(embeddings, labels, folds == fold, classes=len(present))
-        found = suspicion(labels, told)
-        order = np.argsort(-found.score, kind="stable")
-        # Who was asked and said that a label is right need not be asked again.
-        asked = np.array([sample.set_by == "confirmed" for sample in samples])
-        order = order[~asked[order]]
-        yield Suspected(
-            run=run,
-            sample_ids=tuple(samples[place].id for place in order),
-            labels=tuple(int(present[labels[place]]) for place in order),
-            suggested=tuple(int(present[found.suggested[place]]) for place in order),
-            scores=tuple(float(found.score[place]) for place in order),
-            flagged=int(found.flagged[order].sum()),
-            confirmed=int(asked.sum()),
-        )
+        answers: list[Suspicion] = []
+        for number, question in enumerate(asked_of_each):
+            told = np.zeros((len(samples), len(question.classes)))
+            for done, fold in enumerate(each):
+                total = len(each) * len(asked_of_each)
+                yield Progress(stage="predict", done=number * len(each) + done, total=total)
+                if stop.requested():
+                    yield Stopped()
+                    return
+                held = folds == fold
+                told[held] = from_the_others(embeddings, question.truth, held, classes=len(question.classes))
+            answers.append(suspicion(question.truth, told))
+        yield _ranked(run, samples, asked_of_each, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked about every sample: `truth` (n,) by the labels, an index into `classes`. Of one class, whether it
+    is there: not and yes both stand for that class."""
+
+    truth: NDArray[np.int64]
+    classes: tuple[int, ...]
+
+
+def _questions(labels: Sequence[Labels], *, task: Task) -> list[_Question]:
+    """Which class it is; or of each class whether it is there. Cleanlab needs samples of every answer."""
+    seen = sorted({index for each in labels for index in each})
+    if task == "single":
+        truth = np.array([seen.index(each[0]) for each in labels], dtype=np.int64)
+        return [_Question(truth, tuple(seen))] if len(seen) > 1 else []
+    there = {index: np.array([index in each for each in labels], dtype=np.int64) for index in seen}
+    return [_Question(truth, (index, index)) for index, truth in there.items() if not truth.all()]
+
+
+def _ranked(
+    run: int, samples: Sequence[Sample], questions: Sequence[_Question], answers: Sequence[Suspicion]
+) -> Suspected:
+    """Every sample with its worst answer, the most suspicious first."""
+    scores = np.stack([answer.score for answer in answers])
+    worst, score = scores.argmax(axis=0), scores.max(axis=0)
+    flagged = np.any([answer.flagged for answer in answers], axis=0)
+    order = np.argsort(-score, kind="stable")
+    # Who was asked and said that a label is right need not be asked again.
+    asked = np.array([sample.set_by == "confirmed" for sample in samples])
+    order = order[~asked[order]]
+    return Suspected(
+        run=run,
+        sample_ids=tuple(samples[place].id for place in order),
+        labels=tuple(samples[place].labels for place in order),
+        suggested=tuple(
+            questions[worst[place]].classes[answers[worst[place]].suggested[place]] for place in order.tolist()
+        ),
+        scores=tuple(float(score[place]) for place in order),
+        flagged=int(flagged[order].sum()),
+        confirmed=int(asked.sum()),
+    )
 
 
 def _pretrained(cache: Path, samples: Sequence[Sample]) -> NDArray[np.float32] | None:

@@ -67,7 +67,7 @@ class Judge:
         return Suspected(
             run=1,
             sample_ids=tuple(sample.id for sample in samples),
-            labels=tuple(sample.labels[0] for sample in samples),
+            labels=tuple(sample.labels for sample in samples),
             suggested=tuple((sample.labels[0] + 1) % 3 for sample in samples),
             scores=tuple(1.0 - place / len(samples) for place in range(len(samples))),
             flagged=self.flagged,
@@ -280,16 +280,30 @@ def test_leaving_while_it_looks_ends_the_child(qtbot: QtBot, session: Session) -
     assert judge.cancelled
 
 
-def test_where_several_classes_may_be_present_it_says_that_it_cannot(qtbot: QtBot, tmp_path: Path) -> None:
+def test_where_several_classes_may_be_present_it_says_what_is_missing_and_what_is_not_there(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
     project = mixed_project(tmp_path / "mixed.handlens")
     add_run_of_several(project)
+    held = {sample.id: sample.labels for sample in project.samples()}
     project.close()
+    one = next(sample_id for sample_id, labels in held.items() if labels == (0,))
+    two = next(sample_id for sample_id, labels in held.items() if labels == (0, 1))
+    ending = Suspected(
+        run=1, sample_ids=(one, two), labels=((0,), (0, 1)), suggested=(2, 1), scores=(0.9, 0.8), flagged=2
+    )
     session = open_session(tmp_path / "mixed.handlens")
-    judge = Judge(session.project.path)
-    page = opened(qtbot, session, judge)
+    page = opened(qtbot, session, Judge(session.project.path, ending=ending))
     choose_tab(qtbot, page)
-    assert "more than one may be present" in page.board.nothing.text()
-    assert judge.asked == []
+    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 2)
+    page.board.grid.setFocus()
+    assert tile_at(page, 0).caption == "labelled apple → plum, too?"
+    assert page.side.note.text() == "“plum” is there, too, to a model that never saw it."
+    assert tile_at(page, 1).caption == "labelled apple, pear → no pear?"
+    assert page.board.grid.choose(two)
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
+    assert on_disk(session, two).labels == (0,)
+    assert page.board.suspects.sentence.text().endswith("1 left to judge.")
     page.shutdown()
     session.close()
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from fabricate import add_run, image_folder, project_of
+from fabricate_several import add_run_of_several, mixed_project
 from numpy.typing import NDArray
 from tiny_model import tiny_info
 
@@ -280,6 +281,25 @@ def test_flipped_labels_are_the_most_suspicious() -> None:
     assert (found.suggested[flipped] == truth[flipped]).mean() >= 0.8
     assert found.flagged[flipped].mean() > 0.6
     assert found.flagged.sum() < 40
+
+
+def test_where_several_may_be_present_it_finds_what_is_missing_and_what_is_not_there(tmp_path: Path) -> None:
+    with mixed_project(tmp_path / "mixed.handlens", each=40) as project:
+        add_run_of_several(project, telling=True)
+        held = {sample.id: sample.labels for sample in project.samples()}
+        two = next(sample_id for sample_id, labels in held.items() if len(labels) == 2)
+        none = next(sample_id for sample_id, labels in held.items() if not labels)
+        project.restore_labels([(two, held[two][:1]), (none, (2,))])
+        found = list(run(SuspectJob(project=project.path), NeverStop()))[-1]
+        assert isinstance(found, Suspected) and len(found.sample_ids) == len(held)
+        first = {
+            sample_id: (labels, suggested)
+            for sample_id, labels, suggested in zip(
+                found.sample_ids[:2], found.labels[:2], found.suggested[:2], strict=True
+            )
+        }
+        assert first == {two: (held[two][:1], held[two][1]), none: ((2,), 2)}
+        assert 2 <= found.flagged <= 4
 
 
 def test_a_label_that_was_called_right_is_not_asked_about_again(tmp_path: Path) -> None:
