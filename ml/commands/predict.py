@@ -110,12 +110,12 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
         with Project.open(given) as project:
             number = project.runs.finished(run).number
             file = model_path(project, number)
-            released = ReleasedModel.open(file)
+            released = ReleasedModel.open(file, many=True)
             released.info = deciding_by(project, number, released.info)
         return file, released
     if run is not None:
         raise typer.BadParameter("a run can be chosen in a project only", param_hint="--run")
-    return given, ReleasedModel.open(given)
+    return given, ReleasedModel.open(given, many=True)
 
 
 def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:

@@ -36,12 +36,15 @@ class ReleasedModel:
         self.info = info
 
     @classmethod
-    def open(cls, path: Path) -> ReleasedModel:
-        """Load `path`. Raises HandlensError for anything but a model that Handlens released."""
+    def open(cls, path: Path, *, many: bool = False) -> ReleasedModel:
+        """Load `path`; with `many` samples it answers a batch sooner and a single one later, see `session`.
+
+        Raises HandlensError for anything but a model that Handlens released.
+        """
         if not path.is_file():
             raise HandlensError(f"There is no model at {path}; check the name.")
         try:
-            session = open_session(path)
+            session = open_session(path, many=many)
         except Exception as error:  # ONNX Runtime's own errors share no narrower base class
             raise HandlensError(
                 f"{path.name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",
