@@ -1,5 +1,5 @@
 """Which answers of a run are sure enough, for the share of wrong ones that is wanted now and by the labels as they are
-now: a run keeps what it was made for, but it can be used for something else. Single-label only. Torch-free."""
+now: a run keeps what it was made for, but it can be used for something else. Torch-free."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.errors import HandlensError
 from ml.insight.selftest import promise_remark
+from ml.insight.several import rule_of, strict_thresholds
 from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of
 from ml.jobs import WRONG_AT_MOST
 from ml.project.predictions import Predictions
@@ -52,18 +52,22 @@ def price_on_test(stored: Predictions, samples: Mapping[int, Sample], chosen: Th
     return price_of(np.asarray(stored.probabilities[rows]), truth, chosen.per_class)
 
 
-def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
-    """`info` of run `run` with the thresholds for the wanted rate; as it is where that is what it was made for.
+def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> tuple[NDArray[np.float32], bool]:
+    """The same where more than one class may be present: see `insight.several.strict_thresholds`."""
+    rows, _first = labelled_rows(stored, samples, "valid")
+    probabilities = np.asarray(stored.probabilities[rows])
+    classes = probabilities.shape[1]
+    targets = np.zeros((len(rows), classes), dtype=np.int64)
+    for row, place in enumerate(rows.tolist()):
+        labels = samples[int(stored.sample_ids[place])].labels
+        targets[row, [index for index in labels if index < classes]] = 1
+    return strict_thresholds(probabilities, targets, wanted=wanted)
 
-    Raises HandlensError where a rate is asked for and more than one class may be present.
-    """
+
+def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
+    """`info` of run `run` with the thresholds for the wanted rate; as it is where that is what it was made for."""
     if info.task == "multi":
-        if asked is None:
-            return info
-        raise HandlensError(
-            "Where more than one class may be present each class has its own threshold, so no rate can be chosen; "
-            "leave --wrong-at-most out."
-        )
+        return info if asked is None else _deciding_several(project, run, info, asked)
     wanted = wanted_rate(project, info, asked)
     if wanted == info.wanted_error and asked is None:
         return info
@@ -82,4 +86,17 @@ def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None
         class_reject_below=chosen.per_class,
         promised=chosen.promised,
         card=card,
+    )
+
+
+def _deciding_several(project: Project, run: int, info: ModelInfo, asked: float) -> ModelInfo:
+    stored = project.predictions(run)
+    thresholds, promised = several_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)
+    rule = rule_of(info.wanted_error, promised=info.promised)
+    return dataclasses.replace(
+        info,
+        wanted_error=asked,
+        promised=promised,
+        present_above=tuple(float(value) for value in thresholds),
+        card=info.card.replace(rule, rule_of(asked, promised=promised)),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.accepting import labelled_rows, thresholds_for, wanted_rate
+from ml.accepting import labelled_rows, several_for, thresholds_for, wanted_rate
 from ml.errors import HandlensError
 from ml.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.insight.calibration import tempered
@@ -21,6 +21,7 @@ from ml.insight.several import (
     mean_average_precision,
     mistaken,
     present,
+    rule_of,
 )
 from ml.insight.thresholds import price_of
 from ml.jobs import EvaluateJob, ScanJob, Stop
@@ -64,7 +65,11 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     findings = tuple(remark.sentence for remark in read_remarks(project.runs.folder(number)))
     if stored.thresholds is not None:
         shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
-        return dataclasses.replace(_score_several(probabilities, shown, names, stored.thresholds), findings=findings)
+        thresholds = stored.thresholds
+        if job.wrong_at_most is not None:
+            thresholds, promised = several_for(stored, samples, job.wrong_at_most)
+            findings = (*findings, rule_of(job.wrong_at_most, promised=promised))
+        return dataclasses.replace(_score_several(probabilities, shown, names, thresholds), findings=findings)
     info = _info_of(project, number)
     temperature = None if info is None else info.temperature
     result = _score(probabilities, truth, names, sources=sources, temperature=temperature)
@@ -105,7 +110,7 @@ def _accepting(
 
 def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> Iterator[Event]:
     number = project.runs.finished(job.run).number
-    model = ReleasedModel.open(project.runs.folder(number) / "model.onnx")
+    model = ReleasedModel.open(project.runs.folder(number) / "model.onnx", many=True)
     report: ScanReport | None = None
     cut = model.info.windowing if project.kind == "sensors" else None
     for event in scan(ScanJob(folder=folder, kind=project.kind, windowing=cut), stop):

@@ -136,6 +136,8 @@ def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
         )
     console.print(table)
     console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
+    for finding in result.findings:
+        console.print(f"• {finding}", markup=False)
 
 
 def _most_confused(result: Evaluated, row: int, names: list[str]) -> str:

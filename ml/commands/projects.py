@@ -26,6 +26,7 @@ from ml.commands.common import (
 )
 from ml.commands.phrases import duration, percent
 from ml.errors import HandlensError
+from ml.insight.several import rule_of
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
@@ -107,7 +108,7 @@ def export(
         info = deciding_by(opened, number, made, asked)
     _copy(source, to.expanduser().absolute(), None if info is made else info)
     if json:
-        told = {} if info.task == "multi" else {"wrong_at_most": info.wanted_error, "promised": info.promised}
+        told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
         print_json({"event": "exported", "run": number, "path": str(to), **told})
         return
     console = words()
@@ -118,6 +119,8 @@ def export(
             f"It aims at no more than {rate} accepted answers being wrong, but there are too few samples to promise it."
         )
         console.print(promise if info.promised else aim)
+    elif info.wanted_error:
+        console.print(rule_of(info.wanted_error, promised=info.promised))
     console.print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
 
 

@@ -21,7 +21,7 @@ from ml.export.metadata import write_model
 from ml.export.onnx import export_graph, parity
 from ml.export.several import logits_from
 from ml.insight.calibration import fit_temperature, softmax, tempered
-from ml.insight.several import best_thresholds, sigmoid
+from ml.insight.several import best_thresholds, sigmoid, strict_thresholds
 from ml.insight.several import fit_temperature as fit_temperature_of_several
 from ml.insight.unlike import Familiar, familiar, strangeness, unlike_scores
 from ml.jobs import Stop
@@ -50,7 +50,8 @@ UNLIKE_ABOVE = 0.99
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ingredients:
-    """A trained network (on the CPU, uncalibrated) and what to ask it. `features`: kept grids of a frozen backbone."""
+    """A trained network (on the CPU, uncalibrated) and what to ask it. `features`: kept grids of a frozen backbone.
+    `wrong_at_most`: None where more than one class may be present and no rate was asked for."""
 
     project: Project
     run: RunInfo
@@ -59,7 +60,7 @@ class Ingredients:
     decoded: Decoded
     features: Features | None
     device: torch.device
-    wrong_at_most: float
+    wrong_at_most: float | None
 
 
 def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
@@ -84,7 +85,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     )
     temperature, known = _calibrate(given.network, predictions)
     _store_unlike(draft, predictions, known)
-    calibrated = _write_calibrated(draft, predictions, temperature)
+    calibrated, promised = _write_calibrated(draft, predictions, temperature, wanted=given.wrong_at_most)
     session = None  # its memory is needed for the second one
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     every = max(1, len(given.samples) // PARITY_SAMPLES)
@@ -103,7 +104,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
             "the run was kept but not released, so please report this."
         )
     predictions = read_predictions(draft)
-    info = _info(given, predictions, temperature, parity_result=(len(chosen), difference))
+    info = _info(given, predictions, temperature, parity_result=(len(chosen), difference), promised=promised)
     ask = ReleasedModel(exported, info).predict
     scores, info, remarks = judge(given.project, info, predictions, given.samples, ask=ask)
     for remark in remarks:
@@ -217,17 +218,26 @@ def _some_embeddings(predictions: Predictions, chosen: NDArray[np.bool_]) -> NDA
     return predictions.embeddings[rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]].astype(np.float32)
 
 
-def _write_calibrated(draft: Path, predictions: Predictions, temperature: float) -> NDArray[np.float32]:
-    """Put calibrated probabilities in their place, and give them back."""
+def _write_calibrated(
+    draft: Path, predictions: Predictions, temperature: float, *, wanted: float | None
+) -> tuple[NDArray[np.float32], bool]:
+    """Put calibrated probabilities in their place, and give them back. Where more than one class may be present also
+    the thresholds; then whether they promise what is `wanted`."""
+    promised = False
     calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
     if predictions.targets is None:
         calibrated[:] = tempered(predictions.probabilities, temperature)
     else:
         calibrated[:] = sigmoid(predictions.probabilities / temperature)
         valid = rows_of(predictions, "valid")
-        write_thresholds(draft, best_thresholds(calibrated[valid], predictions.targets[valid]))
+        part = calibrated[valid], predictions.targets[valid]
+        if wanted is None:
+            thresholds = best_thresholds(*part)
+        else:
+            thresholds, promised = strict_thresholds(*part, wanted=wanted)
+        write_thresholds(draft, thresholds)
     calibrated.flush()
-    return calibrated
+    return calibrated, promised
 
 
 def _store_unlike(draft: Path, predictions: Predictions, known: Familiar) -> None:
@@ -239,7 +249,12 @@ def _store_unlike(draft: Path, predictions: Predictions, known: Familiar) -> Non
 
 
 def _info(
-    given: Ingredients, predictions: Predictions, temperature: float, *, parity_result: tuple[int, float]
+    given: Ingredients,
+    predictions: Predictions,
+    temperature: float,
+    *,
+    parity_result: tuple[int, float],
+    promised: bool,
 ) -> ModelInfo:
     """What stands in the model; thresholds and card come later."""
     windowing = given.decoded.windowing
@@ -256,7 +271,8 @@ def _info(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         temperature=temperature,
         reject_below=0.0,
-        wanted_error=given.wrong_at_most,
+        wanted_error=given.wrong_at_most or 0.0,
+        promised=promised,
         unlike_above=UNLIKE_ABOVE,
         parity_samples=parity_result[0],
         parity_difference=parity_result[1],

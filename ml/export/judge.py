@@ -13,7 +13,7 @@ from ml.export.several import card_of_several
 from ml.insight.calibration import tempered
 from ml.insight.metrics import accuracy, accuracy_interval, expected_calibration_error
 from ml.insight.selftest import Remark, ask_nonsense, promise_remark, self_test, source_remark
-from ml.insight.several import quality
+from ml.insight.several import quality, rule_of
 from ml.insight.sources import MOST_SAMPLES, known_and_new
 from ml.insight.thresholds import choose_thresholds, price_of
 from ml.project.predictions import SPLIT_CODES, Predictions
@@ -90,6 +90,7 @@ def _judge_several(
         valid=valid,
         test=test,
         thresholds=predictions.thresholds,
+        rule=rule_of(info.wanted_error, promised=info.promised),
         parity=(info.parity_samples, info.parity_difference),
     )
     scores = Scores(valid=quality(*valid)[0], test=quality(*test)[0])

@@ -34,6 +34,7 @@ def card_of_several(
     valid: Part,
     test: Part,
     thresholds: NDArray[np.float32],
+    rule: str,
     parity: tuple[int, float],
 ) -> str:
     """The model card, Markdown."""
@@ -58,6 +59,7 @@ def card_of_several(
     ]
     part = test if len(test[1]) else valid
     if len(part[1]):
+        lines += [rule, ""]
         lines += ["| class | found | said wrongly | average precision | present from |", "|---|---|---|---|---|"]
         scores = found_and_named(present(part[0], thresholds), part[1], run.class_names)
         precisions = average_precisions(*part)

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ml.insight.metrics import accuracy, log_loss
+from ml.insight.thresholds import lowest_threshold
 
 _SMALLEST = 1e-7
 NARROWEST, WIDEST = 0.05, 0.95
-"""No threshold lies outside of these, however few samples it was chosen on."""
+"""No threshold lies outside of these, however few samples it was chosen on…"""
+STRICTEST = 0.999
+"""…unless a rate is wanted that only a higher one keeps."""
 
 
 def quality(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> tuple[float | None, float | None]:
@@ -82,6 +85,36 @@ def best_thresholds(probabilities: NDArray[np.floating], targets: NDArray[np.int
         if wanted.any():
             chosen[index] = np.clip(_best_threshold(probabilities[:, index], wanted), NARROWEST, WIDEST)
     return chosen
+
+
+def strict_thresholds(
+    probabilities: NDArray[np.floating], targets: NDArray[np.integer], *, wanted: float
+) -> tuple[NDArray[np.float32], bool]:
+    """(classes,) the probability from which, of the samples that are said to show a class, at most a share `wanted`
+    does not; and whether that is promised with 95 % confidence for every class by itself.
+
+    A class that none of these samples shows needs more than any of them has of it.
+    """
+    chosen = np.full(targets.shape[1], 0.5, dtype=np.float32)
+    promised = len(targets) > 0
+    for index in range(targets.shape[1] if len(targets) else 0):
+        threshold, kept = lowest_threshold(probabilities[:, index], targets[:, index] == 0, wanted=wanted)
+        chosen[index] = np.clip(threshold, NARROWEST, STRICTEST)
+        promised = promised and kept
+    return chosen, promised
+
+
+def rule_of(wanted: float, *, promised: bool) -> str:
+    """How the thresholds were chosen, in a sentence."""
+    if not wanted:
+        return "From the last column on a class counts as present: there it finds most for the fewest wrong ones."
+    rate = f"{100 * wanted:g} of 100"
+    if promised:
+        return f"Of those it says show a class, at most {rate} do not, with 95 % confidence for each class by itself."
+    return (
+        f"It aims at no more than {rate} of those it says show a class not doing so, class by class; there are too few "
+        "samples to promise it."
+    )
 
 
 def present(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """From a wanted error rate to the probability below which an answer is set aside, and what that costs. Pure arrays.
 
-Single-label only: "wrong" is that the most probable class is not the label.
+"Wrong" is that the most probable class is not the label; of one class among several at once, see `insight.several`.
 """
 
 from __future__ import annotations
@@ -84,14 +84,18 @@ def choose_thresholds(probabilities: NDArray[np.floating], labels: NDArray[np.in
         )
     top = probabilities.max(axis=1)
     wrong = np.argmax(probabilities, axis=1) != labels
-    overall, promised = _promised(top, wrong, wanted), True
-    if overall is None:
-        overall, promised = _as_seen(top, wrong, wanted), False
+    overall, promised = lowest_threshold(top, wrong, wanted=wanted)
     per_class = _per_class(probabilities, wrong, overall=overall, wanted=wanted)
     price = price_of(probabilities, labels, per_class)
     return Thresholds(
         wanted=wanted, overall=overall, per_class=per_class, promised=promised, price=price, needed=needed
     )
+
+
+def lowest_threshold(sure: NDArray[np.floating], wrong: NDArray[np.bool_], *, wanted: float) -> tuple[float, bool]:
+    """From how `sure` (n,) on at most a share `wanted` of what is said is `wrong` (n,), and whether it is promised."""
+    promised = _promised(sure, wrong, wanted)
+    return (_as_seen(sure, wrong, wanted), False) if promised is None else (promised, True)
 
 
 def price_of(probabilities: NDArray[np.floating], labels: NDArray[np.integer], per_class: tuple[float, ...]) -> Price:

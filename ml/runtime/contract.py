@@ -40,6 +40,8 @@ class ModelInfo:
     reject_below: float
     """A prediction with a lower probability is rejected; chosen on the validation split for `wanted_error`."""
     wanted_error: float
+    """The share of accepted answers that may be wrong. Multi-label: of the samples said to show a class, of each class
+    by itself; 0 where nobody asked and the thresholds are where F1 is best."""
     unlike_above: float
     """A sample with a higher unlike score is rejected."""
     parity_samples: int

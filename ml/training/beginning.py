@@ -27,9 +27,13 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
 
 
 def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
-    """A new run, or with `job.resume` the newest unfinished one and the job as that began, with its rate."""
+    """A new run, or with `job.resume` the newest unfinished one and the job as that began, with its rate.
+
+    Where more than one class may be present there is a rate only if one was asked for.
+    """
     project.runs.mark_interrupted_now()
-    job = dataclasses.replace(job, wrong_at_most=job.wrong_at_most or project.wrong_at_most or WRONG_AT_MOST)
+    usual = WRONG_AT_MOST if project.task == "single" else None
+    job = dataclasses.replace(job, wrong_at_most=job.wrong_at_most or project.wrong_at_most or usual)
     if not job.resume:
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
     run = project.runs.newest("interrupted", "failed")
@@ -44,7 +48,7 @@ def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]
     if settings_path.is_file():
         wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {})
         epochs = None if wanted.get("epochs", -1) < 0 else wanted["epochs"]
-        wrong_at_most = wanted.get("wrong_at_most", wrong_at_most)
+        wrong_at_most = wanted.get("wrong_at_most", wrong_at_most) or None
         front = wanted.get("front", DEFAULT_FRONT)
     project.runs.update(run.number, state="running", message="")
     preset: Preset = run.preset

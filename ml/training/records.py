@@ -12,7 +12,7 @@ from pathlib import Path
 import tomli_w
 
 from ml.events import EpochDone, Event
-from ml.jobs import WRONG_AT_MOST, TrainJob
+from ml.jobs import TrainJob
 from ml.training.probe import Probe
 from ml.training.recipe import Recipe
 
@@ -36,7 +36,7 @@ def write_settings(
             "preset": job.preset,
             "epochs": -1 if job.epochs is None else job.epochs,
             "seed": job.seed,
-            "wrong_at_most": job.wrong_at_most or WRONG_AT_MOST,
+            "wrong_at_most": job.wrong_at_most or 0.0,  # 0: nobody asked
             "front": job.front,
             "device": device,
         },

@@ -17,7 +17,7 @@ from ml.errors import HandlensError
 from ml.events import Event, Finished, ProbeDone, RunStarted, Stopped
 from ml.export.finish import Ingredients, finish_run
 from ml.export.judge import Scores
-from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, Front, Stop, TrainJob
+from ml.jobs import DEFAULT_FRONT, Front, Stop, TrainJob
 from ml.memory import give_back
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
@@ -183,7 +183,7 @@ def _learn(
         decoded=decoded,
         features=None if share or not features.grids_kept else features,
         device=fabric.device,
-        wrong_at_most=job.wrong_at_most or WRONG_AT_MOST,
+        wrong_at_most=job.wrong_at_most,
     )
     scores = yield from finish_run(ingredients, stop)
     raise_if_cancelled(stop)

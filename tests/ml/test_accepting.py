@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fabricate import CLASSES, add_run, image_folder, project_of
-from tiny_model import SIZE, write_colour_model
+from fabricate_several import add_run_of_several, mixed_project
+from tiny_model import SIZE, tiny_info, write_colour_model
 
 from ml.accepting import deciding_by, wanted_rate
-from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Evaluated
 from ml.export.metadata import write_model
 from ml.insight.selftest import Remark
+from ml.insight.several import strict_thresholds
 from ml.jobs import EvaluateJob, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.remarks import write_remarks
@@ -92,9 +93,35 @@ def test_the_next_training_keeps_to_it(project: Project) -> None:
     assert run.number == 2
 
 
-def test_several_classes_at_once_have_no_rate(project: Project) -> None:
-    info = replace(released(project).info, present_above=(0.5, 0.5, 0.5))
-    project.set_wrong_at_most(0.1)
-    assert deciding_by(project, 1, info) is info
-    with pytest.raises(HandlensError, match="leave --wrong-at-most out"):
-        deciding_by(project, 1, info, 0.1)
+def test_several_classes_at_once_each_keep_the_rate(tmp_path: Path) -> None:
+    with mixed_project(tmp_path / "mixed.handlens", each=40) as several:
+        held = {sample.id: sample for sample in several.samples()}
+        chosen_by = [sample for sample in held.values() if sample.split == "valid"]
+        odd = next(sample for sample in chosen_by if 1 not in sample.labels)
+        add_run_of_several(several, wrong={odd.id: (*odd.labels, 1)})
+        stored = several.predictions(1)
+        row = stored.sample_ids.tolist().index(odd.id)
+        made = replace(tiny_info(), classes=CLASSES, present_above=(0.5, 0.3, 0.6), wanted_error=0.0)
+        assert deciding_by(several, 1, made) is made
+        strict = deciding_by(several, 1, made, 0.05)
+        assert (strict.wanted_error, strict.promised) == (0.05, False)
+        assert strict.present_above[1] > stored.probabilities[row, 1], "it was wrong there"
+        result = next(iter(evaluate(EvaluateJob(project=several.path, wrong_at_most=0.05), NeverStop())))
+        assert isinstance(result, Evaluated)
+        assert "too few samples to promise" in result.findings[-1]
+        least = next(iter(evaluate(EvaluateJob(project=several.path), NeverStop())))
+        assert isinstance(least, Evaluated)
+        assert result.per_class["pear"]["found"] < least.per_class["pear"]["found"], "that is the price"
+
+
+def test_a_rate_of_several_is_promised_where_there_is_enough_to_choose_by() -> None:
+    rng = np.random.default_rng(3)
+    targets = (rng.uniform(size=(2000, 2)) < 0.3).astype(np.int64)
+    probabilities = np.where(targets == 1, rng.uniform(0.4, 1.0, targets.shape), rng.uniform(0.0, 0.6, targets.shape))
+    thresholds, promised = strict_thresholds(probabilities, targets, wanted=0.05)
+    assert promised
+    fresh = (rng.uniform(size=(20000, 2)) < 0.3).astype(np.int64)
+    said = np.where(fresh == 1, rng.uniform(0.4, 1.0, fresh.shape), rng.uniform(0.0, 0.6, fresh.shape)) >= thresholds
+    for index in range(2):
+        assert (fresh[said[:, index], index] == 0).mean() <= 0.05
+        assert said[fresh[:, index] == 1, index].mean() > 0.6, "no stricter than it has to be"

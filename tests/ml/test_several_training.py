@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from ml.cli import build_app
 from ml.insight.several import quality
+from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.project.samples import Sample
 from ml.runtime.model import ReleasedModel
@@ -97,3 +98,19 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
         assert model.info.task == "multi"
         assert model.info.present_above == pytest.approx(kept.thresholds)
         assert "which of 3 classes are present" in model.info.card
+        assert model.info.wanted_error == 0.0
+        assert "it finds most for the fewest wrong ones" in model.info.card
+
+    again = run(build_app(), ["train", str(target), "--preset", "quick", "--wrong-at-most", "20%", "--json"])
+    assert again.exit_code == 0, again.output
+    with Project.open(target) as project:
+        kept = project.predictions(2)
+        info = ReleasedModel.open(project.runs.folder(2) / "model.onnx").info
+        assert info.wanted_error == 0.2
+        assert info.present_above == pytest.approx(kept.thresholds)
+        assert "20 of 100 of those it says show a class" in info.card
+        assert kept.targets is not None
+        valid = kept.splits == SPLIT_CODES.index("valid")
+        said = np.asarray(kept.probabilities) >= kept.thresholds
+        wrongly = (said & (kept.targets == 0))[valid].sum(axis=0)
+        assert (wrongly <= 0.2 * np.maximum(said[valid].sum(axis=0), 1)).all()
