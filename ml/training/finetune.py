@@ -87,23 +87,10 @@ def finetune(
     Every process of a `crew` runs this with the same arguments; only rank 0 writes, and its events are to be shown.
     """
     crew = crew or Crew()
-    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
-    steady = copy.deepcopy(network).eval().requires_grad_(False)
-
-    def saved() -> State | None:
-        path = folder / "latest.safetensors"
-        return crew.told((checkpoint.load(path) if path.is_file() else None,) if crew.leads else None)[0]
-
-    state = saved()
-    if state is not None:
-        put_back(state, network, steady, optimiser)
-    history = History.restored(state, probe=probe, labels=material.fingerprint)
-    del state
-    module, optimiser = fabric.setup(network, optimiser)
-    shown = _shown(network.front, material, fabric.device)
-    learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces or Pieces(), shown)
-    rescue = Rescue(network, steady, optimiser, history, saved=saved)
+    learner, rescue = _begun(
+        network, material, recipe, fabric=fabric, folder=folder, probe=probe, crew=crew, pieces=pieces or Pieces()
+    )
+    history, steady = learner.history, learner.steady
     early = False
 
     while history.epoch < recipe.epochs and history.patience_used < recipe.patience:
@@ -115,7 +102,7 @@ def finetune(
                 break
             done = _judge(learner, material, recipe, epoch=epoch, train_loss=train_loss)
             if crew.leads:
-                history.save(folder, network, steady, optimiser)
+                history.save(folder, network, steady, learner.optimiser)
             rescue.saved_now()
             learner.timer.resume(len(material.valid))
             yield done
@@ -152,6 +139,37 @@ class Learner:
     pieces: Pieces
     shown: Callable[[Tensor], Tensor]
     """From rows of the training split to what is varied: raw input, or the pictures of what was heard."""
+
+
+def _begun(
+    network: Classifier,
+    material: Material,
+    recipe: Recipe,
+    *,
+    fabric: Fabric,
+    folder: Path,
+    probe: Score,
+    crew: Crew,
+    pieces: Pieces,
+) -> tuple[Learner, Rescue]:
+    """Everything as it was left in `folder`, or new."""
+    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
+    steady = copy.deepcopy(network).eval().requires_grad_(False)
+
+    def saved() -> State | None:
+        path = folder / "latest.safetensors"
+        return crew.told((checkpoint.load(path) if path.is_file() else None,) if crew.leads else None)[0]
+
+    state = saved()
+    if state is not None:
+        put_back(state, network, steady, optimiser)
+    history = History.restored(state, probe=probe, labels=material.fingerprint)
+    del state
+    module, optimiser = fabric.setup(network, optimiser)
+    shown = _shown(network.front, material, fabric.device)
+    learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces, shown)
+    return learner, Rescue(network, steady, optimiser, history, saved=saved)
 
 
 def _train_epoch(

@@ -60,7 +60,7 @@ def from_the_others(
 
 def suspicion(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> Suspicion:
     """Judge labels (n,) by out-of-fold probabilities (n, classes); every class needs a sample."""
-    quality = get_label_quality_scores(labels, probabilities, method="normalized_margin", adjust_pred_probs=False)
+    quality = get_label_quality_scores(labels, probabilities, method="self_confidence", adjust_pred_probs=False)
     others = np.array(probabilities)
     others[np.arange(len(labels)), labels] = -1.0
     return Suspicion(
