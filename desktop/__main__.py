@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,10 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
             f"The studio needs parts that are not installed ({', '.join(missing)}); "
             'install them from the Handlens folder with: pip install -e ".[studio]".'
         )
+    if _no_display():
+        return _complain(
+            "There is no screen to open a window on: log in to a desktop, or use the commands of handlens --help."
+        )
     try:
         # Qt loads here and not above: this module is imported again by every child process.
         from desktop.app import run_studio
@@ -65,6 +70,13 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
             f"The window cannot be opened: {error}; handlens doctor names the system packages that are missing."
         )
     return run_studio(project) if tour is None else run_tour(tour, quick=quick)
+
+
+def _no_display() -> bool:
+    """Whether Qt would end the process with words of its own, for want of an X or Wayland server."""
+    if sys.platform in ("win32", "darwin"):
+        return False
+    return not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
 def _complain(sentence: str) -> int:

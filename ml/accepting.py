@@ -43,13 +43,21 @@ def thresholds_for(stored: Predictions, samples: Mapping[int, Sample], wanted: f
     """From the validation split; `samples` are the labelled ones, by id."""
     rows, truth = labelled_rows(stored, samples, "valid")
     known = truth < stored.probabilities.shape[1]
-    return choose_thresholds(np.asarray(stored.probabilities[rows[known]]), truth[known], wanted=wanted)
+    rows, truth = rows[known], truth[known]
+    sources = sources_of(stored, samples, rows)
+    return choose_thresholds(np.asarray(stored.probabilities[rows]), truth, wanted=wanted, sources=sources)
+
+
+def sources_of(stored: Predictions, samples: Mapping[int, Sample], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The file of each row."""
+    return np.array([samples[int(sample_id)].source_id for sample_id in stored.sample_ids[rows]], dtype=np.int64)
 
 
 def price_on_test(stored: Predictions, samples: Mapping[int, Sample], chosen: Thresholds) -> Price:
     """What the thresholds do to the test split."""
     rows, truth = labelled_rows(stored, samples, "test")
-    return price_of(np.asarray(stored.probabilities[rows]), truth, chosen.per_class)
+    sources = sources_of(stored, samples, rows)
+    return price_of(np.asarray(stored.probabilities[rows]), truth, chosen.per_class, sources=sources)
 
 
 def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> tuple[NDArray[np.float32], bool]:
@@ -61,7 +69,7 @@ def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: floa
     for row, place in enumerate(rows.tolist()):
         labels = samples[int(stored.sample_ids[place])].labels
         targets[row, [index for index in labels if index < classes]] = 1
-    return strict_thresholds(probabilities, targets, wanted=wanted)
+    return strict_thresholds(probabilities, targets, wanted=wanted, sources=sources_of(stored, samples, rows))
 
 
 def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
@@ -98,5 +106,11 @@ def _deciding_several(project: Project, run: int, info: ModelInfo, asked: float)
         wanted_error=asked,
         promised=promised,
         present_above=tuple(float(value) for value in thresholds),
-        card=info.card.replace(rule, rule_of(asked, promised=promised)),
+        card=info.card.replace(rule, f"{rule_of(asked, promised=promised)} {_instead(info, thresholds)}"),
     )
+
+
+def _instead(info: ModelInfo, thresholds: NDArray[np.float32]) -> str:
+    """The thresholds that hold in place of those of the card's table."""
+    told = (f"{name} from {value:.0%}" for name, value in zip(info.classes, thresholds, strict=True))
+    return f"A class counts as present: {', '.join(told)}. The table shows what the run was made with."

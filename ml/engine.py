@@ -67,7 +67,7 @@ def explain(error: Exception) -> Failed:
     if isinstance(error, ImportError):
         return Failed(
             message=f"A library that training needs is missing ({error.name}); "
-            'install everything with: pip install "handlens[studio]".',
+            'install everything from the Handlens folder with: pip install -e ".[studio]".',
             details=details,
         )
     return Failed(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.accepting import labelled_rows, several_for, thresholds_for, wanted_rate
+from ml.accepting import deciding_by, labelled_rows, several_for, sources_of, thresholds_for, wanted_rate
 from ml.errors import HandlensError
 from ml.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.insight.calibration import tempered
@@ -62,7 +62,9 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     probabilities = np.asarray(stored.probabilities[rows])
     sources = len({samples[int(stored.sample_ids[row])].source_id for row in rows})
     names = tuple(item.name for item in project.classes())
-    findings = tuple(remark.sentence for remark in read_remarks(project.runs.folder(number)))
+    # What it promised is said anew below, for the rate that is asked for and the labels as they are now.
+    remarks = [remark for remark in read_remarks(project.runs.folder(number)) if remark.about != "promise"]
+    findings = tuple(remark.sentence for remark in remarks)
     if stored.thresholds is not None:
         shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
         thresholds = stored.thresholds
@@ -73,7 +75,8 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     info = _info_of(project, number)
     temperature = None if info is None else info.temperature
     result = _score(probabilities, truth, names, sources=sources, temperature=temperature)
-    accepting = _accepting(project, job, stored, samples, tested=(probabilities, truth), info=info)
+    held = (probabilities, truth, sources_of(stored, samples, rows))
+    accepting = _accepting(project, job, stored, samples, tested=held, info=info)
     return dataclasses.replace(result, accepting=accepting, findings=findings)
 
 
@@ -89,13 +92,13 @@ def _accepting(
     stored: Predictions,
     samples: Mapping[int, Sample],
     *,
-    tested: tuple[NDArray[np.float32], NDArray[np.int64]],
+    tested: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
     info: ModelInfo | None,
 ) -> Accepting:
     """Thresholds from the validation split, by the labels as they are now, tried on the test split."""
     wanted = wanted_rate(project, info, job.wrong_at_most)
     chosen = thresholds_for(stored, samples, wanted)
-    price = price_of(*tested, chosen.per_class)
+    price = price_of(*tested[:2], chosen.per_class, sources=tested[2])
     return Accepting(
         wrong_at_most=wanted,
         promised=chosen.promised,
@@ -124,9 +127,16 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
         yield Note(sentence=f"Left out {left_out.path}: {left_out.reason}")
     if model.info.task == "multi":
         report = as_multi_label(report)
-    labelled = _labelled(report, model.info.classes)
+    every = _labelled(report, model.info.classes)
+    labelled = _not_learned_from(every, project)
+    if len(labelled) < len(every):
+        yield Note(
+            sentence=f"Left out {len(every) - len(labelled)} of {len(every)} files: the project learned from these, or "
+            "chose by them, so they would say too much good of it."
+        )
     yield StageStarted(stage="predict", sentence=f"Now the model looks at {len(labelled)} files it is tested on.")
     truth: list[tuple[int, ...]] = []
+    files: list[int] = []
     sources = 0
     said: list[NDArray[np.float32]] = []
     paths = [Path(report.folder, file.path) for file in labelled]
@@ -138,6 +148,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
             yield Note(sentence=f"Left out {file.path}: {result.reason}")
             continue
         rows = _rows(result)
+        files += [sources] * len(rows)
         sources += 1
         said += rows
         truth += [tuple(model.info.classes.index(name) for name in file.class_names)] * len(rows)
@@ -145,11 +156,16 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
     if not said:
         raise HandlensError(f"No file in {folder} could be read, so there is nothing to test on.")
     if model.info.task == "multi":
-        yield _score_several(np.stack(said), truth, model.info.classes, np.array(model.info.present_above))
-    else:
-        labels = np.array([shown[0] for shown in truth], dtype=np.int64)
-        temperature = model.info.temperature
-        yield _score(np.stack(said), labels, model.info.classes, sources=sources, temperature=temperature)
+        info = deciding_by(project, number, model.info, job.wrong_at_most)
+        yield _score_several(np.stack(said), truth, info.classes, np.array(info.present_above))
+        return
+    labels = np.array([shown[0] for shown in truth], dtype=np.int64)
+    held = (np.stack(said), labels, np.array(files, dtype=np.int64))
+    score = _score(*held[:2], model.info.classes, sources=sources, temperature=model.info.temperature)
+    known = {sample.id: sample for sample in project.samples() if sample.labelled}
+    stored = project.predictions(number)
+    accepting = _accepting(project, job, stored, known, tested=held, info=model.info)
+    yield dataclasses.replace(score, accepting=accepting)
 
 
 def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
@@ -167,6 +183,18 @@ def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
             "put the files into one folder per class."
         )
     return files
+
+
+def _not_learned_from(files: Sequence[FoundFile], project: Project) -> list[FoundFile]:
+    """Those that are no copy of a file of the training or the validation split; raises where none is left."""
+    seen = {sample.digest for sample in project.samples() if sample.split in ("train", "valid")}
+    left = [file for file in files if file.digest not in seen]
+    if not left:
+        raise HandlensError(
+            "The project learned from every file in this folder, or chose by it, so none can test it; "
+            "test on other files, or leave out --on."
+        )
+    return left
 
 
 def _counted(names: Sequence[str]) -> str:

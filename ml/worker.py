@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from ml.errors import HandlensError
-from ml.events import TERMINAL, Event, Failed, Finished, ProbeDone, RunStarted, Stopped
+from ml.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
 from ml.jobs import Job, Stop, StopRequest, TrainJob
 from ml.project.project import Project
 from ml.watchdog import QUIET_SECONDS, Watch
@@ -115,10 +115,6 @@ def _supervise(
         if isinstance(event, RunStarted):
             run = event.run
         model = model or isinstance(event, ProbeDone)
-        if asked == "cancel" and isinstance(event, Finished):
-            # The run was complete before the word reached it; the caller sees the truth.
-            yield event
-            return
         yield event
         if isinstance(event, TERMINAL):
             return

@@ -59,13 +59,13 @@ class Weighing:
         return len(self._held[1])
 
     def figures(self, wanted: float) -> Figures:
-        chosen = choose_thresholds(*self._valid, wanted=wanted)
-        probabilities, _labels = self._held
+        chosen = choose_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
+        probabilities, labels, sources = self._held
         best = np.argmax(probabilities, axis=1)
         accepted = probabilities.max(axis=1) >= np.asarray(chosen.per_class)[best]
         return Figures(
             chosen=chosen,
-            price=price_of(*self._held, chosen.per_class),
+            price=price_of(probabilities, labels, chosen.per_class, sources=sources),
             tested=self.tested,
             classes=tuple(
                 ClassFigures(
@@ -79,7 +79,7 @@ class Weighing:
         )
 
     def curve(self) -> Curve:
-        rejected, error, limit = trade_off(*self._held)
+        rejected, error, limit = trade_off(*self._held[:2], sources=self._held[2])
         return Curve(rejected=rejected, error=error, limit=limit)
 
 
@@ -88,7 +88,8 @@ def nearest_rate(share: float) -> int:
     return int(np.argmin(np.abs(np.log(RATES) - np.log(max(share, 1e-6)))))
 
 
-def _part(table: PredictionTable, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _part(table: PredictionTable, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Probabilities, labels and files of the labelled rows."""
     inside = (table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0) & (table.labels < table.classes)
     rows = np.flatnonzero(inside)
-    return np.asarray(table.predictions.probabilities[rows]), table.labels[rows]
+    return np.asarray(table.predictions.probabilities[rows]), table.labels[rows], table.sources[rows]

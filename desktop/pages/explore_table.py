@@ -41,6 +41,8 @@ class PredictionTable:
         self.margin = np.zeros(count, dtype=np.float32)
         self.labels = np.full(count, -1, dtype=np.int64)
         self.splits = np.full(count, SPLIT_CODES.index("none"), dtype=np.uint8)
+        self.sources = np.zeros(count, dtype=np.int64)
+        """The file of each row."""
         self.own = np.zeros(count, dtype=np.float32)
         """Probability of the label; 0 for a class that the run did not know."""
         self._order = np.argsort(self.ids, kind="stable")
@@ -68,7 +70,7 @@ class PredictionTable:
     def update(self, samples: Iterable[Sample]) -> None:
         """Take over the present labels and splits of these samples."""
         codes = {name: index for index, name in enumerate(SPLIT_CODES)}
-        wanted = [(s.id, -1 if s.label is None else s.label, codes[s.split or "none"]) for s in samples]
+        wanted = [(s.id, -1 if s.label is None else s.label, codes[s.split or "none"], s.source_id) for s in samples]
         if not wanted or not len(self._sorted):
             return
         values = np.array(wanted, dtype=np.int64)
@@ -77,6 +79,7 @@ class PredictionTable:
         rows = self._order[places[known]]
         self.labels[rows] = values[known, 1]
         self.splits[rows] = values[known, 2]
+        self.sources[rows] = values[known, 3]
         judged = (self.labels[rows] >= 0) & (self.labels[rows] < self.classes)
         self.own[rows] = 0.0
         self.own[rows[judged]] = self.predictions.probabilities[rows[judged], self.labels[rows[judged]]]

@@ -92,6 +92,7 @@ def new(
         with Project.open(target) as known:
             _check_same_source(known, folder)
             _check_same_task(known, multi_label=multi_label)
+            _check_same_split(known, split_by)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     chosen = _kind(kind, folder)
@@ -248,6 +249,14 @@ def _check_same_task(project: Project, *, multi_label: bool) -> None:
         raise HandlensError(
             f"“{project.name}” is already a project in which every sample has one class; "
             "choose another project name for one in which more than one may be present."
+        )
+
+
+def _check_same_split(project: Project, split_by: str) -> None:
+    if split_by not in ("auto", project.split_by):
+        raise HandlensError(
+            f"“{project.name}” is split already, by {project.split_by}, and what was tested with is not learned from "
+            "later; choose another project name for another split."
         )
 
 

@@ -63,6 +63,8 @@ def predict(
         raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
     file, released = _opened(model, run)
     paths = find_inputs(inputs, released.info)
+    if csv_file is not None:
+        _check_table(csv_file.expanduser().absolute())
     console = words()
     rows: list[dict[str, Any]] = []
     names: set[str] = set()
@@ -173,20 +175,36 @@ def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> st
     return " and ".join(f"{name} ({percent(known[name])})" if name in known else name for name in row["labels"])
 
 
+def _check_table(target: Path) -> None:
+    """Raises HandlensError where it cannot be written, before hours are spent on what goes in."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _no_table(target, error) from error
+
+
+def _no_table(target: Path, error: OSError) -> HandlensError:
+    reason = (error.strerror or str(error)).lower()
+    return HandlensError(f"The table {target} could not be written: {reason}.", details=repr(error))
+
+
 def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> None:
     """One line per input with the runners-up spelled out; the whole file or none."""
     text = io.StringIO(newline="")
     count = min(_TOP, len(info.classes))
-    header = ["path", "label", "probability", "unlike", "decision"]
-    several = ["labels"] if info.task == "multi" else []
-    header += [f"{word}_{place}" for place in range(2, count + 1) for word in ("label", "probability")]
+    first = ["path", "label", "probability", "unlike", "decision"]
+    if info.task == "multi":
+        # What is there stands before what is likeliest, which may be nothing that is there.
+        first = ["path", "labels", *first[1:]]
+    others = [f"{word}_{place}" for place in range(2, count + 1) for word in ("label", "probability")]
     table = csv.writer(text)
-    table.writerow([*header, *several])
+    table.writerow(first + others)
     for row in rows:
-        others = [value for pair in row["top"][1:] for value in pair]
-        table.writerow([row[name] for name in header[:5]] + others + ["; ".join(row[name]) for name in several])
+        cells = [("; ".join(row[name]) or "none of the classes") if name == "labels" else row[name] for name in first]
+        table.writerow(cells + [value for pair in row["top"][1:] for value in pair])
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as stream:  # the mark lets Excel read umlauts
@@ -196,8 +214,7 @@ def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> Non
         finally:
             Path(draft).unlink(missing_ok=True)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise HandlensError(f"The table {target} could not be written: {reason}.", details=repr(error)) from error
+        raise _no_table(target, error) from error
 
 
 def _free_name(path: Path, taken: set[str]) -> str:

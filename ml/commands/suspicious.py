@@ -23,6 +23,7 @@ from ml.project.project import Project
 from ml.project.samples import Task
 
 SHOWN = 25
+LEAST_CERTAIN = 5
 
 
 @verb()
@@ -35,8 +36,8 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         names, task = [item.name for item in opened.classes()], opened.task
         samples = {sample.id: sample for sample in opened.samples()}
     rows = []
-    for sample_id, labels, suggested, score in zip(
-        found.sample_ids, found.labels, found.suggested, found.scores, strict=True
+    for place, (sample_id, labels, suggested, score) in enumerate(
+        zip(found.sample_ids, found.labels, found.suggested, found.scores, strict=True)
     ):
         sample = samples[sample_id]
         looks_like, said = _instead(labels, suggested, names, task=task)
@@ -45,7 +46,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
             row |= {"label": names[labels[0]], "suggested": looks_like[0]}
         else:
             row |= {"labels": [names[index] for index in labels], "suggested": looks_like}
-        row["score"] = round(score, 4)
+        row |= {"score": round(score, 4), "looks_wrong": place < found.flagged}
         if sample.start is not None:
             row |= {"start": sample.start, "end": sample.end}
         label = ", ".join(names[index] for index in labels) or "none of them"
@@ -62,9 +63,12 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
     else:
         console.print(f"{plural(found.flagged, 'label')} of {len(rows):,} may be wrong. The most suspicious first:")
     table = Table("file", "labelled", "looks like", "score", box=None, pad_edge=False)
-    for _row, shown in rows[:SHOWN]:
+    count = min(found.flagged, SHOWN) if found.flagged else LEAST_CERTAIN
+    for _row, shown in rows[:count]:
         table.add_row(*[escape(cell) for cell in shown])
     console.print(table)
+    if found.flagged > SHOWN:
+        console.print(f"… and {found.flagged - SHOWN:,} more: --json lists them all.")
 
 
 def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task: Task) -> tuple[list[str], str]:

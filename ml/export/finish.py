@@ -32,12 +32,12 @@ from ml.project.remarks import write_remarks
 from ml.project.samples import RunInfo, Sample
 from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
 from ml.runtime.model import ReleasedModel
-from ml.runtime.session import open_session
+from ml.runtime.session import cores, open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features
 from ml.training.objective import targets_of
 
-BATCH = 8
+BATCH = max(8, 2 * cores())
 PARITY_SAMPLES = 16
 ATTUNE_SAMPLES = 16
 PARITY_LIMIT = 1e-3
@@ -85,7 +85,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     )
     temperature, known = _calibrate(given.network, predictions)
     _store_unlike(draft, predictions, known)
-    calibrated, promised = _write_calibrated(draft, predictions, temperature, wanted=given.wrong_at_most)
+    calibrated, promised = _write_calibrated(draft, predictions, temperature, given)
     session = None  # its memory is needed for the second one
     graph = export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name)
     every = max(1, len(given.samples) // PARITY_SAMPLES)
@@ -219,10 +219,10 @@ def _some_embeddings(predictions: Predictions, chosen: NDArray[np.bool_]) -> NDA
 
 
 def _write_calibrated(
-    draft: Path, predictions: Predictions, temperature: float, *, wanted: float | None
+    draft: Path, predictions: Predictions, temperature: float, given: Ingredients
 ) -> tuple[NDArray[np.float32], bool]:
     """Put calibrated probabilities in their place, and give them back. Where more than one class may be present also
-    the thresholds; then whether they promise what is `wanted`."""
+    the thresholds; then whether they promise what is wanted."""
     promised = False
     calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
     if predictions.targets is None:
@@ -231,10 +231,11 @@ def _write_calibrated(
         calibrated[:] = sigmoid(predictions.probabilities / temperature)
         valid = rows_of(predictions, "valid")
         part = calibrated[valid], predictions.targets[valid]
-        if wanted is None:
+        if given.wrong_at_most is None:
             thresholds = best_thresholds(*part)
         else:
-            thresholds, promised = strict_thresholds(*part, wanted=wanted)
+            files = np.array([sample.source_id for sample in given.samples])[valid]
+            thresholds, promised = strict_thresholds(*part, wanted=given.wrong_at_most, sources=files)
         write_thresholds(draft, thresholds)
     calibrated.flush()
     return calibrated, promised

@@ -52,7 +52,9 @@ def judge(
         return _judge_several(project, info, predictions, ask=ask)
     valid, test = _part(predictions, "valid"), _part(predictions, "test")
     held_out = test if len(test[1]) else valid
-    chosen = choose_thresholds(*valid, wanted=info.wanted_error)
+    files = np.array([sample.source_id for sample in samples])
+    on_valid, on_test = files[rows_of(predictions, "valid")], files[rows_of(predictions, "test")]
+    chosen = choose_thresholds(*valid, wanted=info.wanted_error, sources=on_valid)
     uncalibrated = (tempered(held_out[0], 1.0 / info.temperature), held_out[1])
     info = replace(
         info,
@@ -64,7 +66,7 @@ def judge(
     )
     scores = _scores(predictions, samples, valid, test)
     remarks = [*self_test(predictions, info, ask_nonsense(ask, info))]
-    remarks.append(promise_remark(chosen, price_of(*test, chosen.per_class), info.kind))
+    remarks.append(promise_remark(chosen, price_of(*test, chosen.per_class, sources=on_test), info.kind))
     remarks += _new_sources(project, predictions, samples, scores)
     known = Known(valid=valid, test=test, valid_interval=scores.valid_interval, test_interval=scores.test_interval)
     return scores, replace(info, card=model_card(project, info, known, remarks)), tuple(remarks)

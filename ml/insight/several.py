@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from ml.insight.calibration import WIDTH
 from ml.insight.metrics import accuracy, log_loss
 from ml.insight.thresholds import lowest_threshold
 
 _SMALLEST = 1e-7
 NARROWEST, WIDEST = 0.05, 0.95
-"""No threshold lies outside of these, however few samples it was chosen on…"""
-STRICTEST = 0.999
-"""…unless a rate is wanted that only a higher one keeps."""
+"""No threshold lies outside of these, however few samples it was chosen on, unless a rate asks for a higher one."""
 
 
 def quality(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> tuple[float | None, float | None]:
@@ -63,14 +62,16 @@ def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> float:
-    """The temperature that makes held-out logits (n, classes) most likely, as for a single class; 1 without samples."""
+    """The temperature that makes held-out logits (n, classes) most likely, with the same doubt as for a single class
+    (`insight.calibration`); 1 without samples."""
     if len(targets) == 0:
         return 1.0
-    best = minimize_scalar(
-        lambda log_temperature: binary_log_loss(sigmoid(logits / np.exp(log_temperature)), targets) or 0.0,
-        bounds=(-3.0, 3.0),
-        method="bounded",
-    )
+
+    def loss(log_temperature: float) -> float:
+        doubt = (log_temperature / WIDTH) ** 2 / 2.0 / len(targets)
+        return (binary_log_loss(sigmoid(logits / np.exp(log_temperature)), targets) or 0.0) + doubt
+
+    best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return float(np.exp(best.x))
 
 
@@ -88,18 +89,29 @@ def best_thresholds(probabilities: NDArray[np.floating], targets: NDArray[np.int
 
 
 def strict_thresholds(
-    probabilities: NDArray[np.floating], targets: NDArray[np.integer], *, wanted: float
+    probabilities: NDArray[np.floating],
+    targets: NDArray[np.integer],
+    *,
+    wanted: float,
+    sources: NDArray[np.integer] | None = None,
 ) -> tuple[NDArray[np.float32], bool]:
     """(classes,) the probability from which, of the samples that are said to show a class, at most a share `wanted`
-    does not; and whether that is promised with 95 % confidence for every class by itself.
+    does not; and whether that is promised with 95 % confidence for every class by itself. Of windows, `sources` (n,)
+    name the files they are from.
 
-    A class that none of these samples shows needs more than any of them has of it.
+    A class that none of these samples shows needs more than any of them has of it; above 1 it is never said.
     """
+    if sources is not None and len(sources):
+        # A file shows what any of its windows shows, and is judged so when it is predicted.
+        order = np.argsort(sources, kind="stable")
+        starts = np.unique(sources[order], return_index=True)[1]
+        probabilities = np.maximum.reduceat(probabilities[order], starts)
+        targets = np.maximum.reduceat(targets[order], starts)
     chosen = np.full(targets.shape[1], 0.5, dtype=np.float32)
     promised = len(targets) > 0
     for index in range(targets.shape[1] if len(targets) else 0):
         threshold, kept = lowest_threshold(probabilities[:, index], targets[:, index] == 0, wanted=wanted)
-        chosen[index] = np.clip(threshold, NARROWEST, STRICTEST)
+        chosen[index] = max(threshold, NARROWEST)
         promised = promised and kept
     return chosen, promised
 
@@ -125,7 +137,7 @@ def present(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating
 def leaning(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.float32]:
     """(…, classes) bent so that each threshold becomes one half: from there on a class is said to be there."""
     below = 0.5 * probabilities / thresholds
-    above = 0.5 + 0.5 * (probabilities - thresholds) / (1.0 - thresholds)
+    above = 0.5 + 0.5 * (probabilities - thresholds) / np.maximum(1.0 - thresholds, _SMALLEST)
     return np.asarray(np.where(probabilities < thresholds, below, above), dtype=np.float32)
 
 

@@ -1,6 +1,9 @@
 """From a wanted error rate to the probability below which an answer is set aside, and what that costs. Pure arrays.
 
 "Wrong" is that the most probable class is not the label; of one class among several at once, see `insight.several`.
+
+`sources` (n,) name the file of each sample. Windows of one recording are right or wrong together, so where something is
+promised a file counts as one, wrong by the share of its windows that are.
 """
 
 from __future__ import annotations
@@ -21,11 +24,13 @@ MISTAKES = (0, 2, 8)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
-    """What a threshold does to n samples: how many it accepts, how many of those are wrong."""
+    """What a threshold does to n samples: how many it accepts, how many of those are wrong. `proof`: of how many
+    files how many are wrong, see above; the same where each sample is a file of its own."""
 
     n: int
     accepted: int
     wrong: int
+    proof: tuple[float, int] | None = None
 
     @property
     def rejected_share(self) -> float:
@@ -39,7 +44,7 @@ class Price:
     @property
     def error_at_most(self) -> float:
         """The error among the accepted is below this with 95 % confidence (Clopper and Pearson 1934)."""
-        return upper_bound(self.wrong, self.accepted)
+        return upper_bound(*(self.proof or (self.wrong, self.accepted)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +52,7 @@ class Thresholds:
     """`overall` holds for every class, `per_class` (classes,) is never below it.
 
     `promised`: the error among the accepted stays below `wanted` with 95 % confidence. `needed`: as many samples to
-    choose by, none of them wrong, could promise it.
+    choose by (files, see above), none of them wrong, could promise it.
     """
 
     wanted: float
@@ -58,8 +63,8 @@ class Thresholds:
     needed: int
 
 
-def upper_bound(wrong: int, n: int, *, confidence: float = CONFIDENCE) -> float:
-    """The one-sided upper limit of a fraction (Clopper and Pearson 1934); 1 for n = 0."""
+def upper_bound(wrong: float, n: int, *, confidence: float = CONFIDENCE) -> float:
+    """The one-sided upper limit of a fraction (Clopper and Pearson 1934); 1 for n = 0. `wrong` may be a fraction."""
     return 1.0 if wrong >= n else float(beta.ppf(confidence, wrong + 1, n - wrong))
 
 
@@ -68,7 +73,13 @@ def samples_needed(wanted: float) -> int:
     return _count_for(0, wanted, CONFIDENCE)
 
 
-def choose_thresholds(probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, wanted: float) -> Thresholds:
+def choose_thresholds(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    wanted: float,
+    sources: NDArray[np.integer] | None = None,
+) -> Thresholds:
     """The lowest thresholds that keep the error among accepted held-out samples at `wanted` or below.
 
     `probabilities` (n, classes) are calibrated, `labels` (n,). Candidate thresholds are tried from a strict one
@@ -84,21 +95,33 @@ def choose_thresholds(probabilities: NDArray[np.floating], labels: NDArray[np.in
         )
     top = probabilities.max(axis=1)
     wrong = np.argmax(probabilities, axis=1) != labels
-    overall, promised = lowest_threshold(top, wrong, wanted=wanted)
+    overall, promised = lowest_threshold(top, wrong, wanted=wanted, sources=sources)
     per_class = _per_class(probabilities, wrong, overall=overall, wanted=wanted)
-    price = price_of(probabilities, labels, per_class)
+    price = price_of(probabilities, labels, per_class, sources=sources)
     return Thresholds(
         wanted=wanted, overall=overall, per_class=per_class, promised=promised, price=price, needed=needed
     )
 
 
-def lowest_threshold(sure: NDArray[np.floating], wrong: NDArray[np.bool_], *, wanted: float) -> tuple[float, bool]:
+def lowest_threshold(
+    sure: NDArray[np.floating],
+    wrong: NDArray[np.bool_],
+    *,
+    wanted: float,
+    sources: NDArray[np.integer] | None = None,
+) -> tuple[float, bool]:
     """From how `sure` (n,) on at most a share `wanted` of what is said is `wrong` (n,), and whether it is promised."""
-    promised = _promised(sure, wrong, wanted)
+    promised = _promised(sure, wrong, wanted, sources)
     return (_as_seen(sure, wrong, wanted), False) if promised is None else (promised, True)
 
 
-def price_of(probabilities: NDArray[np.floating], labels: NDArray[np.integer], per_class: tuple[float, ...]) -> Price:
+def price_of(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    per_class: tuple[float, ...],
+    *,
+    sources: NDArray[np.integer] | None = None,
+) -> Price:
     """What thresholds per class do to samples they were not chosen by."""
     if len(labels) == 0:
         return Price(n=0, accepted=0, wrong=0)
@@ -106,38 +129,74 @@ def price_of(probabilities: NDArray[np.floating], labels: NDArray[np.integer], p
     limits = np.zeros(probabilities.shape[1])
     limits[: len(per_class)] = per_class[: len(limits)]
     accepted = probabilities.max(axis=1) >= limits[best]
-    return Price(n=len(labels), accepted=int(accepted.sum()), wrong=int((accepted & (best != labels)).sum()))
+    wrong = (best != labels)[accepted]
+    proven, files = _by_source(wrong, None if sources is None else sources[accepted])
+    proof = (float(proven[-1]), int(files[-1])) if len(wrong) else None
+    return Price(n=len(labels), accepted=int(accepted.sum()), wrong=int(wrong.sum()), proof=proof)
 
 
 def trade_off(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, sources: NDArray[np.integer] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The whole curve, for a plot: for every number of accepted samples, surest first, the share rejected, the error
     among the accepted, and its upper limit with 95 % confidence. Three arrays (n,)."""
     top = probabilities.max(axis=1)
     order = np.argsort(-top, kind="stable")
-    wrong = np.cumsum(np.argmax(probabilities, axis=1)[order] != labels[order])
-    accepted = np.arange(1, len(labels) + 1)
+    each = np.argmax(probabilities, axis=1)[order] != labels[order]
+    wrong, accepted = np.cumsum(each), np.arange(1, len(labels) + 1)
+    proven, files = _by_source(each, None if sources is None else sources[order])
     # Of samples that are equally sure either all are accepted or none.
     last = np.flatnonzero(np.append(np.diff(top[order]) != 0, True)) if len(labels) else np.zeros(0, dtype=int)
-    wrong, accepted = wrong[last], accepted[last]
-    limit = np.where(wrong < accepted, beta.ppf(CONFIDENCE, wrong + 1, np.maximum(accepted - wrong, 1)), 1.0)
+    wrong, accepted, proven, files = wrong[last], accepted[last], proven[last], files[last]
+    limit = np.where(proven < files, beta.ppf(CONFIDENCE, proven + 1, np.maximum(files - proven, 1e-9)), 1.0)
     return 1.0 - accepted / max(1, len(labels)), wrong / accepted, limit
 
 
-def _promised(top: NDArray[np.floating], wrong: NDArray[np.bool_], wanted: float) -> float | None:
+def _promised(
+    top: NDArray[np.floating], wrong: NDArray[np.bool_], wanted: float, sources: NDArray[np.integer] | None
+) -> float | None:
     """None where nothing can be promised."""
     order = np.argsort(-top, kind="stable")
-    counted, sure = np.cumsum(wrong[order]), top[order]
-    starts = _starts(len(top), wanted)
+    sure = top[order]
+    proven, files = _by_source(wrong[order], None if sources is None else sources[order])
+    starts = _starts(int(files[-1]) if len(files) else 0, wanted)
     best = 0
     for first, confidence in starts:
-        for count in np.unique(np.linspace(first, len(top), STEPS).round().astype(int)):
+        begin = int(np.searchsorted(files, first)) + 1
+        for count in np.unique(np.linspace(begin, len(top), STEPS).round().astype(int)):
             place = _end_of_ties(sure, int(count))
-            if upper_bound(int(counted[place - 1]), place, confidence=confidence) > wanted:
+            if upper_bound(float(proven[place - 1]), int(files[place - 1]), confidence=confidence) > wanted:
                 break
             best = max(best, place)
     return _between(sure, best) if best else None
+
+
+def _by_source(
+    wrong: NDArray[np.bool_], sources: NDArray[np.integer] | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Of the first sample, the first two, and so on: of how many files how many are wrong, two arrays (n,).
+
+    By the mean of the files' shares, or by the share of all samples if that is more. The sum of shares spreads no wider
+    than as many files that are wholly right or wrong.
+    """
+    n = len(wrong)
+    counted, one_by_one = np.cumsum(wrong), np.arange(1, n + 1)
+    names, places = np.unique(np.arange(n) if sources is None else sources, return_inverse=True)
+    if len(names) == n:
+        return counted.astype(np.float64), one_by_one
+    held, mistakes = np.zeros(len(names)), np.zeros(len(names))
+    shares, files = np.zeros(n), np.zeros(n, dtype=np.int64)
+    total, seen = 0.0, 0
+    for row, (place, mistaken) in enumerate(zip(places.tolist(), wrong.tolist(), strict=True)):
+        if held[place]:
+            total -= mistakes[place] / held[place]
+        else:
+            seen += 1
+        held[place] += 1
+        mistakes[place] += mistaken
+        total += mistakes[place] / held[place]
+        shares[row], files[row] = total, seen
+    return np.maximum(shares, counted / one_by_one * files), files
 
 
 def _starts(n: int, wanted: float) -> list[tuple[int, float]]:
@@ -164,16 +223,19 @@ def _count_for(mistakes: int, wanted: float, confidence: float) -> int:
 
 
 def _as_seen(top: NDArray[np.floating], wrong: NDArray[np.bool_], wanted: float) -> float:
-    """0 accepts everything; where even the surest are too often wrong, just above the surest wrong one.
+    """0 accepts everything; where even the surest are too often wrong, above the surest wrong one, be it above 1.
 
     One more mistake is counted than was seen: what a few samples show is kinder than what comes after them.
     """
     order = np.argsort(-top, kind="stable")
     sure = top[order]
-    good = np.flatnonzero(np.cumsum(wrong[order]) + 1 <= wanted * np.arange(2, len(top) + 2))
-    if len(good) == 0:
-        return float(min(1.0, top[wrong].max() + 1e-6)) if wrong.any() else 0.0
-    return _between(sure, _end_of_ties(sure, int(good[-1]) + 1))
+    # Of samples that are equally sure either all are accepted or none.
+    last = np.append(np.diff(sure) != 0, True) if len(sure) else np.zeros(0, dtype=bool)
+    good = np.flatnonzero(last & (np.cumsum(wrong[order]) + 1 <= wanted * np.arange(2, len(top) + 2)))
+    if len(good):
+        return _between(sure, int(good[-1]) + 1)
+    above = int((top > top[wrong].max()).sum()) if wrong.any() else len(top)
+    return _between(sure, above) if above else float(sure[0] + 1e-6) if len(sure) else 0.0
 
 
 def _per_class(

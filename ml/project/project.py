@@ -252,6 +252,13 @@ class Project:
         with self._store.reading() as connection:
             return {row.path: row.group_name for row in connection.execute(query) if row.group_name}
 
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Size in bytes and time of change (ns) of every source, by path, as they were when it was imported."""
+        columns = tables.sources.c
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(columns.path, columns.size, columns.mtime_ns)).all()
+        return {row.path: (row.size, row.mtime_ns) for row in rows}
+
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
         names = {item.index: item.name for item in self.classes()}

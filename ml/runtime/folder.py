@@ -22,8 +22,9 @@ from ml.project.samples import Kind, Windowing
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide, over_windows
 from ml.runtime.model import Outputs, ReleasedModel
+from ml.runtime.session import cores
 
-BATCH = 8
+BATCH = max(8, 2 * cores())
 CHUNK = 32
 """Windows of one recording that are in memory at once."""
 

@@ -54,8 +54,9 @@ class ReleasedModel:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ReleasedModel:
-        """The content of a model file that `open` has accepted before, as it travels between machines."""
-        session = open_session(data)
+        """The content of a model file that `open` has accepted before, as it travels between machines; there it works
+        on one core, beside others like it."""
+        session = open_session(data, threads=1)
         return cls(session, _info_of(session, Path("model.onnx")))
 
     def predict(self, batch: NDArray[np.generic]) -> Outputs:

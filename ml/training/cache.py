@@ -32,9 +32,12 @@ class RowCache:
         """As many rows make a good segment."""
         self._places: dict[str, tuple[int, int]] = {}
         self._segments: list[str] = []
-        folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob("*.part"):
             leftover.unlink(missing_ok=True)
+        for column in self.columns:
+            for values in folder.glob(f"*.{column}.npy"):
+                if not values.with_name(values.name.replace(f".{column}.npy", ".keys.npy")).exists():
+                    values.unlink(missing_ok=True)  # a kill came before the keys
         for keys_path in sorted(folder.glob("*.keys.npy")):
             self._open(keys_path)
 
@@ -52,6 +55,7 @@ class RowCache:
     def append(self, keys: Sequence[str], **columns: NDArray[np.generic]) -> None:
         """Keep rows under `keys`; on disk when this returns."""
         name = uuid.uuid4().hex
+        self.folder.mkdir(parents=True, exist_ok=True)
         for column, values in columns.items():
             shape, dtype = self.columns[column]
             array = np.ascontiguousarray(values, dtype=dtype)
@@ -87,11 +91,13 @@ class RowCache:
             keys = np.load(keys_path, allow_pickle=False)
             for column in self.columns:
                 self._mapped(stem, column)
-        except (OSError, ValueError, EOFError):
+        except (FileNotFoundError, ValueError, EOFError):
             # A damaged cache is only slow, never wrong: forget the segment and it is made again.
             with suppress(OSError):
                 keys_path.unlink()
             return
+        except OSError:
+            return  # what hinders may pass
         number = len(self._segments)
         self._segments.append(stem)
         for row, key in enumerate(keys):

@@ -28,6 +28,8 @@ def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, 
                 f"The run began with weights from {file}, which is not there any more; "
                 "put it back, or say where it is with --resume --weights FILE."
             )
+    if file is not None and not file.is_file():
+        raise HandlensError(f"There is no file of weights at {file}; check the name.")
     if file is not None and not name:
         raise HandlensError(f"{file.name} may belong to any network; say which one with --backbone NAME.")
     weights = yield from obtain(name, file, stop)

@@ -37,6 +37,8 @@ class Decoded:
         self.windowing = project.windowing
         self._folder = project.source_folder
         self._size = size
+        self._stamps = project.stamps()
+        """Size and time of change of every file; needed only until all are decoded."""
         cache = project.path / "cache"
         if self.windowing is None:
             self._rows = RowCache(cache / f"pixels-{size}", {"data": ((size, size, 3), np.uint8)})
@@ -79,6 +81,7 @@ class Decoded:
                     yield Progress(stage="decode", done=done, total=total, per_second=per_second(done, now - began))
         if keys:
             self._rows.append(keys, data=np.stack(rows))
+        self._stamps = {}
         if len(unreadable) > before and not stop.requested():
             # A file that has gone may have been the first of several copies: ask the next one.
             yield from self.decode([s for s in samples if s.path not in unreadable], stop, unreadable)
@@ -105,11 +108,21 @@ class Decoded:
     def _load(self, item: tuple[str, list[Sample]]) -> NDArray[np.generic] | HandlensError:
         path, group = item
         try:
+            if not self._as_imported(path, group[0].digest):
+                return HandlensError(f"{path} has changed since the project was made; put the old file back.")
             return load_rows(self._folder / path, group, windowing=self.windowing, size=self._size)
         except HandlensError as error:
             return error
         except OSError as error:
             return HandlensError(f"{path} could not be read: {(error.strerror or str(error)).lower()}.")
+
+    def _as_imported(self, path: str, digest: str) -> bool:
+        """What is kept under the digest of a file has to come from it."""
+        facts = (self._folder / path).stat()
+        if self._stamps.get(path) == (facts.st_size, facts.st_mtime_ns):
+            return True
+        with (self._folder / path).open("rb") as file:  # a copy of the folder has other times
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
 def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | None, size: int) -> NDArray[np.generic]:
@@ -126,7 +139,7 @@ def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | Non
 
 def key_of(sample: Sample) -> str:
     """Same bytes and same place, same key: a copy of a file is decoded once."""
-    return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.3f}"
+    return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.6f}"
 
 
 def _logs_name(windowing: Windowing) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -20,13 +20,15 @@ from ml.export.onnx import export_newer, export_older
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.project.samples import Sample
-from ml.runtime.session import open_session
+from ml.runtime.session import cores, open_session
 from ml.training.cache import RowCache
 from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
 
 _log = logging.getLogger(__name__)
 
-BATCH = max(16, 2 * (os.cpu_count() or 1))
+BATCH = max(16, 2 * cores())
+FEATURES = 1
+"""To be raised whenever the same network would give other features than before."""
 KEEP_GRIDS_UP_TO = 20_000
 """Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
 
@@ -100,7 +102,7 @@ class Features:
 def fingerprint(network: Classifier) -> str:
     """Names the backbone and front end: equal fingerprints give equal features."""
     front = f"{getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"
-    text = f"{network.backbone.spec} {network.backbone.width} {front}"
+    text = f"{FEATURES} {timm.__version__} {network.backbone.spec} {network.backbone.width} {front}"
     return f"{network.backbone.spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 

@@ -185,6 +185,8 @@ def _train_epoch(
     if crew.rank:
         # Each process varies its own samples in its own way.
         generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
+    # What some networks leave out at random (dropout, stochastic depth) is drawn from torch's own generator.
+    torch.manual_seed(generator.initial_seed())
     loss_of = loss_over(material.train_labels, smoothing=recipe.smoothing, device=learner.fabric.device)
     front = learner.network.front
     # What was heard is a picture already.

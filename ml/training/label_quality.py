@@ -44,10 +44,16 @@ def out_of_fold(
 def from_the_others(
     embeddings: NDArray[np.floating], labels: NDArray[np.integer], held: NDArray[np.bool_], *, classes: int
 ) -> NDArray[np.float64]:
-    """(held, classes) probabilities of the samples that are `held` (n,), from a model that learned from the rest."""
+    """(held, classes) probabilities of the samples that are `held` (n,), from a model that learned from the rest.
+
+    Where the rest has no sample of a class it cannot say that a label of that class is wrong, and takes it for right.
+    """
     rest = ~held
     told = np.full((int(held.sum()), classes), 1e-6)
-    if len(np.unique(labels[rest])) >= 2:
+    known = np.unique(labels[rest])
+    if len(known) == 1:
+        told[:, known] = 1.0
+    elif len(known):
         mean, scale = embeddings[rest].mean(axis=0), half_scale(embeddings[rest])
         model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS)
         with warnings.catch_warnings():
@@ -55,6 +61,8 @@ def from_the_others(
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit((embeddings[rest] - mean) / scale, labels[rest])
         told[:, model.classes_] = model.predict_proba((embeddings[held] - mean) / scale)
+    strangers = ~np.isin(labels[held], known)
+    told[strangers] = np.eye(classes)[labels[held][strangers]] + 1e-6
     return np.asarray(told / told.sum(axis=1, keepdims=True), dtype=np.float64)
 
 

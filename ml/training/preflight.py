@@ -126,6 +126,9 @@ def check_disk(needs: dict[str, int], folder: Path) -> None:
         )
 
 
+CGROUPS = Path("/sys/fs/cgroup")
+
+
 def available_memory() -> int:
     """Bytes this process may still take: what the machine has free, or what its container leaves it."""
     system = int(psutil.virtual_memory().available) + int(psutil.swap_memory().free)
@@ -133,14 +136,23 @@ def available_memory() -> int:
 
 
 def _container_leaves() -> Iterator[int]:
-    """What a container's limit (cgroup version 2 or 1) leaves, where there is one."""
+    """What a container's limit (cgroup version 2 or 1) leaves, where there is one.
+
+    The pages of files that were read lately count as used there, though they are given up when memory is wanted.
+    """
     places = (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+        (CGROUPS / "memory.max", CGROUPS / "memory.current", "inactive_file"),
+        (
+            CGROUPS / "memory" / "memory.limit_in_bytes",
+            CGROUPS / "memory" / "memory.usage_in_bytes",
+            "total_inactive_file",
+        ),
     )
-    for limit, usage in places:
+    for limit, usage, pages in places:
         with contextlib.suppress(OSError, ValueError):  # no such limit: "max", or no such file
-            yield max(0, int(Path(limit).read_text(encoding="ascii")) - int(Path(usage).read_text(encoding="ascii")))
+            most, used = (int(path.read_text(encoding="ascii")) for path in (limit, usage))
+            facts = dict(line.split() for line in (usage.parent / "memory.stat").read_text("ascii").splitlines())
+            yield max(0, most - used + min(used, int(facts.get(pages, 0))))
 
 
 def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:

@@ -82,12 +82,13 @@ def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
 def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
     began = time.monotonic()
     yield stage("preflight")
+    fabric = _fabric(job.device, crew)  # a device that is not there is said before a run begins
     samples, class_names = labelled_and_split(project)
     run, job = resumed_or_new(project, job, class_names)
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
         yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
-        yield from _learn(project, job, run, samples, stop, began=began, crew=crew)
+        yield from _learn(project, job, run, samples, stop, began=began, crew=crew, fabric=fabric)
     except CancelledError:
         project.runs.discard(run.number)
         yield Stopped()
@@ -136,8 +137,8 @@ def _learn(
     *,
     began: float,
     crew: Crew,
+    fabric: Fabric,
 ) -> Iterator[Event]:
-    fabric = _fabric(job.device, crew)
     folder = project.runs.folder(run.number)
     begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
@@ -149,6 +150,9 @@ def _learn(
     network = course.new_network()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
+    if isinstance(network.front, LogFrontEnd) and not decoded.bytes_to_write(samples):
+        # What it sees is cached under what it has learned, which preflight asks for.
+        network.front.learn(_statistics_of(decoded, samples))
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
     give_back()
 

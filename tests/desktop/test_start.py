@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -110,3 +111,14 @@ def test_the_first_window_loads_neither_the_core_nor_sound_nor_plots() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="there a window can always be opened")
+def test_without_a_screen_it_says_so() -> None:
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    kept = {name: value for name, value in os.environ.items() if name not in named}
+    ended = subprocess.run(
+        [sys.executable, "-m", "desktop"], capture_output=True, text=True, timeout=60, env=kept, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("There is no screen to open a window on")

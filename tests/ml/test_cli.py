@@ -354,11 +354,15 @@ def test_evaluate_begins_with_a_sentence(handlens: Handlens, trained: Path) -> N
 
 
 def test_evaluate_on_a_labelled_folder(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
-    for part in ("train", "val"):
-        for name in COLOURS:
+    rng = np.random.default_rng(5)
+    for channel, name in enumerate(COLOURS):
+        pixels = rng.integers(0, 90, (SIZE, SIZE, 3), dtype=np.uint8)
+        pixels[..., channel] += 100
+        for part in ("train", "val"):
             (tmp_path / "other" / part / name).mkdir(parents=True)
-            shutil.copy(folder / name / "3.png", tmp_path / "other" / part / name / "3.png")
-    shutil.copy(folder / "red" / "4.png", tmp_path / "other" / "val" / "blue" / "wrong.png")
+            Image.fromarray(pixels).save(tmp_path / "other" / part / name / "new.png")
+    reddish = np.full((SIZE, SIZE, 3), (200, 40, 40), dtype=np.uint8)
+    Image.fromarray(reddish).save(tmp_path / "other" / "val" / "blue" / "wrong.png")
     done = handlens("evaluate", trained, "--on", tmp_path / "other", "--json")
     assert done.code == 0
     (line,) = done.lines
@@ -366,6 +370,36 @@ def test_evaluate_on_a_labelled_folder(handlens: Handlens, trained: Path, folder
     assert line["accuracy"] == pytest.approx(6 / 7)
     assert line["per_class"]["red"]["n"] == 2
     assert line["per_class"]["blue"]["recall"] == pytest.approx(2 / 3)
+
+
+def test_evaluate_leaves_out_what_it_learned_from(handlens: Handlens, trained: Path, folder: Path) -> None:
+    with Project.open(trained) as project:
+        tested = [sample.path for sample in project.samples() if sample.split == "test"]
+        learned = [sample.path for sample in project.samples() if sample.split != "test"]
+    done = handlens("evaluate", trained, "--on", folder, "--json")
+    assert done.lines[-1]["n"] == len(tested)
+    assert f"Left out {len(learned)} of 30 files" in done.err
+    for path in tested:
+        (folder / path).unlink()
+    done = handlens("evaluate", trained, "--on", folder)
+    assert done.code == 1
+    assert "so none can test it" in done.err
+
+
+def test_a_project_is_not_split_anew_behind_its_back(handlens: Handlens, project: Path, folder: Path) -> None:
+    done = handlens("new", project, "--from", folder, "--split-by", "folder")
+    assert done.code == 1
+    assert "is split already" in done.err
+
+
+def test_a_device_that_is_not_there_leaves_no_run(handlens: Handlens, project: Path) -> None:
+    import torch  # slow to load, and nothing else here needs it
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert handlens("train", project, "--device", "cuda").code == 1
+    with Project.open(project) as opened:
+        assert opened.runs.all() == ()
 
 
 def test_evaluate_names_a_class_the_model_does_not_know(handlens: Handlens, trained: Path, folder: Path) -> None:
@@ -421,6 +455,16 @@ def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
     for path in pictures:
         with Image.open(path) as picture:
             assert picture.width > 640
+
+
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_predicted(
+    handlens: Handlens, folder: Path, tmp_path: Path
+) -> None:
+    model = write_colour_model(tmp_path / "model.onnx")
+    (tmp_path / "file").write_bytes(b"")
+    done = handlens("predict", model, folder / "red" / "0.png", "--csv", tmp_path / "file" / "t.csv")
+    assert (done.code, done.out) == (1, "")
+    assert "could not be written" in done.err
 
 
 def test_predict_reads_recordings_by_window(handlens: Handlens, tmp_path: Path) -> None:

@@ -79,6 +79,42 @@ def test_too_few_samples_promise_nothing_and_say_how_many_it_takes() -> None:
     assert "cannot be promised" in remark.sentence and "299" in remark.sentence
 
 
+def test_windows_of_a_recording_promise_no_more_than_the_recording() -> None:
+    probabilities, labels = honest(600, seed=2, low=0.9)
+    labels[:] = 0  # all right
+    assert choose_thresholds(probabilities, labels, wanted=0.05).promised
+    sources = np.arange(600) // 30
+    chosen = choose_thresholds(probabilities, labels, wanted=0.05, sources=sources)
+    assert not chosen.promised
+    price = price_of(probabilities, labels, chosen.per_class, sources=sources)
+    assert price.error_at_most == upper_bound(0, 20)
+    labels[:15] = 1
+    labels[30:60] = 1
+    price = price_of(probabilities, labels, (0.0, 0.0), sources=sources)
+    assert price.error_at_most == pytest.approx(upper_bound(1.5, 20))
+    assert trade_off(probabilities, labels, sources=sources)[2][-1] == pytest.approx(price.error_at_most)
+
+
+def test_a_stricter_aim_never_takes_a_lower_threshold() -> None:
+    rng = np.random.default_rng(9)
+    for _trial in range(40):
+        top = rng.uniform(0.5, 1.0, 24).round(1 if rng.uniform() < 0.3 else 4)
+        labels = (rng.uniform(size=24) > top).astype(np.int64)
+        probabilities = np.stack([top, 1 - top], axis=1)
+        chosen = [choose_thresholds(probabilities, labels, wanted=wanted) for wanted in (0.01, 0.03, 0.05, 0.1, 0.2)]
+        # What is promised is stricter than an aim.
+        aims = [each.overall for each in chosen if not each.promised]
+        assert aims == sorted(aims, reverse=True)
+        assert not ((top >= aims[0]) & (labels == 1)).any()
+
+
+def test_equally_sure_ones_are_accepted_together_or_not_at_all() -> None:
+    labels = np.array([1] * 12 + [0] * 38)
+    probabilities = np.tile([1.0, 0.0], (50, 1))
+    chosen = choose_thresholds(probabilities, labels, wanted=0.05)
+    assert chosen.price.accepted == 0
+
+
 def test_a_class_that_is_often_wrong_needs_to_be_surer() -> None:
     rng = np.random.default_rng(6)
     n = 900
@@ -300,6 +336,18 @@ def test_where_several_may_be_present_it_finds_what_is_missing_and_what_is_not_t
         }
         assert first == {two: (held[two][:1], held[two][1]), none: ((2,), 2)}
         assert 2 <= found.flagged <= 4
+
+
+def test_a_label_of_which_there_is_no_other_sample_is_not_called_wrong() -> None:
+    rng = np.random.default_rng(4)
+    truth = np.array([0] * 60 + [1] * 60 + [2] * 12)
+    embeddings = rng.normal(0, 1, (132, 8)) + 3.0 * np.eye(8)[truth]
+    # All windows of the third class are of one recording, which lies in one fold.
+    folds = np.where(truth == 2, 0, np.arange(132) % 5)
+    found = suspicion(truth, out_of_fold(embeddings, truth, folds, classes=3))
+    assert not found.flagged[truth == 2].any()
+    assert (found.score[truth == 2] < 0.01).all()
+    assert found.flagged.sum() <= 2
 
 
 def test_a_label_that_was_called_right_is_not_asked_about_again(tmp_path: Path) -> None:

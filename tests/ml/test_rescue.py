@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,34 @@ def test_numbers_that_explode_again_end_it_and_keep_the_best(tmp_path: Path, mon
     assert not outcome.early
     best, _facts = checkpoint.load(tmp_path / "best.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in best.values())
+
+
+def test_what_a_network_leaves_out_at_random_is_the_same_again_and_after_a_break(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LittleBackbone, "while_learning", staticmethod(torch.nn.Dropout(0.5)))
+
+    def losses(folder: Path, *, breaks: bool) -> list[float]:
+        torch.manual_seed(len(folder.name))  # every process has a generator of its own
+        seen: list[Event] = []
+        if breaks:
+            with pytest.raises(KeyboardInterrupt):
+                learn(folder, before=_broken_off_in_the_second_pass(seen))
+        seen += learn(folder)[0]
+        return [event.train_loss for event in seen if isinstance(event, EpochDone)]
+
+    whole = losses(tmp_path / "whole", breaks=False)
+    assert losses(tmp_path / "again and", breaks=False) == whole
+    assert losses(tmp_path / "broken off", breaks=True) == whole
+
+
+def _broken_off_in_the_second_pass(seen: list[Event]) -> Callable[[Event], None]:
+    def watch(event: Event) -> None:
+        if isinstance(event, BatchDone) and event.epoch == 2:
+            raise KeyboardInterrupt
+        seen.append(event)
+
+    return watch
 
 
 def test_a_full_memory_halves_the_batch_and_learns_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

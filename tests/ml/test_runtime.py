@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,3 +185,27 @@ def test_folders_are_searched_for_files_of_the_models_kind(colours: ReleasedMode
     (tmp_path / "empty").mkdir()
     with pytest.raises(HandlensError, match="No picture was found"):
         find_inputs([tmp_path / "empty"], colours.info)
+
+
+def test_samples_shared_out_among_the_cores_are_answered_as_one_batch_is(tmp_path: Path) -> None:
+    file = write_colour_model(tmp_path / "colours.onnx")
+    batch = np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
+    together, apart = (ReleasedModel.open(file, many=many).predict(batch) for many in (False, True))
+    for name in ("probabilities", "maps", "embedding", "unlike"):
+        assert getattr(apart, name) == pytest.approx(getattr(together, name), abs=1e-6)
+    none = ReleasedModel.open(file, many=True).predict(batch[:0])
+    assert none.probabilities.shape == (0, 3)
+
+
+def test_nothing_is_noted_for_the_makers_of_the_runtime(tmp_path: Path) -> None:
+    file = write_colour_model(tmp_path / "colours.onnx")
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from ml.runtime.model import ReleasedModel; "
+        f"ReleasedModel.open(Path(sys.argv[1])).predict(np.zeros((1, {SIZE}, {SIZE}, 3), np.uint8))"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    places = {name: str(home) for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE")}
+    subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=120, env=kept | places)
+    assert [path for path in home.rglob("*") if "onnxruntime" in path.name.lower()] == []

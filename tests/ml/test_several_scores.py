@@ -18,6 +18,7 @@ from ml.insight.several import (
     present,
     quality,
     sigmoid,
+    strict_thresholds,
 )
 
 
@@ -73,3 +74,25 @@ def test_calibration_makes_overconfident_probabilities_come_true() -> None:
     assert temperature == pytest.approx(3.0, rel=0.1)
     assert calibration_error(sigmoid(3 * honest / temperature), targets) < 0.02
     assert calibration_error(sigmoid(3 * honest), targets) > 0.08
+
+
+def test_a_few_samples_that_are_all_right_ask_for_no_boundless_confidence() -> None:
+    targets = np.eye(3, dtype=np.int64)[[0, 1, 2, 0, 1, 2]]
+    assert fit_temperature(np.where(targets == 1, 1.0, -1.0), targets) > 0.3
+
+
+def test_a_rate_is_kept_where_all_are_nearly_certain() -> None:
+    probabilities = np.array([[0.9998]] * 300 + [[0.9993]] * 40, dtype=np.float32)
+    targets = np.array([[1]] * 300 + [[0]] * 40)
+    thresholds, promised = strict_thresholds(probabilities, targets, wanted=0.05)
+    assert promised
+    assert 0.9993 < thresholds[0] <= 0.9998
+    never, _promised = strict_thresholds(np.full((20, 1), 0.9999), np.zeros((20, 1), dtype=np.int64), wanted=0.05)
+    assert never[0] > 0.9999
+    assert np.isfinite(leaning(probabilities, never)).all()
+
+
+def test_windows_of_few_recordings_promise_nothing() -> None:
+    probabilities, targets = np.full((200, 1), 0.9), np.ones((200, 1), dtype=np.int64)
+    assert strict_thresholds(probabilities, targets, wanted=0.05)[1]
+    assert not strict_thresholds(probabilities, targets, wanted=0.05, sources=np.arange(200) // 50)[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,11 @@ from ml.networks import weights
 from ml.networks.build import build_network
 from ml.networks.frontend import MelFrontEnd
 from ml.project.predictions import PredictionWriter, read_predictions
-from ml.project.samples import Windowing
+from ml.project.samples import Sample, Windowing
 from ml.training import checkpoint
 from ml.training.augment import Variation, augment, cosine
 from ml.training.cache import RowCache
-from ml.training.decode import Decoded
+from ml.training.decode import Decoded, key_of
 from ml.training.probe import fit_probe, softmax
 from ml.training.standing import History, Score
 
@@ -214,3 +215,34 @@ def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     assert (same.best.accuracy, same.best_epoch, same.patience_used) == (0.9, 2, 1)
     other = History.restored(state, probe=Score(0.6, -1.0), labels="after")
     assert (other.best.accuracy, other.best_epoch, other.patience_used) == (0.6, 0, 0)
+
+
+def test_a_file_that_changed_after_it_was_imported_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "in", each=6)
+    with create(folder, tmp_path / "p.handlens") as project:
+        changed, touched = folder / "disc" / "disc-00.png", folder / "disc" / "disc-01.png"
+        changed.write_bytes((folder / "square" / "square-00.png").read_bytes())
+        os.utime(touched, (1, 1))  # as copied folders have other times
+        unreadable: dict[str, str] = {}
+        list(Decoded(project, size=32).decode(project.samples(), NeverStop(), unreadable))
+        assert list(unreadable) == ["disc/disc-00.png"]
+        assert "has changed" in unreadable["disc/disc-00.png"]
+
+
+def test_what_a_kill_left_of_a_cache_goes_and_what_is_whole_stays(tmp_path: Path) -> None:
+    columns = {"data": ((4,), np.uint8)}
+    RowCache(tmp_path, columns).append(["a"], data=np.ones((1, 4), dtype=np.uint8))
+    half = tmp_path / "0f.data.npy"
+    np.save(half, np.ones((1, 4), dtype=np.uint8))
+    again = RowCache(tmp_path, columns)
+    assert not half.exists()
+    assert again.read("data", ["a"]).tolist() == [[1, 1, 1, 1]]
+
+
+def test_windows_of_the_fastest_logs_have_keys_of_their_own() -> None:
+    starts = np.arange(0.0, 0.01, 512 / 2e6)
+    keys = {
+        key_of(Sample(id=0, source_id=0, path="a.csv", labels=(), split=None, start=start, digest="d"))
+        for start in starts
+    }
+    assert len(keys) == len(starts)
