@@ -226,7 +226,7 @@ def _score(
     return Evaluated(
         accuracy=share,
         n=len(labels),
-        per_class=per_class(matrix, names),
+        per_class=per_class(matrix, names, sources=sources),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         ece=expected_calibration_error(probabilities, labels),
         ece_before=None if raw is None else expected_calibration_error(raw, labels),

@@ -107,7 +107,8 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
     price = (
         f"To be wrong on at most {of_hundred(told.wrong_at_most)} it accepts, it sets "
         f"{of_hundred(told.rejected / n)} {NOUNS[kind][1]} aside; of the {told.accepted:,} it accepts here, "
-        f"{told.wrong:,} are wrong (at most {of_hundred(told.error_at_most)} with 95 % confidence)."
+        f"{told.wrong:,} {'is' if told.wrong == 1 else 'are'} wrong "
+        f"(at most {of_hundred(told.error_at_most)} with 95 % confidence)."
     )
     if told.promised:
         return price

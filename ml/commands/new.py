@@ -85,6 +85,8 @@ def new(
     _check_split_by(split_by)
     console = words()
     folder = source.expanduser().absolute()
+    if folder.is_file():
+        raise HandlensError(f"{source} is a file; give the folder it lies in.")
     if not folder.is_dir():
         raise HandlensError(f"There is no folder {source}; check the name, or plug in the drive it is on.")
     target = find_project(project)

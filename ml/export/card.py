@@ -20,12 +20,14 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """Of each split: what the finished model said, (probabilities (n, classes), labels (n,)), how sure that is."""
+    """Of each split: what the finished model said, (probabilities (n, classes), labels (n,)), how sure that is.
+    `files`: how many the samples of the test split are from, or of the validation split without one."""
 
     valid: Part
     test: Part
     valid_interval: Interval | None
     test_interval: Interval | None
+    files: int
 
 
 def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequence[Remark]) -> str:
@@ -51,7 +53,7 @@ def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequenc
     if len(part[1]):
         matrix = confusion(part[1], part[0].argmax(axis=1), classes=len(info.classes))
         lines += ["| class | samples | found | right when named |", "|---|---|---|---|"]
-        for name, score in per_class(matrix, info.classes).items():
+        for name, score in per_class(matrix, info.classes, sources=known.files).items():
             found = f"{score['recall']:.0%} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"
             named = f"{score['precision']:.0%} ({score['precision_low']:.0%}–{score['precision_high']:.0%})"
             lines.append(f"| {name} | {score['n']:.0f} | {found} | {named} |")

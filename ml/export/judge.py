@@ -68,7 +68,13 @@ def judge(
     remarks = [*self_test(predictions, info, ask_nonsense(ask, info))]
     remarks.append(promise_remark(chosen, price_of(*test, chosen.per_class, sources=on_test), info.kind))
     remarks += _new_sources(project, predictions, samples, scores)
-    known = Known(valid=valid, test=test, valid_interval=scores.valid_interval, test_interval=scores.test_interval)
+    known = Known(
+        valid=valid,
+        test=test,
+        valid_interval=scores.valid_interval,
+        test_interval=scores.test_interval,
+        files=len(np.unique(on_test if len(test[1]) else on_valid)),
+    )
     return scores, replace(info, card=model_card(project, info, known, remarks)), tuple(remarks)
 
 

@@ -55,11 +55,15 @@ def expected_calibration_error(probabilities: NDArray[np.floating], labels: NDAr
     return float(gap)
 
 
-def per_class(matrix: NDArray[np.integer], names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+def per_class(
+    matrix: NDArray[np.integer], names: tuple[str, ...], *, sources: int | None = None
+) -> dict[str, dict[str, float]]:
     """For each class name: n (labelled), recall, precision and f1 as fractions, 0 where undefined.
 
-    `recall_low`, `recall_high`, `precision_low` and `precision_high` are 95 % confidence intervals.
+    `recall_low`, `recall_high`, `precision_low` and `precision_high` are 95 % confidence intervals, of as many files as
+    there are in proportion where all samples are from `sources` files, see `accuracy_interval`.
     """
+    weight = 1.0 if sources is None else sources / max(1, int(matrix.sum()))
     scores = {}
     for index, name in enumerate(names):
         hit = float(matrix[index, index])
@@ -69,11 +73,11 @@ def per_class(matrix: NDArray[np.integer], names: tuple[str, ...]) -> dict[str, 
         f1 = 2 * hit / (labelled + predicted) if labelled + predicted else 0.0
         scores[name] = {"n": labelled, "recall": recall, "precision": precision, "f1": f1}
         for key, count in (("recall", labelled), ("precision", predicted)):
-            scores[name][f"{key}_low"], scores[name][f"{key}_high"] = wilson_interval(hit, int(count))
+            scores[name][f"{key}_low"], scores[name][f"{key}_high"] = wilson_interval(hit * weight, count * weight)
     return scores
 
 
-def wilson_interval(right: float, n: int, *, z: float = 1.96) -> tuple[float, float]:
+def wilson_interval(right: float, n: float, *, z: float = 1.96) -> tuple[float, float]:
     """95 % confidence interval of a fraction (Wilson 1927); (0, 1) for n = 0."""
     if n == 0:
         return 0.0, 1.0

@@ -68,6 +68,10 @@ def self_test(predictions: Predictions, info: ModelInfo, odd: Mapping[Nonsense, 
     found = list(_nonsense(odd, info))
     found += _copies(predictions, info)
     if info.task == "multi":
+        assert predictions.targets is not None
+        shown = {name: np.asarray(predictions.splits) == code for code, name in enumerate(SPLIT_CODES)}
+        tested = shown["test"] if shown["test"].any() else shown["valid"]
+        found += _small(predictions.targets[tested].sum(axis=0), info)
         return _gravest_first(found)
     labels = np.asarray(predictions.labels)
     probabilities = np.asarray(predictions.probabilities)
@@ -77,7 +81,7 @@ def self_test(predictions: Predictions, info: ModelInfo, odd: Mapping[Nonsense, 
     found += _collapsed(probabilities, labels, splits["valid"] | splits["test"], info)
     found += _sure_and_wrong(probabilities, right, splits["train"], info)
     found += _by_heart(right, splits, info)
-    found += _small(labels, held_out, info)
+    found += _small(np.bincount(labels[held_out], minlength=len(info.classes)), info)
     return _gravest_first(found)
 
 
@@ -211,8 +215,8 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
         )
 
 
-def _small(labels: NDArray[np.integer], held_out: NDArray[np.bool_], info: ModelInfo) -> Iterator[Remark]:
-    counts = np.bincount(labels[held_out], minlength=len(info.classes))
+def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+    """`counts` (classes,) samples to test with."""
     few = [f"{name} ({counts[index]})" for index, name in enumerate(info.classes) if counts[index] < FEWEST]
     if few:
         yield Remark(
@@ -250,17 +254,21 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
         if price.accepted < price.n
         else "it does not have to set any aside"
     )
-    seen = f"of the {price.accepted:,} it accepted of {price.n:,}, {price.wrong:,} were wrong"
+    were = "was" if price.wrong == 1 else "were"
+    seen = f"of the {price.accepted:,} it accepted of {price.n:,}, {price.wrong:,} {were} wrong"
     if chosen.promised:
         sentence = (
             f"So that at most {wanted} accepted are wrong, {cost}: {seen}. "
             "With 95 % confidence it keeps to that, as long as new ones are like those it was tested on."
         )
         return Remark(about="promise", level="good", sentence=sentence)
-    there = counted(chosen.price.n, kind)
+    there, needed = counted(chosen.price.n, kind), f"{chosen.needed:,}"
+    if chosen.files < chosen.price.n:
+        # Windows of one recording are right or wrong together.
+        there, needed = f"{chosen.files:,} files ({there})", f"{needed} files"
     why = (
-        f"there were only {there} to choose by; {chosen.needed:,} that it is right on are needed"
-        if chosen.price.n < chosen.needed
+        f"there were only {there} to choose by; {needed} that it is right on are needed"
+        if chosen.files < chosen.needed
         else "it is wrong too often even where it is most sure, or there were too few to tell"
     )
     sentence = (

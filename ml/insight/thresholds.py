@@ -49,7 +49,7 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thresholds:
-    """`overall` holds for every class, `per_class` (classes,) is never below it.
+    """`overall` holds for every class, `per_class` (classes,) is never below it. `files`: they were chosen by.
 
     `promised`: the error among the accepted stays below `wanted` with 95 % confidence. `needed`: as many samples to
     choose by (files, see above), none of them wrong, could promise it.
@@ -61,6 +61,7 @@ class Thresholds:
     promised: bool
     price: Price
     needed: int
+    files: int = 0
 
 
 def upper_bound(wrong: float, n: int, *, confidence: float = CONFIDENCE) -> float:
@@ -98,8 +99,9 @@ def choose_thresholds(
     overall, promised = lowest_threshold(top, wrong, wanted=wanted, sources=sources)
     per_class = _per_class(probabilities, wrong, overall=overall, wanted=wanted)
     price = price_of(probabilities, labels, per_class, sources=sources)
+    files = len(labels) if sources is None else len(np.unique(sources))
     return Thresholds(
-        wanted=wanted, overall=overall, per_class=per_class, promised=promised, price=price, needed=needed
+        wanted=wanted, overall=overall, per_class=per_class, promised=promised, price=price, needed=needed, files=files
     )
 
 

@@ -93,7 +93,10 @@ class Project:
         if not path.exists():
             raise HandlensError(f"There is no project at {path}; check the name, or plug in the drive it is on.")
         if not (path / "project.db").is_file():
-            raise HandlensError(f"{path} is not a Handlens project: it holds no project.db.")
+            raise HandlensError(
+                f"{path} is not a Handlens project: it holds no project.db. Choose the folder of a project, or for a "
+                "new one a name that is not taken."
+            )
         if not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK)):
             raise HandlensError(
                 f"The project “{path.name}” cannot be written to, so no label could be kept; "

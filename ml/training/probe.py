@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from ml.insight.calibration import softmax
 from ml.insight.metrics import accuracy, log_loss
 from ml.training.objective import balance
 
@@ -40,12 +41,6 @@ class Probe:
     def probabilities(self, embeddings: NDArray[np.floating], *, temperature: float = 1.0) -> NDArray[np.float32]:
         """(n, classes) from embeddings (n, width)."""
         return softmax((embeddings @ self.weight.T + self.bias) / temperature)
-
-
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Row-wise softmax of (n, classes)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def fit_probe(

@@ -12,7 +12,7 @@ import torchaudio
 from small import create, picture_folder
 
 from ml.errors import HandlensError
-from ml.insight.calibration import fit_temperature
+from ml.insight.calibration import fit_temperature, softmax
 from ml.insight.metrics import accuracy, expected_calibration_error, log_loss
 from ml.jobs import NeverStop
 from ml.media.mel import filterbank, mel_picture, settings_for
@@ -25,7 +25,7 @@ from ml.training import checkpoint
 from ml.training.augment import Variation, augment, cosine
 from ml.training.cache import RowCache
 from ml.training.decode import Decoded, key_of
-from ml.training.probe import fit_probe, softmax
+from ml.training.probe import fit_probe
 from ml.training.standing import History, Score
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
