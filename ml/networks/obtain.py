@@ -36,10 +36,7 @@ def obtain(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, W
     None if the user stopped the download. Raises HandlensError where there is no such model or file.
     """
     name = name or DEFAULT_BACKBONE
-    if not _known(name):
-        similar = _similar(name)
-        instead = f"did you mean {' or '.join(similar)}?" if similar else "look it up at https://huggingface.co/timm."
-        raise HandlensError(f"There is no network called {name}; {instead}")
+    refuse_unknown(name, file)
     if file is not None:
         return _from_file(name, file)
     if name == DEFAULT_BACKBONE:
@@ -59,11 +56,19 @@ def obtain(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, W
     return Weights(name=name, path=_place(name), sha256=kept, source="download", licence=licence)
 
 
-def _from_file(name: str, file: Path) -> Weights:
-    if not file.is_file():
+def refuse_unknown(name: str, file: Path | None) -> None:
+    """Raises HandlensError where timm has no model `name`, or where `file` cannot hold its weights."""
+    if not _known(name):
+        similar = _similar(name)
+        instead = f"did you mean {' or '.join(similar)}?" if similar else "look it up at https://huggingface.co/timm."
+        raise HandlensError(f"There is no network called {name}; {instead}")
+    if file is not None and not file.is_file():
         raise HandlensError(f"There is no file {file}; give the file with the weights of {name}.")
-    if file.suffix.lower() not in SUFFIXES:
+    if file is not None and file.suffix.lower() not in SUFFIXES:
         raise HandlensError(f"{file.name} is not a file of weights; take the .safetensors file of {name}.")
+
+
+def _from_file(name: str, file: Path) -> Weights:
     return Weights(name=name, path=file.absolute(), sha256=sha256_of(file), source="file", licence=_licence(name))
 
 

@@ -10,7 +10,7 @@ from ml.catalogue import DEFAULT_BACKBONE
 from ml.errors import HandlensError
 from ml.events import Event
 from ml.jobs import Stop, TrainJob
-from ml.networks.obtain import obtain
+from ml.networks import obtain
 from ml.networks.weights import Weights
 from ml.training.recipe import Recipe
 from ml.training.records import write_settings
@@ -28,17 +28,28 @@ def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, 
                 f"The run began with weights from {file}, which is not there any more; "
                 "put it back, or say where it is with --resume --weights FILE."
             )
-    if file is not None and not file.is_file():
-        raise HandlensError(f"There is no file of weights at {file}; check the name.")
-    if file is not None and not name:
-        raise HandlensError(f"{file.name} may belong to any network; say which one with --backbone NAME.")
-    weights = yield from obtain(name, file, stop)
+    _refuse_unknown(name, file)
+    weights = yield from obtain.obtain(name, file, stop)
     if weights is not None and noted.get("sha256", weights.sha256) != weights.sha256:
         raise HandlensError(
             f"{weights.path.name} is not the file of weights that the run began with; give that one, "
             "or train without --resume."
         )
     return weights
+
+
+def refuse_unknown(job: TrainJob) -> None:
+    """Raises HandlensError for a new run where there is no such network or file, before that run begins."""
+    if not job.resume:
+        _refuse_unknown(job.backbone, job.weights)
+
+
+def _refuse_unknown(name: str, file: Path | None) -> None:
+    if file is not None and not name:
+        if not file.is_file():
+            raise HandlensError(f"There is no file {file}; check the name.")
+        raise HandlensError(f"{file.name} may belong to any network; say which one with --backbone NAME.")
+    obtain.refuse_unknown(name or DEFAULT_BACKBONE, file)
 
 
 def weights_for(

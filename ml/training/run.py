@@ -26,7 +26,7 @@ from ml.networks.weights import Weights
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
 from ml.training.beginning import labelled_and_split, resumed_or_new
-from ml.training.chosen import facts_of, weights_for
+from ml.training.chosen import facts_of, refuse_unknown, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.features import Features
@@ -82,7 +82,9 @@ def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
 def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
     began = time.monotonic()
     yield stage("preflight")
-    fabric = _fabric(job.device, crew)  # a device that is not there is said before a run begins
+    # A device, a network or a file that is not there is said before a run begins.
+    refuse_unknown(job)
+    fabric = _fabric(job.device, crew)
     samples, class_names = labelled_and_split(project)
     run, job = resumed_or_new(project, job, class_names)
     try:

@@ -392,12 +392,25 @@ def test_a_project_is_not_split_anew_behind_its_back(handlens: Handlens, project
     assert "is split already" in done.err
 
 
-def test_a_device_that_is_not_there_leaves_no_run(handlens: Handlens, project: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "cuda"), "no CUDA device"),
+        (("--backbone", "resnet999"), "There is no network called resnet999"),
+        (("--weights", "nowhere.safetensors"), "There is no file nowhere.safetensors"),
+        (("--backbone", "resnet18", "--weights", "nowhere.safetensors"), "There is no file nowhere.safetensors"),
+    ],
+)
+def test_what_is_not_there_is_said_before_a_run_begins(
+    handlens: Handlens, project: Path, options: tuple[str, ...], said: str
+) -> None:
     import torch  # slow to load, and nothing else here needs it
 
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and "cuda" in options:
         pytest.skip("there is a CUDA device")
-    assert handlens("train", project, "--device", "cuda").code == 1
+    done = handlens("train", project, *options)
+    assert done.code == 1
+    assert said in done.err
     with Project.open(project) as opened:
         assert opened.runs.all() == ()
 
