@@ -57,7 +57,7 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
             f"The studio needs parts that are not installed ({', '.join(missing)}); "
             'install them from the Handlens folder with: pip install -e ".[studio]".'
         )
-    if _no_display():
+    if tour is None and _no_display():  # the tour needs none
         return _complain(
             "There is no screen to open a window on: log in to a desktop, or use the commands of handlens --help."
         )
