@@ -96,7 +96,8 @@ def several(names: tuple[str, ...]) -> str:
     """Where more than one class may be present."""
     return tr(
         "Here more than one class may be present, so each of the {n} is decided by itself: from its own mark on, "
-        "which the bars beside a sample show. There is nothing to choose for the whole."
+        "which the bars beside a sample show. There is nothing to choose for the whole. A model that names each class "
+        "wrongly only so often comes from: handlens export --wrong-at-most."
     ).format(n=len(names))
 
 

@@ -104,9 +104,9 @@ def suspect_remark(judged: tuple[tuple[int, ...], int], names: Sequence[str], *,
     """One sentence beside the large view."""
     labels, suggested = judged
     if task == "multi" and suggested in labels:
-        text = tr("“{name}” is not there, to a model that never saw it.")
+        text = tr("A model that never saw it finds no “{name}” in it.")
     elif task == "multi":
-        text = tr("“{name}” is there, too, to a model that never saw it.")
+        text = tr("A model that never saw it finds “{name}” in it, too.")
     else:
         text = tr("Looks like “{name}” to a model that never saw it.")
     return text.format(name=names[suggested])
