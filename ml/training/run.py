@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import nn
 
 from ml.errors import HandlensError
@@ -152,15 +151,13 @@ def _learn(
     network = course.new_network()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
-    if isinstance(network.front, LogFrontEnd) and not decoded.bytes_to_write(samples):
-        # What it sees is cached under what it has learned, which preflight asks for.
-        network.front.learn(_statistics_of(decoded, samples))
+    if not decoded.bytes_to_write(samples):
+        _learn_levels(network, decoded, samples)  # before preflight asks what is cached of what the network sees
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
     give_back()
 
     samples = yield from decode_all(decoded, samples, stop)
-    if isinstance(network.front, LogFrontEnd):
-        network.front.learn(_statistics_of(decoded, samples))
+    _learn_levels(network, decoded, samples)
     features, forward_seconds = yield from look_at_all(project, network, samples, decoded, fabric, stop=stop)
     give_back()
 
@@ -290,11 +287,13 @@ def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *
     )
 
 
-def _statistics_of(decoded: Decoded, samples: tuple[Sample, ...]) -> NDArray[np.floating]:
-    """Windows of the training split, evenly picked, for the front end to learn its statistics from."""
+def _learn_levels(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
+    """Logs are measured in deviations of the training split: learn these from some of its windows, evenly picked."""
+    if not isinstance(network.front, LogFrontEnd):
+        return
     train = [sample for sample in samples if sample.split == "train" and sample.labels]
     every = max(1, len(train) // STATISTICS)
-    return decoded.read(train[::every]).astype(np.float32, copy=False)
+    network.front.learn(decoded.read(train[::every]).astype(np.float32, copy=False))
 
 
 def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front = DEFAULT_FRONT) -> Classifier:
