@@ -107,14 +107,13 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
     price = (
         f"To be wrong on at most {of_hundred(told.wrong_at_most)} it accepts, it sets "
         f"{of_hundred(told.rejected / n)} {NOUNS[kind][1]} aside; of the {told.accepted:,} it accepts here, "
-        f"{told.wrong:,} {'is' if told.wrong == 1 else 'are'} wrong "
-        f"(at most {of_hundred(told.error_at_most)} with 95 % confidence)."
+        f"{told.wrong:,} {'is' if told.wrong == 1 else 'are'} wrong"
     )
     if told.promised:
-        return price
+        return f"{price}. The {NOUNS[kind][1]} it was chosen by promise that, with 95 % confidence."
     return (
-        f"{price} That is an aim and no promise: at least {told.needed:,} {NOUNS[kind][1]} to choose by, "
-        "all of them right, are needed for one."
+        f"{price} (at most {of_hundred(told.error_at_most)} with 95 % confidence). That is an aim and no promise: at least "
+        f"{told.needed:,} {NOUNS[kind][1]} to choose by, all of them right, are needed for one."
     )
 
 
