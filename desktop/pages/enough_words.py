@@ -48,12 +48,14 @@ def promise(kind: Kind, told: Figures) -> str:
     chosen = told.chosen
     if chosen.promised:
         return tr("It keeps that promise with 95 % confidence, as long as new ones are like those it was tested on.")
-    if chosen.price.n < chosen.needed:
+    if chosen.files < chosen.needed:
+        # Windows of one recording are right or wrong together.
+        things = _many(kind) if chosen.files == chosen.price.n else tr("files")
         text = tr(
             "That is no promise: {needed} {things} to choose by are needed for one, all of them right, "
             "and there are {n}. Label more, or allow more to be wrong."
         )
-        return text.format(needed=f"{chosen.needed:,}", things=_many(kind), n=f"{chosen.price.n:,}")
+        return text.format(needed=f"{chosen.needed:,}", things=things, n=f"{chosen.files:,}")
     return tr(
         "That is no promise: it is wrong too often even where it is most sure, or there are too few to tell. "
         "Label more, or allow more to be wrong."

@@ -112,8 +112,8 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
     if told.promised:
         return f"{price}. The {NOUNS[kind][1]} it was chosen by promise that, with 95 % confidence."
     return (
-        f"{price} (at most {of_hundred(told.error_at_most)} with 95 % confidence). That is an aim, no promise: at least "
-        f"{told.needed:,} {NOUNS[kind][1]} to choose by, all of them right, are needed for one."
+        f"{price} (at most {of_hundred(told.error_at_most)} with 95 % confidence). That is an aim, no promise: "
+        f"at least {told.needed:,} {NOUNS[kind][1]} to choose by, all of them right, are needed for one."
     )
 
 

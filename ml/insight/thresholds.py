@@ -61,7 +61,7 @@ class Thresholds:
     promised: bool
     price: Price
     needed: int
-    files: int = 0
+    files: int
 
 
 def upper_bound(wrong: float, n: int, *, confidence: float = CONFIDENCE) -> float:
@@ -92,7 +92,7 @@ def choose_thresholds(
     if len(labels) == 0:
         none = Price(n=0, accepted=0, wrong=0)
         return Thresholds(
-            wanted=wanted, overall=0.0, per_class=(0.0,) * classes, promised=False, price=none, needed=needed
+            wanted=wanted, overall=0.0, per_class=(0.0,) * classes, promised=False, price=none, needed=needed, files=0
         )
     top = probabilities.max(axis=1)
     wrong = np.argmax(probabilities, axis=1) != labels

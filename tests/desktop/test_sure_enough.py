@@ -56,7 +56,13 @@ def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
 def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int = 200) -> Figures:
     price = Price(n=n, accepted=accepted, wrong=wrong)
     chosen = Thresholds(
-        wanted=wanted, overall=0.7, per_class=(0.7, 0.9), promised=promised, price=price, needed=round(3 / wanted)
+        wanted=wanted,
+        overall=0.7,
+        per_class=(0.7, 0.9),
+        promised=promised,
+        price=price,
+        needed=round(3 / wanted),
+        files=n,
     )
     return Figures(chosen=chosen, price=price, tested=True, classes=())
 
