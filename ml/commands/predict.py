@@ -78,6 +78,7 @@ def predict(
         if isinstance(result, UnreadableInput):
             unreadable += 1
             complain(f"{result.path}: {result.reason}")
+            rows.append({"path": str(result.path), "decision": "unreadable"})
             continue
         row = _as_row(result, released.info)
         if csv_file is not None:
@@ -191,7 +192,7 @@ def _no_table(target: Path, error: OSError) -> HandlensError:
 
 
 def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> None:
-    """One line per input with the runners-up spelled out; the whole file or none."""
+    """One line per input, also of those that could not be read, with the runners-up spelled out; all or nothing."""
     text = io.StringIO(newline="")
     count = min(_TOP, len(info.classes))
     first = ["path", "label", "probability", "unlike", "decision"]
@@ -202,8 +203,10 @@ def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> Non
     table = csv.writer(text)
     table.writerow(first + others)
     for row in rows:
-        cells = [("; ".join(row[name]) or "none of the classes") if name == "labels" else row[name] for name in first]
-        table.writerow(cells + [value for pair in row["top"][1:] for value in pair])
+        cells = {name: row.get(name, "") for name in first}
+        if "labels" in row:
+            cells["labels"] = "; ".join(row["labels"]) or "none of the classes"
+        table.writerow([*cells.values(), *(value for pair in row.get("top", [])[1:] for value in pair)])
     try:
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:

@@ -455,14 +455,14 @@ def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
     handlens: Handlens, folder: Path, tmp_path: Path
 ) -> None:
     model = write_colour_model(tmp_path / "model.onnx")
-    inputs = [folder / "red" / "0.png", folder / "blue" / "0.png"]
+    inputs = [folder / "red" / "0.png", folder / "blue" / "0.png", folder / "red" / "broken.png"]
     done = handlens("predict", model, *inputs, "--csv", tmp_path / "out" / "t.csv", "--overlays", tmp_path / "looked")
-    assert done.code == 0
+    assert done.code == 1
     assert "red, 9" in done.out
     with (tmp_path / "out" / "t.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["label"] for row in rows] == ["red", "blue"]
-    assert rows[0]["decision"] == "accept"
+    assert [row["label"] for row in rows] == ["red", "blue", ""]
+    assert [row["decision"] for row in rows] == ["accept", "accept", "unreadable"]
     pictures = sorted((tmp_path / "looked").iterdir())
     assert [path.name for path in pictures] == ["0.png-2.png", "0.png.png"]
     for path in pictures:
