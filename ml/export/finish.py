@@ -20,7 +20,7 @@ from ml.export.judge import Scores, judge, rows_of
 from ml.export.metadata import write_model
 from ml.export.onnx import export_graph, parity
 from ml.export.several import logits_from
-from ml.insight.calibration import fit_temperature, softmax, tempered
+from ml.insight.calibration import fit_temperature, tempered
 from ml.insight.several import best_thresholds, sigmoid, strict_thresholds
 from ml.insight.several import fit_temperature as fit_temperature_of_several
 from ml.insight.unlike import Familiar, familiar, strangeness, unlike_scores
@@ -34,11 +34,11 @@ from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import cores, open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
-from ml.training.features import Features
+from ml.training.features import Features, frozen_answers
 from ml.training.objective import targets_of
 
 BATCH = max(8, 2 * cores())
-PARITY_SAMPLES = 16
+PARITY_SAMPLES = 8
 ATTUNE_SAMPLES = 16
 PARITY_LIMIT = 1e-3
 BLOCK = 4096
@@ -133,7 +133,7 @@ def _predict(
             probabilities, maps, embeddings, _ = session.run(list(OUTPUTS), {name: given.decoded.read(batch)})
         else:
             assert given.features is not None
-            probabilities, maps, embeddings = _from_grids(given.network, given.features, batch)
+            probabilities, maps, embeddings = frozen_answers(given.network, given.features, batch)
         if given.network.backbone.pooled is not None:
             maps = given.network.look(torch.from_numpy(given.decoded.read(batch))).maps.numpy()
         if writer is None:
@@ -179,19 +179,6 @@ def _attune(given: Ingredients) -> None:
     with torch.no_grad():
         pictures = network.front(torch.from_numpy(given.decoded.read(learned)))
     network.backbone.attune(network.head.weight, pictures)
-
-
-def _from_grids(
-    network: Classifier, features: Features, batch: tuple[Sample, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities, maps and embeddings from a frozen backbone's kept features, without running it again."""
-    weight = network.head.weight.detach()
-    # Torch widens half precision several times as fast as numpy.
-    grids = torch.from_numpy(features.grids(batch)).float()
-    maps = torch.einsum("cd,ndhw->nchw", weight, grids).numpy()
-    embeddings = features.embeddings(batch)
-    logits = embeddings @ weight.numpy().T + network.head.bias.detach().numpy()
-    return softmax(logits), maps, embeddings
 
 
 def _calibrate(network: Classifier, predictions: Predictions) -> tuple[float, Familiar]:

@@ -99,6 +99,20 @@ class Features:
         self._rows.append(keys, **columns)
 
 
+def frozen_answers(
+    network: Classifier, features: Features, batch: Sequence[Sample]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities (n, classes), maps (n, classes, h, w) and embeddings (n, width) from the kept grids of a backbone
+    that learned nothing since and keeps places to the end, without running it again."""
+    weight, bias = network.head.weight.detach().cpu(), network.head.bias.detach().cpu()
+    # Torch widens half precision several times as fast as numpy.
+    grids = torch.from_numpy(features.grids(batch)).float()
+    maps = torch.einsum("cd,ndhw->nchw", weight, grids).numpy()
+    embeddings = features.embeddings(batch)
+    logits = torch.from_numpy(embeddings) @ weight.T + bias
+    return network.probabilities(logits).numpy(), maps, embeddings
+
+
 def fingerprint(network: Classifier) -> str:
     """Names the backbone and front end: equal fingerprints give equal features."""
     front = f"{getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"

@@ -308,11 +308,20 @@ def score_samples(
 def showcase(network: Classifier, material: Material, device: torch.device, *, epoch: int) -> Showcase:
     """What `network` says of the showcase samples, with every class's map."""
     answers = network.look(torch.from_numpy(material.decoded.read(material.showcase)).to(device))
+    return showcase_of(
+        material, answers.probabilities.float().cpu().numpy(), answers.maps.float().cpu().numpy(), epoch=epoch
+    )
+
+
+def showcase_of(
+    material: Material, probabilities: NDArray[np.float32], maps: NDArray[np.float32], *, epoch: int
+) -> Showcase:
+    """The same from answers that are known: probabilities (n, classes), maps (n, classes, h, w)."""
     return Showcase(
         epoch=epoch,
         sample_ids=tuple(sample.id for sample in material.showcase),
-        probabilities=answers.probabilities.float().cpu().numpy(),
-        maps=answers.maps.float().cpu().numpy(),
+        probabilities=probabilities,
+        maps=maps,
     )
 
 

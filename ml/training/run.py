@@ -28,8 +28,8 @@ from ml.training.beginning import labelled_and_split, resumed_or_new
 from ml.training.chosen import facts_of, refuse_unknown, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
-from ml.training.features import Features
-from ml.training.finetune import Material, Outcome, showcase
+from ml.training.features import Features, frozen_answers
+from ml.training.finetune import Material, Outcome, showcase, showcase_of
 from ml.training.objective import targets_of
 from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
@@ -210,7 +210,12 @@ def _learn_first_model(
         valid_loss=probe.valid_loss,
         valid_accuracy=probe.valid_accuracy,
     )
-    yield showcase(network.to(course.fabric.device), material, course.fabric.device, epoch=0)
+    network.to(course.fabric.device)
+    if features.grids_kept and network.backbone.pooled is None:
+        probabilities, maps, _ = frozen_answers(network, features, material.showcase)
+        yield showcase_of(material, probabilities, maps, epoch=0)
+    else:
+        yield showcase(network, material, course.fabric.device, epoch=0)
     write_history(course.folder, epoch=0, probe=probe)
     return probe
 
