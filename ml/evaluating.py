@@ -39,7 +39,7 @@ from ml.runtime.model import ReleasedModel
 def evaluate(job: EvaluateJob, stop: Stop) -> Iterator[Event]:
     """Score a run; a picture or a window of a recording counts once. Ends with one of `events.TERMINAL`."""
     try:
-        with Project.open(job.project) as project:
+        with Project.open(job.project, to_read=True) as project:
             if job.on is None:
                 yield _on_test_split(project, job)
             else:

@@ -30,7 +30,7 @@ def read_recent(path: Path) -> RecentFacts:
     from desktop.workers.examples import examples, spread
     from ml.api import HandlensError, Project
 
-    with Project.open(path) as project:
+    with Project.open(path, to_read=True) as project:
         run = project.runs.newest()
         samples = project.samples()
         images: tuple[QImage, ...] = ()

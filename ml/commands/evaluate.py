@@ -58,7 +58,7 @@ def evaluate(
         print_json(as_json(evaluate_with(job, _only_notes)))
         return
     console = words()
-    with Project.open(target) as opened:
+    with Project.open(target, to_read=True) as opened:
         kind = opened.kind
     with LiveReport(console) as live:
         result = evaluate_with(job, live.show)

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,7 +88,7 @@ def predict(
         else:
             _say(row, released.info, console)
         if overlays is not None:
-            write_overlay(result, released.info, overlays / _free_name(result.path, names))
+            write_overlay(result, released.info, overlays / _picture_name(result.path, inputs, names))
     if csv_file is not None:
         _write_csv(csv_file.expanduser().absolute(), rows, released.info)
     if unreadable:
@@ -110,7 +110,7 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
     if given.is_dir() or given.name == "project.db":
-        with Project.open(given) as project:
+        with Project.open(given, to_read=True) as project:
             number = project.runs.finished(run).number
             file = model_path(project, number)
             released = ReleasedModel.open(file, many=True)
@@ -220,12 +220,15 @@ def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> Non
         raise _no_table(target, error) from error
 
 
-def _free_name(path: Path, taken: set[str]) -> str:
-    """A picture name for an input; inputs of the same name in different folders get numbers."""
-    name, number = f"{path.name}.png", 2
-    while name.lower() in taken:
-        name, number = f"{path.name}-{number}.png", number + 1
-    taken.add(name.lower())
+def _picture_name(path: Path, inputs: Sequence[Path], taken: set[str]) -> Path:
+    """Where the picture of an input goes: below a folder that was given it stays in its own sub-folder. Inputs of the
+    same name get numbers."""
+    above = next((folder for folder in inputs if folder.is_dir() and path.is_relative_to(folder)), path.parent)
+    place = path.relative_to(above)
+    name, number = place.with_name(f"{path.name}.png"), 2
+    while str(name).lower() in taken:
+        name, number = place.with_name(f"{path.name}-{number}.png"), number + 1
+    taken.add(str(name).lower())
     return name
 
 

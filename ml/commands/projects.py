@@ -45,8 +45,9 @@ def model_path(project: Project, run: int | None) -> Path:
 @verb()
 def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     """List the project's runs, the oldest first."""
-    with Project.open(find_project(project)) as opened:
-        opened.runs.mark_interrupted()
+    with Project.open(find_project(project), to_read=True) as opened:
+        if not opened.read_only:
+            opened.runs.mark_interrupted()
         found = opened.runs.all()
     if json:
         for run in found:
@@ -101,7 +102,7 @@ def export(
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     if to.suffix.lower() != ".onnx":
         raise HandlensError(f"This version writes models as .onnx only; give a name such as {to.stem or 'model'}.onnx.")
-    with Project.open(find_project(project)) as opened:
+    with Project.open(find_project(project), to_read=True) as opened:
         number = opened.runs.finished(run).number
         source = model_path(opened, number)
         made = ReleasedModel.open(source).info

@@ -65,7 +65,7 @@ def judge(
         ece=expected_calibration_error(*held_out),
     )
     scores = _scores(predictions, samples, valid, test)
-    remarks = [*self_test(predictions, info, ask_nonsense(ask, info))]
+    remarks = [*self_test(predictions, info, ask_nonsense(ask, info), sources=files)]
     remarks.append(promise_remark(chosen, price_of(*test, chosen.per_class, sources=on_test), info.kind))
     remarks += _new_sources(project, predictions, samples, scores)
     known = Known(

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.insight.metrics import wilson_interval
+from ml.insight.metrics import accuracy_interval
 from ml.insight.nonsense import Nonsense, odd_logs, odd_pictures, odd_sounds
 from ml.insight.thresholds import Price, Thresholds
 from ml.project.predictions import SPLIT_CODES, Predictions
@@ -63,8 +63,15 @@ def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo)
     return {what: ask(rows) for what, rows in odd.items()}
 
 
-def self_test(predictions: Predictions, info: ModelInfo, odd: Mapping[Nonsense, Outputs]) -> tuple[Remark, ...]:
-    """Every remark about a finished run, the gravest first. `predictions` are calibrated."""
+def self_test(
+    predictions: Predictions,
+    info: ModelInfo,
+    odd: Mapping[Nonsense, Outputs],
+    *,
+    sources: NDArray[np.integer] | None = None,
+) -> tuple[Remark, ...]:
+    """Every remark about a finished run, the gravest first. `predictions` are calibrated; `sources` (N,) name the file
+    of each, by default each its own."""
     found = list(_nonsense(odd, info))
     found += _copies(predictions, info)
     if info.task == "multi":
@@ -80,7 +87,7 @@ def self_test(predictions: Predictions, info: ModelInfo, odd: Mapping[Nonsense, 
     held_out = splits["test"] if splits["test"].any() else splits["valid"]
     found += _collapsed(probabilities, labels, splits["valid"] | splits["test"], info)
     found += _sure_and_wrong(probabilities, right, splits["train"], info)
-    found += _by_heart(right, splits, info)
+    found += _by_heart(right, splits, info, np.arange(len(right)) if sources is None else sources)
     found += _small(np.bincount(labels[held_out], minlength=len(info.classes)), info)
     return _gravest_first(found)
 
@@ -162,9 +169,11 @@ def _sure_and_wrong(
         )
 
 
-def _by_heart(right: NDArray[np.bool_], splits: Mapping[str, NDArray[np.bool_]], info: ModelInfo) -> Iterator[Remark]:
+def _by_heart(
+    right: NDArray[np.bool_], splits: Mapping[str, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
+) -> Iterator[Remark]:
     many = NOUNS[info.kind][1]
-    train, valid, test = (_share(right, splits[name]) for name in ("train", "valid", "test"))
+    train, valid, test = (_share(right, splits[name], sources) for name in ("train", "valid", "test"))
     unseen = test if test is not None else valid
     if train is not None and unseen is not None and train[0] - unseen[0] > BY_HEART and train[1][0] > unseen[1][1]:
         yield Remark(
@@ -227,12 +236,13 @@ def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
         )
 
 
-def _share(right: NDArray[np.bool_], rows: NDArray[np.bool_]) -> tuple[float, tuple[float, float]] | None:
-    n = int(rows.sum())
-    if n == 0:
+def _share(
+    right: NDArray[np.bool_], rows: NDArray[np.bool_], sources: NDArray[np.integer]
+) -> tuple[float, tuple[float, float]] | None:
+    if not rows.any():
         return None
-    hits = int(right[rows].sum())
-    return hits / n, wilson_interval(hits, n)
+    share = float(right[rows].mean())
+    return share, accuracy_interval(share, len(np.unique(sources[rows])))
 
 
 def _lengthless(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,8 +42,9 @@ SUFFIX = ".handlens"
 class Project:
     """An open project. Every method that changes something has it on disk when it returns."""
 
-    def __init__(self, path: Path, store: Store) -> None:
+    def __init__(self, path: Path, store: Store, *, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
         self._store = store
         with store.reading() as connection:
             rows = connection.execute(sa.select(tables.meta.c.key, tables.meta.c.value))
@@ -85,8 +86,11 @@ class Project:
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> Project:
-        """Open the project folder at `path` (its `project.db` may be given as well)."""
+    def open(cls, path: Path, *, to_read: bool = False) -> Project:
+        """Open the project folder at `path` (its `project.db` may be given as well).
+
+        One that cannot be written to, as on a shared drive, is opened only with `to_read`; it is `read_only` then.
+        """
         path = path.absolute()
         if path.name == "project.db":
             path = path.parent
@@ -97,12 +101,13 @@ class Project:
                 f"{path} is not a Handlens project: it holds no project.db. Choose the folder of a project, or for a "
                 "new one a name that is not taken."
             )
-        if not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK)):
+        read_only = not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK))
+        if read_only and not to_read:
             raise HandlensError(
                 f"The project “{path.name}” cannot be written to, so no label could be kept; "
                 "copy it to a folder you may write to and open that copy."
             )
-        return cls(path, Store(path / "project.db"))
+        return cls(path, Store(path / "project.db", read_only=read_only), read_only=read_only)
 
     def close(self) -> None:
         self._store.close()

@@ -38,6 +38,14 @@ class Runs:
         matching = [run for run in self.all() if run.state in (states or ("finished",))]
         return matching[-1] if matching else None
 
+    def unfinished(self) -> RunInfo | None:
+        """The newest interrupted or failed run; rather an older one that stands in the middle than one that had hardly
+        begun."""
+        matching = [run for run in self.all() if run.state in ("interrupted", "failed")]
+        left = Path("checkpoint", "latest.safetensors")
+        standing = [run for run in matching if (self.folder(run.number) / left).is_file()]
+        return next(reversed(standing or matching), None)
+
     def finished(self, run: int | None = None) -> RunInfo:
         """Run number `run`, or the newest finished one; raises where there is none."""
         if run is None:

@@ -106,11 +106,14 @@ runs = sa.Table(
 class Store:
     """One open `project.db`. Every `writing()` block is on disk when it ends."""
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
         self.path = path
         # Not "rwc" when opening: a project file that is missing must not be replaced by an empty one.
-        mode = "rwc" if create else "rw"
-        url = sa.URL.create("sqlite", database=f"{path.absolute().as_uri()}", query={"mode": mode, "uri": "true"})
+        query = {"mode": "ro" if read_only else "rwc" if create else "rw", "uri": "true"}
+        if read_only and not _has_more_to_come(path):
+            # Otherwise SQLite wants to write files of its own beside it.
+            query["immutable"] = "1"
+        url = sa.URL.create("sqlite", database=f"{path.absolute().as_uri()}", query=query)
         self._engine = sa.create_engine(url, connect_args={"timeout": 30})
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
@@ -168,6 +171,12 @@ class Store:
                 f"The project file {self.path.name} in “{self.path.parent.name}” is empty or was never finished; "
                 "create the project anew or put back a copy from a backup."
             )
+
+
+def _has_more_to_come(path: Path) -> bool:
+    """Whether changes stand beside the file that have not found their way into it."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.is_file() and log.stat().st_size > 0
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
 
 
 def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
-    """A new run, or with `job.resume` the newest unfinished one and the job as that began, with its rate.
+    """A new run, or with `job.resume` the unfinished one and the job as that began, with its rate.
 
     Where more than one class may be present there is a rate only if one was asked for.
     """
@@ -36,7 +36,7 @@ def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]
     job = dataclasses.replace(job, wrong_at_most=job.wrong_at_most or project.wrong_at_most or usual)
     if not job.resume:
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
-    run = project.runs.newest("interrupted", "failed")
+    run = project.runs.unfinished()
     if run is None:
         raise HandlensError("There is no interrupted run to resume; train without --resume.")
     if run.class_names != class_names:

@@ -93,7 +93,7 @@ def finetune(
     history, steady = learner.history, learner.steady
     early = False
 
-    while history.epoch < recipe.epochs and history.patience_used < recipe.patience:
+    while not history.ended(recipe):
         epoch = history.epoch + 1
         try:
             train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)

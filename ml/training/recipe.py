@@ -43,7 +43,8 @@ class Recipe:
     """Of the bundled network's nine stages, from the input on, those that keep their pretrained weights; of another
     network as large a share. On a CPU they cost half the time and gain little."""
     patience: int
-    """Epochs without a better validation score before training ends by itself."""
+    """Epochs without a better validation score before training ends by itself. Counted while the rate falls: before,
+    a model is seldom better than it was, and nearly always becomes so."""
     mirror: bool = True
     """Of pictures: whether left and right may change places."""
     turns: bool = False
@@ -51,6 +52,11 @@ class Recipe:
 
     both_sides: bool = False
     """Of pictures: whether the finished model looks at the mirror image too, where there may be one."""
+
+    @property
+    def turning_point(self) -> int:
+        """The last epoch of the first half of the cycle."""
+        return self.epochs // 2
 
     @property
     def variation(self) -> Variation:
@@ -72,7 +78,7 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
         average=0.97,
         strength=0.7 if thorough else 0.4,
         frozen_stages=0 if on_gpu or thorough else 3,
-        patience=12 if thorough else 8,
+        patience=8,
         both_sides=thorough,
     )
 
@@ -94,6 +100,7 @@ def fitted(recipe: Recipe, *, doubt: float, train: int, lengthen: bool = True) -
     return dataclasses.replace(
         recipe,
         epochs=epochs,
+        patience=max(recipe.patience, epochs // 4),
         head_rate=recipe.head_rate * care,
         body_rate=GENTLE * (BOLD / GENTLE) ** bold * care,
         frozen_stages=0 if bold > 0.5 else recipe.frozen_stages,

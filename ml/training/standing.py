@@ -49,10 +49,13 @@ class History:
         """What the recipe's rates are multiplied with."""
         return 0.5 if self.calmed else 1.0
 
-    @property
-    def patience_used(self) -> int:
-        """Epochs since there was a better model."""
-        return self.epoch - max(self.best_epoch, self.counted_from)
+    def ended(self, recipe: Recipe) -> bool:
+        """Whether every pass is done, or nothing better is to be expected of the rest."""
+        if self.epoch >= recipe.epochs:
+            return True
+        # What makes no mistake can hardly become better, whatever the rate.
+        since = self.best_epoch if self.best.accuracy >= 1.0 else max(self.best_epoch, recipe.turning_point)
+        return self.epoch - max(since, self.counted_from) >= recipe.patience
 
     @classmethod
     def restored(cls, state: State | None, *, probe: Score, labels: str) -> History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 from fabricate import CLASSES, add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
 from tiny_model import SIZE, tiny_info, write_colour_model
+from typer.testing import CliRunner
 
 from ml.accepting import deciding_by, wanted_rate
+from ml.cli import build_app
+from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Evaluated
 from ml.export.metadata import write_model
@@ -91,6 +95,36 @@ def test_the_next_training_keeps_to_it(project: Project) -> None:
     _run, job = resumed_or_new(project, TrainJob(project=project.path, wrong_at_most=0.03), CLASSES)
     assert job.wrong_at_most == 0.03
     assert run.number == 2
+
+
+def test_a_project_on_a_read_only_drive_predicts_and_is_scored(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, picture = project.path, next(iter(sorted((tmp_path / "fruit").rglob("*.png"))))
+    project.close()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    # As the system answers there; whoever runs the tests may be allowed to write everywhere.
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
+    with pytest.raises(HandlensError, match="cannot be written to"):
+        Project.open(folder)
+    with Project.open(folder, to_read=True) as opened:
+        assert opened.read_only
+        with pytest.raises(HandlensError, match="cannot be written to"):
+            opened.set_wrong_at_most(0.1)
+    for words in (["predict", str(folder), str(picture)], ["evaluate", str(folder)], ["runs", str(folder)]):
+        assert CliRunner().invoke(build_app(), words).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_resume_goes_on_with_the_run_that_stands_in_the_middle(project: Project) -> None:
+    first, job = resumed_or_new(project, TrainJob(project=project.path), CLASSES)
+    (project.runs.folder(first.number) / "checkpoint").mkdir()
+    (project.runs.folder(first.number) / "checkpoint" / "latest.safetensors").write_bytes(b"")
+    second, _job = resumed_or_new(project, job, CLASSES)
+    project.runs.update(second.number, state="failed", message="The disk is full.")
+    again, _job = resumed_or_new(project, replace(job, resume=True), CLASSES)
+    assert (again.number, second.number) == (first.number, first.number + 1)
 
 
 def test_several_classes_at_once_each_keep_the_rate(tmp_path: Path) -> None:

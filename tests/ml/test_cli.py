@@ -470,6 +470,16 @@ def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
             assert picture.width > 640
 
 
+def test_pictures_of_a_folder_stay_in_their_sub_folders(handlens: Handlens, folder: Path, tmp_path: Path) -> None:
+    model = write_colour_model(tmp_path / "model.onnx")
+    (folder / "red" / "broken.png").unlink()
+    done = handlens("predict", model, folder, folder / "red" / "0.png", "--overlays", tmp_path / "looked")
+    assert done.code == 0
+    looked = tmp_path / "looked"
+    assert (looked / "red" / "0.png.png").is_file() and (looked / "blue" / "0.png.png").is_file()
+    assert (looked / "red" / "0.png-2.png").is_file(), "given twice, drawn twice"
+
+
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_predicted(
     handlens: Handlens, folder: Path, tmp_path: Path
 ) -> None:

@@ -258,6 +258,14 @@ def test_what_is_wrong_with_a_run_is_said(make: Callable[[], NDArray[np.int64]],
     assert words in found[what]
 
 
+def test_windows_of_a_few_recordings_say_little_of_a_gap() -> None:
+    run = run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS)
+    info = replace(tiny_info(), classes=("apple", "pear", "plum"))
+    apart, together = (self_test(run, info, {}, sources=sources) for sources in (np.arange(300), np.arange(300) // 100))
+    assert "by heart" in {remark.about for remark in apart}
+    assert "by heart" not in {remark.about for remark in together}
+
+
 def test_copies_across_the_split_are_noticed() -> None:
     assert "look almost the same" in about(run_of(labels=LABELS, said=LABELS, splits=SPLITS, copies=20))["copies"]
 

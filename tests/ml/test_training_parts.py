@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torchaudio
+from little import RECIPE
 from small import create, picture_folder
 
 from ml.errors import HandlensError
@@ -212,9 +214,29 @@ def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     history.save(tmp_path, network, network, optimiser)
     state = checkpoint.load(tmp_path / "latest.safetensors")
     same = History.restored(state, probe=Score(0.6, -1.0), labels="before")
-    assert (same.best.accuracy, same.best_epoch, same.patience_used) == (0.9, 2, 1)
+    assert (same.best.accuracy, same.best_epoch, same.counted_from) == (0.9, 2, 0)
     other = History.restored(state, probe=Score(0.6, -1.0), labels="after")
-    assert (other.best.accuracy, other.best_epoch, other.patience_used) == (0.6, 0, 0)
+    assert (other.best.accuracy, other.best_epoch, other.counted_from) == (0.6, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "best_epoch", "epoch", "ended"),
+    [
+        (0.9, 0, 29, False),  # the rate fell for nine epochs only
+        (0.9, 0, 30, True),
+        (0.9, 25, 34, False),
+        (0.9, 25, 35, True),
+        (1.0, 0, 9, False),
+        (1.0, 0, 10, True),  # nothing is left to learn
+        (0.9, 39, 40, True),  # every pass is done
+    ],
+)
+def test_training_ends_early_only_once_the_rate_falls(
+    accuracy: float, best_epoch: int, epoch: int, ended: bool
+) -> None:
+    history = History(Score(accuracy, -1.0), "labels")
+    history.epoch, history.best_epoch = epoch, best_epoch
+    assert history.ended(dataclasses.replace(RECIPE, epochs=40, patience=10)) == ended
 
 
 def test_a_file_that_changed_after_it_was_imported_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
