@@ -72,10 +72,17 @@ def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: floa
     return strict_thresholds(probabilities, targets, wanted=wanted, sources=sources_of(stored, samples, rows))
 
 
+def rate_of_several(project: Project, asked: float | None = None) -> float | None:
+    """What is asked for, else what the user chose for the project; None: the run's own thresholds, whatever these are
+    for."""
+    return asked or project.wrong_at_most
+
+
 def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
     """`info` of run `run` with the thresholds for the wanted rate; as it is where that is what it was made for."""
     if info.task == "multi":
-        return info if asked is None else _deciding_several(project, run, info, asked)
+        rate = rate_of_several(project, asked)
+        return info if rate is None else _deciding_several(project, run, info, rate)
     wanted = wanted_rate(project, info, asked)
     if wanted == info.wanted_error and asked is None:
         return info

@@ -27,7 +27,7 @@ from ml.events import (
 )
 from ml.insight.metrics import confusion, wilson_interval
 from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
-from ml.insight.several import leaning, mistaken
+from ml.insight.several import found_and_named, leaning, mistaken, present, strict_thresholds
 from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
 from ml.insight.traces import lanes, trace_picture
 from ml.jobs import (
@@ -167,6 +167,7 @@ __all__ = [
     "estimate_seconds",
     "findings",
     "for_task",
+    "found_and_named",
     "gives_several",
     "hz_to_mel",
     "inferno",
@@ -181,11 +182,13 @@ __all__ = [
     "mistaken",
     "overlay_rgba",
     "plan_split",
+    "present",
     "preview_labels",
     "price_of",
     "problem",
     "settings_for",
     "strength",
+    "strict_thresholds",
     "suggest_labels",
     "thumbnail",
     "trace_picture",

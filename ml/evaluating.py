@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.accepting import deciding_by, labelled_rows, several_for, sources_of, thresholds_for, wanted_rate
+from ml.accepting import (
+    deciding_by,
+    labelled_rows,
+    rate_of_several,
+    several_for,
+    sources_of,
+    thresholds_for,
+    wanted_rate,
+)
 from ml.errors import HandlensError
 from ml.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.insight.calibration import tempered
@@ -67,10 +75,10 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     findings = tuple(remark.sentence for remark in remarks)
     if stored.thresholds is not None:
         shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
-        thresholds = stored.thresholds
-        if job.wrong_at_most is not None:
-            thresholds, promised = several_for(stored, samples, job.wrong_at_most)
-            findings = (*findings, rule_of(job.wrong_at_most, promised=promised))
+        thresholds, rate = stored.thresholds, rate_of_several(project, job.wrong_at_most)
+        if rate is not None:
+            thresholds, promised = several_for(stored, samples, rate)
+            findings = (*findings, rule_of(rate, promised=promised))
         return dataclasses.replace(_score_several(probabilities, shown, names, thresholds), findings=findings)
     info = _info_of(project, number)
     temperature = None if info is None else info.temperature

@@ -7,6 +7,7 @@ import math
 from PySide6.QtCore import QCoreApplication
 
 from desktop.pages.enough_figures import ClassFigures, Figures
+from desktop.pages.enough_several import SeveralClassFigures, SeveralFigures
 from desktop.widgets.probability_bars import percent
 from ml.api import Kind
 
@@ -94,13 +95,61 @@ def class_line(told: ClassFigures) -> tuple[str, str]:
     return begin, tr("{rejected} of {named} to you").format(rejected=f"{told.rejected:,}", named=f"{told.named:,}")
 
 
-def several(names: tuple[str, ...]) -> str:
-    """Where more than one class may be present."""
+def asked_of_several(share: float | None) -> str:
+    """Above the slider, where more than one class may be present; None: its own marks are shown."""
+    if share is None:
+        return tr("Move the slider to choose how many of those it says show a class may not show it")
+    return tr("Of those it says show a class, at most {rate} may not show it").format(rate=rate(share))
+
+
+def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
+    """What would be found of what is there, and how often it would be wrong."""
+    where = tr("kept aside for the test") if told.tested else tr("it was chosen by")
+    named = sum(each.named for each in told.classes)
+    if named == 0:
+        text = tr("On the {n} {things} {where} it would name no class: it is never sure enough.")
+        return text.format(n=f"{told.count:,}", things=_many(kind), where=where)
+    text = tr("On the {n} {things} {where} it would find {found} of the {there} classes that are there")
+    begin = text.format(
+        n=f"{told.count:,}", things=_many(kind), where=where, found=f"{told.found:,}", there=f"{told.there:,}"
+    )
+    if told.wrongly == 0:
+        return tr("{begin}, and name none that is not.").format(begin=begin)
+    return tr("{begin}, and name {wrongly} that are not.").format(begin=begin, wrongly=f"{told.wrongly:,}")
+
+
+def promise_of_several(told: SeveralFigures) -> str:
+    """Whether that is a promise."""
+    if told.wanted is None:
+        return tr("Every class counts as present from its own mark on, where it finds most for the fewest wrong names.")
+    if told.promised:
+        return tr(
+            "It keeps to that with 95 % confidence, each class by itself, as long as new ones are like those it was "
+            "tested on."
+        )
     return tr(
-        "Here more than one class may be present, so each of the {n} is decided by itself: from its own mark on, "
-        "which the bars beside a sample show. There is nothing to choose for the whole. A model that names each class "
-        "wrongly only so often comes from: handlens export --wrong-at-most."
-    ).format(n=len(names))
+        "That is an aim and no promise: some class has too few to choose by, or is named wrongly too often even where "
+        "it is most sure. Label more of them, or allow more to be wrong."
+    )
+
+
+def in_use_of_several(share: float | None, *, shown: bool) -> str:
+    """What is used now; None: the marks that the run was made with."""
+    if share is not None:
+        return in_use(share, shown=shown)
+    return tr("In use: each class from the mark on that it was made with.")
+
+
+def several_line(told: SeveralClassFigures) -> tuple[str, str]:
+    """From where on a class is named, what that finds and what it costs."""
+    begin = tr("never named")
+    if told.threshold < 1:
+        begin = tr("from {percent} sure on").format(percent=percent(told.threshold))
+    found = tr("none is there") if told.there == 0 else tr("finds {found} of {there}")
+    wrongly = "" if told.named == 0 else tr(", {wrongly} of {named} named wrongly")
+    return begin, f"{found}{wrongly}".format(
+        found=f"{told.found:,}", there=f"{told.there:,}", wrongly=f"{told.wrongly:,}", named=f"{told.named:,}"
+    )
 
 
 def nothing(kind: Kind) -> str:

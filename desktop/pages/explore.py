@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from desktop.commands import Relabel
 from desktop.pages import explore_labels, explore_words, train_words
 from desktop.pages.enough_figures import Weighing
+from desktop.pages.enough_several import SeveralWeighing
 from desktop.pages.explore_board import VIEWS, ExploreBoard, NothingYet, View
 from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_judged import JudgedLabels
 from desktop.pages.explore_loader import TileLoader
-from desktop.pages.explore_several import table_of
+from desktop.pages.explore_several import SeveralTable, table_of
 from desktop.pages.explore_side import ExploreSide
 from desktop.pages.explore_table import PredictionTable
 from desktop.pages.pictures import load_tile
@@ -235,15 +236,16 @@ class ExplorePage(QWidget):
         session, enough = self._session, self.board.enough
         if session is None:
             return
-        if session.project.task == "multi":
-            enough.set_several(self._names)
+        kind = session.project.kind
+        if isinstance(table, SeveralTable):
+            used = session.project.wrong_at_most
+            enough.set_several(SeveralWeighing(table, self._names), kind=kind, used=used)
         else:
-            weighing = Weighing(table, self._names)
-            enough.set_weighing(weighing, kind=session.project.kind, used=session.rate_in_use())
+            enough.set_weighing(Weighing(table, self._names), kind=kind, used=session.rate_in_use())
         self.board.show_enough()
 
-    @Slot(float)
-    def _on_rate_chosen(self, share: float) -> None:
+    @Slot(object)
+    def _on_rate_chosen(self, share: float | None) -> None:
         if self._session is None:
             return
         try:

@@ -1,27 +1,36 @@
-"""Sure enough? How often an answer may be wrong, and what that costs: in sentences, on a curve, and by class."""
+"""Sure enough? How often an answer may be wrong, and what that costs: in sentences, on a curve, and by class.
+
+Where more than one class may be present there is no curve: nothing is handed over, a class is named or not.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSlider, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.pages import enough_words
-from desktop.pages.enough_figures import RATES, ClassFigures, Weighing, nearest_rate
+from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
+from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
 from desktop.widgets.trade_off_plot import TradeOffPlot
-from ml.api import Kind
+from ml.api import WRONG_AT_MOST, Kind
 
 
 class EnoughPage(QWidget):
-    """`set_weighing` says of which run; `rate_chosen(share)` when the person wants that rate from now on."""
+    """`set_weighing` or `set_several` says of which run; `rate_chosen(share)` when the person wants that rate from now
+    on, with None to take the choice back."""
 
-    rate_chosen = Signal(float)
+    rate_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._weighing: Weighing | None = None
+        self._weighing: Weighing | SeveralWeighing | None = None
         self._kind: Kind = "images"
-        self._used = RATES[0]
+        self._used: float | None = RATES[0]
+        self._own = False
+        """Whether what is shown are the marks that the run was made with, and no rate."""
         self.headline = _label("emphasis")
         self.promise = _label("muted")
         self.seen = _label("")
@@ -32,9 +41,11 @@ class EnoughPage(QWidget):
         self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.slider.setTickInterval(1)
         self.slider.setAccessibleName(self.tr("How many of the answers it gives may be wrong"))
-        self.slider.valueChanged.connect(self._show_rate)
+        self.slider.valueChanged.connect(self._on_moved)
         self.use_button = QPushButton(self.tr("Use this"))
         self.use_button.clicked.connect(self._on_use)
+        self.back_button = QPushButton(self.tr("Back to its own marks"))
+        self.back_button.clicked.connect(self._on_back)
         self.used = _label("caption")
         self.plot = TradeOffPlot()
         self.plot.setMinimumHeight(160)
@@ -45,6 +56,7 @@ class EnoughPage(QWidget):
                 "What is unlike anything it was shown is handed to you as well."
             )
         )
+        self.title = _label("caption")
         self.classes = QWidget()
         self._rows = QGridLayout(self.classes)
         self._rows.setContentsMargins(0, 0, 8, 0)
@@ -57,49 +69,81 @@ class EnoughPage(QWidget):
 
     def set_weighing(self, weighing: Weighing, *, kind: Kind, used: float) -> None:
         """Of another run, or after labels have changed. `used` is the share that is in use."""
-        self._weighing, self._kind, self._used = weighing, kind, used
+        self._weighing, self._kind, self._used, self._own = weighing, kind, used, False
         if not weighing.count:
             self._say_only(enough_words.nothing(kind))
             return
-        self.choice.show()
         curve = weighing.curve()
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
-        with QSignalBlocker(self.slider):
-            self.slider.setValue(nearest_rate(used))
+        self._begin(used)
+
+    def set_several(self, weighing: SeveralWeighing, *, kind: Kind, used: float | None) -> None:
+        """The same where more than one class may be present. `used`: None for the marks the run was made with."""
+        self._weighing, self._kind, self._used, self._own = weighing, kind, used, used is None
+        if not weighing.count:
+            self._say_only(enough_words.nothing(kind))
+            return
+        self._begin(WRONG_AT_MOST if used is None else used)
+
+    def set_used(self, share: float | None) -> None:
+        """That share is in use from now on."""
+        self._used, self._own = share, share is None
         self._show_rate()
 
-    def set_several(self, names: tuple[str, ...]) -> None:
-        """More than one class may be present: there is nothing to choose."""
-        self._weighing = None
-        self._say_only(enough_words.several(names))
-
-    def set_used(self, share: float) -> None:
-        """That share is in use from now on."""
-        self._used = share
-        self._say_used()
-
-    def rate(self) -> float:
-        """The share the slider stands at."""
+    def rate(self) -> float | None:
+        """The share the slider stands at; None while the run's own marks are shown."""
+        if self._own:
+            return None
         # A share from elsewhere may lie between two steps: until the slider is moved it stays what it is.
         place = self.slider.value()
-        return self._used if place == nearest_rate(self._used) else RATES[place]
+        return RATES[place] if self._used is None or place != nearest_rate(self._used) else self._used
+
+    def _begin(self, share: float) -> None:
+        several = isinstance(self._weighing, SeveralWeighing)
+        for widget in (self.seen, self.plot, self.unlike):
+            widget.setVisible(not several)
+        self.back_button.setVisible(several)
+        self.title.setText(
+            self.tr("How sure it has to be of each class, and what it finds")
+            if several
+            else self.tr("How sure it has to be of each class, and how many it hands to you")
+        )
+        self.choice.show()
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(nearest_rate(share))
+        self._show_rate()
 
     @Slot()
+    def _on_moved(self) -> None:
+        self._own = False
+        self._show_rate()
+
     def _show_rate(self) -> None:
-        if self._weighing is None:
-            return
-        told = self._weighing.figures(self.rate())
-        self.asked.setText(enough_words.asked(self.rate()))
+        rate = self.rate()
+        if isinstance(self._weighing, SeveralWeighing):
+            self._show_several(self._weighing.figures(rate))
+        elif self._weighing is not None and rate is not None:
+            self._show_single(self._weighing.figures(rate))
+        self._say_used()
+
+    def _show_single(self, told: Figures) -> None:
+        self.asked.setText(enough_words.asked(told.chosen.wanted))
         self.headline.setText(enough_words.headline(self._kind, told))
         self.promise.setText(enough_words.promise(self._kind, told))
         self.seen.setText(enough_words.seen(self._kind, told))
-        self.plot.set_here(wanted=self.rate(), rejected=told.price.rejected_share, error=told.price.error)
-        self._show_classes(told.classes)
-        self._say_used()
+        self.plot.set_here(wanted=told.chosen.wanted, rejected=told.price.rejected_share, error=told.price.error)
+        self._show_classes([(each.name, *enough_words.class_line(each)) for each in told.classes])
+
+    def _show_several(self, told: SeveralFigures) -> None:
+        self.asked.setText(enough_words.asked_of_several(told.wanted))
+        self.headline.setText(enough_words.headline_of_several(self._kind, told))
+        self.promise.setText(enough_words.promise_of_several(told))
+        self._show_classes([(each.name, *enough_words.several_line(each)) for each in told.classes])
 
     def _say_used(self) -> None:
         same = self.rate() == self._used
-        self.used.setText(enough_words.in_use(self._used, shown=same))
+        self.used.setText(enough_words.in_use_of_several(self._used, shown=same))
+        self.back_button.setEnabled(self._used is not None)
         self.use_button.setEnabled(not same)
         style.set_role(self.use_button, "" if same else "primary")
 
@@ -107,17 +151,17 @@ class EnoughPage(QWidget):
         self.headline.setText(sentence)
         self.choice.hide()
 
-    def _show_classes(self, classes: tuple[ClassFigures, ...]) -> None:
+    def _show_classes(self, classes: Sequence[tuple[str, str, str]]) -> None:
+        """Of each class its name, from where on it counts, and what that costs."""
         for old in self.classes.findChildren(QLabel, options=Qt.FindChildOption.FindDirectChildrenOnly):
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
-        for row, told in enumerate(classes):
-            name = QLabel(told.name)
+        for row, (called, begin, rest) in enumerate(classes):
+            name = QLabel(called)
             name.setTextFormat(Qt.TextFormat.PlainText)
             dot = QLabel("●")
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
-            begin, rest = enough_words.class_line(told)
             costs = QLabel(rest)
             costs.setProperty("role", "muted")
             for column, widget in enumerate((dot, name, QLabel(begin), costs)):
@@ -129,14 +173,16 @@ class EnoughPage(QWidget):
     def _on_use(self) -> None:
         self.rate_chosen.emit(self.rate())
 
+    @Slot()
+    def _on_back(self) -> None:
+        self.rate_chosen.emit(None)
+
     def _lay_out(self) -> None:
         using = QHBoxLayout()
         using.setSpacing(12)
         using.addWidget(self.use_button)
+        using.addWidget(self.back_button)
         using.addWidget(self.used, 1)
-        title = QLabel(self.tr("How sure it has to be of each class, and how many it hands to you"))
-        title.setProperty("role", "caption")
-        title.setWordWrap(True)
         marks = QScrollArea()
         marks.setWidgetResizable(True)
         marks.setWidget(self.classes)
@@ -147,7 +193,7 @@ class EnoughPage(QWidget):
         below.addWidget(self.plot, 5)
         right = QVBoxLayout()
         right.setSpacing(8)
-        right.addWidget(title)
+        right.addWidget(self.title)
         right.addWidget(marks, 1)
         below.addLayout(right, 5)
         inner = QVBoxLayout(self.choice)

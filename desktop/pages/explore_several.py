@@ -52,6 +52,7 @@ class SeveralTable(PredictionTable):
         for row, sample in wanted:
             self.labels[row] = 0 if sample.labelled else -1
             self.splits[row] = SPLIT_CODES.index(sample.split or "none")
+            self.sources[row] = sample.source_id
             for index in sample.labels:
                 if index < self.classes:
                     self.truth[row, index] = True

@@ -154,9 +154,14 @@ class Project:
         chosen = self._meta.get("wrong_at_most")
         return None if chosen is None else float(chosen)
 
-    def set_wrong_at_most(self, share: float) -> None:
-        """What is exported, predicted and trained from now on keeps to this share, 0…1."""
-        self._set_meta({"wrong_at_most": repr(float(share))})
+    def set_wrong_at_most(self, share: float | None) -> None:
+        """What is exported, predicted and trained from now on keeps to this share, 0…1; None takes the choice back."""
+        if share is not None:
+            self._set_meta({"wrong_at_most": repr(float(share))})
+            return
+        with self._store.writing() as connection:
+            connection.execute(tables.meta.delete().where(tables.meta.c.key == "wrong_at_most"))
+        self._meta.pop("wrong_at_most", None)
 
     def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
         """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""

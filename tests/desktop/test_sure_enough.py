@@ -142,7 +142,7 @@ def test_labels_that_are_corrected_count_at_once(page: ExplorePage, session: Ses
 def test_what_cannot_be_kept_is_said(
     qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_share: float) -> None:
+    def full(_share: float | None) -> None:
         raise HandlensError("The disk is full; free some space and try again.")
 
     monkeypatch.setattr(session.project, "set_wrong_at_most", full)
@@ -153,14 +153,36 @@ def test_what_cannot_be_kept_is_said(
     assert enough.used.text().startswith("In use now: at most 5 of 100.")
 
 
-def test_where_several_classes_may_be_present_there_is_nothing_to_choose(qtbot: QtBot, tmp_path: Path) -> None:
-    project = mixed_project(tmp_path / "mixed.handlens")
-    add_run_of_several(project)
+def test_where_several_classes_may_be_present_each_is_named_or_not(qtbot: QtBot, tmp_path: Path) -> None:
+    project = mixed_project(tmp_path / "mixed.handlens", each=40)
+    # Of the plums that are named, some show none.
+    odd = [sample for sample in project.samples() if sample.split in ("valid", "test") and 2 not in sample.labels][:4]
+    add_run_of_several(project, wrong={sample.id: (*sample.labels, 2) for sample in odd})
     project.close()
     session = open_session(tmp_path / "mixed.handlens")
     page = opened(qtbot, session)
-    assert "more than one class may be present" in page.board.enough.headline.text()
-    assert not page.board.enough.choice.isVisible()
+    enough = page.board.enough
+    assert not enough.plot.isVisible() and enough.slider.isVisible()
+    assert "classes that are there, and name" in enough.headline.text()
+    assert "from its own mark on" in enough.promise.text()
+    assert not enough.use_button.isEnabled() and not enough.back_button.isEnabled()
+    own = enough.headline.text()
+
+    enough.slider.setFocus()
+    for _ in range(3):
+        qtbot.keyClick(enough.slider, Qt.Key.Key_Left)
+    assert "at most 1 of 100 may not show it" in enough.asked.text()
+    assert "an aim and no promise" in enough.promise.text()
+    assert enough.headline.text() != own, "surer of plums, it names fewer wrongly"
+    assert session.project.wrong_at_most is None, "looking changes nothing"
+    qtbot.mouseClick(enough.use_button, Qt.MouseButton.LeftButton)
+    assert enough.used.text().startswith("In use: at most 1 of 100.")
+    assert session.project.wrong_at_most == 0.01
+
+    qtbot.mouseClick(enough.back_button, Qt.MouseButton.LeftButton)
+    assert enough.headline.text() == own
+    with Project.open(session.project.path) as again:
+        assert again.wrong_at_most is None
     page.shutdown()
     session.close()
 
