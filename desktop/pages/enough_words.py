@@ -121,7 +121,7 @@ def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
 def promise_of_several(told: SeveralFigures) -> str:
     """Whether that is a promise."""
     if told.wanted is None:
-        return tr("Every class counts as present from its own mark on, where it finds most for the fewest wrong names.")
+        return tr("Every class counts as present from its own mark on, as this run was made.")
     if told.promised:
         return tr(
             "It keeps to that with 95 % confidence, each class by itself, as long as new ones are like those it was "
