@@ -31,16 +31,6 @@ class Suspicion:
     flagged: NDArray[np.bool_]
 
 
-def out_of_fold(
-    embeddings: NDArray[np.floating], labels: NDArray[np.integer], folds: NDArray[np.integer], *, classes: int
-) -> NDArray[np.float64]:
-    """(n, classes) probabilities of each sample from a logistic regression that learned from the other folds."""
-    told = np.zeros((len(labels), classes))
-    for fold in np.unique(folds):
-        told[folds == fold] = from_the_others(embeddings, labels, folds == fold, classes=classes)
-    return told
-
-
 def from_the_others(
     embeddings: NDArray[np.floating], labels: NDArray[np.integer], held: NDArray[np.bool_], *, classes: int
 ) -> NDArray[np.float64]:

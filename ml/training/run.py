@@ -172,12 +172,8 @@ def _learn(
         outcome = yield from adjust(lesson, fabric, crew, stop)
     raise_if_cancelled(stop)
 
-    best, share = network.cpu(), 0.0
-    if recipe.epochs > 0:
-        best = _first_model(course.new_network(), probe, front=network.front)
-        share = yield from blended(best, folder / "checkpoint", material, stop, device=fabric.device, outcome=outcome)
+    best, share = yield from _delivered(course, recipe, network, probe=probe, material=material, outcome=outcome)
     raise_if_cancelled(stop)
-    best.both_sides = share > 0.0 and project.kind == "images" and recipe.both_sides and recipe.mirror
     ingredients = Ingredients(
         project=project,
         run=run,
@@ -231,6 +227,20 @@ def _settled(course: _Course, recipe: Recipe, network: Classifier, probe: Probe,
     facts = facts_of(course.weights)
     write_settings(course.folder, job, recipe, device=str(course.fabric.device), backbone=facts)
     return recipe
+
+
+def _delivered(
+    course: _Course, recipe: Recipe, network: Classifier, *, probe: Probe, material: Material, outcome: Outcome
+) -> Generator[Event, None, tuple[Classifier, float]]:
+    """The model that is delivered, on the CPU, and its share of the way from the first model to the fine-tuned one."""
+    if recipe.epochs == 0:
+        return network.cpu(), 0.0
+    best = _first_model(course.new_network(), probe, front=network.front)
+    share = yield from blended(
+        best, course.folder / "checkpoint", material, course.stop, device=course.fabric.device, outcome=outcome
+    )
+    best.both_sides = share > 0.0 and course.project.kind == "images" and recipe.both_sides and recipe.mirror
+    return best, share
 
 
 def _finished(course: _Course, probe: Probe, scores: Scores, *, early: bool) -> Finished:

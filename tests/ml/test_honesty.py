@@ -30,7 +30,7 @@ from ml.project.remarks import read_remarks, write_remarks
 from ml.project.samples import Windowing
 from ml.runtime.decision import decide
 from ml.runtime.model import Outputs
-from ml.training.label_quality import out_of_fold, suspicion
+from ml.training.label_quality import from_the_others, suspicion
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -309,6 +309,16 @@ def test_folds_keep_groups_whole() -> None:
     assert len(set(folds.tolist())) == 5
     for name in set(groups):
         assert len({int(folds[row]) for row in range(100) if groups[row] == name}) == 1
+
+
+def out_of_fold(
+    embeddings: NDArray[np.floating], labels: NDArray[np.integer], folds: NDArray[np.integer], *, classes: int
+) -> NDArray[np.float64]:
+    """(n, classes) probabilities of each sample from a model that learned from the other folds."""
+    told = np.zeros((len(labels), classes))
+    for fold in np.unique(folds):
+        told[folds == fold] = from_the_others(embeddings, labels, folds == fold, classes=classes)
+    return told
 
 
 def test_flipped_labels_are_the_most_suspicious() -> None:
