@@ -20,7 +20,7 @@ from ml.project.samples import Sample
 from ml.training.crew import Crew
 from ml.training.finetune import Material, Outcome, finetune
 from ml.training.recipe import Recipe
-from ml.training.standing import Score
+from ml.training.score import NONE
 
 RECIPE = Recipe(
     epochs=3,
@@ -125,7 +125,7 @@ def learn(
         fabric=fabric or Fabric(accelerator="cpu", devices=1),
         seed=1,
         folder=folder,
-        probe=Score(0.0, -float("inf")),
+        probe=NONE,
         stop=stop or NeverStop(),
         crew=crew,
     )

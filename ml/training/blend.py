@@ -15,14 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.insight.calibration import fit_temperature, tempered
-from ml.insight.metrics import accuracy, log_loss
-from ml.insight.several import quality
+from ml.insight.metrics import accuracy
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.training import checkpoint
 from ml.training.finetune import Material, score_samples
 from ml.training.listening import StoppedError, listening
+from ml.training.score import merit_of
 
 SHARES = (0.0, 0.3, 0.6, 1.0)
 """Of the way from the first model to the fine-tuned one."""
@@ -31,17 +30,26 @@ MOST = 1000
 
 
 def choose_blend(
-    network: Classifier, folder: Path, material: Material, stop: Stop, *, device: torch.device, improved: bool
+    network: Classifier,
+    folder: Path,
+    material: Material,
+    stop: Stop,
+    *,
+    device: torch.device,
+    improved: bool,
+    whole: bool = False,
 ) -> float:
     """Give `network`, which comes as the first model, the weights that validate best, and say the share of the way.
 
     None that is right less often than the first model, on the samples it is judged by, is taken, whatever its loss:
     nobody would call that better.
     `folder` holds what the loop left: its best epoch where one `improved` on the first model, the last one in any
-    case. Without samples to choose by, or when asked to stop, it is all the way or none. The network ends on the CPU.
+    case. That is taken where the cycle was `whole`: as the rate falls models become better than before, and by a small
+    validation split the best of many is the luckiest. Without samples to choose by, or when asked to stop, it is all
+    the way or none. The network ends on the CPU.
     """
     first = {name: value.clone() for name, value in checkpoint.network_tensors(network).items()}
-    tuned = _tuned(network, folder, improved=improved)
+    tuned = _tuned(network, folder, best=improved and not whole)
     if tuned is None:
         return 0.0
     best, most, floor = (1.0 if improved else 0.0), -math.inf, 0.0
@@ -63,8 +71,8 @@ def choose_blend(
     return best
 
 
-def _tuned(network: Classifier, folder: Path, *, improved: bool) -> dict[str, Tensor] | None:
-    if improved:
+def _tuned(network: Classifier, folder: Path, *, best: bool) -> dict[str, Tensor] | None:
+    if best:
         return checkpoint.state_of(network, checkpoint.load(folder / "best.safetensors")[0])
     last = folder / "latest.safetensors"
     if not last.is_file():
@@ -83,15 +91,3 @@ def mixed(first: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> d
 def _share_right(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
     """0…1. Multi-label is judged by precision already, so there this never rules a share out."""
     return 1.0 if targets.ndim > 1 else accuracy(probabilities, targets) or 0.0
-
-
-def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """Higher is better: minus the loss at the best temperature, since models are calibrated before they are released.
-
-    Less a matter of luck than how many are right, of which a small validation split has only few values. Multi-label:
-    mean average precision, which no temperature changes.
-    """
-    if targets.ndim > 1:
-        return quality(probabilities, targets)[0] or 0.0
-    temperature = fit_temperature(np.log(np.maximum(probabilities, 1e-12)), targets)
-    return -(log_loss(tempered(probabilities, temperature), targets) or 0.0)

@@ -32,7 +32,8 @@ from ml.training.listening import StoppedError
 from ml.training.objective import RowsLoss, loss_over
 from ml.training.recipe import Recipe
 from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
-from ml.training.standing import History, Score, State, Timer, put_back
+from ml.training.score import Score
+from ml.training.standing import History, State, Timer, put_back
 from ml.training.step import Pieces, careful_backward
 
 VALIDATION_BATCH = 16
@@ -61,10 +62,12 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How the loop ended. `improved`: `best.safetensors` holds a better model than the probe."""
+    """How the loop ended. `improved`: `best.safetensors` holds a better model than the probe. `early`: it was asked to
+    stop. `whole`: the rate had fallen, so the last weights are the ones to take."""
 
     improved: bool
     early: bool
+    whole: bool
     train_seconds: float
     """Per sample, one optimiser step's share."""
 
@@ -91,7 +94,7 @@ def finetune(
         network, material, recipe, fabric=fabric, folder=folder, probe=probe, crew=crew, pieces=pieces or Pieces()
     )
     history, steady = learner.history, learner.steady
-    early = False
+    early = broken = False
 
     while not history.ended(recipe):
         epoch = history.epoch + 1
@@ -114,13 +117,19 @@ def finetune(
         except DivergedError:
             if not rescue.go_back():
                 yield Note(sentence=GIVEN_UP)
+                broken = True
                 break
             yield Note(sentence=CALMED)
             continue
         if crew.agree(0.0, stop.requested())[1]:
             early = True
             break
-    return Outcome(improved=history.best_epoch > 0, early=early, train_seconds=learner.timer.per_sample)
+    return Outcome(
+        improved=history.best_epoch > 0,
+        early=early,
+        whole=not (early or broken) and history.epoch > recipe.turning_point,
+        train_seconds=learner.timer.per_sample,
+    )
 
 
 @dataclass(frozen=True, slots=True)

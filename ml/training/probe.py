@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from ml.insight.calibration import softmax
 from ml.insight.metrics import accuracy, log_loss
 from ml.training.objective import balance
+from ml.training.score import Score, score_of
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Inverse regularisation strengths to try on the scaled features; the validation split chooses."""
@@ -37,6 +38,8 @@ class Probe:
     train_loss: float
     valid_loss: float | None
     valid_accuracy: float | None
+    valid_score: Score | None
+    """What fine-tuning has to beat."""
 
     def probabilities(self, embeddings: NDArray[np.floating], *, temperature: float = 1.0) -> NDArray[np.float32]:
         """(n, classes) from embeddings (n, width)."""
@@ -149,4 +152,5 @@ def _as_probe(
         train_loss=log_loss(train_probabilities, train[1]) or 0.0,
         valid_loss=log_loss(valid_probabilities, valid[1]),
         valid_accuracy=accuracy(valid_probabilities, valid[1]),
+        valid_score=score_of(valid_probabilities, valid[1]) if len(valid[1]) else None,
     )

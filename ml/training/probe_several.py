@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.insight.several import quality, sigmoid
 from ml.training.probe import ABSENT, STRENGTHS, Probe, half_scale, in_pieces
+from ml.training.score import score_of
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -64,12 +65,14 @@ def _judged(
     *,
     strength: float,
 ) -> Probe:
-    score, loss = quality(sigmoid(valid[0] @ weight.T + bias), valid[1])
+    on_valid = sigmoid(valid[0] @ weight.T + bias)
+    average, loss = quality(on_valid, valid[1])
     return Probe(
         weight=weight,
         bias=bias,
         strength=strength,
         train_loss=on_train[1] or 0.0,
         valid_loss=loss,
-        valid_accuracy=score,
+        valid_accuracy=average,
+        valid_score=score_of(on_valid, valid[1]) if len(valid[1]) else None,
     )

@@ -55,7 +55,7 @@ class Recipe:
 
     @property
     def turning_point(self) -> int:
-        """The last epoch of the first half of the cycle."""
+        """The last epoch of the first half; from here on the rate falls far enough to count."""
         return self.epochs // 2
 
     @property

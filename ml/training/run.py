@@ -35,6 +35,7 @@ from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
+from ml.training.score import NONE
 from ml.training.shown import spread_over_classes
 from ml.training.steps import (
     CancelledError,
@@ -43,7 +44,6 @@ from ml.training.steps import (
     blended,
     decode_all,
     fit_first_model,
-    floor_of,
     look_at_all,
     raise_if_cancelled,
     raise_if_ended,
@@ -166,9 +166,9 @@ def _learn(
     if not begun:
         recipe = _settled(course, recipe, network, probe, material)
 
-    outcome = Outcome(improved=False, early=False, train_seconds=0.0)
+    outcome = Outcome(improved=False, early=False, whole=False, train_seconds=0.0)
     if recipe.epochs > 0 and not stop.requested():
-        lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", floor_of(probe), pieces)
+        lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", probe.valid_score or NONE, pieces)
         outcome = yield from adjust(lesson, fabric, crew, stop)
     raise_if_cancelled(stop)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,19 +15,10 @@ from ml.events import EpochDone
 from ml.insight.several import quality
 from ml.training import checkpoint
 from ml.training.recipe import Recipe
+from ml.training.score import Score, score_of
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """What `checkpoint.load` gives: tensors and facts."""
-
-
-class Score(NamedTuple):
-    """How good a model is: higher accuracy (multi-label: mean average precision) first, then lower loss.
-
-    On the training loss where nothing validates.
-    """
-
-    accuracy: float
-    minus_loss: float
 
 
 class History:
@@ -82,11 +73,8 @@ class History:
         rate: float,
         of: Recipe,
     ) -> EpochDone:
-        accuracy = loss = None
-        score = Score(0.0, -train_loss)
-        if len(labels):
-            accuracy, loss = quality(probabilities, labels)
-            score = Score(accuracy or 0.0, -(loss or 0.0))
+        accuracy, loss = quality(probabilities, labels)
+        score = score_of(probabilities, labels) if len(labels) else Score(-train_loss, 0.0)
         self.epoch = epoch
         better = score > self.best
         if better:

@@ -24,7 +24,6 @@ from ml.training.finetune import Material, Outcome
 from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.probe_several import fit_several
 from ml.training.records import write_history
-from ml.training.standing import Score
 from ml.training.together import Lesson, teach
 
 _SENTENCES: dict[Stage, str] = {
@@ -105,13 +104,6 @@ def fit_first_model(
     return best
 
 
-def floor_of(probe: Probe) -> Score:
-    """What fine-tuning has to beat."""
-    if probe.valid_loss is None or probe.valid_accuracy is None:
-        return Score(0.0, -float("inf"))
-    return Score(probe.valid_accuracy, -probe.valid_loss)
-
-
 def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
     """Fine-tune, and write down how it goes."""
     yield stage("finetune")
@@ -129,7 +121,9 @@ def blended(
     network: Classifier, checkpoints: Path, material: Material, stop: Stop, *, device: torch.device, outcome: Outcome
 ) -> Generator[Event, None, float]:
     """Give `network` the weights that are delivered; returns their share of the way."""
-    share = choose_blend(network, checkpoints, material, stop, device=device, improved=outcome.improved)
+    share = choose_blend(
+        network, checkpoints, material, stop, device=device, improved=outcome.improved, whole=outcome.whole
+    )
     if not (share or outcome.early):
         yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
     return share

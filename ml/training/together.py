@@ -16,7 +16,7 @@ from ml.training.crew import Crew, peers_gone
 from ml.training.finetune import Material, Outcome, finetune
 from ml.training.listening import listening
 from ml.training.recipe import Recipe
-from ml.training.standing import Score
+from ml.training.score import Score
 from ml.training.step import Pieces
 
 

@@ -12,7 +12,8 @@ from little import material, network
 from ml.jobs import NeverStop
 from ml.networks.heads import Classifier
 from ml.training import checkpoint
-from ml.training.blend import SHARES, choose_blend, merit_of, mixed
+from ml.training.blend import SHARES, choose_blend, mixed
+from ml.training.score import merit_of, score_of
 
 CPU = torch.device("cpu")
 
@@ -43,6 +44,16 @@ def test_the_better_end_is_taken(tmp_path: Path, improved: bool) -> None:
     first = good.head.weight.clone()
     assert choose_blend(good, tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
     assert torch.equal(good.head.weight, first)
+
+
+def test_after_a_whole_cycle_the_last_weights_are_taken_and_not_the_luckiest(tmp_path: Path) -> None:
+    last, luckiest = _knowing(1.0), _knowing(0.9)
+    checkpoint.save(tmp_path / "latest.safetensors", checkpoint.network_tensors(last, "steady."), {})
+    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(luckiest), {})
+    for whole, taken in ((True, last), (False, luckiest)):
+        first = _knowing(-1.0)
+        assert choose_blend(first, tmp_path, material(), NeverStop(), device=CPU, improved=True, whole=whole) == 1.0
+        assert torch.equal(first.head.weight, taken.head.weight)
 
 
 def test_where_nothing_was_adjusted_the_first_model_stays(tmp_path: Path) -> None:
@@ -91,3 +102,15 @@ def test_too_much_confidence_is_no_fault_since_it_is_calibrated_later() -> None:
     sober[targets == 1] = sober[targets == 1][:, ::-1]
     bold = sober**4 / (sober**4).sum(1, keepdims=True)
     assert merit_of(bold, targets) == pytest.approx(merit_of(sober, targets), abs=0.02)
+
+
+def test_a_lucky_pass_is_no_better_than_one_that_knows_what_it_does_not_know() -> None:
+    targets = np.array([0, 1] * 20)
+    right = np.eye(2)[targets]
+    lucky = 0.45 + 0.1 * right  # as sure of the one that is wrong as of all others
+    lucky[0] = lucky[0, ::-1]
+    sound = 0.03 + 0.94 * right
+    sound[:2] = 0.51 - 0.02 * right[:2]  # two are wrong, hardly
+    one, other = score_of(lucky.astype(np.float32), targets), score_of(sound.astype(np.float32), targets)
+    assert one.accuracy > other.accuracy
+    assert one < other

@@ -15,7 +15,7 @@ from ml.jobs import StopRequest
 from ml.training import listening as subject
 from ml.training.crew import Crew
 from ml.training.listening import StoppedError, listening
-from ml.training.standing import Score
+from ml.training.score import NONE
 from ml.training.step import Pieces
 from ml.training.together import Lesson, teach
 
@@ -60,7 +60,7 @@ def test_a_step_that_is_given_up_was_not_taken(tmp_path: Path) -> None:
 
     LittleBackbone.while_learning = press_late
     crew = Crew()
-    lesson = Lesson(network(), material(), RECIPE, 1, tmp_path, Score(0.0, -float("inf")), Pieces())
+    lesson = Lesson(network(), material(), RECIPE, 1, tmp_path, NONE, Pieces())
     loop = teach(lesson, crew.fabric("cpu", precision="32-true"), crew, button)
     events = []
     while True:

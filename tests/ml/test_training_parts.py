@@ -28,7 +28,8 @@ from ml.training.augment import Variation, augment, cosine
 from ml.training.cache import RowCache
 from ml.training.decode import Decoded, key_of
 from ml.training.probe import fit_probe
-from ml.training.standing import History, Score
+from ml.training.score import Score
+from ml.training.standing import History
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
 
@@ -209,13 +210,13 @@ def test_segments_of_a_cache_are_as_small_as_their_rows_are_large(tmp_path: Path
 def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
-    history = History(Score(0.5, -1.0), "before")
-    history.epoch, history.best, history.best_epoch = 3, Score(0.9, -0.1), 2
+    history = History(Score(-1.0, 0.5), "before")
+    history.epoch, history.best, history.best_epoch = 3, Score(-0.1, 0.9), 2
     history.save(tmp_path, network, network, optimiser)
     state = checkpoint.load(tmp_path / "latest.safetensors")
-    same = History.restored(state, probe=Score(0.6, -1.0), labels="before")
+    same = History.restored(state, probe=Score(-1.0, 0.6), labels="before")
     assert (same.best.accuracy, same.best_epoch, same.counted_from) == (0.9, 2, 0)
-    other = History.restored(state, probe=Score(0.6, -1.0), labels="after")
+    other = History.restored(state, probe=Score(-1.0, 0.6), labels="after")
     assert (other.best.accuracy, other.best_epoch, other.counted_from) == (0.6, 0, 3)
 
 
@@ -234,7 +235,7 @@ def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
 def test_training_ends_early_only_once_the_rate_falls(
     accuracy: float, best_epoch: int, epoch: int, ended: bool
 ) -> None:
-    history = History(Score(accuracy, -1.0), "labels")
+    history = History(Score(-1.0, accuracy), "labels")
     history.epoch, history.best_epoch = epoch, best_epoch
     assert history.ended(dataclasses.replace(RECIPE, epochs=40, patience=10)) == ended
 

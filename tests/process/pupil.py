@@ -13,7 +13,7 @@ import ml.training.finetune as loop
 from ml.events import EpochDone, Event
 from ml.jobs import NeverStop
 from ml.training.crew import Crew
-from ml.training.standing import Score
+from ml.training.score import NONE
 from ml.training.step import Pieces
 from ml.training.together import Lesson, help_out, teach
 
@@ -28,7 +28,7 @@ def main() -> None:
     if not crew.leads:
         help_out(fabric, crew)
         return
-    lesson = Lesson(network(), material(), RECIPE, 1, folder, Score(0.0, -float("inf")), Pieces())
+    lesson = Lesson(network(), material(), RECIPE, 1, folder, NONE, Pieces())
     events: list[Event] = list(teach(lesson, fabric, crew, NeverStop()))
     losses = [[e.train_loss, e.valid_loss] for e in events if isinstance(e, EpochDone)]
     (folder / "losses.json").write_text(json.dumps(losses), encoding="utf-8")
