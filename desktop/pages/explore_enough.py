@@ -143,7 +143,7 @@ class EnoughPage(QWidget):
     def _say_used(self) -> None:
         same = self.rate() == self._used
         self.used.setText(enough_words.in_use_of_several(self._used, shown=same))
-        self.back_button.setEnabled(self._used is not None)
+        self.back_button.setEnabled(not self._own)
         self.use_button.setEnabled(not same)
         style.set_role(self.use_button, "" if same else "primary")
 

@@ -175,6 +175,7 @@ def test_where_several_classes_may_be_present_each_is_named_or_not(qtbot: QtBot,
     assert "an aim and no promise" in enough.promise.text()
     assert enough.headline.text() != own, "surer of plums, it names fewer wrongly"
     assert session.project.wrong_at_most is None, "looking changes nothing"
+    assert enough.back_button.isEnabled(), "to see its own marks again"
     qtbot.mouseClick(enough.use_button, Qt.MouseButton.LeftButton)
     assert enough.used.text().startswith("In use: at most 1 of 100.")
     assert session.project.wrong_at_most == 0.01
