@@ -84,11 +84,7 @@ def new(
     """Make a project from a folder of pictures, recordings or logs of sensors. Its files are never touched."""
     _check_split_by(split_by)
     console = words()
-    folder = source.expanduser().absolute()
-    if folder.is_file():
-        raise HandlensError(f"{source} is a file; give the folder it lies in.")
-    if not folder.is_dir():
-        raise HandlensError(f"There is no folder {source}; check the name, or plug in the drive it is on.")
+    folder = _folder_named(source)
     target = find_project(project)
     if target.exists():
         with Project.open(target) as known:
@@ -102,6 +98,19 @@ def new(
         raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
     job = ScanJob(folder=folder, kind=chosen, labels=_label_files(labels), rate=rate)
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
+    _make(target, report, console, split_by=split_by, seed=seed, json=json)
+
+
+def _folder_named(source: Path) -> Path:
+    folder = source.expanduser().absolute()
+    if folder.is_file():
+        raise HandlensError(f"{source} is a file; give the folder it lies in.")
+    if not folder.is_dir():
+        raise HandlensError(f"There is no folder {source}; check the name, or plug in the drive it is on.")
+    return folder
+
+
+def _make(target: Path, report: ScanReport, console: Console, *, split_by: str, seed: int, json: bool) -> None:
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
         raise HandlensError(trouble)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
 
 from ml.accepting import deciding_by
 from ml.commands.common import JsonOption, RunOption, complain, find_project, print_json, verb, words
 from ml.commands.overlays import write_overlay
 from ml.commands.phrases import percent, rejected_because
 from ml.commands.projects import model_path
+from ml.commands.table import RUNNERS_UP, AnswerTable
 from ml.errors import HandlensError
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -27,10 +24,8 @@ from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
 
-_TOP = 5
 
-
-@verb(interrupted="Interrupted; what was printed so far stands.")
+@verb(interrupted="Interrupted; what was printed so far stands, and is in the table if there is one.")
 def predict(
     model: Annotated[
         Path,
@@ -63,36 +58,38 @@ def predict(
         raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
     file, released = _opened(model, run)
     paths = find_inputs(inputs, released.info)
-    if csv_file is not None:
-        _check_table(csv_file.expanduser().absolute())
-    console = words()
-    rows: list[dict[str, Any]] = []
-    names: set[str] = set()
-    unreadable = 0
     results = (
         _on_cluster(file, released.info, paths)
         if on_ray
         else predict_files(released, paths, keep_maps=overlays is not None)
     )
-    for result in results:
-        if isinstance(result, UnreadableInput):
-            unreadable += 1
-            complain(f"{result.path}: {result.reason}")
-            rows.append({"path": str(result.path), "decision": "unreadable"})
-            continue
-        row = _as_row(result, released.info)
-        if csv_file is not None:
-            rows.append({key: value for key, value in row.items() if key != "windows"})
-        if json:
-            print_json(row)
-        else:
-            _say(row, released.info, console)
-        if overlays is not None:
-            write_overlay(result, released.info, overlays / _picture_name(result.path, inputs, names))
-    if csv_file is not None:
-        _write_csv(csv_file.expanduser().absolute(), rows, released.info)
+    names: set[str] = set()
+    unreadable = 0
+    with ExitStack() as stack:
+        table = None if csv_file is None else stack.enter_context(AnswerTable(csv_file, released.info))
+        for result in results:
+            row = _answered(result, released.info, json=json)
+            if table is not None:
+                table.add(row)
+            if isinstance(result, UnreadableInput):
+                unreadable += 1
+            elif overlays is not None:
+                write_overlay(result, released.info, overlays / _picture_name(result.path, inputs, names))
     if unreadable:
         raise typer.Exit(1)
+
+
+def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:
+    """The answer, once it is said."""
+    if isinstance(result, UnreadableInput):
+        complain(f"{result.path}: {result.reason}")
+        return {"path": str(result.path), "decision": "unreadable"}
+    row = _as_row(result, info)
+    if json:
+        print_json(row)
+    else:
+        _say(row, info)
+    return row
 
 
 def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
@@ -129,7 +126,7 @@ def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:
         "probability": _rounded(result.probabilities[result.best]),
         "unlike": _rounded(result.unlike),
         "decision": result.decision,
-        "top": [[info.classes[index], _rounded(result.probabilities[index])] for index in order[:_TOP]],
+        "top": [[info.classes[index], _rounded(result.probabilities[index])] for index in order[:RUNNERS_UP]],
     }
     if info.task == "multi":
         row["labels"] = _present(result.probabilities, info)
@@ -155,7 +152,8 @@ def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
     return [info.classes[index] for index in present_classes(probabilities, info)]
 
 
-def _say(row: dict[str, Any], info: ModelInfo, console: Console) -> None:
+def _say(row: dict[str, Any], info: ModelInfo) -> None:
+    console = words()
     rejected = row["decision"] == "reject"
     why = rejected_because(row["unlike"], info.classes.index(row["label"]), info)
     remark = f", set aside: {why}" if rejected else ""
@@ -174,50 +172,6 @@ def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> st
         return "none of the classes"
     known = chances or {}
     return " and ".join(f"{name} ({percent(known[name])})" if name in known else name for name in row["labels"])
-
-
-def _check_table(target: Path) -> None:
-    """Raises HandlensError where it cannot be written, before hours are spent on what goes in."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        raise _no_table(target, error) from error
-
-
-def _no_table(target: Path, error: OSError) -> HandlensError:
-    reason = (error.strerror or str(error)).lower()
-    return HandlensError(f"The table {target} could not be written: {reason}.", details=repr(error))
-
-
-def _write_csv(target: Path, rows: list[dict[str, Any]], info: ModelInfo) -> None:
-    """One line per input, also of those that could not be read, with the runners-up spelled out; all or nothing."""
-    text = io.StringIO(newline="")
-    count = min(_TOP, len(info.classes))
-    first = ["path", "label", "probability", "unlike", "decision"]
-    if info.task == "multi":
-        # What is there stands before what is likeliest, which may be nothing that is there.
-        first = ["path", "labels", *first[1:]]
-    others = [f"{word}_{place}" for place in range(2, count + 1) for word in ("label", "probability")]
-    table = csv.writer(text)
-    table.writerow(first + others)
-    for row in rows:
-        cells = {name: row.get(name, "") for name in first}
-        if "labels" in row:
-            cells["labels"] = "; ".join(row["labels"]) or "none of the classes"
-        table.writerow([*cells.values(), *(value for pair in row.get("top", [])[1:] for value in pair)])
-    try:
-        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as stream:  # the mark lets Excel read umlauts
-                stream.write(text.getvalue())
-            Path(draft).chmod(0o644)
-            Path(draft).replace(target)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-    except OSError as error:
-        raise _no_table(target, error) from error
 
 
 def _picture_name(path: Path, inputs: Sequence[Path], taken: set[str]) -> Path:

@@ -92,9 +92,8 @@ def train(
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
-    target = find_project(project)
     job = TrainJob(
-        project=target,
+        project=find_project(project),
         preset=preset_named(preset),
         epochs=epochs,
         seed=seed,
@@ -105,6 +104,10 @@ def train(
         wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
         front=front_named(front),
     )
+    _teach(job, front=front, json=json)
+
+
+def _teach(job: TrainJob, *, front: str, json: bool) -> None:
     if ranks.size() > 1:
         # In the helpers too: where the first process is lost, nobody else is left to say so.
         signal.signal(signal.SIGTERM, _cut_off)
@@ -112,7 +115,7 @@ def train(
         _help(job)
         return
     try:
-        asked = _looked_up(target, front=front)  # a wrong path is answered before torch takes its seconds to load
+        asked = _looked_up(job.project, front=front)  # a wrong path is answered before torch takes seconds to load
     except HandlensError as error:
         if json:
             _print_event(Failed(message=error.message))
@@ -123,7 +126,7 @@ def train(
     console = words()
     with LiveReport(console) as live:
         finished = train_with(job, live.show)
-    _conclude(finished, target, asked, console)
+    _conclude(finished, job.project, asked, console)
 
 
 @dataclass(frozen=True, slots=True)

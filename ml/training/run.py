@@ -144,7 +144,8 @@ def _learn(
     begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
     recipe = read_recipe(folder) if begun else recipe_for(job, train=_to_learn_from(samples), on_gpu=_on_gpu(fabric))
-    weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
+    device = str(fabric.device)
+    weights = yield from weights_for(job, recipe, folder, device=device, stop=stop)
     raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
     course = _Course(project, job, run, weights, fabric, crew, stop, began)
@@ -187,8 +188,7 @@ def _learn(
     scores = yield from finish_run(ingredients, stop)
     raise_if_cancelled(stop)
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
-    facts = facts_of(weights)
-    write_settings(folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
+    write_settings(folder, job, recipe, device=device, backbone=facts_of(weights), speed=speed, blend=share)
     yield _finished(course, probe, scores, early=outcome.early or stop.requested() == "stop")
 
 
