@@ -20,6 +20,8 @@ LEVELS = 19
 """Where the spread of usual strangeness is kept exactly: at every twentieth up to…"""
 TAIL_FROM = 0.9
 """…here; beyond it falls off exponentially, so that the score never says 1 and the strangest can still be ordered."""
+GUESSES, GUESS_OF_SPREAD = 2, 0.2
+"""How fast it falls: as if so many more had been seen beyond, at this part of the usual spread."""
 FEWEST_HELD_OUT = 10
 
 
@@ -59,16 +61,21 @@ def familiar(
     knots = np.quantile(usual, shares)
     # Equal neighbours would make a step of no width.
     knots = np.maximum.accumulate(knots + np.arange(LEVELS) * 1e-6)
-    beyond = usual[usual > knots[-1]] - knots[-1]
-    # Never shorter than a part of the usual spread: a few held-out samples in a heap must not make all else strange.
-    tail = max(float(beyond.mean()) if len(beyond) else 0.0, 0.2 * float(knots[-1] - knots[0]), 1e-4)
     return Familiar(
         scale=scale,
         bank=bank,
         knots=knots.astype(np.float32),
         shares=shares.astype(np.float32),
-        tail=tail,
+        tail=_tail(usual, knots),
     )
+
+
+def _tail(usual: NDArray[np.floating], knots: NDArray[np.floating]) -> float:
+    """How far beyond the last knot the strangest lie on average, as if a few more had been seen at a part of the usual
+    spread: the one or two beyond the knots of a small set say little, and may lie in a heap."""
+    beyond = usual[usual > knots[-1]] - knots[-1]
+    guess = GUESS_OF_SPREAD * float(knots[-1] - knots[0])
+    return max(float(beyond.sum() + GUESSES * guess) / (len(beyond) + GUESSES), 1e-4)
 
 
 def strangeness(

@@ -160,6 +160,19 @@ def test_the_unlike_score_is_the_share_of_known_samples_that_are_less_strange() 
     assert unlike_scores(strangeness(odd, bank=known.bank, scale=known.scale), known).min() > 0.99
 
 
+@pytest.mark.parametrize("held_out", [80, 300])
+def test_of_a_hundred_known_samples_about_one_is_above_the_usual_limit(held_out: int) -> None:
+    rng = np.random.default_rng(4)
+    above = []
+    for _ in range(30):
+        noise = rng.uniform(0, 2, (900, 1)) ** 0.5 * rng.normal(0, 1, (900, 32))  # a wide spread, a short tail
+        seen = rng.normal(0, 1, (3, 32))[np.arange(900) % 3] + noise
+        known = familiar(seen[:300], held_out=seen[300 : 300 + held_out])
+        scores = unlike_scores(strangeness(seen[600:], bank=known.bank, scale=known.scale), known)
+        above.append((scores > 0.99).mean())
+    assert 0.005 < np.mean(above) < 0.02
+
+
 @pytest.mark.parametrize("rows", [1, NEIGHBOURS - 1, 40])
 def test_the_graph_scores_as_the_arrays_do(rows: int) -> None:
     rng = np.random.default_rng(5)
