@@ -10,7 +10,7 @@ from typing import Literal, Protocol, get_args
 from ml.events import Event
 from ml.project.samples import Kind, Preset, Windowing
 
-StopRequest = Literal["", "stop", "cancel"]
+StopRequest = Literal["", "stop", "cancel", "leave"]
 
 Front = Literal["combined", "spectrogram", "traces", "recurrence"]
 """What picture the network is shown of a log: how its rhythms change, its curves, when it comes back to where it was,
@@ -23,7 +23,8 @@ WRONG_AT_MOST = 0.05
 
 
 class Stop(Protocol):
-    """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it."""
+    """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it; "leave" ends the process
+    that a `Worker` runs it in, whatever it is doing, and leaves a run to be resumed."""
 
     def requested(self) -> StopRequest: ...
 

@@ -56,7 +56,8 @@ class Worker:
         self._quiet = quiet
 
     def run(self, job: Job, stop: Stop) -> Iterator[Event]:
-        """Yields the child's events; ends with exactly one of `events.TERMINAL`, whatever happens to the child."""
+        """Yields the child's events; ends with exactly one of `events.TERMINAL`, whatever happens to the child, or with
+        none where it is asked to leave."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=True)
         process = context.Process(target=_child, args=(theirs, job), daemon=False)
@@ -85,6 +86,8 @@ def _supervise(
     alive_at = time.monotonic()
     while True:
         request = stop.requested()
+        if request == "leave":
+            return
         if request and asked not in (request, "cancel"):
             asked, asked_at = request, time.monotonic()
             with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe

@@ -55,9 +55,9 @@ class JobThread(QThread):
         self.wait()
 
     def detach(self) -> None:
-        """Like `shutdown`, but the run stays to be resumed: the child notices that nobody listens, and ends."""
+        """Like `shutdown`, but the run stays to be resumed; the child is killed at once."""
         self._muted = True
-        self.requestInterruption()
+        self._request = "leave"
         self.wait()
 
     # -- asked from the job's thread -----------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class JobThread(QThread):
                 for event in events:
                     last = event
                     self._arrived.emit(event)
-                    if isinstance(event, TERMINAL) or self.isInterruptionRequested():
+                    if isinstance(event, TERMINAL) or self._request == "leave":
                         break
         except Exception as error:  # a thread has nobody to raise to: the window says it
             _log.exception("the job failed")

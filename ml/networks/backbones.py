@@ -237,9 +237,11 @@ def _drop_what_is_idle(backbone: Backbone, example: Tensor) -> frozenset[str]:
     """
     body = backbone.body
     parameters = dict(body.named_parameters())
+    body.eval()  # said again, so that layers forget what they made of their weights before, without a way back to them
     with torch.enable_grad():
         total = backbone(example).sum()
         gradients = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
+    body.eval()
     idle = {name for name, gradient in zip(parameters, gradients, strict=True) if gradient is None}
     for name, module in list(body.named_modules()):
         own = [f"{name}.{inner}" for inner, _ in module.named_parameters()]

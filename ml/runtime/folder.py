@@ -123,14 +123,16 @@ class _Item:
 
 
 def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
-    """Decode in threads, never further ahead than two batches."""
+    """Decode in threads, never further ahead than two batches; of recordings, which may hold a batch each, than keeps
+    the threads busy."""
     threads = min(4, os.cpu_count() or 1)
+    most = 2 * BATCH if info.windowing is None else threads + 1
     ahead: deque[Future[_Item]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:
             for path in paths:
                 ahead.append(pool.submit(_load, path, info))
-                if len(ahead) >= 2 * BATCH:
+                if len(ahead) >= most:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

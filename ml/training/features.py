@@ -27,7 +27,7 @@ from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
 _log = logging.getLogger(__name__)
 
 BATCH = max(16, 2 * cores())
-FEATURES = 1
+FEATURES = 2
 """To be raised whenever the same network would give other features than before."""
 KEEP_GRIDS_UP_TO = 20_000
 """Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""

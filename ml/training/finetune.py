@@ -72,6 +72,14 @@ class Outcome:
     """Per sample, one optimiser step's share."""
 
 
+def outcome_so_far(folder: Path, material: Material, *, early: bool) -> Outcome:
+    """What an interrupted loop left in `folder`, for a run that is stopped before it goes on with it."""
+    path = folder / "latest.safetensors"
+    facts = checkpoint.load(path)[1] if path.is_file() else {}
+    improved = bool(facts) and facts["labels"] == material.fingerprint and facts["best_epoch"] > 0
+    return Outcome(improved=improved, early=early, whole=False, train_seconds=0.0)
+
+
 def finetune(
     network: Classifier,
     material: Material,
@@ -305,6 +313,7 @@ def score_samples(
     network: Classifier, decoded: Decoded, samples: tuple[Sample, ...], device: torch.device
 ) -> NDArray[np.float32]:
     """Uncalibrated probabilities (n, classes) of `samples`."""
+    network.eval()  # in which it is already; some layers forget only so what they made of weights that changed since
     rows = []
     with torch.inference_mode():
         for start in range(0, len(samples), VALIDATION_BATCH):

@@ -72,6 +72,7 @@ def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, Pieces]:
             yield from _fit_into_memory(plan, seen, pieces)
         if plan.recipe.epochs > 0:
             yield from _try_a_step(plan, fabric, pieces)
+            plan.network.cpu()
     return pieces
 
 

@@ -29,7 +29,7 @@ from ml.training.chosen import facts_of, refuse_unknown, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.features import Features, frozen_answers
-from ml.training.finetune import Material, Outcome, showcase, showcase_of
+from ml.training.finetune import Material, Outcome, outcome_so_far, showcase, showcase_of
 from ml.training.objective import targets_of
 from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
@@ -167,7 +167,7 @@ def _learn(
     if not begun:
         recipe = _settled(course, recipe, network, probe, material)
 
-    outcome = Outcome(improved=False, early=False, whole=False, train_seconds=0.0)
+    outcome = outcome_so_far(folder / "checkpoint", material, early=recipe.epochs > 0)
     if recipe.epochs > 0 and not stop.requested():
         lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", probe.valid_score or NONE, pieces)
         outcome = yield from adjust(lesson, fabric, crew, stop)
@@ -337,5 +337,7 @@ def _fabric(device: str, crew: Crew) -> Fabric:
         raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    half = device == "cuda" and torch.cuda.is_bf16_supported()
+    # Rounded products would make features, and with them stored answers, differ from what the exported model says.
+    torch.backends.cudnn.allow_tf32 = False
+    half = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return crew.fabric(device, precision="bf16-mixed" if half else "32-true")
