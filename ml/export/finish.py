@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
+from torch import Tensor
 
 from ml.errors import HandlensError
 from ml.events import Event, Note, Progress, StageStarted
@@ -36,6 +37,7 @@ from ml.runtime.session import cores, open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features, frozen_answers
 from ml.training.objective import targets_of
+from ml.training.step import in_parts
 
 BATCH = max(8, 2 * cores())
 PARITY_SAMPLES = 8
@@ -62,6 +64,11 @@ class Ingredients:
     device: torch.device
     wrong_at_most: float | None
 
+    @property
+    def on_gpu(self) -> bool:
+        """Where torch asks it about all samples sooner than the exported model on the processor would."""
+        return self.device.type == "cuda"
+
 
 def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
     """Leaves `model.onnx`, `predictions/`, `findings.json` and `card.md` in the run's folder."""
@@ -74,7 +81,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     _attune(given)
     example = given.decoded.read([given.samples[0], given.samples[0]])
     session: InferenceSession | None = None
-    if given.features is None:
+    if given.features is None and not given.on_gpu:
         session = open_session(export_graph(released, torch.from_numpy(example), outputs=OUTPUTS, name=name), many=True)
     predictions = yield from _predict(given, draft, session, name, stop)
     if stop.requested() == "cancel":
@@ -127,14 +134,18 @@ def _predict(
     writer: PredictionWriter | None = None
     several = given.project.task == "multi"
     began, told = time.monotonic(), 0.0
+    looked = session is None and given.features is None
+    if looked:
+        given.network.to(given.device)
     for start in range(0, len(given.samples), BATCH):
         batch = given.samples[start : start + BATCH]
         if session is not None:
             probabilities, maps, embeddings, _ = session.run(list(OUTPUTS), {name: given.decoded.read(batch)})
-        else:
-            assert given.features is not None
+        elif given.features is not None:
             probabilities, maps, embeddings = frozen_answers(given.network, given.features, batch)
-        if given.network.backbone.pooled is not None:
+        else:
+            probabilities, maps, embeddings = _looked(given, batch)
+        if not looked and given.network.backbone.pooled is not None:
             maps = given.network.look(torch.from_numpy(given.decoded.read(batch))).maps.numpy()
         if writer is None:
             writer = PredictionWriter(
@@ -169,7 +180,21 @@ def _predict(
             yield Progress(stage="predict", done=done, total=len(given.samples), per_second=rate, seconds_left=left)
     assert writer is not None
     writer.close()
+    given.network.cpu()
     return read_predictions(draft)
+
+
+def _looked(
+    given: Ingredients, batch: Sequence[Sample]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The same from torch, on the device."""
+
+    def ask(raw: Tensor) -> tuple[NDArray[np.float32], ...]:
+        answers = given.network.look(raw.to(given.device))
+        return tuple(part.float().cpu().numpy() for part in (answers.probabilities, answers.maps, answers.embedding))
+
+    probabilities, maps, embeddings = in_parts(ask, torch.from_numpy(given.decoded.read(batch)))
+    return probabilities, maps, embeddings
 
 
 def _attune(given: Ingredients) -> None:

@@ -35,6 +35,11 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator, li
     return (low + (high - low) * torch.rand(count, generator=generator)).to(like.device, like.dtype)
 
 
+def _places(chosen: Tensor, like: Tensor) -> Tensor:
+    """Where a mask on the CPU is true, as indices: a mask on a graphics processor would have to be waited for."""
+    return chosen.nonzero()[:, 0].to(like.device)
+
+
 def _geometry(pictures: Tensor, variation: Variation, generator: torch.Generator) -> Tensor:
     """Crop, flip left to right, tilt and stretch in one resampling.
 
@@ -63,10 +68,10 @@ def _turned(pictures: Tensor, variation: Variation, generator: torch.Generator) 
     """Each by a random number of quarter turns, where that is allowed."""
     if not variation.turns:
         return pictures
-    quarters = torch.randint(4, (len(pictures),), generator=generator).to(pictures.device)
+    quarters = torch.randint(4, (len(pictures),), generator=generator)
     turned = torch.empty_like(pictures)
     for quarter in range(4):
-        chosen = quarters == quarter
+        chosen = _places(quarters == quarter, pictures)
         turned[chosen] = torch.rot90(pictures[chosen], quarter, (2, 3))
     return turned
 
@@ -75,7 +80,7 @@ def _focus(pictures: Tensor, strength: float, generator: torch.Generator) -> Ten
     """Every second one a little out of focus, or oversharp."""
     n = len(pictures)
     blur = _uniform(n, -0.5, 1.5, generator, pictures) * strength
-    chosen = _uniform(n, -1.0, 1.0, generator, pictures) < 0.0
+    chosen = _places(torch.rand(n, generator=generator) < 0.5, pictures)
     sharp = pictures[chosen]
     soft = functional.avg_pool2d(sharp, 3, stride=1, padding=1, count_include_pad=False)
     varied = pictures.clone()
@@ -146,7 +151,7 @@ def _with_background(sound: Tensor, strength: float, generator: torch.Generator)
     n = len(sound)
     partners = torch.randperm(n, generator=generator).to(sound.device)
     softer = _uniform(n, 10.0, 30.0, generator, sound)[:, None, None, None] * (2.0 / RANGE_DB)
-    chosen = _uniform(n, 0.0, 1.0, generator, sound) < 0.5 * strength
+    chosen = _places(torch.rand(n, generator=generator) < 0.5 * strength, sound)
     front, other = sound[chosen], sound[partners[chosen]]
     bels = RANGE_DB / 20.0
     both = torch.log10(10.0 ** (bels * front) + 10.0 ** (bels * (other - softer[chosen]))) / bels

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -23,6 +24,7 @@ from ml.project.samples import Sample
 from ml.runtime.session import cores, open_session
 from ml.training.cache import RowCache
 from ml.training.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
+from ml.training.step import in_parts
 
 _log = logging.getLogger(__name__)
 
@@ -173,9 +175,13 @@ def torch_extractor(network: Classifier, device: torch.device) -> Extractor:
     # The layout in which convolutions are quickest on a GPU.
     trunk = _Trunk(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+    def ask(raw: torch.Tensor) -> tuple[NDArray[Any], ...]:
         with torch.inference_mode():
-            embedding, grid = trunk(torch.from_numpy(raw).to(device))
+            embedding, grid = trunk(raw.to(device))
         return embedding.float().cpu().numpy(), grid.cpu().numpy()
+
+    def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        embedding, grid = in_parts(ask, torch.from_numpy(raw))
+        return embedding, grid
 
     return extract

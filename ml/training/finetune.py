@@ -23,6 +23,7 @@ from ml.networks.frontend import MelFrontEnd
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
 from ml.training import checkpoint
+from ml.training.ahead import Ahead
 from ml.training.augment import cosine
 from ml.training.augment_sensors import varied
 from ml.training.crew import Crew
@@ -34,9 +35,11 @@ from ml.training.recipe import Recipe
 from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
 from ml.training.score import Score
 from ml.training.standing import History, State, Timer, put_back
-from ml.training.step import Pieces, careful_backward
+from ml.training.step import Pieces, careful_backward, in_parts
 
-VALIDATION_BATCH = 16
+VALIDATION_BATCH, ON_A_GPU = 16, 64
+Shown = Callable[[Tensor, Tensor], Tensor]
+"""Rows of a step (n,) and those of the next one -> raw input, or pictures, of the former on the device."""
 USUAL_STAGES = 9
 """Of the bundled network; a residual network has five or six, a transformer as many as blocks."""
 
@@ -154,8 +157,8 @@ class Learner:
     timer: Timer
     crew: Crew
     pieces: Pieces
-    shown: Callable[[Tensor], Tensor]
-    """From rows of the training split to what is varied: raw input, or the pictures of what was heard."""
+    shown: Shown
+    """What is varied: raw input, or the pictures of what was heard."""
 
 
 def _begun(
@@ -216,11 +219,12 @@ def _train_epoch(
         share = cosine((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * share * learner.history.rate_share
-        loss_sum = yield from _gradients(learner, rows, loss_of, vary)
-        norm = learner.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
-        assert norm is not None
+        then = order[(step + 1) * recipe.batch : (step + 2) * recipe.batch]
+        loss_sum = yield from _gradients(learner, rows, loss_of, vary, then=then)
+        # Gradients that are none make the next loss, or the scoring, none: asking here would hold up a GPU.
+        learner.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
         loss_sum, asked = crew.agree(loss_sum, stop.requested())
-        if not (math.isfinite(loss_sum) and math.isfinite(float(norm))):
+        if not math.isfinite(loss_sum):
             raise DivergedError
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
@@ -245,7 +249,7 @@ def _train_epoch(
 
 
 def _gradients(
-    learner: Learner, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor]
+    learner: Learner, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor], *, then: Tensor
 ) -> Generator[Event, None, float]:
     """Leave the gradient of the mean loss of `rows`; returns the sum of the losses of this process's share of them."""
     crew = learner.crew
@@ -254,7 +258,7 @@ def _gradients(
     weight = crew.size / len(rows) if len(mine) else 0.0
     mine = mine if len(mine) else rows[:1]
     with torch.no_grad():
-        pictures = vary(learner.shown(mine))
+        pictures = vary(learner.shown(mine, crew.share(then)))
     loss_sum = yield from careful_backward(
         learner.fabric,
         learner.module,
@@ -266,14 +270,10 @@ def _gradients(
     return loss_sum if weight else 0.0
 
 
-def _shown(front: nn.Module, material: Material, device: torch.device) -> Callable[[Tensor], Tensor]:
+def _shown(front: nn.Module, material: Material, device: torch.device) -> Shown:
     if isinstance(front, MelFrontEnd):
         return Heard(front, material.decoded, material.train)
-
-    def raw(rows: Tensor) -> Tensor:
-        return torch.from_numpy(material.decoded.read([material.train[row] for row in rows])).to(device)
-
-    return raw
+    return Ahead(material.decoded, material.train, device)
 
 
 def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, train_loss: float) -> EpochDone:
@@ -314,12 +314,16 @@ def score_samples(
 ) -> NDArray[np.float32]:
     """Uncalibrated probabilities (n, classes) of `samples`."""
     network.eval()  # in which it is already; some layers forget only so what they made of weights that changed since
-    rows = []
+    batch = VALIDATION_BATCH if device.type == "cpu" else ON_A_GPU
+
+    def ask(raw: Tensor) -> tuple[NDArray[np.float32], ...]:
+        pictures = network.front(raw.to(device)).contiguous(memory_format=torch.channels_last)
+        return (network.probabilities(network(pictures)[0].float()).cpu().numpy(),)
+
+    rows: list[NDArray[np.float32]] = []
     with torch.inference_mode():
-        for start in range(0, len(samples), VALIDATION_BATCH):
-            raw = torch.from_numpy(decoded.read(samples[start : start + VALIDATION_BATCH])).to(device)
-            pictures = network.front(raw).contiguous(memory_format=torch.channels_last)
-            rows.append(network.probabilities(network(pictures)[0].float()).cpu().numpy())
+        for start in range(0, len(samples), batch):
+            rows += in_parts(ask, torch.from_numpy(decoded.read(samples[start : start + batch])))
     return np.concatenate(rows) if rows else np.zeros((0, network.head.out_features), dtype=np.float32)
 
 

@@ -23,7 +23,7 @@ class Heard:
         self._kept: dict[int, Tensor] = {}
         self._room = ROOM
 
-    def __call__(self, rows: Tensor) -> Tensor:
+    def __call__(self, rows: Tensor, _then: Tensor | None = None) -> Tensor:
         numbers = rows.tolist()
         device = self._front.window.device
         made: dict[int, Tensor] = {}

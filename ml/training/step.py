@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.errors import HandlensError
 from ml.events import Event, Note
+
+_log = logging.getLogger(__name__)
 
 LossOf = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), which rows of the step they are (n,)) -> their mean loss."""
@@ -52,6 +58,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(
         words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
     )
+
+
+def in_parts(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
+    """What `ask` says of `raw`, row by row; where memory runs out, of one half after the other."""
+    try:
+        return ask(raw)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or len(raw) < 2:
+            raise
+    _log.warning("memory ran out with %d samples at a time; trying half as many", len(raw))
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = len(raw) // 2
+    parts = zip(in_parts(ask, raw[:half]), in_parts(ask, raw[half:]), strict=True)
+    return tuple(np.concatenate(pair) for pair in parts)
 
 
 def backward(

@@ -13,6 +13,7 @@ from ml.media.mel import settings_for
 from ml.networks.frontend import MelFrontEnd
 from ml.project.samples import Sample, Windowing
 from ml.training import heard
+from ml.training.ahead import Ahead
 from ml.training.heard import Heard
 
 WINDOWING = Windowing(rate=8000, seconds=1.0, step=1.0)
@@ -56,3 +57,18 @@ def test_what_does_not_fit_is_made_anew_and_just_the_same(monkeypatch: pytest.Mo
     tones.asked.clear()
     assert torch.equal(pictures(torch.arange(6)), first)
     assert tones.asked == [2, 3, 4, 5]
+
+
+def test_what_comes_next_is_read_before_it_is_asked_for() -> None:
+    tones: Any = _Tones()
+    ahead = Ahead(tones, SAMPLES, torch.device("cpu"))
+    first, second, third = torch.tensor([3, 1]), torch.tensor([5, 0]), torch.tensor([2])
+    got = [ahead(first, second), ahead(second, first), ahead(third, third[:0])]
+    for rows, raw in zip((first, second, third), got, strict=True):
+        expected = tones.read([SAMPLES[row] for row in rows.tolist()])
+        assert np.array_equal(raw.numpy(), expected)
+    ahead = Ahead(tones, SAMPLES, torch.device("cpu"))
+    tones.asked.clear()
+    ahead(first, second)
+    ahead(second, third[:0])
+    assert tones.asked == [3, 1, 5, 0], "each once, though the second step asks again for what was read ahead"

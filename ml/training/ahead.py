@@ -1,0 +1,34 @@
+"""The training split's raw input for one step after the other, read while the step before is learned from."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from ml.project.samples import Sample
+from ml.training.decode import Decoded
+
+
+class Ahead:
+    """Rows of the training split -> their raw input on the device; a thread reads those that come next."""
+
+    def __init__(self, decoded: Decoded, samples: tuple[Sample, ...], device: torch.device) -> None:
+        self._decoded = decoded
+        self._samples = samples
+        self._device = device
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        self._ahead: tuple[list[int], Future[Tensor]] | None = None
+
+    def __call__(self, rows: Tensor, then: Tensor) -> Tensor:
+        numbers, ahead = rows.tolist(), self._ahead
+        raw = ahead[1].result() if ahead is not None and ahead[0] == numbers else self._read(numbers)
+        coming = then.tolist()
+        self._ahead = (coming, self._reader.submit(self._read, coming)) if coming else None
+        return raw.to(self._device, non_blocking=True)
+
+    def _read(self, numbers: list[int]) -> Tensor:
+        raw = torch.from_numpy(self._decoded.read([self._samples[number] for number in numbers]))
+        # Only from pinned memory does a graphics processor fetch while it computes.
+        return raw.pin_memory() if self._device.type == "cuda" else raw
