@@ -8,7 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 
@@ -48,17 +48,15 @@ def run_tour(folder: Path, *, quick: bool = False) -> int:
         settings.set_value(settings.PROJECTS_FOLDER, str(scratch / "projects"))
         settings.set_value(settings.THEME, "light")
         app = make_app(sys.argv[:1])
-        tour = Tour(app, folder, scratch=scratch, quick=quick)
         try:
-            tour.run()
+            with closing(Tour(app, folder, scratch=scratch, quick=quick)) as tour:
+                tour.run()
         except (TourError, HandlensError) as error:
             return _complain(str(error))
         except BlankPictureError as error:
             return _complain(f"The window painted nothing for {error}.")
         except OSError as error:
-            return _complain(f"The tour could not go on: {error.strerror or error}.")
-        finally:
-            tour.close()
+            return _complain(f"The tour could not go on: {error.strerror or error}; choose a folder you may write to.")
     return 0
 
 
@@ -74,6 +72,7 @@ class Tour:
         self._quick = quick
         self._scratch = scratch
         self._faults: list[str] = []
+        folder.mkdir(parents=True, exist_ok=True)
         self._hook, sys.excepthook = sys.excepthook, self._note_fault
         self.window = MainWindow()
         self.window.show()

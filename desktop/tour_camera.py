@@ -28,7 +28,6 @@ class Camera:
         self._window = window
         self._folder = folder
         self._taken = 0
-        folder.mkdir(parents=True, exist_ok=True)
 
     def shoot(self, name: str, *, front: QWidget | None = None) -> None:
         """Save `NN-name-THEME-WIDTH.png` for every theme and size; ends in the light theme at the first size."""

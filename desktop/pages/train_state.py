@@ -56,7 +56,7 @@ class TrainingState:
         self.epochs = 0
         self.fraction = 0.0
         self.accuracy: float | None = None
-        """Of the best model so far, on the validation split."""
+        """Of the newest pass, on the validation split: what the samples beside it show."""
         self.probe_accuracy: float | None = None
         self.remarks: list[Note] = []
         """What the run found out about itself when it ended."""
@@ -94,8 +94,7 @@ class TrainingState:
                 self._move((event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs))
             case EpochDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
-                if event.best:
-                    self.accuracy = event.valid_accuracy
+                self.accuracy = event.valid_accuracy
             case Note() if event.about:
                 self.remarks.append(event)
             case _:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ml.engine import explain, run
 from ml.errors import HandlensError
-from ml.events import TERMINAL, Event, Failed, Stopped
+from ml.events import TERMINAL, Event, Failed, Stopped, as_json
 from ml.jobs import Job, NeverStop
 from ml.project.project import SUFFIX
 from ml.watchdog import Watchdog
@@ -91,18 +91,20 @@ def fail(sentence: str, *, code: int = 1) -> NoReturn:
 def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a verb: whatever goes wrong in it ends as one sentence on stderr and exit code 1.
 
-    `interrupted` is what Ctrl+C answers.
+    `interrupted` is what Ctrl+C answers. With `--json` the sentence is the last event as well.
     """
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            json = kwargs.get("json") is True
             try:
                 return function(*args, **kwargs)
             except HandlensError as error:
-                _show_details(error.details)
+                _failed(Failed(message=error.message, details=error.details), json=json)
                 fail(error.message, code=INTERRUPTED if isinstance(error, InterruptedByUserError) else 1)
             except KeyboardInterrupt:
+                _failed(Failed(message=interrupted), json=json)
                 fail(interrupted, code=INTERRUPTED)
             except BrokenPipeError:
                 # Whoever read our output has left, as `head` does; nothing more can be said to them.
@@ -112,7 +114,7 @@ def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Cal
                 raise
             except Exception as error:
                 told = explain(error)
-                _show_details(told.details)
+                _failed(told, json=json)
                 fail(f"{told.message} (For details rerun with HANDLENS_DEBUG=1.)")
 
         return guarded
@@ -147,6 +149,16 @@ def wants_details() -> bool:
     return os.environ.get("HANDLENS_DEBUG", "") not in ("", "0")
 
 
-def _show_details(details: str) -> None:
-    if details and wants_details():
-        complain(details)
+def unwritable(target: Path, error: OSError) -> HandlensError:
+    """What to say of a file that could not be written."""
+    reason = (error.strerror or str(error)).lower()
+    return HandlensError(
+        f"{target} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
+    )
+
+
+def _failed(event: Failed, *, json: bool) -> None:
+    if json:
+        print_json(as_json(event))
+    if event.details and wants_details():
+        complain(event.details)

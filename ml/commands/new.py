@@ -17,7 +17,7 @@ from ml.commands.common import JsonOption, ProjectArgument, find_project, last_e
 from ml.commands.live import LiveReport
 from ml.commands.phrases import plural, window_sentence
 from ml.errors import HandlensError
-from ml.events import Event, Scanned, as_json
+from ml.events import Event, Failed, Scanned, as_json
 from ml.jobs import ScanJob
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
@@ -91,6 +91,7 @@ def new(
             _check_same_source(known, folder)
             _check_same_task(known, multi_label=multi_label)
             _check_same_split(known, split_by)
+            _check_same_rate(known, rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     chosen = _kind(kind, folder)
@@ -147,7 +148,8 @@ def _scan(job: ScanJob, console: Console, *, json: bool) -> ScanReport:
 
 
 def _print_event(event: Event) -> None:
-    if not isinstance(event, Scanned):  # every file of the folder; "created" says what matters of it
+    # Of every file of the folder "created" says what matters, and how it failed the verb says itself.
+    if not isinstance(event, Scanned | Failed):
         print_json(as_json(event))
 
 
@@ -228,7 +230,11 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
         )
         console.print(f'Next: handlens train "{project.path}"', markup=False)
     else:
-        console.print(f'Next, give labels: handlens studio "{project.path}"', markup=False)
+        console.print(
+            f'Next, give labels: handlens new "{project.path}" --from "{project.source_folder}" --labels FILE, a table '
+            "of files and their classes.",
+            markup=False,
+        )
 
 
 def _conflicting(copies: DuplicateSet, project: Project) -> bool:
@@ -268,6 +274,14 @@ def _check_same_split(project: Project, split_by: str) -> None:
         raise HandlensError(
             f"“{project.name}” is split already, by {project.split_by}, and what was tested with is not learned from "
             "later; choose another project name for another split."
+        )
+
+
+def _check_same_rate(project: Project, rate: float | None) -> None:
+    if rate is not None and (project.windowing is None or rate != project.windowing.rate):
+        raise HandlensError(
+            f"“{project.name}” is there already, and how it is cut stays as it is; choose another project name to give "
+            "another --rate."
         )
 
 

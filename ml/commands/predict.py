@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from ml.accepting import deciding_by
-from ml.commands.common import JsonOption, RunOption, complain, find_project, print_json, verb, words
+from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, verb, words
 from ml.commands.overlays import write_overlay
 from ml.commands.phrases import percent, rejected_because
 from ml.commands.projects import model_path
@@ -56,6 +56,8 @@ def predict(
     """
     if on_ray and overlays is not None:
         raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
+    if overlays is not None and overlays.is_file():
+        raise HandlensError(f"{overlays} is a file; give a folder for the pictures, which may be a new one.")
     file, released = _opened(model, run)
     paths = find_inputs(inputs, released.info)
     results = (
@@ -76,7 +78,7 @@ def predict(
             elif overlays is not None:
                 write_overlay(result, released.info, overlays / _picture_name(result.path, inputs, names))
     if unreadable:
-        raise typer.Exit(1)
+        fail(f"{unreadable:,} of {len(paths):,} could not be read; why stands beside each above.")
 
 
 def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
         from ml.runtime.cluster import predict_on_cluster  # an extra that few need, and slow to load
     except ImportError as error:
         raise HandlensError(
-            'Ray is not installed, which --ray needs; install it with: pip install "handlens[cluster]".',
+            'Ray is not installed, which --ray needs; install it with: pip install "ray[data]".',
             details=repr(error),
         ) from error
     return predict_on_cluster(model, paths, info=info)

@@ -21,6 +21,7 @@ from ml.commands.common import (
     find_project,
     print_json,
     rate_named,
+    unwritable,
     verb,
     words,
 )
@@ -69,6 +70,9 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
             _score(run.test_accuracy),
         )
     console.print(table)
+    for run in found:
+        if run.state == "failed" and run.message:
+            console.print(f"Run {run.number}: {run.message}", markup=False)
 
 
 @verb()
@@ -105,6 +109,7 @@ def export(
     with Project.open(find_project(project), to_read=True) as opened:
         number = opened.runs.finished(run).number
         source = model_path(opened, number)
+        _refuse_another_file(to)
         made = ReleasedModel.open(source).info
         info = deciding_by(opened, number, made, asked)
     _copy(source, to.expanduser().absolute(), None if info is made else info)
@@ -123,6 +128,17 @@ def export(
     elif info.wanted_error:
         console.print(rule_of(info.wanted_error, promised=info.promised))
     console.print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
+
+
+def _refuse_another_file(target: Path) -> None:
+    """An older model may be replaced, nothing else."""
+    if target.is_dir():
+        raise HandlensError(f"{target} is a folder; give the name of a file in it.")
+    if target.is_file() and target.stat().st_size:
+        try:
+            ReleasedModel.open(target)
+        except HandlensError as error:
+            raise HandlensError(f"{target} is there already and is no model of Handlens; give another name.") from error
 
 
 def _exchanged(source: Path, info: ModelInfo) -> bytes:
@@ -144,7 +160,7 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
     try:
         if info is None:
             shutil.copyfile(source, draft)
@@ -153,16 +169,9 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
         Path(draft).chmod(0o644)
         Path(draft).replace(target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
     finally:
         Path(draft).unlink(missing_ok=True)
-
-
-def _unwritable(target: Path, error: OSError) -> HandlensError:
-    reason = (error.strerror or str(error)).lower()
-    return HandlensError(
-        f"{target} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
-    )
 
 
 def _score(accuracy: float | None) -> str:

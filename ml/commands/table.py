@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ml.commands.common import unwritable
 from ml.errors import HandlensError
 from ml.runtime.contract import ModelInfo
 
+FIELDS = ("path", "label", "probability", "unlike", "decision")
 RUNNERS_UP = 5
 """How many of the likeliest classes an answer names."""
 
@@ -27,18 +29,19 @@ class AnswerTable:
 
     def __init__(self, target: Path, info: ModelInfo) -> None:
         self._target = target.expanduser().absolute()
-        self._fields = ["path", "label", "probability", "unlike", "decision"]
+        self._fields = list(FIELDS)
         if info.task == "multi":
             # What is there stands before what is likeliest, which may be nothing that is there.
             self._fields.insert(1, "labels")
         places = range(2, min(RUNNERS_UP, len(info.classes)) + 1)
         others = [f"{word}_{place}" for place in places for word in ("label", "probability")]
         self._rows = 0
+        _refuse_another_file(self._target)
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             handle, draft = tempfile.mkstemp(prefix=f".{self._target.name}.", dir=self._target.parent)
         except OSError as error:
-            raise self._not_written(error) from error
+            raise unwritable(self._target, error) from error
         self._draft = Path(draft)
         self._stream = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")  # the mark lets Excel read umlauts
         self._table = csv.writer(self._stream)
@@ -55,7 +58,7 @@ class AnswerTable:
         try:
             self._table.writerow([*cells.values(), *(value for pair in row.get("top", [])[1:] for value in pair)])
         except OSError as error:
-            raise self._not_written(error) from error
+            raise unwritable(self._target, error) from error
         self._rows += 1
 
     def __exit__(
@@ -67,10 +70,22 @@ class AnswerTable:
                 self._draft.chmod(0o644)
                 self._draft.replace(self._target)
         except OSError as trouble:
-            raise self._not_written(trouble) from trouble
+            raise unwritable(self._target, trouble) from trouble
         finally:
             self._draft.unlink(missing_ok=True)
 
-    def _not_written(self, error: OSError) -> HandlensError:
-        reason = (error.strerror or str(error)).lower()
-        return HandlensError(f"The table {self._target} could not be written: {reason}.", details=repr(error))
+
+def _refuse_another_file(target: Path) -> None:
+    """An older table of answers may be replaced, nothing else: not the input, nor the labels."""
+    if target.is_dir():
+        raise HandlensError(f"{target} is a folder; give the name of a file in it.")
+    if target.is_file() and target.stat().st_size:
+        try:
+            with target.open("rb") as file:
+                first = file.readline(1000).decode("utf-8-sig", errors="replace").strip().split(",")
+        except OSError as error:
+            raise unwritable(target, error) from error
+        if not set(FIELDS) <= set(first):
+            raise HandlensError(
+                f"{target} is there already and is no table of answers; give another name, so that it is not lost."
+            )

@@ -19,6 +19,7 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     WrongAtMostOption,
+    complain,
     find_project,
     last_event,
     print_json,
@@ -35,6 +36,7 @@ from ml.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Kind, Preset, Task
 
+_OF_THE_RUN = ("preset", "epochs", "seed", "front", "wrong_at_most")
 _OFFERED = ", ".join(f"{item.name} ({item.title})" for item in OFFERED)
 
 
@@ -56,6 +58,7 @@ def front_named(name: str) -> Front:
 
 @verb()
 def train(
+    context: typer.Context,
     project: ProjectArgument,
     *,
     preset: Annotated[
@@ -92,6 +95,8 @@ def train(
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
+    if resume:
+        _say_what_stays(context)
     job = TrainJob(
         project=find_project(project),
         preset=preset_named(preset),
@@ -107,19 +112,24 @@ def train(
     _teach(job, front=front, json=json)
 
 
+def _say_what_stays(context: typer.Context) -> None:
+    """A run that goes on takes no other settings than it began with."""
+    sources = {name: context.get_parameter_source(name) for name in _OF_THE_RUN}
+    given = [
+        f"--{name.replace('_', '-')}" for name, source in sources.items() if source and source.name == "COMMANDLINE"
+    ]
+    if given:
+        complain(f"The run goes on as it began; left aside: {', '.join(given)}.")
+
+
 def _teach(job: TrainJob, *, front: str, json: bool) -> None:
-    if ranks.size() > 1:
-        # In the helpers too: where the first process is lost, nobody else is left to say so.
-        signal.signal(signal.SIGTERM, _cut_off)
+    # Ended from outside it says how to go on; of several processes the helpers too, for where the first is lost nobody
+    # else is left to.
+    signal.signal(signal.SIGTERM, _cut_off if ranks.size() > 1 else signal.default_int_handler)
     if ranks.rank():
         _help(job)
         return
-    try:
-        asked = _looked_up(job.project, front=front)  # a wrong path is answered before torch takes seconds to load
-    except HandlensError as error:
-        if json:
-            _print_event(Failed(message=error.message))
-        raise
+    asked = _looked_up(job.project, front=front)  # a wrong path is answered before torch takes its seconds to load
     if json:
         train_with(job, _print_event)
         return
@@ -196,5 +206,5 @@ def _cut_off(_signal: int, _frame: object) -> None:
 
 
 def _print_event(event: Event) -> None:
-    if not isinstance(event, Showcase):
+    if not isinstance(event, Showcase | Failed):  # the verb says itself how it ended
         print_json(as_json(event))

@@ -96,10 +96,12 @@ class Project:
             path = path.parent
         if not path.exists():
             raise HandlensError(f"There is no project at {path}; check the name, or plug in the drive it is on.")
+        if path.suffix.lower() == ".onnx":
+            raise HandlensError(f"{path} is a model; give the project it came from, a folder.")
         if not (path / "project.db").is_file():
             raise HandlensError(
-                f"{path} is not a Handlens project: it holds no project.db. Choose the folder of a project, or for a "
-                "new one a name that is not taken."
+                f"{path} is not a Handlens project. Choose the folder of a project, or for a new one a name that is "
+                "not taken."
             )
         read_only = not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK))
         if read_only and not to_read:

@@ -37,6 +37,10 @@ from ml.training.score import Score
 from ml.training.standing import History, State, Timer, put_back
 from ml.training.step import Pieces, careful_backward, in_parts
 
+ENOUGH = (
+    "It ends after {done} of {of} rounds: on the samples it is checked on it has not become better for a while, or "
+    "makes no mistake any more."
+)
 VALIDATION_BATCH, ON_A_GPU = 16, 64
 Shown = Callable[[Tensor, Tensor], Tensor]
 """Rows of a step (n,) and those of the next one -> raw input, or pictures, of the former on the device."""
@@ -135,6 +139,8 @@ def finetune(
         if crew.agree(0.0, stop.requested())[1]:
             early = True
             break
+    if not (early or broken) and history.epoch < recipe.epochs:
+        yield Note(sentence=ENOUGH.format(done=history.epoch, of=recipe.epochs))
     return Outcome(
         improved=history.best_epoch > 0,
         early=early,

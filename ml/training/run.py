@@ -335,6 +335,8 @@ def _give_head(network: Classifier, probe: Probe) -> None:
 def _fabric(device: str, crew: Crew) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise HandlensError("This machine has no Apple graphics that torch can use; leave out --device or say cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     # Rounded products would make features, and with them stored answers, differ from what the exported model says.

@@ -447,8 +447,8 @@ def test_predict_goes_on_after_an_unreadable_file(handlens: Handlens, trained: P
     done = handlens("predict", trained, folder, "--json")
     assert done.code == 1
     assert len(done.lines) == 30
-    assert done.err.count("\n") == 1
-    assert "broken.png" in done.err
+    assert "red/broken.png: " in done.err.splitlines()[0]
+    assert done.err.endswith("\n1 of 31 could not be read; why stands beside each above.\n")
 
 
 def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
@@ -513,7 +513,8 @@ def test_predict_refuses_what_is_no_model(handlens: Handlens, tmp_path: Path, mo
     (tmp_path / "project").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     done = handlens("predict", tmp_path / model, tmp_path / "a.png", "--json")
-    assert (done.code, done.out) == (1, "")
+    assert done.code == 1
+    assert [(line["event"], line["message"] + "\n") for line in done.lines] == [("failed", done.err)]
     assert done.err.count("\n") == 1
 
 
@@ -526,6 +527,11 @@ def test_export_writes_a_model_that_can_be_used(
     assert handlens("export", trained, "--to", tmp_path / "deep" / "m.onnx").code == 0
     done = handlens("predict", tmp_path / "deep" / "m.onnx", folder / "red" / "0.png", "--json")
     assert done.lines[0]["label"] == "red"
+    mine = tmp_path / "mine.onnx"
+    mine.write_text("mine")
+    refused = handlens("export", trained, "--to", mine)
+    assert (refused.code, mine.read_text()) == (1, "mine")
+    assert "is no model of Handlens; give another name" in refused.err
     refused = handlens("export", trained, "--to", tmp_path / "m.html")
     assert refused.code == 1
     assert ".onnx only" in refused.err

@@ -32,9 +32,7 @@ def _predict(*arguments: object, blocked: bool = False) -> subprocess.CompletedP
     )
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason='Ray is not installed: pip install "handlens[cluster]"'
-)
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='Ray is not installed: pip install "ray[data]"')
 def test_a_cluster_says_the_same_in_the_same_order(tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "pictures", each=70)
     (folder / "disc" / "disc-05.png").write_bytes(b"broken")
@@ -59,4 +57,4 @@ def test_without_ray_one_sentence_says_what_to_install(tmp_path: Path) -> None:
     done = _predict(write_colour_model(tmp_path / "model.onnx"), tmp_path / "pictures", "--ray", blocked=True)
     assert done.returncode == 1
     assert done.stderr.strip().count("\n") == 0
-    assert 'pip install "handlens[cluster]"' in done.stderr
+    assert 'pip install "ray[data]"' in done.stderr
