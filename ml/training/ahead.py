@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 
 import torch
 from torch import Tensor
@@ -14,11 +14,11 @@ from ml.training.decode import Decoded
 class Ahead:
     """Rows of the training split -> their raw input on the device; a thread reads those that come next."""
 
-    def __init__(self, decoded: Decoded, samples: tuple[Sample, ...], device: torch.device) -> None:
+    def __init__(self, decoded: Decoded, samples: tuple[Sample, ...], device: torch.device, reader: Executor) -> None:
         self._decoded = decoded
         self._samples = samples
         self._device = device
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        self._reader = reader
         self._ahead: tuple[list[int], Future[Tensor]] | None = None
 
     def __call__(self, rows: Tensor, then: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Generator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,10 +106,25 @@ def finetune(
     Every process of a `crew` runs this with the same arguments; only rank 0 writes, and its events are to be shown.
     """
     crew = crew or Crew()
-    learner, rescue = _begun(
-        network, material, recipe, fabric=fabric, folder=folder, probe=probe, crew=crew, pieces=pieces or Pieces()
-    )
-    history, steady = learner.history, learner.steady
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as reader:
+        learner, rescue = _begun(
+            network,
+            material,
+            recipe,
+            fabric=fabric,
+            folder=folder,
+            probe=probe,
+            crew=crew,
+            pieces=pieces or Pieces(),
+            reader=reader,
+        )
+        return (yield from _all_passes(learner, rescue, material, recipe, seed=seed, folder=folder, stop=stop))
+
+
+def _all_passes(
+    learner: Learner, rescue: Rescue, material: Material, recipe: Recipe, *, seed: int, folder: Path, stop: Stop
+) -> Generator[Event, None, Outcome]:
+    history, steady, crew = learner.history, learner.steady, learner.crew
     early = broken = False
 
     while not history.ended(recipe):
@@ -120,12 +136,12 @@ def finetune(
                 break
             done = _judge(learner, material, recipe, epoch=epoch, train_loss=train_loss)
             if crew.leads:
-                history.save(folder, network, steady, learner.optimiser)
+                history.save(folder, learner.network, steady, learner.optimiser)
             rescue.saved_now()
             learner.timer.resume(len(material.valid))
             yield done
             if crew.leads:
-                yield showcase(steady, material, fabric.device, epoch=epoch)
+                yield showcase(steady, material, learner.fabric.device, epoch=epoch)
         except StoppedError:
             early = True
             break
@@ -177,6 +193,7 @@ def _begun(
     probe: Score,
     crew: Crew,
     pieces: Pieces,
+    reader: Executor,
 ) -> tuple[Learner, Rescue]:
     """Everything as it was left in `folder`, or new."""
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -193,7 +210,7 @@ def _begun(
     history = History.restored(state, probe=probe, labels=material.fingerprint)
     del state
     module, optimiser = fabric.setup(network, optimiser)
-    shown = _shown(network.front, material, fabric.device)
+    shown = _shown(network.front, material, fabric.device, reader)
     learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces, shown)
     return learner, Rescue(network, steady, optimiser, history, saved=saved)
 
@@ -276,10 +293,10 @@ def _gradients(
     return loss_sum if weight else 0.0
 
 
-def _shown(front: nn.Module, material: Material, device: torch.device) -> Shown:
+def _shown(front: nn.Module, material: Material, device: torch.device, reader: Executor) -> Shown:
     if isinstance(front, MelFrontEnd):
         return Heard(front, material.decoded, material.train)
-    return Ahead(material.decoded, material.train, device)
+    return Ahead(material.decoded, material.train, device, reader)
 
 
 def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, train_loss: float) -> EpochDone:

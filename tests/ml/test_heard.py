@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -61,14 +62,16 @@ def test_what_does_not_fit_is_made_anew_and_just_the_same(monkeypatch: pytest.Mo
 
 def test_what_comes_next_is_read_before_it_is_asked_for() -> None:
     tones: Any = _Tones()
-    ahead = Ahead(tones, SAMPLES, torch.device("cpu"))
     first, second, third = torch.tensor([3, 1]), torch.tensor([5, 0]), torch.tensor([2])
-    got = [ahead(first, second), ahead(second, first), ahead(third, third[:0])]
+    with ThreadPoolExecutor(1) as reader:
+        ahead = Ahead(tones, SAMPLES, torch.device("cpu"), reader)
+        got = [ahead(first, second), ahead(second, first), ahead(third, third[:0])]
     for rows, raw in zip((first, second, third), got, strict=True):
         expected = tones.read([SAMPLES[row] for row in rows.tolist()])
         assert np.array_equal(raw.numpy(), expected)
-    ahead = Ahead(tones, SAMPLES, torch.device("cpu"))
     tones.asked.clear()
-    ahead(first, second)
-    ahead(second, third[:0])
+    with ThreadPoolExecutor(1) as reader:
+        ahead = Ahead(tones, SAMPLES, torch.device("cpu"), reader)
+        ahead(first, second)
+        ahead(second, third[:0])
     assert tones.asked == [3, 1, 5, 0], "each once, though the second step asks again for what was read ahead"
