@@ -1,0 +1,58 @@
+"""Trainings on a graphics processor, as far as that can be tried without one: no operation mixes two devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from second_device import SecondDevice, SecondFabric
+from small import create, log_folder, picture_folder, sound_folder
+
+from ml.engine import run
+from ml.events import Failed, Finished
+from ml.export import finish
+from ml.jobs import NeverStop, TrainJob
+from ml.project.samples import Kind
+from ml.training import run as training
+
+
+@pytest.fixture(autouse=True)
+def on_the_second_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(training, "_fabric", lambda _device, _crew: SecondFabric())
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    for name in ("export_graph", "parity"):
+        monkeypatch.setattr(finish, name, _on_the_first(getattr(finish, name)))
+    before = torch.__future__.get_overwrite_module_params_on_conversion()
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    with SecondDevice():
+        yield
+    torch.__future__.set_overwrite_module_params_on_conversion(before)
+
+
+def _on_the_first(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The exporter runs on the CPU, and knows no subclasses of tensors."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        with torch._C.DisableTorchFunction():
+            return function(*args, **options)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "epochs"),
+    [
+        ("images", picture_folder, 1),
+        ("images", picture_folder, 0),
+        ("recordings", sound_folder, 1),
+        ("sensors", log_folder, 1),
+    ],
+)
+def test_a_training_goes_through(tmp_path: Path, kind: Kind, make: Callable[[Path], Path], epochs: int) -> None:
+    create(make(tmp_path / "samples"), tmp_path / "p.handlens", kind=kind).close()
+    last = list(run(TrainJob(project=tmp_path / "p.handlens", epochs=epochs), NeverStop()))[-1]
+    assert not isinstance(last, Failed), f"{last.message}\n{last.details}"
+    assert isinstance(last, Finished)
