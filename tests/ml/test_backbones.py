@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from ml.runtime.contract import OUTPUTS
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
 from ml.training import features
-from ml.training.finetune import parameter_groups
+from ml.training.finetune import parameter_groups, score_samples
 from ml.training.recipe import recipe_for
 from ml.training.run import train
 
@@ -270,3 +272,18 @@ def test_the_bundled_network_takes_the_quick_exporter() -> None:
         Released(network), torch.zeros(2, 256, 256, 3, dtype=torch.uint8), outputs=OUTPUTS, name="image"
     )
     assert len(graph) > 10_000_000
+
+
+def test_layers_that_remember_what_they_made_of_their_weights_learn_and_answer_with_new_ones(tmp_path: Path) -> None:
+    network = network_of(random_weights("levit_128s", tmp_path))
+    biases = [value for name, value in network.backbone.body.named_parameters() if "attention_biases" in name]
+    learning = {id(parameter) for stage in network.backbone.stages() for parameter in stage}
+    assert biases and all(id(value) in learning for value in biases)
+    samples: Any = range(2)
+    pixels = raw(network).numpy()
+    held: Any = SimpleNamespace(read=lambda rows: pixels[list(rows)])
+    before = score_samples(network, held, samples, torch.device("cpu"))
+    with torch.no_grad():
+        for value in biases:
+            value.normal_(std=4.0, generator=torch.Generator().manual_seed(2))
+    assert not np.array_equal(score_samples(network, held, samples, torch.device("cpu")), before)

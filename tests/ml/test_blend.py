@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from little import material, network
+from little import learn, material, network
 
 from ml.jobs import NeverStop
 from ml.networks.heads import Classifier
 from ml.training import checkpoint
 from ml.training.blend import SHARES, choose_blend, mixed
+from ml.training.finetune import outcome_so_far
 from ml.training.score import merit_of, score_of
 
 CPU = torch.device("cpu")
@@ -54,6 +55,15 @@ def test_after_a_whole_cycle_the_last_weights_are_taken_and_not_the_luckiest(tmp
         first = _knowing(-1.0)
         assert choose_blend(first, tmp_path, material(), NeverStop(), device=CPU, improved=True, whole=whole) == 1.0
         assert torch.equal(first.head.weight, taken.head.weight)
+
+
+def test_a_run_that_is_stopped_as_it_is_resumed_keeps_the_best_it_had(tmp_path: Path) -> None:
+    assert not outcome_so_far(tmp_path, material(), early=True).improved
+    learn(tmp_path)
+    assert (tmp_path / "best.safetensors").is_file()
+    left = outcome_so_far(tmp_path, material(), early=True)
+    assert left.improved and left.early and not left.whole
+    assert not outcome_so_far(tmp_path, material(valid=7), early=True).improved, "of other samples that says nothing"
 
 
 def test_where_nothing_was_adjusted_the_first_model_stays(tmp_path: Path) -> None:

@@ -443,6 +443,18 @@ def test_predict_prints_a_line_per_input(handlens: Handlens, trained: Path, fold
     assert sum(probability for _name, probability in line["top"]) == pytest.approx(1.0, abs=1e-4)
 
 
+def test_options_that_change_nothing_are_named(handlens: Handlens, trained: Path, folder: Path) -> None:
+    done = handlens("train", trained, "--resume", "--preset", "quick", "--seed", "3")
+    assert done.code == 1
+    assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --preset, --seed."
+    done = handlens("new", trained, "--from", folder, "--rate", "50")
+    assert done.code == 1
+    assert "how it is cut stays as it is" in done.err
+    done = handlens("evaluate", trained / "runs" / "0001" / "model.onnx")
+    assert done.code == 1
+    assert "is a model; give the project it came from" in done.err
+
+
 def test_predict_goes_on_after_an_unreadable_file(handlens: Handlens, trained: Path, folder: Path) -> None:
     done = handlens("predict", trained, folder, "--json")
     assert done.code == 1

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from little import RECIPE, LittleBackbone, learn, material, network
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.errors import HandlensError
@@ -17,7 +19,7 @@ from ml.events import BatchDone, EpochDone, Event, Note
 from ml.jobs import NeverStop
 from ml.training import checkpoint
 from ml.training.blend import choose_blend
-from ml.training.step import Pieces, is_out_of_memory
+from ml.training.step import Pieces, in_parts, is_out_of_memory
 
 
 def _at_passes(*which: int) -> object:
@@ -136,3 +138,24 @@ def test_a_state_of_another_network_is_refused_in_a_sentence(tmp_path: Path) -> 
     (tmp_path / "best.safetensors").unlink(missing_ok=True)
     with pytest.raises(HandlensError, match="another version of Handlens"):
         choose_blend(network(), tmp_path, material(), NeverStop(), device=torch.device("cpu"), improved=False)
+
+
+def test_what_is_only_asked_is_asked_in_halves_where_memory_runs_out() -> None:
+    asked: list[int] = []
+
+    def ask(raw: torch.Tensor) -> tuple[NDArray[np.float32], ...]:
+        asked.append(len(raw))
+        if len(raw) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return raw.numpy() * 2, raw.numpy() + 1
+
+    raw = torch.arange(7, dtype=torch.float32)
+    doubled, one_more = in_parts(ask, raw)
+    assert np.array_equal(doubled, raw * 2) and np.array_equal(one_more, raw + 1)
+    assert asked[0] == 7 and max(asked[1:]) == 4
+    with pytest.raises(ValueError, match="another fault"):
+        in_parts(_refuses, raw)
+
+
+def _refuses(_raw: torch.Tensor) -> tuple[NDArray[np.float32], ...]:
+    raise ValueError("another fault")

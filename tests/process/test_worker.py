@@ -119,6 +119,23 @@ def test_a_child_that_is_held_is_reported_and_not_killed(place: Path) -> None:
     assert "while it was adjusting the network, and it does not answer" in stalled.sentence
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot hold a process")
+def test_leaving_does_not_wait_for_a_child_that_says_nothing(place: Path) -> None:
+    asked = Asked()
+    last: Event | None = None
+    for last in Worker().run(TrainJob(project=place, epochs=500, device="cpu"), asked):
+        if isinstance(last, BatchDone):
+            (child,) = multiprocessing.active_children()
+            assert child.pid is not None
+            os.kill(child.pid, signal.SIGSTOP)
+            asked.request = "leave"
+    assert isinstance(last, BatchDone), "neither a terminal event nor one that it stalled"
+    assert not multiprocessing.active_children()
+    with Project.open(place) as project:
+        project.runs.mark_interrupted()
+        assert project.runs.newest("interrupted") is not None, "it can be resumed"
+
+
 def test_giving_up_on_the_events_ends_the_child(place: Path) -> None:
     events = Worker().run(TrainJob(project=place, epochs=500, device="cpu"), NeverStop())
     next(events)
