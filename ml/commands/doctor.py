@@ -26,7 +26,8 @@ def doctor(
     missing = facts.missing_libraries()
     manager = facts.package_manager()
     if packages:
-        words().print(" ".join(facts.package_names(missing, manager or "apt-get")), markup=False)
+        if missing:
+            words().print(" ".join(facts.package_names(missing, manager or "apt-get")), markup=False)
         return
     command = facts.install_command(missing, manager)
     versions, (weights_good, weights_words) = facts.versions(), facts.weights()

@@ -106,7 +106,7 @@ class Project:
         read_only = not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK))
         if read_only and not to_read:
             raise HandlensError(
-                f"The project “{path.name}” cannot be written to, so no label could be kept; "
+                f"The project “{path.name}” cannot be written to, so nothing could be kept in it; "
                 "copy it to a folder you may write to and open that copy."
             )
         return cls(path, Store(path / "project.db", read_only=read_only), read_only=read_only)
