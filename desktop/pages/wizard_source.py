@@ -185,7 +185,11 @@ class SourcePage(QWizardPage):
         self._draft.take_rate(self.rate_box.value() if self._draft.kind == "sensors" else 0.0)
         self._draft.folder = Path(text).expanduser().absolute() if text else None
         missing = self._draft.folder is not None and not self._draft.folder.is_dir()
-        self._error.setText(self.tr("There is no folder with that name; check it, or plug in the drive it is on."))
+        self._error.setText(
+            self.tr("That is a file; give the folder it lies in.")
+            if missing and self._draft.folder is not None and self._draft.folder.is_file()
+            else self.tr("There is no folder with that name; check it, or plug in the drive it is on.")
+        )
         self._error.setVisible(missing)
         style.set_property(self.folder_edit, "invalid", missing)
         if before != (self._draft.folder, self._draft.kind):

@@ -31,7 +31,7 @@ from ml.events import Accepting, Evaluated, Event, Note, as_json
 from ml.jobs import EvaluateJob
 from ml.project.project import Project
 from ml.project.samples import Kind
-from ml.wording import NOUNS, of_hundred
+from ml.wording import NOUNS, counted, of_hundred
 
 
 @verb()
@@ -105,9 +105,9 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
     """What it costs to keep to a wanted share of wrong answers."""
     n = told.accepted + told.rejected
     price = (
-        f"To be wrong on at most {of_hundred(told.wrong_at_most)} it accepts, it sets "
-        f"{of_hundred(told.rejected / n)} {NOUNS[kind][1]} aside; of the {told.accepted:,} it accepts here, "
-        f"{told.wrong:,} {'is' if told.wrong == 1 else 'are'} wrong"
+        f"It sets aside what it is too unsure of, so as to be wrong on at most {of_hundred(told.wrong_at_most)} it "
+        f"accepts. Put to the test: {told.rejected:,} of {counted(n, kind)} set aside, and of the {told.accepted:,} "
+        f"accepted {told.wrong:,} {'is' if told.wrong == 1 else 'are'} wrong"
     )
     if told.promised:
         return f"{price}. The {NOUNS[kind][1]} it was chosen by promise that, with 95 % confidence."

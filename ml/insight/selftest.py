@@ -260,9 +260,7 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
         )
     price = tested if tested.n else chosen.price
     cost = (
-        f"it sets {of_hundred(price.rejected_share)} {many} aside"
-        if price.accepted < price.n
-        else "it does not have to set any aside"
+        f"it sets {of_hundred(price.rejected_share)} {many} aside" if price.accepted < price.n else "it sets none aside"
     )
     were = "was" if price.wrong == 1 else "were"
     seen = f"of the {price.accepted:,} it accepted of {price.n:,}, {price.wrong:,} {were} wrong"
@@ -282,8 +280,8 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
         else "it is wrong too often even where it is most sure, or there were too few to tell"
     )
     sentence = (
-        f"It aims at no more than {wanted} accepted being wrong, for which {cost}: {seen}. It cannot be promised: "
-        f"as many as {of_hundred(price.error_at_most)} may be wrong, because {why}. "
+        f"It aims at no more than {wanted} accepted being wrong. Put to the test {cost}: {seen}. "
+        f"It cannot be promised: as many as {of_hundred(price.error_at_most)} may be wrong, because {why}. "
         "Label more, or allow more to be wrong."
     )
     return Remark(about="promise", level="note", sentence=sentence)
