@@ -119,7 +119,7 @@ def test_a_newer_project_is_not_touched(project: Project) -> None:
 def test_opening_what_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(HandlensError, match="no project at"):
         Project.open(tmp_path / "nothing.handlens")
-    with pytest.raises(HandlensError, match=r"holds no project\.db"):
+    with pytest.raises(HandlensError, match=r"is not a Handlens project"):
         Project.open(tmp_path)
 
 
