@@ -57,7 +57,8 @@ class JobThread(QThread):
     def detach(self) -> None:
         """Like `shutdown`, but the run stays to be resumed; the child is killed at once."""
         self._muted = True
-        self._request = "leave"
+        if self._request != "cancel":  # which is to be carried out
+            self._request = "leave"
         self.wait()
 
     # -- asked from the job's thread -----------------------------------------------------------------------------

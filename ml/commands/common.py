@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 import typer
 from rich.console import Console
 
+from ml import ranks
 from ml.engine import explain, run
 from ml.errors import HandlensError
 from ml.events import TERMINAL, Event, Failed, Stopped, as_json
@@ -107,8 +108,7 @@ def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Cal
                 _failed(Failed(message=interrupted), json=json)
                 fail(interrupted, code=INTERRUPTED)
             except BrokenPipeError:
-                # Whoever read our output has left, as `head` does; nothing more can be said to them.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                _nobody_reads()
                 raise typer.Exit(1) from None
             except (typer.Exit, typer.Abort, typer.BadParameter):
                 raise
@@ -157,8 +157,16 @@ def unwritable(target: Path, error: OSError) -> HandlensError:
     )
 
 
+def _nobody_reads() -> None:
+    """Whoever read our output has left, as `head` does; nothing more can be said to them."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _failed(event: Failed, *, json: bool) -> None:
-    if json:
-        print_json(as_json(event))
+    if json and not ranks.rank():
+        try:
+            print_json(as_json(event))
+        except BrokenPipeError:
+            _nobody_reads()
     if event.details and wants_details():
         complain(event.details)

@@ -109,10 +109,11 @@ def export(
     with Project.open(find_project(project), to_read=True) as opened:
         number = opened.runs.finished(run).number
         source = model_path(opened, number)
-        _refuse_another_file(to)
+        target = to.expanduser().absolute()
+        _refuse_another_file(target)
         made = ReleasedModel.open(source).info
         info = deciding_by(opened, number, made, asked)
-    _copy(source, to.expanduser().absolute(), None if info is made else info)
+    _copy(source, target, None if info is made else info)
     if json:
         told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
         print_json({"event": "exported", "run": number, "path": str(to), **told})

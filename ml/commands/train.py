@@ -36,7 +36,6 @@ from ml.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Kind, Preset, Task
 
-_OF_THE_RUN = ("preset", "epochs", "seed", "front", "wrong_at_most")
 _OFFERED = ", ".join(f"{item.name} ({item.title})" for item in OFFERED)
 
 
@@ -95,8 +94,8 @@ def train(
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
     if device not in ("auto", "cpu", "cuda", "mps"):
         raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
-    if resume:
-        _say_what_stays(context)
+    if resume and not ranks.rank():
+        _say_what_stays(context, find_project(project))
     job = TrainJob(
         project=find_project(project),
         preset=preset_named(preset),
@@ -112,14 +111,19 @@ def train(
     _teach(job, front=front, json=json)
 
 
-def _say_what_stays(context: typer.Context) -> None:
-    """A run that goes on takes no other settings than it began with."""
-    sources = {name: context.get_parameter_source(name) for name in _OF_THE_RUN}
-    given = [
-        f"--{name.replace('_', '-')}" for name, source in sources.items() if source and source.name == "COMMANDLINE"
-    ]
+def _say_what_stays(context: typer.Context, target: Path) -> None:
+    """A run that goes on takes no other settings than it began with; the rest it writes down with its first model."""
+    with Project.open(target) as opened:
+        opened.runs.mark_interrupted()
+        run = opened.runs.unfinished()
+        begun = run is not None and (opened.runs.folder(run.number) / "settings.toml").is_file()
+    sources = {
+        name: context.get_parameter_source(name)
+        for name in ("preset", "seed", *(("epochs", "front", "wrong_at_most") if begun else ()))
+    }
+    given = [name.replace("_", "-") for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if given:
-        complain(f"The run goes on as it began; left aside: {', '.join(given)}.")
+        complain(f"The run goes on as it began; left aside: --{', --'.join(given)}.")
 
 
 def _teach(job: TrainJob, *, front: str, json: bool) -> None:

@@ -22,7 +22,7 @@ Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 def logits_from(network: Classifier, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
     """(n, classes). Probabilities near 1 say too little to be divided by a temperature afterwards; logits do not."""
-    weight, bias = network.head.weight.detach().numpy(), network.head.bias.detach().numpy()
+    weight, bias = network.head.weight.detach().cpu().numpy(), network.head.bias.detach().cpu().numpy()
     return np.asarray(embeddings @ weight.T + bias, dtype=np.float32)
 
 

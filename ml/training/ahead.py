@@ -26,7 +26,7 @@ class Ahead:
         raw = ahead[1].result() if ahead is not None and ahead[0] == numbers else self._read(numbers)
         coming = then.tolist()
         self._ahead = (coming, self._reader.submit(self._read, coming)) if coming else None
-        return raw.to(self._device, non_blocking=True)
+        return raw.to(self._device, non_blocking=self._device.type == "cuda")
 
     def _read(self, numbers: list[int]) -> Tensor:
         raw = torch.from_numpy(self._decoded.read([self._samples[number] for number in numbers]))

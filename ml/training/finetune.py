@@ -244,7 +244,7 @@ def _train_epoch(
             group["lr"] = group["peak"] * share * learner.history.rate_share
         then = order[(step + 1) * recipe.batch : (step + 2) * recipe.batch]
         loss_sum = yield from _gradients(learner, rows, loss_of, vary, then=then)
-        # Gradients that are none make the next loss, or the scoring, none: asking here would hold up a GPU.
+        # Gradients that are none make the next loss none, or show when the pass is judged: asking here holds up a GPU.
         learner.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
         loss_sum, asked = crew.agree(loss_sum, stop.requested())
         if not math.isfinite(loss_sum):
@@ -306,7 +306,8 @@ def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, 
     probabilities = learner.crew.scored(
         lambda part: score_samples(learner.steady, material.decoded, part, device), material.valid
     )
-    if not np.isfinite(probabilities).all():
+    sums = torch.stack([parameter.sum() for parameter in learner.steady.parameters()])
+    if not (np.isfinite(probabilities).all() and bool(sums.isfinite().all())):
         raise DivergedError
     rate = learner.optimiser.param_groups[-1]["lr"]
     return learner.history.judge(epoch, train_loss, probabilities, material.valid_labels, rate=rate, of=recipe)

@@ -444,9 +444,15 @@ def test_predict_prints_a_line_per_input(handlens: Handlens, trained: Path, fold
 
 
 def test_options_that_change_nothing_are_named(handlens: Handlens, trained: Path, folder: Path) -> None:
-    done = handlens("train", trained, "--resume", "--preset", "quick", "--seed", "3")
+    done = handlens("train", trained, "--resume", "--preset", "quick", "--seed", "3", "--epochs", "2")
     assert done.code == 1
     assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --preset, --seed."
+    with Project.open(trained) as opened:
+        opened.runs.update(1, state="interrupted")
+        (opened.runs.folder(1) / "settings.toml").write_text("")
+        opened.add_class("violet")  # so that it does not really go on
+    done = handlens("train", trained, "--resume", "--seed", "3", "--epochs", "2")
+    assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --seed, --epochs."
     done = handlens("new", trained, "--from", folder, "--rate", "50")
     assert done.code == 1
     assert "how it is cut stays as it is" in done.err

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from little import RECIPE, LittleBackbone, learn, material, network
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,6 +20,9 @@ from ml.events import BatchDone, EpochDone, Event, Note
 from ml.jobs import NeverStop
 from ml.training import checkpoint
 from ml.training.blend import choose_blend
+from ml.training.finetune import finetune
+from ml.training.rescue import CALMED
+from ml.training.score import NONE
 from ml.training.step import Pieces, in_parts, is_out_of_memory
 
 
@@ -52,6 +56,18 @@ def test_numbers_that_explode_once_cost_half_the_rate(
     assert rates[-1] == pytest.approx(calm[-1] / 2)
     # The rate stays halved for whoever resumes.
     assert checkpoint.load(tmp_path / "spoiled" / "latest.safetensors")[1]["calmed"]
+
+
+def test_gradients_that_explode_in_the_last_step_are_found_though_nothing_validates(tmp_path: Path) -> None:
+    own, steps = network(), itertools.count(1)
+    own.head.weight.register_hook(lambda gradient: gradient * float("nan") if next(steps) == 9 else gradient)
+    unseen = replace(material(), valid=(), valid_labels=np.zeros(0, dtype=np.int64))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    events = list(finetune(own, unseen, RECIPE, fabric=fabric, seed=1, folder=tmp_path, probe=NONE, stop=NeverStop()))
+    assert _notes(events) == [CALMED]
+    for name in ("best", "latest"):
+        kept, _facts = checkpoint.load(tmp_path / f"{name}.safetensors")
+        assert all(torch.isfinite(tensor).all() for tensor in kept.values())
 
 
 def test_numbers_that_explode_again_end_it_and_keep_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

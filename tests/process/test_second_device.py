@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from fabricate_several import mixed_project
 from second_device import SecondDevice, SecondFabric
 from small import create, log_folder, picture_folder, sound_folder
 
@@ -16,6 +17,7 @@ from ml.events import Failed, Finished
 from ml.export import finish
 from ml.jobs import NeverStop, TrainJob
 from ml.project.samples import Kind
+from ml.training import features
 from ml.training import run as training
 
 
@@ -42,6 +44,12 @@ def _on_the_first(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def test_a_training_of_several_classes_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "KEEP_GRIDS_UP_TO", 0)  # so that the network is asked again in the end
+    mixed_project(tmp_path / "p.handlens").close()
+    _trained(TrainJob(project=tmp_path / "p.handlens", epochs=1))
+
+
 @pytest.mark.parametrize(
     ("kind", "make", "epochs"),
     [
@@ -53,6 +61,10 @@ def _on_the_first(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 def test_a_training_goes_through(tmp_path: Path, kind: Kind, make: Callable[[Path], Path], epochs: int) -> None:
     create(make(tmp_path / "samples"), tmp_path / "p.handlens", kind=kind).close()
-    last = list(run(TrainJob(project=tmp_path / "p.handlens", epochs=epochs), NeverStop()))[-1]
+    _trained(TrainJob(project=tmp_path / "p.handlens", epochs=epochs))
+
+
+def _trained(job: TrainJob) -> None:
+    last = list(run(job, NeverStop()))[-1]
     assert not isinstance(last, Failed), f"{last.message}\n{last.details}"
     assert isinstance(last, Finished)
