@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from ml.training.probe import half_scale
+from ml.training.scaling import scale_at_once
 
-STRENGTH = 0.03
+STRENGTH = 0.003
+"""Weak, so that a few wrong labels are not learned along with the right ones."""
 MOST_ROUNDS = 100
 
 
@@ -44,13 +45,14 @@ def from_the_others(
     if len(known) == 1:
         told[:, known] = 1.0
     elif len(known):
-        mean, scale = embeddings[rest].mean(axis=0), half_scale(embeddings[rest])
+        scaled = np.array(embeddings[rest], dtype=np.float32)
+        scaling = scale_at_once(scaled, labels[rest])
         model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS)
         with warnings.catch_warnings():
             # Not quite converged ranks just as well.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit((embeddings[rest] - mean) / scale, labels[rest])
-        told[:, model.classes_] = model.predict_proba((embeddings[held] - mean) / scale)
+            model.fit(scaled, labels[rest])
+        told[:, model.classes_] = model.predict_proba(scaling.apply(np.asarray(embeddings[held], dtype=np.float32)))
     strangers = ~np.isin(labels[held], known)
     told[strangers] = np.eye(classes)[labels[held][strangers]] + 1e-6
     return np.asarray(told / told.sum(axis=1, keepdims=True), dtype=np.float64)

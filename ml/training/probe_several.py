@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ml.insight.several import quality, sigmoid
-from ml.training.probe import ABSENT, STRENGTHS, Probe, half_scale, in_pieces
+from ml.training.probe import ABSENT, MODEST, STRENGTHS, Probe, in_pieces
+from ml.training.scaling import Head, scale
 from ml.training.score import score_of
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -24,29 +25,25 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
     The embeddings of `train` are used up, as by `fit_probe`.
     """
     scaled, targets = train
-    mean, spread = scaled.mean(axis=0), half_scale(scaled)
-    scaled -= mean
-    scaled /= spread
-    best: Probe | None = None
+    scaling = yield from scale(scaled, targets)
     models: dict[int, LogisticRegression] = {}
+    modest = scaling.on_raw((yield from _head_of(models, scaled, targets, classes=classes, strength=MODEST)))
+    best: Probe | None = None
     for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
-        weight = np.zeros((classes, scaled.shape[1]), dtype=np.float32)
-        bias = np.zeros(classes, dtype=np.float32)
-        for index in range(classes):
-            count = int(targets[:, index].sum())
-            if count == 0:
-                bias[index] = ABSENT
-            elif count == len(targets):
-                bias[index] = np.log((count + 1.0) / 1.0)  # always there, as far as anybody has shown
-            else:
-                model = models.setdefault(index, LogisticRegression(warm_start=True))
-                model.C = strength  # it goes on from the strength before
-                yield from in_pieces(model, scaled, targets[:, index], classes=1)
-                weight[index], bias[index] = model.coef_[0], float(model.intercept_[0])
-        on_train = quality(sigmoid(scaled @ weight.T + bias), targets)
-        weight /= spread
-        bias -= weight @ mean
-        probe = _judged(weight, bias, on_train, valid, strength=strength)
+        head = yield from _head_of(models, scaled, targets, classes=classes, strength=strength)
+        train_loss = quality(sigmoid(head.logits(scaled)), targets)[1]
+        head = scaling.on_raw(head)
+        on_valid = sigmoid(head.logits(valid[0]))
+        average, loss = quality(on_valid, valid[1])
+        probe = Probe(
+            head=head,
+            modest=modest,
+            strength=strength,
+            train_loss=train_loss or 0.0,
+            valid_loss=loss,
+            valid_accuracy=average,
+            valid_score=score_of(on_valid, valid[1]) if len(valid[1]) else None,
+        )
         improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
         if improved:
             best = probe
@@ -57,22 +54,25 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
     yield best
 
 
-def _judged(
-    weight: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    on_train: tuple[float | None, float | None],
-    valid: Part,
+def _head_of(
+    models: dict[int, LogisticRegression],
+    scaled: NDArray[np.float32],
+    targets: NDArray[np.int64],
     *,
+    classes: int,
     strength: float,
-) -> Probe:
-    on_valid = sigmoid(valid[0] @ weight.T + bias)
-    average, loss = quality(on_valid, valid[1])
-    return Probe(
-        weight=weight,
-        bias=bias,
-        strength=strength,
-        train_loss=on_train[1] or 0.0,
-        valid_loss=loss,
-        valid_accuracy=average,
-        valid_score=score_of(on_valid, valid[1]) if len(valid[1]) else None,
-    )
+) -> Generator[None, None, Head]:
+    """Fit every class at this strength; `models`, by class, go on from the strength before."""
+    head = Head(np.zeros((classes, scaled.shape[1]), dtype=np.float32), np.zeros(classes, dtype=np.float32))
+    for index in range(classes):
+        count = int(targets[:, index].sum())
+        if count == 0:
+            head.bias[index] = ABSENT
+        elif count == len(targets):
+            head.bias[index] = np.log((count + 1.0) / 1.0)  # always there, as far as anybody has shown
+        else:
+            model = models.setdefault(index, LogisticRegression(warm_start=True))
+            model.C = strength
+            yield from in_pieces(model, scaled, targets[:, index], classes=1)
+            head.weight[index], head.bias[index] = model.coef_[0], float(model.intercept_[0])
+    return head

@@ -35,6 +35,7 @@ from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
+from ml.training.scaling import Head
 from ml.training.score import NONE
 from ml.training.shown import spread_over_classes
 from ml.training.steps import (
@@ -169,6 +170,7 @@ def _learn(
 
     outcome = outcome_so_far(folder / "checkpoint", material, early=recipe.epochs > 0)
     if recipe.epochs > 0 and not stop.requested():
+        _give_head(network, probe.modest)
         lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", probe.valid_score or NONE, pieces)
         outcome = yield from adjust(lesson, fabric, crew, stop)
     raise_if_cancelled(stop)
@@ -199,7 +201,7 @@ def _learn_first_model(
     yield stage("probe")
     probe = yield from fit_first_model(features, material, classes=len(course.run.class_names), stop=course.stop)
     give_back()
-    _give_head(network, probe)
+    _give_head(network, probe.head)
     yield ProbeDone(
         seconds=time.monotonic() - course.began,
         train_loss=probe.train_loss,
@@ -324,12 +326,12 @@ def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front =
 def _first_model(network: Classifier, probe: Probe, *, front: nn.Module) -> Classifier:
     """The probe as a network of its own, on the CPU: fine-tuning changes the weights it began with."""
     network.front = front.cpu()
-    _give_head(network, probe)
+    _give_head(network, probe.head)
     return network
 
 
-def _give_head(network: Classifier, probe: Probe) -> None:
-    network.head.load_state_dict({"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)})
+def _give_head(network: Classifier, head: Head) -> None:
+    network.head.load_state_dict({"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(head.bias)})
 
 
 def _fabric(device: str, crew: Crew) -> Fabric:

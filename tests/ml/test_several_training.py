@@ -52,9 +52,9 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     *_, best = fit_several((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
     assert best.valid_accuracy is not None
     assert best.valid_accuracy > 0.97
-    given = 1 / (1 + np.exp(-(features[:200] @ best.weight.T + best.bias)))
+    given = 1 / (1 + np.exp(-best.head.logits(features[:200])))
     assert best.train_loss == pytest.approx(quality(given, targets[:200])[1], rel=1e-3)
-    logits = features[200:] @ best.weight.T + best.bias
+    logits = best.head.logits(features[200:])
     assert ((logits[:, :2] > 0) == targets[200:, :2]).mean() > 0.95
     assert (logits[:, 2] < -10).all()
 
