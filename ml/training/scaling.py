@@ -98,31 +98,30 @@ def scale_at_once(features: NDArray[np.float32], targets: NDArray[np.integer]) -
 
 
 def _within(features: NDArray[np.float32], targets: NDArray[np.integer]) -> Generator[None, None, NDArray[np.float64]]:
-    """(width, width) covariance of centred features when all that the targets say of them is taken out."""
+    """(width, width) covariance of centred features when all that the targets say of them is taken out, by least
+    squares: for one class each that is what they vary about the means of their classes."""
     n, width = features.shape
-    total = np.zeros((width, width))
+    facts = int(targets.max(initial=0)) + 1 if targets.ndim == 1 else targets.shape[1] + 1
+    total, told, common = np.zeros((width, width)), np.zeros((facts, width)), np.zeros((facts, facts))
     for start in range(0, n, BLOCK):
         block = features[start : start + BLOCK]
+        known = _facts(targets[start : start + BLOCK], facts)
         total += block.T @ block
+        told += known.T @ block
+        common += known.T @ known
         yield
-    told = _told(features, targets)
-    return np.asarray((total - told.T @ told) / max(1, n), dtype=np.float64)
-
-
-def _told(features: NDArray[np.float32], targets: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(rows, width) whose products with itself are what the targets explain, by least squares."""
-    if targets.ndim == 1:
-        counts = np.bincount(targets)
-        sums = np.zeros((len(counts), features.shape[1]))
-        for index in np.flatnonzero(counts):
-            sums[index] = features[targets == index].sum(axis=0, dtype=np.float64)
-        return np.asarray(sums / np.sqrt(np.maximum(counts, 1))[:, None], dtype=np.float64)
-    known = np.hstack([np.ones((len(targets), 1), dtype=np.float32), targets.astype(np.float32)])
-    values, vectors = np.linalg.eigh(np.asarray(known.T @ known, dtype=np.float64))
-    # Classes that always come together say the same twice; such directions are left out.
+    values, vectors = np.linalg.eigh(common)
+    # Classes without a sample, and those that always come together, say nothing more.
     kept = values > 1e-6 * values.max()
-    directions = vectors[:, kept] / np.sqrt(values[kept])
-    return np.asarray((known @ directions.astype(np.float32)).T @ features, dtype=np.float64)
+    explained = (vectors[:, kept] / np.sqrt(values[kept])).T @ told
+    return np.asarray((total - explained.T @ explained) / max(1, n), dtype=np.float64)
+
+
+def _facts(targets: NDArray[np.integer], facts: int) -> NDArray[np.float32]:
+    """(n, facts): a column for each class, and one that is always 1 where several may be present."""
+    if targets.ndim == 1:
+        return np.asarray(np.eye(facts, dtype=np.float32)[targets])
+    return np.hstack([np.ones((len(targets), 1), dtype=np.float32), targets.astype(np.float32)])
 
 
 def half_scale(features: NDArray[np.float32]) -> NDArray[np.float32]:
