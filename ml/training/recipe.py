@@ -19,6 +19,8 @@ LONGER = 2.5
 """Times as many passes at the boldest."""
 ENOUGH_STEPS = 100
 """Of the optimiser, to mend what the full rates upset at first."""
+STRENGTH, MANY_PASSES = (0.3, 0.6), 40
+"""Of augmentation, with no and with so many passes: what is seen more often has to be varied more."""
 GENTLE_UP_TO, BOLD_FROM = 0.25, 0.6
 """The doubt up to which training is as gentle as it gets, and from which on as bold."""
 
@@ -66,8 +68,9 @@ class Recipe:
 def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
     """The recipe of the job's preset for `train` samples. `quick` has no epochs: the probe is its model."""
     thorough = job.preset == "thorough"
+    epochs = epochs_for(job.preset, train) if job.epochs is None else job.epochs
     return Recipe(
-        epochs=epochs_for(job.preset, train) if job.epochs is None else job.epochs,
+        epochs=epochs,
         batch=32 if on_gpu else 16,
         head_rate=BOLD,
         body_rate=GENTLE,
@@ -76,7 +79,7 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
         smoothing=0.05,
         warmup=0.2,
         average=0.97,
-        strength=0.7 if thorough else 0.4,
+        strength=0.7 if thorough else STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * min(1.0, epochs / MANY_PASSES),
         frozen_stages=0 if on_gpu or thorough else 3,
         patience=8,
         both_sides=thorough,
