@@ -1,8 +1,8 @@
 """The delivered weights: somewhere on the straight line from the first model to the fine-tuned one.
 
 Averages of the two are right more often than either, above all where there was little to learn from (WiSE-FT, Wortsman
-et al. 2022), and cost nothing: the head of the first model is where fine-tuning began. How far to go, the validation
-split says.
+et al. 2022), and cost nothing: both heads speak of the same features, for fine-tuning began from a weaker head of the
+same regression. How far to go, the validation split says.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The loop: fine-tune from the probe, epoch by epoch, and keep whichever model validates best."""
+"""The loop: fine-tune from a modest head, epoch by epoch, and keep whichever model validates best."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def finetune(
     crew: Crew | None = None,
     pieces: Pieces | None = None,
 ) -> Generator[Event, None, Outcome]:
-    """Train `network` in place of its probe head. Continues from `folder/latest.safetensors` where that is there.
+    """Train `network` from the head that it comes with. Continues from `folder/latest.safetensors` where that is there.
 
     Every process of a `crew` runs this with the same arguments; only rank 0 writes, and its events are to be shown.
     """

@@ -32,29 +32,45 @@ class Suspicion:
     flagged: NDArray[np.bool_]
 
 
-def from_the_others(
-    embeddings: NDArray[np.floating], labels: NDArray[np.integer], held: NDArray[np.bool_], *, classes: int
-) -> NDArray[np.float64]:
-    """(held, classes) probabilities of the samples that are `held` (n,), from a model that learned from the rest.
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Samples to be judged, and the others, which are learned from; both on the scale of the others."""
 
-    Where the rest has no sample of a class it cannot say that a label of that class is wrong, and takes it for right.
+    held: NDArray[np.bool_]
+    """(n,) which are judged."""
+    others: NDArray[np.float32]
+    judged: NDArray[np.float32]
+
+
+def fold_of(embeddings: NDArray[np.float32], targets: NDArray[np.integer], held: NDArray[np.bool_]) -> Fold:
+    """`embeddings` (n, width) with their targets (see `training.objective`), of which those `held` (n,) are judged."""
+    others = np.asarray(embeddings[~held], dtype=np.float32)
+    if not len(others):
+        return Fold(held, others, embeddings)
+    scaling = scale_at_once(others, targets[~held])
+    return Fold(held, others, scaling.apply(embeddings[held]))
+
+
+def from_the_others(fold: Fold, labels: NDArray[np.integer], *, classes: int) -> NDArray[np.float64]:
+    """(held, classes) probabilities of the samples that are judged, from a model that learned from the others' `labels`
+    (n,).
+
+    Where the others have no sample of a class it cannot say that a label of that class is wrong: it takes it for right.
     """
-    rest = ~held
-    told = np.full((int(held.sum()), classes), 1e-6)
-    known = np.unique(labels[rest])
+    rest, held = labels[~fold.held], labels[fold.held]
+    told = np.full((len(held), classes), 1e-6)
+    known = np.unique(rest)
     if len(known) == 1:
         told[:, known] = 1.0
     elif len(known):
-        scaled = np.array(embeddings[rest], dtype=np.float32)
-        scaling = scale_at_once(scaled, labels[rest])
         model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS)
         with warnings.catch_warnings():
             # Not quite converged ranks just as well.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(scaled, labels[rest])
-        told[:, model.classes_] = model.predict_proba(scaling.apply(np.asarray(embeddings[held], dtype=np.float32)))
-    strangers = ~np.isin(labels[held], known)
-    told[strangers] = np.eye(classes)[labels[held][strangers]] + 1e-6
+            model.fit(fold.others, rest)
+        told[:, model.classes_] = model.predict_proba(fold.judged)
+    strangers = ~np.isin(held, known)
+    told[strangers] = np.eye(classes)[held[strangers]] + 1e-6
     return np.asarray(told / told.sum(axis=1, keepdims=True), dtype=np.float64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from ml.insight.calibration import softmax
-from ml.insight.metrics import accuracy, log_loss
+from ml.insight.several import quality
 from ml.training.objective import balance
-from ml.training.scaling import Head, scale
+from ml.training.scaling import Head, Scaling, scale
 from ml.training.score import Score, score_of
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
@@ -27,6 +27,12 @@ ROUNDS = 200
 """Of the solver, for each strength, at the most."""
 AT_ONCE = 2e9
 """Weights times samples that the solver goes through before somebody may ask it to stop: less than a second's work."""
+
+
+Part = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Embeddings (n, width) and their targets, see `training.objective`."""
+Fit = Callable[[float], Generator[None, None, Head]]
+"""A strength to a head of scaled features."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,12 +54,7 @@ class Probe:
         return softmax(self.head.logits(embeddings) / temperature)
 
 
-def fit_probe(
-    train: tuple[NDArray[np.float32], NDArray[np.int64]],
-    valid: tuple[NDArray[np.float32], NDArray[np.int64]],
-    *,
-    classes: int,
-) -> Iterator[Probe | None]:
+def fit_probe(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | None]:
     """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
 
     In between it yields None at least every second or so, for whoever wants to end it: the probe yielded last is then
@@ -63,25 +64,43 @@ def fit_probe(
     """
     scaled, labels = train
     scaling = yield from scale(scaled, labels)
-    model = LogisticRegression(C=MODEST, tol=1e-3, warm_start=True)
+    model = LogisticRegression(tol=1e-3, warm_start=True)
     weights = balance(labels)
-    yield from in_pieces(model, scaled, labels, classes=classes, weights=weights)
-    modest = scaling.on_raw(_head_of(model, classes=classes))
+
+    def fit(strength: float) -> Generator[None, None, Head]:
+        model.C = strength
+        yield from in_pieces(model, scaled, labels, classes=classes, weights=weights)
+        return _head_of(model, classes=classes)
+
+    yield from best_of(fit, softmax, scaling, train, valid)
+
+
+def best_of(
+    fit: Fit,
+    answers: Callable[[NDArray[np.floating]], NDArray[np.float32]],
+    scaling: Scaling,
+    train: Part,
+    valid: Part,
+) -> Iterator[Probe | None]:
+    """Try the strengths from weak to strong, each going on from the one before, until the validation loss rises.
+
+    `fit` makes a head of scaled features, `answers` probabilities of logits. Yields as `fit_probe` does.
+    """
+    modest = scaling.on_raw((yield from fit(MODEST)))
     best: Probe | None = None
     for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
-        model.C = strength  # it goes on from the strength before
-        yield from in_pieces(model, scaled, labels, classes=classes, weights=weights)
-        head = _head_of(model, classes=classes)
-        on_train = softmax(head.logits(scaled))
+        head = yield from fit(strength)
+        train_loss = quality(answers(head.logits(train[0])), train[1])[1]
         head = scaling.on_raw(head)
-        on_valid = softmax(head.logits(valid[0]))
+        on_valid = answers(head.logits(valid[0]))
+        how_good, valid_loss = quality(on_valid, valid[1])
         probe = Probe(
             head=head,
             modest=modest,
             strength=strength,
-            train_loss=log_loss(on_train, labels) or 0.0,
-            valid_loss=log_loss(on_valid, valid[1]),
-            valid_accuracy=accuracy(on_valid, valid[1]),
+            train_loss=train_loss or 0.0,
+            valid_loss=valid_loss,
+            valid_accuracy=how_good,
             valid_score=score_of(on_valid, valid[1]) if len(valid[1]) else None,
         )
         improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)

@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from ml.insight.several import quality, sigmoid
-from ml.training.probe import ABSENT, MODEST, STRENGTHS, Probe, in_pieces
+from ml.insight.several import sigmoid
+from ml.training.probe import ABSENT, Part, Probe, best_of, in_pieces
 from ml.training.scaling import Head, scale
-from ml.training.score import score_of
-
-Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | None]:
@@ -27,34 +24,14 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
     scaled, targets = train
     scaling = yield from scale(scaled, targets)
     models: dict[int, LogisticRegression] = {}
-    modest = scaling.on_raw((yield from _head_of(models, scaled, targets, classes=classes, strength=MODEST)))
-    best: Probe | None = None
-    for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
-        head = yield from _head_of(models, scaled, targets, classes=classes, strength=strength)
-        train_loss = quality(sigmoid(head.logits(scaled)), targets)[1]
-        head = scaling.on_raw(head)
-        on_valid = sigmoid(head.logits(valid[0]))
-        average, loss = quality(on_valid, valid[1])
-        probe = Probe(
-            head=head,
-            modest=modest,
-            strength=strength,
-            train_loss=train_loss or 0.0,
-            valid_loss=loss,
-            valid_accuracy=average,
-            valid_score=score_of(on_valid, valid[1]) if len(valid[1]) else None,
-        )
-        improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
-        if improved:
-            best = probe
-        yield probe
-        if not improved:
-            break
-    assert best is not None
-    yield best
+
+    def fit(strength: float) -> Generator[None, None, Head]:
+        return (yield from _fitted(models, scaled, targets, classes=classes, strength=strength))
+
+    yield from best_of(fit, sigmoid, scaling, train, valid)
 
 
-def _head_of(
+def _fitted(
     models: dict[int, LogisticRegression],
     scaled: NDArray[np.float32],
     targets: NDArray[np.int64],

@@ -20,7 +20,8 @@ LONGER = 2.5
 ENOUGH_STEPS = 100
 """Of the optimiser, to mend what the full rates upset at first."""
 STRENGTH, MANY_PASSES = (0.3, 0.6), 40
-"""Of augmentation, with no and with so many passes: what is seen more often has to be varied more."""
+"""Of augmentation, with no and with so many passes (before doubt makes them more): what is seen more often has to be
+varied more."""
 GENTLE_UP_TO, BOLD_FROM = 0.25, 0.6
 """The doubt up to which training is as gentle as it gets, and from which on as bold."""
 

@@ -17,7 +17,8 @@ from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.project.samples import Sample, Task
 from ml.training.decode import key_of
-from ml.training.label_quality import Suspicion, from_the_others, suspicion
+from ml.training.label_quality import Suspicion, fold_of, from_the_others, suspicion
+from ml.training.objective import targets_of
 
 FEWEST = 10
 Labels = tuple[int, ...]
@@ -46,18 +47,18 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
         # A file and its copies are judged by what was learned without any of them.
         folds = folds_of([sample.digest or sample.path for sample in samples])
         each = np.unique(folds)
-        answers: list[Suspicion] = []
-        for number, question in enumerate(asked_of_each):
-            told = np.zeros((len(samples), len(question.classes)))
-            for done, fold in enumerate(each):
+        targets = targets_of(samples, task=project.task, classes=len(project.classes()))
+        told = [np.zeros((len(samples), len(question.classes))) for question in asked_of_each]
+        for number, each_fold in enumerate(each):
+            fold = fold_of(embeddings, targets, folds == each_fold)
+            for done, question in enumerate(asked_of_each):
                 total = len(each) * len(asked_of_each)
-                yield Progress(stage="predict", done=number * len(each) + done, total=total)
+                yield Progress(stage="predict", done=number * len(asked_of_each) + done, total=total)
                 if stop.requested():
                     yield Stopped()
                     return
-                held = folds == fold
-                told[held] = from_the_others(embeddings, question.truth, held, classes=len(question.classes))
-            answers.append(suspicion(question.truth, told))
+                told[done][fold.held] = from_the_others(fold, question.truth, classes=len(question.classes))
+        answers = [suspicion(question.truth, told[number]) for number, question in enumerate(asked_of_each)]
         yield _ranked(run, samples, asked_of_each, answers)
 
 

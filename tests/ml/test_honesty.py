@@ -30,7 +30,7 @@ from ml.project.remarks import read_remarks, write_remarks
 from ml.project.samples import Windowing
 from ml.runtime.decision import decide
 from ml.runtime.model import Outputs
-from ml.training.label_quality import from_the_others, suspicion
+from ml.training.label_quality import fold_of, from_the_others, suspicion
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -330,7 +330,8 @@ def out_of_fold(
     """(n, classes) probabilities of each sample from a model that learned from the other folds."""
     told = np.zeros((len(labels), classes))
     for fold in np.unique(folds):
-        told[folds == fold] = from_the_others(embeddings, labels, folds == fold, classes=classes)
+        judged = fold_of(embeddings.astype(np.float32), labels, folds == fold)
+        told[folds == fold] = from_the_others(judged, labels, classes=classes)
     return told
 
 

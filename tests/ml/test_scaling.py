@@ -1,4 +1,4 @@
-"""The scale features are learned on: what varies within classes is evened out, and nothing is lost on the way back."""
+"""The scale features are learned on: what varies within the classes is evened out; nothing is lost on the way back."""
 
 from __future__ import annotations
 
@@ -6,49 +6,91 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.training.scaling import SQUARE, Head, scale_at_once
+from ml.training.probe import ABSENT, fit_probe
+from ml.training.probe_several import fit_several
+from ml.training.scaling import SHRINKAGE, SQUARE, Head, scale_at_once
+
+WIDTH = 12
 
 
-def features_of(targets: NDArray[np.integer], *, width: int = 12) -> NDArray[np.float32]:
-    """A quiet direction tells the classes apart; a loud one, which goes along with it by half, tells nothing."""
-    rng = np.random.default_rng(5)
-    made = rng.normal(0, 1, (len(targets), width))
-    loud = rng.normal(0, 20, len(targets))
-    made[:, 0] += loud
-    made[:, 1] += loud / 2 + 3 * targets
-    return made.astype(np.float32)
+def features_of(labels: NDArray[np.integer], *, seed: int = 5, width: int = WIDTH) -> NDArray[np.float32]:
+    """Classes far apart, and within each some directions that are loud and go together."""
+    rng = np.random.default_rng(seed)
+    made = rng.normal(0, 1, (len(labels), width)) @ rng.normal(0, 1, (width, width))
+    return np.asarray(made + 30 * rng.normal(0, 1, (labels.max() + 1, width))[labels], dtype=np.float32)
+
+
+def within(features: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(width, width) covariance about the means of the classes."""
+    left = np.array(features, dtype=np.float64)
+    for index in np.unique(labels):
+        left[labels == index] -= left[labels == index].mean(axis=0)
+    return np.asarray(left.T @ left / len(left), dtype=np.float64)
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_what_tells_classes_apart_becomes_louder_than_what_varies_within_them(several: bool) -> None:
-    labels = np.arange(200) % 2
+def test_what_varies_within_the_classes_is_evened_out_as_far_as_is_known(several: bool) -> None:
+    labels = np.arange(240) % 4
     raw = features_of(labels)
-    targets = np.stack([labels, 1 - labels, np.zeros_like(labels)], axis=1) if several else labels
+    targets = np.eye(4, dtype=np.int64)[labels] if several else labels
     scaled = raw.copy()
-    scale_at_once(scaled, targets)
-
-    def told(features: NDArray[np.float32]) -> float:
-        """How far apart the classes lie, measured in the deviation along the line between them."""
-        way = features[labels == 1].mean(0) - features[labels == 0].mean(0)
-        along = features @ (way / np.linalg.norm(way))
-        return float((along[labels == 1].mean() - along[labels == 0].mean()) / along[labels == 0].std())
-
-    assert told(scaled) > 3 * told(raw)
+    scaling = scale_at_once(scaled, targets)
     assert np.square(scaled).sum(1).mean() == pytest.approx(SQUARE, rel=1e-3)
+
+    before = np.linalg.eigvalsh(within((raw - scaling.mean) / scaling.spread, labels))
+    after = np.linalg.eigvalsh(within(scaled, labels)) * scaling.level**2
+    shrunk = before / ((1 - SHRINKAGE) * before + SHRINKAGE * before.mean())
+    assert np.allclose(np.sort(after), np.sort(shrunk), rtol=1e-3)
 
 
 def test_a_head_says_the_same_of_raw_features() -> None:
-    raw = features_of(np.arange(90) % 3)
+    labels = np.arange(90) % 3
+    raw = features_of(labels)
     scaled = raw.copy()
-    scaling = scale_at_once(scaled, np.arange(90) % 3)
+    scaling = scale_at_once(scaled, labels)
     assert np.allclose(scaling.apply(raw), scaled, atol=1e-3)
     rng = np.random.default_rng(0)
-    head = Head(rng.normal(size=(3, 12)).astype(np.float32), rng.normal(size=3).astype(np.float32))
+    head = Head(rng.normal(size=(3, WIDTH)).astype(np.float32), rng.normal(size=3).astype(np.float32))
     assert np.allclose(scaling.on_raw(head).logits(raw), head.logits(scaled), atol=1e-2)
 
 
-def test_one_sample_of_each_class_says_nothing_of_what_varies_and_is_learned_from_all_the_same() -> None:
-    scaled = features_of(np.arange(3))
-    scale_at_once(scaled, np.arange(3))
-    assert np.isfinite(scaled).all()
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("what", ["one of each", "copies", "several at once", "nearly copies"])
+def test_where_nothing_varies_within_the_classes_it_is_learned_from_all_the_same(what: str, seed: int) -> None:
+    labels = np.arange(3 if what == "one of each" else 15) % 3
+    raw = features_of(np.arange(3), seed=seed, width=256)[labels]
+    targets = labels
+    rng = np.random.default_rng(seed)
+    if what == "several at once":
+        raw += rng.normal(0, 1, raw.shape).astype(np.float32)
+        targets = (rng.random((15, 40)) < 0.3).astype(np.int64)
+    elif what == "nearly copies":
+        raw += rng.normal(0, 3e-4, raw.shape).astype(np.float32)
+    scaled = raw.copy()
+    scaling = scale_at_once(scaled, targets)
     assert np.square(scaled).sum(1).mean() == pytest.approx(SQUARE, rel=1e-3)
+    if what in ("one of each", "copies"):
+        assert np.array_equal(scaling.root, np.eye(256))
+    if targets.ndim == 1:
+        *_, probe = fit_probe((raw, labels), (raw[:0], labels[:0]), classes=3)
+        assert probe is not None and np.isfinite(probe.head.weight).all()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_head_to_go_on_from_leaves_more_to_learn_than_the_first_model(several: bool) -> None:
+    labels = np.arange(60) % 3
+    rng = np.random.default_rng(2)
+    raw = (rng.normal(0, 1, (60, 40)) + 2 * np.eye(40)[labels]).astype(np.float32)
+    targets = np.eye(4, dtype=np.int64)[labels] if several else labels
+    fit = fit_several if several else fit_probe
+    *_, probe = fit((raw.copy(), targets), (raw[:0], targets[:0]), classes=4)
+    assert probe is not None
+
+    def lead(head: Head) -> float:
+        """Of the right class over the others on average, on samples it learned from."""
+        logits = head.logits(raw)[:, :3]
+        own = logits[np.arange(60), labels]
+        return float((own - (logits.sum(1) - own) / 2).mean())
+
+    assert 0 < lead(probe.modest) < lead(probe.head) / 2
+    assert probe.modest.bias[3] < ABSENT / 2
