@@ -46,8 +46,8 @@ class Recipe:
     """Of the bundled network's nine stages, from the input on, those that keep their pretrained weights; of another
     network as large a share. On a CPU they cost half the time and gain little."""
     patience: int
-    """Epochs without a better validation score before training ends by itself. Counted while the rate falls: before,
-    a model is seldom better than it was, and nearly always becomes so."""
+    """Epochs in which nothing became better than before them, by the validation score, until training ends by itself.
+    Counted while the rate falls: before, a model is seldom better than it was, and nearly always becomes so."""
     mirror: bool = True
     """Of pictures: whether left and right may change places."""
     turns: bool = False

@@ -32,6 +32,8 @@ class History:
         self.best = probe
         self.best_epoch = 0
         self.counted_from = 0
+        self.merits: list[float] = []
+        """Of every epoch since then."""
         self.calmed = False
         """Whether the rate was halved, because the loss had stopped being a number."""
 
@@ -45,8 +47,13 @@ class History:
         if self.epoch >= recipe.epochs:
             return True
         # What makes no mistake can hardly become better, whatever the rate.
-        since = self.best_epoch if self.best.accuracy >= 1.0 else max(self.best_epoch, recipe.turning_point)
-        return self.epoch - max(since, self.counted_from) >= recipe.patience
+        if self.best.accuracy >= 1.0 and self.epoch - max(self.best_epoch, self.counted_from) >= recipe.patience:
+            return True
+        # Against where it stood when it lost patience, not against the best: while the rate was high, one of many
+        # passes was lucky, and what has become better since will go on as the rate falls to nothing.
+        if len(self.merits) <= recipe.patience or self.epoch - recipe.turning_point < recipe.patience:
+            return False
+        return max(self.merits[-recipe.patience :]) <= self.merits[-recipe.patience - 1]
 
     @classmethod
     def restored(cls, state: State | None, *, probe: Score, labels: str) -> History:
@@ -59,6 +66,7 @@ class History:
             if facts["labels"] == labels:
                 history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
                 history.counted_from = facts["counted_from"]
+                history.merits = facts["merits"]
             else:
                 history.counted_from = history.epoch
         return history
@@ -76,6 +84,7 @@ class History:
         accuracy, loss = quality(probabilities, labels)
         score = score_of(probabilities, labels) if len(labels) else Score(-train_loss, 0.0)
         self.epoch = epoch
+        self.merits.append(score.merit)
         better = score > self.best
         if better:
             self.best, self.best_epoch = score, epoch
@@ -97,6 +106,7 @@ class History:
             "best_epoch": self.best_epoch,
             "labels": self.labels,
             "counted_from": self.counted_from,
+            "merits": self.merits,
             "calmed": self.calmed,
         }
         if self.best_epoch == self.epoch:

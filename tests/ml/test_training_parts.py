@@ -211,32 +211,36 @@ def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
     history = History(Score(-1.0, 0.5), "before")
-    history.epoch, history.best, history.best_epoch = 3, Score(-0.1, 0.9), 2
+    history.epoch, history.best, history.best_epoch, history.merits = 3, Score(-0.1, 0.9), 2, [-0.3, -0.1, -0.2]
     history.save(tmp_path, network, network, optimiser)
     state = checkpoint.load(tmp_path / "latest.safetensors")
     same = History.restored(state, probe=Score(-1.0, 0.6), labels="before")
     assert (same.best.accuracy, same.best_epoch, same.counted_from) == (0.9, 2, 0)
+    assert same.merits == [-0.3, -0.1, -0.2]
     other = History.restored(state, probe=Score(-1.0, 0.6), labels="after")
     assert (other.best.accuracy, other.best_epoch, other.counted_from) == (0.6, 0, 3)
+    assert not other.merits
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "best_epoch", "epoch", "ended"),
+    ("accuracy", "merits", "ended"),
     [
-        (0.9, 0, 29, False),  # the rate fell for nine epochs only
-        (0.9, 0, 30, True),
-        (0.9, 25, 34, False),
-        (0.9, 25, 35, True),
-        (1.0, 0, 9, False),
-        (1.0, 0, 10, True),  # nothing is left to learn
-        (0.9, 39, 40, True),  # every pass is done
+        (0.9, [-0.5] * 29, False),  # the rate fell for nine epochs only
+        (0.9, [-0.5] * 30, True),
+        (0.9, [-0.5] * 29 + [-0.4], False),
+        (0.9, [-0.5] * 25 + [-0.4] + [-0.5] * 9, False),
+        (0.9, [-0.5] * 25 + [-0.4] + [-0.5] * 10, True),
+        (0.9, [-0.2] * 15 + [-0.5 + 0.01 * step for step in range(15)], False),  # less than its best, but rising
+        (1.0, [-0.5] * 9, False),
+        (1.0, [-0.5] * 10, True),  # nothing is left to learn
+        (0.9, [-0.5 + 0.01 * step for step in range(40)], True),  # every pass is done
     ],
 )
-def test_training_ends_early_only_once_the_rate_falls(
-    accuracy: float, best_epoch: int, epoch: int, ended: bool
+def test_training_ends_early_only_once_the_rate_falls_and_nothing_becomes_better(
+    accuracy: float, merits: list[float], ended: bool
 ) -> None:
     history = History(Score(-1.0, accuracy), "labels")
-    history.epoch, history.best_epoch = epoch, best_epoch
+    history.epoch, history.merits = len(merits), merits
     assert history.ended(dataclasses.replace(RECIPE, epochs=40, patience=10)) == ended
 
 
