@@ -43,6 +43,16 @@ def test_a_doubtful_first_model_is_trained_on_harder_but_not_longer_than_asked()
     assert fitted(recipe, doubt=0.8, train=500, lengthen=False).epochs == recipe.epochs
 
 
+def test_what_is_seen_more_often_is_varied_more() -> None:
+    few, many = (recipe_for(JOB, train=train, on_gpu=False) for train in (5_000, 100))
+    assert few.epochs < many.epochs
+    assert (
+        few.strength
+        < many.strength
+        < recipe_for(dataclasses.replace(JOB, preset="thorough"), train=100, on_gpu=False).strength
+    )
+
+
 def test_few_steps_are_small_steps() -> None:
     two = recipe_for(dataclasses.replace(JOB, epochs=2), train=145, on_gpu=False)
     usual = recipe_for(JOB, train=145, on_gpu=False)
