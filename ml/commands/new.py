@@ -88,10 +88,7 @@ def new(
     target = find_project(project)
     if target.exists():
         with Project.open(target) as known:
-            _check_same_source(known, folder)
-            _check_same_task(known, multi_label=multi_label)
-            _check_same_split(known, split_by)
-            _check_same_rate(known, rate)
+            _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     chosen = _kind(kind, folder)
@@ -261,30 +258,6 @@ def _known_label_files(project: Project) -> tuple[Path, ...]:
     return project.label_sources
 
 
-def _check_same_task(project: Project, *, multi_label: bool) -> None:
-    if multi_label and project.task == "single":
-        raise HandlensError(
-            f"“{project.name}” is already a project in which every sample has one class; "
-            "choose another project name for one in which more than one may be present."
-        )
-
-
-def _check_same_split(project: Project, split_by: str) -> None:
-    if split_by not in ("auto", project.split_by):
-        raise HandlensError(
-            f"“{project.name}” is split already, by {project.split_by}, and what was tested with is not learned from "
-            "later; choose another project name for another split."
-        )
-
-
-def _check_same_rate(project: Project, rate: float | None) -> None:
-    if rate is not None and (project.windowing is None or rate != project.windowing.rate):
-        raise HandlensError(
-            f"“{project.name}” is there already, and how it is cut stays as it is; choose another project name to give "
-            "another --rate."
-        )
-
-
 def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
     """How recordings or logs are cut; what only logs have is left out of recordings."""
     if windowing is None:
@@ -304,11 +277,27 @@ def _check_split_by(split_by: str) -> None:
         raise typer.BadParameter("choose folder, recording or pattern:REGEX", param_hint="--split-by")
 
 
-def _check_same_source(project: Project, folder: Path) -> None:
+def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: str, rate: float | None) -> None:
+    """Raises HandlensError where what is asked for contradicts the project that is there."""
     if project.source_folder != folder.resolve():
         raise HandlensError(
             f"“{project.name}” is already a project, made from {project.source_folder}; "
             "choose another project name, or give that folder to add its new files."
+        )
+    if multi_label and project.task == "single":
+        raise HandlensError(
+            f"“{project.name}” is already a project in which every sample has one class; "
+            "choose another project name for one in which more than one may be present."
+        )
+    if split_by not in ("auto", project.split_by):
+        raise HandlensError(
+            f"“{project.name}” is split already, by {project.split_by}, and what was tested with is not learned from "
+            "later; choose another project name for another split."
+        )
+    if rate is not None and (project.windowing is None or rate != project.windowing.rate):
+        raise HandlensError(
+            f"“{project.name}” is there already, and how it is cut stays as it is; choose another project name to give "
+            "another --rate."
         )
 
 

@@ -90,7 +90,8 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
     try:
         count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
         yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
-        yield from _learn(project, job, run, samples, stop, began=began, crew=crew, fabric=fabric)
+        course, recipe = yield from _planned(project, job, run, samples, stop, began=began, crew=crew, fabric=fabric)
+        yield from _learn(course, recipe, samples)
     except CancelledError:
         project.runs.discard(run.number)
         yield Stopped()
@@ -120,6 +121,8 @@ class _Course:
     crew: Crew
     stop: Stop
     began: float
+    begun: bool
+    """Whether it goes on with the fine-tuning of a run that was cut off."""
 
     @property
     def folder(self) -> Path:
@@ -130,7 +133,7 @@ class _Course:
         return _network(self.project, self.run, self.weights, front=self.job.front)
 
 
-def _learn(
+def _planned(
     project: Project,
     job: TrainJob,
     run: RunInfo,
@@ -140,16 +143,20 @@ def _learn(
     began: float,
     crew: Crew,
     fabric: Fabric,
-) -> Iterator[Event]:
+) -> Generator[Event, None, tuple[_Course, Recipe]]:
+    """What is needed to begin, the pretrained weights above all, which may have to be downloaded."""
     folder = project.runs.folder(run.number)
     begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
     recipe = read_recipe(folder) if begun else recipe_for(job, train=_to_learn_from(samples), on_gpu=_on_gpu(fabric))
-    device = str(fabric.device)
-    weights = yield from weights_for(job, recipe, folder, device=device, stop=stop)
+    weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
     raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
-    course = _Course(project, job, run, weights, fabric, crew, stop, began)
+    return _Course(project, job, run, weights, fabric, crew, stop, began, begun), recipe
+
+
+def _learn(course: _Course, recipe: Recipe, samples: tuple[Sample, ...]) -> Iterator[Event]:
+    project, job, run, fabric, stop = course.project, course.job, course.run, course.fabric, course.stop
     network = course.new_network()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
@@ -165,14 +172,15 @@ def _learn(
 
     material = _material(project, decoded, samples, classes=len(run.class_names))
     probe = yield from _learn_first_model(course, network, features, material)
-    if not begun:
+    if not course.begun:
         recipe = _settled(course, recipe, network, probe, material)
 
-    outcome = outcome_so_far(folder / "checkpoint", material, early=recipe.epochs > 0)
+    checkpoints = course.folder / "checkpoint"
+    outcome = outcome_so_far(checkpoints, material, early=recipe.epochs > 0)
     if recipe.epochs > 0 and not stop.requested():
         _give_head(network, probe.modest)
-        lesson = Lesson(network, material, recipe, job.seed, folder / "checkpoint", probe.valid_score or NONE, pieces)
-        outcome = yield from adjust(lesson, fabric, crew, stop)
+        lesson = Lesson(network, material, recipe, job.seed, checkpoints, probe.valid_score or NONE, pieces)
+        outcome = yield from adjust(lesson, fabric, course.crew, stop)
     raise_if_cancelled(stop)
 
     best, share = yield from _delivered(course, recipe, network, probe=probe, material=material, outcome=outcome)
@@ -190,7 +198,8 @@ def _learn(
     scores = yield from finish_run(ingredients, stop)
     raise_if_cancelled(stop)
     speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
-    write_settings(folder, job, recipe, device=device, backbone=facts_of(weights), speed=speed, blend=share)
+    facts = facts_of(course.weights)
+    write_settings(course.folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
     yield _finished(course, probe, scores, early=outcome.early or stop.requested() == "stop")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 import torch
 from small import create, picture_folder, sound_folder
 
-from ml.events import Finished
+from ml.events import Event, Finished, Showcase
 from ml.export.metadata import write_model
 from ml.export.onnx import export_graph
 from ml.jobs import NeverStop, TrainJob
@@ -21,8 +22,11 @@ from ml.project.samples import Kind
 from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.folder import predict_files
 from ml.runtime.model import ReleasedModel
+from ml.training import steps
 from ml.training.decode import Decoded
+from ml.training.finetune import score_samples
 from ml.training.run import train
+from ml.training.together import Lesson
 
 SAMPLES = 50
 
@@ -88,3 +92,20 @@ def test_standard_is_never_below_its_probe(tmp_path: Path) -> None:
     assert isinstance(last, Finished)
     assert last.valid_accuracy is not None and last.probe_accuracy is not None
     assert last.valid_accuracy >= last.probe_accuracy
+
+
+def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(picture_folder(tmp_path / "in", each=10, classes=3), tmp_path / "p.handlens").close()
+    begun: list[float] = []
+
+    def watched(lesson: Lesson, *rest: object) -> Iterator[Event]:
+        material = lesson.material
+        told = score_samples(lesson.network, material.decoded, material.showcase, torch.device("cpu"))
+        begun.append(float(told.max(1).mean()))
+        return (yield from steps.adjust(lesson, *rest))  # type: ignore[arg-type]
+
+    monkeypatch.setattr("ml.training.run.adjust", watched)
+    events = list(train(TrainJob(project=tmp_path / "p.handlens", epochs=1, device="cpu"), NeverStop()))
+    first = next(event for event in events if isinstance(event, Showcase))
+    assert first.epoch == 0
+    assert begun[0] < first.probabilities.max(1).mean() - 0.05
