@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.insight.calibration import fit_temperature, tempered
-from ml.insight.metrics import log_loss
 from ml.insight.several import quality
 
 
@@ -37,5 +36,11 @@ def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     """
     if targets.ndim > 1:
         return quality(probabilities, targets)[0] or 0.0
+    return -float(losses_of(probabilities, targets).mean()) if len(targets) else 0.0
+
+
+def losses_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each sample (n,) costs at the best temperature, in nats; not for multi-label."""
     temperature = fit_temperature(np.log(np.maximum(probabilities, 1e-12)), targets)
-    return -(log_loss(tempered(probabilities, temperature), targets) or 0.0)
+    own = tempered(probabilities, temperature)[np.arange(len(targets)), targets].astype(np.float64)
+    return np.asarray(-np.log(np.maximum(own, 1e-12)))

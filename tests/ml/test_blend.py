@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_the_better_end_is_taken(tmp_path: Path, improved: bool) -> None:
     )
     assert choose_blend(bad, tmp_path, material(), NeverStop(), device=CPU, improved=improved) == 1.0
     assert torch.equal(bad.head.weight, good.head.weight)
-    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
+    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-4.0)), {})
     first = good.head.weight.clone()
     assert choose_blend(good, tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
     assert torch.equal(good.head.weight, first)
@@ -96,6 +97,31 @@ def test_what_is_right_less_often_than_the_first_model_is_not_taken(
     monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(answers))
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
     assert choose_blend(_knowing(1.0), tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("loss_at_the_end", "taken"), [(0.30, 1.0), (0.303, 1.0), (0.40, 0.6)], ids=["as low", "by chance higher", "higher"]
+)
+def test_where_few_samples_cannot_tell_it_goes_farther(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss_at_the_end: float, taken: float
+) -> None:
+    rng = np.random.default_rng(1)
+    targets = np.arange(40) % 2
+    rows = np.arange(40)
+
+    def saying(loss: float) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        own = np.exp(-loss * rng.permutation(np.repeat([0.8, 1.2], 20)))
+        told = np.repeat(1.0 - own[:, None], 2, axis=1)
+        told[rows, targets] = own
+        return told.astype(np.float32)
+
+    answers = [saying(loss) for loss in (0.6, 0.45, 0.30, loss_at_the_end, loss_at_the_end)]
+    queue = iter(answers)
+    monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(queue))
+    monkeypatch.setattr("ml.training.score.fit_temperature", lambda *_given: 1.0)
+    checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
+    given = dataclasses.replace(material(valid=40), valid_labels=targets)
+    assert choose_blend(_knowing(1.0), tmp_path, given, NeverStop(), device=CPU, improved=True) == taken
 
 
 def test_half_way_lies_in_the_middle() -> None:
