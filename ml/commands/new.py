@@ -91,10 +91,7 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
-    chosen = _kind(kind, folder)
-    if rate is not None and chosen != "sensors":
-        raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
-    job = ScanJob(folder=folder, kind=chosen, labels=_label_files(labels), rate=rate)
+    job = ScanJob(folder=folder, kind=_kind(kind, folder, rate=rate), labels=_label_files(labels), rate=rate)
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
 
@@ -301,13 +298,23 @@ def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: 
         )
 
 
-def _kind(given: str, folder: Path) -> Kind:
-    """What the user said, else what most of the first files are by their names; tables are often beside others."""
+def _kind(given: str, folder: Path, *, rate: float | None) -> Kind:
+    """What the user said, else what the names say. Only logs can be given a `rate`."""
+    kind = _kind_named(given) if given else _kind_seen(folder)
+    if rate is not None and kind != "sensors":
+        raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
+    return kind
+
+
+def _kind_named(given: str) -> Kind:
     for kind in KINDS:
         if kind == given:
             return kind
-    if given:
-        raise typer.BadParameter("choose images, recordings or sensors", param_hint="--kind")
+    raise typer.BadParameter("choose images, recordings or sensors", param_hint="--kind")
+
+
+def _kind_seen(folder: Path) -> Kind:
+    """What most of the first files are by their names; tables are often beside others."""
     seen: Counter[Kind] = Counter()
     logs = False
     for number, name in enumerate(files_below(folder)):

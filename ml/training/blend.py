@@ -54,19 +54,19 @@ def choose_blend(
     tuned = _tuned(network, folder, best=improved and not whole)
     if tuned is None:
         return 0.0
-    best = 1.0 if improved else 0.0
+    unasked = 1.0 if improved else 0.0
     every = max(1, -(-len(material.valid) // MOST))
     samples, targets = material.valid[::every], material.valid_labels[::every]
     network.to(device)
+    tried: list[_Tried] = []
     try:
         with listening(stop, network):
-            tried: list[_Tried] = []
             for share in SHARES if len(samples) and not stop.requested() else ():
                 network.load_state_dict(mixed(first, tuned, share))
                 tried.append(_judged(share, score_samples(network, material.decoded, samples, device), targets))
-            best = _chosen(tried) if tried else best
+        best = _chosen(tried) if tried else unasked
     except StoppedError:
-        pass  # all the way or none
+        best = unasked
     network.cpu().load_state_dict(mixed(first, tuned, best))
     return best
 
