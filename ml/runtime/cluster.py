@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ml.errors import HandlensError
 from ml.runtime.contract import ModelInfo
-from ml.runtime.folder import BATCH, FilePrediction, UnreadableInput, predict_files
+from ml.runtime.folder import BATCH, FilePrediction, UnreadableInput, WindowPrediction, predict_files
 from ml.runtime.model import ReleasedModel
 
 FILES_AT_ONCE = 8 * BATCH
@@ -56,7 +56,7 @@ def predict_on_cluster(
             num_cpus=1,
         )
         for given, row in zip(paths, answers.iter_rows(), strict=True):
-            yield _named(pickle.loads(row["answer"]), given)
+            yield _read(row["answer"], given)
     except ray.exceptions.RayError as error:
         raise HandlensError(
             "The cluster could not finish the work: one of its machines was lost or ran out of memory; start it again.",
@@ -78,8 +78,7 @@ class _Predictor:
 
     def __call__(self, batch: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         paths = [Path(os.fsdecode(path)) for path in batch["path"]]
-        answers = list(predict_files(self._model, paths))
-        return {"answer": np.array([pickle.dumps(answer) for answer in answers], dtype=object)}
+        return {"answer": np.array([_written(answer) for answer in predict_files(self._model, paths)], dtype=object)}
 
 
 def _connect(workers: int | None) -> bool:
@@ -99,14 +98,34 @@ def _connect(workers: int | None) -> bool:
     return True
 
 
-def _named(answer: FilePrediction | UnreadableInput, path: Path) -> FilePrediction | UnreadableInput:
-    """Under the name the user gave, not the one the worker opened it by."""
+def _written(answer: FilePrediction | UnreadableInput) -> str:
+    """An answer without its maps, on its way from a worker."""
     if isinstance(answer, UnreadableInput):
-        return UnreadableInput(path=path, reason=answer.reason)
+        return json.dumps({"reason": answer.reason})
+    windows = [(window.start, window.end, window.probabilities.tolist()) for window in answer.windows]
+    return json.dumps(
+        {
+            "probabilities": answer.probabilities.tolist(),
+            "unlike": answer.unlike,
+            "decision": answer.decision,
+            "windows": windows,
+        }
+    )
+
+
+def _read(text: str, path: Path) -> FilePrediction | UnreadableInput:
+    """The same, under the name the user gave and not the one the worker opened it by."""
+    told = json.loads(text)
+    if "reason" in told:
+        return UnreadableInput(path=path, reason=told["reason"])
+    windows = [
+        WindowPrediction(start=start, end=end, probabilities=np.array(probabilities, dtype=np.float32))
+        for start, end, probabilities in told["windows"]
+    ]
     return FilePrediction(
         path=path,
-        probabilities=answer.probabilities,
-        unlike=answer.unlike,
-        decision=answer.decision,
-        windows=answer.windows,
+        probabilities=np.array(told["probabilities"], dtype=np.float32),
+        unlike=told["unlike"],
+        decision=told["decision"],
+        windows=tuple(windows),
     )
