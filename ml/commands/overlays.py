@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.commands.phrases import percent, rejected_because
-from ml.insight.drawing import save_png
+from ml.insight.drawing import drawn_here, save_png
 from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.media.audio import load_waveform
 from ml.media.images import thumbnail
@@ -24,6 +27,38 @@ LONGEST_SECONDS = 60.0
 """Of a longer recording the minute around the surest window is drawn…"""
 LONGEST_WINDOWS = 12
 """…of a longer log so many windows, where they last longer."""
+LONGEST_NAME = 200
+"""Bytes of an input's name that its picture keeps."""
+
+
+class OverlayNames:
+    """What the pictures are called: below a folder that was given each stays in its own sub-folder.
+
+    Inputs of the same name get numbers, and so does a name that a file has which Handlens did not draw.
+    """
+
+    def __init__(self, folder: Path, inputs: Sequence[Path]) -> None:
+        self._folder = folder
+        self._inputs = [given for given in inputs if given.is_dir()]
+        self._taken: set[str] = set()
+
+    def name_for(self, path: Path) -> Path:
+        """Where the picture of an input goes."""
+        above = next((folder for folder in self._inputs if path.is_relative_to(folder)), path.parent)
+        place = self._folder / path.relative_to(above)
+        stem = _shortened(path.name)
+        for number in count(1):
+            name = place.with_name(f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
+            key = str(name).lower()  # one file on Windows and on a Mac
+            if key not in self._taken and (drawn_here(name) or not name.exists()):
+                break
+        self._taken.add(key)
+        return name
+
+
+def _shortened(name: str) -> str:
+    """A file system takes 255 bytes at the most, and what comes behind the name needs some of them."""
+    return os.fsencode(name)[:LONGEST_NAME].decode("utf-8", errors="ignore")
 
 
 def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None:

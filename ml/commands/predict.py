@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.accepting import deciding_by
 from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, verb, words
-from ml.commands.overlays import write_overlay
+from ml.commands.overlays import OverlayNames, write_overlay
 from ml.commands.phrases import percent, rejected_because
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
@@ -65,7 +65,7 @@ def predict(
         if on_ray
         else predict_files(released, paths, keep_maps=overlays is not None)
     )
-    names: set[str] = set()
+    drawn = None if overlays is None else OverlayNames(overlays, inputs)
     unreadable = 0
     with ExitStack() as stack:
         table = None if csv_file is None else stack.enter_context(AnswerTable(csv_file, released.info))
@@ -75,8 +75,8 @@ def predict(
                 table.add(row)
             if isinstance(result, UnreadableInput):
                 unreadable += 1
-            elif overlays is not None:
-                write_overlay(result, released.info, overlays / _picture_name(result.path, inputs, names))
+            elif drawn is not None:
+                write_overlay(result, released.info, drawn.name_for(result.path))
     if unreadable:
         fail(f"{unreadable:,} of {len(paths):,} could not be read; why stands beside each above.")
 
@@ -174,18 +174,6 @@ def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> st
         return "none of the classes"
     known = chances or {}
     return " and ".join(f"{name} ({percent(known[name])})" if name in known else name for name in row["labels"])
-
-
-def _picture_name(path: Path, inputs: Sequence[Path], taken: set[str]) -> Path:
-    """Where the picture of an input goes: below a folder that was given it stays in its own sub-folder. Inputs of the
-    same name get numbers."""
-    above = next((folder for folder in inputs if folder.is_dir() and path.is_relative_to(folder)), path.parent)
-    place = path.relative_to(above)
-    name, number = place.with_name(f"{path.name}.png"), 2
-    while str(name).lower() in taken:
-        name, number = place.with_name(f"{path.name}-{number}.png"), number + 1
-    taken.add(str(name).lower())
-    return name
 
 
 def _rounded(value: float) -> float:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +25,8 @@ class AnswerTable:
     """A CSV file with one line per input, also of those that could not be read, with the runners-up spelled out.
 
     It takes its name when it is left, and stands as the draft of another name before: what was there is not lost to a
-    run that is broken off before its first answer, and of a longer one the answers so far are kept.
+    run that is broken off before its first answer, and of a longer one the answers so far are kept. Where it cannot
+    take its name after all it gets one with a number.
 
     Raises HandlensError where it cannot be written: at once, before hours are spent on what goes in.
     """
@@ -39,11 +43,12 @@ class AnswerTable:
         _refuse_another_file(self._target)
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(prefix=f".{self._target.name}.", dir=self._target.parent)
+            handle, draft = tempfile.mkstemp(prefix=".answers-", dir=self._target.parent)
         except OSError as error:
             raise unwritable(self._target, error) from error
         self._draft = Path(draft)
-        self._stream = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")  # the mark lets Excel read umlauts
+        # The mark lets Excel read umlauts. A file name need be no text at all; it is still told apart.
+        self._stream = os.fdopen(handle, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")
         self._table = csv.writer(self._stream)
         self._table.writerow(self._fields + others)
 
@@ -55,8 +60,11 @@ class AnswerTable:
         cells = {name: row.get(name, "") for name in self._fields}
         if "labels" in row:
             cells["labels"] = "; ".join(row["labels"]) or "none of the classes"
+        if _is_formula(cells["path"]):
+            cells["path"] = f"./{cells['path']}"  # still the same file
+        others = (value for pair in row.get("top", [])[1:] for value in pair)
         try:
-            self._table.writerow([*cells.values(), *(value for pair in row.get("top", [])[1:] for value in pair)])
+            self._table.writerow([_plain(cell) for cell in (*cells.values(), *others)])
         except OSError as error:
             raise unwritable(self._target, error) from error
         self._rows += 1
@@ -65,14 +73,59 @@ class AnswerTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stream.close()
-            if kind is None or self._rows:
-                self._draft.chmod(0o644)
-                self._draft.replace(self._target)
-        except OSError as trouble:
-            raise unwritable(self._target, trouble) from trouble
+            with _saying(self._target):
+                self._stream.close()
         finally:
-            self._draft.unlink(missing_ok=True)
+            if kind is None or self._rows:
+                self._take_name()
+            else:
+                self._draft.unlink(missing_ok=True)
+
+    def _take_name(self) -> None:
+        with _saying(self._target):
+            self._draft.chmod(0o644)
+            try:
+                self._draft.replace(self._target)
+            except OSError as error:  # Windows: somebody has opened it in the meantime
+                kept = self._draft.rename(_free_name(self._target))
+                raise HandlensError(
+                    f"{self._target} could not be replaced, perhaps because it is open in another program; "
+                    f"the answers are in {kept}.",
+                    details=repr(error),
+                ) from error
+
+
+@contextmanager
+def _saying(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _free_name(target: Path) -> Path:
+    return next(
+        other
+        for number in count(2)
+        if not (other := target.with_name(f"{target.stem}-{number}{target.suffix}")).exists()
+    )
+
+
+def _plain(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula, as the name of a class may be, is marked as text."""
+    return f"'{cell}" if _is_formula(cell) else cell
+
+
+def _is_formula(cell: object) -> bool:
+    return isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not _is_number(cell)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_another_file(target: Path) -> None:
@@ -81,7 +134,7 @@ def _refuse_another_file(target: Path) -> None:
         raise HandlensError(f"{target} is a folder; give the name of a file in it.")
     if target.is_file() and target.stat().st_size:
         try:
-            with target.open("rb") as file:
+            with target.open("r+b") as file:  # where somebody else holds it, Windows says so now
                 first = file.readline(1000).decode("utf-8-sig", errors="replace").strip().split(",")
         except OSError as error:
             raise unwritable(target, error) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from ml.errors import HandlensError
 from ml.insight.overlays import inferno
@@ -25,6 +26,7 @@ _OTHER_FONTS = (
     "DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "segoeui.ttf", "arialuni.ttf", "Arial.ttf",
     "Arial Unicode.ttf", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "PingFang.ttc", "msyh.ttc", "malgun.ttf",
 )  # fmt: skip
+_SIGNATURE = "Software", "Handlens"
 _NO_CHARACTER = "\U0010ffff"
 
 
@@ -80,10 +82,10 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Write the picture whole or not at all. Raises HandlensError where the folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, draft = tempfile.mkstemp(prefix=".picture-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                image.save(stream, format="PNG")
+                image.save(stream, format="PNG", pnginfo=_signed())
             Path(draft).chmod(0o644)
             Path(draft).replace(path)
         finally:
@@ -93,6 +95,21 @@ def save_png(image: Image.Image, path: Path) -> None:
         raise HandlensError(
             f"The picture {path} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
         ) from error
+
+
+def drawn_here(path: Path) -> bool:
+    """Whether the file is a picture that `save_png` wrote: nobody's original, so it may be drawn anew."""
+    try:
+        with Image.open(path) as picture:
+            return bool(picture.info.get(_SIGNATURE[0]) == _SIGNATURE[1])
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
+
+
+def _signed() -> PngInfo:
+    facts = PngInfo()
+    facts.add_text(*_SIGNATURE)
+    return facts
 
 
 @cache

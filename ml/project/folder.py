@@ -23,6 +23,9 @@ READY_SPLITS: dict[str, Split] = {
 }
 """Names, in lower case, of folders that bring a ready-made split."""
 
+CLOSED_FOLDER = "The folder may not be opened; allow reading it and look again."
+"""Of a folder inside the one that is searched."""
+
 _LITTER = frozenset(
     [
         "__macosx",

@@ -19,7 +19,7 @@ from ml.media.guard import checked
 from ml.media.images import IMAGE_SUFFIXES, image_facts
 from ml.media.sensors import LOG_SUFFIXES, LogFacts, log_facts
 from ml.media.windowing import choose_windowing
-from ml.project.folder import files_below, places
+from ml.project.folder import CLOSED_FOLDER, files_below, places
 from ml.project.labelfiles.applying import apply
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.windows import suited_to
@@ -29,7 +29,6 @@ from ml.project.samples import DuplicateSet, FoundFile, Kind, ScanReport, Unread
 _BETWEEN_PROGRESS = 0.1
 _CHUNK = 1 << 20
 _BAD_NAME = "The name of the file is damaged and cannot be kept; rename it and look again."
-_CLOSED_FOLDER = "The folder may not be opened; allow reading it and look again."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +126,7 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
     wanted = [name for name in names if _suffix(name) in search.suffixes and folder / name not in given]
     if not wanted:
         raise HandlensError(_nothing_found(folder, names, search))
-    unreadable = [Unreadable(path=name[:-1], reason=_CLOSED_FOLDER) for name in names if name.endswith("/")]
+    unreadable = [Unreadable(path=name[:-1], reason=CLOSED_FOLDER) for name in names if name.endswith("/")]
     unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.

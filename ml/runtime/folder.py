@@ -17,7 +17,7 @@ from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bi
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.media.sensors import LOG_SUFFIXES, load_log, load_log_windows
 from ml.media.windowing import window_spans
-from ml.project.folder import files_below
+from ml.project.folder import CLOSED_FOLDER, files_below
 from ml.project.samples import Kind, Windowing
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide, over_windows
@@ -79,8 +79,9 @@ class UnreadableInput:
 def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
     """The files to predict: files as they are given, folders searched for files of the model's kind, sorted.
 
-    Hidden files and litter are skipped, see `project.folder.files_below`. Raises HandlensError for an input that is not
-    there and where nothing is left.
+    Hidden files and litter are skipped, see `project.folder.files_below`; a folder inside that may not be opened is one
+    of the inputs, to be named as unreadable. Raises HandlensError for an input that is not there and where nothing is
+    left.
     """
     suffixes = _SUFFIXES[info.kind]
     found: list[Path] = []
@@ -147,7 +148,7 @@ def _load(path: Path, info: ModelInfo) -> _Item:
         spans = window_spans(_seconds(path, info.windowing), info.windowing)
         return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
     except UnreadableError as error:
-        return _Item(path, reason=error.message)
+        return _Item(path, reason=CLOSED_FOLDER if path.is_dir() else error.message)
 
 
 def _seconds(path: Path, windowing: Windowing) -> float:
@@ -247,7 +248,9 @@ def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[
 
 def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     try:
-        names = sorted(name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in suffixes)
+        names = sorted(
+            name for name in files_below(folder) if name.endswith("/") or PurePosixPath(name).suffix.lower() in suffixes
+        )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise HandlensError(f"The folder {folder} cannot be opened: {reason}.", details=repr(error)) from error

@@ -498,6 +498,30 @@ def test_pictures_of_a_folder_stay_in_their_sub_folders(handlens: Handlens, fold
     assert (looked / "red" / "0.png-2.png").is_file(), "given twice, drawn twice"
 
 
+def test_no_picture_is_drawn_over_a_file_of_the_users(handlens: Handlens, folder: Path, tmp_path: Path) -> None:
+    model = write_colour_model(tmp_path / "model.onnx")
+    given = folder / "red"
+    other = given / "0.png.png"
+    shutil.copy(given / "1.png", other)
+    (given / "broken.png").unlink()
+    before = other.read_bytes()
+    for _ in range(2):
+        assert handlens("predict", model, given / "0.png", other, "--overlays", given).code == 0
+        assert other.read_bytes() == before
+    drawn = {path.name for path in given.iterdir()} - {f"{number}.png" for number in range(10)}
+    assert drawn == {"0.png.png", "0.png-2.png", "0.png.png.png"}, "the second time its own are drawn anew"
+
+
+def test_a_very_long_name_is_predicted_and_drawn(handlens: Handlens, folder: Path, tmp_path: Path) -> None:
+    model = write_colour_model(tmp_path / "model.onnx")
+    long = folder / "red" / f"{'ä' * 125}.png"
+    shutil.copy(folder / "red" / "0.png", long)
+    done = handlens("predict", model, long, "--overlays", tmp_path / "looked")
+    assert (done.code, done.err) == (0, "")
+    (drawn,) = (tmp_path / "looked").iterdir()
+    assert drawn.name == f"{'ä' * 100}.png"
+
+
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_predicted(
     handlens: Handlens, folder: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -185,6 +186,26 @@ def test_folders_are_searched_for_files_of_the_models_kind(colours: ReleasedMode
     (tmp_path / "empty").mkdir()
     with pytest.raises(HandlensError, match="No picture was found"):
         find_inputs([tmp_path / "empty"], colours.info)
+
+
+def test_a_folder_inside_that_may_not_be_opened_is_named(
+    colours: ReleasedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint(tmp_path / "cats" / "a.png", "red")
+    paint(tmp_path / "dogs" / "b.png", "red")
+    listing = os.scandir
+
+    def guarded(folder: Path) -> object:
+        if folder.name == "dogs":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listing(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    good, bad = predict_files(colours, find_inputs([tmp_path], colours.info))
+    assert isinstance(good, FilePrediction) and good.path == tmp_path / "cats" / "a.png"
+    assert bad == UnreadableInput(
+        path=tmp_path / "dogs", reason="The folder may not be opened; allow reading it and look again."
+    )
 
 
 def test_samples_shared_out_among_the_cores_are_answered_as_one_batch_is(tmp_path: Path) -> None:

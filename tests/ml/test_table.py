@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,71 @@ def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(HandlensError, match=r"answers\.csv could not be written"):
         AnswerTable(tmp_path / "file" / "answers.csv", tiny_info(classes=COLOURS))
+
+
+def test_answers_get_another_name_where_theirs_cannot_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows no file is replaced that a spreadsheet has open."""
+    target = tmp_path / "answers.csv"
+    (tmp_path / "answers-2.csv").write_text("of yesterday", encoding="utf-8")
+    replace = Path.replace
+
+    def held(self: Path, other: Path) -> Path:
+        if Path(other) == target:
+            raise PermissionError(13, "Permission denied")
+        return replace(self, other)
+
+    monkeypatch.setattr(Path, "replace", held)
+    table = AnswerTable(target, tiny_info(classes=COLOURS))
+    with pytest.raises(HandlensError, match=r"open in another program; the answers are in .*answers-3\.csv\."), table:
+        table.add(ROW)
+    assert "a.png" in (tmp_path / "answers-3.csv").read_text(encoding="utf-8-sig")
+    assert (tmp_path / "answers-2.csv").read_text(encoding="utf-8") == "of yesterday"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers-2.csv", "answers-3.csv"]
+
+
+def test_a_table_that_somebody_holds_is_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "answers.csv"
+    with AnswerTable(target, tiny_info(classes=COLOURS)) as table:
+        table.add(ROW)
+    opened = Path.open
+
+    def held(self: Path, mode: str = "r", **more: object) -> object:
+        if self == target and "+" in mode:
+            raise PermissionError(13, "Permission denied")
+        return opened(self, mode, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", held)
+    with pytest.raises(HandlensError, match=r"answers\.csv could not be written: permission denied"):
+        AnswerTable(target, tiny_info(classes=COLOURS))
+
+
+def test_answers_are_kept_where_the_disk_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "answers.csv"
+    table = AnswerTable(target, tiny_info(classes=COLOURS))
+    close = table._stream.close
+
+    def full() -> None:
+        close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(table._stream, "close", full)
+    with pytest.raises(HandlensError, match="no space left on device"), table:
+        table.add(ROW)
+    assert "a.png" in target.read_text(encoding="utf-8-sig")
+
+
+def test_any_name_can_stand_in_the_table_and_none_is_a_formula(tmp_path: Path) -> None:
+    target = tmp_path / "answers.csv"
+    paths = [os.fsdecode(b"caf\xe9.png"), "=cmd|' /C calc'!A0.png", "-1.png", "plain.png"]
+    classes = ("=1+1", "-1", "+x")
+    with AnswerTable(target, tiny_info(classes=classes)) as table:
+        for path in paths:
+            table.add(ROW | {"path": path, "label": "=1+1", "top": [["=1+1", 0.9], ["-1", 0.06], ["+x", 0.04]]})
+    lines = list(csv.DictReader(target.read_text(encoding="utf-8-sig").splitlines()))
+    assert [line["path"] for line in lines] == [
+        "caf\\udce9.png",
+        "./=cmd|' /C calc'!A0.png",
+        "./-1.png",
+        "plain.png",
+    ]
+    assert (lines[0]["label"], lines[0]["label_2"], lines[0]["label_3"]) == ("'=1+1", "-1", "'+x")
