@@ -10,10 +10,23 @@ NOUNS: dict[Kind, tuple[str, str]] = {
     "sensors": ("stretch", "stretches"),
 }
 
+"""Of samples."""
+FILES: dict[Kind, tuple[str, str]] = {
+    "images": ("picture", "pictures"),
+    "recordings": ("recording", "recordings"),
+    "sensors": ("log", "logs"),
+}
+"""Of the files they are from."""
+
 
 def counted(number: int, kind: Kind) -> str:
     """“1 picture”, “3,670 pictures”."""
     return f"{number:,} {NOUNS[kind][number != 1]}"
+
+
+def counted_files(number: int, kind: Kind) -> str:
+    """“1 recording”, “20 recordings”."""
+    return f"{number:,} {FILES[kind][number != 1]}"
 
 
 def of_hundred(fraction: float) -> str:

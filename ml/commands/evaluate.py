@@ -31,7 +31,7 @@ from ml.events import Accepting, Evaluated, Event, Note, as_json
 from ml.jobs import EvaluateJob
 from ml.project.project import Project
 from ml.project.samples import Kind
-from ml.wording import NOUNS, counted, of_hundred
+from ml.wording import NOUNS, counted, counted_files, of_hundred
 
 
 @verb()
@@ -111,9 +111,10 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
     )
     if told.promised:
         return f"{price}. The {NOUNS[kind][1]} it was chosen by promise that, with 95 % confidence."
+    # Windows of one recording are right or wrong together.
     return (
         f"{price} (at most {of_hundred(told.error_at_most)} with 95 % confidence). That is an aim, no promise: "
-        f"at least {told.needed:,} {NOUNS[kind][1]} to choose by, all of them right, are needed for one."
+        f"at least {counted_files(told.needed, kind)} to choose by, all of them right, are needed for one."
     )
 
 

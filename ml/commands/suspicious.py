@@ -32,7 +32,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
     target = find_project(project)
     found = last_event(SuspectJob(project=target, run=run), _only_notes)
     assert isinstance(found, Suspected)
-    with Project.open(target) as opened:
+    with Project.open(target, to_read=True) as opened:
         names, task = [item.name for item in opened.classes()], opened.task
         samples = {sample.id: sample for sample in opened.samples()}
     rows = []

@@ -149,7 +149,6 @@ class _Asked:
 
     kind: Kind
     task: Task
-    test_samples: int
 
 
 def _looked_up(target: Path, *, front: str) -> _Asked:
@@ -157,15 +156,17 @@ def _looked_up(target: Path, *, front: str) -> _Asked:
     with Project.open(target) as opened:
         if front and opened.kind != "sensors":
             raise HandlensError("Only logs of sensors become pictures in several ways; leave out --front.")
-        return _Asked(opened.kind, opened.task, sum(sample.split == "test" for sample in opened.samples()))
+        return _Asked(opened.kind, opened.task)
 
 
 def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console) -> None:
     if finished.test_accuracy is not None:
+        with Project.open(target, to_read=True) as opened:
+            tested = int(opened.predictions(finished.run).labelled("test").sum())
         sentence = (
-            score_sentence(finished.test_accuracy, asked.test_samples, asked.kind, finished.test_interval)
+            score_sentence(finished.test_accuracy, tested, asked.kind, finished.test_interval)
             if asked.task == "single"
-            else result_on(finished.test_accuracy, asked.test_samples, asked.kind, asked.task)
+            else result_on(finished.test_accuracy, tested, asked.kind, asked.task)
         )
         console.print(capital(sentence) + ".")
     early = " It was stopped early and kept its best." if finished.early else ""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ml.errors import HandlensError
 from ml.events import Event, Note, Progress, StageStarted
-from ml.export.judge import Scores, judge, rows_of
+from ml.export.judge import Scores, judge
 from ml.export.metadata import write_model
 from ml.export.onnx import export_graph, parity
 from ml.export.several import logits_from
@@ -36,7 +36,7 @@ from ml.runtime.model import ReleasedModel
 from ml.runtime.session import cores, open_session
 from ml.training.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.features import Features, frozen_answers
-from ml.training.objective import targets_of
+from ml.training.objective import answerable, targets_of
 from ml.training.step import in_parts
 
 BATCH = max(8, 2 * cores())
@@ -90,7 +90,8 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     yield StageStarted(
         stage="export", sentence="Now it is writing the model to a file and checking that the file says the same."
     )
-    temperature, known = _calibrate(given.network, predictions)
+    sources = np.array([sample.source_id for sample in given.samples])
+    temperature, known = _calibrate(given.network, predictions, sources)
     _store_unlike(draft, predictions, known)
     calibrated, promised = _write_calibrated(draft, predictions, temperature, given)
     session = None  # its memory is needed for the second one
@@ -206,17 +207,24 @@ def _attune(given: Ingredients) -> None:
     network.backbone.attune(network.head.weight, pictures)
 
 
-def _calibrate(network: Classifier, predictions: Predictions) -> tuple[float, Familiar]:
-    """Give the network its temperature and its picture of what is familiar; returns both."""
-    train, valid = rows_of(predictions, "train"), rows_of(predictions, "valid")
-    if predictions.targets is None:
-        logits = np.log(np.maximum(predictions.probabilities[valid], 1e-12))
-        temperature = fit_temperature(logits, predictions.labels[valid])
-    else:
-        temperature = fit_temperature_of_several(predictions.probabilities[valid], predictions.targets[valid])
+def _calibrate(network: Classifier, predictions: Predictions, sources: NDArray[np.integer]) -> tuple[float, Familiar]:
+    """Give the network its temperature and its picture of what is familiar; returns both. `sources` (N,) name the file
+    of each sample."""
+    train, valid = predictions.labelled("train"), predictions.labelled("valid")
+    several = predictions.targets is not None
+    truth = np.asarray(predictions.targets if several else predictions.labels)
+    fair = np.flatnonzero(valid)[answerable(truth[valid], truth[train])]
+    said = np.asarray(predictions.probabilities[fair])
+    temperature = (
+        fit_temperature_of_several(said, truth[fair])
+        if several
+        else fit_temperature(np.log(np.maximum(said, 1e-12)), truth[fair])
+    )
+    learned, held_out = _some(train), _some(valid)
     known = familiar(
-        _some_embeddings(predictions, train),
-        held_out=_some_embeddings(predictions, valid),
+        np.asarray(predictions.embeddings[learned], dtype=np.float32),
+        held_out=np.asarray(predictions.embeddings[held_out], dtype=np.float32),
+        sources=sources[learned],
         left_out=network.backbone.early,
     )
     network.get_buffer("temperature").fill_(temperature)
@@ -224,10 +232,10 @@ def _calibrate(network: Classifier, predictions: Predictions) -> tuple[float, Fa
     return temperature, known
 
 
-def _some_embeddings(predictions: Predictions, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(n, width) of the chosen rows, evenly picked where there are very many."""
+def _some(chosen: NDArray[np.bool_]) -> NDArray[np.integer]:
+    """The chosen rows, evenly picked where there are very many."""
     rows = np.flatnonzero(chosen)
-    return predictions.embeddings[rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]].astype(np.float32)
+    return rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]
 
 
 def _write_calibrated(
@@ -241,7 +249,7 @@ def _write_calibrated(
         calibrated[:] = tempered(predictions.probabilities, temperature)
     else:
         calibrated[:] = sigmoid(predictions.probabilities / temperature)
-        valid = rows_of(predictions, "valid")
+        valid = predictions.labelled("valid")
         part = calibrated[valid], predictions.targets[valid]
         if given.wrong_at_most is None:
             thresholds = best_thresholds(*part)

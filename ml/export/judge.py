@@ -48,12 +48,12 @@ def judge(
 
     `predictions` are calibrated, row by row those of `samples`. `ask` is the exported model.
     """
+    files = np.array([sample.source_id for sample in samples])
     if predictions.targets is not None and predictions.thresholds is not None:
-        return _judge_several(project, info, predictions, ask=ask)
+        return _judge_several(project, info, predictions, files, ask=ask)
     valid, test = _part(predictions, "valid"), _part(predictions, "test")
     held_out = test if len(test[1]) else valid
-    files = np.array([sample.source_id for sample in samples])
-    on_valid, on_test = files[rows_of(predictions, "valid")], files[rows_of(predictions, "test")]
+    on_valid, on_test = files[predictions.labelled("valid")], files[predictions.labelled("test")]
     chosen = choose_thresholds(*valid, wanted=info.wanted_error, sources=on_valid)
     uncalibrated = (tempered(held_out[0], 1.0 / info.temperature), held_out[1])
     info = replace(
@@ -61,8 +61,8 @@ def judge(
         reject_below=chosen.overall,
         class_reject_below=chosen.per_class,
         promised=chosen.promised,
-        ece_before=expected_calibration_error(*uncalibrated),
-        ece=expected_calibration_error(*held_out),
+        ece_before=expected_calibration_error(*uncalibrated) if len(held_out[1]) else None,
+        ece=expected_calibration_error(*held_out) if len(held_out[1]) else None,
     )
     scores = _scores(predictions, samples, valid, test)
     remarks = [*self_test(predictions, info, ask_nonsense(ask, info), sources=files)]
@@ -79,18 +79,23 @@ def judge(
 
 
 def _judge_several(
-    project: Project, info: ModelInfo, predictions: Predictions, *, ask: Callable[[NDArray[np.generic]], Outputs]
+    project: Project,
+    info: ModelInfo,
+    predictions: Predictions,
+    files: NDArray[np.integer],
+    *,
+    ask: Callable[[NDArray[np.generic]], Outputs],
 ) -> tuple[Scores, ModelInfo, tuple[Remark, ...]]:
     """The same where more than one class may be present: thresholds are chosen already, one for each class."""
     assert predictions.targets is not None and predictions.thresholds is not None
 
     def of(name: Split) -> Part:
-        rows = rows_of(predictions, name)
+        rows = predictions.labelled(name)
         assert predictions.targets is not None
         return np.asarray(predictions.probabilities[rows]), predictions.targets[rows].astype(np.int64)
 
     valid, test = of("valid"), of("test")
-    remarks = self_test(predictions, info, ask_nonsense(ask, info))
+    remarks = self_test(predictions, info, ask_nonsense(ask, info), sources=files)
     card = card_of_several(
         project,
         next(run for run in project.runs.all() if run.number == info.run),
@@ -105,14 +110,8 @@ def _judge_several(
     return scores, replace(info, card=f"{card}\n{findings_section(remarks)}"), remarks
 
 
-def rows_of(predictions: Predictions, split: Split) -> NDArray[np.bool_]:
-    """(N,) the labelled samples of a split; in a multi-label project one may show none of the classes."""
-    inside = np.asarray(predictions.splits) == SPLIT_CODES.index(split)
-    return inside if predictions.targets is not None else np.asarray(inside & (predictions.labels >= 0))
-
-
 def _part(predictions: Predictions, name: Split) -> Part:
-    rows = rows_of(predictions, name)
+    rows = predictions.labelled(name)
     return np.asarray(predictions.probabilities[rows]), np.asarray(predictions.labels[rows])
 
 

@@ -15,6 +15,7 @@ from ml.insight.several import (
 from ml.networks.heads import Classifier
 from ml.project.project import Project
 from ml.project.samples import RunInfo
+from ml.wording import NOUNS
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Probabilities (n, classes) and targets (n, classes) of 0 and 1."""
@@ -38,7 +39,7 @@ def card_of_several(
     parity: tuple[int, float],
 ) -> str:
     """The model card, Markdown."""
-    what = "pictures" if project.kind == "images" else "sounds"
+    what = NOUNS[project.kind][1]
     lines = [
         f"# {project.name}, run {run.number}",
         "",
@@ -51,8 +52,7 @@ def card_of_several(
         _sentence("test", what, test),
         _sentence("validation", what, valid),
         "Mean average precision: how well it puts those that show a class before those that do not; 100 % is perfect.",
-        f"Calibration error on the validation split: {calibration_error(*valid):.3f} "
-        "(0 is perfect: “90 % sure” is right 90 times in 100).",
+        _calibration(valid),
         f"The exported file was compared with the trained network on {parity[0]} samples; the largest difference in "
         f"probability was {parity[1]:.1e}.",
         "",
@@ -70,6 +70,15 @@ def card_of_several(
                 f"| {average} | {thresholds[place]:.0%} |"
             )
     return "\n".join([*lines, "", f"How the data was split: {project.split_why or 'at random, class by class.'}", ""])
+
+
+def _calibration(valid: Part) -> str:
+    if not len(valid[1]):
+        return "Its probabilities were not checked."
+    return (
+        f"Calibration error on the validation split: {calibration_error(*valid):.3f} "
+        "(0 is perfect: “90 % sure” is right 90 times in 100)."
+    )
 
 
 def _sentence(split: str, what: str, part: Part) -> str:

@@ -17,15 +17,24 @@ from ml.insight.metrics import accuracy_interval
 from ml.insight.nonsense import Nonsense, odd_logs, odd_pictures, odd_sounds
 from ml.insight.thresholds import Price, Thresholds
 from ml.project.predictions import SPLIT_CODES, Predictions
-from ml.project.samples import Kind
+from ml.project.samples import SPLITS, Kind, Split
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import decide, present_classes
 from ml.runtime.model import Outputs
-from ml.wording import NOUNS, between, counted, listed, of_hundred
+from ml.wording import FILES, NOUNS, between, counted, counted_files, listed, of_hundred
 
 Level = Literal["good", "note", "warning"]
 About = Literal[
-    "nonsense", "collapsed", "sure and wrong", "by heart", "unequal", "copies", "small", "promise", "new source"
+    "nonsense",
+    "untaught",
+    "collapsed",
+    "sure and wrong",
+    "by heart",
+    "unequal",
+    "copies",
+    "small",
+    "promise",
+    "new source",
 ]
 
 SURE = 0.9
@@ -72,24 +81,37 @@ def self_test(
 ) -> tuple[Remark, ...]:
     """Every remark about a finished run, the gravest first. `predictions` are calibrated; `sources` (N,) name the file
     of each, by default each its own."""
+    files = np.arange(len(predictions)) if sources is None else sources
+    splits = {name: predictions.labelled(name) for name in SPLITS}
+    learned = _files_of_each(predictions, splits["train"], files, info)
+    held_out = _files_of_each(predictions, splits["valid"] | splits["test"], files, info)
+    tested = _files_of_each(predictions, splits["test" if splits["test"].any() else "valid"], files, info)
     found = list(_nonsense(odd, info))
     found += _copies(predictions, info)
+    found += _untaught(learned, held_out, info)
+    found += _small(tested, info)
     if info.task == "multi":
-        assert predictions.targets is not None
-        shown = {name: np.asarray(predictions.splits) == code for code, name in enumerate(SPLIT_CODES)}
-        tested = shown["test"] if shown["test"].any() else shown["valid"]
-        found += _small(predictions.targets[tested].sum(axis=0), info)
         return _gravest_first(found)
-    labels = np.asarray(predictions.labels)
     probabilities = np.asarray(predictions.probabilities)
-    splits = {name: (np.asarray(predictions.splits) == code) & (labels >= 0) for code, name in enumerate(SPLIT_CODES)}
-    right = probabilities.argmax(axis=1) == labels
-    held_out = splits["test"] if splits["test"].any() else splits["valid"]
-    found += _collapsed(probabilities, labels, splits["valid"] | splits["test"], info)
+    right = probabilities.argmax(axis=1) == np.asarray(predictions.labels)
+    found += _collapsed(probabilities[splits["valid"] | splits["test"]], np.where(learned > 0, held_out, 0), info)
     found += _sure_and_wrong(probabilities, right, splits["train"], info)
-    found += _by_heart(right, splits, info, np.arange(len(right)) if sources is None else sources)
-    found += _small(np.bincount(labels[held_out], minlength=len(info.classes)), info)
+    found += _by_heart(right, splits, info, files)
     return _gravest_first(found)
+
+
+def _files_of_each(
+    predictions: Predictions, rows: NDArray[np.bool_], files: NDArray[np.integer], info: ModelInfo
+) -> NDArray[np.int64]:
+    """(classes,) from how many files the samples of each class are, of those in `rows`: windows of one recording are
+    right or wrong together."""
+    if predictions.targets is None:
+        shown, of = np.asarray(predictions.labels[rows]), files[rows]
+    else:
+        row, shown = np.nonzero(np.asarray(predictions.targets[rows]))
+        of = files[rows][row]
+    pairs = np.unique(np.stack([shown, of]), axis=1)
+    return np.bincount(pairs[0], minlength=len(info.classes))
 
 
 def _gravest_first(found: Sequence[Remark]) -> tuple[Remark, ...]:
@@ -140,18 +162,36 @@ def _odd_ones(what: Nonsense, kind: Kind) -> str:
     return f"{NOUNS[kind][1]} of {what}" if kind != "recordings" else f"recordings of {what}"
 
 
-def _collapsed(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], held_out: NDArray[np.bool_], info: ModelInfo
-) -> Iterator[Remark]:
-    counts = np.bincount(labels[held_out], minlength=len(info.classes))
-    named = np.bincount(probabilities[held_out].argmax(axis=1), minlength=len(info.classes))
+def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+    """`learned` and `held_out` (classes,) files."""
+    for index, name in enumerate(info.classes):
+        if held_out[index] and not learned[index]:
+            yield Remark(
+                about="untaught",
+                level="warning",
+                sentence=f"It had nothing to learn “{name}” from: {_all_of(int(held_out[index]), info.kind)} kept "
+                "aside to check it with, so it never says so. Label more of them.",
+            )
+
+
+def _all_of(number: int, kind: Kind) -> str:
+    """“the only picture of it was”, “both pictures of it were”, “all 3 pictures of it were”."""
+    one, many = FILES[kind]
+    if number == 1:
+        return f"the only {one} of it was"
+    return f"both {many} of it were" if number == 2 else f"all {number:,} {many} of it were"
+
+
+def _collapsed(probabilities: NDArray[np.floating], counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+    """`probabilities` (n, classes) of held-out samples, `counts` (classes,) of the files they are from."""
+    named = np.bincount(probabilities.argmax(axis=1), minlength=len(info.classes))
     for index, name in enumerate(info.classes):
         if counts[index] >= FEWEST // 2 and named[index] == 0:
             yield Remark(
                 about="collapsed",
                 level="warning",
-                sentence=f"It never says “{name}”, although {counted(int(counts[index]), info.kind)} of those it was "
-                "checked on are that; give it more of them, or join the class with the one it is taken for.",
+                sentence=f"It never says “{name}”, although {counted_files(int(counts[index]), info.kind)} of those it "
+                "was checked on are that; give it more of them, or join the class with the one it is taken for.",
             )
 
 
@@ -170,10 +210,10 @@ def _sure_and_wrong(
 
 
 def _by_heart(
-    right: NDArray[np.bool_], splits: Mapping[str, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
+    right: NDArray[np.bool_], splits: Mapping[Split, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
 ) -> Iterator[Remark]:
     many = NOUNS[info.kind][1]
-    train, valid, test = (_share(right, splits[name], sources) for name in ("train", "valid", "test"))
+    train, valid, test = (_share(right, splits[name], sources) for name in SPLITS)
     unseen = test if test is not None else valid
     if train is not None and unseen is not None and train[0] - unseen[0] > BY_HEART and train[1][0] > unseen[1][1]:
         yield Remark(
@@ -225,13 +265,13 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
 
 
 def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
-    """`counts` (classes,) samples to test with."""
+    """`counts` (classes,) files to test with."""
     few = [f"{name} ({counts[index]})" for index, name in enumerate(info.classes) if counts[index] < FEWEST]
     if few:
         yield Remark(
             about="small",
             level="note",
-            sentence=f"Too few to judge by: {listed(few)}. With fewer than {FEWEST} {NOUNS[info.kind][1]} to test a "
+            sentence=f"Too few to judge by: {listed(few)}. With fewer than {FEWEST} {FILES[info.kind][1]} to test a "
             "class with, its score says little; label more of them.",
         )
 
@@ -273,9 +313,11 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
     there, needed = counted(chosen.price.n, kind), f"{chosen.needed:,}"
     if chosen.files < chosen.price.n:
         # Windows of one recording are right or wrong together.
-        there, needed = f"{chosen.files:,} files ({there})", f"{needed} files"
+        there = f"{counted_files(chosen.files, kind)} ({there})"
+        needed = counted_files(chosen.needed, kind)
+    only = "was only" if chosen.files == 1 else "were only"
     why = (
-        f"there were only {there} to choose by; {needed} that it is right on are needed"
+        f"there {only} {there} to choose by; {needed} that it is right on are needed"
         if chosen.files < chosen.needed
         else "it is wrong too often even where it is most sure, or there were too few to tell"
     )

@@ -42,21 +42,28 @@ class Familiar:
 
 
 def familiar(
-    train: NDArray[np.floating], *, held_out: NDArray[np.floating], left_out: slice | None = None, seed: int = 0
+    train: NDArray[np.floating],
+    *,
+    held_out: NDArray[np.floating],
+    sources: NDArray[np.integer] | None = None,
+    left_out: slice | None = None,
+    seed: int = 0,
 ) -> Familiar:
     """From training embeddings (n, width) and those of samples that were held out (m, width).
 
     `left_out` are dimensions that say nothing of how strange a sample is: they are divided by infinity.
 
-    With hardly any held out, every training sample is compared with the others instead.
+    With hardly any held out, every training sample is compared with the others instead: with those from other files,
+    where `sources` (n,) name the file of each.
     """
     scale = _scale(train, left_out or slice(0, 0))
     rows = np.random.default_rng(seed).permutation(len(train))[:MOST_ROWS]
-    bank = _directions(train[np.sort(rows)], scale)
+    rows = np.sort(rows)
+    bank = _directions(train[rows], scale)
     if len(held_out) >= FEWEST_HELD_OUT:
         usual = strangeness(held_out, bank=bank, scale=scale)
     else:
-        usual = _among_themselves(bank)
+        usual = _among_themselves(bank, rows if sources is None else sources[rows])
     shares = np.linspace(0.0, TAIL_FROM, LEVELS)
     knots = np.quantile(usual, shares)
     # Equal neighbours would make a step of no width.
@@ -93,12 +100,15 @@ def unlike_scores(strange: NDArray[np.floating], known: Familiar) -> NDArray[np.
     return np.asarray(inside + (1.0 - TAIL_FROM) * -np.expm1(-beyond / known.tail), dtype=np.float32)
 
 
-def _among_themselves(bank: NDArray[np.float32]) -> NDArray[np.float32]:
+def _among_themselves(bank: NDArray[np.float32], sources: NDArray[np.integer]) -> NDArray[np.float32]:
     if len(bank) < 2:
         return np.zeros(1, dtype=np.float32)
     alike = bank @ bank.T
-    np.fill_diagonal(alike, -1.0)
-    return _from_cosines(alike, min(NEIGHBOURS, len(bank) - 1))
+    own = sources[:, None] == sources[None]
+    if own.all():  # windows of one file are all there is
+        own = np.eye(len(bank), dtype=bool)
+    alike[own] = -1.0
+    return _from_cosines(alike, min(NEIGHBOURS, int((~own).sum(axis=1).min())))
 
 
 def _from_cosines(alike: NDArray[np.floating], count: int) -> NDArray[np.float32]:

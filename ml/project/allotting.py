@@ -80,7 +80,7 @@ def allot(
         deal.got[best].update(group.counts)
     if rarest:
         _even_out(result, free, deal, order)
-    _fill_empty(result, free, order)
+    _fill_empty(result, groups, free, order)
     return result
 
 
@@ -125,8 +125,11 @@ def _wanted(groups: Sequence[Group], shares: Shares) -> dict[Split, dict[str, fl
     return wanted
 
 
-def _fill_empty(result: dict[str, Split], free: Sequence[Group], order: Sequence[Split]) -> None:
-    """Give every empty split the smallest free group of the split that has most of them."""
+def _fill_empty(
+    result: dict[str, Split], groups: Sequence[Group], free: Sequence[Group], order: Sequence[Split]
+) -> None:
+    """Give every empty split the smallest free group of the split that has most of them; not, if another will do, one
+    without which that has nothing of a class."""
     for empty in order:
         held = Counter(result.values())
         if held[empty] or len(result) < len(order):
@@ -134,7 +137,9 @@ def _fill_empty(result: dict[str, Split], free: Sequence[Group], order: Sequence
         richest = max(order, key=lambda split: held[split])
         spare = [group for group in reversed(free) if result[group.name] == richest]
         if spare and held[richest] > 1:
-            result[spare[0].name] = empty
+            have = Counter(name for group in groups if result[group.name] == richest for name in group.counts)
+            missed = next((group for group in spare if all(have[name] > 1 for name in group.counts)), spare[0])
+            result[missed.name] = empty
 
 
 def _draw(name: str, seed: int) -> bytes:

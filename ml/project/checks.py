@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ml.project.labelfiles.telling import MILD, issue_told, windows_told
-from ml.project.samples import SPLITS, Kind, ScanReport, Split, SplitPlan
+from ml.project.samples import SPLITS, ScanReport, Split, SplitPlan
 from ml.project.several import gives_several
+from ml.wording import FILES
 
 Severity = Literal["info", "warn", "bad"]
 
@@ -18,11 +19,6 @@ FEW = 10
 _TABLES_SHOWN = 5
 _UNEVEN, _VERY_UNEVEN = 3, 20
 _PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
-_WORDS: dict[Kind, tuple[str, str]] = {
-    "images": ("picture", "pictures"),
-    "recordings": ("recording", "recordings"),
-    "sensors": ("log", "logs"),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +43,7 @@ def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding
 
 def problem(report: ScanReport) -> str | None:
     """Why nothing can be learned from this folder as it is, and what to do; None if it can."""
-    one, many = _WORDS[report.kind]
+    one, many = FILES[report.kind]
     counts = report.class_counts
     if not report.files:
         return f"None of the {many} could be read, so there is nothing to learn from; choose another folder."
@@ -96,7 +92,7 @@ def _unreadable(report: ScanReport) -> list[Finding]:
 
 
 def _duplicates(report: ScanReport) -> list[Finding]:
-    one, many = _WORDS[report.kind]
+    one, many = FILES[report.kind]
     if report.task == "multi":
         return _several(report)
     clashing = [item for item in report.duplicates if item.conflicting]
@@ -118,7 +114,7 @@ def _duplicates(report: ScanReport) -> list[Finding]:
 
 def _several(report: ScanReport) -> list[Finding]:
     """Multi-label: what shows several classes, what shows none, and what was there twice for no reason."""
-    one, many = _WORDS[report.kind]
+    one, many = FILES[report.kind]
     several = tuple(file.path for file in report.files if len(file.class_names) > 1)
     negative = tuple(file.path for file in report.files if file.negative)
     plain = [item for item in report.duplicates if not item.conflicting]
@@ -157,7 +153,7 @@ def _from_tables(report: ScanReport) -> list[Finding]:
 
 
 def _unlabelled(report: ScanReport) -> list[Finding]:
-    _one, many = _WORDS[report.kind]
+    _one, many = FILES[report.kind]
     paths = tuple(file.path for file in report.files if not file.labelled)
     if not paths or not report.class_counts or report.labels is not None:
         return []
@@ -182,7 +178,7 @@ def _balance(report: ScanReport) -> list[Finding]:
 
 
 def _few(report: ScanReport) -> list[Finding]:
-    one, many = _WORDS[report.kind]
+    one, many = FILES[report.kind]
     few = {name: count for name, count in report.class_counts.items() if count < FEW}
     if not few:
         return []
@@ -198,7 +194,7 @@ def _few(report: ScanReport) -> list[Finding]:
 
 def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
     """Classes that some split has none of; a split without anything at all is one finding, not one per class."""
-    _one, many = _WORDS[report.kind]
+    _one, many = FILES[report.kind]
     held: dict[Split, Counter[str]] = defaultdict(Counter)
     for file in report.files:
         if file.path in plan.splits:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.project.samples import Split
+
 SPLIT_CODES = ("train", "valid", "test", "none")
 """`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
 
@@ -49,6 +51,11 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.sample_ids)
+
+    def labelled(self, split: Split) -> NDArray[np.bool_]:
+        """(N,) the labelled samples of a split; in a multi-label project one may show none of the classes."""
+        inside = np.asarray(self.splits) == SPLIT_CODES.index(split)
+        return inside if self.targets is not None else np.asarray(inside & (np.asarray(self.labels) >= 0))
 
 
 class PredictionWriter:

@@ -103,7 +103,7 @@ class Project:
                 f"{path} is not a Handlens project. Choose the folder of a project, or for a new one a name that is "
                 "not taken."
             )
-        read_only = not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK))
+        read_only = not _writable(path)
         if read_only and not to_read:
             raise HandlensError(
                 f"The project “{path.name}” cannot be written to, so nothing could be kept in it; "
@@ -316,7 +316,11 @@ class Project:
         )
 
     def assign(self, plan: SplitPlan) -> None:
-        """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept."""
+        """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
+
+        The first time also why they were dealt out so."""
+        if not self.splits():
+            self._set_meta({"split_why": plan.why})
         with self._store.writing() as connection:
             for path, split in plan.splits.items():
                 connection.execute(
@@ -368,6 +372,18 @@ class Project:
                 connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
                 connection.execute(tables.meta.insert().values(key=key, value=value))
         self._meta.update(values)
+
+
+def _writable(path: Path) -> bool:
+    """Whether something can be kept in a project's folder. What `os.access` says of a share is not always so."""
+    if not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK)):
+        return False
+    try:
+        # Not by opening the database: closing it again would free the locks that others in this process have on it.
+        with tempfile.TemporaryFile(dir=path):
+            return True
+    except OSError:
+        return False
 
 
 def _reason(error: OSError) -> str:

@@ -9,6 +9,7 @@ from ml.project.allotting import Group, Shares, allot
 from ml.project.folder import READY_SPLITS
 from ml.project.grouping import base_groups, joined, members
 from ml.project.samples import FoundFile, ScanReport, Split, SplitPlan
+from ml.wording import FILES
 
 SHARES: Shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
 CARVED: Shares = {"train": 0.8, "valid": 0.2}
@@ -18,7 +19,6 @@ _CONFLICTING_CAP = 0.2
 _ANY = "\0any"
 """Stands for a class that every file has."""
 _RANK: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
-_WORDS = {"images": ("picture", "pictures"), "recordings": ("recording", "recordings"), "sensors": ("log", "logs")}
 
 
 def plan_split(
@@ -184,7 +184,7 @@ def _why(
     base: Mapping[str, str],
     set_aside: bool,
 ) -> str:
-    one, many = _WORDS[report.kind]
+    one, many = FILES[report.kind]
     if not files:
         return f"No {one} has a label yet, so there is nothing to divide."
     if sides:

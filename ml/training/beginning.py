@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 
 from ml.errors import HandlensError
 from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, TrainJob
@@ -13,7 +14,10 @@ from ml.project.splitting import plan_split
 
 
 def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
-    """All samples, and the class names. Labelled samples that have no split yet are given one, for good."""
+    """All samples, and the class names. Labelled samples that have no split yet are given one, for good.
+
+    Raises HandlensError where nothing can be learned from them.
+    """
     samples = project.samples()
     if not samples:
         raise HandlensError("The project is empty; add a folder with samples first.")
@@ -23,7 +27,21 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
         report = project.as_report()
         project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
         samples = project.samples()
+    refuse_hopeless([sample for sample in samples if sample.split == "train" and sample.labelled])
     return samples, tuple(item.name for item in project.classes())
+
+
+def refuse_hopeless(train: Sequence[Sample]) -> None:
+    """Raises HandlensError where the samples to learn from do not tell anything apart."""
+    if not train:
+        raise HandlensError(
+            "Nothing is left to learn from: every labelled sample is kept aside for choosing or for the test. "
+            "Label more samples, or make the project anew with another way to divide them."
+        )
+    if len({sample.labels for sample in train}) < 2:
+        raise HandlensError(
+            "There is only one class to learn from; give it samples of at least two classes to tell apart."
+        )
 
 
 def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:

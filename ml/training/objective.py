@@ -30,6 +30,16 @@ def targets_of(samples: Sequence[Sample], *, task: Task, classes: int) -> NDArra
     return targets
 
 
+def answerable(targets: NDArray[np.integer], learned: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """(n,) of `targets`, whether all classes that a sample shows are among those `learned` from.
+
+    The others say nothing about how sure a model may be of the classes it knows, or which of two models is better.
+    """
+    if targets.ndim == 1:
+        return np.isin(targets, learned)
+    return np.asarray(~(targets > 0)[:, ~(learned > 0).any(axis=0)].any(axis=1))
+
+
 def balance(targets: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n,) weights, 1 on average: a sample of a class that is four times as rare counts twice as much.
 

@@ -24,13 +24,13 @@ from ml.networks.log_frontend import LogFrontEnd
 from ml.networks.weights import Weights
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
-from ml.training.beginning import labelled_and_split, resumed_or_new
+from ml.training.beginning import labelled_and_split, refuse_hopeless, resumed_or_new
 from ml.training.chosen import facts_of, refuse_unknown, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.features import Features, frozen_answers
 from ml.training.finetune import Material, Outcome, outcome_so_far, showcase, showcase_of
-from ml.training.objective import targets_of
+from ml.training.objective import answerable, targets_of
 from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
@@ -297,19 +297,21 @@ def _on_gpu(fabric: Fabric) -> bool:
 
 def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
     parts = {split: tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid")}
-    if len({sample.labels for sample in parts["train"]}) < 2:
-        raise HandlensError(
-            "There is only one class to learn from; give it samples of at least two classes to tell apart."
-        )
-    labels = {split: targets_of(part, task=project.task, classes=classes) for split, part in parts.items()}
+    refuse_hopeless(parts["train"])
+    train_labels, valid_labels = (
+        targets_of(parts[split], task=project.task, classes=classes) for split in ("train", "valid")
+    )
+    # No choice among models can make one right on a class that it had no sample to learn from.
+    fair = answerable(valid_labels, train_labels)
+    valid = tuple(sample for sample, can_be in zip(parts["valid"], fair, strict=True) if can_be)
     return Material(
         kind=project.kind,
         decoded=decoded,
         train=parts["train"],
-        train_labels=labels["train"],
-        valid=parts["valid"],
-        valid_labels=labels["valid"],
-        showcase=spread_over_classes(parts["valid"] or parts["train"]),
+        train_labels=train_labels,
+        valid=valid,
+        valid_labels=valid_labels[fair],
+        showcase=spread_over_classes(valid or parts["train"]),
     )
 
 

@@ -29,7 +29,7 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
 
     Raises HandlensError where nothing can be said.
     """
-    with Project.open(job.project) as project:
+    with Project.open(job.project, to_read=True) as project:
         run = project.runs.finished(job.run).number
         stored = project.predictions(run)
         rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}

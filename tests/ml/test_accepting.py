@@ -97,6 +97,9 @@ def test_the_next_training_keeps_to_it(project: Project) -> None:
     assert run.number == 2
 
 
+READING = ("evaluate", "runs", "suspicious")
+
+
 def test_a_project_on_a_read_only_drive_predicts_and_is_scored(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +115,7 @@ def test_a_project_on_a_read_only_drive_predicts_and_is_scored(
         assert opened.read_only
         with pytest.raises(HandlensError, match="cannot be written to"):
             opened.set_wrong_at_most(0.1)
-    for words in (["predict", str(folder), str(picture)], ["evaluate", str(folder)], ["runs", str(folder)]):
+    for words in (["predict", str(folder), str(picture)], *([verb, str(folder)] for verb in READING)):
         assert CliRunner().invoke(build_app(), words).exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 

@@ -255,14 +255,17 @@ def test_train_prints_events_and_ends_with_finished(
     assert (last["test_accuracy"], last["probe_accuracy"]) == (0.8, 0.85)
 
 
-def test_train_says_in_words_what_happens(handlens: Handlens, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_says_in_words_what_happens(handlens: Handlens, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Project.open(trained) as opened:
+        tested = sum(sample.split == "test" for sample in opened.samples())
     stage = StageStarted(stage="probe", sentence="Now it learns.")
     monkeypatch.setattr(common, "run", scripted(stage, STARTED, EPOCH, FINISHED))
-    done = handlens("train", project)
+    done = handlens("train", trained)
     assert done.code == 0
     assert "Now it learns." in done.out
     assert "right on 90 %" in done.out
-    assert f'handlens evaluate "{project}"' in done.out
+    assert f"of {tested} pictures" in done.out, "by what was predicted, whatever there was before the training"
+    assert f'handlens evaluate "{trained}"' in done.out
 
 
 def test_a_failed_training_is_one_sentence_and_code_1(

@@ -12,10 +12,11 @@ import torch
 from fabricate import add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
 from numpy.typing import NDArray
+from small import create, picture_folder
 from tiny_model import tiny_info
 
 from ml.engine import run
-from ml.events import Stopped, Suspected
+from ml.events import Finished, Stopped, Suspected
 from ml.insight.calibration import fit_temperature
 from ml.insight.metrics import accuracy_interval, expected_calibration_error
 from ml.insight.nonsense import odd_pictures, odd_sounds
@@ -23,13 +24,13 @@ from ml.insight.selftest import promise_remark, self_test
 from ml.insight.sources import folds_of, known_and_new
 from ml.insight.thresholds import choose_thresholds, price_of, samples_needed, trade_off, upper_bound
 from ml.insight.unlike import NEIGHBOURS, familiar, strangeness, unlike_scores
-from ml.jobs import NeverStop, StopRequest, SuspectJob
+from ml.jobs import NeverStop, StopRequest, SuspectJob, TrainJob
 from ml.networks.heads import Unlikeness
 from ml.project.predictions import Predictions
 from ml.project.remarks import read_remarks, write_remarks
 from ml.project.samples import Windowing
 from ml.runtime.decision import decide
-from ml.runtime.model import Outputs
+from ml.runtime.model import Outputs, ReleasedModel
 from ml.training.label_quality import fold_of, from_the_others, suspicion
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
@@ -173,6 +174,21 @@ def test_of_a_hundred_known_samples_about_one_is_above_the_usual_limit(held_out:
     assert 0.005 < np.mean(above) < 0.02
 
 
+def test_windows_of_one_recording_are_no_measure_of_what_is_usual() -> None:
+    """With hardly any held out, samples are compared with each other: those of the same file are too much alike."""
+    rng = np.random.default_rng(6)
+    files = np.arange(200) // 20
+    seen = rng.normal(0, 1, (10, 32))[files] + rng.normal(0, 0.05, (200, 32))
+    new = rng.normal(0, 1, (50, 32))
+    none = np.zeros((0, 32))
+    alone, apart = (familiar(seen, held_out=none, sources=sources) for sources in (None, files))
+    for known, least, most in ((alone, 0.999, 1.0), (apart, 0.3, 0.8)):
+        scores = unlike_scores(strangeness(new, bank=known.bank, scale=known.scale), known)
+        assert least <= np.median(scores) <= most
+    one = familiar(seen[:20], held_out=none, sources=files[:20])
+    assert np.isfinite(one.knots).all()
+
+
 @pytest.mark.parametrize("rows", [1, NEIGHBOURS - 1, 40])
 def test_the_graph_scores_as_the_arrays_do(rows: int) -> None:
     rng = np.random.default_rng(5)
@@ -286,6 +302,45 @@ def test_copies_across_the_split_are_noticed() -> None:
 def test_a_class_of_a_few_cannot_be_judged() -> None:
     few = np.where((LABELS == 2) & (np.arange(300) > 30), 0, LABELS)
     assert "plum" in about(run_of(labels=few, said=few, splits=SPLITS))["small"]
+
+
+def test_recordings_are_counted_and_not_their_windows() -> None:
+    run = run_of(labels=LABELS, said=np.where((LABELS == 2) & (SPLITS > 0), 0, LABELS), splits=SPLITS)
+    info = replace(tiny_info(), classes=("apple", "pear", "plum"), kind="recordings")
+    found = {r.about: r.sentence for r in self_test(run, info, {}, sources=np.arange(300) // 50)}
+    assert "apple (6), pear (6) and plum (6)" in found["small"]
+    assert "fewer than 10 recordings to test a class with" in found["small"]
+    assert "although 6 recordings of those" in found["collapsed"]
+    few = {r.about: r.sentence for r in self_test(run, info, {}, sources=np.arange(300) // 100)}
+    assert "apple (3), pear (3) and plum (3)" in few["small"]
+    assert "collapsed" not in few
+
+
+def test_a_class_without_anything_to_learn_from_is_named() -> None:
+    splits = np.where((LABELS == 2) & (SPLITS == 0), 3, SPLITS).astype(np.uint8)
+    found = about(run_of(labels=np.where(splits == 3, -1, LABELS), said=LABELS % 2, splits=splits))
+    assert "nothing to learn “plum” from: all 66 pictures of it were kept aside" in found["untaught"]
+    assert "collapsed" not in found
+
+
+def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: Path) -> None:
+    """Neither how sure the model is, nor the choice of it, hangs on what it cannot know."""
+    temperatures = []
+    for extra in (0, 6):
+        folder = tmp_path / str(extra) / "in"
+        for part, each in (("train", 12), ("valid", 8), ("test", 8)):
+            picture_folder(folder / part, each=each)
+        if extra:
+            picture_folder(tmp_path / "more", each=extra, classes=3)
+            (tmp_path / "more" / "bar").rename(folder / "valid" / "bar")
+        with create(folder, tmp_path / f"{extra}.handlens") as project:
+            job = TrainJob(project=project.path, preset="quick", device="cpu")
+            assert isinstance(list(run(job, NeverStop()))[-1], Finished)
+            model = ReleasedModel.open(project.runs.folder(1) / "model.onnx")
+            temperatures.append(model.info.temperature)
+            remarks = {remark.about for remark in read_remarks(project.runs.folder(1))}
+            assert ("untaught" in remarks) == bool(extra)
+    assert temperatures[1] == pytest.approx(temperatures[0], rel=0.01)
 
 
 def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from small import create, picture_folder
 
 from ml.errors import HandlensError
 from ml.project.project import Project
+from ml.training.beginning import labelled_and_split
 
 
 @pytest.fixture
@@ -135,6 +137,49 @@ def test_a_failed_creation_leaves_no_half_project(tmp_path: Path) -> None:
     with pytest.raises(HandlensError, match="cannot be made"):
         create(picture_folder(tmp_path / "pictures"), tmp_path / "file" / "shapes.handlens")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pictures"]
+
+
+def test_a_share_that_says_it_can_be_written_to_and_cannot_is_read_only(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_more: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(HandlensError, match="cannot be written to"):
+        Project.open(project.path)
+    with Project.open(project.path, to_read=True) as opened:
+        assert opened.read_only and opened.samples()
+
+
+def test_why_it_was_split_so_is_known_once_there_are_labels(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "shapes", each=8)
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    for path in sorted(folder.rglob("*.png")):
+        path.rename(loose / path.name)
+    with create(loose, tmp_path / "p.handlens") as project:
+        assert "has a label yet" in project.split_why
+        for name in ("bar", "disc"):
+            project.add_class(name)
+        samples = project.samples()
+        project.set_labels([s.id for s in samples[:8]], (0,))
+        project.set_labels([s.id for s in samples[8:]], (1,))
+        labelled_and_split(project)
+        assert "60 % of the pictures are for learning" in project.split_why
+    with Project.open(tmp_path / "p.handlens") as opened:
+        assert "60 %" in opened.split_why
+
+
+def test_a_project_with_nothing_to_learn_from_says_so_at_once(tmp_path: Path) -> None:
+    with create(picture_folder(tmp_path / "in"), tmp_path / "p.handlens") as project:
+        learned = [sample for sample in project.samples() if sample.split == "train"]
+        project.set_labels([sample.id for sample in learned], (0,))
+        with pytest.raises(HandlensError, match="only one class to learn from"):
+            labelled_and_split(project)
+        project.set_labels([sample.id for sample in learned], ())
+        with pytest.raises(HandlensError, match="Nothing is left to learn from"):
+            labelled_and_split(project)
 
 
 def test_two_trainings_at_once_are_refused(project: Project) -> None:

@@ -18,7 +18,7 @@ from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.project.samples import Sample
 from ml.runtime.model import ReleasedModel
-from ml.training.objective import loss_over, targets_of
+from ml.training.objective import answerable, loss_over, targets_of
 from ml.training.probe_several import fit_several
 
 
@@ -29,6 +29,13 @@ def test_targets_are_an_index_or_a_row_of_zeros_and_ones() -> None:
     ]
     assert targets_of(samples, task="multi", classes=3).tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
     assert targets_of(samples[:1], task="single", classes=3).tolist() == [1]
+
+
+def test_a_class_that_was_never_shown_cannot_be_known() -> None:
+    learned = np.array([[1, 0, 0], [0, 1, 0]])
+    asked = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [0, 0, 1]])
+    assert answerable(asked, learned).tolist() == [True, False, True, False]
+    assert answerable(np.array([0, 1, 2]), np.array([1, 1, 0])).tolist() == [True, True, False]
 
 
 def test_the_loss_is_least_at_the_truth_and_knows_no_class_that_nobody_has_shown() -> None:

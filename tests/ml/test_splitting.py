@@ -180,6 +180,14 @@ def test_few_groups_reach_every_split(folds: int, wanted: str) -> None:
     )
 
 
+def test_a_split_is_not_filled_with_the_last_samples_of_a_class() -> None:
+    files = [found(f"rain/{name}-{index}.wav", "rain") for name in "abc" for index in range(6)]
+    files += [found(f"wind/d-{index}.wav", "wind") for index in range(2)]
+    plan = plan_split(report_of(files), split_by=r"pattern:^(\w)-")
+    assert set(plan.splits.values()) == {"train", "valid", "test"}
+    assert all(split == "train" for path, split in plan.splits.items() if path.startswith("wind"))
+
+
 @pytest.mark.parametrize(
     ("split_by", "word"),
     [
