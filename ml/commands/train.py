@@ -119,7 +119,7 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
         begun = run is not None and (opened.runs.folder(run.number) / "settings.toml").is_file()
     sources = {
         name: context.get_parameter_source(name)
-        for name in ("preset", "seed", *(("epochs", "front", "wrong_at_most") if begun else ()))
+        for name in ("preset", "seed", *(("epochs", "front", "wrong_at_most", "backbone") if begun else ()))
     }
     given = [name.replace("_", "-") for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if given:

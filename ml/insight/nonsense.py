@@ -103,10 +103,9 @@ def _spectrograms(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 def _coloured(frames: int, slope: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Noise whose amplitude falls with frequency^slope: white at 0, the hiss of rain, the rumble of traffic at 1."""
-    frequency = np.fft.rfftfreq(frames)
-    frequency[0] = frequency[1]
+    frequency = np.maximum(np.fft.rfftfreq(frames), 1.0 / frames)
     wave = np.fft.irfft(np.fft.rfft(rng.normal(size=frames)) / frequency**slope, frames)
-    return np.asarray(0.3 * wave / np.abs(wave).max(), dtype=np.float32)
+    return np.asarray(0.3 * wave / max(float(np.abs(wave).max()), 1e-9), dtype=np.float32)
 
 
 def _tone(windowing: Windowing, number: int, rng: np.random.Generator) -> NDArray[np.float32]:

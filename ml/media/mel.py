@@ -37,19 +37,21 @@ class MelSettings:
 def settings_for(windowing: Windowing) -> MelSettings:
     """Settings that follow the data's rate and length: about 224 columns per window, 32 to 64 ms of signal in each.
 
-    Short windows hold short events such as words, which 64 ms would blur; long ones gain from the finer pitch.
+    Short windows hold short events such as words, which 64 ms would blur; long ones gain from the finer pitch. What is
+    recorded at a few hundred values per second is looked at as long as it takes to tell its notes apart.
     """
     rate = round(windowing.rate)
-    n_fft = 1 << max(8, round(np.log2(rate * 0.064)))
+    finest = int(np.log2(max(4, windowing.frames)))
+    n_fft = 1 << min(finest, max(8, round(np.log2(rate * 0.064))))
     width = round(n_fft * min(1.0, max(0.5, windowing.seconds / 4.0)))
     hop = max(1, min(n_fft // 2, round(windowing.frames / 224)))
     f_max = rate / 2
     # As many bands as there can be without the lowest being narrower than a line of the spectrum, thus empty.
-    f_min = 40.0
+    f_min = min(40.0, rate / 20)
     widest = rate / n_fft
     lowest = float(hz_to_mel(f_min + 1.05 * widest) - hz_to_mel(f_min))
-    most = int((hz_to_mel(f_max) - hz_to_mel(f_min)) / lowest) - 1
-    return MelSettings(rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=min(128, most), f_min=f_min, f_max=f_max)
+    n_mels = max(1, min(128, int((hz_to_mel(f_max) - hz_to_mel(f_min)) / lowest) - 1))
+    return MelSettings(rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=n_mels, f_min=f_min, f_max=f_max)
 
 
 def hann(settings: MelSettings) -> NDArray[np.float32]:

@@ -51,7 +51,8 @@ class MelFrontEnd(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         waveform = waveform / waveform.abs().amax(1, keepdim=True).clamp_min(SILENCE)
         half = self.settings.n_fft // 2
-        padded = functional.pad(waveform[:, None], (half, half), mode="reflect")[:, 0]
+        mode = "reflect" if waveform.shape[1] > half else "constant"
+        padded = functional.pad(waveform[:, None], (half, half), mode=mode)[:, 0]
         with torch.autocast(waveform.device.type, enabled=False):
             power = self._power(padded.float())
             bands = torch.matmul(power.transpose(1, 2), self.bank).transpose(1, 2)

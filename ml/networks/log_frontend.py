@@ -271,7 +271,7 @@ def _coloured(part: Tensor, height: int, channels: int) -> Tensor:
         # Channels again from the first on: a colour left empty would look like one that never moves.
         part = torch.cat([part] + [part[:, place % channels : place % channels + 1] for place in range(missing)], 1)
     edges = [round(height * place / groups) for place in range(groups + 1)]
-    return torch.cat(
+    whole = torch.cat(
         [
             functional.interpolate(
                 part[:, 3 * place : 3 * place + 3].flip(2),
@@ -283,6 +283,9 @@ def _coloured(part: Tensor, height: int, channels: int) -> Tensor:
         ],
         2,
     )
+    if groups > height:  # each has a row at least
+        whole = functional.interpolate(whole, size=(height, SIZE), mode="bilinear", align_corners=False)
+    return whole
 
 
 def _fourier(n_fft: int) -> Tensor:

@@ -454,8 +454,8 @@ def test_options_that_change_nothing_are_named(handlens: Handlens, trained: Path
         opened.runs.update(1, state="interrupted")
         (opened.runs.folder(1) / "settings.toml").write_text("")
         opened.add_class("violet")  # so that it does not really go on
-    done = handlens("train", trained, "--resume", "--seed", "3", "--epochs", "2")
-    assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --seed, --epochs."
+    done = handlens("train", trained, "--resume", "--seed", "3", "--epochs", "2", "--backbone", "resnet18")
+    assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --seed, --epochs, --backbone."
     done = handlens("new", trained, "--from", folder, "--rate", "50")
     assert done.code == 1
     assert "how it is cut stays as it is" in done.err

@@ -15,7 +15,7 @@ from ml.engine import run
 from ml.events import Finished, Scanned
 from ml.insight.overlays import along_time
 from ml.insight.traces import trace_picture
-from ml.jobs import FRONTS, NeverStop, ScanJob, TrainJob
+from ml.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.media.windowing import choose_log_windowing
 from ml.networks.log_frontend import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
 from ml.project.importing import scan
@@ -30,6 +30,17 @@ def look(folder: Path, **asked: float) -> ScanReport:
     last = list(scan(ScanJob(folder=folder, kind="sensors", **asked), NeverStop()))[-1]  # type: ignore[arg-type]
     assert isinstance(last, Scanned), last
     return last.report
+
+
+@pytest.mark.parametrize("front", ["combined", "spectrogram"])
+@pytest.mark.parametrize("channels", [216, 217, 256])
+def test_as_many_columns_as_can_be_read_can_be_learned_from(channels: int, front: Front) -> None:
+    end = LogFrontEnd(settings_for_logs(channels=channels, frames=200, front=front))
+    readings = np.random.default_rng(9).normal(0, 1, (4, channels, 200)).astype(np.float32)
+    end.learn(readings)
+    seen = end(torch.from_numpy(readings))
+    assert seen.shape == (4, 4, 224, 224)
+    assert torch.isfinite(seen).all()
 
 
 def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:

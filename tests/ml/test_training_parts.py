@@ -50,6 +50,21 @@ def test_the_network_and_the_screen_see_the_same_picture_of_a_sound() -> None:
     assert 700 * (10 ** (_mel_of(loudest, settings) / 2595) - 1) == pytest.approx(1000, rel=0.06)
 
 
+@pytest.mark.parametrize(("rate", "seconds"), [(250, 0.5), (80, 0.5), (60, 5.0), (16, 1.0), (4, 0.5)])
+def test_what_is_recorded_at_very_low_rates_has_a_picture_as_well(rate: int, seconds: float) -> None:
+    """Of the earth, of buildings, of elephants."""
+    windowing = Windowing(rate=rate, seconds=seconds, step=seconds)
+    settings = settings_for(windowing)
+    assert 0 < settings.f_min < settings.f_max == rate / 2
+    rng = np.random.default_rng(8)
+    wave = np.sin(2 * np.pi * rate / 5 * np.arange(windowing.frames) / rate) + rng.normal(0, 0.01, windowing.frames)
+    drawn = mel_picture(wave.astype(np.float32), settings)
+    front = MelFrontEnd(settings, drawn.shape)
+    read = front(torch.from_numpy(wave.astype(np.float32)[None]))[0, 0].numpy()
+    assert np.isfinite(read).all()
+    assert np.abs((read + 1) / 2 - drawn).max() < 1e-3
+
+
 def _mel_of(band: int, settings: object) -> float:
     from ml.media.mel import hz_to_mel
 
