@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real samples are not here (../shared/data)")
     return folder
+
+
+@pytest.fixture
+def close_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes folders of a name ones that may not be opened: whoever runs the tests may be allowed to open everything."""
+    listing = os.scandir
+
+    def close(name: str) -> None:
+        def guarded(folder: Path) -> object:
+            if folder.name == name:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return listing(folder)
+
+        monkeypatch.setattr(os, "scandir", guarded)
+
+    return close

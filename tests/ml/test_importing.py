@@ -7,6 +7,7 @@ import hashlib
 import multiprocessing
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -233,17 +234,10 @@ def test_files_that_may_not_be_opened_say_so(tmp_path: Path) -> None:
     assert all("allow reading" in item.reason for item in report.unreadable)
 
 
-def test_a_folder_inside_that_may_not_be_opened_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_inside_that_may_not_be_opened_is_listed(tmp_path: Path, close_folder: Callable[[str], None]) -> None:
     for name in ("cats/a.png", "dogs/b.png", "fish/c.png"):
         picture(tmp_path / name)
-    listing = os.scandir
-
-    def guarded(folder: Path) -> object:
-        if folder.name == "dogs":
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return listing(folder)
-
-    monkeypatch.setattr(os, "scandir", guarded)
+    close_folder("dogs")
     report = report_of(tmp_path)
     assert report.class_counts == {"cats": 1, "fish": 1}
     assert [(item.path, item.reason) for item in report.unreadable] == [

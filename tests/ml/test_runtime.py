@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,18 +189,11 @@ def test_folders_are_searched_for_files_of_the_models_kind(colours: ReleasedMode
 
 
 def test_a_folder_inside_that_may_not_be_opened_is_named(
-    colours: ReleasedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    colours: ReleasedModel, tmp_path: Path, close_folder: Callable[[str], None]
 ) -> None:
     paint(tmp_path / "cats" / "a.png", "red")
     paint(tmp_path / "dogs" / "b.png", "red")
-    listing = os.scandir
-
-    def guarded(folder: Path) -> object:
-        if folder.name == "dogs":
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return listing(folder)
-
-    monkeypatch.setattr(os, "scandir", guarded)
+    close_folder("dogs")
     good, bad = predict_files(colours, find_inputs([tmp_path], colours.info))
     assert isinstance(good, FilePrediction) and good.path == tmp_path / "cats" / "a.png"
     assert bad == UnreadableInput(
