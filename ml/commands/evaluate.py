@@ -114,7 +114,8 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
     # Windows of one recording are right or wrong together.
     return (
         f"{price} (at most {of_hundred(told.error_at_most)} with 95 % confidence). That is an aim, no promise: "
-        f"at least {counted_files(told.needed, kind)} to choose by, all of them right, are needed for one."
+        f"for one it has to be right on all of at least {counted_files(told.needed, kind)} to choose by, or on "
+        "more with few mistakes."
     )
 
 

@@ -62,10 +62,9 @@ class LiveReport:
             case ProbeDone():
                 self._say(f"  First model after {duration(event.seconds)}: {self._valid_words(event.valid_accuracy)}.")
             case EpochDone():
-                best = ", the best so far" if event.best else ""
                 self._say(
                     f"  Round {event.epoch} of {event.epochs}: loss {event.train_loss:.3f}, "
-                    f"{self._valid_words(event.valid_accuracy)}{best}."
+                    f"{self._valid_words(event.valid_accuracy)}."
                 )
             case _:
                 pass

@@ -66,8 +66,8 @@ def new(
         list[Path] | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Where the labels are, if not in sub-folders: a table (CSV), Audacity label tracks, Raven selection "
-            "tables, or a folder of these. May be given several times.",
+            help="Where the labels are, if not in sub-folders: a table (CSV) with a column of file names and one of "
+            "classes, Audacity label tracks, Raven selection tables, or a folder of these. May be given several times.",
         ),
     ] = None,
     multi_label: Annotated[

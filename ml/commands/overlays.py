@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.commands.common import unwritable
 from ml.commands.phrases import percent, rejected_because
+from ml.errors import HandlensError
 from ml.insight.drawing import drawn_here, save_png
 from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.media.audio import load_waveform
@@ -29,6 +32,28 @@ LONGEST_WINDOWS = 12
 """…of a longer log so many windows, where they last longer."""
 LONGEST_NAME = 200
 """Bytes of an input's name that its picture keeps."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raises HandlensError where no picture could be written, before hours are spent on them."""
+    if folder.is_file():
+        raise HandlensError(f"{folder} is a file; give a folder for the pictures, which may be a new one.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def originals(paths: Sequence[Path], given: Sequence[Path]) -> list[Path]:
+    """The inputs without pictures drawn by an earlier run, unless these were given by name."""
+    named = set(given)
+    return [
+        path
+        for path in paths
+        if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path)
+    ]
 
 
 class OverlayNames:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.accepting import deciding_by
 from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, verb, words
-from ml.commands.overlays import OverlayNames, write_overlay
+from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.commands.phrases import percent, rejected_because
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
@@ -37,7 +37,12 @@ def predict(
     *,
     run: RunOption = None,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write the answers to this table as well.")
+        Path | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write the answers to this table as well; of a recording also what each of its windows is.",
+        ),
     ] = None,
     overlays: Annotated[
         Path | None,
@@ -56,10 +61,10 @@ def predict(
     """
     if on_ray and overlays is not None:
         raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
-    if overlays is not None and overlays.is_file():
-        raise HandlensError(f"{overlays} is a file; give a folder for the pictures, which may be a new one.")
     file, released = _opened(model, run)
-    paths = find_inputs(inputs, released.info)
+    paths = originals(find_inputs(inputs, released.info), inputs)
+    if overlays is not None:
+        check_folder(overlays)
     results = (
         _on_cluster(file, released.info, paths)
         if on_ray
@@ -85,13 +90,14 @@ def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json
     """The answer, once it is said."""
     if isinstance(result, UnreadableInput):
         complain(f"{result.path}: {result.reason}")
-        return {"path": str(result.path), "decision": "unreadable"}
+        return {"path": str(result.path), "decision": "unreadable", "reason": result.reason}
     row = _as_row(result, info)
+    why = rejected_because(row["unlike"], result.best, info) if result.decision == "reject" else ""
     if json:
         print_json(row)
     else:
-        _say(row, info)
-    return row
+        _say(row, why)
+    return row | {"reason": why}
 
 
 def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
@@ -99,7 +105,7 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
         from ml.runtime.cluster import predict_on_cluster  # an extra that few need, and slow to load
     except ImportError as error:
         raise HandlensError(
-            'Ray is not installed, which --ray needs; install it with: pip install "ray[data]".',
+            'Ray is not installed, which --ray needs; install it with: pip install "ray[data]" (the extra “cluster”).',
             details=repr(error),
         ) from error
     return predict_on_cluster(model, paths, info=info)
@@ -154,16 +160,16 @@ def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
     return [info.classes[index] for index in present_classes(probabilities, info)]
 
 
-def _say(row: dict[str, Any], info: ModelInfo) -> None:
+def _say(row: dict[str, Any], why: str) -> None:
+    """`why` it was set aside, if it was."""
     console = words()
-    rejected = row["decision"] == "reject"
-    why = rejected_because(row["unlike"], info.classes.index(row["label"]), info)
-    remark = f", set aside: {why}" if rejected else ""
+    remark = f", set aside: {why}" if why else ""
     console.print(f"{row['path']}: {_said(row, dict(row['top']))}{remark}", markup=False)
     windows = row.get("windows", [])
     if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
         for window in windows:
-            console.print(f"  {window['start']:g}–{window['end']:g} s: {_said(window)}", markup=False)
+            start, end = round(window["start"], 1), round(window["end"], 1)
+            console.print(f"  {start:g}–{end:g} s: {_said(window)}", markup=False)
 
 
 def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> str:

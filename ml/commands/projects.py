@@ -18,6 +18,7 @@ from ml.commands.common import (
     ProjectArgument,
     RunOption,
     WrongAtMostOption,
+    complain,
     find_project,
     print_json,
     rate_named,
@@ -87,11 +88,14 @@ def relink(
         raise HandlensError(f"There is no folder {to}; check the name.")
     with Project.open(find_project(project)) as opened:
         opened.relink(folder)
-        name = opened.name
+        name, paths = opened.name, {sample.path for sample in opened.samples()}
+    missing = sum(not (folder / path).is_file() for path in paths)
     if json:
-        print_json({"event": "relinked", "folder": str(folder)})
-    else:
-        words().print(f"“{name}” now reads its files from {folder}.", markup=False)
+        print_json({"event": "relinked", "folder": str(folder), "missing": missing})
+        return
+    words().print(f"“{name}” now reads its files from {folder}.", markup=False)
+    if missing:
+        complain(f"{missing:,} of its {len(paths):,} files are not there; if that is the wrong folder, say so again.")
 
 
 @verb(interrupted="Interrupted; no file was written.")

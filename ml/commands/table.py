@@ -17,12 +17,16 @@ from ml.errors import HandlensError
 from ml.runtime.contract import ModelInfo
 
 FIELDS = ("path", "label", "probability", "unlike", "decision")
+"""What any table of answers has; see `AnswerTable` for the rest."""
 RUNNERS_UP = 5
 """How many of the likeliest classes an answer names."""
 
 
 class AnswerTable:
     """A CSV file with one line per input, also of those that could not be read, with the runners-up spelled out.
+
+    Of a recording with several windows a line for each follows, with its `start` and `end` in seconds. `reason` says
+    why something was set aside or could not be read.
 
     It takes its name when it is left, and stands as the draft of another name before: what was there is not lost to a
     run that is broken off before its first answer, and of a longer one the answers so far are kept. Where it cannot
@@ -37,6 +41,9 @@ class AnswerTable:
         if info.task == "multi":
             # What is there stands before what is likeliest, which may be nothing that is there.
             self._fields.insert(1, "labels")
+        if info.windowing is not None:
+            self._fields[1:1] = ["start", "end"]
+        self._fields.append("reason")
         places = range(2, min(RUNNERS_UP, len(info.classes)) + 1)
         others = [f"{word}_{place}" for place in places for word in ("label", "probability")]
         self._rows = 0
@@ -56,18 +63,22 @@ class AnswerTable:
         return self
 
     def add(self, row: dict[str, Any]) -> None:
-        """One input's answer, by the names of `handlens predict --json`."""
+        """One input's answer, by the names of `handlens predict --json`, and the `reason`."""
+        windows = row.get("windows", [])
+        with _saying(self._target):
+            self._write(row)
+            for window in windows if len(windows) > 1 else ():
+                self._write(window | {"path": row["path"]})
+        self._rows += 1
+
+    def _write(self, row: dict[str, Any]) -> None:
         cells = {name: row.get(name, "") for name in self._fields}
         if "labels" in row:
             cells["labels"] = "; ".join(row["labels"]) or "none of the classes"
         if _is_formula(cells["path"]):
             cells["path"] = f"./{cells['path']}"  # still the same file
         others = (value for pair in row.get("top", [])[1:] for value in pair)
-        try:
-            self._table.writerow([_plain(cell) for cell in (*cells.values(), *others)])
-        except OSError as error:
-            raise unwritable(self._target, error) from error
-        self._rows += 1
+        self._table.writerow([_plain(cell) for cell in (*cells.values(), *others)])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -86,7 +86,8 @@ def choose_thresholds(
     `probabilities` (n, classes) are calibrated, `labels` (n,). Candidate thresholds are tried from a strict one
     on and the last one before the first that cannot be promised is taken, so trying several costs no confidence
     (fixed-sequence testing, Angelopoulos et al. 2021). Where none can be promised, the lowest that seems to
-    keep to `wanted` is taken instead, and `promised` is False.
+    keep to `wanted` is taken instead, and `promised` is False. Where all may be accepted, what is nearer to guessing
+    than to the least sure of these samples is not: nothing like it was ever put to the test.
     """
     classes, needed = probabilities.shape[1], samples_needed(wanted)
     if len(labels) == 0:
@@ -97,6 +98,7 @@ def choose_thresholds(
     top = probabilities.max(axis=1)
     wrong = np.argmax(probabilities, axis=1) != labels
     overall, promised = lowest_threshold(top, wrong, wanted=wanted, sources=sources)
+    overall = overall or (1.0 / classes + float(top.min())) / 2.0
     per_class = _per_class(probabilities, wrong, overall=overall, wanted=wanted)
     price = price_of(probabilities, labels, per_class, sources=sources)
     files = len(labels) if sources is None else len(np.unique(sources))

@@ -86,7 +86,7 @@ def _similar(name: str) -> tuple[str, ...]:
     plain = name.split(".", 1)[0]
     tags = [full for full in timm.list_pretrained() if full.startswith(f"{plain}.")]
     among = tags if tags and "." in name else timm.list_models()
-    return tuple(difflib.get_close_matches(name.lower(), among, n=SUGGESTIONS, cutoff=0.5))
+    return tuple(difflib.get_close_matches(name.lower(), among, n=SUGGESTIONS, cutoff=0.6))
 
 
 def _licence(name: str) -> str:

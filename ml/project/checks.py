@@ -100,9 +100,12 @@ def _duplicates(report: ScanReport) -> list[Finding]:
     found = []
     if clashing:
         paths = tuple(path for item in clashing for path in item.paths)
-        first = clashing[0].class_names
+        first = clashing[0]
         who = f"One {one} appears" if len(clashing) == 1 else f"{len(clashing):,} {many} appear"
-        sentence = f"{who} more than once with different labels, for example as {first[0]} and as {first[1]}."
+        sentence = (
+            f"{who} more than once with different labels, for example as {first.class_names[0]} and as "
+            f"{first.class_names[1]} ({first.paths[0]}, {first.paths[1]})."
+        )
         found.append(Finding(severity="warn", sentence=sentence, paths=paths))
     if plain:
         paths = tuple(path for item in plain for path in item.paths)
@@ -167,8 +170,8 @@ def _balance(report: ScanReport) -> list[Finding]:
         return []
     most = max(counts, key=lambda name: counts[name])
     least = min(counts, key=lambda name: counts[name])
-    times = counts[most] // counts[least]
-    if times < _UNEVEN:
+    times = round(counts[most] / counts[least])
+    if counts[most] < _UNEVEN * counts[least]:
         return []
     if times < _VERY_UNEVEN:
         sentence = f"{most} has {times} times as many as {least} – that is fine."

@@ -484,6 +484,7 @@ def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
         rows = list(csv.DictReader(stream))
     assert [row["label"] for row in rows] == ["red", "blue", ""]
     assert [row["decision"] for row in rows] == ["accept", "accept", "unreadable"]
+    assert [bool(row["reason"]) for row in rows] == [False, False, True]
     pictures = sorted((tmp_path / "looked").iterdir())
     assert [path.name for path in pictures] == ["0.png-2.png", "0.png.png"]
     for path in pictures:
@@ -513,6 +514,18 @@ def test_no_picture_is_drawn_over_a_file_of_the_users(handlens: Handlens, folder
         assert other.read_bytes() == before
     drawn = {path.name for path in given.iterdir()} - {f"{number}.png" for number in range(10)}
     assert drawn == {"0.png.png", "0.png-2.png", "0.png.png.png"}, "the second time its own are drawn anew"
+    done = handlens("predict", model, given, "--json")
+    assert {Path(line["path"]).name for line in done.lines} == {"0.png.png", *(f"{n}.png" for n in range(10))}
+
+
+def test_a_folder_that_no_picture_can_be_written_to_is_named_before_the_work(
+    handlens: Handlens, folder: Path, tmp_path: Path
+) -> None:
+    model = write_colour_model(tmp_path / "model.onnx")
+    (tmp_path / "file").write_bytes(b"")
+    done = handlens("predict", model, folder / "red" / "0.png", "--overlays", tmp_path / "file" / "looked")
+    assert (done.code, done.out) == (1, "")
+    assert "could not be written" in done.err
 
 
 def test_a_very_long_name_is_predicted_and_drawn(handlens: Handlens, folder: Path, tmp_path: Path) -> None:
@@ -540,8 +553,17 @@ def test_predict_reads_recordings_by_window(handlens: Handlens, tmp_path: Path) 
     noise = np.random.default_rng(0).uniform(-0.9, 0.9, 3 * WINDOWING.rate)
     noise[WINDOWING.rate :] *= 0.001
     soundfile.write(tmp_path / "a.wav", noise, WINDOWING.rate)
-    done = handlens("predict", model, tmp_path / "a.wav", "--overlays", tmp_path / "looked", "--json")
+    table = tmp_path / "heard.csv"
+    done = handlens("predict", model, tmp_path / "a.wav", "--overlays", tmp_path / "looked", "--csv", table, "--json")
     assert done.code == 0
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    assert [(row["start"], row["end"], row["label"]) for row in rows] == [
+        ("", "", "quiet"),
+        ("0.0", "1.0", "loud"),
+        ("1.0", "2.0", "quiet"),
+        ("2.0", "3.0", "quiet"),
+    ]
+    assert {row["path"] for row in rows} == {str(tmp_path / "a.wav")}
     (line,) = done.lines
     assert [(w["start"], w["end"], w["label"]) for w in line["windows"]] == [
         (0.0, 1.0, "loud"),
@@ -602,6 +624,12 @@ def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path,
     assert handlens("relink", trained, "--to", tmp_path / "moved").code == 0
     with Project.open(trained) as opened:
         assert opened.source_folder == tmp_path / "moved"
+    few = tmp_path / "few" / "red"
+    few.mkdir(parents=True)
+    shutil.copy(tmp_path / "moved" / "red" / "0.png", few)
+    done = handlens("relink", trained, "--to", few.parent)
+    assert done.code == 0
+    assert done.err == "29 of its 30 files are not there; if that is the wrong folder, say so again.\n"
 
 
 def test_runs_are_listed(handlens: Handlens, trained: Path) -> None:

@@ -96,6 +96,16 @@ def test_windows_of_a_recording_promise_no_more_than_the_recording() -> None:
     assert trade_off(probabilities, labels, sources=sources)[2][-1] == pytest.approx(price.error_at_most)
 
 
+def test_what_is_hardly_more_than_a_guess_is_not_accepted_even_by_a_model_without_mistakes() -> None:
+    probabilities = np.array([[0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9]] * 4)
+    labels = np.array([0, 1, 2] * 4)
+    chosen = choose_thresholds(probabilities, labels, wanted=0.05)
+    assert chosen.price.accepted == chosen.price.n
+    info = replace(tiny_info(), reject_below=chosen.overall, class_reject_below=chosen.per_class, unlike_above=1.0)
+    assert decide(np.array([0.38, 0.37, 0.25]), 0.0, info) == "reject"
+    assert decide(np.array([0.7, 0.2, 0.1]), 0.0, info) == "accept"
+
+
 def test_a_stricter_aim_never_takes_a_lower_threshold() -> None:
     rng = np.random.default_rng(9)
     for _trial in range(40):
