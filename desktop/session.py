@@ -37,6 +37,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The run being looked at, `RunInfo | None`."""
+    originals_found = Signal()
+    """The folder with the originals had gone and is there again."""
 
     def __init__(
         self, project: Project, parent: QObject | None = None, *, samples: Sequence[Sample] | None = None
@@ -50,7 +52,7 @@ class Session(QObject):
         self.classes: tuple[ClassInfo, ...] = project.classes()
         self._by_id = {sample.id: sample for sample in samples or project.samples()}
         self._samples: tuple[Sample, ...] | None = None
-        self._source_folder: Path | None = None
+        self._originals_gone = False
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
 
@@ -67,11 +69,17 @@ class Session(QObject):
         """The sample as it is labelled now; KeyError where there is none."""
         return self._by_id[sample_id]
 
-    def source_path(self, sample: Sample) -> Path:
-        """The file a sample came from. Raises HandlensError where the folder with the originals has gone."""
-        if self._source_folder is None:
-            self._source_folder = self.project.source_folder
-        return self._source_folder / sample.path
+    def missing_originals(self) -> str:
+        """Why the originals cannot be read now, in a sentence; empty while their folder is there."""
+        try:
+            _ = self.project.source_folder
+        except HandlensError as error:
+            self._originals_gone = True
+            return error.message
+        if self._originals_gone:
+            self._originals_gone = False
+            self.originals_found.emit()
+        return ""
 
     # -- labels ------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,11 @@ def classes(count: int) -> str:
     return text.format(count=number(count))
 
 
+def originals_gone(problem: str) -> str:
+    """What other pages than Data say of it: `problem` is the core's sentence."""
+    return QCoreApplication.translate("words", "{problem} You can do that on the page “Data”.").format(problem=problem)
+
+
 def score(accuracy: float | None, *, several: bool = False) -> str:
     """How a run did on what it has never seen, in words. `several`: more than one class may be present."""
     tr = QCoreApplication.translate

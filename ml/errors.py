@@ -5,22 +5,24 @@ class HandlensError(Exception):
     """Something the user can understand and act on.
 
     `message` is one sentence: what happened, why if known, what to do. `details` is what a
-    developer would want to see and is shown only on request.
+    developer would want to see and is shown only on request. `command` is what to type at a
+    terminal to mend it; only the command line says it, the window has a button.
     """
 
-    def __init__(self, message: str, *, details: str = "") -> None:
+    def __init__(self, message: str, *, details: str = "", command: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.details = details
+        self.command = command
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive a pipe without this.
-        return (_rebuild, (type(self), self.message, self.details))
+        return (_rebuild, (type(self), self.message, self.details, self.command))
 
 
 class UnreadableError(HandlensError):
     """A file could not be decoded; `message` is the reason in plain words."""
 
 
-def _rebuild(cls: type[HandlensError], message: str, details: str) -> HandlensError:
-    return cls(message, details=details)
+def _rebuild(cls: type[HandlensError], message: str, details: str, command: str) -> HandlensError:
+    return cls(message, details=details, command=command)

@@ -1,14 +1,16 @@
-"""The Data page: what the project learns from. Nothing is changed here."""
+"""The Data page: what the project learns from. Nothing is changed here but where the originals are looked for."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop import style, words
+from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.items import ItemsDialog
 from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
@@ -38,6 +40,9 @@ class DataPage(QWidget):
         self._asked: dict[int, int] = {}
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._show_examples)
+        self._finding = Tasks(self, threads=1)
+        self._finding.done.connect(self._say_originals)
+        self._finding.failed.connect(self._refuse_folder)
         look = style.current()
         self.bars = BarList(row_height=60)
         self.bars.setAccessibleName(self.tr("Classes"))
@@ -45,6 +50,9 @@ class DataPage(QWidget):
         self._why = _line("muted")
         self._place = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self._place.setProperty("role", "muted")
+        self._gone = _line("error")
+        self.find_button = QPushButton(self.tr("Find the folder…"))
+        self.find_button.clicked.connect(self._find_folder)
         self._left_out = _line("warn")
         self.show_button = QPushButton(self.tr("Show"))
         self.show_button.setProperty("role", "link")
@@ -53,18 +61,6 @@ class DataPage(QWidget):
         self.train_button = QPushButton(self.tr("Go on to training"))
         self.train_button.setProperty("role", "primary")
         self.train_button.clicked.connect(self.train_requested)
-        right = QVBoxLayout()
-        right.setSpacing(look.s)
-        right.addWidget(_head(self.tr("How it is tested")))
-        right.addSpacing(look.xs)
-        right.addWidget(self.split)
-        right.addWidget(self._why)
-        right.addSpacing(look.xl)
-        right.addWidget(_head(self.tr("Your files")))
-        right.addWidget(self._place)
-        right.addLayout(self._left_out_line())
-        right.addStretch(1)
-        right.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignRight)
         whole = QGridLayout(self)
         whole.setContentsMargins(look.xl, look.s, look.xl, look.xl)
         whole.setHorizontalSpacing(look.xxl)
@@ -74,7 +70,25 @@ class DataPage(QWidget):
         left.addWidget(self.bars, 1)
         left.addStretch(0)
         whole.addLayout(left, 0, 0)
-        whole.addLayout(right, 0, 1)
+        whole.addLayout(self._right(), 0, 1)
+
+    def _right(self) -> QVBoxLayout:
+        look = style.current()
+        right = QVBoxLayout()
+        right.setSpacing(look.s)
+        right.addWidget(_head(self.tr("How it is tested")))
+        right.addSpacing(look.xs)
+        right.addWidget(self.split)
+        right.addWidget(self._why)
+        right.addSpacing(look.xl)
+        right.addWidget(_head(self.tr("Your files")))
+        right.addWidget(self._place)
+        right.addWidget(self._gone)
+        right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
+        right.addLayout(self._left_out_line())
+        right.addStretch(1)
+        right.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignRight)
+        return right
 
     def _left_out_line(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -93,21 +107,58 @@ class DataPage(QWidget):
         count = len(self._unreadable)
         text = self.tr("{count} file could not be read.") if count == 1 else self.tr("{count} files could not be read.")
         self._left_out.setText(text.format(count=words.number(count)))
-        try:
-            self._place.setText(str(session.project.source_folder))
-        except HandlensError as error:
-            self._place.setText(error.message)
-            style.set_role(self._place, "error")
+        session.originals_found.connect(self._on_originals_found)
+        self._say_originals()
         self._refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._say_originals()
         if self._stale:
             self._refresh()
 
     def shutdown(self) -> None:
         self._tasks.close()
+        self._finding.close()
         self._session = None
+
+    # -- where the originals are -------------------------------------------------------------------------------
+
+    @Slot()
+    def _say_originals(self) -> None:
+        """Where they are; or that they are not there, and then nothing can be learned from them."""
+        if self._session is None:
+            return
+        problem = self._session.missing_originals()
+        if not problem:
+            self._place.setText(str(self._session.project.source_folder))
+        self._place.setVisible(not problem)
+        self._gone.setText(self.tr("{problem} Until then it cannot learn.").format(problem=problem))
+        self._gone.setVisible(bool(problem))
+        self.find_button.setVisible(bool(problem))
+        self.train_button.setEnabled(not problem)
+
+    @Slot()
+    def _on_originals_found(self) -> None:
+        self._say_originals()
+        self._refresh()
+
+    @Slot()
+    def _find_folder(self) -> None:
+        folder = FolderChooser.ask(self, self.tr("The folder that holds your files now"))
+        if folder is not None:
+            self.look_in(folder)
+
+    def look_in(self, folder: Path) -> None:
+        """Take `folder` for the one that moved. In the background: a drive may be slow to say what is on it."""
+        if self._session is not None:
+            self._finding.submit(self._session.project.relink, folder)
+
+    @Slot(int, object)
+    def _refuse_folder(self, _number: int, error: Exception) -> None:
+        self._gone.setText(getattr(error, "message", str(error)))
+
+    # -- what there is -----------------------------------------------------------------------------------------
 
     @Slot()
     def _refresh(self) -> None:
@@ -179,5 +230,5 @@ def _head(text: str) -> QLabel:
 def _line(role: str) -> QLabel:
     label = QLabel()
     label.setProperty("role", role)
-    label.setWordWrap(role == "muted")
+    label.setWordWrap(role != "warn")
     return label

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeySequence, QShortcut, QShowEvent, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from desktop import words
 from desktop.commands import Relabel
 from desktop.pages import explore_labels, explore_words, train_words
 from desktop.pages.enough_figures import Weighing
@@ -110,6 +111,7 @@ class ExplorePage(QWidget):
         session.labels_changed.connect(self._on_labels_changed)
         session.runs_changed.connect(self._fill_runs)
         session.run_changed.connect(self._on_run_changed)
+        session.originals_found.connect(self._on_originals_found)
         self._shapes = []
         self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
         self._fill_runs()
@@ -122,6 +124,8 @@ class ExplorePage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """The grid has the keys from the start: arrows to move, digits to relabel."""
         super().showEvent(event)
+        if self._session is not None:
+            self._session.missing_originals()  # if they are back, `_on_originals_found` follows
         self.board.grid.setFocus()
 
     def shutdown(self) -> None:
@@ -137,6 +141,7 @@ class ExplorePage(QWidget):
             session.labels_changed.disconnect(self._on_labels_changed)
             session.runs_changed.disconnect(self._fill_runs)
             session.run_changed.disconnect(self._on_run_changed)
+            session.originals_found.disconnect(self._on_originals_found)
         self.judged.set_source(None, None)
         self.loader.forget_all()
         self.board.grid.set_tiles(np.zeros(0, dtype=np.int64), self._describe)
@@ -295,15 +300,24 @@ class ExplorePage(QWidget):
 
     @Slot(int, object)
     def _on_tile_failed(self, _sample_id: int, error: object) -> None:
-        if isinstance(error, HandlensError):
-            self.board.say_problem(error.message)
+        if not isinstance(error, HandlensError) or self._session is None:
+            return
+        gone = self._session.missing_originals()
+        self.board.say_problem(words.originals_gone(gone) if gone else error.message)
+
+    @Slot()
+    def _on_originals_found(self) -> None:
+        """Ask again for the pictures that could not be had."""
+        self.board.say_problem("")
+        self.board.grid.forget_pictures()
+        self._arrange()
 
     @Slot(int, int)
     def _on_cell(self, label: int, predicted: int) -> None:
         with QSignalBlocker(self.board.tabs):
             self.board.tabs.setCurrentIndex(0)
-        words = f"{self._names[label]} → {self._names[predicted]}" if label != predicted else self._names[label]
-        self.board.filters.set_cell(label, predicted, words)
+        said = f"{self._names[label]} → {self._names[predicted]}" if label != predicted else self._names[label]
+        self.board.filters.set_cell(label, predicted, said)
         self.board.grid.setFocus()
 
     @Slot()

@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.pages import train_words
 from desktop.pages.pictures import load_tile
@@ -94,8 +95,10 @@ class TrainPage(QWidget):
     def set_session(self, session: Session) -> None:
         if self._session is not None:
             self._session.labels_changed.disconnect(self._on_labels_changed)
+            self._session.originals_found.disconnect(self._say_readiness)
         self._session = session
         session.labels_changed.connect(self._on_labels_changed)
+        session.originals_found.connect(self._say_readiness)
         self._estimates = {}
         self.choose.set_kind(session.project.kind)
         self._show_choice()
@@ -110,6 +113,7 @@ class TrainPage(QWidget):
             self._thread = None
         if self._session is not None:
             self._session.labels_changed.disconnect(self._on_labels_changed)
+            self._session.originals_found.disconnect(self._say_readiness)
         self._session = None
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -339,6 +343,7 @@ class TrainPage(QWidget):
             number = self._tasks.submit(_estimate_all, self._session.project, self.choose.network.name())
             self._requests[number] = ("estimates", 0)
 
+    @Slot()
     def _say_readiness(self) -> None:
         session = self._session
         if session is None:
@@ -348,7 +353,11 @@ class TrainPage(QWidget):
         # One class can be learned where some are known not to show it.
         ready = len(set(labelled)) >= 2
         sentence = train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready)
+        gone = session.missing_originals()
+        if gone:
+            sentence, ready = words.originals_gone(gone), False
         self.choose.set_headline(sentence, ready=ready)
+        self.choose.resume_button.setEnabled(not gone)
         if self.stack.currentWidget() is self.choose:
             self.sentence_changed.emit(self.tr("How long may it learn?"))
 

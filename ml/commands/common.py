@@ -102,8 +102,9 @@ def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Cal
             try:
                 return function(*args, **kwargs)
             except HandlensError as error:
-                _failed(Failed(message=error.message, details=error.details), json=json)
-                fail(error.message, code=INTERRUPTED if isinstance(error, InterruptedByUserError) else 1)
+                sentence = _with_command(error)
+                _failed(Failed(message=sentence, details=error.details), json=json)
+                fail(sentence, code=INTERRUPTED if isinstance(error, InterruptedByUserError) else 1)
             except KeyboardInterrupt:
                 _failed(Failed(message=interrupted), json=json)
                 fail(interrupted, code=INTERRUPTED)
@@ -155,6 +156,11 @@ def unwritable(target: Path, error: OSError) -> HandlensError:
     return HandlensError(
         f"{target} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
     )
+
+
+def _with_command(error: HandlensError) -> str:
+    """What happened, and what to type where something would mend it."""
+    return f"{error.message.removesuffix('.')}: {error.command}." if error.command else error.message
 
 
 def _nobody_reads() -> None:

@@ -152,10 +152,11 @@ class _Asked:
 
 
 def _looked_up(target: Path, *, front: str) -> _Asked:
-    """Raises HandlensError where there is no project, or `front` does not fit it."""
+    """Raises HandlensError where there is no project, its originals have gone, or `front` does not fit it."""
     with Project.open(target) as opened:
         if front and opened.kind != "sensors":
             raise HandlensError("Only logs of sensors become pictures in several ways; leave out --front.")
+        _ = opened.source_folder
         return _Asked(opened.kind, opened.task)
 
 

@@ -179,8 +179,8 @@ class Project:
             if folder.is_dir():
                 return folder.resolve()
         raise HandlensError(
-            f"The folder with the originals, {absolute}, is not there; plug in its drive, "
-            f'or tell the project where it is now: handlens relink "{self.path}" --to FOLDER.'
+            f"The folder with the originals, {absolute}, is not there; plug in its drive, or say where it is now.",
+            command=f'handlens relink "{self.path}" --to FOLDER',
         )
 
     def relink(self, folder: Path) -> None:

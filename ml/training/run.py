@@ -82,7 +82,8 @@ def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
 def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
     began = time.monotonic()
     yield stage("preflight")
-    # A device, a network or a file that is not there is said before a run begins.
+    # Originals, a device, a network or a file that are not there are said before a run begins.
+    _ = project.source_folder
     refuse_unknown(job)
     fabric = _fabric(job.device, crew)
     samples, class_names = labelled_and_split(project)

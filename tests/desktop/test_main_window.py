@@ -15,6 +15,7 @@ from scripted import Scan
 
 from desktop import actions, settings, style
 from desktop.app import ThemeKeeper
+from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.main_window import MainWindow
@@ -92,6 +93,50 @@ def test_the_data_page_shows_what_there_is(window: MainWindow, project: Path, qt
     workspace.session.set_labels([1, 2], [2])
     assert [row.count for row in page.bars.rows()] == [8, 10, 12]
     qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in page.bars.rows()))
+
+
+def test_originals_that_moved_are_found_from_the_data_page(
+    window: MainWindow, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Project.open(project) as opened:
+        add_run(opened)
+    (project.parent / "fruit").rename(project.parent / "moved")
+    workspace = _open(window, project, qtbot)
+    data, train, explore = workspace.data_page, workspace.train_page, workspace.explore_page
+    qtbot.waitUntil(lambda: "on the page “Data”" in explore.board.problem.text())
+    workspace.show_page(TRAIN)
+    assert "is not there" in train.choose.headline.text() and not train.choose.train_button.isEnabled()
+    workspace.show_page(DATA)
+    assert not data.train_button.isEnabled()
+    said = " ".join(label.text() for label in data.findChildren(QLabel) if label.isVisible())
+    assert f"The folder with the originals, {project.parent / 'fruit'}, is not there" in said
+    assert "handlens relink" not in said
+
+    answers = iter([project.parent / "Fruit.handlens", project.parent / "moved"])
+    monkeypatch.setattr(FolderChooser, "ask", classmethod(lambda *_args, **_words: next(answers)))
+    qtbot.mouseClick(data.find_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "None of the project's files is in" in data._gone.text())
+    with qtbot.waitSignal(workspace.session.originals_found):
+        qtbot.mouseClick(data.find_button, Qt.MouseButton.LeftButton)
+    assert data.train_button.isEnabled() and not data.find_button.isVisible()
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in data.bars.rows()))
+    workspace.show_page(TRAIN)
+    assert "are ready to learn from" in train.choose.headline.text() and train.choose.train_button.isEnabled()
+    workspace.show_page(EXPLORE)
+    assert not explore.board.problem.isVisible()
+    pictures = explore.board.grid._model.pictures
+    qtbot.waitUntil(lambda: all(pictures.get(int(i)) is not None for i in explore.board.grid.ids()))
+    assert not any(pictures.get(int(i)).isNull() for i in explore.board.grid.ids())
+
+
+def test_a_drive_that_is_plugged_in_again_is_noticed(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    (project.parent / "fruit").rename(project.parent / "moved")
+    workspace = _open(window, project, qtbot)
+    assert not workspace.train_page.choose.train_button.isEnabled()
+    (project.parent / "moved").rename(project.parent / "fruit")
+    workspace.show_page(DATA)
+    assert workspace.data_page.train_button.isEnabled()
+    assert workspace.train_page.choose.train_button.isEnabled()
 
 
 @pytest.mark.parametrize(("path", "said"), [("nothing", "no project"), ("fruit", "not a Handlens project")])

@@ -620,6 +620,10 @@ def test_a_run_can_be_exported_for_another_share_of_wrong_answers(
 
 def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "moved")
+    told = handlens("train", trained)
+    assert told.code == 1 and told.err.endswith(f'say where it is now: handlens relink "{trained}" --to FOLDER.\n')
+    with Project.open(trained) as opened:
+        assert len(opened.runs.all()) == 1, "no run was begun"
     assert handlens("relink", trained, "--to", tmp_path).code == 1
     assert handlens("relink", trained, "--to", tmp_path / "moved").code == 0
     with Project.open(trained) as opened:

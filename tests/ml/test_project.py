@@ -92,8 +92,9 @@ def test_the_project_follows_its_sources_when_both_move(project: Project, tmp_pa
 
 def test_sources_that_vanished_are_named_and_can_be_relinked(project: Project, tmp_path: Path) -> None:
     (tmp_path / "pictures").rename(tmp_path / "renamed")
-    with pytest.raises(HandlensError, match="relink"):
+    with pytest.raises(HandlensError, match="or say where it is now") as gone:
         _ = project.source_folder
+    assert gone.value.command.startswith("handlens relink")
     with pytest.raises(HandlensError, match="None of the project's files"):
         project.relink(tmp_path)
     project.relink(tmp_path / "renamed")
