@@ -45,6 +45,7 @@ class ExplorePage(QWidget):
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
         self._tiles_too = False
+        self._learning = False
         self._shapes: list[float] = []
         """Height over width of the first pictures of this project."""
         self.undo_stack = QUndoStack(self)
@@ -85,6 +86,7 @@ class ExplorePage(QWidget):
         self.side.label_chosen.connect(self.relabel)
         self.side.right_pressed.connect(self.confirm)
         self.judged.wanted.connect(self._on_judged)
+        self.judged.suspects.changed.connect(self._on_search)
         self.board.enough.rate_chosen.connect(self._on_rate_chosen)
 
     def _make_keys(self) -> None:
@@ -116,6 +118,14 @@ class ExplorePage(QWidget):
         self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
         self._fill_runs()
         self._on_run_changed(session.run)
+
+    def set_learning(self, learning: bool) -> None:
+        """Whether a run is going on: there is something to wait for where there is nothing to look at."""
+        if learning == self._learning:
+            return
+        self._learning = learning
+        if self._session is not None and self._session.run is None:
+            self._say_no_run(self._session)
 
     def show_view(self, view: View) -> None:
         """Choose a tab."""
@@ -187,7 +197,7 @@ class ExplorePage(QWidget):
             self._show_empty(error.message)
             return
         if run is None or predictions is None or len(predictions) == 0:
-            self._show_empty(explore_words.no_run(session.project.kind))
+            self._say_no_run(session)
             return
         self._names = tuple(item.name for item in session.classes)
         self._table = table_of(predictions, session.samples)
@@ -198,12 +208,18 @@ class ExplorePage(QWidget):
         )
         self.board.run_box.setCurrentIndex(self.board.run_box.findData(run.number))
         self.board.grid.forget_pictures()
+        came = self.pages.currentWidget() is not self.content
         self.pages.setCurrentWidget(self.content)
         self._arrange()
+        if came:
+            self.board.take_focus()
+
+    def _say_no_run(self, session: Session) -> None:
+        self._show_empty(explore_words.no_run(session.project.kind, learning=self._learning))
 
     def _show_empty(self, sentence: str) -> None:
         self.spot.set_source(self._session, None)
-        self.empty.sentence.setText(sentence)
+        self.empty.say(sentence, verb=explore_words.to_train(learning=self._learning))
         self.pages.setCurrentWidget(self.empty)
         self.sentence_changed.emit("")
 
@@ -264,6 +280,12 @@ class ExplorePage(QWidget):
     def _on_judged(self) -> None:
         if self.board.view() == "suspicious":
             self.judged.show(self._table)
+
+    @Slot()
+    def _on_search(self) -> None:
+        """Its buttons come and go, and with them whatever had the focus."""
+        if self.board.view() == "suspicious":
+            self.board.take_focus()
 
     def _say_counts(self) -> None:
         if self._table is None or self._session is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QKeySequence, QUndoStack
 from PySide6.QtWidgets import (
     QComboBox,
@@ -86,6 +86,7 @@ class ExploreBoard(QWidget):
             self.stack.addWidget(page)
         self._lay_out()
         self.tabs.currentChanged.connect(self.arrangement_changed)
+        self.tabs.currentChanged.connect(self.take_focus)
         self.filters.filter_changed.connect(self.arrangement_changed)
         self.confusion.cell_pointed.connect(self.cell_sentence.setText)
 
@@ -117,6 +118,15 @@ class ExploreBoard(QWidget):
     def show_enough(self) -> None:
         self.above.setCurrentWidget(self.no_filters)
         self.stack.setCurrentWidget(self.enough)
+
+    @Slot()
+    def take_focus(self) -> None:
+        """To what is shown, so that arrows, digits and Ctrl+A are for it; but whoever goes from tab to tab with the
+        keys stays there."""
+        if not self.tabs.hasFocus():
+            shown = self.stack.currentWidget()
+            inside = {self.confusion_page: self.confusion, self.enough: self.enough.slider}
+            inside.get(shown, shown).setFocus()
 
     def say_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
@@ -171,7 +181,7 @@ class NothingYet(QWidget):
         self.sentence = QLabel()
         self.sentence.setProperty("role", "emphasis")
         self.sentence.setWordWrap(True)
-        self.button = QPushButton(self.tr("Train first"))
+        self.button = QPushButton()
         self.button.setProperty("role", "primary")
         self.button.clicked.connect(self.train_pressed)
         row = QHBoxLayout()
@@ -183,3 +193,8 @@ class NothingYet(QWidget):
         column.addWidget(self.sentence)
         column.addLayout(row)
         column.addStretch(1)
+
+    def say(self, sentence: str, *, verb: str) -> None:
+        """`verb` is what the button does about it."""
+        self.sentence.setText(sentence)
+        self.button.setText(verb)

@@ -19,7 +19,14 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("ExploreWords", text)
 
 
-def no_run(kind: Kind) -> str:
+def no_run(kind: Kind, *, learning: bool = False) -> str:
+    """What stands on the page before there is a run, and while the first one is going on."""
+    if learning:
+        return {
+            "images": tr("It is learning now. What it says of your pictures will stand here when it has ended."),
+            "recordings": tr("It is learning now. What it says of your sounds will stand here when it has ended."),
+            "sensors": tr("It is learning now. What it says of your measurements will stand here when it has ended."),
+        }[kind]
     return {
         "images": tr("There is nothing to look at yet: it has not learned from your pictures."),
         "recordings": tr("There is nothing to look at yet: it has not learned from your sounds."),
@@ -31,6 +38,11 @@ def run_line(run: RunInfo, counts: Mapping[str, int], task: Task) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
     name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, counts, task)
     return f"{name} · {score}" if score else name
+
+
+def to_train(*, learning: bool) -> str:
+    """The button below that."""
+    return tr("Watch it learn") if learning else tr("Train first")
 
 
 def wrong_of(wrong: int, count: int) -> str:

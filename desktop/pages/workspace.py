@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
@@ -76,10 +76,12 @@ class Workspace(QWidget):
         self.train_page.suspicious_requested.connect(self.show_suspicious)
         self.explore_page.train_requested.connect(partial(self.show_page, TRAIN))
         self.train_page.job_progress.connect(partial(self.job_progress.emit, TRAIN))
+        self.train_page.job_progress.connect(self._say_whether_learning)
         self.explore_page.judged.progress.connect(partial(self.job_progress.emit, EXPLORE))
         self.data_page.set_session(session)
         self.train_page.set_session(session)
         self.explore_page.set_session(session)
+        session.run_changed.connect(self._place_run_box)
         self.show_page(self._first_page())
 
     def _title_row(self) -> QHBoxLayout:
@@ -116,7 +118,7 @@ class Workspace(QWidget):
         self._stack.setCurrentIndex(place)
         self._title.setText((self.data_page.title, self.train_page.title, self.explore_page.title)[place])
         self._sentence.setText(self._sentences[place])
-        self.explore_page.board.run_box.setVisible(place == EXPLORE and self.session.run is not None)
+        self._place_run_box()
         self.page_shown.emit(place)
 
     def show_job(self, place: int) -> None:
@@ -136,6 +138,14 @@ class Workspace(QWidget):
         self.train_page.shutdown()
         self.explore_page.shutdown()
         self.session.close()
+
+    @Slot()
+    def _place_run_box(self) -> None:
+        self.explore_page.board.run_box.setVisible(self.place == EXPLORE and self.session.run is not None)
+
+    @Slot(str, float)
+    def _say_whether_learning(self, _said: str, fraction: float) -> None:
+        self.explore_page.set_learning(fraction >= 0)
 
     def _note_sentence(self, place: int, sentence: str) -> None:
         self._sentences[place] = sentence

@@ -124,6 +124,24 @@ def test_filters_leave_what_they_say(qtbot: QtBot, page: ExplorePage) -> None:
     assert all(caption.startswith("pear") for caption in captions(page))
 
 
+def test_a_click_on_a_tab_gives_the_keys_to_what_it_shows(qtbot: QtBot, page: ExplorePage) -> None:
+    tabs = page.board.tabs
+    page.board.filters.verdict_box.setFocus()
+    qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(1).center())
+    qtbot.keyClick(page.focusWidget(), Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert len(page.board.grid.selected_ids()) == 6
+    page.board.filters.verdict_box.setFocus()
+    qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(VIEWS.index("confusion")).center())
+    assert page.focusWidget() is page.board.confusion
+
+
+def test_with_the_keys_one_goes_on_from_tab_to_tab(qtbot: QtBot, page: ExplorePage) -> None:
+    page.board.tabs.setFocus()
+    qtbot.keyClick(page.board.tabs, Qt.Key.Key_Right)
+    qtbot.keyClick(page.board.tabs, Qt.Key.Key_Right)
+    assert page.board.view() == "right" and page.board.tabs.hasFocus()
+
+
 def test_filters_that_leave_nothing_say_so(page: ExplorePage) -> None:
     page.board.filters.set_cell(0, 0, "apple")
     page.board.filters.set_cell(2, 1, "plum → pear")

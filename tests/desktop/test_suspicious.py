@@ -126,6 +126,18 @@ def tile_at(page: ExplorePage, place: int) -> Tile:
     return tile
 
 
+def test_the_list_has_the_keys_when_it_arrives(qtbot: QtBot, session: Session) -> None:
+    judge = Judge(session.project.path, hold=True)
+    page = opened(qtbot, session, judge)
+    page.board.filters.class_box.setFocus()
+    choose_tab(qtbot, page)
+    assert page.focusWidget() is page.board.nothing, "not a button that a key would press"
+    judge.go_on()
+    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
+    assert page.focusWidget() is page.board.grid
+    page.shutdown()
+
+
 @pytest.mark.parametrize("ends", ["found", "another run"])
 def test_other_pages_hear_of_the_search_and_of_its_end(qtbot: QtBot, session: Session, ends: str) -> None:
     judge = Judge(session.project.path, hold=True)
