@@ -52,6 +52,8 @@ class MainWindow(QMainWindow):
         self._first_page: int | None = None
         self._progress: dict[int, tuple[str, float]] = {}
         """By page: the work it has going on."""
+        self._ended: dict[int, str] = {}
+        """By page: how its work ended, until somebody looks at the page."""
         self._shown_job: int | None = None
         """The page whose work the strip shows."""
         self._tasks = Tasks(self, threads=1)
@@ -142,7 +144,7 @@ class MainWindow(QMainWindow):
             workspace.show_page(self._first_page)
         workspace.page_shown.connect(self._place_strip)
         self.workspace = workspace
-        self._progress = {}
+        self._progress, self._ended = {}, {}
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.setWindowTitle(f"{session.project.name} – Handlens")
@@ -297,8 +299,11 @@ class MainWindow(QMainWindow):
     def _show_progress(self, place: int, said: str, fraction: float) -> None:
         """A page's work goes on while others are looked at; the page itself shows it larger."""
         self._progress.pop(place, None)
+        self._ended.pop(place, None)
         if fraction >= 0:
             self._progress[place] = (said, fraction)
+        elif said:
+            self._ended[place] = said
         self._place_strip()
 
     @Slot()
@@ -306,12 +311,16 @@ class MainWindow(QMainWindow):
         if self.workspace is None:
             return
         # Never on the page of the job: to show and hide it there would lay the page and its curves out twice.
-        self._shown_job = min((place for place in self._progress if place != self.workspace.place), default=None)
+        self._ended.pop(self.workspace.place, None)
+        going_on = [place for place in self._progress if place != self.workspace.place]
+        self._shown_job = min(going_on or self._ended, default=None)
         if self._shown_job is None:
             self.strip.show_job("", -1)
-        else:
+        elif going_on:
             said, fraction = self._progress[self._shown_job]
             self.strip.show_job(said, fraction, can_show=True)
+        else:
+            self.strip.show_ended(self._ended[self._shown_job])
 
     @Slot()
     def _show_job(self) -> None:

@@ -108,5 +108,10 @@ class JudgedLabels(QObject):
     @Slot()
     def _say_progress(self) -> None:
         self._board.suspects.show_state(self.suspects)
-        going_on = self.suspects.state == "looking"
-        self.progress.emit(self.tr("Looking for suspicious labels"), self.suspects.fraction if going_on else -1.0)
+        match self.suspects.state:
+            case "looking":
+                self.progress.emit(self.tr("Looking for suspicious labels"), self.suspects.fraction)
+            case "found":
+                self.progress.emit(self.tr("Every label has been judged"), -1.0)
+            case _:
+                self.progress.emit(self.suspects.problem, -1.0)

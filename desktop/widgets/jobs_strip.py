@@ -1,4 +1,4 @@
-"""The line at the bottom of the window: what is being done, and a thin bar of how far it is."""
+"""The line at the bottom of the window: what is being done, and a thin bar of how far it is; or how it ended."""
 
 from __future__ import annotations
 
@@ -48,11 +48,17 @@ class JobsStrip(QFrame):
             self.hide()
             return
         self._words.setText(words)
+        self._bar.show()
         self._bar.setValue(round(min(fraction, 1.0) * _STEPS))
         self._bar.setAccessibleName(words)
         self._show.setVisible(can_show)
         self._cancel.setVisible(can_cancel)
         self.show()
+
+    def show_ended(self, words: str) -> None:
+        """How a job ended that nobody was looking at."""
+        self.show_job(words, 1.0, can_show=True)
+        self._bar.hide()
 
     @property
     def cancel_button(self) -> QPushButton:

@@ -185,6 +185,46 @@ def test_a_training_is_seen_from_the_other_pages(window: MainWindow, project: Pa
     assert not window.strip.isVisible()
 
 
+def test_how_a_training_ended_is_said_until_somebody_looks(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    for said in ("Run 1 is ready", "The training could not go on"):
+        workspace.show_page(DATA)
+        workspace.train_page.job_progress.emit("Training run 1", 0.9)
+        workspace.train_page.job_progress.emit(said, -1.0)
+        assert window.strip.isVisible() and window.strip.words() == said
+        workspace.show_page(EXPLORE)
+        assert window.strip.words() == said
+        window.strip.chosen.emit()
+        assert workspace.place == TRAIN and not window.strip.isVisible()
+        workspace.show_page(DATA)
+        assert not window.strip.isVisible()
+
+
+def test_explore_waits_for_the_first_run_and_shows_it(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    page = workspace.explore_page
+    workspace.show_page(EXPLORE)
+    assert page.empty.button.text() == "Train first"
+    workspace.train_page.job_progress.emit("Training run 1", 0.1)
+    assert page.empty.sentence.text().startswith("It is learning now")
+    qtbot.mouseClick(page.empty.button, Qt.MouseButton.LeftButton)
+    assert workspace.place == TRAIN
+    workspace.show_page(EXPLORE)
+    run = add_run(workspace.session.project)
+    workspace.session.refresh_runs(show=run.number)
+    workspace.train_page.job_progress.emit("Run 1 is ready", -1.0)
+    assert page.board.run_box.isVisible() and page.board.run_box.currentText().startswith("run 1")
+    assert page.board.grid.hasFocus()
+
+
+def test_a_training_that_left_no_run_is_not_waited_for(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    workspace.show_page(EXPLORE)
+    workspace.train_page.job_progress.emit("Training run 1", 0.1)
+    workspace.train_page.job_progress.emit("The training could not go on", -1.0)
+    assert "has not learned" in workspace.explore_page.empty.sentence.text()
+
+
 def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
     window: MainWindow, project: Path, qtbot: QtBot
 ) -> None:
