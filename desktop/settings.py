@@ -48,12 +48,7 @@ OVERLAY_OPACITY: Setting[float] = Setting(
     default=0.7,
     valid=lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
 )
-REDUCED_MOTION: Setting[bool] = Setting(
-    key="reduced_motion",
-    default=False,
-    valid=lambda value: isinstance(value, bool),
-    words=QT_TRANSLATE_NOOP("settings", "Reduce motion"),
-)
+"""How strongly the maps cover the large view."""
 RECENT: Setting[list[list[str]]] = Setting(key="recent_projects", default=[], valid=_is_recent)
 """Pairs of path and name, the newest first."""
 PROJECTS_FOLDER: Setting[str] = Setting(key="projects_folder", default="", valid=lambda value: isinstance(value, str))
@@ -64,7 +59,6 @@ GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda
 
 SETTINGS: tuple[Setting[Any], ...] = (
     THEME,
-    REDUCED_MOTION,
     OVERLAY_OPACITY,
     RECENT,
     PROJECTS_FOLDER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
 
 from desktop import settings, style
 from desktop.settings import SETTINGS, Setting
@@ -24,13 +24,9 @@ class PreferencesDialog(QDialog):
         form = QFormLayout()
         form.setHorizontalSpacing(look.xl)
         form.setVerticalSpacing(look.m)
-        self._editors: dict[QComboBox | QCheckBox, Setting[Any]] = {}
+        self._editors: dict[QComboBox, Setting[Any]] = {}
         for setting in SETTINGS:
-            if not setting.words:
-                continue
-            if isinstance(setting.default, bool):
-                form.addRow(self._tick(setting))
-            else:
+            if setting.words:
                 form.addRow(settings.words(setting), self._list(setting))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -57,18 +53,9 @@ class PreferencesDialog(QDialog):
         self._editors[editor] = setting
         return editor
 
-    def _tick(self, setting: Setting[bool]) -> QCheckBox:
-        editor = QCheckBox(settings.words(setting))
-        editor.setObjectName(setting.key)
-        editor.setChecked(settings.value(setting))
-        editor.clicked.connect(self._store)
-        self._editors[editor] = setting
-        return editor
-
     @Slot()
     def _store(self) -> None:
         for editor, setting in self._editors.items():
-            new = editor.currentData() if isinstance(editor, QComboBox) else editor.isChecked()
-            if new != settings.value(setting):
-                settings.set_value(setting, new)
+            if editor.currentData() != settings.value(setting):
+                settings.set_value(setting, editor.currentData())
                 self.setting_changed.emit(setting.key)

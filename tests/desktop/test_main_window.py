@@ -9,7 +9,7 @@ import pytest
 from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
@@ -18,6 +18,7 @@ from desktop.app import ThemeKeeper
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
+from desktop.dialogs.preferences import PreferencesDialog
 from desktop.main_window import MainWindow
 from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
 from ml.api import DEMO_NAMES, Project
@@ -268,6 +269,15 @@ def test_every_key_is_on_the_sheet(window: MainWindow, qtbot: QtBot) -> None:
     shown = {label.text() for label in sheet.findChildren(QLabel)}
     assert {actions.keys_of(action) for action in actions.ACTIONS} <= shown
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
+
+
+def test_the_settings_offer_only_what_something_reads(window: MainWindow, qtbot: QtBot) -> None:
+    window.show_settings()
+    dialog = window.findChild(PreferencesDialog)
+    assert dialog is not None
+    assert [box.objectName() for box in dialog.findChildren(QComboBox)] == ["theme"]
+    assert not dialog.findChildren(QCheckBox)
+    dialog.close()
 
 
 def test_keys_are_bound_once() -> None:
