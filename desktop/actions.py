@@ -110,7 +110,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="overlay",
-        text=QT_TRANSLATE_NOOP("actions", "Show or hide where it looked"),
+        text=QT_TRANSLATE_NOOP("actions", "Where it looked: what it predicted, what it is labelled, nothing, in turn"),
         shortcut="H",
         where="explore",
         bound_by_page=True,

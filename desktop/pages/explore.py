@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeySequence, QShortcut, QShowEvent, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from desktop import words
+from desktop import settings, words
 from desktop.commands import Relabel
 from desktop.pages import explore_labels, explore_words, train_words
 from desktop.pages.enough_figures import Weighing
@@ -68,6 +68,7 @@ class ExplorePage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pages)
+        self.side.opacity.setValue(round(100 * settings.value(settings.OVERLAY_OPACITY)))
         self._connect()
         self._make_keys()
 
@@ -140,6 +141,7 @@ class ExplorePage(QWidget):
 
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
+        settings.set_value(settings.OVERLAY_OPACITY, self.side.opacity.value() / 100)
         self._let_go()
         self.judged.close()
         self.loader.close()
@@ -233,6 +235,7 @@ class ExplorePage(QWidget):
             return
         self._say_counts()
         chosen, order = board.filters.filter(), board.order()
+        self.spot.invitation = explore_words.invitation(board.view())
         self.side.ask_whether_right(False)
         if board.view() == "suspicious":
             self.judged.show(table)
@@ -344,8 +347,13 @@ class ExplorePage(QWidget):
 
     @Slot()
     def _on_cycle(self) -> None:
+        """First the map that is shown large goes over the tiles as well; from then on the next one over both."""
+        first = not self._tiles_too and self.spot.map_of != "off"
         self._tiles_too = True
-        self.spot.cycle_map()
+        if first:
+            self._on_map_changed()
+        else:
+            self.spot.cycle_map()
 
     @Slot()
     def _on_map_changed(self) -> None:

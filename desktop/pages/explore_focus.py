@@ -41,6 +41,8 @@ class ExploreFocus(QObject):
         self._sample_id: int | None = None
         self._request = 0
         self.map_of: MapOf = "predicted"
+        self.invitation = ""
+        """What stands in the large view while nothing is chosen; empty: that one can be chosen in the grid."""
         self.remark: Callable[[Sample], str] = _nothing
         """One more sentence about a sample, for what the grid shows now."""
         side.map_chosen.connect(self.set_map_of)
@@ -66,7 +68,7 @@ class ExploreFocus(QObject):
         self._side.set_map_of(self.map_of)
         if kind == "recordings":
             self._side.set_sound_problem(self._player.problem())
-        self._side.show_details(None)
+        self._show_nothing()
 
     def close(self) -> None:
         self._player.stop()
@@ -95,15 +97,20 @@ class ExploreFocus(QObject):
         self._tasks.forget_all()
         self._sample_id = None
         self._player.set_sound(None, 16_000)
-        self._side.show_details(None)
+        self._show_nothing()
 
     def refresh(self) -> None:
         """Say anew what is known of the sample, e.g. after it was labelled."""
         if self._session is None or self._sample_id is None:
-            self._side.show_details(None)
+            self._show_nothing()
             return
         self._side.show_details(self._details(self._session.sample(self._sample_id)))
         self._lay_over()
+
+    def _show_nothing(self) -> None:
+        self._side.show_details(None)
+        if self.invitation:
+            self._side.view().set_message(self.invitation)
 
     @Slot(int, object)
     def _on_loaded(self, _number: int, result: object) -> None:
@@ -134,7 +141,7 @@ class ExploreFocus(QObject):
 
     @Slot()
     def cycle_map(self) -> None:
-        """What it predicted, what it is labelled, nothing, and again."""
+        """What it predicted, what it is labelled, nothing, and again from the first."""
         place = CYCLE.index(self.map_of) if self.map_of in CYCLE else -1
         self.set_map_of(CYCLE[(place + 1) % len(CYCLE)])
 

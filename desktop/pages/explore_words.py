@@ -34,6 +34,14 @@ def no_run(kind: Kind, *, learning: bool = False) -> str:
     }[kind]
 
 
+def invitation(view: str) -> str:
+    """What to do to see one large, on a tab without a grid; empty on the others."""
+    return {
+        "confusion": tr("Choose a cell, then one of those inside, to see it large."),
+        "enough": tr("Choose one on another tab to see it large."),
+    }.get(view, "")
+
+
 def run_line(run: RunInfo, counts: Mapping[str, int], task: Task) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
     name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, counts, task)

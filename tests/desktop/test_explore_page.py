@@ -156,7 +156,9 @@ def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) ->
     for _ in range(3):
         qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
         seen.append((page.side.map_box.currentText(), view.has_overlay()))
-    assert seen == [("what it is labelled", True), ("nothing", False), ("what it predicted", True)]
+    assert seen == [("what it predicted", True), ("what it is labelled", True), ("nothing", False)]
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
+    assert page.side.map_box.currentText() == "what it predicted" and view.has_overlay()
 
 
 def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
@@ -165,6 +167,8 @@ def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
     assert not model.overlays_shown
     qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
     qtbot.waitUntil(lambda: len(model.overlays) == 6)
+    assert page.spot.map_of == "predicted", "first what is seen large already"
+    qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
     qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
     assert not model.overlays_shown
 
@@ -180,6 +184,30 @@ def test_the_map_of_any_class_can_be_chosen(qtbot: QtBot, page: ExplorePage) -> 
     assert page.side.picture._overlay != predicted
     page.side.opacity.setValue(20)
     assert page.side.picture._opacity == pytest.approx(0.2)
+
+
+def test_how_strongly_the_map_covers_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    for asked in (35, 80):
+        page = shown(qtbot, session)
+        page.side.opacity.setValue(asked)
+        page.shutdown()
+        again = shown(qtbot, session)
+        assert again.side.opacity.value() == asked
+        assert again.side.picture._opacity == pytest.approx(asked / 100)
+        again.shutdown()
+    session.close()
+
+
+def test_where_there_is_no_grid_the_large_view_names_none(qtbot: QtBot, page: ExplorePage) -> None:
+    session = page._session
+    assert session is not None
+    for view, said in (("confusion", "Choose a cell"), ("enough", "on another tab")):
+        page.board.tabs.setCurrentIndex(VIEWS.index(view))  # type: ignore[arg-type]
+        session.set_run(1)
+        assert said in page.side.picture._message
+    page.board.tabs.setCurrentIndex(0)
+    qtbot.waitUntil(page.side.picture.has_overlay)
 
 
 def test_arrow_keys_move_and_the_side_follows(qtbot: QtBot, page: ExplorePage) -> None:
