@@ -124,9 +124,7 @@ class ExploreBoard(QWidget):
         """To what is shown, so that arrows, digits and Ctrl+A are for it; but whoever goes from tab to tab with the
         keys stays there."""
         if not self.tabs.hasFocus():
-            shown = self.stack.currentWidget()
-            inside = {self.confusion_page: self.confusion, self.enough: self.enough.slider}
-            inside.get(shown, shown).setFocus()
+            self.stack.currentWidget().setFocus()
 
     def say_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)

@@ -132,7 +132,8 @@ def test_a_click_on_a_tab_gives_the_keys_to_what_it_shows(qtbot: QtBot, page: Ex
     assert len(page.board.grid.selected_ids()) == 6
     page.board.filters.verdict_box.setFocus()
     qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(VIEWS.index("confusion")).center())
-    assert page.focusWidget() is page.board.confusion
+    assert page.focusWidget() is page.board.confusion_page
+    assert page.board.cell_sentence.text().startswith("Rows are your labels")
 
 
 def test_with_the_keys_one_goes_on_from_tab_to_tab(qtbot: QtBot, page: ExplorePage) -> None:
