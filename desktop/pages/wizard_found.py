@@ -223,6 +223,8 @@ class FoundPage(QWizardPage):
     def _show_report(self, report: ScanReport) -> None:
         counts = report.class_counts
         text = self.tr("Here is what I found: {classes}, {things}")
+        if not counts:
+            text = self.tr("Here is what I found: {things}, none with a label")
         self._head.setText(
             text.format(classes=words.classes(len(counts)), things=words.things(report.kind, len(report.files)))
         )
@@ -233,6 +235,7 @@ class FoundPage(QWizardPage):
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
         self.task.show_report(report)
+        self.task.setVisible(bool(rows))
         self._stack.setCurrentWidget(self._result)
         self._show_findings(report)
         self._ask_for_examples(report)

@@ -22,9 +22,10 @@ from ml.jobs import ScanJob
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
 from ml.media.sensors import LOG_SUFFIXES
-from ml.project.checks import findings, problem
+from ml.project.checks import SEVERAL_PRESENT, findings, problem
 from ml.project.folder import files_below
 from ml.project.labelfiles.telling import as_json as labels_as_json
+from ml.project.logs import ROWS_A_SECOND
 from ml.project.project import SUFFIX, Project
 from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Windowing
 from ml.project.several import for_task, gives_several
@@ -108,7 +109,7 @@ def _folder_named(source: Path) -> Path:
 def _make(target: Path, report: ScanReport, console: Console, *, split_by: str, seed: int, json: bool) -> None:
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
-        raise HandlensError(trouble)
+        raise HandlensError(_with_options(trouble))
     plan = plan_split(report, split_by=split_by, seed=seed, existing={})
     name = target.name.removesuffix(SUFFIX)
     with Project.create(target, name=name, report=report, plan=plan) as made:
@@ -120,7 +121,7 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     scanned = _scan(_job_to_join(known, folder, labels or _known_label_files(known)), console, json=json)
     report = for_task(scanned, known.task)
     if known.task == "single" and gives_several(report):
-        raise HandlensError(problem(report) or "")
+        raise HandlensError(_with_options(problem(report) or ""))
     plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
     added = known.add(report, plan)
     given = known.take_labels(report, plan) if report.labels is not None else 0
@@ -180,7 +181,7 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
-        "findings": [finding.sentence for finding in findings(report, plan)],
+        "findings": [_with_options(finding.sentence) for finding in findings(report, plan)],
         "project": str(project.path),
     }
     if report.labels is not None:
@@ -229,6 +230,13 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
             "of files and their classes.",
             markup=False,
         )
+
+
+def _with_options(sentence: str) -> str:
+    """The same, with the options of this verb that it speaks of; the wizard asks the same in other ways."""
+    for asked, option in ((SEVERAL_PRESENT, "--multi-label"), (ROWS_A_SECOND, "--rate")):
+        sentence = sentence.replace(asked, f"{asked} ({option})")
+    return sentence
 
 
 def _conflicting(copies: DuplicateSet, project: Project) -> bool:

@@ -16,6 +16,8 @@ Severity = Literal["info", "warn", "bad"]
 
 FEW = 10
 """With fewer files than this in a class, its score says little."""
+SEVERAL_PRESENT = "in which more than one may be present"
+"""What the user may choose; where, the wizard and the command line know themselves."""
 _TABLES_SHOWN = 5
 _UNEVEN, _VERY_UNEVEN = 3, 20
 _PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
@@ -51,16 +53,19 @@ def problem(report: ScanReport) -> str | None:
         first = next(file for file in report.files if file.also)
         return (
             f"The table gives more than one class to a {one}, for example {' and '.join(first.class_names[:3])} to "
-            f"{first.path}; make it a project in which more than one may be present (--multi-label)."
+            f"{first.path}; make it a project {SEVERAL_PRESENT}."
         )
     if not counts:
-        return f"No {one} has a label yet; label some, or put the {many} of each class into a folder of its own."
+        return (
+            f"No {one} has a label yet; put the {many} of each class into a folder of its own, or take a table that "
+            "says what each of them is."
+        )
     if len(counts) == 1 and not _has_negatives(report):
         name = next(iter(counts))
         if report.labels is not None:
             return (
-                f"There is only one class, “{name}”; label something else as well, or make it a project in which more "
-                "than one may be present (--multi-label): there, what lies under no label counts as without it."
+                f"There is only one class, “{name}”; label something else as well, or make it a project "
+                f"{SEVERAL_PRESENT}: there, what lies under no label counts as without it."
             )
         return f"There is only one class, “{name}”; add a folder for at least one more, so that it has to choose."
     if max(counts.values()) < 2:

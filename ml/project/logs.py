@@ -14,6 +14,9 @@ from ml.media.sensors import LogFacts, fitting_columns
 from ml.media.windowing import choose_log_windowing
 from ml.project.samples import Clock, Windowing
 
+ROWS_A_SECOND = "how many rows make a second"
+"""What the user may be asked for; where it is said, the wizard and the command line know themselves."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreed:
@@ -90,7 +93,7 @@ def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) 
     if clock == "none" or rate is None:
         return (
             "No column says when the rows were measured, so lengths are counted in rows; "
-            "if you know how many rows make a second, say so with --rate."
+            f"if you know {ROWS_A_SECOND}, say so."
         )
     often = f"{rate:,.6g} rows a second" if rate >= 1 else f"one row every {1 / rate:,.4g} s"
     if clock == "asked":

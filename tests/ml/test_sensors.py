@@ -10,6 +10,7 @@ import pytest
 import torch
 from small import create, log_folder
 
+from ml.commands.new import _with_options
 from ml.commands.overlays import write_overlay
 from ml.engine import run
 from ml.events import Finished, Scanned
@@ -59,6 +60,18 @@ def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
     assert all(low < high for low, high in report.windowing.ranges)
     assert "By the column “time” the logs have 50 rows a second." in report.notes
     assert any("“state” holds words" in note for note in report.notes)
+
+
+def test_only_the_command_line_names_its_option(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    for name in ("still", "moving"):
+        (folder / name).mkdir(parents=True)
+        for number in range(2):
+            rows = "".join(f"{row % 7},{row % (number + 3)}\n" for row in range(60))
+            (folder / name / f"{number}.csv").write_text("x,y\n" + rows)
+    (note,) = [note for note in look(folder).notes if "counted in rows" in note]
+    assert note.endswith("if you know how many rows make a second, say so.")
+    assert _with_options(note).endswith("how many rows make a second (--rate), say so.")
 
 
 def test_a_rate_that_was_said_stands_above_the_files(tmp_path: Path) -> None:
