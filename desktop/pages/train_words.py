@@ -170,11 +170,13 @@ def finished_score(kind: Kind, run: int, *, accuracy: float | None, count: int, 
     """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
     if accuracy is None or count == 0:
         return tr("Run {n} is ready").format(n=run)
+    heard = kind == "recordings"
     if task == "multi":
-        score = score_of_several(accuracy)
-        text = tr("{score} on {things} it has never seen")
-        return text.format(score=score[:1].upper() + score[1:], things=things(kind, count))
+        text = tr("{score} on {things} it has never heard") if heard else tr("{score} on {things} it has never seen")
+        return text.format(score=capital(score_of_several(accuracy)), things=things(kind, count))
     text = tr("Right on {right} of {things} it has never seen")
+    if heard:
+        text = tr("Right on {right} of {things} it has never heard")
     return text.format(right=round(accuracy * count), things=things(kind, count))
 
 
@@ -263,6 +265,8 @@ def with_changes(lines: list[str], change: Outcome) -> list[str]:
 
 def _found_and_named(found: Found) -> str:
     text = tr("It found {found} of the {there} that are there; {wrongly} of the {named} it named are not there.")
+    if found.wrongly == 1:
+        text = tr("It found {found} of the {there} that are there; {wrongly} of the {named} it named is not there.")
     return text.format(
         found=f"{found.found:,}", there=f"{found.there:,}", wrongly=f"{found.wrongly:,}", named=f"{found.named:,}"
     )

@@ -148,6 +148,9 @@ def test_what_a_run_found_is_told_in_words(session: Session) -> None:
     assert (looked.found.wrongly, looked.found.there - looked.found.found) == (1, 1)
     lines = train_words.with_changes(["The same."], looked)
     assert lines[0].startswith(f"It found {looked.found.found} of the {looked.found.there} that are there; 1 of the")
+    assert lines[0].endswith("it named is not there.")
+    two = looked._replace(found=looked.found._replace(wrongly=2))
+    assert train_words.with_changes(["The same."], two)[0].endswith("it named are not there.")
 
 
 def test_the_score_is_told_with_its_meaning(qtbot: QtBot, session: Session) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtCore import Qt, QTimer
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
+from desktop.pages import train_words
 from desktop.pages.train import TrainPage
 from desktop.session import Session, open_session
 from ml.api import (
@@ -133,6 +134,13 @@ def shown(qtbot: QtBot, session: Session, runner: Runner | None) -> TrainPage:
     with qtbot.waitExposed(page):
         page.choose.train_button.setFocus()
     return page
+
+
+def test_sounds_are_heard_and_not_seen() -> None:
+    for task, said in (("single", "Right on 9 of 10 {}"), ("multi", "Score 90 of 100 on 10 {}")):
+        for kind, things in (("recordings", "sounds it has never heard"), ("images", "pictures it has never seen")):
+            score = train_words.finished_score(kind, 1, accuracy=0.9, count=10, task=task)  # type: ignore[arg-type]
+            assert score == said.format(things)
 
 
 def press_train(qtbot: QtBot, page: TrainPage) -> None:
