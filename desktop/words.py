@@ -43,11 +43,11 @@ def originals_gone(problem: str) -> str:
     return QCoreApplication.translate("words", "{problem} You can do that on the page “Data”.").format(problem=problem)
 
 
-def score(accuracy: float | None, *, several: bool = False) -> str:
-    """How a run did on what it has never seen, in words. `several`: more than one class may be present."""
+def score(accuracy: float | None, count: int, *, several: bool = False) -> str:
+    """How a run did on `count` samples it has never seen, in words. `several`: more than one class may be present."""
     tr = QCoreApplication.translate
-    if accuracy is None:
+    if accuracy is None or count == 0:
         return tr("words", "not tested")
     if several:
         return tr("words", "a score of {score} out of 100").format(score=round(100 * accuracy))
-    return tr("words", "right on {right} of 100").format(right=round(100 * accuracy))
+    return tr("words", "right on {right} of {count}").format(right=number(round(accuracy * count)), count=number(count))

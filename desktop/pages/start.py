@@ -211,12 +211,9 @@ class StartPage(QWidget):
         card = self._cards.get(self._asked.pop(number, ""))
         if card is None:
             return
-        if facts.run and facts.accuracy is not None:
-            caption = self.tr("Run {run} · {score}").format(
-                run=facts.run, score=words.score(facts.accuracy, several=facts.several)
-            )
-        elif facts.run:
-            caption = self.tr("Run {run} · not tested").format(run=facts.run)
+        if facts.run:
+            score = words.score(facts.accuracy, facts.tested, several=facts.several)
+            caption = self.tr("Run {run} · {score}").format(run=facts.run, score=score)
         else:
             caption = self.tr("{things} · not trained yet").format(things=words.things(facts.kind, facts.samples))
         card.show_facts(name=facts.name, caption=caption, images=facts.images)

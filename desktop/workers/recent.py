@@ -12,13 +12,15 @@ from desktop.words import Kind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecentFacts:
-    """`accuracy` is that of the newest finished run on its test split; `run` is its number, 0 for none."""
+    """`accuracy` is that of the newest finished run on its test split, which has `tested` samples; `run` is its
+    number, 0 for none."""
 
     name: str
     kind: Kind
     samples: int
     run: int
     accuracy: float | None
+    tested: int
     several: bool
     """More than one class may be present: `accuracy` is a mean average precision."""
     images: tuple[QImage, ...]
@@ -46,6 +48,7 @@ def read_recent(path: Path) -> RecentFacts:
             samples=len(samples),
             run=0 if run is None else run.number,
             accuracy=None if run is None else run.test_accuracy,
+            tested=sum(sample.split == "test" for sample in samples),
             several=project.task == "multi",
             images=images,
         )

@@ -20,7 +20,7 @@ from desktop.pages.start import StartPage
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with a finished run that is right on 9 of 10."""
+    """A project with a finished run that is right on 5 of the 6 it was tested on."""
     made = project_of(image_folder(tmp_path / "fruit"), tmp_path / "Fruit.handlens")
     add_run(made)
     made.close()
@@ -53,7 +53,7 @@ def test_a_card_shows_pictures_and_the_score_and_opens_the_project(
     page.refresh()
     qtbot.waitUntil(lambda: not page.waiting)
     (card,) = page.cards()
-    assert "Run 1 · right on 90 of 100" in card.accessibleName()
+    assert "Run 1 · right on 5 of 6" in card.accessibleName()
     assert len(card.pictures.images()) == 4
     with qtbot.waitSignal(page.project_chosen) as chosen:
         qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
