@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_what_a_run_found_is_told_in_words(session: Session) -> None:
     lines = train_words.with_changes(["The same."], looked)
     assert lines[0].startswith(f"It found {looked.found.found} of the {looked.found.there} that are there; 1 of the")
     assert lines[0].endswith("it named is not there.")
-    two = looked._replace(found=looked.found._replace(wrongly=2))
+    two = replace(looked, found=looked.found._replace(wrongly=2))
     assert train_words.with_changes(["The same."], two)[0].endswith("it named are not there.")
 
 
