@@ -134,9 +134,8 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
         accepted += len(fooled)
         if fooled:
             commonest = info.classes[int(np.bincount(fooled).argmax())]
-            mostly = "mostly " if len(set(fooled)) > 1 else ""
-            named = f"it has a name for {len(fooled)} of {len(best)} {_odd_ones(what, info.kind)}"
-            taken.append(f"{named}, {mostly}“{commonest}”")
+            mostly = "something, mostly " if len(set(fooled)) > 1 else ""
+            taken.append(f"it calls {len(fooled)} of {len(best)} {_odd_ones(what, info.kind)} {mostly}“{commonest}”")
     if taken:
         yield Remark(
             about="nonsense",
@@ -299,16 +298,14 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
             sentence=f"No {many} were kept aside to choose a threshold by, so it accepts everything.",
         )
     price = tested if tested.n else chosen.price
-    cost = (
-        f"it sets {of_hundred(price.rejected_share)} {many} aside" if price.accepted < price.n else "it sets none aside"
-    )
-    were = "was" if price.wrong == 1 else "were"
-    seen = f"of the {price.accepted:,} it accepted of {price.n:,}, {price.wrong:,} {were} wrong"
+    aside = price.n - price.accepted
+    of_all = f"{price.accepted:,} of {counted(price.n, kind)}" if aside else f"all {counted(price.n, kind)}"
+    where = "In the test" if tested.n else "Of those it was chosen by,"
+    seen = f"{where} it accepted {of_all}, {price.wrong:,} of them wrongly"
+    seen += f", and set {aside:,} aside." if aside else "."
+    aim = f"Of what it accepts, at most {wanted} should be wrong. {seen}"
     if chosen.promised:
-        sentence = (
-            f"So that at most {wanted} accepted are wrong, {cost}: {seen}. "
-            "With 95 % confidence it keeps to that, as long as new ones are like those it was tested on."
-        )
+        sentence = f"{aim} With 95 % confidence it keeps to that, as long as new ones are like those it was tested on."
         return Remark(about="promise", level="good", sentence=sentence)
     there, needed = counted(chosen.price.n, kind), f"{chosen.needed:,}"
     if chosen.files < chosen.price.n:
@@ -322,8 +319,7 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
         else "it is wrong too often even where it is most sure, or there were too few to tell"
     )
     sentence = (
-        f"It aims at no more than {wanted} accepted being wrong. Put to the test {cost}: {seen}. "
-        f"It cannot be promised: as many as {of_hundred(price.error_at_most)} may be wrong, because {why}. "
+        f"{aim} That is no promise: as many as {of_hundred(price.error_at_most)} may be wrong, because {why}. "
         "Label more, or allow more to be wrong."
     )
     return Remark(about="promise", level="note", sentence=sentence)

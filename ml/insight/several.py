@@ -124,8 +124,8 @@ def rule_of(wanted: float, *, promised: bool) -> str:
     if promised:
         return f"Of those it says show a class, at most {rate} do not, with 95 % confidence for each class by itself."
     return (
-        f"It aims at no more than {rate} of those it says show a class not doing so, class by class; there are too few "
-        "samples to promise it."
+        f"Of those it says show a class, at most {rate} should not show it; there are too few samples to promise it "
+        "for every class."
     )
 
 

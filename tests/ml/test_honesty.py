@@ -77,7 +77,8 @@ def test_too_few_samples_promise_nothing_and_say_how_many_it_takes() -> None:
     assert chosen.needed == samples_needed(0.01) == 299
     assert upper_bound(0, 299) <= 0.01 < upper_bound(0, 298)
     remark = promise_remark(chosen, chosen.price, "images")
-    assert "cannot be promised" in remark.sentence and "299" in remark.sentence
+    assert remark.sentence.startswith("Of what it accepts, at most 1 of 100 should be wrong. In the test it accepted ")
+    assert "That is no promise" in remark.sentence and "299" in remark.sentence
 
 
 def test_windows_of_a_recording_promise_no_more_than_the_recording() -> None:
@@ -356,7 +357,7 @@ def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: 
 def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
     good = run_of(labels=LABELS, said=LABELS, splits=SPLITS)
     fooled = about(good, odd=answers(0.97, 0.5))["nonsense"]
-    assert "it has a name for 8 of 8 blank pictures, “pear”" in fooled
+    assert "it calls 8 of 8 blank pictures “pear”" in fooled
     assert "not sure of nonsense" in about(good, odd=answers(0.97, 0.999))["nonsense"]
 
 
