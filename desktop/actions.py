@@ -59,6 +59,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="ph.circle-half",
     ),
     Action(id="shortcuts", text=QT_TRANSLATE_NOOP("actions", "Keys…"), shortcut="?", icon="ph.keyboard"),
+    Action(id="about", text=QT_TRANSLATE_NOOP("actions", "About Handlens…"), shortcut="F1", icon="ph.info"),
     Action(id="quit", text=QT_TRANSLATE_NOOP("actions", "Quit"), shortcut="Ctrl+Q", icon="ph.sign-out"),
     Action(
         id="close_project",

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, Signal, Slot
+from PySide6.QtCore import QByteArray, QSize, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -29,8 +29,11 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
     from desktop.workers.sample_thread import SampleThread
     from ml.api import Runner
 
-_MORE = ("close_project", "open", "theme", "settings", "shortcuts", "quit")
-"""The actions behind "More" in the rail."""
+_MORE = ("open", "theme", "settings", "shortcuts", "about", "quit")
+"""The actions behind "More"; in the rail of a project also the way back."""
+_SIZE = QSize(1366, 768)
+_FRAME = QSize(16, 40)
+"""What the system may put around a window; how much it is, nobody knows before the window is shown."""
 _DATA, _TRAIN, _EXPLORE = range(3)
 """The places of the pages; those of `pages.workspace`, which is not loaded yet."""
 
@@ -62,7 +65,7 @@ class MainWindow(QMainWindow):
         self._opening: dict[int, Path] = {}
         self.setWindowTitle("Handlens")
         self.setMinimumSize(1000, 640)
-        self.resize(1366, 768)
+        self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
         self.setAcceptDrops(True)
         self.start_page = StartPage()
         self.start_page.new_requested.connect(self.start_wizard)
@@ -82,6 +85,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.strip)
         self.setCentralWidget(whole)
         self.actions_by_id = actions.build(self, self._handlers())
+        self.start_page.offer_more([self.actions_by_id[name] for name in _MORE])
         self._enable_actions()
         geometry = settings.value(settings.GEOMETRY)
         if geometry:
@@ -98,6 +102,7 @@ class MainWindow(QMainWindow):
             "settings": self.show_settings,
             "theme": self.switch_theme,
             "shortcuts": partial(KeysDialog.show_keys, self),
+            "about": self.show_about,
             "quit": self.close,
             "close_project": self.close_project,
             "go_data": partial(self._go, _DATA),
@@ -135,9 +140,7 @@ class MainWindow(QMainWindow):
             Notice.tell(self, error.message, details=error.details)
             return
         self._end_opening()
-        more = [
-            self.actions_by_id[name] for name in ("close_project", "open", "theme", "settings", "shortcuts", "quit")
-        ]
+        more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
         workspace = Workspace(session, more, runner=self._runner)
         workspace.job_progress.connect(self._show_progress)
         if self._first_page is not None:
@@ -283,6 +286,17 @@ class MainWindow(QMainWindow):
     def show_settings(self) -> None:
         dialog = PreferencesDialog.show_settings(self)
         dialog.setting_changed.connect(self._apply_setting)
+
+    @Slot()
+    def show_about(self) -> None:
+        # It comes from the core, which is not loaded with the window.
+        from ml.api import __version__
+
+        text = self.tr(
+            "Handlens {version}\n\nIt learns from your pictures, sounds and measurements on this computer, and sends "
+            "nothing anywhere. Your own files are never changed.\n\n“?” shows every key. The licence is Apache 2.0."
+        )
+        Notice.tell(self, text.format(version=__version__))
 
     @Slot(str)
     def _apply_setting(self, key: str) -> None:

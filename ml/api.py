@@ -1,5 +1,6 @@
 """The door between the core and the window: everything `desktop` may use of `ml`. Loads neither torch nor Qt."""
 
+from ml import __version__
 from ml.catalogue import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.errors import HandlensError, UnreadableError
@@ -159,6 +160,7 @@ __all__ = [
     "UnreadableError",
     "Windowing",
     "Worker",
+    "__version__",
     "along_time",
     "blend",
     "choose_thresholds",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desktop import icons, settings, style, words
 from desktop.widgets.card import ProjectCard
@@ -127,9 +129,17 @@ class StartPage(QWidget):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(content)
+        self.more_button = QPushButton(self.tr("More"))
+        self.more_button.setProperty("role", "quiet")
+        icons.set_icon(self.more_button, "ph.list")
+        self.more_button.clicked.connect(self._open_menu)
+        self._menu = QMenu(self)
+        first = QHBoxLayout()
+        first.addWidget(head, 1)
+        first.addWidget(self.more_button)
         column = QVBoxLayout()
         column.setSpacing(look.m)
-        column.addWidget(head)
+        column.addLayout(first)
         column.addWidget(self._empty)
         column.addWidget(self._scroll, 1)
         column.addStretch(0)
@@ -163,6 +173,15 @@ class StartPage(QWidget):
         column.addWidget(head)
         column.addLayout(row)
         return column
+
+    def offer_more(self, actions: Sequence[QAction]) -> None:
+        """What belongs to the window and not to this page, behind "More"."""
+        self._menu.addActions(list(actions))
+
+    @Slot()
+    def _open_menu(self) -> None:
+        corner = self.more_button.mapToGlobal(self.more_button.rect().bottomRight())
+        self._menu.popup(corner - QPoint(self._menu.sizeHint().width(), 0))
 
     # -- recent projects ---------------------------------------------------------------------------------------
 

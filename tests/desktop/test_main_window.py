@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from fabricate import add_run, image_folder, project_of
-from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QSize, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QScreen
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QMenu
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
@@ -21,7 +21,7 @@ from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.main_window import MainWindow
 from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
-from ml.api import DEMO_NAMES, Project
+from ml.api import DEMO_NAMES, Project, __version__
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -278,6 +278,28 @@ def test_the_settings_offer_only_what_something_reads(window: MainWindow, qtbot:
     assert [box.objectName() for box in dialog.findChildren(QComboBox)] == ["theme"]
     assert not dialog.findChildren(QCheckBox)
     dialog.close()
+
+
+def test_settings_keys_and_the_version_are_found_on_the_start_page(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered: list[QMenu] = []
+    monkeypatch.setattr(QMenu, "popup", lambda menu, _place: offered.append(menu))
+    qtbot.mouseClick(window.start_page.more_button, Qt.MouseButton.LeftButton)
+    (menu,) = offered
+    by_text = {action.text(): action for action in menu.actions()}
+    assert {"Settings…", "Keys…", "Switch between light and dark"} <= set(by_text)
+    by_text["About Handlens…"].trigger()
+    assert _notice(window, qtbot).startswith(f"Handlens {__version__}")
+
+
+def test_a_first_window_fits_a_small_screen(studio: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QScreen, "availableSize", lambda _screen: QSize(1366, 768))
+    window = MainWindow(runner=Scan())
+    assert window.height() <= 768 - 24, "the frame has a title"
+    assert window.width() <= 1366
+    window.close()
+    window.deleteLater()
 
 
 def test_keys_are_bound_once() -> None:
