@@ -78,7 +78,7 @@ def seen(kind: Kind, told: Figures) -> str:
 def in_use(share: float, *, shown: bool) -> str:
     """What is used now. `shown`: that is also what the slider stands at."""
     text = tr("In use: at most {rate}.") if shown else tr("In use now: at most {rate}.")
-    after = tr("The next training keeps to it, and so does what is exported or predicted in a terminal.")
+    after = tr("The next training keeps to it, and so does the terminal.")
     return f"{text.format(rate=rate(share))} {after}"
 
 
