@@ -252,6 +252,7 @@ class ExplorePage(QWidget):
             return
         rows = table.sort(table.select(chosen), order)
         board.show_grid(empty="" if len(rows) else self.tr("None are left. Choose other filters above."))
+        self.spot.invitation = explore_words.invitation(board.view(), empty=not len(rows))
         self.spot.set_source(self._session, table)
         board.grid.set_tiles(table.ids[rows], self._describe)
 

@@ -67,6 +67,7 @@ class JudgedLabels(QObject):
         if suspects.state == "found" and not len(ids):
             empty = explore_words.nothing_suspicious(session.project.kind, flagged=suspects.flagged)
         board.show_grid(empty=empty)
+        self._spot.invitation = explore_words.invitation("suspicious", empty=not len(ids))
         if not keep_place:
             self._spot.set_source(session, table)
         board.grid.set_tiles(ids, self.describe, keep_place=keep_place)

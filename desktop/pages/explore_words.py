@@ -34,8 +34,10 @@ def no_run(kind: Kind, *, learning: bool = False) -> str:
     }[kind]
 
 
-def invitation(view: str) -> str:
-    """What to do to see one large, on a tab without a grid; empty on the others."""
+def invitation(view: str, *, empty: bool = False) -> str:
+    """What to do to see one large, on a tab without a grid; empty on the others. `empty`: nothing is in the grid."""
+    if empty:
+        return tr("There is none to see large here now.")
     return {
         "confusion": tr("Choose a cell, then one of those inside, to see it large."),
         "enough": tr("Choose one on another tab to see it large."),

@@ -148,6 +148,7 @@ def test_filters_that_leave_nothing_say_so(page: ExplorePage) -> None:
     page.board.filters.set_cell(2, 1, "plum → pear")
     assert page.board.stack.currentWidget() is page.board.nothing
     assert page.board.nothing.text() == "None are left. Choose other filters above."
+    assert page.side.picture._message == "There is none to see large here now."
 
 
 def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) -> None:
