@@ -123,8 +123,9 @@ class ExploreBoard(QWidget):
     def take_focus(self) -> None:
         """To what is shown, so that arrows, digits and Ctrl+A are for it; but whoever goes from tab to tab with the
         keys stays there."""
-        if not self.tabs.hasFocus():
-            self.stack.currentWidget().setFocus()
+        shown = self.stack.currentWidget()
+        if shown is not None and not self.tabs.hasFocus():
+            shown.setFocus()
 
     def say_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
