@@ -54,7 +54,8 @@ class NewProjectWizard(QWizard):
         ):
             self.setButtonText(which, text)
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
-            self.button(which).setProperty("role", "primary")
+            # They are polished already, with their texts.
+            style.set_role(self.button(which), "primary")
         self.currentIdChanged.connect(self._on_page)
         self.source_page.fill()
 

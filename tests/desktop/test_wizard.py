@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget, QWizar
 from pytestqt.qtbot import QtBot
 from scripted import Scan, report_of
 
-from desktop import settings
+from desktop import settings, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.pages.wizard import NewProjectWizard
 from desktop.pages.wizard_look import chosen_pictures, said
@@ -144,6 +144,14 @@ def test_what_is_known_is_not_asked_again(make: Maker, folder: Path, qtbot: QtBo
     wizard = make(folder=folder)
     assert wizard.currentPage() is wizard.found_page
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+
+
+def test_the_way_on_is_drawn_as_the_primary_button(make: Maker, folder: Path) -> None:
+    wizard = make(kind="images")
+    wizard.source_page.take_folder(folder)
+    button = wizard.button(NEXT)
+    assert button.isEnabled()
+    assert button.grab().toImage().pixelColor(6, button.height() // 2) == style.current().accent
 
 
 def test_a_folder_that_is_not_there_is_said_on_the_page(make: Maker, qtbot: QtBot) -> None:
