@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from desktop import style
 
 ROW = 24
-NUMBER_WIDTH = 48
+GAP = 8
+WIDEST_NUMBER = 0.999
+"""Said with the most letters: "> 99 %"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +64,7 @@ class ProbabilityBars(QWidget):
         middle = Qt.AlignmentFlag.AlignVCenter
         longest = max((metrics.horizontalAdvance(bar.name) for bar in self._bars), default=0)
         name_width = min(self.width() * 2 // 5, longest + 6)
+        number_width = metrics.horizontalAdvance(percent(WIDEST_NUMBER))
         for row, bar in enumerate(self._bars):
             top = row * ROW
             painter.setPen(look.text if bar.labelled else look.muted)
@@ -70,8 +73,8 @@ class ProbabilityBars(QWidget):
             painter.setFont(font)
             name = painter.fontMetrics().elidedText(bar.name, Qt.TextElideMode.ElideRight, name_width)
             painter.drawText(QRect(0, top, name_width, ROW), Qt.AlignmentFlag.AlignLeft | middle, name)
-            room = self.width() - name_width - NUMBER_WIDTH - 16
-            track = QRectF(name_width + 8, top + ROW / 2 - 5, max(0, room), 10)
+            room = self.width() - name_width - number_width - 2 * GAP
+            track = QRectF(name_width + GAP, top + ROW / 2 - 5, max(0, room), 10)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.line)
             painter.drawRoundedRect(track, 3, 3)
@@ -84,7 +87,7 @@ class ProbabilityBars(QWidget):
                 painter.setPen(QPen(look.text, 2))
                 painter.drawLine(QPointF(at, track.top() - 3), QPointF(at, track.bottom() + 3))
             painter.setPen(look.text if bar.labelled else look.muted)
-            number = QRect(self.width() - NUMBER_WIDTH, top, NUMBER_WIDTH, ROW)
+            number = QRect(self.width() - number_width, top, number_width, ROW)
             painter.drawText(number, Qt.AlignmentFlag.AlignRight | middle, percent(bar.fraction))
         if self._explained():
             small = painter.font()

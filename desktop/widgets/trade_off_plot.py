@@ -60,7 +60,8 @@ class TradeOffPlot(QWidget):
         self._wanted.setValue(100 * wanted)
         self._here = (100 * rejected, 100 * error)
         self._at.setData([self._here[0]], [self._here[1]])
-        self._plot.setYRange(0, max(1.3 * self._highest, 130 * wanted, 2.0), padding=0.02)
+        highest = max(1.3 * self._highest, 130 * wanted, 2.0)
+        self._plot.setYRange(0, min(highest, 100.0), padding=0.02)
 
     def here(self) -> tuple[float, float] | None:
         """Where the mark is: (handed over, wrong), of a hundred."""

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFontMetrics, QImage
 from pytestqt.qtbot import QtBot
 
 from desktop.pages import train_words
@@ -19,6 +19,7 @@ from desktop.widgets.probability_bars import Bar, ProbabilityBars, percent
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.thumbnail_grid import ImageCache, ThumbnailGrid
 from desktop.widgets.tiles import Tile
+from desktop.widgets.trade_off_plot import TradeOffPlot
 
 
 def picture(colour: str, width: int = 60, height: int = 40) -> QImage:
@@ -208,6 +209,29 @@ def test_bars_say_their_numbers(qtbot: QtBot) -> None:
     )
     assert bars.accessibleDescription() == "rose 97 %, tulip < 1 %"
     assert percent(0.999) == "> 99 %" and percent(1.0) == "100 %"
+
+
+def test_the_longest_number_beside_a_bar_is_whole(qtbot: QtBot) -> None:
+    bars = ProbabilityBars()
+    qtbot.addWidget(bars)
+    font = bars.font()
+    font.setPixelSize(18)
+    bars.setFont(font)
+    bars.resize(300, 24)
+    bars.set_bars([Bar(name="", fraction=0.997, colour=QColor("red"), labelled=True)])
+    shot = bars.grab().toImage()
+    inked = [x for x in range(300) if any(shot.pixelColor(x, y).lightness() < 90 for y in range(24))]
+    font.setBold(True)
+    assert max(inked) - min(inked) + 1 >= QFontMetrics(font).tightBoundingRect("> 99 %").width() - 2
+
+
+def test_no_more_than_a_hundred_of_a_hundred_can_be_wrong(qtbot: QtBot) -> None:
+    plot = TradeOffPlot()
+    qtbot.addWidget(plot)
+    plot.set_curve([0.0, 0.5, 0.9], [0.8, 0.9, 1.0], [0.9, 1.0, 1.0])
+    plot.set_here(wanted=0.05, rejected=0.5, error=0.9)
+    _lowest, highest = plot._plot.getAxis("left").range
+    assert 100 <= highest < 103, "a little more than 100, so that the line is whole"
 
 
 @pytest.mark.parametrize(
