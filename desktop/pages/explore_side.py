@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from desktop import icons, style
 from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
 from desktop.widgets.spectrogram_view import SpectrogramView
@@ -82,12 +83,13 @@ class ExploreSide(QWidget):
         self.opacity.valueChanged.connect(self._on_opacity)
         self.legend = OverlayLegend()
         self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
-        self.labelled, self.predicted = QLabel(), QLabel()
+        # In the middle: how sure it is stands at the end.
+        self.labelled, self.predicted = (ElidedLabel(mode=Qt.TextElideMode.ElideMiddle) for _ in range(2))
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setProperty("role", "caption")
         self.bars = ProbabilityBars()
-        self.file_name = QLabel()
+        self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.file_name.setProperty("role", "caption")
         self.right_button = QPushButton(self.tr("This is right  (R)"))
         self.right_button.setToolTip(self.tr("The label is right; it leaves the list and is not asked about again"))
@@ -141,9 +143,7 @@ class ExploreSide(QWidget):
         self.note.setText(details.note)
         self.note.setVisible(bool(details.note))
         self.bars.set_bars(details.bars)
-        metrics = self.file_name.fontMetrics()
-        self.file_name.setText(metrics.elidedText(details.name, Qt.TextElideMode.ElideMiddle, self.width() - 24))
-        self.file_name.setToolTip(details.name)
+        self.file_name.setText(details.name)
         self.keys.set_current(details.label_indices)
 
     def ask_whether_right(self, asked: bool) -> None:
