@@ -14,8 +14,12 @@ from desktop import style
 from desktop.pages import enough_words
 from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
+from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import WRONG_AT_MOST, Kind
+
+SHORTEST_NAME = 72
+"""So much of the name of a class is left, whatever stands beside it."""
 
 
 class EnoughPage(QWidget):
@@ -158,8 +162,9 @@ class EnoughPage(QWidget):
             old.hide()
             old.deleteLater()
         for row, (called, begin, rest) in enumerate(classes):
-            name = QLabel(called)
-            name.setTextFormat(Qt.TextFormat.PlainText)
+            # Of a long name both ends are left, as names often differ in their last letter.
+            name = ElidedLabel(called, mode=Qt.TextElideMode.ElideMiddle)
+            name.setMinimumWidth(min(SHORTEST_NAME, name.sizeHint().width()))
             dot = QLabel("●")
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
             costs = QLabel(rest)
@@ -187,15 +192,14 @@ class EnoughPage(QWidget):
         marks.setWidgetResizable(True)
         marks.setWidget(self.classes)
         self.classes.setProperty("role", "scrolled")
-        marks.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         below = QHBoxLayout()
         below.setSpacing(16)
-        below.addWidget(self.plot, 5)
+        below.addWidget(self.plot, 4)
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self.title)
         right.addWidget(marks, 1)
-        below.addLayout(right, 5)
+        below.addLayout(right, 6)
         inner = QVBoxLayout(self.choice)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
