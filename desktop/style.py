@@ -84,6 +84,9 @@ def tokens(theme: Theme) -> Tokens:
     return Tokens(theme=theme, **colours, **read["space"], **sizes)
 
 
+READABLE = 4.5
+"""The least contrast of text."""
+
 _current: list[Theme] = ["light"]
 
 
@@ -120,6 +123,21 @@ def set_property(widget: QWidget, name: str, value: object) -> None:
     widget.style().unpolish(widget)
     widget.style().polish(widget)
     widget.update()
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """How well one can be read on the other, 1 to 21, as WCAG 2 counts it."""
+    dark, light = sorted(_luminance(colour) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    red, green, blue = (_linear(value) for value in (colour.redF(), colour.greenF(), colour.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(value: float) -> float:
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
 
 
 def class_colour(index: int) -> QColor:

@@ -106,14 +106,10 @@ class ConfusionView(QWidget):
     def _paint_cell(self, painter: QPainter, row: int, column: int, *, share: float, look: style.Tokens) -> None:
         cell = self.cell_rect(row, column).adjusted(1, 1, -1, -1)
         count = int(self._counts[row, column])
-        strong = QColor(look.good if row == column else look.bad)
-        painter.fillRect(cell, look.sunken)
-        if count:
-            # Even one mistake must be seen, so the weakest shade is not nothing.
-            strong.setAlphaF(0.18 + 0.62 * share)
-            painter.fillRect(cell, strong)
+        colour = cell_colour(share, right=row == column, look=look) if count else look.sunken
+        painter.fillRect(cell, colour)
         if count and cell.width() >= SMALLEST_CELL - 4:
-            painter.setPen(look.text)
+            painter.setPen(ink_on(colour, look))
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, str(count))
 
     def _paint_names(self, painter: QPainter, index: int, look: style.Tokens) -> None:
@@ -192,3 +188,21 @@ class ConfusionView(QWidget):
         column, row = (point.x() - self._left()) // side, (point.y() - self._top()) // side
         inside = 0 <= row < len(self._names) and 0 <= column < len(self._names)
         return (row, column) if inside and point.x() >= self._left() and point.y() >= self._top() else None
+
+
+def cell_colour(share: float, *, right: bool, look: style.Tokens) -> QColor:
+    """The stronger, the more of those labelled so are there."""
+    strong, ground = look.good if right else look.bad, look.sunken
+    # Even one mistake must be seen, so the weakest shade is not nothing.
+    part = 0.18 + 0.62 * share
+    return QColor.fromRgbF(
+        part * strong.redF() + (1 - part) * ground.redF(),
+        part * strong.greenF() + (1 - part) * ground.greenF(),
+        part * strong.blueF() + (1 - part) * ground.blueF(),
+    )
+
+
+def ink_on(colour: QColor, look: style.Tokens) -> QColor:
+    """The colour of text, where it can be read on `colour`; black or white otherwise, of which one always can."""
+    inks = (look.text, QColor("white"), QColor("black"))
+    return next((ink for ink in inks if style.contrast(ink, colour) >= style.READABLE), inks[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
@@ -21,6 +22,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop import style
 from desktop.widgets.choice_button import ChoiceButton
+from desktop.widgets.confusion_view import ConfusionView
 
 Show = Callable[..., QWidget]
 opens_a_popup = pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
@@ -125,3 +127,13 @@ def test_the_handle_of_a_slider_fits_into_it(show: Show, theme: None) -> None:
     for line in (0, picture.height() - 1):
         colours = {picture.pixelColor(x, line).name() for x in range(picture.width())}
         assert colours == {style.current().page.name()}
+
+
+def test_the_count_of_a_cell_is_painted_so_that_it_can_be_read(show: Show, theme: None) -> None:
+    view = ConfusionView()
+    view.set_counts(np.array([[0, 20], [0, 20]]), ("apple", "pear"))
+    show(view)
+    for row in range(2):
+        cell = view.grab(view.cell_rect(row, 1).adjusted(3, 3, -3, -3)).toImage()
+        colours = [cell.pixelColor(x, y) for x in range(cell.width()) for y in range(cell.height())]
+        assert max(style.contrast(colour, colours[0]) for colour in colours) >= 4.5

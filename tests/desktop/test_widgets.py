@@ -10,9 +10,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QImage
 from pytestqt.qtbot import QtBot
 
+from desktop import style
 from desktop.pages import train_words
 from desktop.widgets.class_keys import ClassKeys
-from desktop.widgets.confusion_view import ConfusionView
+from desktop.widgets.confusion_view import ConfusionView, cell_colour, ink_on
 from desktop.widgets.live_plot import MOST_POINTS, LivePlot
 from desktop.widgets.overlay_view import OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars, percent
@@ -145,6 +146,17 @@ def test_confusion_is_reached_with_keys(qtbot: QtBot) -> None:
     with qtbot.waitSignal(view.cell_chosen) as chosen:
         qtbot.keyClick(view, Qt.Key.Key_Return)
     assert chosen.args == [2, 0]
+
+
+@pytest.mark.parametrize("theme", style.THEMES)
+@pytest.mark.parametrize("right", [True, False])
+def test_counts_can_be_read_on_cells_of_every_strength(theme: style.Theme, right: bool) -> None:
+    look = style.tokens(theme)
+    assert style.contrast(QColor("black"), QColor("white")) == pytest.approx(21)
+    assert style.contrast(QColor("#777777"), QColor("white")) == pytest.approx(4.48, abs=0.01)
+    for share in np.linspace(0, 1, 101):
+        cell = cell_colour(float(share), right=right, look=look)
+        assert style.contrast(ink_on(cell, look), cell) >= 4.5
 
 
 def test_the_plot_keeps_few_points_however_many_come(qtbot: QtBot) -> None:
