@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import style
 from desktop.widgets.remark_list import RemarkList, Said
@@ -48,6 +57,11 @@ class TrainResult(QWidget):
         self.mistakes_note.setProperty("role", "emphasis")
         self.mistakes = ShowcaseView()
         self.mistakes.setAccessibleName(self.tr("What it gets most wrong"))
+        # The page scrolls, so they need be no smaller than their names are readable at.
+        policy = self.mistakes.sizePolicy()
+        policy.setHeightForWidth(True)
+        self.mistakes.setSizePolicy(policy)
+        self.mistakes.setMinimumHeight(1)
         self._lay_out()
         self.show_mistakes(())
         self.show_remarks(())
@@ -75,6 +89,7 @@ class TrainResult(QWidget):
             self.tr("Look at what it gets wrong") if wrong else self.tr("Look at what it learned")
         )
         self._set_primary(self.explore_button)
+        self.scroll_area.verticalScrollBar().setValue(0)
         self.explore_button.show()
         self.explore_button.setFocus()
         self.fold.hide()
@@ -87,6 +102,7 @@ class TrainResult(QWidget):
         self.lines.setText(message)
         self.explore_button.hide()
         self._set_primary(self.again_button)
+        self.scroll_area.verticalScrollBar().setValue(0)
         self.again_button.setFocus()
         self.details.setPlainText(details)
         self.fold.setChecked(False)
@@ -102,7 +118,16 @@ class TrainResult(QWidget):
         buttons.addWidget(self.again_button)
         buttons.addWidget(self.fold)
         buttons.addStretch(1)
-        column = QVBoxLayout(self)
+        content = QWidget()
+        content.setProperty("role", "scrolled")
+        self.scroll_area = QScrollArea()
+        self.scroll_area.setWidgetResizable(True)
+        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll_area.setWidget(content)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.scroll_area)
+        column = QVBoxLayout(content)
         column.setContentsMargins(24, 8, 24, 24)
         column.setSpacing(12)
         column.addWidget(self.score)

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRect, QRectF, QSize, QSizeF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
 from desktop.widgets.pixels import fitted
 from desktop.widgets.probability_bars import percent
+from desktop.widgets.tiles import ARROW, caption_lines
 
-CAPTION = 40
+CAPTION = 50
+LINE = 18
 GAP = 12
 NARROWEST = 96
 WIDEST = 280
+READABLE = 128
+"""So wide a picture has room for the names below it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +36,9 @@ class Shown:
     """Said beside the prediction where that is wrong: "rose → tulip"."""
     overlay: QImage | None = None
 
+    def caption(self) -> str:
+        return f"{self.label}{ARROW}{self.predicted}" if self.label and self.right is False else self.predicted
+
 
 class ShowcaseView(QWidget):
     """Pictures by `set_picture`, sayings by `show_all`; both in any order."""
@@ -40,6 +47,7 @@ class ShowcaseView(QWidget):
         super().__init__(parent)
         self.setAccessibleName(self.tr("A few samples it has never seen"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
         self._shown: tuple[Shown, ...] = ()
         self._pictures: dict[int, QImage] = {}
         self._places = 12
@@ -60,6 +68,7 @@ class ShowcaseView(QWidget):
 
     def set_picture(self, sample_id: int, picture: QImage) -> None:
         self._pictures[sample_id] = picture
+        self.updateGeometry()
         self.update()
 
     def shown(self) -> tuple[Shown, ...]:
@@ -71,8 +80,24 @@ class ShowcaseView(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(480, 420)
 
+    def heightForWidth(self, width: int) -> int:
+        """What all of them need where none is so narrow that the names below it are cut."""
+        columns = max(1, min(self._places, (width + GAP) // (READABLE + GAP)))
+        rows = -(-self._places // columns)
+        wide = min((width - (columns - 1) * GAP) // columns, WIDEST)
+        return rows * (round(wide * self._aspect()) + CAPTION) + (rows - 1) * GAP
+
     def minimumSizeHint(self) -> QSize:
         return QSize(3 * NARROWEST, 3 * NARROWEST)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Names may be too long for their pictures; the tool tip has room for them."""
+        point = event.position().toPoint()
+        told = ""
+        for item, cell in zip(self._shown, self._cells(), strict=False):
+            if cell.contains(point):
+                told = self.tr("{caption}, {number} sure").format(caption=item.caption(), number=percent(item.fraction))
+        self.setToolTip(told)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look = style.current()
@@ -124,26 +149,27 @@ class ShowcaseView(QWidget):
 
 
 def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Tokens) -> None:
-    """A mark for right or wrong, the class it says, how sure, and a bar."""
+    """A bar, a mark for right or wrong, the class it says, and how sure."""
     font = painter.font()
     font.setPixelSize(look.caption)
     painter.setFont(font)
     middle = Qt.AlignmentFlag.AlignVCenter
-    line = QRect(rect.x(), rect.y() + 2, rect.width(), 20)
-    number = percent(item.fraction)
-    number_width = painter.fontMetrics().horizontalAdvance(number)
-    painter.setPen(look.muted)
-    painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, number)
-    said = f"{item.label} → {item.predicted}" if item.label and item.right is False else item.predicted
+    line = QRect(rect.x(), rect.y() + 10, rect.width(), LINE)
+    number, metrics = percent(item.fraction), painter.fontMetrics()
+    number_width = metrics.horizontalAdvance(number) + 4
     mark_width = 0
     if item.right is not None:
         mark_width = 16
-        _paint_mark(painter, QRectF(line.x() + 1, line.y() + 5, 10, 10), right=item.right, look=look)
-    room = line.adjusted(mark_width, 0, -number_width - 4, 0)
+        _paint_mark(painter, QRectF(line.x() + 1, line.y() + 4, 10, 10), right=item.right, look=look)
+    room = line.adjusted(mark_width, 0, 0, 0)
+    lines = caption_lines(item.caption(), metrics, width=room.width(), last=room.width() - number_width)
     painter.setPen(look.text)
-    name = painter.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, room.width())
-    painter.drawText(room, Qt.AlignmentFlag.AlignLeft | middle, name)
-    track = QRectF(rect.x(), rect.y() + 24, rect.width(), 4)
+    for place, text in enumerate(lines):
+        painter.drawText(room.translated(0, place * LINE), Qt.AlignmentFlag.AlignLeft | middle, text)
+    painter.setPen(look.muted)
+    line.translate(0, (len(lines) - 1) * LINE)
+    painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, number)
+    track = QRectF(rect.x(), rect.y() + 4, rect.width(), 4)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(look.line)
     painter.drawRoundedRect(track, 2, 2)

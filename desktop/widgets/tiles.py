@@ -114,21 +114,38 @@ def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None
 
 
 def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.Tokens) -> None:
-    """One line, "rose 97 %", or two where that is too long: "rose", "→ tulip 97 %"."""
+    """One line or two, the number at the right of the last."""
     line = QRect(rect.x() + MARGIN, rect.bottom() - CAPTION - 4, rect.width() - 2 * MARGIN, LINE)
     metrics = QFontMetrics(painter.font())
     number_width = metrics.horizontalAdvance(tile.number) + 6 if tile.number else 0
-    room = line.width() - number_width
-    lines = [tile.caption]
-    if metrics.horizontalAdvance(tile.caption) > room and ARROW in tile.caption:
-        label, _, predicted = tile.caption.partition(ARROW)
-        lines = [label, f"{ARROW.lstrip()}{predicted}"]
+    middle = Qt.AlignmentFlag.AlignVCenter
+    lines = caption_lines(tile.caption, metrics, width=line.width(), last=line.width() - number_width)
+    painter.setPen(colours.accent if tile.changed else colours.text)
     for place, text in enumerate(lines):
-        last = place == len(lines) - 1
-        painter.setPen(colours.accent if tile.changed else colours.text)
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room if last else line.width())
-        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
-        if last:
-            painter.setPen(colours.muted)
-            painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, tile.number)
-        line.translate(0, LINE)
+        painter.drawText(line.translated(0, place * LINE), Qt.AlignmentFlag.AlignLeft | middle, text)
+    painter.setPen(colours.muted)
+    line.translate(0, (len(lines) - 1) * LINE)
+    painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, tile.number)
+
+
+def caption_lines(caption: str, metrics: QFontMetrics, *, width: int, last: int) -> list[str]:
+    """ "rose" or "rose → tulip" on one line, or on two where that is too long: "rose", "→ tulip".
+
+    `width` is the room of a line, `last` that of the last one. A long name goes on in the second line; where that is
+    not enough both ends are left: names often differ in their last letter.
+    """
+    if metrics.horizontalAdvance(caption) <= last:
+        return [caption]
+    label, arrow, predicted = caption.partition(ARROW)
+    first, rest = (label, arrow.lstrip() + predicted) if arrow else _broken(caption, metrics, width)
+    middle = Qt.TextElideMode.ElideMiddle
+    return [metrics.elidedText(first, middle, width), metrics.elidedText(rest, middle, last)]
+
+
+def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
+    """What fits into `width`, and the rest: behind a sign that parts words, if there is one in the second half."""
+    fits = next((n for n in range(len(name), 1, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
+    if fits < len(name):
+        parted = max(name.rfind(sign, fits // 2, fits) for sign in " _-./")
+        fits = fits if parted < 0 else parted + 1
+    return name[:fits].rstrip(), name[fits:]

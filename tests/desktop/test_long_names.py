@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QColor, QFontMetrics
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore_enough import EnoughPage
 from desktop.pages.explore_side import Details, ExploreSide
+from desktop.pages.train_result import TrainResult
+from desktop.widgets.remark_list import Said
+from desktop.widgets.showcase import ShowcaseView, Shown
+from desktop.widgets.tiles import caption_lines
 
 LONG = "plastic with a very long class name that a careful biologist would give, including the year 2024"
 
@@ -38,3 +45,55 @@ def test_long_names_leave_room_for_the_numbers_of_each_class(qtbot: QtBot, studi
         assert room.contains(label.rect().translated(label.mapTo(marks.viewport(), label.rect().topLeft())))
         assert label.width() >= label.sizeHint().width() or label.toolTip() == label.text()
     assert len(labels) == 4 * 6
+
+
+def mistakes() -> list[Shown]:
+    colour = QColor("red")
+    return [
+        Shown(sample_id=number, predicted="plastic", fraction=0.79, colour=colour, right=False, label="glass")
+        for number in range(8)
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1200, 680), (840, 560)])
+def test_after_a_training_every_sentence_can_be_read_to_its_end(
+    qtbot: QtBot, studio: QApplication, width: int, height: int
+) -> None:
+    result = TrainResult()
+    qtbot.addWidget(result)
+    result.resize(width, height)
+    result.show()
+    said = [Said(level="note", sentence=f"Too few to judge by: {LONG}, {LONG}, {LONG} and 1 more.")] * 4
+    result.show_finished(score="Right on 6 of 9", lines=["It took 1 min."], wrong=True, remarks=said)
+    result.show_mistakes(mistakes())
+    labels = result.remarks.findChildren(QLabel)
+    assert len(labels) == 4
+    qtbot.waitUntil(lambda: all(label.height() >= label.heightForWidth(label.width()) for label in labels))
+    bar = result.scroll_area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    assert result.mistakes.visibleRegion().boundingRect().bottom() == result.mistakes.rect().bottom()
+
+
+def test_a_mistake_says_what_it_is_under_the_mouse(qtbot: QtBot, studio: QApplication) -> None:
+    view = ShowcaseView()
+    qtbot.addWidget(view)
+    view.resize(900, 400)
+    view.show_all(mistakes())
+    view.show()
+    qtbot.mouseMove(view, QPoint(30, 30))
+    qtbot.mouseMove(view, QPoint(31, 31))
+    assert view.toolTip() == "glass → plastic, 79 % sure"
+
+
+def test_names_that_differ_in_their_last_letters_can_be_told_apart(studio: QApplication) -> None:
+    metrics = QFontMetrics(studio.font())
+    room = metrics.horizontalAdvance("fan_0_med_0_weight") + 2
+    assert caption_lines("fan", metrics, width=room, last=room // 2) == ["fan"]
+    names = [f"fan_0_med_{number}_weight" for number in range(2)]
+    shown = [caption_lines(name, metrics, width=room, last=room // 2)[0] for name in names]
+    assert shown == names, "the first line is free for the name"
+    narrow = metrics.horizontalAdvance("fan_0_med_0_we")
+    assert caption_lines(names[0], metrics, width=narrow, last=narrow // 2) == ["fan_0_med_0_", "weight"]
+    longer = [caption_lines(f"{LONG} {name}", metrics, width=room, last=room) for name in "ab"]
+    assert longer[0] != longer[1] and "…" in longer[0][1]
+    assert caption_lines("glass → plastic", metrics, width=room // 2, last=room // 2) == ["glass", "→ plastic"]
