@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
@@ -22,6 +23,9 @@ from desktop import style
 _ROW = 32
 _MOST_WRAPPED = 500
 """Longer lists keep one line a row: measuring every row would take longer than reading it."""
+_LONG_WORD = re.compile(r"\S{25,}")
+_MAY_BREAK = "\u200b"
+"""A space without width."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -47,7 +51,7 @@ class ItemsDialog(QDialog):
         table = QTableView()
         table.setModel(self._model)
         table.setShowGrid(False)
-        table.setWordWrap(True)
+        table.setWordWrap(len(rows) <= _MOST_WRAPPED)
         table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.verticalHeader().hide()
@@ -105,9 +109,11 @@ class _Rows(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._heads)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return self.rows[index.row()][index.column()]
-        return None
+        text = self.rows[index.row()][index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            # A long file name has no place to break at, and Qt would leave out all that is behind its folder.
+            return _LONG_WORD.sub(lambda word: _MAY_BREAK.join(word[0]), text)
+        return text if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) else None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:

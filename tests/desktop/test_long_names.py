@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint
-from PySide6.QtGui import QColor, QFontMetrics
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QTableView
 from pytestqt.qtbot import QtBot
 
+from desktop.dialogs.items import ItemsDialog
 from desktop.pages.explore_enough import EnoughPage
 from desktop.pages.explore_side import Details, ExploreSide
 from desktop.pages.train_result import TrainResult
@@ -97,3 +98,19 @@ def test_names_that_differ_in_their_last_letters_can_be_told_apart(studio: QAppl
     longer = [caption_lines(f"{LONG} {name}", metrics, width=room, last=room) for name in "ab"]
     assert longer[0] != longer[1] and "…" in longer[0][1]
     assert caption_lines("glass → plastic", metrics, width=room // 2, last=room // 2) == ["glass", "→ plastic"]
+
+
+def test_long_file_names_are_listed_whole(qtbot: QtBot, studio: QApplication) -> None:
+    name = "odd/" + "a_file_name_that_nothing_parts" * 4 + ".bmp"
+    dialog = ItemsDialog(sentence="Two files could not be read.", heads=("File", "Why"), rows=((name, "Cut off."),))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    (table,) = dialog.findChildren(QTableView)
+    metrics = table.fontMetrics()
+    lines = -(-metrics.horizontalAdvance(name) // table.columnWidth(0))
+    assert table.rowHeight(0) >= lines * metrics.height()
+    text = table.model().index(0, 0).data()
+    cut = metrics.boundingRect(QRect(0, 0, table.columnWidth(0), 1000), Qt.TextFlag.TextWordWrap, text)
+    assert cut.width() <= table.columnWidth(0), "every line can break"
+    dialog.findChildren(QPushButton)[-1].click()
+    assert QGuiApplication.clipboard().text() == f"{name}\tCut off."
