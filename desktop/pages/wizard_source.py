@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
@@ -25,6 +25,8 @@ from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
 from ml.api import Kind
 
+PAUSE_MS = 700
+
 
 class SourcePage(QWizardPage):
     """Three large choices and a folder, typed, chosen or dropped."""
@@ -44,6 +46,10 @@ class SourcePage(QWizardPage):
         self.folder_edit.setPlaceholderText(self.tr("The folder with your files"))
         self.folder_edit.setAccessibleName(self.tr("Folder"))
         self.folder_edit.textChanged.connect(self._note)
+        # Half a path is no mistake: a missing folder is named once the typing pauses.
+        self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._typing.timeout.connect(self._show_missing)
+        self.folder_edit.editingFinished.connect(self._show_missing)
         self.browse_button = QPushButton(self.tr("Browse…"))
         self.browse_button.clicked.connect(self._browse)
         field = QHBoxLayout()
@@ -62,18 +68,25 @@ class SourcePage(QWizardPage):
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
+        # Its line is kept free, so that nothing below jumps.
+        kept = self._error.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self._error.setSizePolicy(kept)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.l)
         column.addWidget(head)
         column.addLayout(choices)
-        column.addLayout(field)
-        column.addWidget(self._error)
+        place = QVBoxLayout()
+        place.setSpacing(look.xs)
+        place.addLayout(field)
+        place.addWidget(self._error)
+        column.addLayout(place)
         column.addWidget(self._rate_row)
         column.addWidget(self.labels)
         column.addWidget(self.drop, 1)
         column.addWidget(self._hint)
-        self._error.hide()
+        self._show_missing()
 
     def _build_choices(self) -> QHBoxLayout:
         self.pictures_button = ChoiceButton(
@@ -184,14 +197,23 @@ class SourcePage(QWizardPage):
         self._rate_row.setVisible(self._draft.kind == "sensors")
         self._draft.take_rate(self.rate_box.value() if self._draft.kind == "sensors" else 0.0)
         self._draft.folder = Path(text).expanduser().absolute() if text else None
-        missing = self._draft.folder is not None and not self._draft.folder.is_dir()
-        self._error.setText(
-            self.tr("That is a file; give the folder it lies in.")
-            if missing and self._draft.folder is not None and self._draft.folder.is_file()
-            else self.tr("There is no folder with that name; check it, or plug in the drive it is on.")
-        )
-        self._error.setVisible(missing)
-        style.set_property(self.folder_edit, "invalid", missing)
         if before != (self._draft.folder, self._draft.kind):
+            self._say_missing(False)
+            self._typing.start()
             self.labels.folder_changed(suggest=False)
         self.completeChanged.emit()
+
+    @Slot()
+    def _show_missing(self) -> None:
+        self._typing.stop()
+        folder = self._draft.folder
+        self._error.setText(
+            self.tr("That is a file; give the folder it lies in.")
+            if folder is not None and folder.is_file()
+            else self.tr("There is no folder with that name; check it, or plug in the drive it is on.")
+        )
+        self._say_missing(folder is not None and not folder.is_dir())
+
+    def _say_missing(self, missing: bool) -> None:
+        self._error.setVisible(missing)
+        style.set_property(self.folder_edit, "invalid", missing)

@@ -157,9 +157,18 @@ def test_the_way_on_is_drawn_as_the_primary_button(make: Maker, folder: Path) ->
 def test_a_folder_that_is_not_there_is_said_on_the_page(make: Maker, qtbot: QtBot) -> None:
     wizard = make()
     qtbot.mouseClick(wizard.source_page.pictures_button, Qt.MouseButton.LeftButton)
-    qtbot.keyClicks(wizard.source_page.folder_edit, "/no/such/folder")
-    assert "no folder with that name" in _texts(wizard.source_page)
+    page = wizard.source_page
+    below = page.labels.y()
+    qtbot.keyClicks(page.folder_edit, "/no/such/folder")
     assert not wizard.button(NEXT).isEnabled()
+    assert "no folder with that name" not in _texts(page), "whoever still types has made no mistake yet"
+    qtbot.waitUntil(lambda: "no folder with that name" in _texts(page))
+    page.grab()
+    assert page.labels.y() == below, "nothing jumps"
+    qtbot.keyClicks(page.folder_edit, "s")
+    assert "no folder with that name" not in _texts(page)
+    qtbot.keyClick(page.folder_edit, Qt.Key.Key_Return)
+    assert "no folder with that name" in _texts(page)
 
 
 def test_a_folder_with_one_class_stops_with_a_sentence(make: Maker, tmp_path: Path, qtbot: QtBot) -> None:
