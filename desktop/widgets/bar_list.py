@@ -13,6 +13,8 @@ from desktop import style
 from desktop.widgets.picture_row import paint_filling
 
 _PICTURES = 3
+_SHORTEST = 80
+"""Of the longest bar there is at least this, if need be instead of pictures."""
 _AROUND = 8
 """Pixels of a row that its pictures leave free."""
 _Index = QModelIndex | QPersistentModelIndex
@@ -83,7 +85,7 @@ class BarList(QListView):
 
 
 class _Bars(QStyledItemDelegate):
-    """Columns: name (at most 30 % of the width), three squares, the bar, the count at its end."""
+    """Columns: name (at most 30 % of the width), three squares or what there is room for, the bar, the count."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         model = index.model()
@@ -101,13 +103,16 @@ class _Bars(QStyledItemDelegate):
         left = area.x() + name_width + look.m
         square = area.height() - _AROUND
         top = area.y() + _AROUND / 2
-        for place in range(_PICTURES):
+        count = self._view().locale().toString(row.count)
+        top_count = max(item.count for item in model.rows)
+        behind = metrics.horizontalAdvance(self._view().locale().toString(top_count)) + 2 * look.s
+        free = area.right() - left - look.m - behind - _SHORTEST
+        pictures = max(0, min(_PICTURES, free // (square + look.xs)))
+        for place in range(pictures):
             target = QRectF(left + place * (square + look.xs), top, square, square)
             paint_filling(painter, target, row.images[place] if place < len(row.images) else None)
-        left += _PICTURES * (square + look.xs) + look.m
-        count = self._view().locale().toString(row.count)
-        room = area.right() - left - metrics.horizontalAdvance("000,000") - look.s
-        top_count = max(item.count for item in model.rows)
+        left += pictures * (square + look.xs) + (look.m if pictures else 0)
+        room = area.right() - left - behind
         width = max(3.0, room * row.count / max(1, top_count))
         path = QPainterPath()
         path.addRoundedRect(QRectF(left, area.center().y() - 5, width, 10), 3, 3)
