@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QUndoStack
 from PySide6.QtWidgets import (
     QComboBox,
@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QTabBar,
     QToolButton,
@@ -60,11 +59,8 @@ class ExploreBoard(QWidget):
         self.run_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.filters = ExploreFilters()
         self.suspects = SuspectsBar()
-        self.above = QStackedWidget()
         self.no_filters = QWidget()
-        for row in (self.filters, self.suspects, self.no_filters):
-            self.above.addWidget(row)
-        self.above.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._above = (self.filters, self.suspects, self.no_filters)
         self.grid = ThumbnailGrid()
         self.confusion = ConfusionView()
         self.cell_sentence = QLabel()
@@ -99,7 +95,7 @@ class ExploreBoard(QWidget):
 
     def show_grid(self, *, empty: str = "") -> None:
         """The grid, or a sentence that says why it is empty."""
-        self.above.setCurrentWidget(self.suspects if self.view() == "suspicious" else self.filters)
+        self._show_above(self.suspects if self.view() == "suspicious" else self.filters)
         self.nothing.setText(empty)
         self.stack.setCurrentWidget(self.nothing if empty else self.grid)
 
@@ -111,12 +107,12 @@ class ExploreBoard(QWidget):
             )
         else:
             text = self.tr("Rows are your labels, columns what it said. Choose a cell to see inside.")
-        self.above.setCurrentWidget(self.filters)
+        self._show_above(self.filters)
         self.cell_sentence.setText(text)
         self.stack.setCurrentWidget(self.confusion_page)
 
     def show_enough(self) -> None:
-        self.above.setCurrentWidget(self.no_filters)
+        self._show_above(self.no_filters)
         self.stack.setCurrentWidget(self.enough)
 
     @Slot()
@@ -130,6 +126,11 @@ class ExploreBoard(QWidget):
     def say_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
+
+    def _show_above(self, shown: QWidget) -> None:
+        """Only what is shown takes room: the filters may need two rows."""
+        for row in self._above:
+            row.setVisible(row is shown)
 
     def _make_undo(self, stack: QUndoStack, *, redo: bool) -> QToolButton:
         button = QToolButton()
@@ -158,9 +159,10 @@ class ExploreBoard(QWidget):
         top.addWidget(self.tabs)
         top.addStretch(1)
         second = QHBoxLayout()
-        second.addWidget(self.above, 1)
-        second.addWidget(self.undo_button)
-        second.addWidget(self.redo_button)
+        for row in self._above:
+            second.addWidget(row, 1)
+        for button in (self.undo_button, self.redo_button):
+            second.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -168,6 +170,7 @@ class ExploreBoard(QWidget):
         column.addLayout(second)
         column.addWidget(self.problem)
         column.addWidget(self.stack, 1)
+        self._show_above(self.filters)
 
 
 class NothingYet(QWidget):

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from desktop.pages.explore_table import Filter
+from desktop.widgets.flow_box import FlowBox
 from ml.api import SPLIT_CODES
 
 
@@ -37,16 +38,16 @@ class ExploreFilters(QWidget):
         self.cell_button = QPushButton()
         self.cell_button.setToolTip(self.tr("Show all of them again"))
         self.cell_button.clicked.connect(self.clear_cell)
-        self.cell_button.hide()
         self.sentence = QLabel()
+        self.sentence.setMinimumHeight(self.class_box.sizeHint().height())
+        self.sentence.setContentsMargins(8, 0, 0, 0)
+        # In a narrow window two rows, of which each is whole.
+        flow = FlowBox(gap=8)
+        flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence))
+        self.cell_button.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        for widget in (self.class_box, self.split_box, self.verdict_box, self.cell_button):
-            row.addWidget(widget)
-        row.addSpacing(8)
-        row.addWidget(self.sentence)
-        row.addStretch(1)
+        row.addWidget(flow)
 
     def set_choices(self, class_names: Sequence[str], splits: Sequence[int], *, several: bool = False) -> None:
         """Begin anew: all classes, the test split if there is one. `several`: also those with none of the classes."""

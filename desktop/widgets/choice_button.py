@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop import icons, style
@@ -26,16 +27,15 @@ class ChoiceButton(QPushButton):
         self._icon_name = icon
         self._icon = QLabel()
         self._icon.setFixedSize(_ICON, _ICON)
-        head, line = QLabel(title), QLabel(words)
+        head, self._words = QLabel(title), _Words(words)
         head.setProperty("role", "emphasis")
-        line.setProperty("role", "muted")
-        line.setWordWrap(True)
-        for label in (self._icon, head, line):
+        self._words.setProperty("role", "muted")
+        for label in (self._icon, head, self._words):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         text = QVBoxLayout()
         text.setSpacing(look.xs)
         text.addWidget(head)
-        text.addWidget(line)
+        text.addWidget(self._words)
         text.addStretch(1)
         row = QHBoxLayout(self)
         row.setContentsMargins(look.l, look.m, look.l, look.m)
@@ -50,7 +50,7 @@ class ChoiceButton(QPushButton):
         return layout.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, 56)
+        return QSize(160, 64)
 
     def hasHeightForWidth(self) -> bool:
         return True
@@ -59,6 +59,13 @@ class ChoiceButton(QPushButton):
         layout = self.layout()
         assert layout is not None
         return layout.totalHeightForWidth(width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        self.setToolTip(self._words.text() if self._words.is_cut() else "")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -69,3 +76,24 @@ class ChoiceButton(QPushButton):
         # The palette may change before __init__ has run to its end.
         if hasattr(self, "_icon"):
             self._icon.setPixmap(icons.icon(self._icon_name, colour="accent").pixmap(_ICON, _ICON))
+
+
+class _Words(QLabel):
+    """As many lines as they take; one that ends in "…" where there is not room for all."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.setWordWrap(True)
+
+    def is_cut(self) -> bool:
+        return self.height() < self.heightForWidth(self.width())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.is_cut():
+            super().paintEvent(event)
+            return
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        cut = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, cut)
+        painter.end()

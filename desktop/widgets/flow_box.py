@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -14,8 +14,9 @@ GAP = 4
 class FlowBox(QWidget):
     """Puts its items side by side and begins a new row where one does not fit."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, gap: int = GAP) -> None:
         super().__init__(parent)
+        self._gap = gap
         self._items: list[QWidget] = []
 
     def set_items(self, items: Sequence[QWidget]) -> None:
@@ -41,14 +42,23 @@ class FlowBox(QWidget):
         super().resizeEvent(event)
         self.setMinimumHeight(self._place(event.size().width(), move=True))
 
+    def event(self, event: QEvent) -> bool:
+        """An item was shown, hidden or given another text."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.setMinimumHeight(self._place(self.width(), move=True))
+        return super().event(event)
+
     def _place(self, width: int, *, move: bool) -> int:
         x = y = row_height = 0
         for item in self._items:
-            size = item.sizeHint().boundedTo(QSize(max(1, width), 1 << 20))
+            if item.isHidden():
+                continue
+            wanted = item.sizeHint().expandedTo(item.minimumSize()).boundedTo(item.maximumSize())
+            size = wanted.boundedTo(QSize(max(1, width), 1 << 20))
             if x > 0 and x + size.width() > width:
-                x, y, row_height = 0, y + row_height + GAP, 0
+                x, y, row_height = 0, y + row_height + self._gap, 0
             if move:
                 item.setGeometry(x, y, size.width(), size.height())
-            x += size.width() + GAP
+            x += size.width() + self._gap
             row_height = max(row_height, size.height())
         return y + row_height

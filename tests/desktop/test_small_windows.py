@@ -1,0 +1,68 @@
+"""In the smallest window everything that is said can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop import style
+from desktop.pages.explore_filters import ExploreFilters
+from desktop.widgets.bar_list import BarList, BarRow
+from desktop.widgets.choice_button import ChoiceButton
+
+
+def places(widgets: Sequence[QWidget], inside: QWidget) -> list[QRect]:
+    return [widget.rect().translated(widget.mapTo(inside, widget.rect().topLeft())) for widget in widgets]
+
+
+@pytest.mark.parametrize(("width", "rows"), [(800, 1), (346, 2)])
+def test_filters_begin_another_row_instead_of_being_cut(
+    qtbot: QtBot, studio: QApplication, width: int, rows: int
+) -> None:
+    filters = ExploreFilters()
+    qtbot.addWidget(filters)
+    filters.resize(width, 40)
+    filters.show()
+    filters.set_choices(("dog_bark", "fire_crackling"), (0, 1, 2))
+    filters.sentence.setText("2 of 25 wrong")
+    widgets = (filters.class_box, filters.split_box, filters.verdict_box, filters.sentence)
+    qtbot.waitUntil(lambda: all(widget.width() >= widget.sizeHint().width() for widget in widgets))
+    filters.resize(width, filters.minimumSizeHint().height())
+    filters.grab()
+    shown = places(widgets, filters)
+    assert len({place.center().y() for place in shown}) == rows
+    assert all(filters.rect().contains(place) for place in shown)
+    assert filters.class_box.geometry().right() < filters.split_box.geometry().left()
+
+
+def test_bars_are_seen_before_pictures(qtbot: QtBot, studio: QApplication) -> None:
+    bars = BarList(row_height=60)
+    qtbot.addWidget(bars)
+    bars.resize(330, 130)
+    colour = QColor("#ff00ff")
+    bars.set_rows([BarRow(name="person_sneeze", count=12, colour=colour, words="person_sneeze: 12")] * 2)
+    bars.show()
+    shot = bars.viewport().grab().toImage()
+    assert sum(shot.pixelColor(x, 30) == colour for x in range(shot.width())) >= 60
+
+
+@pytest.mark.parametrize(("height", "cut"), [(64, True), (120, False)])
+def test_a_choice_without_room_for_its_sentence_says_it_in_its_tool_tip(
+    qtbot: QtBot, studio: QApplication, height: int, cut: bool
+) -> None:
+    words = "Recordings of any length: calls, machines, voices."
+    button = ChoiceButton(title="Teach it your sounds", words=words, icon="ph.speaker-high")
+    qtbot.addWidget(button)
+    button.resize(280, height)
+    button.show()
+    assert button.toolTip() == (words if cut else "")
+    picture = button.grab().toImage()
+    edge = range(40, picture.width() - 40)
+    ground = style.current().surface
+    below = picture.height() - 8
+    assert all(picture.pixelColor(x, below) == ground for x in edge), "no half lines at the lower edge"
