@@ -32,7 +32,7 @@ _SENTENCES: dict[Stage, str] = {
     "decode": "Now it is opening every file once.",
     "features": "Now the pretrained network is looking at every sample once.",
     "probe": "Now it is learning a first model from what the pretrained network sees.",
-    "finetune": "Now it is adjusting the network to your classes; it ends sooner where nothing gets better any more.",
+    "finetune": "Now it is adjusting the network to your classes, for as long as that helps.",
     "export": "Now it is writing the model to a file and checking that the file says the same.",
     "predict": "Now it is asking the finished model about every sample.",
 }
