@@ -38,6 +38,10 @@ _SENTENCES: dict[Stage, str] = {
 }
 
 
+ENOUGH_TO_CHOOSE = 10_000
+"""So many validation samples tell which first model is better as well as more would, in less memory."""
+
+
 class CancelledError(Exception):
     """The user cancelled; unwinds to `run.train`."""
 
@@ -86,8 +90,9 @@ def fit_first_model(
     features: Features, material: Material, *, classes: int, stop: Stop
 ) -> Generator[Event, None, Probe]:
     """The best probe; a stop ends the trying of strengths, or is too early for any model."""
+    every = max(1, -(-len(material.valid) // ENOUGH_TO_CHOOSE))
     train = (features.embeddings(material.train), material.train_labels)
-    valid = (features.embeddings(material.valid), material.valid_labels)
+    valid = (features.embeddings(material.valid[::every]), material.valid_labels[::every])
     best: Probe | None = None
     tried = 0
     fit = fit_probe if material.train_labels.ndim == 1 else fit_several
