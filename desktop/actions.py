@@ -111,7 +111,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="overlay",
-        text=QT_TRANSLATE_NOOP("actions", "Where it looked: what it predicted, what it is labelled, nothing, in turn"),
+        text=QT_TRANSLATE_NOOP("actions", "The next map of where it looked, or none"),
         shortcut="H",
         where="explore",
         bound_by_page=True,

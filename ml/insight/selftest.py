@@ -301,7 +301,7 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
     aside = price.n - price.accepted
     of_all = f"{price.accepted:,} of {counted(price.n, kind)}" if aside else f"all {counted(price.n, kind)}"
     where = "In the test" if tested.n else "Of those it was chosen by,"
-    seen = f"{where} it accepted {of_all}, {price.wrong:,} of them wrongly"
+    seen = f"{where} it accepted {of_all}, {f'{price.wrong:,}' if price.wrong else 'none'} of them wrongly"
     seen += f", and set {aside:,} aside." if aside else "."
     aim = f"Of what it accepts, at most {wanted} should be wrong. {seen}"
     if chosen.promised:
