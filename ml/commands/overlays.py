@@ -47,13 +47,17 @@ def check_folder(folder: Path) -> None:
 
 
 def originals(paths: Sequence[Path], given: Sequence[Path]) -> list[Path]:
-    """The inputs without pictures drawn by an earlier run, unless these were given by name."""
+    """The inputs without pictures drawn by an earlier run, unless these were given by name. Raises HandlensError where
+    nothing else is there."""
     named = set(given)
-    return [
+    found = [
         path
         for path in paths
         if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path)
     ]
+    if not found:
+        raise HandlensError("There are only pictures here that Handlens drew itself; give the folder of the originals.")
+    return found
 
 
 class OverlayNames:

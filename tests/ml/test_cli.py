@@ -516,6 +516,11 @@ def test_no_picture_is_drawn_over_a_file_of_the_users(handlens: Handlens, folder
     assert drawn == {"0.png.png", "0.png-2.png", "0.png.png.png"}, "the second time its own are drawn anew"
     done = handlens("predict", model, given, "--json")
     assert {Path(line["path"]).name for line in done.lines} == {"0.png.png", *(f"{n}.png" for n in range(10))}
+    (tmp_path / "looked").mkdir()
+    shutil.copy(given / "0.png.png.png", tmp_path / "looked")
+    done = handlens("predict", model, tmp_path / "looked")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "only pictures here that Handlens drew" in done.err
 
 
 def test_a_folder_that_no_picture_can_be_written_to_is_named_before_the_work(
