@@ -163,14 +163,17 @@ def _odd_ones(what: Nonsense, kind: Kind) -> str:
 
 def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
     """`learned` and `held_out` (classes,) files."""
-    for index, name in enumerate(info.classes):
-        if held_out[index] and not learned[index]:
-            yield Remark(
-                about="untaught",
-                level="warning",
-                sentence=f"It had nothing to learn “{name}” from: {_all_of(int(held_out[index]), info.kind)} kept "
-                "aside to check it with, so it never says so. Label more of them.",
-            )
+    missed = [index for index in range(len(info.classes)) if held_out[index] and not learned[index]]
+    if missed:
+        names = listed([f"“{info.classes[index]}”" for index in missed])
+        all_of_it = _all_of(int(held_out[missed[0]]), info.kind) if len(missed) == 1 else "all that shows them was"
+        never = "so it never says so" if len(missed) == 1 else "so it never says any of these"
+        yield Remark(
+            about="untaught",
+            level="warning",
+            sentence=f"It had nothing to learn {names} from: {all_of_it} kept aside to check it with, {never}. "
+            "Label more of them.",
+        )
 
 
 def _all_of(number: int, kind: Kind) -> str:

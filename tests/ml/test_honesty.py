@@ -332,6 +332,9 @@ def test_a_class_without_anything_to_learn_from_is_named() -> None:
     found = about(run_of(labels=np.where(splits == 3, -1, LABELS), said=LABELS % 2, splits=splits))
     assert "nothing to learn “plum” from: all 66 pictures of it were kept aside" in found["untaught"]
     assert "collapsed" not in found
+    splits = np.where((LABELS > 0) & (SPLITS == 0), 3, SPLITS).astype(np.uint8)
+    found = about(run_of(labels=np.where(splits == 3, -1, LABELS), said=LABELS % 1, splits=splits))
+    assert "nothing to learn “pear” and “plum” from: all that shows them was kept aside" in found["untaught"]
 
 
 def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: Path) -> None:
