@@ -84,7 +84,8 @@ def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None
         rate = rate_of_several(project, asked)
         return info if rate is None else _deciding_several(project, run, info, rate)
     wanted = wanted_rate(project, info, asked)
-    if wanted == info.wanted_error and asked is None:
+    # Without a mistake nothing was set aside in earlier versions.
+    if wanted == info.wanted_error and asked is None and info.reject_below > 0.0:
         return info
     stored = project.predictions(run)
     samples = {sample.id: sample for sample in project.samples() if sample.labelled}

@@ -60,7 +60,8 @@ class Stalled:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
-    """The run has its number and its folder exists."""
+    """The run has its number and its folder exists. `valid`: the samples that models are chosen by; a class with
+    nothing to learn from is not among them, nor in the accuracies until the run has finished."""
 
     run: int
     resumed: bool

@@ -9,7 +9,6 @@ NOUNS: dict[Kind, tuple[str, str]] = {
     "recordings": ("sound", "sounds"),
     "sensors": ("stretch", "stretches"),
 }
-
 """Of samples."""
 FILES: dict[Kind, tuple[str, str]] = {
     "images": ("picture", "pictures"),

@@ -326,8 +326,8 @@ class ExplorePage(QWidget):
 
     @Slot(int, object)
     def _on_tile_failed(self, _sample_id: int, error: object) -> None:
-        if not isinstance(error, HandlensError) or self._session is None:
-            return
+        if not isinstance(error, HandlensError) or self._session is None or self.board.problem.text():
+            return  # it is said already, and a drive that has gone is slow to answer
         gone = self._session.missing_originals()
         self.board.say_problem(words.originals_gone(gone) if gone else error.message)
 

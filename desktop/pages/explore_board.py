@@ -118,9 +118,9 @@ class ExploreBoard(QWidget):
     @Slot()
     def take_focus(self) -> None:
         """To what is shown, so that arrows, digits and Ctrl+A are for it; but whoever goes from tab to tab with the
-        keys stays there."""
+        keys stays there, and so does who looks at another page."""
         shown = self.stack.currentWidget()
-        if shown is not None and not self.tabs.hasFocus():
+        if shown is not None and self.isVisible() and not self.tabs.hasFocus():
             shown.setFocus()
 
     def say_problem(self, sentence: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
 
 from desktop.words import Kind
+
+if TYPE_CHECKING:
+    from ml.api import Project
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +52,17 @@ def read_recent(path: Path) -> RecentFacts:
             samples=len(samples),
             run=0 if run is None else run.number,
             accuracy=None if run is None else run.test_accuracy,
-            tested=sum(sample.split == "test" for sample in samples),
+            tested=0 if run is None else _tested(project, run.number),
             several=project.task == "multi",
             images=images,
         )
+
+
+def _tested(project: Project, run: int) -> int:
+    """How many samples a run was tested with, whatever came later."""
+    from ml.api import HandlensError
+
+    try:
+        return int(project.predictions(run).labelled("test").sum())
+    except HandlensError:
+        return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -25,6 +24,7 @@ from ml.project.samples import Windowing
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, WindowPrediction
+from ml.writable import try_to_write
 
 LONGEST_SECONDS = 60.0
 """Of a longer recording the minute around the surest window is drawn…"""
@@ -40,8 +40,7 @@ def check_folder(folder: Path) -> None:
         raise HandlensError(f"{folder} is a file; give a folder for the pictures, which may be a new one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        try_to_write(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
 
@@ -87,7 +86,9 @@ class OverlayNames:
 
 def _shortened(name: str) -> str:
     """A file system takes 255 bytes at the most, and what comes behind the name needs some of them."""
-    return os.fsencode(name)[:LONGEST_NAME].decode("utf-8", errors="ignore")
+    ending = os.fsencode(Path(name).suffix)
+    stem = os.fsencode(Path(name).stem)[: max(0, LONGEST_NAME - len(ending))]
+    return (stem + ending)[:LONGEST_NAME].decode("utf-8", errors="ignore")
 
 
 def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None:

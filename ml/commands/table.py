@@ -6,7 +6,7 @@ import csv
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import Any, Self
 from ml.commands.common import unwritable
 from ml.errors import HandlensError
 from ml.runtime.contract import ModelInfo
+from ml.writable import try_to_write
 
 FIELDS = ("path", "label", "probability", "unlike", "decision")
 """What any table of answers has; see `AnswerTable` for the rest."""
@@ -50,6 +51,7 @@ class AnswerTable:
         _refuse_another_file(self._target)
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
+            try_to_write(self._target.parent)
             handle, draft = tempfile.mkstemp(prefix=".answers-", dir=self._target.parent)
         except OSError as error:
             raise unwritable(self._target, error) from error
@@ -93,17 +95,19 @@ class AnswerTable:
                 self._draft.unlink(missing_ok=True)
 
     def _take_name(self) -> None:
-        with _saying(self._target):
+        with suppress(OSError):  # some drives know nothing of rights
             self._draft.chmod(0o644)
-            try:
-                self._draft.replace(self._target)
-            except OSError as error:  # Windows: somebody has opened it in the meantime
+        try:
+            self._draft.replace(self._target)
+        except OSError as error:  # Windows: somebody has opened it in the meantime
+            kept = self._draft
+            with suppress(OSError):
                 kept = self._draft.rename(_free_name(self._target))
-                raise HandlensError(
-                    f"{self._target} could not be replaced, perhaps because it is open in another program; "
-                    f"the answers are in {kept}.",
-                    details=repr(error),
-                ) from error
+            raise HandlensError(
+                f"{self._target} could not be replaced, perhaps because it is open in another program; "
+                f"the answers are in {kept}.",
+                details=repr(error),
+            ) from error
 
 
 @contextmanager

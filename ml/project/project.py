@@ -35,6 +35,7 @@ from ml.project.samples import (
     Windowing,
 )
 from ml.project.store import Store
+from ml.writable import try_to_write
 
 SUFFIX = ".handlens"
 
@@ -319,8 +320,7 @@ class Project:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
 
         The first time also why they were dealt out so."""
-        if not self.splits():
-            self._set_meta({"split_why": plan.why})
+        self._say_why(plan)
         with self._store.writing() as connection:
             for path, split in plan.splits.items():
                 connection.execute(
@@ -339,11 +339,16 @@ class Project:
         fresh = [file for file in report.files if file.path not in paths and file.digest not in digests]
         for name in sorted({name for file in fresh for name in file.class_names} - {c.name for c in self.classes()}):
             self.add_class(name)
+        self._say_why(plan)
         with self._store.writing() as connection:
             indices = {c.name: c.index for c in self.classes()}
             insert_files(connection, fresh, plan, self.windowing, indices, several=self.task == "multi")
             insert_unreadable(connection, report)
         return len(fresh)
+
+    def _say_why(self, plan: SplitPlan) -> None:
+        if not self.splits():
+            self._set_meta({"split_why": plan.why})
 
     def take_labels(self, report: ScanReport, plan: SplitPlan) -> int:
         """Give the labels that tables bring to samples that nobody ever labelled. Returns how many got one."""
@@ -380,10 +385,10 @@ def _writable(path: Path) -> bool:
         return False
     try:
         # Not by opening the database: closing it again would free the locks that others in this process have on it.
-        with tempfile.TemporaryFile(dir=path):
-            return True
+        try_to_write(path)
     except OSError:
         return False
+    return True
 
 
 def _reason(error: OSError) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import nn
 
 from ml.errors import HandlensError
@@ -23,7 +24,7 @@ from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
 from ml.networks.weights import Weights
 from ml.project.project import Project
-from ml.project.samples import RunInfo, Sample
+from ml.project.samples import RunInfo, Sample, Task
 from ml.training.beginning import labelled_and_split, refuse_hopeless, resumed_or_new
 from ml.training.chosen import facts_of, refuse_unknown, weights_for
 from ml.training.crew import Crew
@@ -53,6 +54,8 @@ from ml.training.steps import (
 from ml.training.symmetry import allowed
 from ml.training.together import Lesson, help_out
 
+_Part = tuple[tuple[Sample, ...], NDArray[np.int64]]
+"""Samples and their targets."""
 STATISTICS = 1000
 """About as many windows tell the levels and the strengths of a log well enough."""
 
@@ -89,8 +92,16 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
     samples, class_names = labelled_and_split(project)
     run, job = resumed_or_new(project, job, class_names)
     try:
-        count = {split: sum(s.split == split for s in samples) for split in ("train", "valid", "test")}
-        yield RunStarted(run=run.number, resumed=job.resume, class_names=class_names, task=project.task, **count)
+        (train, _), (valid, _) = _parts(samples, task=project.task, classes=len(class_names))
+        yield RunStarted(
+            run=run.number,
+            resumed=job.resume,
+            train=len(train),
+            valid=len(valid),
+            test=sum(sample.split == "test" for sample in samples),
+            class_names=class_names,
+            task=project.task,
+        )
         course, recipe = yield from _planned(project, job, run, samples, stop, began=began, crew=crew, fabric=fabric)
         yield from _learn(course, recipe, samples)
     except CancelledError:
@@ -297,23 +308,26 @@ def _on_gpu(fabric: Fabric) -> bool:
 
 
 def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
-    parts = {split: tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid")}
-    refuse_hopeless(parts["train"])
-    train_labels, valid_labels = (
-        targets_of(parts[split], task=project.task, classes=classes) for split in ("train", "valid")
-    )
-    # No choice among models can make one right on a class that it had no sample to learn from.
-    fair = answerable(valid_labels, train_labels)
-    valid = tuple(sample for sample, can_be in zip(parts["valid"], fair, strict=True) if can_be)
+    (train, train_labels), (valid, valid_labels) = _parts(samples, task=project.task, classes=classes)
+    refuse_hopeless(train)
     return Material(
         kind=project.kind,
         decoded=decoded,
-        train=parts["train"],
+        train=train,
         train_labels=train_labels,
         valid=valid,
-        valid_labels=valid_labels[fair],
-        showcase=spread_over_classes(valid or parts["train"]),
+        valid_labels=valid_labels,
+        showcase=spread_over_classes(valid or train),
     )
+
+
+def _parts(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[_Part, _Part]:
+    """What is learned from, and what judges: no choice among models can make one right on a class that it had no
+    sample to learn from."""
+    train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))
+    learned, asked = (targets_of(part, task=task, classes=classes) for part in (train, valid))
+    fair = answerable(asked, learned)
+    return (train, learned), (tuple(sample for sample, can_be in zip(valid, fair, strict=True) if can_be), asked[fair])
 
 
 def _learn_levels(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:

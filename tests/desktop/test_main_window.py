@@ -218,6 +218,18 @@ def test_explore_waits_for_the_first_run_and_shows_it(window: MainWindow, projec
     assert page.board.grid.hasFocus()
 
 
+def test_a_page_that_is_not_looked_at_takes_no_keys(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    workspace = _open(window, project, qtbot)
+    workspace.show_page(TRAIN)
+    workspace.train_page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    workspace.train_page.setFocus()
+    run = add_run(workspace.session.project)
+    workspace.session.refresh_runs(show=run.number)
+    assert window.focusWidget() is workspace.train_page
+    workspace.show_page(EXPLORE)
+    assert workspace.explore_page.board.grid.hasFocus()
+
+
 def test_a_training_that_left_no_run_is_not_waited_for(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
     workspace.show_page(EXPLORE)

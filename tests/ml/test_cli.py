@@ -540,7 +540,10 @@ def test_a_very_long_name_is_predicted_and_drawn(handlens: Handlens, folder: Pat
     done = handlens("predict", model, long, "--overlays", tmp_path / "looked")
     assert (done.code, done.err) == (0, "")
     (drawn,) = (tmp_path / "looked").iterdir()
-    assert drawn.name == f"{'ä' * 100}.png"
+    assert drawn.name == f"{'ä' * 98}.png.png"
+    shutil.copy(drawn, folder / "red")
+    done = handlens("predict", model, folder / "red", "--json")
+    assert drawn.name not in {Path(line["path"]).name for line in done.lines}
 
 
 def test_a_table_that_cannot_be_written_is_said_before_anything_is_predicted(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-import tempfile
 from pathlib import Path
 
 import pytest
 from small import create, picture_folder
 
 from ml.errors import HandlensError
+from ml.events import Scanned
+from ml.jobs import NeverStop, ScanJob
+from ml.project.importing import scan
 from ml.project.project import Project
+from ml.project.splitting import plan_split
 from ml.training.beginning import labelled_and_split
 
 
@@ -143,10 +147,14 @@ def test_a_failed_creation_leaves_no_half_project(tmp_path: Path) -> None:
 def test_a_share_that_says_it_can_be_written_to_and_cannot_is_read_only(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(**_more: object) -> object:
-        raise PermissionError(13, "Permission denied")
+    opened_before = os.open
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    def refused(path: object, flags: int, *more: object) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return opened_before(path, flags, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refused)
     with pytest.raises(HandlensError, match="cannot be written to"):
         Project.open(project.path)
     with Project.open(project.path, to_read=True) as opened:
@@ -170,6 +178,19 @@ def test_why_it_was_split_so_is_known_once_there_are_labels(tmp_path: Path) -> N
         assert "60 % of the pictures are for learning" in project.split_why
     with Project.open(tmp_path / "p.handlens") as opened:
         assert "60 %" in opened.split_why
+
+
+def test_why_it_was_split_so_is_known_when_labelled_files_come_later(tmp_path: Path) -> None:
+    loose = picture_folder(tmp_path / "shapes", each=2)
+    (tmp_path / "loose").mkdir()
+    for path in sorted(loose.rglob("*.png")):
+        path.rename(tmp_path / "loose" / path.name)
+    with create(tmp_path / "loose", tmp_path / "p.handlens") as project:
+        picture_folder(tmp_path / "loose", each=8)
+        job = ScanJob(folder=tmp_path / "loose", kind="images")
+        (last,) = [event for event in scan(job, NeverStop()) if isinstance(event, Scanned)]
+        project.add(last.report, plan_split(last.report, split_by=project.split_by, existing=project.splits()))
+        assert "60 % of the pictures are for learning" in project.split_why
 
 
 def test_a_project_with_nothing_to_learn_from_says_so_at_once(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
         info = ReleasedModel.open(project.runs.folder(2) / "model.onnx").info
         assert info.wanted_error == 0.2
         assert info.present_above == pytest.approx(kept.thresholds)
-        assert "20 of 100 of those it says show a class" in info.card
+        assert "Of those it says show a class, at most 20 of 100 should not show it" in info.card
         assert kept.targets is not None
         valid = kept.splits == SPLIT_CODES.index("valid")
         said = np.asarray(kept.probabilities) >= kept.thresholds

@@ -79,6 +79,27 @@ def test_answers_get_another_name_where_theirs_cannot_be_taken(tmp_path: Path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answers-2.csv", "answers-3.csv"]
 
 
+def test_answers_are_kept_on_drives_that_refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some know nothing of rights, some let nothing be renamed: then the sentence says where the answers are."""
+
+    def refused(*_anything: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    target = tmp_path / "answers.csv"
+    monkeypatch.setattr(Path, "chmod", refused)
+    with AnswerTable(target, tiny_info(classes=COLOURS)) as table:
+        table.add(ROW)
+    assert "a.png" in target.read_text(encoding="utf-8-sig")
+    monkeypatch.setattr(Path, "replace", refused)
+    monkeypatch.setattr(Path, "rename", refused)
+    table = AnswerTable(target, tiny_info(classes=COLOURS))
+    with pytest.raises(HandlensError, match=r"the answers are in (.*)\.$") as told, table:
+        table.add(ROW | {"path": "b.png"})
+    (kept,) = [path for path in tmp_path.iterdir() if path != target]
+    assert str(kept) in told.value.message
+    assert "b.png" in kept.read_text(encoding="utf-8-sig")
+
+
 def test_a_table_that_somebody_holds_is_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "answers.csv"
     with AnswerTable(target, tiny_info(classes=COLOURS)) as table:
