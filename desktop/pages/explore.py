@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QKeySequence, QShortcut, QShowEvent, QUndoStack
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent, QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from desktop import settings, words
+from desktop import settings
 from desktop.commands import Relabel
-from desktop.pages import explore_labels, explore_words, train_words
+from desktop.pages import explore_labels, explore_words
 from desktop.pages.enough_figures import Weighing
 from desktop.pages.enough_several import SeveralWeighing
 from desktop.pages.explore_board import VIEWS, ExploreBoard, NothingYet, View
 from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_judged import JudgedLabels
-from desktop.pages.explore_loader import TileLoader
+from desktop.pages.explore_runs import RunChooser
 from desktop.pages.explore_several import SeveralTable, table_of
 from desktop.pages.explore_side import ExploreSide
 from desktop.pages.explore_table import PredictionTable
-from desktop.pages.pictures import load_tile
+from desktop.pages.explore_tiles import ExploreTiles
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.tiles import Tile
 from desktop.workers.player import Player
 from ml.api import HandlensError, LabelChange, RunInfo, Runner
-
-SOUND_ASPECT = 0.75
-SHAPES = 6
 
 
 class ExplorePage(QWidget):
@@ -44,16 +41,14 @@ class ExplorePage(QWidget):
         self._session: Session | None = None
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
-        self._tiles_too = False
         self._learning = False
-        self._shapes: list[float] = []
-        """Height over width of the first pictures of this project."""
         self.undo_stack = QUndoStack(self)
         self.player = player or Player(self)
         self.board = ExploreBoard(self.undo_stack)
         self.side = ExploreSide()
         self.spot = ExploreFocus(self.side, self.player, self)
-        self.loader = TileLoader(self)
+        self.tiles = ExploreTiles(self.board, self.spot, self)
+        self.runs = RunChooser(self.board, self)
         self.judged = JudgedLabels(self.board, self.side, self.spot, runner=runner, parent=self)
         self.empty = NothingYet()
         self.content = QWidget()
@@ -73,17 +68,10 @@ class ExplorePage(QWidget):
         self._make_keys()
 
     def _connect(self) -> None:
-        grid = self.board.grid
         self.board.arrangement_changed.connect(self._arrange)
-        self.board.run_box.activated.connect(self._on_run_chosen)
         self.board.confusion.cell_chosen.connect(self._on_cell)
         self.empty.train_pressed.connect(self.train_requested)
-        grid.chosen.connect(self.spot.show)
-        grid.pictures_wanted.connect(self.loader.want)
-        self.loader.picture_ready.connect(self._on_picture)
-        self.loader.overlay_ready.connect(grid.set_overlay)
-        self.loader.failed.connect(self._on_tile_failed)
-        self.spot.map_changed.connect(self._on_map_changed)
+        self.board.grid.chosen.connect(self.spot.show)
         self.side.label_chosen.connect(self.relabel)
         self.side.right_pressed.connect(self.confirm)
         self.judged.wanted.connect(self._on_judged)
@@ -97,7 +85,7 @@ class ExplorePage(QWidget):
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
         QShortcut(QKeySequence("R"), self.content, context=within).activated.connect(self.confirm)
-        QShortcut(QKeySequence("H"), self.content, context=within).activated.connect(self._on_cycle)
+        QShortcut(QKeySequence("H"), self.content, context=within).activated.connect(self.tiles.next_map)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
         QShortcut(QKeySequence(undo), self.content, context=within).activated.connect(self.undo_stack.undo)
         QShortcut(QKeySequence(redo), self.content, context=within).activated.connect(self.undo_stack.redo)
@@ -112,12 +100,10 @@ class ExplorePage(QWidget):
         self._session = session
         self.undo_stack.clear()
         session.labels_changed.connect(self._on_labels_changed)
-        session.runs_changed.connect(self._fill_runs)
         session.run_changed.connect(self._on_run_changed)
         session.originals_found.connect(self._on_originals_found)
-        self._shapes = []
-        self.board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
-        self._fill_runs()
+        self.tiles.set_session(session)
+        self.runs.set_session(session)
         self._on_run_changed(session.run)
 
     def set_learning(self, learning: bool) -> None:
@@ -144,46 +130,22 @@ class ExplorePage(QWidget):
         settings.set_value(settings.OVERLAY_OPACITY, self.side.opacity.value() / 100)
         self._let_go()
         self.judged.close()
-        self.loader.close()
+        self.tiles.close()
         self.spot.close()
 
     def _let_go(self) -> None:
         session, self._session, self._table = self._session, None, None
         if session is not None:
             session.labels_changed.disconnect(self._on_labels_changed)
-            session.runs_changed.disconnect(self._fill_runs)
             session.run_changed.disconnect(self._on_run_changed)
             session.originals_found.disconnect(self._on_originals_found)
         self.judged.set_source(None, None)
-        self.loader.forget_all()
+        self.tiles.set_session(None)
+        self.runs.set_session(None)
         self.board.grid.set_tiles(np.zeros(0, dtype=np.int64), self._describe)
         self.board.grid.forget_pictures()
 
     # -- the run -------------------------------------------------------------------------------------------------
-
-    @Slot()
-    def _fill_runs(self) -> None:
-        session, box = self._session, self.board.run_box
-        if session is None:
-            return
-        with QSignalBlocker(box):
-            box.clear()
-            finished = [run for run in session.project.runs.all() if run.state == "finished"]
-            counts = train_words.split_counts(session.samples)
-            for run in reversed(finished):
-                box.addItem(explore_words.run_line(run, counts, session.project.task), run.number)
-            if session.run is not None:
-                box.setCurrentIndex(box.findData(session.run.number))
-
-    @Slot()
-    def _on_run_chosen(self) -> None:
-        number = self.board.run_box.currentData()
-        if self._session is None or (self._session.run is not None and self._session.run.number == number):
-            return
-        try:
-            self._session.set_run(number)
-        except HandlensError as error:
-            self.board.say_problem(error.message)
 
     @Slot(object)
     def _on_run_changed(self, run: RunInfo | None) -> None:
@@ -204,12 +166,11 @@ class ExplorePage(QWidget):
         self._names = tuple(item.name for item in session.classes)
         self._table = table_of(predictions, session.samples)
         self.spot.set_source(session, self._table)
-        self.loader.set_makers(picture=self._make_picture, overlay=self.spot.overlay_of)
+        self.tiles.begin()
         self.board.filters.set_choices(
             self._names, self._table.splits_present(), several=session.project.task == "multi"
         )
-        self.board.run_box.setCurrentIndex(self.board.run_box.findData(run.number))
-        self.board.grid.forget_pictures()
+        self.runs.show_run(run.number)
         came = self.pages.currentWidget() is not self.content
         self.pages.setCurrentWidget(self.content)
         self._arrange()
@@ -310,27 +271,6 @@ class ExplorePage(QWidget):
             return Tile(caption="")
         return explore_words.tile(self._table, row, self._session.sample(sample_id), self._names)
 
-    def _make_picture(self, sample_id: int) -> QImage | None:
-        """Runs in a background thread."""
-        session = self._session
-        return None if session is None else load_tile(session.project, session.sample(sample_id))
-
-    @Slot(int, object)
-    def _on_picture(self, sample_id: int, picture: QImage) -> None:
-        self.board.grid.set_picture(sample_id, picture)
-        if len(self._shapes) < SHAPES and not picture.isNull():
-            # The first few pictures say which shape wastes the least room; from then on it stays.
-            self._shapes.append(min(1.0, max(0.66, picture.height() / picture.width())))
-            if len(self._shapes) == SHAPES:
-                self.board.grid.set_aspect(sorted(self._shapes)[SHAPES // 2])
-
-    @Slot(int, object)
-    def _on_tile_failed(self, _sample_id: int, error: object) -> None:
-        if not isinstance(error, HandlensError) or self._session is None or self.board.problem.text():
-            return  # it is said already, and a drive that has gone is slow to answer
-        gone = self._session.missing_originals()
-        self.board.say_problem(words.originals_gone(gone) if gone else error.message)
-
     @Slot()
     def _on_originals_found(self) -> None:
         """Ask again for the pictures that could not be had."""
@@ -345,20 +285,6 @@ class ExplorePage(QWidget):
         said = f"{self._names[label]} → {self._names[predicted]}" if label != predicted else self._names[label]
         self.board.filters.set_cell(label, predicted, said)
         self.board.grid.setFocus()
-
-    @Slot()
-    def _on_cycle(self) -> None:
-        """First the map that is shown large goes over the tiles as well; from then on the next one over both."""
-        first = not self._tiles_too and self.spot.map_of != "off"
-        self._tiles_too = True
-        if first:
-            self._on_map_changed()
-        else:
-            self.spot.cycle_map()
-
-    @Slot()
-    def _on_map_changed(self) -> None:
-        self.board.grid.show_overlays(self._tiles_too and self.spot.map_of != "off")
 
     # -- labels --------------------------------------------------------------------------------------------------
 

@@ -523,16 +523,6 @@ def test_no_picture_is_drawn_over_a_file_of_the_users(handlens: Handlens, folder
     assert "only pictures here that Handlens drew" in done.err
 
 
-def test_a_folder_that_no_picture_can_be_written_to_is_named_before_the_work(
-    handlens: Handlens, folder: Path, tmp_path: Path
-) -> None:
-    model = write_colour_model(tmp_path / "model.onnx")
-    (tmp_path / "file").write_bytes(b"")
-    done = handlens("predict", model, folder / "red" / "0.png", "--overlays", tmp_path / "file" / "looked")
-    assert (done.code, done.out) == (1, "")
-    assert "could not be written" in done.err
-
-
 def test_a_very_long_name_is_predicted_and_drawn(handlens: Handlens, folder: Path, tmp_path: Path) -> None:
     model = write_colour_model(tmp_path / "model.onnx")
     long = folder / "red" / f"{'ä' * 125}.png"
@@ -546,12 +536,13 @@ def test_a_very_long_name_is_predicted_and_drawn(handlens: Handlens, folder: Pat
     assert drawn.name not in {Path(line["path"]).name for line in done.lines}
 
 
-def test_a_table_that_cannot_be_written_is_said_before_anything_is_predicted(
-    handlens: Handlens, folder: Path, tmp_path: Path
+@pytest.mark.parametrize("option", ["--csv", "--overlays"])
+def test_what_cannot_be_written_is_said_before_anything_is_predicted(
+    handlens: Handlens, folder: Path, tmp_path: Path, option: str
 ) -> None:
     model = write_colour_model(tmp_path / "model.onnx")
     (tmp_path / "file").write_bytes(b"")
-    done = handlens("predict", model, folder / "red" / "0.png", "--csv", tmp_path / "file" / "t.csv")
+    done = handlens("predict", model, folder / "red" / "0.png", option, tmp_path / "file" / "answers")
     assert (done.code, done.out) == (1, "")
     assert "could not be written" in done.err
 
