@@ -134,7 +134,9 @@ class ExploreFocus(QObject):
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: object) -> None:
-        said = error.message if isinstance(error, HandlensError) else self.tr("This one could not be shown.")
+        said = self.tr("This one could not be shown.")
+        if isinstance(error, HandlensError) and self._session is not None:
+            said = explore_words.cannot_show(self._session, error)
         self._side.view().set_message(said)
 
     # -- the map -------------------------------------------------------------------------------------------------

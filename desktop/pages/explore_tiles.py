@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
-from desktop import words
+from desktop.pages import explore_words
 from desktop.pages.explore_board import ExploreBoard
 from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_loader import TileLoader
@@ -80,5 +80,4 @@ class ExploreTiles(QObject):
     def _on_failed(self, _sample_id: int, error: object) -> None:
         if not isinstance(error, HandlensError) or self._session is None or self._board.problem.text():
             return  # it is said already, and a drive that has gone is slow to answer
-        gone = self._session.missing_originals()
-        self._board.say_problem(words.originals_gone(gone) if gone else error.message)
+        self._board.say_problem(explore_words.cannot_show(self._session, error))

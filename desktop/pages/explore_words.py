@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QCoreApplication
 
+from desktop import words
 from desktop.pages import train_words
 from desktop.pages.explore_table import Filter, PredictionTable
+from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile
-from ml.api import SPLIT_CODES, Kind, RunInfo, Sample, Task
+from ml.api import SPLIT_CODES, HandlensError, Kind, RunInfo, Sample, Task
 
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
 
@@ -32,6 +34,12 @@ def no_run(kind: Kind, *, learning: bool = False) -> str:
         "recordings": tr("There is nothing to look at yet: it has not learned from your sounds."),
         "sensors": tr("There is nothing to look at yet: it has not learned from your measurements."),
     }[kind]
+
+
+def cannot_show(session: Session, error: HandlensError) -> str:
+    """Why a sample cannot be shown, and where the person can do something about it."""
+    gone = session.missing_originals()
+    return words.originals_gone(gone) if gone else error.message
 
 
 def invitation(view: str, *, empty: bool = False) -> str:

@@ -267,7 +267,7 @@ def test_a_vanished_source_folder_is_said_in_words(qtbot: QtBot, tmp_path: Path)
     page = shown(qtbot, session)
     qtbot.waitUntil(page.board.problem.isVisible)
     assert "is not there" in page.board.problem.text()
-    qtbot.waitUntil(lambda: "is not there" in page.side.picture._message)
+    qtbot.waitUntil(lambda: "on the page “Data”" in page.side.picture._message)
     assert len(page.board.grid.ids()) == 6
     page.shutdown()
     session.close()
