@@ -136,6 +136,17 @@ class Session(QObject):
             front=front,
         )
 
+    def to_resume(self) -> RunInfo | None:
+        """The run that a job with `resume` would go on with; None where that would come to nothing.
+
+        One that left no passes would only begin again, so it is worth no more than while it is the newest.
+        """
+        run = self.project.runs.unfinished()
+        if run is None or run.class_names != tuple(item.name for item in self.classes):
+            return None
+        newest = run.state == "interrupted" and run.number == self.project.runs.all()[-1].number
+        return run if newest or self.project.runs.stands(run.number) else None
+
     def set_run(self, number: int | None) -> None:
         """Look at finished run `number`, None for no run. Raises HandlensError where there is no such run."""
         self.run = None if number is None else self.project.runs.finished(number)

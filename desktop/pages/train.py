@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
-from desktop.pages import train_words
+from desktop.pages import train_before, train_words
 from desktop.pages.pictures import load_tile
 from desktop.pages.train_choose import TrainChoose
 from desktop.pages.train_compare import Mistake, Outcome, outcome
@@ -23,7 +23,6 @@ from desktop.session import Session
 from desktop.workers.tasks import Tasks
 from desktop.workers.training_thread import TrainingThread
 from ml.api import (
-    PRESETS,
     BatchDone,
     EpochDone,
     Event,
@@ -33,7 +32,6 @@ from ml.api import (
     Note,
     Preset,
     ProbeDone,
-    Project,
     RunInfo,
     Runner,
     RunStarted,
@@ -42,7 +40,6 @@ from ml.api import (
     Stalled,
     Stopped,
     TrainJob,
-    estimate_seconds,
 )
 
 WORDS_EVERY_MS = 250
@@ -137,7 +134,7 @@ class TrainPage(QWidget):
     @Slot()
     def resume(self) -> None:
         """Go on with the run that was cut off."""
-        run = self._interrupted()
+        run = None if self._session is None else self._session.to_resume()
         if self._session is not None and run is not None:
             self._start(self._session.train_job(run.preset, seed=run.seed, resume=True))
 
@@ -329,18 +326,15 @@ class TrainPage(QWidget):
             return
         self.stack.setCurrentWidget(self.choose)
         self.choose.train_button.setFocus()
-        run = self._interrupted()
-        self.choose.offer_resume(None if run is None else run.number, stopped=stopped)
+        self.choose.offer_resume(train_before.left_over(session, stopped=stopped))
         self._say_readiness()
-        finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
-        counts = train_words.split_counts(session.samples)
-        self.choose.runs.show_runs([train_words.run_cells(run, counts, session.project.task) for run in finished])
+        self.choose.runs.show_runs(train_before.runs_so_far(session))
         self._estimate()
 
     @Slot()
     def _estimate(self) -> None:
         if self._session is not None:
-            number = self._tasks.submit(_estimate_all, self._session.project, self.choose.network.name())
+            number = self._tasks.submit(train_before.estimate_all, self._session.project, self.choose.network.name())
             self._requests[number] = ("estimates", 0)
 
     @Slot()
@@ -348,11 +342,7 @@ class TrainPage(QWidget):
         session = self._session
         if session is None:
             return
-        labelled = [sample.labels for sample in session.samples if sample.labelled]
-        classes = len({index for labels in labelled for index in labels})
-        # One class can be learned where some are known not to show it.
-        ready = len(set(labelled)) >= 2
-        sentence = train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready)
+        sentence, ready = train_before.readiness(session)
         gone = session.missing_originals()
         if gone:
             sentence, ready = words.originals_gone(gone), False
@@ -365,11 +355,6 @@ class TrainPage(QWidget):
     def _on_labels_changed(self, _changes: object) -> None:
         if self.isVisible():  # else counting them would slow every key press on another page
             self._say_readiness()
-
-    def _interrupted(self) -> RunInfo | None:
-        """The newest run, if it was cut off."""
-        runs = self._session.project.runs.all() if self._session is not None else ()
-        return runs[-1] if runs and runs[-1].state == "interrupted" else None
 
     # -- answers from the background -----------------------------------------------------------------------------
 
@@ -392,7 +377,3 @@ class TrainPage(QWidget):
         what, _which = self._requests.pop(number, ("", 0))
         if what == "picture" and isinstance(error, HandlensError):
             self.watch.show_note(error.message)
-
-
-def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
-    return {preset: estimate_seconds(project, preset, backbone=backbone) for preset in PRESETS}

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.pages import train_ending, train_words
+from desktop.pages.train_ending import Left
 from desktop.pages.train_network import NetworkChoice
 from desktop.pages.train_runs import RunList
 from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset
@@ -118,13 +119,13 @@ class TrainChoose(QWidget):
         for preset, value in seconds.items():
             self.cards[preset].set_seconds(value)
 
-    def offer_resume(self, run: int | None, *, stopped: bool = False) -> None:
-        """Run `run` was cut off, or `stopped` by the user just now, and can go on; None hides the offer."""
-        self.resume_box.setVisible(run is not None)
-        if run is None:
+    def offer_resume(self, left: Left | None) -> None:
+        """Of the run that can go on; None hides the offer."""
+        self.resume_box.setVisible(left is not None)
+        if left is None:
             return
-        self.resume_label.setText(train_ending.left_behind(run) if stopped else train_ending.cut_off(run))
-        self.resume_button.setText(self.tr("Resume run {n}").format(n=run))
+        self.resume_label.setText(train_ending.left_over(left))
+        self.resume_button.setText(self.tr("Resume run {n}").format(n=left.run))
 
     def set_kind(self, kind: Kind) -> None:
         """Only of measurements different pictures can be made."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from desktop.pages.train_words import tr
 
 Ending = Literal["nothing", "learning", "finishing"]
 """There is no model yet; there is one and it learns on; learning is over and the model is being finished."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """A run that can be gone on with: `stopped` by the user just now, or cut off; whether it left passes (`stands`)."""
+
+    run: int
+    stopped: bool
+    stands: bool
 
 
 def button(state: Ending) -> tuple[str, str]:
@@ -33,10 +43,12 @@ def finishing(now: str) -> str:
     return tr("It has stopped learning. {now}").format(now=now)
 
 
-def left_behind(run: int) -> str:
-    """Of a run that was stopped before it had a model."""
-    return tr("Run {n} was stopped before it had a model. What it has done so far is kept.").format(n=run)
-
-
-def cut_off(run: int) -> str:
-    return tr("Run {n} was cut off before it ended.").format(n=run)
+def left_over(left: Left) -> str:
+    """Of a run that can be gone on with."""
+    if left.stands:
+        stopped, cut_off = tr("Run {n} was stopped before it ended."), tr("Run {n} was cut off before it ended.")
+        kept = tr("What it has learned so far is kept.")
+    else:
+        stopped, cut_off = tr("Run {n} was stopped before it had a model."), tr("Run {n} was cut off at its beginning.")
+        kept = tr("What it has looked at so far is kept.")
+    return f"{(stopped if left.stopped else cut_off).format(n=left.run)} {kept}"

@@ -100,8 +100,8 @@ class Workspace(QWidget):
 
     def _first_page(self) -> int:
         """What the person would go to: resuming what was cut off, looking at the newest run, or training."""
-        runs = self.session.project.runs.all()
-        cut_off = bool(runs) and runs[-1].state == "interrupted"
+        run = self.session.to_resume()
+        cut_off = run is not None and run.number == self.session.project.runs.all()[-1].number
         return TRAIN if cut_off or self.session.run is None else EXPLORE
 
     @property

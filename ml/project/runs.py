@@ -42,9 +42,12 @@ class Runs:
         """The newest interrupted or failed run; rather an older one that stands in the middle than one that had hardly
         begun."""
         matching = [run for run in self.all() if run.state in ("interrupted", "failed")]
-        left = Path("checkpoint", "latest.safetensors")
-        standing = [run for run in matching if (self.folder(run.number) / left).is_file()]
+        standing = [run for run in matching if self.stands(run.number)]
         return next(reversed(standing or matching), None)
+
+    def stands(self, run: int) -> bool:
+        """Whether run `run` left passes to go on from."""
+        return (self.folder(run) / "checkpoint" / "latest.safetensors").is_file()
 
     def finished(self, run: int | None = None) -> RunInfo:
         """Run number `run`, or the newest finished one; raises where there is none."""
