@@ -26,6 +26,7 @@ from ml.project.checks import SEVERAL_PRESENT, findings, problem
 from ml.project.folder import files_below
 from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.logs import ROWS_A_SECOND
+from ml.project.moving import Followed
 from ml.project.project import SUFFIX, Project
 from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Windowing
 from ml.project.several import for_task, gives_several
@@ -106,6 +107,32 @@ def _folder_named(source: Path) -> Path:
     return folder
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Joined:
+    """What became of a project that was there: `added` new files, and `given` labels for samples that had none."""
+
+    added: int
+    given: int
+    followed: Followed
+
+
+def _followed_told(followed: Followed) -> list[str]:
+    """What became of the files that the project knew, where they do not lie where they did."""
+    told = []
+    if followed.moved:
+        told.append(
+            f"{plural(followed.moved, 'file was', 'files were')} moved or renamed since; what people said of them and "
+            "their side of the test stay as they were."
+        )
+    if followed.gone:
+        told.append(
+            f"{plural(len(followed.gone), 'file is', 'files are')} not in the folder any more, such as "
+            f"{followed.gone[0]}, and left out of learning and testing; put back what should count, then add the "
+            "folder again."
+        )
+    return told
+
+
 def _make(target: Path, report: ScanReport, console: Console, *, split_by: str, seed: int, json: bool) -> None:
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
@@ -122,10 +149,13 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     report = for_task(scanned, known.task)
     if known.task == "single" and gives_several(report):
         raise HandlensError(_with_options(problem(report) or ""))
+    followed = known.follow(report)
     plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
     added = known.add(report, plan)
     given = known.take_labels(report, plan) if report.labels is not None else 0
-    _conclude(known, report, plan, console, added=added, given=given, json=json)
+    if followed.moved:
+        known.assign(plan)  # what lay in no class folder may lie in one now
+    _conclude(known, report, plan, console, joined=_Joined(added=added, given=given, followed=followed), json=json)
 
 
 def scan_with(job: ScanJob, show: Callable[[Event], None]) -> ScanReport:
@@ -154,16 +184,12 @@ def _conclude(
     plan: SplitPlan,
     console: Console,
     *,
-    added: int | None = None,
-    given: int = 0,
+    joined: _Joined | None = None,
     json: bool,
 ) -> None:
-    """Say what the project holds now.
-
-    Of a project that was there before, `added` is the number of new files, `given` that of its samples that had no
-    label and got one.
-    """
-    samples = project.samples()
+    """Say what the project holds now; `joined`: what became of one that was there before."""
+    gone = frozenset(joined.followed.gone if joined is not None else ())
+    samples = [sample for sample in project.samples() if sample.path not in gone]
     splits = Counter(sample.split for sample in samples if sample.split)
     names = {item.index: item.name for item in project.classes()}
     labelled = Counter(names[index] for sample in samples for index in sample.labels)
@@ -186,10 +212,11 @@ def _conclude(
     }
     if report.labels is not None:
         outcome["labels"] = labels_as_json(report.labels)
-    if added is not None:
-        outcome["added"] = added
+    if joined is not None:
+        outcome |= {"added": joined.added, "moved": joined.followed.moved, "gone": list(joined.followed.gone)}
+        outcome["findings"] = [*_followed_told(joined.followed), *outcome["findings"]]
         if report.labels is not None:
-            outcome["labels"]["given"] = given
+            outcome["labels"]["given"] = joined.given
     if json:
         print_json(outcome)
     else:

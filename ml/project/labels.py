@@ -16,6 +16,7 @@ def read_samples(connection: sa.Connection, *, task: Task) -> tuple[Sample, ...]
     """Every sample with its present labels, ordered by id.
 
     An empty change took the label away in a single-label project; in a multi-label one it says "none of them".
+    What was said of a file that is gone counts again when the file is back: until then there is nothing to learn from.
     """
     found: dict[int, Sample] = {}
     # The driver's own rows: with a hundred thousand samples the toolkit's would take seconds.
@@ -36,8 +37,9 @@ _SAMPLES = """
            label_change.origin, label.class_index
     FROM sample
     JOIN source ON source.id = sample.source_id
-    LEFT JOIN label_change ON label_change.id = sample.change_id
-    LEFT JOIN label ON label.change_id = sample.change_id
+    LEFT JOIN unreadable ON unreadable.path = source.path
+    LEFT JOIN label_change ON label_change.id = sample.change_id AND unreadable.path IS NULL
+    LEFT JOIN label ON label.change_id = label_change.id
     ORDER BY sample.id, label.place
 """
 

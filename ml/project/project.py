@@ -16,12 +16,13 @@ from filelock import FileLock, Timeout
 from ml.errors import HandlensError
 from ml.project import store as tables
 from ml.project.filling import fill, insert_files, insert_unreadable, label_untouched, source_meta, windowing_of
+from ml.project.known import known_files
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
+from ml.project.moving import Followed, follow
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.samples import (
     ClassInfo,
-    FoundFile,
     Kind,
     LabelChange,
     LabelSpan,
@@ -277,37 +278,8 @@ class Project:
 
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
-        names = {item.index: item.name for item in self.classes()}
-        # In the order of the samples; a recording shows what any of its windows shows.
-        shown: dict[int, dict[str, None]] = {}
-        for sample in self.samples():
-            if sample.labelled:
-                shown.setdefault(sample.source_id, {}).update(dict.fromkeys(names[index] for index in sample.labels))
         with self._store.reading() as connection:
-            rows = connection.execute(sa.select(tables.sources).order_by(tables.sources.c.path)).all()
-        classes = {source: tuple(found) for source, found in shown.items()}
-        several = self.task == "multi"
-        from_table = bool(self.label_sources)
-        files = tuple(
-            FoundFile(
-                path=row.path,
-                size=row.size,
-                mtime_ns=row.mtime_ns,
-                digest=row.digest,
-                class_name=next(iter(classes.get(row.id, ())), None),
-                also=classes.get(row.id, ())[1:],
-                group=row.group_name if from_table else None,
-                from_table=from_table,
-                negative=several and row.id in classes and not classes[row.id],
-                ready_split=row.ready_split,
-                width=row.width,
-                height=row.height,
-                duration=row.duration,
-                rate=row.rate,
-                channels=row.channels,
-            )
-            for row in rows
-        )
+            files = known_files(connection, task=self.task, from_table=bool(self.label_sources))
         return ScanReport(
             folder=self._meta["source_absolute"],
             kind=self.kind,
@@ -315,6 +287,11 @@ class Project:
             windowing=self.windowing,
             task=self.task,
         )
+
+    def follow(self, report: ScanReport) -> Followed:
+        """Before new files are added: let the known ones follow theirs to where `report` found them."""
+        with self._store.writing() as connection:
+            return follow(connection, report, task=self.task)
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
@@ -330,7 +307,9 @@ class Project:
                 )
 
     def add(self, report: ScanReport, plan: SplitPlan) -> int:
-        """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files."""
+        """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files.
+
+        `follow` before that, or a file that was moved is a new one."""
         with self._store.reading() as connection:
             known = connection.execute(sa.select(tables.sources.c.path, tables.sources.c.digest)).all()
         paths = {row.path for row in known}

@@ -145,6 +145,20 @@ def test_new_on_a_project_adds_files_and_keeps_splits(handlens: Handlens, folder
     assert len(after) == 35
 
 
+def test_new_on_a_project_says_what_was_moved_and_what_is_gone(
+    handlens: Handlens, folder: Path, project: Path, tmp_path: Path
+) -> None:
+    (folder / "red").rename(folder / "rouge")
+    (folder / "blue" / "1.png").unlink()
+    done = handlens("new", project, "--from", folder, "--json")
+    created = done.lines[-1]
+    assert (created["added"], created["moved"], created["gone"]) == (0, 10, ["blue/1.png"])
+    assert (created["samples"], created["classes"]) == (29, {"blue": 9, "green": 10, "rouge": 10})
+    told = handlens("new", project, "--from", folder).out
+    assert "1 file is not in the folder any more, such as blue/1.png, and left out" in told
+    assert "moved" not in told
+
+
 def test_new_refuses_another_folder_for_a_project_that_is_there(
     handlens: Handlens, project: Path, tmp_path: Path
 ) -> None:
