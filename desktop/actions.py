@@ -94,7 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="right",
-        text=QT_TRANSLATE_NOOP("actions", "Among the suspicious labels: this one is right"),
+        text=QT_TRANSLATE_NOOP("actions", "Among the suspicious labels: keep the label"),
         shortcut="R",
         where="explore",
         bound_by_page=True,

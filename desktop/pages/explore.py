@@ -197,7 +197,7 @@ class ExplorePage(QWidget):
         self._say_counts()
         chosen, order = board.filters.filter(), board.order()
         self.spot.invitation = explore_words.invitation(board.view())
-        self.side.ask_whether_right(False)
+        self.side.verdict.ask(None)
         if board.view() == "suspicious":
             self.judged.show(table)
             return

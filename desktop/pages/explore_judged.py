@@ -12,6 +12,7 @@ from desktop.pages.explore_focus import ExploreFocus
 from desktop.pages.explore_side import ExploreSide
 from desktop.pages.explore_suspects import Suspects
 from desktop.pages.explore_table import PredictionTable
+from desktop.pages.explore_verdict import verdict_on, verdict_on_many
 from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from ml.api import LabelChange, Runner, Sample
@@ -41,6 +42,7 @@ class JudgedLabels(QObject):
         board.suspects.again_pressed.connect(self.suspects.look)
         board.suspects.cancel_pressed.connect(self.suspects.cancel)
         board.suspects.everything_toggled.connect(self.wanted)
+        board.grid.selectionModel().selectionChanged.connect(self._ask)
         self.suspects.changed.connect(self.wanted)
         self.suspects.changed.connect(self._say_progress)
         self.suspects.progressed.connect(self._say_progress)
@@ -71,12 +73,12 @@ class JudgedLabels(QObject):
         if not keep_place:
             self._spot.set_source(session, table)
         board.grid.set_tiles(ids, self.describe, keep_place=keep_place)
-        self._side.ask_whether_right(bool(len(ids)))
+        self._ask()
         if not len(ids):
             self._spot.forget()
 
     def take(self, changes: Sequence[LabelChange], table: PredictionTable) -> None:
-        """One that was called right goes, one of which that was taken back comes; one labelled anew stays."""
+        """One that was called right or labelled anew goes, and the next is at hand; one taken back comes again."""
         board = self._board
         shown = set(board.grid.ids().tolist())
         wanted = self.suspects.ids(everything=board.suspects.everything()).tolist()
@@ -84,6 +86,7 @@ class JudgedLabels(QObject):
             board.suspects.show_state(self.suspects)
             board.grid.refresh()
             self._spot.refresh()
+            self._ask()
             return
         self.show(table, keep_place=True)
         back = [change.sample_id for change in changes if change.sample_id in set(wanted) - shown]
@@ -102,6 +105,20 @@ class JudgedLabels(QObject):
             return ""
         task = self._session.project.task
         return explore_words.suspect_remark(self.suspects.judged(sample.id), self._names, task=task)
+
+    @Slot()
+    def _ask(self) -> None:
+        """What there is to decide about what is selected, while this tab is shown."""
+        session, board = self._session, self._board
+        if session is None or board.view() != "suspicious":
+            return
+        chosen = board.grid.selected_ids()
+        verdict = None
+        if len(chosen) == 1 and self.suspects.knows(chosen[0]):
+            verdict = verdict_on(self.suspects.judged(chosen[0]), self._names, task=session.project.task)
+        elif len(chosen) > 1:
+            verdict = verdict_on_many(len(chosen))
+        self._side.verdict.ask(verdict)
 
     def close(self) -> None:
         self.suspects.close()

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import icons, style
+from desktop.pages.explore_verdict import VerdictButtons
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
@@ -91,11 +92,9 @@ class ExploreSide(QWidget):
         self.bars = ProbabilityBars()
         self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.file_name.setProperty("role", "caption")
-        self.right_button = QPushButton(self.tr("This is right  (R)"))
-        self.right_button.setToolTip(self.tr("The label is right; it leaves the list and is not asked about again"))
-        self.right_button.clicked.connect(self.right_pressed)
-        self.right_button.hide()
-        icons.set_icon(self.right_button, "ph.check")
+        self.verdict = VerdictButtons()
+        self.verdict.keep_pressed.connect(self.right_pressed)
+        self.verdict.change_pressed.connect(self.label_chosen)
         self.keys = ClassKeys()
         self.keys.class_chosen.connect(self.label_chosen)
         self._lay_out()
@@ -145,10 +144,6 @@ class ExploreSide(QWidget):
         self.bars.set_bars(details.bars)
         self.file_name.setText(details.name)
         self.keys.set_current(details.label_indices)
-
-    def ask_whether_right(self, asked: bool) -> None:
-        """Offer to say that the label is right, beside the keys that say it is another."""
-        self.right_button.setVisible(asked)
 
     def set_overlay(self, overlay: QImage | None) -> None:
         self.view().set_overlay(overlay)
@@ -227,7 +222,7 @@ class ExploreSide(QWidget):
         column.addLayout(words)
         column.addWidget(self.bars)
         column.addWidget(self.note)
-        column.addWidget(self.right_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.verdict)
         column.addWidget(self.keys)
         column.addStretch(1)
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.session import Session
 from desktop.workers.job_thread import JobThread
-from ml.api import Event, Failed, Progress, Runner, Stopped, Suspected, SuspectJob, Worker
+from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker
 
 State = Literal["none", "looking", "found", "cancelled", "failed"]
 
@@ -83,7 +83,7 @@ class Suspects(QObject):
         return self._found.flagged if self._found else 0
 
     def ids(self, *, everything: bool) -> NDArray[np.int64]:
-        """The samples to look at, the most suspicious first, but those that somebody has called right since.
+        """The samples to look at, the most suspicious first, but those that somebody has judged since.
 
         `everything`: also those whose label is not taken for wrong.
         """
@@ -91,15 +91,24 @@ class Suspects(QObject):
         if found is None or session is None:
             return np.zeros(0, dtype=np.int64)
         listed = found.sample_ids if everything else found.sample_ids[: found.flagged]
-        kept = [sample_id for sample_id in listed if session.sample(sample_id).set_by != "confirmed"]
+        kept = [sample_id for sample_id in listed if not self._judged_since(session.sample(sample_id))]
         return np.array(kept, dtype=np.int64)
 
     def left(self) -> int:
         """How many of those taken for wrong were neither called right nor labelled anew since."""
-        session = self._session
-        if session is None:
-            return 0
-        return sum(session.sample(int(i)).labels == self.judged(int(i))[0] for i in self.ids(everything=False))
+        return len(self.ids(everything=False))
+
+    def _judged_since(self, sample: Sample) -> bool:
+        """Whether somebody called its label right, or labelled it anew.
+
+        Where several classes may be present, it is about one of them: what is said of others leaves the question open.
+        """
+        if sample.set_by == "confirmed":
+            return True
+        labels, about = self.judged(sample.id)
+        if self._session is not None and self._session.project.task == "multi" and sample.labels:
+            return (about in sample.labels) != (about in labels)
+        return sample.labels != labels
 
     def knows(self, sample_id: int) -> bool:
         """Whether its label was judged."""

@@ -71,8 +71,7 @@ class ClassKeys(QWidget):
 
     def _make(self, index: int, name: str) -> QToolButton:
         button = QToolButton()
-        short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-        shown = short.replace("&", "&&")
+        shown = shortened(name)
         button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)
         button.setToolTip(name)
         button.setAccessibleName(self.tr("Label as {name}").format(name=name))
@@ -91,6 +90,12 @@ class ClassKeys(QWidget):
         if isinstance(button, QToolButton):
             button.setChecked(not button.isChecked())  # the label decides what is pressed in, not the click
             self.class_chosen.emit(int(button.property("class_index")))
+
+
+def shortened(name: str) -> str:
+    """A name as a button has room for it, with Qt's mark for a key kept out of it."""
+    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    return short.replace("&", "&&")
 
 
 def _dot(colour: QColor) -> QPixmap:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import (
     QAbstractListModel,
+    QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QSize,
@@ -173,7 +174,7 @@ class ThumbnailGrid(QListView):
         else:
             self.scrollToTop()
         if len(ids):
-            self.setCurrentIndex(self._model.index(min(row, len(ids) - 1)))
+            self._put_cursor(min(row, len(ids) - 1))
 
     def ids(self) -> Ids:
         return self._model.ids
@@ -191,7 +192,7 @@ class ThumbnailGrid(QListView):
         """Put the cursor on a sample; False if it is not in the grid."""
         rows = np.flatnonzero(self._model.ids == sample_id)
         if len(rows):
-            self.setCurrentIndex(self._model.index(int(rows[0])))
+            self._put_cursor(int(rows[0]))
         return len(rows) > 0
 
     def set_picture(self, sample_id: int, image: QImage) -> None:
@@ -240,6 +241,10 @@ class ThumbnailGrid(QListView):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         self._ask.start()
+
+    def _put_cursor(self, row: int) -> None:
+        """On one tile, which alone is selected: Qt's own way adds to the selection while the Ctrl of Ctrl+Z is down."""
+        self.selectionModel().setCurrentIndex(self._model.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid():

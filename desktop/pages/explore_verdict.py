@@ -1,0 +1,81 @@
+"""Keep the label, or change it to what it looks like: two verbs below a suspicious label, each with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from desktop import icons
+from desktop.pages.explore_words import named, tr
+from desktop.widgets.class_keys import DIGITS, shortened
+from desktop.widgets.flow_box import FlowBox
+from ml.api import Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The words of both buttons. `class_index` is what the second one gives or takes away; None hides it."""
+
+    keep: str
+    change: str = ""
+    class_index: int | None = None
+
+
+def verdict_on(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> Verdict:
+    """On one sample, by what it was labelled and the class that this is about."""
+    labels, suggested = judged
+    change = tr("Change to “{name}”")
+    if task == "multi":
+        change = tr("Take away “{name}”") if suggested in labels else tr("Add “{name}”")
+    key = f"  ({suggested + 1})" if suggested < DIGITS else ""
+    keep = tr("Keep “{name}”").format(name=shortened(named(labels, names)))
+    return Verdict(
+        keep=f"{keep}  (R)", change=f"{change.format(name=shortened(names[suggested]))}{key}", class_index=suggested
+    )
+
+
+def verdict_on_many(count: int) -> Verdict:
+    """On several at once: their labels differ, and what they look like does, too."""
+    return Verdict(keep=tr("Keep the labels of these {n}  (R)").format(n=f"{count:,}"))
+
+
+class VerdictButtons(QWidget):
+    """Hidden while there is nothing to decide. `keep_pressed` and `change_pressed(class index)` out."""
+
+    keep_pressed = Signal()
+    change_pressed = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._class_index: int | None = None
+        self.keep_button, self.change_button = QPushButton(), QPushButton()
+        self.keep_button.setToolTip(self.tr("The label is right; it leaves the list and is not asked about again"))
+        self.change_button.setToolTip(self.tr("The label is wrong; it is mended and leaves the list"))
+        icons.set_icon(self.keep_button, "ph.check")
+        icons.set_icon(self.change_button, "ph.pencil-simple")
+        self.keep_button.clicked.connect(self.keep_pressed)
+        self.change_button.clicked.connect(self._on_change)
+        # Long names stand below each other instead of being cut.
+        flow = FlowBox(gap=8)
+        flow.set_items((self.keep_button, self.change_button))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(flow)
+        self.hide()
+
+    def ask(self, verdict: Verdict | None) -> None:
+        """What there is to decide now; None: nothing."""
+        self.setVisible(verdict is not None)
+        if verdict is None:
+            return
+        self._class_index = verdict.class_index
+        self.keep_button.setText(verdict.keep)
+        self.change_button.setText(verdict.change)
+        self.change_button.setVisible(verdict.class_index is not None)
+
+    def _on_change(self) -> None:
+        if self._class_index is not None:
+            self.change_pressed.emit(self._class_index)
