@@ -8,15 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_TIME_NAMES = re.compile(
-    r"^(time|times|timestamp|time ?stamp|datetime|date ?time|date|day|clock|epoch|utc|elapsed|seconds?|secs?|s|t|ts|"
-    r"ms|millis|milliseconds|us|micros|microseconds|ns|nanoseconds|minutes?|zeit|zeitstempel|datum|uhrzeit|"
-    r"temps|heure|tiempo|fecha|hora|tempo|ora|data)\b|(^|[ _])(time|timestamp|seconds|millis|zeit)([ _(\[]|$)"
-)
 _SURELY = re.compile(
-    r"^(times?|timestamps?|time ?stamp|datetime|epoch|utc|elapsed|milliseconds|seconds|millis|zeit|zeitstempel)\b"
-    r"|(^|[ _])(time|timestamp|elapsed|millis|zeit)([ _(\[]|$)"
+    r"\b(time|times|timestamps?|datetime|epoch|unix|utc|elapsed|uptime|millis|zeit|zeitstempel)\b"
+    r"|^(milliseconds|microseconds|nanoseconds|seconds|micros)\b"
 )
+_LIKE_TIME = re.compile(
+    r"(time|timestamp|zeit|millis)\b|^(seconds?|secs?|minutes?|date|clock|datum|uhrzeit|heure|tiempo|fecha|hora|tempo|ora)\b"
+)
+_ALONE = frozenset(["t", "ts", "data", "day", "temps"])
+"""Called so, a column is the time only if nothing but its unit is said besides."""
+_UNIT_WORDS = frozenset(["s", "sec", "secs", "ms", "us", "µs", "ns", "min"])
+_WORD_ENDS = re.compile(
+    r"(?<=[a-zµ])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z]{3})(?=\d)|(?<=\d)(?=[A-Za-z]{3})|[_.]+"
+)
+"""Where a word ends inside a name: TimeUS, unix_ms, since1970."""
 _MAY_BE_SOMETHING_ELSE = frozenset(["t", "s", "data", "date", "day"])
 """Temperature, a sensor, the readings: believed to be times only where they run evenly."""
 _COUNTER_NAMES = re.compile(
@@ -25,8 +30,12 @@ _COUNTER_NAMES = re.compile(
 _UNITS = {"ns": 1e-9, "nano": 1e-9, "us": 1e-6, "µs": 1e-6, "micro": 1e-6, "ms": 1e-3, "milli": 1e-3, "min": 60.0}
 _EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
 """Numbers beyond these are counted from 1970 in units of so many seconds."""
+_EPOCH_YEARS = (9.46e8, 4.1e9)
+"""From 2000 to 2099 in seconds of 1970: what no sensor measures, but every computer's clock shows."""
+_LONGEST_STEP = 90_000.0
 _EVEN = 0.25
-_EXACT = 1e-3
+_MOSTLY = 0.95
+"""A clock may miss some rows."""
 _FEWEST = 8
 _MOST_FILLED = 4.0
 """A log whose gaps would make it longer than this many times is taken as it stands."""
@@ -42,12 +51,37 @@ class Times:
 
 
 def sounds_like_time(name: str) -> bool:
-    return bool(_TIME_NAMES.search(_plain(name)))
+    plain = _plain(name)
+    words = set(re.findall(r"[^\W\d_]+", plain))
+    alone = words <= _ALONE | _UNIT_WORDS and bool(words - {"min"})  # which may be the least as well as a minute
+    return alone or is_surely_time(name) or bool(_LIKE_TIME.search(plain))
 
 
 def is_surely_time(name: str) -> bool:
     """Whether a column of that name can hold nothing else."""
     return bool(_SURELY.search(_plain(name)))
+
+
+def shows_the_date(values: NDArray[np.float64]) -> bool:
+    """Whether the numbers never fall and are of the size of a clock that counts from 1970."""
+    if len(values) < 2 or not np.isfinite(values).all() or (np.diff(values) < 0).any():
+        return False
+    return any(_EPOCH_YEARS[0] < values[0] * unit < _EPOCH_YEARS[1] for _limit, unit in _EPOCHS)
+
+
+def even_step(values: NDArray[np.float64]) -> float:
+    """By how much a column climbs from row to row as a clock or a counter does, 0 if it does not.
+
+    A clock that shows the date may stand still for some rows, because it ticks slower than the log is written.
+    """
+    if len(values) < _FEWEST or not np.isfinite(values).all():
+        return 0.0
+    steps = np.diff(values)
+    ahead = steps[steps > 0]
+    if (steps < 0).any() or not len(ahead) or (len(ahead) < len(steps) and not shows_the_date(values)):
+        return 0.0
+    middle = float(np.median(ahead))
+    return middle if (np.abs(ahead - middle) <= _EVEN * middle).mean() >= _MOSTLY else 0.0
 
 
 def counts_rows(name: str, values: NDArray[np.float64]) -> bool:
@@ -57,10 +91,11 @@ def counts_rows(name: str, values: NDArray[np.float64]) -> bool:
     return bool(np.all(np.diff(values) == 1.0) and abs(values[0]) < 1e8)
 
 
-def times_of(name: str, values: NDArray[np.float64], *, moments: bool) -> Times | None:
+def times_of(name: str, values: NDArray[np.float64], *, moments: bool, first: bool) -> Times | None:
     """What a column of numbers, or of `moments` in seconds, says about time; None where it is no time column.
 
-    A column counts if its name says so and it never goes back, or if it has no name and goes forward in even steps.
+    A column counts if its name says so and it never goes back, if it is the first, has no name and goes forward in even
+    steps, or if it shows the date, whatever it is called.
     """
     if len(values) < _FEWEST or not np.isfinite(values).all():
         return None
@@ -73,7 +108,7 @@ def times_of(name: str, values: NDArray[np.float64], *, moments: bool) -> Times 
         return None
     middle = float(np.median(steps))
     even = middle > 0 and bool((np.abs(steps - middle) <= _EVEN * middle).all())
-    if not named and not (plain == "" and even):
+    if not named and not (plain == "" and first and even) and not _is_a_clock(values):
         return None
     if plain in _MAY_BE_SOMETHING_ELSE and not moments and not even:
         return None
@@ -90,6 +125,10 @@ def at_even_steps(values: NDArray[np.float32], times: Times) -> NDArray[np.float
         return values
     at = np.arange(count) / times.rate
     return np.stack([np.interp(at, times.seconds, row) for row in values]).astype(np.float32)
+
+
+def _is_a_clock(values: NDArray[np.float64]) -> bool:
+    return shows_the_date(values) and 0 < even_step(values) * _unit("", values, 0.0) < _LONGEST_STEP
 
 
 def _timed(seconds: NDArray[np.float64]) -> Times | None:
@@ -131,4 +170,4 @@ def _over_midnight(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").split())
+    return " ".join(_WORD_ENDS.sub(" ", name).lower().split())

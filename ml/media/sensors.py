@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,15 @@ from ml.errors import UnreadableError
 from ml.media.cells import as_moment, as_number, is_missing
 from ml.media.delimited import Layout, cells_of, plain_lines, read_layout
 from ml.media.files import EMPTY, disk_reason
-from ml.media.log_times import Times, at_even_steps, counts_rows, is_surely_time, times_of
+from ml.media.log_times import (
+    Times,
+    at_even_steps,
+    counts_rows,
+    even_step,
+    is_surely_time,
+    shows_the_date,
+    times_of,
+)
 from ml.project.samples import Windowing
 
 LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
@@ -58,13 +66,15 @@ class Log:
     columns: tuple[str, ...]
     time_column: str
     left_out: tuple[LeftOut, ...]
+    steps: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogFacts:
     """What was really in a log: so many `frames` (evenly spaced) and `rows` (as they stand) of its `columns`.
 
-    `rate` in Hz is 0 where no column tells it. `ranges`: between which values 98 of 100 of each column lie.
+    `rate` in Hz is 0 where no column tells it. `ranges`: between which values 98 of 100 of each column lie. `steps`: by
+    how much each column climbs from row to row if it does so as a clock does, else 0; see `log_times.even_step`.
     """
 
     frames: int
@@ -74,6 +84,7 @@ class LogFacts:
     time_column: str
     left_out: tuple[LeftOut, ...]
     ranges: tuple[tuple[float, float], ...]
+    steps: tuple[float, ...]
 
 
 def log_facts(path: Path) -> LogFacts:
@@ -87,14 +98,16 @@ def log_facts(path: Path) -> LogFacts:
         time_column=log.time_column,
         left_out=log.left_out,
         ranges=tuple((float(low), float(high)) for low, high in np.percentile(log.raw, (1, 99), axis=1).T),
+        steps=log.steps,
     )
 
 
-def read_log(path: Path) -> Log:
+def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
     """Read the whole log. Raises UnreadableError with the reason in one sentence.
 
     Found out from the file itself: delimiter, decimal comma, encoding, comments, lines before the table, heading and
     units, a column of times. Missing values are filled in between their neighbours; columns of words are left out.
+    `wanted` are columns that a project has learned from: they are never taken for times.
     """
     try:
         size = path.stat().st_size
@@ -102,7 +115,7 @@ def read_log(path: Path) -> Log:
             raise UnreadableError(EMPTY)
         if size > LARGEST_BYTES:
             raise UnreadableError(f"The log is larger than {LARGEST_BYTES // 1_000_000} MB; cut it into shorter ones.")
-        return _as_log(_columns(path, read_layout(path)))
+        return _as_log(_columns(path, read_layout(path)), wanted)
     except UnreadableError:
         raise
     except MemoryError as error:
@@ -117,7 +130,7 @@ def load_log(path: Path, windowing: Windowing) -> NDArray[np.float32]:
 
     Raises UnreadableError, also where the log has other columns.
     """
-    log = _read_kept(path)
+    log = _read_kept(path, windowing.columns)
     order = fitting_columns(log.columns, windowing.columns)
     values = (log.values if windowing.clock == "file" else log.raw)[list(order)]
     if windowing.clock == "file" and log.rate and abs(log.rate / windowing.rate - 1.0) > _SAME_RATE:
@@ -142,13 +155,13 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ..
 
     Raises UnreadableError where there are more or fewer.
     """
+    if set(wanted) <= set(have):
+        return tuple(list(have).index(name) for name in wanted)
     if len(have) != len(wanted):
         raise UnreadableError(
             f"The log has {_counted(len(have))} of numbers, the others have {len(wanted)}; "
             "give all logs the same columns."
         )
-    if set(have) == set(wanted):
-        return tuple(list(have).index(name) for name in wanted)
     return tuple(range(len(wanted)))
 
 
@@ -237,34 +250,33 @@ def _ragged(number: int, have: int, width: int) -> str:
     return f"Row {number:,} of the log has {_counted(have)} where the others have {width}; mend or remove that row."
 
 
-def _as_log(columns: list[_Column]) -> Log:
+def _as_log(columns: list[_Column], wanted: Collection[str]) -> Log:
     rows = len(columns[0].values()) if columns else 0
     if rows < FEWEST_ROWS:
         raise UnreadableError(f"The log has only {rows} {'row' if rows == 1 else 'rows'}, too few to learn from.")
     times: Times | None = None
     time_column = ""
-    kept: dict[str, NDArray[np.float32]] = {}
+    kept: dict[str, NDArray[np.float64]] = {}
     left_out: list[LeftOut] = []
     for place, column in enumerate(columns, 1):
         name = column.name or f"column {place}"
         why = _useless(column, rows)
-        if why is None and counts_rows(column.name, column.values()):
-            why = "only numbers the rows"
-        if why is None and times is None and (place == 1 or column.name or column.moments):
-            times = times_of(column.name, _without_gaps(column.values()), moments=column.moments)
-            if times is not None:
-                time_column = name
-                continue
-        if why is None and (column.moments or is_surely_time(column.name)):
-            why = "holds times that are not needed or do not go forward"
+        values = _without_gaps(column.values())
+        if why is None and name not in wanted:
+            if times is None and not counts_rows(column.name, column.values()):
+                times = times_of(column.name, values, moments=column.moments, first=place == 1)
+                if times is not None:
+                    time_column = name
+                    continue
+            why = _not_measured(column, values)
         if why is not None:
             if column.filled or column.words:  # an empty last column comes from a delimiter at the end of each row
                 left_out.append(LeftOut(name=name, why=f"The column “{name}” {why}, so it is left out."))
             continue
-        kept[name if name not in kept else f"{name} ({place})"] = _without_gaps(column.values()).astype(np.float32)
+        kept[name if name not in kept else f"{name} ({place})"] = values
     if not kept:
         raise UnreadableError("The log holds no column of numbers besides the time.")
-    raw = np.stack(list(kept.values()))
+    raw = np.stack([values.astype(np.float32) for values in kept.values()])
     return Log(
         values=raw if times is None else at_even_steps(raw, times),
         raw=raw,
@@ -272,7 +284,17 @@ def _as_log(columns: list[_Column]) -> Log:
         columns=tuple(kept),
         time_column=time_column,
         left_out=tuple(left_out),
+        steps=tuple(map(even_step, kept.values())),
     )
+
+
+def _not_measured(column: _Column, values: NDArray[np.float64]) -> str | None:
+    """Why a column is no measurement, None if it is one."""
+    if counts_rows(column.name, column.values()):
+        return "only numbers the rows"
+    if column.moments or is_surely_time(column.name) or shows_the_date(values):
+        return "holds times that are not needed or do not go forward"
+    return None
 
 
 def _useless(column: _Column, rows: int) -> str | None:
@@ -307,22 +329,22 @@ def _counted(columns: int) -> str:
     return "1 column" if columns == 1 else f"{columns:,} columns"
 
 
-_kept_logs: dict[tuple[str, int, int], Log] = {}
+_kept_logs: dict[tuple[str, int, int, tuple[str, ...]], Log] = {}
 _keeping = threading.Lock()
 
 
-def _read_kept(path: Path) -> Log:
+def _read_kept(path: Path, wanted: tuple[str, ...]) -> Log:
     """The log, kept for a while: the windows of a long one are asked for piece by piece."""
     try:
         info = path.stat()
     except OSError as error:
         raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
-    key = (str(path), info.st_size, info.st_mtime_ns)
+    key = (str(path), info.st_size, info.st_mtime_ns, wanted)
     with _keeping:
         known = _kept_logs.get(key)
     if known is not None:
         return known
-    log = read_log(path)
+    log = read_log(path, wanted)
     if log.values.nbytes <= _KEPT_BYTES:
         with _keeping:
             _kept_logs[key] = log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,10 @@ from ml.project.samples import Clock, Windowing
 
 ROWS_A_SECOND = "how many rows make a second"
 """What the user may be asked for; where it is said, the wizard and the command line know themselves."""
+_FEWEST_ALIKE = 3
+"""Fewer logs may climb evenly by chance."""
+_ALIKE = 0.1
+"""How far the steps of one clock differ from log to log."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +39,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
     """
     if rate is not None and not 1e-7 < rate < 1e9:
         raise HandlensError(f"{rate:g} readings per second are not possible; give the rate in Hz, for example 50.")
-    columns = windowing.columns if windowing is not None else _usual_columns(facts)
+    columns, clocks = (windowing.columns, ()) if windowing is not None else _measured(facts, _usual_columns(facts))
     unfit: dict[str, UnreadableError] = {}
     for path, found in facts.items():
         try:
@@ -51,7 +55,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
         frames = [round(seconds * (common or 1.0)) for _rate, seconds in lengths.values()]
         windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
-    notes = (_rate_note(fit, clock, common), *_left_out_notes(fit))
+    notes = (_rate_note(fit, clock, common), *_clock_notes(clocks, clock), *_left_out_notes(fit))
     return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, notes=notes)
 
 
@@ -63,6 +67,31 @@ def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
     width = max(widths, key=lambda number: (widths[number], number))
     names = Counter(found.columns for found in facts.values() if len(found.columns) == width)
     return max(names, key=lambda columns: (names[columns], columns))
+
+
+def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns without those that climb by the same even steps in every log, and those: clocks and counters.
+
+    What really was measured may climb so in one log or with a steepness of its own in each.
+    """
+    if len(facts) < _FEWEST_ALIKE:
+        return columns, ()
+    clocks = tuple(name for name in columns if _ticks(name, facts.values()))
+    return (
+        (columns, ())
+        if len(clocks) == len(columns)
+        else (tuple(name for name in columns if name not in clocks), clocks)
+    )
+
+
+def _ticks(name: str, facts: Collection[LogFacts]) -> bool:
+    steps = [(log.steps[log.columns.index(name)], log.rate or 1.0) for log in facts if name in log.columns]
+    by_row = np.array([step for step, _rate in steps])
+    by_second = np.array([step * rate for step, rate in steps])
+    return any(
+        len(found) > 0 and found.min() > 0 and found.max() <= (1.0 + _ALIKE) * found.min()
+        for found in (by_row, by_second)
+    )
 
 
 def _clock(facts: Mapping[str, LogFacts], asked: float | None) -> tuple[Clock, float | None]:
@@ -101,6 +130,16 @@ def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) 
     names = Counter(found.time_column for found in facts.values() if found.time_column)
     column = names.most_common(1)[0][0] if names else "time"
     return f"By the column “{column}” the logs have {often}."
+
+
+def _clock_notes(columns: tuple[str, ...], clock: Clock) -> list[str]:
+    """What climbs evenly in all logs; where no column tells the time, one of them may be it."""
+    advice = "; if it is the time, call it “time”" if clock == "none" else ""
+    return [
+        f"The column “{name}” climbs by the same steps in every log, as a clock or a counter does, so it is left out"
+        f"{advice}."
+        for name in columns
+    ]
 
 
 def _left_out_notes(facts: Mapping[str, LogFacts]) -> list[str]:

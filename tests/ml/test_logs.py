@@ -63,6 +63,14 @@ def test_the_same_values_however_they_are_written(
         ("when,x\n", lambda i, a, b: f"{i // 10:02d}:{i % 10:02d}:00,{a}", None),
         ("", lambda i, a, b: f"{i * 0.005:.3f},{a}", 200.0),
         ("x,elapsed\n", lambda i, a, b: f"{a},{i * 0.25}", 4.0),
+        ("ElapsedTime,x\n", lambda i, a, b: f"{1_709_290_800_000 + i * 20},{a}", 50.0),
+        ("TimeUS,x\n", lambda i, a, b: f"{81_000_000 + i * 2_500},{a}", 400.0),
+        ("x,loggingTime2,y\n", lambda i, a, b: f"{a},{i * 0.04:.2f},a", 25.0),
+        ("t_ms,x\n", lambda i, a, b: f"{i * 40},{a}", 25.0),
+        ("unix_ms,x\n", lambda i, a, b: f"{1_709_290_800_000 + i * 20 + i % 3},{a}", 49.78),
+        ("stamp,x\n", lambda i, a, b: f"{1_709_290_800 + i * 5},{a}", 0.2),
+        ("stamp,x\n", lambda i, a, b: f"{1_709_290_800_000_000 + i * 5_000},{a}", 200.0),
+        ("x,q\n", lambda i, a, b: f"{a},{1_709_290_800_000_000_000 + i * 20_000_000}", 50.0),
         ("clock,x\n", lambda i, a, b: f"23:59:{48 + i},{a}" if i < 12 else f"00:00:{i - 12:02d},{a}", 1.0),
     ],
 )
@@ -79,6 +87,23 @@ def test_a_column_of_times_gives_the_rate(
 def test_what_is_called_t_but_does_not_run_evenly_is_a_measurement(tmp_path: Path) -> None:
     log = read_log(write(tmp_path / "log.csv", "t,h\n", lambda i, a, b: f"{20 + a},{b}"))
     assert log.columns == ("t", "h") and log.rate == 0.0
+
+
+@pytest.mark.parametrize("name", ["t1", "data 2", "t [°C]", "min", "temps °C", "timbre", "force"])
+def test_what_only_begins_like_a_time_is_a_measurement(tmp_path: Path, name: str) -> None:
+    log = read_log(write(tmp_path / "log.csv", f"{name},h\n", lambda i, a, b: f"{20 + i + i * i % 7},{b}"))
+    assert log.columns == (name, "h") and log.rate == 0.0
+
+
+def test_a_second_clock_is_no_measurement_whatever_it_is_called(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", "time,x,rtc\n", lambda i, a, b: f"{i / 50},{a},{1_709_290_800 + i // 5}")
+    log = read_log(path)
+    assert log.columns == ("x",)
+    assert log.left_out[0].why == (
+        "The column “rtc” holds times that are not needed or do not go forward, so it is left out."
+    )
+    # What an earlier version learned from it is asked for again.
+    assert load_log(path, windows(columns=("x", "rtc"), rate=50.0, clock="file")).shape == (2, 24)
 
 
 def test_uneven_times_are_evened_out_and_kept_for_who_knows_better(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,9 @@ def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
     (folder / "still" / "other.csv").write_text("time,x,y,z\n" + "".join(f"{i / 50},1,2,3\n" for i in range(40)))
     (folder / "still" / "broken.csv").write_text("")
     report = look(folder)
-    assert report.class_counts == {"shaking": 8, "still": 8}
+    assert report.class_counts == {"shaking": 8, "still": 9}
     assert {item.path: item.reason for item in report.unreadable} == {
         "still/broken.csv": "The file is empty.",
-        "still/other.csv": "The log has 3 columns of numbers, the others have 2; give all logs the same columns.",
     }
     assert report.windowing is not None
     assert report.windowing.columns == ("x", "y") and report.windowing.clock == "file"
@@ -72,6 +72,34 @@ def test_only_the_command_line_names_its_option(tmp_path: Path) -> None:
     (note,) = [note for note in look(folder).notes if "counted in rows" in note]
     assert note.endswith("if you know how many rows make a second, say so.")
     assert _with_options(note).endswith("how many rows make a second (--rate), say so.")
+
+
+def logs_of(folder: Path, head: str, row: Callable[[int, int], str], *, count: int = 6, rows: int = 60) -> Path:
+    """`count` logs in two classes; `row` is told the number of the log and of the row."""
+    for number in range(count):
+        place = folder / ("still", "moving")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        text = "".join(row(number, at) + "\n" for at in range(rows))
+        (place / f"{number}.csv").write_text(head + text)
+    return folder
+
+
+def test_what_climbs_alike_in_every_log_is_no_measurement(tmp_path: Path) -> None:
+    folder = logs_of(tmp_path / "logs", "x,pulses\n", lambda log, row: f"{row * 7 % 5},{1_000 * log + 13.0 * row}")
+    report = look(folder)
+    assert report.windowing is not None and report.windowing.columns == ("x",)
+    assert (
+        "The column “pulses” climbs by the same steps in every log, as a clock or a counter does, so it is left out; "
+        "if it is the time, call it “time”."
+    ) in report.notes
+
+
+def test_what_climbs_in_some_logs_or_by_a_steepness_of_its_own_is_a_measurement(tmp_path: Path) -> None:
+    some = logs_of(tmp_path / "some", "x,heat\n", lambda log, row: f"{row * 7 % 5},{row * 13 if log else 13 - row}")
+    own = logs_of(tmp_path / "own", "x,heat\n", lambda log, row: f"{row * 7 % 5},{row * (log + 1) / 3}")
+    for folder in (some, own):
+        report = look(folder)
+        assert report.windowing is not None and report.windowing.columns == ("x", "heat")
 
 
 def test_a_rate_that_was_said_stands_above_the_files(tmp_path: Path) -> None:
