@@ -28,7 +28,7 @@ def things(kind: Kind, count: int) -> str:
     elif kind == "recordings":
         text = tr("words", "{count} sound") if count == 1 else tr("words", "{count} sounds")
     else:
-        text = tr("words", "{count} log") if count == 1 else tr("words", "{count} logs")
+        text = tr("words", "{count} measurement") if count == 1 else tr("words", "{count} measurements")
     return text.format(count=number(count))
 
 

@@ -7,7 +7,7 @@ from ml.project.samples import Kind
 NOUNS: dict[Kind, tuple[str, str]] = {
     "images": ("picture", "pictures"),
     "recordings": ("sound", "sounds"),
-    "sensors": ("stretch", "stretches"),
+    "sensors": ("measurement", "measurements"),
 }
 """Of samples."""
 FILES: dict[Kind, tuple[str, str]] = {

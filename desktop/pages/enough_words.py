@@ -53,7 +53,7 @@ def promise(kind: Kind, told: Figures) -> str:
         # Windows of one recording are right or wrong together.
         things = _many(kind) if chosen.files == chosen.price.n else tr("files")
         text = tr(
-            "That is no promise: {needed} {things} to choose by are needed for one, all of them right, "
+            "That is no promise: {needed} {things} kept aside to check by are needed for one, all of them right, "
             "and there are {n}. Label more, or allow more to be wrong."
         )
         return text.format(needed=f"{chosen.needed:,}", things=things, n=f"{chosen.files:,}")
@@ -68,7 +68,7 @@ def seen(kind: Kind, told: Figures) -> str:
     price = told.price
     if price.n == 0:
         return tr("Nothing was kept aside to see that on.")
-    where = tr("kept aside for the test") if told.tested else tr("it was chosen by")
+    where = tr("kept aside for the test") if told.tested else tr("kept aside to check by")
     text = tr("On the {n} {things} {where} it would decide {accepted} and be wrong on {wrong} of them.")
     return text.format(
         n=f"{price.n:,}", things=_many(kind), where=where, accepted=f"{price.accepted:,}", wrong=f"{price.wrong:,}"
@@ -104,7 +104,7 @@ def asked_of_several(share: float | None) -> str:
 
 def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
     """What would be found of what is there, and how often it would be wrong."""
-    where = tr("kept aside for the test") if told.tested else tr("it was chosen by")
+    where = tr("kept aside for the test") if told.tested else tr("kept aside to check by")
     named = sum(each.named for each in told.classes)
     if named == 0:
         text = tr("On the {n} {things} {where} it would name no class: it is never sure enough.")
@@ -128,7 +128,7 @@ def promise_of_several(told: SeveralFigures) -> str:
             "tested on."
         )
     return tr(
-        "That is an aim and no promise: some class has too few to choose by, or is named wrongly too often even where "
+        "That is an aim and no promise: some class has too few to check by, or is named wrongly too often even where "
         "it is most sure. Label more of them, or allow more to be wrong."
     )
 
@@ -153,7 +153,7 @@ def several_line(told: SeveralClassFigures) -> tuple[str, str]:
 
 
 def nothing(kind: Kind) -> str:
-    text = tr("Nothing was kept aside to choose by. Label more {things} and train again.")
+    text = tr("Nothing was kept aside to check by. Label more {things} and train again.")
     return text.format(things=_many(kind))
 
 
@@ -166,4 +166,4 @@ def _number(count: int) -> str:
 
 
 def _many(kind: Kind) -> str:
-    return {"images": tr("pictures"), "recordings": tr("sounds"), "sensors": tr("stretches")}[kind]
+    return {"images": tr("pictures"), "recordings": tr("sounds"), "sensors": tr("measurements")}[kind]

@@ -98,5 +98,5 @@ class ExploreFilters(QWidget):
         return self.split_box.findData(SPLIT_CODES.index(split))
 
     def _split_name(self, code: int) -> str:
-        names = (self.tr("Learned from"), self.tr("Validation"), self.tr("Test"), self.tr("Not labelled"))
+        names = (self.tr("Learned from"), self.tr("Checked by"), self.tr("Test"), self.tr("Not labelled"))
         return names[code]

@@ -73,7 +73,7 @@ def wrong_of(wrong: int, count: int) -> str:
 def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:
     """The one sentence beside the page's name, about the test split."""
     if count == 0:
-        return tr("Nothing was set aside to test it on; what you see is what it learned from.")
+        return tr("Nothing was kept aside to test it on; what you see is what it learned from.")
     things = train_words.things(kind, count)
     if task == "multi":
         text = tr("It names exactly the classes that are there in {right} of the {things} it was tested on.")
@@ -147,7 +147,7 @@ def judging(kind: Kind) -> str:
     return {
         "images": tr("Every label is being judged by a model that never saw its picture."),
         "recordings": tr("Every label is being judged by a model that never heard its sound."),
-        "sensors": tr("Every label is being judged by a model that never saw its stretch."),
+        "sensors": tr("Every label is being judged by a model that never saw its measurement."),
     }[kind]
 
 
@@ -165,6 +165,6 @@ def nothing_suspicious(kind: Kind, *, flagged: int) -> str:
             "No label looks wrong: each was judged by a model that never heard its sound, and none stood out."
         ),
         "sensors": tr(
-            "No label looks wrong: each was judged by a model that never saw its stretch, and none stood out."
+            "No label looks wrong: each was judged by a model that never saw its measurement, and none stood out."
         ),
     }[kind]

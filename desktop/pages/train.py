@@ -217,7 +217,7 @@ class TrainPage(QWidget):
             return
         if state.accuracy is None or state.valid == 0:
             self.watch.score.setText(self.tr("No score"))
-            self.watch.score_note.setText(self.tr("Nothing was set aside to test it on while it learns."))
+            self.watch.score_note.setText(self.tr("Nothing was kept aside to check by while it learns."))
             return
         if state.task == "multi":
             self.watch.score.setText(train_words.capital(train_words.score_of_several(state.accuracy)))
@@ -290,11 +290,12 @@ class TrainPage(QWidget):
         tested = event.test_accuracy is not None and state.test > 0
         accuracy = event.test_accuracy if tested else event.valid_accuracy
         count = state.test if tested else state.valid
-        score = train_words.finished_score(kind, event.run, accuracy=accuracy, count=count, task=session.project.task)
+        task = session.project.task
+        score = train_words.finished_score(kind, event.run, accuracy=accuracy, count=count, task=task, tested=tested)
         before = self._before
         old = None if before is None else (before.test_accuracy if tested else before.valid_accuracy)
         self._result_lines = train_words.result_lines(
-            kind, event, accuracy=accuracy, before=old, count=count, task=session.project.task
+            kind, event, accuracy=accuracy, before=old, count=count, task=task
         )
         wrong = accuracy is not None and round(accuracy * count) < count
         remarks = train_words.remarks_of(state.remarks)

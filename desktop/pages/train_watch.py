@@ -55,7 +55,7 @@ class TrainWatch(QWidget):
         self._middle.setStretch(0, 5 if curves else 2)
         self.score.setText(self.tr("No score yet"))
         self.score_note.setText(self.tr("It comes with the first model."))
-        self.showcase_note.setText(self.tr("Here you will see what it says of a few it has never seen."))
+        self.showcase_note.setText(self.tr("Here you will see what it says of a few kept aside to check by."))
         self.sentence.setText(self.tr("Starting …"))
         self.time_left.clear()
         self.woke_up()

@@ -55,7 +55,7 @@ def things(kind: Kind, count: int) -> str:
     words = {
         "images": (tr("{n} picture"), tr("{n} pictures")),
         "recordings": (tr("{n} sound"), tr("{n} sounds")),
-        "sensors": (tr("{n} stretch"), tr("{n} stretches")),
+        "sensors": (tr("{n} measurement"), tr("{n} measurements")),
     }[kind]
     return words[count != 1].format(n=f"{count:,}")
 
@@ -79,18 +79,20 @@ def score_meaning(kind: Kind) -> str:
         "recordings": tr(
             "The score: how well it puts sounds that hold a class before those that do not. 100 is perfect."
         ),
-        "sensors": tr("The score: how well it puts stretches with a class before those without. 100 is perfect."),
+        "sensors": tr(
+            "The score: how well it puts measurements that show a class before those that do not. 100 is perfect."
+        ),
     }[kind]
 
 
 def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
-    """What stands below the large score: of what, and how much better than the first model."""
+    """What stands below the large score while it learns: of what, and how much better than the first model."""
     if task == "multi":
         return score_meaning(kind)
     note = {
-        "images": tr("pictures it has never seen"),
-        "recordings": tr("sounds it has never heard"),
-        "sensors": tr("stretches it has never seen"),
+        "images": tr("pictures kept aside to check by"),
+        "recordings": tr("sounds kept aside to check by"),
+        "sensors": tr("measurements kept aside to check by"),
     }[kind]
     if accuracy is None or probe is None:
         return note
@@ -166,25 +168,26 @@ def preset_promise(preset: Preset) -> str:
     }[preset]
 
 
-def finished_score(kind: Kind, run: int, *, accuracy: float | None, count: int, task: Task = "single") -> str:
-    """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
+def finished_score(
+    kind: Kind, run: int, *, accuracy: float | None, count: int, task: Task = "single", tested: bool = True
+) -> str:
+    """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen". `tested`: on the test."""
     if accuracy is None or count == 0:
         return tr("Run {n} is ready").format(n=run)
-    heard = kind == "recordings"
+    which = tr("it has never heard") if kind == "recordings" else tr("it has never seen")
+    which = which if tested else tr("kept aside to check by")
     if task == "multi":
-        text = tr("{score} on {things} it has never heard") if heard else tr("{score} on {things} it has never seen")
-        return text.format(score=capital(score_of_several(accuracy)), things=things(kind, count))
-    text = tr("Right on {right} of {things} it has never seen")
-    if heard:
-        text = tr("Right on {right} of {things} it has never heard")
-    return text.format(right=round(accuracy * count), things=things(kind, count))
+        score, text = capital(score_of_several(accuracy)), tr("{score} on {things} {which}")
+    else:
+        score, text = f"{round(accuracy * count):,}", tr("Right on {score} of {things} {which}")
+    return text.format(score=score, things=things(kind, count), which=which)
 
 
 def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
     """What chance leaves open, in words; empty where it is not known."""
     if interval is None:
         return ""
-    many = {"images": tr("pictures"), "recordings": tr("sounds"), "sensors": tr("stretches")}[kind]
+    many = {"images": tr("pictures"), "recordings": tr("sounds"), "sensors": tr("measurements")}[kind]
     text = tr("Of 100 new {things} like these, expect it to be right on between {low} and {high}.")
     return text.format(things=many, low=f"{interval[0] * 100:.0f}", high=f"{interval[1] * 100:.0f}")
 
@@ -210,9 +213,9 @@ def _level(note: Note) -> Level:
 
 
 def compared(kind: Kind, now: float | None, before: float | None, count: int, task: Task = "single") -> str:
-    """How a run did against the one before, on the samples set aside."""
+    """How a run did against the one before, on the same samples."""
     if now is None or count == 0:
-        return tr("Nothing was set aside to test it on, so there is no score.")
+        return tr("Nothing was kept aside to test it on, so there is no score.")
     if before is None:
         return tr("This is the first run, so there is nothing to compare it with yet.")
     if task == "multi":
@@ -247,6 +250,8 @@ def result_lines(
         lines.insert(0, expected(kind, interval))
     if task == "multi" and accuracy is not None:
         lines.insert(0, score_meaning(kind))
+    if event.test_accuracy is not None and event.valid_accuracy is not None:
+        lines.append(tr("While it learned you saw how it did on those kept aside to check by; these here are others."))
     if event.early:
         lines.append(tr("You stopped it early; the best model it had is kept."))
     lines.append(tr("It took {time}.").format(time=duration(event.seconds)))
@@ -288,7 +293,7 @@ def run_cells(run: RunInfo, counts: Mapping[str, int], task: Task = "single") ->
 
 
 def run_score(run: RunInfo, counts: Mapping[str, int], task: Task = "single") -> str:
-    """ "94 of 100 right", on the test split where there is one; empty where nothing was set aside."""
+    """ "94 of 100 right", on the test split where there is one; empty where nothing was kept aside."""
     split = "test" if run.test_accuracy is not None else "valid"
     accuracy = score_of(run)
     count = counts.get(split, 0)

@@ -142,8 +142,8 @@ class LivePlot(QWidget):
         self._lines["rate"].setPen(pg.mkPen(colours.muted, width=1))
         titles = (
             f"{self.tr('Loss, lower is better')}: ━ {self.tr('training')} "
-            f'<span style="color:{colours.warn.name()}">● {self.tr("set aside")}</span>',
-            self.tr("Right, of 100 it has never seen"),
+            f'<span style="color:{colours.warn.name()}">● {self.tr("kept aside to check by")}</span>',
+            self.tr("Right, of 100 kept aside to check by"),
             self.tr("Learning rate"),
         )
         for plot, title in zip(self._plots, titles, strict=True):

@@ -38,7 +38,7 @@ def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
             count=counts["train"],
         ),
         Part(
-            title=tr("split", "to check"),
+            title=tr("split", "to check by"),
             words=tr("split", "While it learns, these tell it when to stop."),
             count=counts["valid"],
         ),

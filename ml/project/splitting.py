@@ -200,18 +200,18 @@ def _why(
     elif split_by.startswith("pattern:"):
         told = f"{many.capitalize()} whose names share the same part stay together, so the test is honest"
     else:
-        told = f"Out of every class, 60 % of the {many} are for learning, 20 % for choosing and 20 % for the test"
+        told = f"Out of every class, 60 % of the {many} are to learn from, 20 % to check by and 20 % to test"
     if set_aside:
         return f"{told}; the folder's own division is not used, because it would separate them."
     return f"{told}; identical files are never on both sides." if report.duplicates else f"{told}."
 
 
 def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile], *, brought_by: str) -> str:
-    told = f"The {brought_by} brings its own division into learning, choosing and test, which is kept"
+    told = f"The {brought_by} brings its own division into learning, checking and test, which is kept"
     if "valid" not in sides.values():
         others = {file.ready_split for file in files if file.ready_split and READY_SPLITS[file.ready_split] != "train"}
         test = " and ".join(f"“{name}”" for name in sorted(others))
-        told = f"The {brought_by} brings its own test, {test}; a fifth of the rest is used for choosing the best model"
+        told = f"The {brought_by} brings its own test, {test}; a fifth of the rest is kept aside to check by"
     by_digest: dict[str, set[Split]] = defaultdict(set)
     for file in files:
         if file.path in sides:

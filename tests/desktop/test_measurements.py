@@ -41,7 +41,7 @@ def test_from_a_folder_of_logs_to_a_project(studio: QApplication, tmp_path: Path
     qtbot.mouseClick(forward, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(forward.isEnabled)
     said = " ".join(label.text() for label in wizard.found_page.findChildren(QLabel) if label.isVisible())
-    assert "3 classes, 15 logs" in said
+    assert "3 classes, 15 measurements" in said
     qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
     for _ in range(2):
         qtbot.mouseClick(forward, Qt.MouseButton.LeftButton)
@@ -80,7 +80,7 @@ def test_the_picture_a_log_becomes_can_be_chosen(qtbot: QtBot, session: Session)
     qtbot.addWidget(page)
     page.set_session(session)
     page.show()
-    assert page.choose.headline.text() == "15 stretches in 3 classes are ready to learn from."
+    assert page.choose.headline.text() == "15 measurements in 3 classes are ready to learn from."
     qtbot.mouseClick(page.choose.fold, Qt.MouseButton.LeftButton)
     assert page.choose.front.isVisible()
     page.choose.front.setCurrentIndex(page.choose.front.findData("traces"))

@@ -80,7 +80,7 @@ def test_what_cannot_be_promised_is_called_an_aim() -> None:
     told = figures(promised=False, wanted=0.002, accepted=100, wrong=0)
     said = "Of 1,000 sounds it would hand 500 to you, and of the 500 it decides, it aims at no more than 1 wrong."
     assert enough_words.headline("recordings", told) == said
-    assert "1,500 sounds to choose by are needed" in enough_words.promise("recordings", told)
+    assert "1,500 sounds kept aside to check by are needed" in enough_words.promise("recordings", told)
     nothing = figures(promised=False, wanted=0.05, accepted=0, wrong=0)
     assert enough_words.headline("images", nothing).startswith("It would hand all pictures to you")
 

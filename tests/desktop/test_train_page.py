@@ -50,6 +50,11 @@ def test_sounds_are_heard_and_not_seen() -> None:
             assert score == said.format(things)
 
 
+def test_what_was_not_tested_is_not_called_never_seen() -> None:
+    score = train_words.finished_score("sensors", 1, accuracy=0.9, count=10, tested=False)
+    assert score == "Right on 9 of 10 measurements kept aside to check by"
+
+
 def test_the_presets_say_how_long_they_take_here(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session))
     cards = page.choose.cards
@@ -74,6 +79,7 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     assert script.seen == [TrainJob(project=session.project.path, preset="thorough", backbone=DEFAULT_BACKBONE)]
     assert page.result.score.text() == "Right on 5 of 6 pictures it has never seen"
     assert "This is the first run" in page.result.lines.text()
+    assert "those kept aside to check by; these here are others." in page.result.lines.text()
     assert "It took about 1 min." in page.result.lines.text()
     assert page.watch.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
     assert session.run is not None and session.run.number == 1
@@ -106,7 +112,7 @@ def test_the_score_is_said_in_words_while_it_learns(qtbot: QtBot, session: Sessi
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert [item.predicted for item in page.watch.showcase.shown()] != before
     assert page.watch.score.text() == "Right on 6 of 6"
-    assert page.watch.score_note.text() == "pictures it has never seen, 2 more than the first model"
+    assert page.watch.score_note.text() == "pictures kept aside to check by, 2 more than the first model"
     page.shutdown()
 
 

@@ -175,7 +175,7 @@ def test_why_it_was_split_so_is_known_once_there_are_labels(tmp_path: Path) -> N
         project.set_labels([s.id for s in samples[:8]], (0,))
         project.set_labels([s.id for s in samples[8:]], (1,))
         labelled_and_split(project)
-        assert "60 % of the pictures are for learning" in project.split_why
+        assert "60 % of the pictures are to learn from" in project.split_why
     with Project.open(tmp_path / "p.handlens") as opened:
         assert "60 %" in opened.split_why
 
@@ -190,7 +190,7 @@ def test_why_it_was_split_so_is_known_when_labelled_files_come_later(tmp_path: P
         job = ScanJob(folder=tmp_path / "loose", kind="images")
         (last,) = [event for event in scan(job, NeverStop()) if isinstance(event, Scanned)]
         project.add(last.report, plan_split(last.report, split_by=project.split_by, existing=project.splits()))
-        assert "60 % of the pictures are for learning" in project.split_why
+        assert "60 % of the pictures are to learn from" in project.split_why
 
 
 def test_a_project_with_nothing_to_learn_from_says_so_at_once(tmp_path: Path) -> None:
