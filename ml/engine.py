@@ -81,7 +81,10 @@ def _system_sentence(error: OSError) -> str:
     number = errno.ENOSPC if "free space" in str(error) else error.errno
     match number:
         case errno.ENOSPC | errno.EDQUOT:
-            return f"The disk is full{where}; free some space and go on with --resume. Nothing that was saved is lost."
+            return (
+                f"The disk is full{where}; free some space and try again, or go on with a training by --resume. "
+                "Nothing that was saved is lost."
+            )
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"Handlens may not write or read there{where}; change the permissions or use another folder."
         case errno.ENOENT:

@@ -19,6 +19,7 @@ from ml.errors import HandlensError
 from ml.events import TERMINAL, Event, Failed, Stopped, as_json
 from ml.jobs import Job, NeverStop
 from ml.project.project import SUFFIX
+from ml.project.room import says_full
 from ml.watchdog import Watchdog
 
 P = ParamSpec("P")
@@ -152,10 +153,11 @@ def wants_details() -> bool:
 
 def unwritable(target: Path, error: OSError) -> HandlensError:
     """What to say of a file that could not be written."""
-    reason = (error.strerror or str(error)).lower()
-    return HandlensError(
-        f"{target} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
-    )
+    if says_full(error):
+        told = "the disk is full. Free some space and try again, or choose another disk"
+    else:
+        told = f"{(error.strerror or str(error)).lower()}. Choose a folder you may write to"
+    return HandlensError(f"{target} could not be written: {told}.", details=repr(error))
 
 
 def _with_command(error: HandlensError) -> str:

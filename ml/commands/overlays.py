@@ -20,11 +20,11 @@ from ml.media.audio import load_waveform
 from ml.media.images import thumbnail
 from ml.media.mel import mel_picture, settings_for
 from ml.media.sensors import load_log
+from ml.project.room import try_to_fill
 from ml.project.samples import Windowing
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, WindowPrediction
-from ml.writable import try_to_write
 
 LONGEST_SECONDS = 60.0
 """Of a longer recording the minute around the surest window is drawn…"""
@@ -40,7 +40,7 @@ def check_folder(folder: Path) -> None:
         raise HandlensError(f"{folder} is a file; give a folder for the pictures, which may be a new one.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try_to_write(folder)
+        try_to_fill(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
 

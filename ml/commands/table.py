@@ -14,8 +14,8 @@ from typing import Any, Self
 
 from ml.commands.common import unwritable
 from ml.errors import HandlensError
+from ml.project.room import try_to_fill
 from ml.runtime.contract import ModelInfo
-from ml.writable import try_to_write
 
 FIELDS = ("path", "label", "probability", "unlike", "decision")
 """What any table of answers has; see `AnswerTable` for the rest."""
@@ -51,7 +51,7 @@ class AnswerTable:
         _refuse_another_file(self._target)
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            try_to_write(self._target.parent)
+            try_to_fill(self._target.parent)
             handle, draft = tempfile.mkstemp(prefix=".answers-", dir=self._target.parent)
         except OSError as error:
             raise unwritable(self._target, error) from error

@@ -20,6 +20,7 @@ from ml.project.known import known_files
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.moving import Followed, follow
 from ml.project.predictions import Predictions, read_predictions
+from ml.project.room import disk_is_full, says_full
 from ml.project.runs import Runs
 from ml.project.samples import (
     ClassInfo,
@@ -35,7 +36,7 @@ from ml.project.samples import (
     Unreadable,
     Windowing,
 )
-from ml.project.store import Store
+from ml.project.store import FULL, Store
 from ml.writable import try_to_write
 
 SUFFIX = ".handlens"
@@ -69,9 +70,9 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         except OSError as error:
+            todo = "Free some space" if says_full(error) else "Choose a folder you may write to"
             raise HandlensError(
-                f"The project cannot be made in {path.parent}: {_reason(error)}. Choose a folder you may write to.",
-                details=repr(error),
+                f"The project cannot be made in {path.parent}: {_reason(error)}. {todo}.", details=repr(error)
             ) from error
         try:
             draft.chmod(0o755)
@@ -91,7 +92,8 @@ class Project:
     def open(cls, path: Path, *, to_read: bool = False) -> Project:
         """Open the project folder at `path` (its `project.db` may be given as well).
 
-        One that cannot be written to, as on a shared drive, is opened only with `to_read`; it is `read_only` then.
+        One that cannot be written to, as on a shared drive or a full disk, is opened only with `to_read`; it is
+        `read_only` then.
         """
         path = path.absolute()
         if path.name == "project.db":
@@ -111,7 +113,11 @@ class Project:
                 f"The project “{path.name}” cannot be written to, so nothing could be kept in it; "
                 "copy it to a folder you may write to and open that copy."
             )
-        return cls(path, Store(path / "project.db", read_only=read_only), read_only=read_only)
+        full = not read_only and disk_is_full(path)
+        if full and not to_read:
+            raise HandlensError(FULL)
+        read_only |= full
+        return cls(path, Store(path / "project.db", read_only=read_only, full=full), read_only=read_only)
 
     def close(self) -> None:
         self._store.close()
@@ -371,4 +377,4 @@ def _writable(path: Path) -> bool:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return "the disk is full" if says_full(error) else (error.strerror or str(error)).lower()

@@ -12,8 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from ml.errors import HandlensError
+from ml.project.room import disk_is_full
 
 SCHEMA_VERSION = 1
+FULL = "The disk is full, so the project could not be written; free some space and try again. Nothing is lost."
+_LEAST_INDEX = 1 << 15
 
 _metadata = sa.MetaData()
 
@@ -106,19 +109,23 @@ runs = sa.Table(
 class Store:
     """One open `project.db`. Every `writing()` block is on disk when it ends."""
 
-    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False, full: bool = False) -> None:
+        """`full`: the disk is, so that not even the index can be written that several readers share."""
         self.path = path
+        alone = full and _has_more_to_come(path) and not _has_index(path)
         # Not "rwc" when opening: a project file that is missing must not be replaced by an empty one.
-        query = {"mode": "ro" if read_only else "rwc" if create else "rw", "uri": "true"}
+        query = {"mode": "ro" if read_only and not alone else "rwc" if create else "rw", "uri": "true"}
         if read_only and not _has_more_to_come(path):
             # Otherwise SQLite wants to write files of its own beside it.
             query["immutable"] = "1"
         url = sa.URL.create("sqlite", database=f"{path.absolute().as_uri()}", query=query)
         self._engine = sa.create_engine(url, connect_args={"timeout": 30})
+        if alone:
+            sa.event.listen(self._engine, "connect", _share_with_nobody)
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
         if create:
-            with self._engine.connect() as connection:
+            with _in_words(path.parent), self._engine.connect() as connection:
                 # Stays with the file. Asked for at every start it could collide with another process's first look.
                 connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
             with self.writing() as connection:
@@ -130,14 +137,14 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view of the project for the length of the block."""
-        with _in_words(), self._engine.begin() as connection:
+        with _in_words(self.path.parent), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """All of the block happens, and is on disk at its end, or none of it."""
         with (
-            _in_words(),
+            _in_words(self.path.parent),
             self._engine.connect().execution_options(handlens_write=True) as connection,
             connection.begin(),
         ):
@@ -154,6 +161,8 @@ class Store:
                     connection.execute(sa.select(sa.func.count()).select_from(meta)).scalar_one()
         except (DatabaseError, HandlensError) as error:
             self.close()
+            if disk_is_full(self.path.parent):
+                raise HandlensError(FULL, details=str(error)) from error
             raise HandlensError(
                 f"The project file {self.path.name} in “{self.path.parent.name}” is damaged or is not a Handlens "
                 "project; nothing was changed in it, so put back a copy of the folder from a backup.",
@@ -179,19 +188,26 @@ def _has_more_to_come(path: Path) -> bool:
     return log.is_file() and log.stat().st_size > 0
 
 
+def _has_index(path: Path) -> bool:
+    """Whether somebody has the project open, or had it open last: then reading it takes no room."""
+    index = path.with_name(f"{path.name}-shm")
+    return index.is_file() and index.stat().st_size >= _LEAST_INDEX
+
+
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """What SQLite says, as a sentence for the user."""
+def _in_words(folder: Path) -> Iterator[None]:
+    """What SQLite says of the database in `folder`, as a sentence for the user."""
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
         # The second kind comes from `_configure`, outside of SQLAlchemy's own calls.
-        raise HandlensError(_sentence(str(error).lower()), details=str(error)) from error
+        said = str(error.orig if isinstance(error, OperationalError) else error).lower()
+        raise HandlensError(_sentence(said, folder), details=str(error)) from error
 
 
-def _sentence(text: str) -> str:
-    if "full" in text:
-        return "The disk is full, so the project could not be written; free some space and try again. Nothing is lost."
+def _sentence(text: str, folder: Path) -> str:
+    if "full" in text or ("disk i/o" in text and disk_is_full(folder)):
+        return FULL
     if "locked" in text or "busy" in text:
         return "Another program holds the project for too long; close it there and try again."
     if "readonly" in text or "read-only" in text:
@@ -199,6 +215,13 @@ def _sentence(text: str) -> str:
     if "unable to open" in text:
         return "The project's folder is not there any more; put it back or plug in its drive, then open it again."
     return "The project could not be read or written; nothing was changed, so try again or put back a copy."
+
+
+def _share_with_nobody(dbapi_connection: Any, _record: object) -> None:
+    # Then the index is in memory. What stands beside the file stays there if it cannot be moved into it.
+    cursor = dbapi_connection.cursor()
+    cursor.execute("PRAGMA locking_mode = EXCLUSIVE")
+    cursor.close()
 
 
 def _configure(dbapi_connection: Any, _record: object) -> None:

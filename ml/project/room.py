@@ -1,0 +1,40 @@
+"""Whether there is room on a disk: a full one refuses in many words, and few of these say that it is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from uuid import uuid4
+
+_TRIED = 1 << 16
+"""Bytes: SQLite needs half as many for the index that its readers share."""
+
+
+def says_full(error: OSError) -> bool:
+    """Whether the system refused because the disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def try_to_fill(folder: Path) -> None:
+    """Write a little into `folder` and take it away again. Raises OSError where that is not possible.
+
+    Tried, not asked: what the system says of free space knows nothing of quotas.
+    """
+    probe = folder / f".{uuid4().hex}"
+    handle = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_RDWR)
+    try:
+        left = _TRIED
+        while left:
+            left -= os.write(handle, bytes(left))
+    finally:
+        os.close(handle)
+        probe.unlink()
+
+
+def disk_is_full(folder: Path) -> bool:
+    try:
+        try_to_fill(folder)
+    except OSError as error:
+        return says_full(error)
+    return False
