@@ -51,10 +51,20 @@ def balance(targets: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(weights / weights.mean(), dtype=np.float32)
 
 
+def favour(targets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How much those weights add to the logit of each class among `targets`, in order of the classes.
+
+    What is learned with them says of a rare class that it is likelier than it is. A head that learns to answer for the
+    sum of its own logits and these says by itself how likely a class is (Menon et al. 2021).
+    """
+    return np.asarray(np.log(balance(targets)[np.unique(targets, return_index=True)[1]]), dtype=np.float32)
+
+
 def loss_over(targets: NDArray[np.int64], *, smoothing: float, device: torch.device) -> RowsLoss:
     """The loss of the training split with these targets. `smoothing`: how far they are drawn towards not knowing.
 
-    Single-label: cross entropy, smoothed towards all classes alike, rare classes weighing more (`balance`).
+    Single-label: cross entropy, smoothed towards all classes alike, rare classes weighing more (`balance`) without
+    being named more (`favour`).
     Multi-label: binary cross entropy of each class, summed, smoothed towards how often the class is there, so that a
     rare one stays rare. Classes without a training sample take no part, or smoothing would push towards them.
     """
@@ -63,10 +73,11 @@ def loss_over(targets: NDArray[np.int64], *, smoothing: float, device: torch.dev
         indices = torch.searchsorted(present, torch.from_numpy(targets))
         columns = present.to(device)
         weights = torch.from_numpy(balance(targets))
+        favoured = torch.from_numpy(favour(targets)).to(device)
 
         def one_of(rows: Tensor, logits: Tensor) -> Tensor:
             each = functional.cross_entropy(
-                logits[:, columns], indices[rows].to(device), label_smoothing=smoothing, reduction="none"
+                logits[:, columns] + favoured, indices[rows].to(device), label_smoothing=smoothing, reduction="none"
             )
             return (each * weights[rows].to(device)).mean()
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.insight.calibration import softmax
 from ml.insight.several import quality
-from ml.training.objective import balance
+from ml.training.objective import balance, favour
 from ml.training.scaling import Head, Scaling, scale
 from ml.training.score import Score, score_of
 
@@ -54,13 +54,16 @@ class Probe:
         return softmax(self.head.logits(embeddings) / temperature)
 
 
-def fit_probe(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | None]:
-    """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss.
+def fit_probe(
+    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = STRENGTHS
+) -> Iterator[Probe | None]:
+    """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
 
     In between it yields None at least every second or so, for whoever wants to end it: the probe yielded last is then
     the best of those that were tried. `train` and `valid` are (embeddings (n, width), labels (n,)); those of `train`
     are used up: they are scaled in place, for with 100,000 samples every copy is half a gigabyte. Without validation
-    samples the middle strength is taken as it is. Rare classes weigh more, see `objective.balance`.
+    samples the middle strength is taken as it is. Rare classes weigh more, see `objective.balance`, and
+    are not taken for more likely for that.
     """
     scaled, labels = train
     scaling = yield from scale(scaled, labels)
@@ -70,9 +73,11 @@ def fit_probe(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | Non
     def fit(strength: float) -> Generator[None, None, Head]:
         model.C = strength
         yield from in_pieces(model, scaled, labels, classes=classes, weights=weights)
-        return _head_of(model, classes=classes)
+        head = _head_of(model, classes=classes)
+        head.bias[model.classes_] -= favour(labels)
+        return head
 
-    yield from best_of(fit, softmax, scaling, train, valid)
+    yield from best_of(fit, softmax, scaling, train, valid, strengths=strengths)
 
 
 def best_of(
@@ -81,6 +86,8 @@ def best_of(
     scaling: Scaling,
     train: Part,
     valid: Part,
+    *,
+    strengths: tuple[float, ...],
 ) -> Iterator[Probe | None]:
     """Try the strengths from weak to strong, each going on from the one before, until the validation loss rises.
 
@@ -88,7 +95,7 @@ def best_of(
     """
     modest = scaling.on_raw((yield from fit(MODEST)))
     best: Probe | None = None
-    for strength in STRENGTHS if len(valid[1]) else STRENGTHS[2:3]:
+    for strength in strengths if len(valid[1]) else (strengths[len(strengths) // 2],):
         head = yield from fit(strength)
         train_loss = quality(answers(head.logits(train[0])), train[1])[1]
         head = scaling.on_raw(head)

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ml.insight.several import sigmoid
-from ml.training.probe import ABSENT, Part, Probe, best_of, in_pieces
+from ml.training.probe import ABSENT, STRENGTHS, Part, Probe, best_of, in_pieces
 from ml.training.scaling import Head, scale
 
 
-def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | None]:
-    """Yields a probe for each strength that was tried; the last one yielded is the best by validation loss. In between
-    it yields None for whoever wants to end it, as `fit_probe` does.
+def fit_several(
+    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = STRENGTHS
+) -> Iterator[Probe | None]:
+    """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
+    In between it yields None for whoever wants to end it, as `fit_probe` does.
 
     `train` and `valid` are (embeddings (n, width), targets (n, classes) of 0 and 1). All classes share one strength:
     few of them have enough samples to choose their own. Without validation samples the middle one is taken.
@@ -28,7 +30,7 @@ def fit_several(train: Part, valid: Part, *, classes: int) -> Iterator[Probe | N
     def fit(strength: float) -> Generator[None, None, Head]:
         return (yield from _fitted(models, scaled, targets, classes=classes, strength=strength))
 
-    yield from best_of(fit, sigmoid, scaling, train, valid)
+    yield from best_of(fit, sigmoid, scaling, train, valid, strengths=strengths)
 
 
 def _fitted(

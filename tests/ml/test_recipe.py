@@ -13,7 +13,7 @@ import torch
 from ml.estimate import epochs_for
 from ml.jobs import TrainJob
 from ml.training.augment import Variation, augment
-from ml.training.objective import balance
+from ml.training.objective import balance, loss_over
 from ml.training.recipe import doubt_of, fitted, recipe_for
 
 JOB = TrainJob(project=Path("p"), preset="standard")
@@ -65,6 +65,17 @@ def test_a_rare_class_weighs_more_but_not_so_much_that_it_weighs_as_much_as_a_co
     assert weights.mean() == pytest.approx(1.0)
     assert weights[16] == pytest.approx(4 * weights[0])
     assert (balance(np.array([0, 1, 2] * 5)) == 1.0).all()
+
+
+def test_what_a_rare_class_weighs_more_does_not_make_it_likelier() -> None:
+    """Logits that say how common each class is are the best there are where nothing tells classes apart."""
+    targets = np.array([0] * 16 + [3])
+    loss, rows = loss_over(targets, smoothing=0.0, device=torch.device("cpu")), torch.arange(17)
+    shift = torch.zeros(2, requires_grad=True)
+    logits = torch.zeros(17, 4) + torch.tensor([math.log(16), 0.0, 0.0, 0.0])
+    logits[:, [0, 3]] = logits[:, [0, 3]] + shift
+    (slope,) = torch.autograd.grad(loss(rows, logits), shift)
+    assert slope.abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("turns", [False, True])
