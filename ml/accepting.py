@@ -48,6 +48,13 @@ def thresholds_for(stored: Predictions, samples: Mapping[int, Sample], wanted: f
     return choose_thresholds(np.asarray(stored.probabilities[rows]), truth, wanted=wanted, sources=sources)
 
 
+def _relabelled(stored: Predictions, samples: Mapping[int, Sample]) -> bool:
+    """Whether what the run was chosen by is labelled otherwise now."""
+    rows, truth = labelled_rows(stored, samples, "valid")
+    before = np.flatnonzero(stored.labelled("valid"))
+    return not (np.array_equal(rows, before) and np.array_equal(truth, stored.labels[before]))
+
+
 def sources_of(stored: Predictions, samples: Mapping[int, Sample], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The file of each row."""
     return np.array([samples[int(sample_id)].source_id for sample_id in stored.sample_ids[rows]], dtype=np.int64)
@@ -79,16 +86,18 @@ def rate_of_several(project: Project, asked: float | None = None) -> float | Non
 
 
 def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
-    """`info` of run `run` with the thresholds for the wanted rate; as it is where that is what it was made for."""
+    """`info` of run `run` with the thresholds for the wanted rate, by the labels as they are now; as it is where it was
+    made for that rate by the same labels."""
     if info.task == "multi":
         rate = rate_of_several(project, asked)
         return info if rate is None else _deciding_several(project, run, info, rate)
     wanted = wanted_rate(project, info, asked)
-    # Without a mistake nothing was set aside in earlier versions.
-    if wanted == info.wanted_error and asked is None and info.reject_below > 0.0:
-        return info
     stored = project.predictions(run)
     samples = {sample.id: sample for sample in project.samples() if sample.labelled}
+    # Without a mistake nothing was set aside in earlier versions.
+    as_made = wanted == info.wanted_error and asked is None and info.reject_below > 0.0
+    if as_made and not _relabelled(stored, samples):
+        return info
     chosen = thresholds_for(stored, samples, wanted)
     card = info.card
     for remark in read_remarks(project.runs.folder(run)):

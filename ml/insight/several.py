@@ -75,11 +75,15 @@ def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) 
     return float(np.exp(best.x))
 
 
-def best_thresholds(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.float32]:
-    """(classes,) the probability from which a class counts as present: where F1 on these samples is highest.
+def best_thresholds(
+    probabilities: NDArray[np.floating], targets: NDArray[np.integer], *, sources: NDArray[np.integer] | None = None
+) -> NDArray[np.float32]:
+    """(classes,) the probability from which a class counts as present: where F1 on these samples is highest. Of
+    windows, `sources` (n,) name the files they are from.
 
     Half-way to the next sample below; one half for a class that no sample has.
     """
+    probabilities, targets = _by_file(probabilities, targets, sources)
     chosen = np.full(targets.shape[1], 0.5, dtype=np.float32)
     for index in range(targets.shape[1]):
         wanted = targets[:, index] > 0
@@ -101,12 +105,7 @@ def strict_thresholds(
 
     A class that none of these samples shows needs more than any of them has of it; above 1 it is never said.
     """
-    if sources is not None and len(sources):
-        # A file shows what any of its windows shows, and is judged so when it is predicted.
-        order = np.argsort(sources, kind="stable")
-        starts = np.unique(sources[order], return_index=True)[1]
-        probabilities = np.maximum.reduceat(probabilities[order], starts)
-        targets = np.maximum.reduceat(targets[order], starts)
+    probabilities, targets = _by_file(probabilities, targets, sources)
     chosen = np.full(targets.shape[1], 0.5, dtype=np.float32)
     promised = len(targets) > 0
     for index in range(targets.shape[1] if len(targets) else 0):
@@ -114,6 +113,17 @@ def strict_thresholds(
         chosen[index] = max(threshold, NARROWEST)
         promised = promised and kept
     return chosen, promised
+
+
+def _by_file(
+    probabilities: NDArray[np.floating], targets: NDArray[np.integer], sources: NDArray[np.integer] | None
+) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+    """A file shows what any of its windows shows, and is judged so when it is predicted."""
+    if sources is None or not len(sources):
+        return probabilities, targets
+    order = np.argsort(sources, kind="stable")
+    starts = np.unique(sources[order], return_index=True)[1]
+    return np.maximum.reduceat(probabilities[order], starts), np.maximum.reduceat(targets[order], starts)
 
 
 def rule_of(wanted: float, *, promised: bool) -> str:

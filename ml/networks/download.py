@@ -62,7 +62,7 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
     try:
         facts = _facts(repo, name)
         part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
-        if not (note.is_file() and part.is_file() and json.loads(note.read_text(encoding="utf-8")) == facts):
+        if not (part.is_file() and _noted(note) == facts):
             part.write_bytes(b"")
             note.write_text(json.dumps(facts), encoding="utf-8")
         yield from _transfer(repo, part, facts, name, stop)
@@ -81,6 +81,14 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
         return found
     finally:
         lock.release()
+
+
+def _noted(note: Path) -> object:
+    """The facts of what has arrived so far; None where a kill or a full disk left no whole note."""
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _facts(repo: str, name: str) -> dict[str, Any]:

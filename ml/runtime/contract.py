@@ -84,6 +84,8 @@ class ModelInfo:
         values = json.loads(text)
         if values.pop("format", None) != FORMAT:
             raise HandlensError("The model was made by another version of Handlens; export it again with this one.")
+        if values["kind"] not in INPUTS:
+            raise ValueError(f"no such kind: {values['kind']}")
         if values["windowing"] is not None:
             cut = values["windowing"]
             tuples = {"columns": tuple(cut.get("columns", ())), "ranges": tuple(map(tuple, cut.get("ranges", ())))}

@@ -87,4 +87,19 @@ def _info_of(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
             f"{path.name} lacks a part that Handlens models have; export it again.",
             details=f"inputs {sorted(inputs)}, outputs {sorted(outputs)}",
         )
+    if not _fits(info, session):
+        raise HandlensError(f"The description inside {path.name} does not fit its network; export the model again.")
     return info
+
+
+def _fits(info: ModelInfo, session: onnxruntime.InferenceSession) -> bool:
+    """Whether the graph takes what the description says that it takes, and answers for as many classes."""
+    given = next(item.shape for item in session.get_inputs() if item.name == info.input_name)[1:]
+    answer = next(item.shape for item in session.get_outputs() if item.name == OUTPUTS[0])[1:]
+    if info.windowing is None:
+        wanted = [info.size, info.size, 3]
+    elif info.windowing.columns:
+        wanted = [len(info.windowing.columns), info.windowing.frames]
+    else:
+        wanted = [info.windowing.frames]
+    return bool(given == wanted and answer == [len(info.classes)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,8 +21,11 @@ from ml.media.images import load_squashed
 from ml.media.sensors import load_log_windows
 from ml.project.project import Project
 from ml.project.samples import Sample, Windowing
+from ml.runtime.session import cores
 from ml.training.cache import RowCache
 
+DECODED = 2
+"""To be raised whenever the same file would be decoded otherwise than before."""
 PROGRESS_SECONDS = 0.1
 BATCH = 64
 PART = 16
@@ -41,12 +43,12 @@ class Decoded:
         """Size and time of change of every file; needed only until all are decoded."""
         cache = project.path / "cache"
         if self.windowing is None:
-            self._rows = RowCache(cache / f"pixels-{size}", {"data": ((size, size, 3), np.uint8)})
+            self._rows = RowCache(cache / f"pixels-{DECODED}-{size}", {"data": ((size, size, 3), np.uint8)})
         elif self.windowing.columns:
             shape = (len(self.windowing.columns), self.windowing.frames)
             self._rows = RowCache(cache / _logs_name(self.windowing), {"data": (shape, np.float32)})
         else:
-            name = f"waves-{self.windowing.rate}-{self.windowing.seconds:g}"
+            name = f"waves-{DECODED}-{self.windowing.rate}-{self.windowing.seconds:g}"
             self._rows = RowCache(cache / name, {"data": ((self.windowing.frames,), np.int16)})
 
     def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, str]) -> Iterator[Event]:
@@ -61,7 +63,7 @@ class Decoded:
         done, began, told, before = 0, time.monotonic(), 0.0, len(unreadable)
         keys: list[str] = []
         rows: list[NDArray[np.generic]] = []
-        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             for batch in _batches(list(wanted.items())):
                 for (path, group), result in zip(batch, pool.map(self._load, batch), strict=True):
                     if stop.requested():
@@ -145,7 +147,7 @@ def key_of(sample: Sample) -> str:
 def _logs_name(windowing: Windowing) -> str:
     """Names what is cached of logs: other columns or another clock make other rows of the same bytes."""
     columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]
-    return f"logs-{windowing.rate:g}-{windowing.frames}-{columns}"
+    return f"logs-{DECODED}-{windowing.rate:g}-{windowing.frames}-{columns}"
 
 
 def per_second(done: int, seconds: float) -> float:

@@ -29,7 +29,7 @@ from ml.training.step import in_parts
 _log = logging.getLogger(__name__)
 
 BATCH = max(16, 2 * cores())
-FEATURES = 2
+FEATURES = 3
 """To be raised whenever the same network would give other features than before."""
 KEEP_GRIDS_UP_TO = 20_000
 """Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
@@ -42,17 +42,17 @@ class Features:
     """Embeddings (n, width) float32 and feature grids (n, width, h, w) float16 of a project's samples."""
 
     def __init__(self, cache: Path, network: Classifier, *, samples: int, grid: tuple[int, int]) -> None:
-        width = network.backbone.width
+        width, name = network.backbone.width, fingerprint(network)
         self.grids_kept = samples <= KEEP_GRIDS_UP_TO
-        columns: dict[str, tuple[tuple[int, ...], type]] = {"embedding": ((width,), np.float32)}
-        if self.grids_kept:
-            columns["grid"] = ((width, *grid), np.float16)
-        kind = "grids" if self.grids_kept else "embeddings"
-        self._rows = RowCache(cache / f"{kind}-{fingerprint(network)}", columns)
+        # Each in a cache of its own: a project that grows beyond the limit has its embeddings still.
+        self._embeddings = RowCache(cache / f"embeddings-{name}", {"embedding": ((width,), np.float32)})
+        self._grids = RowCache(cache / f"grids-{name}", {"grid": ((width, *grid), np.float16)})
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
-        wanted = set(self._rows.missing([key_of(sample) for sample in samples]))
         unique = {key_of(sample): sample for sample in samples}
+        wanted = set(self._embeddings.missing(list(unique)))
+        if self.grids_kept:
+            wanted |= set(self._grids.missing(list(unique)))
         return [sample for key, sample in unique.items() if key in wanted]
 
     def extract(self, samples: Sequence[Sample], decoded: Decoded, extractor: Extractor, stop: Stop) -> Iterator[Event]:
@@ -72,7 +72,7 @@ class Features:
                 if asked == "cancel":
                     return
                 done = start + len(batch)
-                if len(seen) >= self._rows.at_once or asked or done == len(missing):
+                if len(seen) >= self._at_once or asked or done == len(missing):
                     if written is not None:
                         written.result()
                     written, seen = writer.submit(self._keep, seen), []
@@ -88,17 +88,26 @@ class Features:
                 written.result()
 
     def embeddings(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
-        return self._rows.read("embedding", [key_of(sample) for sample in samples]).astype(np.float32, copy=False)
+        return self._embeddings.read("embedding", [key_of(sample) for sample in samples]).astype(np.float32, copy=False)
 
     def grids(self, samples: Sequence[Sample]) -> NDArray[np.float16]:
-        return self._rows.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
+        return self._grids.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
+
+    @property
+    def _at_once(self) -> int:
+        return (self._grids if self.grids_kept else self._embeddings).at_once
 
     def _keep(self, seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]]) -> None:
         keys, embeddings, grids = zip(*seen, strict=True)
-        columns: dict[str, NDArray[np.generic]] = {"embedding": np.stack(embeddings)}
+        self._embeddings.append(keys, embedding=np.stack(embeddings))
         if self.grids_kept:
-            columns["grid"] = np.stack(grids)
-        self._rows.append(keys, **columns)
+            self._grids.append(keys, grid=np.stack(grids))
+
+
+def embedding_folders(cache: Path, backbone: str) -> list[Path]:
+    """Where embeddings of this backbone lie, the newest first: of logs there are some for every training split."""
+    found = [path for path in cache.glob("embeddings-*") if path.name.rpartition("-")[0] == f"embeddings-{backbone}"]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def frozen_answers(

@@ -21,10 +21,11 @@ from ml.events import Event, Note
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
-from ml.training.augment import augment
+from ml.training.augment_sensors import varied
 from ml.training.decode import Decoded
 from ml.training.features import Features
 from ml.training.finetune import parameter_groups
+from ml.training.heard import ROOM
 from ml.training.recipe import Recipe
 from ml.training.step import Pieces, careful_backward
 
@@ -168,7 +169,8 @@ def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
             return probe
         # Gradients, the average and two moments; the probe's memory is free again by then.
         at_once = -(-min(plan.recipe.batch, plan.train) // pieces.count)
-        return max(probe, 4 * network + int(SCRATCH * at_once * seen.kept))
+        pictures = ROOM if plan.kind == "recordings" else 0
+        return max(probe, 4 * network + pictures + int(SCRATCH * at_once * seen.kept))
 
     said = ""
     while needed() > free:
@@ -188,8 +190,8 @@ def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, 
     network = plan.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        pictures = network.front(_noise(plan.decoded, count).to(fabric.device))
-        pictures = augment(pictures, kind=plan.kind, variation=plan.recipe.variation, generator=generator)
+        raw = _noise(plan.decoded, count).to(fabric.device)
+        pictures = varied(network.front, raw, kind=plan.kind, variation=plan.recipe.variation, generator=generator)
     classes = network.head.out_features
 
     def loss_of(logits: Tensor, rows: Tensor) -> Tensor:

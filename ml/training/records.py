@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tomli_w
 
+from ml.catalogue import DEFAULT_BACKBONE
 from ml.events import EpochDone, Event
 from ml.jobs import TrainJob
 from ml.training.probe import Probe
@@ -53,6 +54,13 @@ def write_settings(
 def read_recipe(folder: Path) -> Recipe:
     """The recipe that `write_settings` left."""
     return Recipe(**tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))["recipe"])
+
+
+def read_backbone(folder: Path) -> str:
+    """The name of the backbone in what `write_settings` left, or of the one that comes with the installation."""
+    path = folder / "settings.toml"
+    settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return str(settings.get("backbone", {}).get("name", DEFAULT_BACKBONE))
 
 
 def write_history(

@@ -29,7 +29,7 @@ class History:
         """Fingerprint of what is learned and validated with: scores from other labels do not compare."""
         self.epoch = 0
         self.step = 0
-        self.best = probe
+        self.first = self.best = probe
         self.best_epoch = 0
         self.counted_from = 0
         self.merits: list[float] = []
@@ -85,7 +85,8 @@ class History:
         score = score_of(probabilities, labels) if len(labels) else Score(-train_loss, 0.0)
         self.epoch = epoch
         self.merits.append(score.merit)
-        better = score > self.best
+        # Nobody would call better what is right less often than the first model, whatever its loss.
+        better = score > self.best and score.accuracy >= self.first.accuracy
         if better:
             self.best, self.best_epoch = score, epoch
         return EpochDone(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,10 @@ from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.project.samples import Sample, Task
 from ml.training.decode import key_of
+from ml.training.features import embedding_folders
 from ml.training.label_quality import Suspicion, fold_of, from_the_others, suspicion
 from ml.training.objective import targets_of
+from ml.training.records import read_backbone
 
 FEWEST = 10
 Labels = tuple[int, ...]
@@ -41,7 +42,7 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
                 "There are too few labels to find wrong ones among them; label at least ten samples of two classes."
             )
         yield StageStarted(stage="predict", sentence="Now every label is judged by a model that never saw its sample.")
-        embeddings = _pretrained(project.path / "cache", samples)
+        embeddings = _pretrained(project, run, samples)
         if embeddings is None:
             embeddings = _of_run(stored, [rows[sample.id] for sample in samples])
         # A file and its copies are judged by what was learned without any of them.
@@ -105,13 +106,14 @@ def _ranked(
     )
 
 
-def _pretrained(cache: Path, samples: Sequence[Sample]) -> NDArray[np.float32] | None:
-    """What the pretrained network sees in each sample, if it is still in the cache.
+def _pretrained(project: Project, run: int, samples: Sequence[Sample]) -> NDArray[np.float32] | None:
+    """What the pretrained network of the run sees in each sample, if it is still in the cache.
 
     A fine-tuned network has learned wrong labels along with the right ones; the pretrained one never saw any.
     """
     wanted = {key_of(sample): None for sample in samples}
-    for folder in sorted([*cache.glob("grids-*"), *cache.glob("embeddings-*")]):
+    folders = embedding_folders(project.path / "cache", read_backbone(project.runs.folder(run)))
+    for folder in folders:
         known: dict[str, NDArray[np.float32]] = {}
         for keys_path in sorted(folder.glob("*.keys.npy")):
             values = keys_path.with_name(keys_path.name.replace(".keys.npy", ".embedding.npy"))

@@ -58,6 +58,20 @@ def test_what_it_was_made_for_holds_until_somebody_chooses(project: Project) -> 
         assert again.wrong_at_most == 0.2
 
 
+def test_what_it_was_made_for_follows_the_labels_that_were_mended_since(project: Project) -> None:
+    """By the labels of the run it is wrong on some of what it was chosen by; they were wrong, not the run."""
+    info = released(project).info
+    said = project.predictions(1)
+    for row in np.flatnonzero(said.labelled("valid")):
+        likeliest = int(said.probabilities[row].argmax())
+        if likeliest != said.labels[row]:
+            project.set_labels([int(said.sample_ids[row])], [likeliest])
+    mended = deciding_by(project, 1, info)
+    assert mended.wanted_error == info.wanted_error
+    # There is no mistake left, so only guesses are set aside.
+    assert mended.reject_below < info.reject_below
+
+
 def test_allowing_more_wrong_answers_lowers_the_thresholds_and_says_so(project: Project) -> None:
     info = released(project).info
     strict, loose = deciding_by(project, 1, info, 0.05), deciding_by(project, 1, info, 0.2)

@@ -135,6 +135,13 @@ def test_another_file_on_the_hub_is_not_glued_to_what_had_come(hub: Hub, tmp_pat
     assert hub.ranges == [None, None]
 
 
+def test_a_note_that_a_kill_left_half_written_is_written_anew(hub: Hub, tmp_path: Path) -> None:
+    fetched(tmp_path / "some.safetensors", stop=StopAt(4))
+    (tmp_path / "some.part.json").write_text("", encoding="utf-8")
+    _, sha256 = fetched(tmp_path / "some.safetensors")
+    assert sha256 == hub.sha256
+
+
 def test_damaged_weights_are_thrown_away(hub: Hub, tmp_path: Path) -> None:
     hub.sha256 = "0" * 64
     with pytest.raises(HandlensError, match=r"arrived damaged.*--weights FILE"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -72,6 +73,24 @@ def test_what_is_no_model_of_ours_is_refused_in_a_sentence(tmp_path: Path) -> No
     cut.write_bytes(whole.read_bytes()[:-200])
     with pytest.raises(HandlensError):
         ReleasedModel.open(cut)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"kind": "x"}, "cannot be read"),
+        ({"size": 200_000}, "does not fit"),
+        ({"size": "big"}, "does not fit"),
+        ({"classes": COLOURS[:2]}, "does not fit"),
+    ],
+)
+def test_a_description_of_another_network_is_refused(tmp_path: Path, wrong: dict[str, object], sentence: str) -> None:
+    path = write_colour_model(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    model.metadata_props[0].value = json.dumps({**json.loads(model.metadata_props[0].value), **wrong})
+    onnx.save(model, path)
+    with pytest.raises(HandlensError, match=sentence):
+        ReleasedModel.open(path)
 
 
 @pytest.mark.parametrize(

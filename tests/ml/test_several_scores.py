@@ -50,6 +50,17 @@ def test_a_threshold_lies_where_f1_is_best() -> None:
     assert best_thresholds(probabilities, targets)[1] == pytest.approx(0.075)
 
 
+def test_of_windows_a_threshold_is_chosen_by_files() -> None:
+    """It is half sure of half the windows of a call, and a little of one in ten where none is: few windows are wrong
+    at a low threshold, but every file without a call would be."""
+    files, window = np.repeat(np.arange(20), 10), np.arange(200) % 10
+    called = files < 10
+    probabilities = np.where(called, np.where(window < 5, 0.9, 0.4), np.where(window == 0, 0.45, 0.01))[:, None]
+    targets = called[:, None].astype(np.int64)
+    assert best_thresholds(probabilities, targets)[0] < 0.4
+    assert best_thresholds(probabilities, targets, sources=files)[0] == pytest.approx((0.9 + 0.45) / 2)
+
+
 def test_leaning_turns_at_the_threshold() -> None:
     thresholds = np.array([0.2, 0.8])
     bent = leaning(np.array([[0.2, 0.8], [0.1, 0.4], [1.0, 1.0], [0.0, 0.0]]), thresholds)
