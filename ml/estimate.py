@@ -23,6 +23,14 @@ _SEEN: dict[Preset, tuple[int, int, int]] = {
 }
 
 
+LEARN_AGAIN_UP_TO = 5_000
+"""Samples to learn from and to choose by: up to as many, a training learns once more in the end, from both. Of more, a
+few thousand kept to choose by are not missed."""
+
+AGAIN = 0.35
+"""Passes of that, as a share of those before."""
+
+
 def epochs_for(preset: Preset, train: int) -> int:
     """Passes over `train` samples of the training split."""
     seen, fewest, most = _SEEN[preset]
@@ -46,7 +54,11 @@ def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") ->
             break
     passes = 1 if preset == "quick" else 2
     epochs = epochs_for(preset, train)
-    learning = epochs * train * step if epochs else 0.0
+    valid = sum(sample.split == "valid" for sample in samples)
+    seen = epochs * train
+    if valid and train + valid <= LEARN_AGAIN_UP_TO:
+        seen += round(epochs * AGAIN) * (train + valid)
+    learning = seen * step
     return _FIXED + len(samples) * forward * passes + learning
 
 

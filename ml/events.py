@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ml.project.samples import ScanReport, Task
 
-Stage = Literal["scan", "preflight", "download", "decode", "features", "probe", "finetune", "predict", "export"]
+Stage = Literal[
+    "scan", "preflight", "download", "decode", "features", "probe", "finetune", "refit", "predict", "export"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,7 @@ _DOING: dict[Stage, str] = {
     "features": "the pretrained network was looking at the samples",
     "probe": "it was learning a first model",
     "finetune": "it was adjusting the network",
+    "refit": "it was learning once more",
     "predict": "it was asking the finished model about the samples",
     "export": "it was writing the model to a file",
 }

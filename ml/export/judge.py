@@ -43,10 +43,12 @@ def judge(
     samples: Sequence[Sample],
     *,
     ask: Callable[[NDArray[np.generic]], Outputs],
+    learned: tuple[Split, ...] = ("train",),
 ) -> tuple[Scores, ModelInfo, tuple[Remark, ...]]:
     """Look at a finished model: its scores, `info` with thresholds and card, and the remarks, the gravest first.
 
-    `predictions` are calibrated, row by row those of `samples`. `ask` is the exported model.
+    `predictions` are calibrated, row by row those of `samples`. `ask` is the exported model; `learned`, the splits that
+    it has learned from.
     """
     files = np.array([sample.source_id for sample in samples])
     if predictions.targets is not None and predictions.thresholds is not None:
@@ -67,7 +69,7 @@ def judge(
     scores = _scores(predictions, samples, valid, test)
     remarks = [*self_test(predictions, info, ask_nonsense(ask, info), sources=files)]
     remarks.append(promise_remark(chosen, price_of(*test, chosen.per_class, sources=on_test), info.kind))
-    remarks += _new_sources(project, predictions, samples, scores)
+    remarks += _new_sources(project, predictions, samples, scores, learned=learned)
     known = Known(
         valid=valid,
         test=test,
@@ -133,7 +135,14 @@ def _scores(predictions: Predictions, samples: Sequence[Sample], valid: Part, te
     )
 
 
-def _new_sources(project: Project, predictions: Predictions, samples: Sequence[Sample], scores: Scores) -> list[Remark]:
+def _new_sources(
+    project: Project,
+    predictions: Predictions,
+    samples: Sequence[Sample],
+    scores: Scores,
+    *,
+    learned: tuple[Split, ...],
+) -> list[Remark]:
     """Whether knowing the source matters, where the split kept whole groups apart."""
     score, interval = (
         (scores.test, scores.test_interval) if scores.test is not None else (scores.valid, scores.valid_interval)
@@ -142,10 +151,10 @@ def _new_sources(project: Project, predictions: Predictions, samples: Sequence[S
         return []
     groups = project.groups()
     labelled = np.asarray(predictions.labels) >= 0
-    codes = np.asarray(predictions.splits)
+    familiar = np.isin(predictions.splits, [SPLIT_CODES.index(split) for split in learned])
     rng = np.random.default_rng(0)
     sides = []
-    for wanted in (codes == SPLIT_CODES.index("train"), codes != SPLIT_CODES.index("train")):
+    for wanted in (familiar, ~familiar):
         rows = np.flatnonzero(labelled & wanted)
         sides.append(np.sort(rng.permutation(rows)[:MOST_SAMPLES]))
     train, held_out = sides

@@ -8,6 +8,7 @@ how strange known things usually are; see docs/adr/0010.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +58,7 @@ def familiar(
     where `sources` (n,) name the file of each.
     """
     scale = _scale(train, left_out or slice(0, 0))
-    rows = np.random.default_rng(seed).permutation(len(train))[:MOST_ROWS]
-    rows = np.sort(rows)
+    rows = _some_rows(len(train), seed=seed)
     bank = _directions(train[rows], scale)
     if len(held_out) >= FEWEST_HELD_OUT:
         usual = strangeness(held_out, bank=bank, scale=scale)
@@ -75,6 +75,17 @@ def familiar(
         shares=shares.astype(np.float32),
         tail=_tail(usual, knots),
     )
+
+
+def known_again(train: NDArray[np.floating], known: Familiar, *, left_out: slice | None = None) -> Familiar:
+    """`known` for a network that has learned a little more: where its training embeddings (n, width) lie now."""
+    scale = _scale(train, left_out or slice(0, 0))
+    return dataclasses.replace(known, scale=scale, bank=_directions(train[_some_rows(len(train), seed=0)], scale))
+
+
+def _some_rows(count: int, *, seed: int) -> NDArray[np.int64]:
+    """At most `MOST_ROWS` of so many rows, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(count)[:MOST_ROWS])
 
 
 def _tail(usual: NDArray[np.floating], knots: NDArray[np.floating]) -> float:

@@ -51,7 +51,7 @@ def choose_blend(
     the way or none. The network ends on the CPU.
     """
     first = {name: value.clone() for name, value in checkpoint.network_tensors(network).items()}
-    tuned = _tuned(network, folder, best=improved and not whole)
+    tuned = tuned_weights(network, folder, best=improved and not whole)
     if tuned is None:
         return 0.0
     unasked = 1.0 if improved else 0.0
@@ -71,7 +71,8 @@ def choose_blend(
     return best
 
 
-def _tuned(network: Classifier, folder: Path, *, best: bool) -> dict[str, Tensor] | None:
+def tuned_weights(network: Classifier, folder: Path, *, best: bool) -> dict[str, Tensor] | None:
+    """What the loop left in `folder`, for `network`: its best epoch, or the last; None where no epoch was ended."""
     if best:
         return checkpoint.state_of(network, checkpoint.load(folder / "best.safetensors")[0])
     last = folder / "latest.safetensors"

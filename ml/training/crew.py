@@ -109,6 +109,10 @@ class Crew:
         assert word is not None
         return word
 
+    def may_be_asked_again(self) -> None:
+        """A lesson has ended well: helpers wait for the next one."""
+        self._waiting = self.leads and self.size > 1
+
     def dismiss(self) -> None:
         """Let helpers go that wait for something to do: there is nothing to learn together."""
         if self._waiting:

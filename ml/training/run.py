@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ from torch import nn
 
 from ml.errors import HandlensError
 from ml.events import Event, Finished, ProbeDone, RunStarted, Stopped
-from ml.export.finish import Ingredients, finish_run
+from ml.export.ask import Ingredients
+from ml.export.finish import finish_run
 from ml.export.judge import Scores
 from ml.jobs import DEFAULT_FRONT, Front, Stop, TrainJob
 from ml.memory import give_back
@@ -36,9 +39,10 @@ from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
-from ml.training.scaling import Head
+from ml.training.refit import Chosen, learned_from_all, seen_again, worth_learning_again
 from ml.training.score import NONE
 from ml.training.shown import spread_over_classes
+from ml.training.step import Pieces
 from ml.training.steps import (
     CancelledError,
     TooEarlyError,
@@ -46,6 +50,7 @@ from ml.training.steps import (
     blended,
     decode_all,
     fit_first_model,
+    give_head,
     look_at_all,
     raise_if_cancelled,
     raise_if_ended,
@@ -190,17 +195,26 @@ def _learn(course: _Course, recipe: Recipe, samples: tuple[Sample, ...]) -> Iter
     checkpoints = course.folder / "checkpoint"
     outcome = outcome_so_far(checkpoints, material, early=recipe.epochs > 0)
     if recipe.epochs > 0 and not stop.requested():
-        _give_head(network, probe.modest)
+        give_head(network, probe.modest)
         lesson = Lesson(network, material, recipe, job.seed, checkpoints, probe.valid_score or NONE, pieces)
-        outcome = yield from adjust(lesson, fabric, course.crew, stop)
+        again = seen_again(recipe, material) if worth_learning_again(material, samples) else 0
+        outcome = yield from adjust(lesson, fabric, course.crew, stop, then=again)
     raise_if_cancelled(stop)
 
     best, share = yield from _delivered(course, recipe, network, probe=probe, material=material, outcome=outcome)
     raise_if_cancelled(stop)
+    whole: Classifier | None = None
+    if outcome.whole and not stop.requested() and worth_learning_again(material, samples):
+        chosen = Chosen(network=best, recipe=recipe, strength=probe.strength, share=share)
+        whole = yield from _learned_from_all(
+            course, network, chosen, material=material, features=features, pieces=pieces
+        )
+        raise_if_cancelled(stop)
     ingredients = Ingredients(
         project=project,
         run=run,
-        network=best,
+        network=best if whole is None else whole,
+        before=None if whole is None else best,
         samples=samples,
         decoded=decoded,
         features=None if share or not features.grids_kept else features,
@@ -222,7 +236,7 @@ def _learn_first_model(
     yield stage("probe")
     probe = yield from fit_first_model(features, material, classes=len(course.run.class_names), stop=course.stop)
     give_back()
-    _give_head(network, probe.head)
+    give_head(network, probe.head)
     yield ProbeDone(
         seconds=time.monotonic() - course.began,
         train_loss=probe.train_loss,
@@ -266,6 +280,28 @@ def _delivered(
     return best, share
 
 
+def _learned_from_all(
+    course: _Course, network: Classifier, chosen: Chosen, *, material: Material, features: Features, pieces: Pieces
+) -> Generator[Event, None, Classifier | None]:
+    """`chosen` once more, from the validation samples too, where that is better. `network` lends its front end."""
+    fresh = course.new_network()
+    fresh.front = copy.deepcopy(network.front).cpu()
+    return (
+        yield from learned_from_all(
+            fresh,
+            chosen,
+            material,
+            features,
+            seed=course.job.seed,
+            folder=course.folder / "checkpoint",
+            fabric=course.fabric,
+            crew=course.crew,
+            pieces=pieces,
+            stop=course.stop,
+        )
+    )
+
+
 def _finished(course: _Course, probe: Probe, scores: Scores, *, early: bool) -> Finished:
     """Write down that the run is done."""
     seconds = time.monotonic() - course.began
@@ -277,6 +313,7 @@ def _finished(course: _Course, probe: Probe, scores: Scores, *, early: bool) -> 
     course.project.runs.update(course.run.number, state="finished", seconds=seconds, **accuracies)
     # Only an unfinished run needs where it stood; the best weights stay.
     (course.folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
+    shutil.rmtree(course.folder / "checkpoint" / "refit", ignore_errors=True)
     return Finished(
         run=course.run.number,
         seconds=seconds,
@@ -352,12 +389,8 @@ def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front =
 def _first_model(network: Classifier, probe: Probe, *, front: nn.Module) -> Classifier:
     """The probe as a network of its own, on the CPU: fine-tuning changes the weights it began with."""
     network.front = front.cpu()
-    _give_head(network, probe.head)
+    give_head(network, probe.head)
     return network
-
-
-def _give_head(network: Classifier, head: Head) -> None:
-    network.head.load_state_dict({"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(head.bias)})
 
 
 def _fabric(device: str, crew: Crew) -> Fabric:

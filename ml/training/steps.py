@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from ml.errors import HandlensError
-from ml.events import Event, Note, Progress, Stage, StageStarted
+from ml.events import BatchDone, Event, Note, Progress, Stage, StageStarted
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.project.project import Project
@@ -24,6 +25,7 @@ from ml.training.finetune import Material, Outcome
 from ml.training.probe import STRENGTHS, Probe, fit_probe
 from ml.training.probe_several import fit_several
 from ml.training.records import write_history
+from ml.training.scaling import Head
 from ml.training.together import Lesson, teach
 
 _SENTENCES: dict[Stage, str] = {
@@ -33,6 +35,7 @@ _SENTENCES: dict[Stage, str] = {
     "features": "Now the pretrained network is looking at every sample once.",
     "probe": "Now it is learning a first model from what the pretrained network sees.",
     "finetune": "Now it is adjusting the network to your classes, for as long as that helps.",
+    "refit": "Now it is learning once more, from the samples too that were kept to choose by.",
     "export": "Now it is writing the model to a file and checking that the file says the same.",
     "predict": "Now it is asking the finished model about every sample.",
 }
@@ -109,8 +112,13 @@ def fit_first_model(
     return best
 
 
-def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
-    """Fine-tune, and write down how it goes."""
+def give_head(network: Classifier, head: Head) -> None:
+    """Put a head of raw features in the place of the network's."""
+    network.head.load_state_dict({"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(head.bias)})
+
+
+def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop, *, then: int = 0) -> Generator[Event, None, Outcome]:
+    """Fine-tune, and write down how it goes. `then`: samples that will be learned from after this lesson."""
     yield stage("finetune")
     loop = teach(lesson, fabric, crew, stop)
     while True:
@@ -119,7 +127,32 @@ def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[
         except StopIteration as end:
             return cast(Outcome, end.value)
         write_history(lesson.folder.parent, event=event)
+        if isinstance(event, BatchDone) and event.seconds_left is not None:
+            left = event.seconds_left + then / max(1e-9, event.samples_per_second)
+            event = dataclasses.replace(event, seconds_left=left)
         yield event
+
+
+def learn_again(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
+    """The same where nothing is left to validate by: only how far it is."""
+    loop = teach(lesson, fabric, crew, stop)
+    while True:
+        try:
+            event = next(loop)
+        except StopIteration as end:
+            return cast(Outcome, end.value)
+        if isinstance(event, BatchDone):
+            done = (event.epoch - 1) * len(lesson.material.train) + event.step * lesson.recipe.batch
+            total = event.epochs * len(lesson.material.train)
+            yield Progress(
+                stage="refit",
+                done=min(done, total),
+                total=total,
+                per_second=event.samples_per_second,
+                seconds_left=event.seconds_left,
+            )
+        elif isinstance(event, Note):
+            yield event
 
 
 def blended(

@@ -42,16 +42,21 @@ def teach(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[E
     with peers_gone():
         lesson.network.to(torch.device("cpu"))  # as the others' devices have other numbers
         crew.told(lesson)
-        return (yield from _loop(lesson, fabric, crew, stop))
+        outcome = yield from _loop(lesson, fabric, crew, stop)
+        crew.may_be_asked_again()
+        return outcome
 
 
 def help_out(fabric: Fabric, crew: Crew) -> None:
-    """Wait for a lesson, learn it along, and say nothing. The project's folder has to lie where rank 0 has it."""
+    """Wait for lessons, learn them along, and say nothing. The project's folder has to lie where rank 0 has it."""
     with peers_gone():
-        lesson: object = crew.told(None)
-        if isinstance(lesson, Lesson):
+        while isinstance(lesson := _told(crew), Lesson):
             for _event in _loop(lesson, fabric, crew, NeverStop()):
                 pass
+
+
+def _told(crew: Crew) -> object:
+    return crew.told(None)
 
 
 def _loop(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:

@@ -30,6 +30,7 @@ def main() -> None:
         return
     lesson = Lesson(network(), material(), RECIPE, 1, folder, NONE, Pieces())
     events: list[Event] = list(teach(lesson, fabric, crew, NeverStop()))
+    crew.dismiss()
     losses = [[e.train_loss, e.valid_loss] for e in events if isinstance(e, EpochDone)]
     (folder / "losses.json").write_text(json.dumps(losses), encoding="utf-8")
 
