@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
-from desktop.pages import train_before, train_words
+from desktop.pages import train_before, train_live, train_words
 from desktop.pages.pictures import load_tile
 from desktop.pages.train_choose import TrainChoose
 from desktop.pages.train_compare import Mistake, Outcome, outcome
@@ -146,6 +146,7 @@ class TrainPage(QWidget):
         self._state = TrainingState(preset=job.preset, estimate=None if math.isnan(estimate) else estimate)
         self.watch.begin(passes=float(job.epochs or 1), curves=job.preset != "quick")
         self.stack.setCurrentWidget(self.watch)
+        self.watch.stop_button.setFocus()
         self._thread = TrainingThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
         self._thread.ended.connect(self._on_ended)
@@ -187,20 +188,11 @@ class TrainPage(QWidget):
                 self.watch.show_note(event.sentence)
             case Stalled():
                 self.watch.show_stall(event.sentence)
-            case ProbeDone():
-                self._offer_stop()
-                self.watch.plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
-                self._say_score()
             case BatchDone():
-                if event.step == 1 and event.epoch == 1:
-                    self.watch.plot.set_passes(event.epochs)
-                x = event.epoch - 1 + event.step / max(1, event.steps)
-                self.watch.plot.add_batch(x, loss=event.loss, rate=event.rate)
-            case EpochDone():
-                self.watch.plot.set_passes(event.epochs)
-                self.watch.plot.add_score(
-                    float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy
-                )
+                train_live.draw(self.watch.plot, event)
+            case ProbeDone() | EpochDone():
+                self._offer_stop()
+                train_live.draw(self.watch.plot, event)
                 self._say_score()
             case Showcase():
                 self._show_showcase(event)
@@ -212,21 +204,10 @@ class TrainPage(QWidget):
             self.watch.can_stop(self._state.ending)
 
     def _say_score(self) -> None:
-        state, session = self._state, self._session
-        if state is None or session is None:
-            return
-        if state.accuracy is None or state.valid == 0:
-            self.watch.score.setText(self.tr("No score"))
-            self.watch.score_note.setText(self.tr("Nothing was kept aside to check by while it learns."))
-            return
-        if state.task == "multi":
-            self.watch.score.setText(train_words.capital(train_words.score_of_several(state.accuracy)))
-        else:
-            right = round(state.accuracy * state.valid)
-            self.watch.score.setText(self.tr("Right on {right} of {count}").format(right=right, count=state.valid))
-        self.watch.score_note.setText(
-            train_words.score_note(session.project.kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
-        )
+        if self._state is not None and self._session is not None:
+            score, note = train_live.score_now(self._state, self._session.project.kind)
+            self.watch.score.setText(score)
+            self.watch.score_note.setText(note)
 
     @Slot()
     def _say_words(self) -> None:

@@ -98,15 +98,21 @@ class TrainWatch(QWidget):
         words, tip = train_ending.button(state)
         self.stop_button.setText(words)
         self.stop_button.setToolTip(tip)
-        self.stop_button.setEnabled(state != "finishing")
+        self._enable(self.stop_button, state != "finishing")
 
     def ending(self, sentence: str, *, final: bool) -> None:
         """The user has asked for the end; if it is `final`, nothing more can be asked."""
         self.woke_up()  # what does not answer is ended all the same
         self.sentence.setText(sentence)
         self.time_left.clear()
-        self.stop_button.setEnabled(False)
-        self.cancel_button.setEnabled(not final)
+        self._enable(self.stop_button, False)
+        self._enable(self.cancel_button, not final)
+
+    def _enable(self, button: QPushButton, on: bool) -> None:
+        """Qt would hand the focus of a button that goes dark to the next one, and that discards everything."""
+        if not on and self.window().focusWidget() is button:
+            self.sentence.setFocus()
+        button.setEnabled(on)
 
     def _lay_out(self) -> None:
         left = QVBoxLayout()

@@ -170,10 +170,26 @@ def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Se
     qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.watch.sentence.text().startswith("It has stopped learning. Now it is asking"))
     assert not page.watch.stop_button.isEnabled()
-    assert page.watch.cancel_button.isEnabled()
+    assert page.watch.cancel_button.isEnabled() and page.focusWidget() is page.watch.sentence
     qtbot.waitUntil(lambda: page.watch.time_left.text() == "25 s left")
     free.set()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+    page.shutdown()
+
+
+def test_the_focus_is_on_stop_and_never_comes_to_cancel_by_itself(qtbot: QtBot, session: Session) -> None:
+    page = shown(qtbot, session, Script(session, hold=True))
+    for _ in range(2):
+        press_train(qtbot, page)
+        assert page.focusWidget() is page.watch.stop_button
+        qtbot.waitUntil(lambda: page.watch.score.text() == "Right on 4 of 6")
+        page.watch.can_stop("finishing")  # as it is said when the learning is over
+        assert page.focusWidget() is page.watch.sentence
+        page.watch.can_stop("learning")
+        qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
+        assert page.focusWidget() is page.watch.sentence
+        qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+        qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
     page.shutdown()
 
 

@@ -1,0 +1,36 @@
+"""What the Train page shows while it learns: events turned into points of the curves and into the score in words."""
+
+from __future__ import annotations
+
+from desktop.pages import train_words
+from desktop.pages.train_state import TrainingState
+from desktop.pages.train_words import tr
+from desktop.widgets.live_plot import LivePlot
+from ml.api import BatchDone, EpochDone, Kind, ProbeDone
+
+
+def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
+    """Add what the event says to the curves."""
+    match event:
+        case ProbeDone():
+            plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
+        case BatchDone():
+            plot.set_passes(event.epochs)
+            x = event.epoch - 1 + event.step / max(1, event.steps)
+            plot.add_batch(x, loss=event.loss, rate=event.rate)
+        case EpochDone():
+            plot.set_passes(event.epochs)
+            plot.add_score(float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
+
+
+def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
+    """The score of the newest pass, large, and of what it is."""
+    if state.accuracy is None or state.valid == 0:
+        return tr("No score"), tr("Nothing was kept aside to check by while it learns.")
+    if state.task == "multi":
+        score = train_words.capital(train_words.score_of_several(state.accuracy))
+    else:
+        right = round(state.accuracy * state.valid)
+        score = tr("Right on {right} of {count}").format(right=right, count=state.valid)
+    note = train_words.score_note(kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
+    return score, note
