@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.errors import UnreadableError
-from ml.media.cells import as_number, is_missing, is_moment
+from ml.media.cells import is_missing, is_moment
+from ml.media.numerals import decimal_comma, read_number
 
 LONGEST_LINE = 100_000
 _SAMPLE = 200
@@ -38,15 +40,16 @@ class Layout:
 def read_layout(path: Path) -> Layout:
     """See how the table in `path` is written. Raises UnreadableError, or OSError where the disk does not deliver."""
     encoding = _encoding(path)
-    lines = []
-    for line in plain_lines(path, encoding):
-        lines.append(line)
-        if len(lines) >= _SAMPLE + _MOST_PREAMBLE:
-            break
+    rest = plain_lines(path, encoding)
+    lines = list(itertools.islice(rest, _SAMPLE + _MOST_PREAMBLE))
     if not lines:
         raise UnreadableError("The log holds no values.")
     tail = lines[-_SAMPLE:] if len(lines) > _SAMPLE else lines
     delimiter, comma, width = _best_delimiter(tail)
+    if comma is None:
+        comma = _comma_further_down(rest, delimiter, width)
+    if comma is None:  # nothing but numbers like 1,308
+        comma = any("," in cell for row in cells_of(tail, delimiter) if len(row) == width for cell in row)
     rows = list(cells_of(lines, delimiter))
     first = _first_of_values(rows, width, comma=comma)
     return Layout(
@@ -93,41 +96,64 @@ def _encoding(path: Path) -> str:
     return "utf-8-sig"
 
 
-def _best_delimiter(lines: Sequence[str]) -> tuple[str, bool, int]:
+def _best_delimiter(lines: Sequence[str]) -> tuple[str, bool | None, int]:
     """The delimiter with which most lines have the same number of cells and most cells are values; decimal comma."""
-    best: tuple[float, str, bool, int] = (-1.0, ",", False, 1)
+    best: tuple[float, str, bool | None, int] = (-1.0, ",", None, 1)
     for delimiter in _DELIMITERS:
         try:
             rows = list(cells_of(list(lines), delimiter))
         except UnreadableError:
             continue
         width, often = Counter(map(len, rows)).most_common(1)[0]
-        cells = [cell for row in rows if len(row) == width for cell in row if not is_missing(cell)]
-        for comma in (False, True):
-            if comma and delimiter == ",":
-                continue
-            read = sum(as_number(cell, comma=comma) is not None or is_moment(cell) for cell in cells)
-            score = often / len(rows) * read / max(1, len(cells)) * (1.0 if width > 1 else 0.4)
-            if score > best[0] + 1e-9:
-                best = (score, delimiter, comma, width)
+        usual = [row for row in rows if len(row) == width]
+        comma = _comma_in(usual)
+        cells = [cell for row in usual for cell in row if not is_missing(cell)]
+        read = sum(_is_value(cell, comma=("," in cell) if comma is None else comma) for cell in cells)
+        score = often / len(rows) * read / max(1, len(cells)) * (1.0 if width > 1 else 0.4)
+        if score > best[0] + 1e-9:
+            best = (score, delimiter, comma, width)
     score, delimiter, comma, width = best
     if score <= 0:
         raise UnreadableError("The log holds no numbers.")
     return delimiter, comma, width
 
 
+def _comma_in(rows: Sequence[Sequence[str]]) -> bool | None:
+    """Whether most columns are written with a decimal comma, None where none of them tells."""
+    told = [decimal_comma(column) for column in zip(*rows, strict=True)]
+    commas, points = told.count(True), told.count(False)
+    return commas > points if commas or points else None
+
+
+def _comma_further_down(lines: Iterator[str], delimiter: str, width: int) -> bool | None:
+    """The same from the rows behind the sample, where that has only whole numbers."""
+    telling = (line for line in lines if "." in line or (('"' if delimiter == "," else ",") in line))
+    rows = cells_of(itertools.islice(telling, _SAMPLE), delimiter)
+    return _comma_in([row for row in rows if len(row) == width])
+
+
+def _is_value(cell: str, *, comma: bool) -> bool:
+    return read_number(cell, comma=comma) is not None or is_moment(cell)
+
+
 def _first_of_values(rows: Sequence[Sequence[str]], width: int, *, comma: bool) -> int:
-    """The first row of the table that holds values where most rows do: neither heading nor a line of notes."""
+    """The first row of the table that holds values where most rows do: neither heading nor a line of notes.
+
+    Below a row that has none, a heading, half of them are enough: a device may begin with a word.
+    """
     table = [(place, row) for place, row in enumerate(rows) if len(row) == width]
     if table and _counts_columns(table[0][1]):
         table = table[1:]
-    read = [[as_number(cell, comma=comma) is not None or is_moment(cell) for cell in row] for _place, row in table]
+    read = [[_is_value(cell, comma=comma) for cell in row] for _place, row in table]
     usual = [column for column in range(width) if sum(row[column] for row in read) > len(read) / 2]
     if not usual:  # mostly gaps
         usual = [column for column in range(width) if any(row[column] for row in read)]
+    below = False
     for (place, row), values in zip(table, read, strict=True):
-        if any(values) and all(values[column] or is_missing(row[column]) for column in usual):
+        filled = sum(values[column] or is_missing(row[column]) for column in usual)
+        if any(values) and (filled == len(usual) or (below and 2 * filled >= len(usual))):
             return place
+        below = not any(values)
     raise UnreadableError("The log holds no numbers.")
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,29 +12,15 @@ import soxr
 from numpy.typing import NDArray
 
 from ml.errors import UnreadableError
-from ml.media.cells import as_moment, as_number, is_missing
-from ml.media.delimited import Layout, cells_of, plain_lines, read_layout
+from ml.media.delimited import read_layout
 from ml.media.files import EMPTY, disk_reason
-from ml.media.log_times import (
-    Times,
-    at_even_steps,
-    counts_rows,
-    even_step,
-    is_surely_time,
-    shows_the_date,
-    times_of,
-)
+from ml.media.log_columns import Column, Holes, counted_columns, not_measured, read_columns, useless, without_gaps
+from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, times_of
 from ml.project.samples import Windowing
 
 LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
 FEWEST_ROWS = 8
 LARGEST_BYTES = 250_000_000
-MOST_COLUMNS = 256
-_CHUNK = 20_000
-_WORDS = 0.2
-"""A column with a larger share of cells that are neither numbers nor empty holds words."""
-_ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "category", "classid", "class id", "label id"])
-"""Columns called so hold what is to be learned; a log that brings its own answer would teach nothing else."""
 _SAME_RATE = 0.02
 _SETTLING = 128
 """Values that the filter which changes the rate needs to forget where a log begins."""
@@ -67,6 +51,7 @@ class Log:
     time_column: str
     left_out: tuple[LeftOut, ...]
     steps: tuple[float, ...]
+    holes: tuple[Holes, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +60,7 @@ class LogFacts:
 
     `rate` in Hz is 0 where no column tells it. `ranges`: between which values 98 of 100 of each column lie. `steps`: by
     how much each column climbs from row to row if it does so as a clock does, else 0; see `log_times.even_step`.
+    `holes`: the cells of each column that say nothing.
     """
 
     frames: int
@@ -85,6 +71,7 @@ class LogFacts:
     left_out: tuple[LeftOut, ...]
     ranges: tuple[tuple[float, float], ...]
     steps: tuple[float, ...]
+    holes: tuple[Holes, ...]
 
 
 def log_facts(path: Path) -> LogFacts:
@@ -99,13 +86,14 @@ def log_facts(path: Path) -> LogFacts:
         left_out=log.left_out,
         ranges=tuple((float(low), float(high)) for low, high in np.percentile(log.raw, (1, 99), axis=1).T),
         steps=log.steps,
+        holes=log.holes,
     )
 
 
 def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
     """Read the whole log. Raises UnreadableError with the reason in one sentence.
 
-    Found out from the file itself: delimiter, decimal comma, encoding, comments, lines before the table, heading and
+    Found out from the file itself: delimiter, marks in numbers, encoding, comments, lines before the table, heading and
     units, a column of times. Missing values are filled in between their neighbours; columns of words are left out.
     `wanted` are columns that a project has learned from: they are never taken for times.
     """
@@ -115,7 +103,7 @@ def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
             raise UnreadableError(EMPTY)
         if size > LARGEST_BYTES:
             raise UnreadableError(f"The log is larger than {LARGEST_BYTES // 1_000_000} MB; cut it into shorter ones.")
-        return _as_log(_columns(path, read_layout(path)), wanted)
+        return _as_log(read_columns(path, read_layout(path)), wanted)
     except UnreadableError:
         raise
     except MemoryError as error:
@@ -159,7 +147,7 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ..
         return tuple(list(have).index(name) for name in wanted)
     if len(have) != len(wanted):
         raise UnreadableError(
-            f"The log has {_counted(len(have))} of numbers, the others have {len(wanted)}; "
+            f"The log has {counted_columns(len(have))} of numbers, the others have {len(wanted)}; "
             "give all logs the same columns."
         )
     return tuple(range(len(wanted)))
@@ -168,112 +156,32 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ..
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Column:
-    """One column while it is read: numbers so far, how many cells were words, whether the cells are moments."""
-
-    name: str
-    moments: bool
-    parts: list[NDArray[np.float64]]
-    words: int = 0
-    filled: int = 0
-
-    def take(self, cells: Sequence[str], *, comma: bool) -> None:
-        values = _fast(cells, comma=comma) if not self.moments else None
-        if values is None:
-            read = [as_moment(cell) if self.moments else as_number(cell, comma=comma) for cell in cells]
-            self.words += sum(value is None and not is_missing(cell) for value, cell in zip(read, cells, strict=True))
-            values = np.array([np.nan if value is None else value for value in read], dtype=np.float64)
-        self.parts.append(values)
-        self.filled += int(np.isfinite(values).sum())
-
-    def values(self) -> NDArray[np.float64]:
-        return np.concatenate(self.parts)
-
-
-def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
-    """All cells at once where they are all plain numbers."""
-    try:
-        values = np.array(cells if not comma else [cell.replace(",", ".") for cell in cells], dtype=np.float64)
-    except ValueError:
-        return None
-    return values if np.isfinite(values).all() and np.abs(values).max(initial=0.0) < 1e30 else None
-
-
-def _columns(path: Path, layout: Layout) -> list[_Column]:
-    width = len(layout.names)
-    if width > MOST_COLUMNS:
-        raise UnreadableError(f"The log has {width:,} columns, more than the {MOST_COLUMNS} that can be read.")
-    lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
-    columns: list[_Column] = []
-    number = layout.first
-    odd: tuple[int, int] | None = None
-    for rows in _chunks(cells_of(lines, layout.delimiter)):
-        whole = []
-        for row in rows:
-            number += 1
-            if odd is not None:
-                raise UnreadableError(_ragged(*odd, width))
-            if len(row) != width:
-                odd = number, len(row)
-                continue  # a log that was cut off ends in the middle of a row
-            whole.append(row)
-        if not whole:
-            continue
-        by_column = list(zip(*whole, strict=True))
-        if not columns:
-            columns = [
-                _Column(name, _are_moments(cells, comma=layout.comma), [])
-                for name, cells in zip(layout.names, by_column, strict=True)
-            ]
-        for column, cells in zip(columns, by_column, strict=True):
-            column.take(cells, comma=layout.comma)
-    if odd is not None and odd[1] > width:
-        raise UnreadableError(_ragged(*odd, width))
-    return columns
-
-
-def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    try:
-        while chunk := list(itertools.islice(rows, _CHUNK)):
-            yield chunk
-    except csv.Error as error:
-        raise UnreadableError("The log is damaged: its rows cannot be told apart.", details=str(error)) from error
-
-
-def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
-    filled = [cell for cell in cells[:100] if not is_missing(cell)]
-    return bool(filled) and all(as_number(cell, comma=comma) is None and as_moment(cell) is not None for cell in filled)
-
-
-def _ragged(number: int, have: int, width: int) -> str:
-    return f"Row {number:,} of the log has {_counted(have)} where the others have {width}; mend or remove that row."
-
-
-def _as_log(columns: list[_Column], wanted: Collection[str]) -> Log:
+def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
     rows = len(columns[0].values()) if columns else 0
     if rows < FEWEST_ROWS:
         raise UnreadableError(f"The log has only {rows} {'row' if rows == 1 else 'rows'}, too few to learn from.")
     times: Times | None = None
     time_column = ""
     kept: dict[str, NDArray[np.float64]] = {}
+    holes: list[Holes] = []
     left_out: list[LeftOut] = []
     for place, column in enumerate(columns, 1):
         name = column.name or f"column {place}"
-        why = _useless(column, rows)
-        values = _without_gaps(column.values())
+        why = useless(column, rows)
+        values = without_gaps(column.values())
         if why is None and name not in wanted:
             if times is None and not counts_rows(column.name, column.values()):
                 times = times_of(column.name, values, moments=column.moments, first=place == 1)
                 if times is not None:
                     time_column = name
                     continue
-            why = _not_measured(column, values)
+            why = not_measured(column, values)
         if why is not None:
             if column.filled or column.words:  # an empty last column comes from a delimiter at the end of each row
                 left_out.append(LeftOut(name=name, why=f"The column “{name}” {why}, so it is left out."))
             continue
         kept[name if name not in kept else f"{name} ({place})"] = values
+        holes.append(column.holes())
     if not kept:
         raise UnreadableError("The log holds no column of numbers besides the time.")
     raw = np.stack([values.astype(np.float32) for values in kept.values()])
@@ -285,34 +193,8 @@ def _as_log(columns: list[_Column], wanted: Collection[str]) -> Log:
         time_column=time_column,
         left_out=tuple(left_out),
         steps=tuple(map(even_step, kept.values())),
+        holes=tuple(holes),
     )
-
-
-def _not_measured(column: _Column, values: NDArray[np.float64]) -> str | None:
-    """Why a column is no measurement, None if it is one."""
-    if counts_rows(column.name, column.values()):
-        return "only numbers the rows"
-    if column.moments or is_surely_time(column.name) or shows_the_date(values):
-        return "holds times that are not needed or do not go forward"
-    return None
-
-
-def _useless(column: _Column, rows: int) -> str | None:
-    """Why a column cannot be learned from, None if it can."""
-    if not column.filled or column.words > _WORDS * max(1, rows):
-        return "holds words" if column.words else "is empty"
-    if " ".join(column.name.lower().replace("_", " ").split()) in _ANSWERS:
-        return "seems to hold the answer"
-    return None
-
-
-def _without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Missing values on the line between their neighbours; at the ends the nearest value."""
-    known = np.isfinite(values)
-    if known.all() or not known.any():
-        return values
-    places = np.arange(len(values))
-    return np.asarray(np.interp(places, places[known], values[known]), dtype=np.float64)
 
 
 def _resampled(values: NDArray[np.float32], have: float, want: float) -> NDArray[np.float32]:
@@ -323,10 +205,6 @@ def _resampled(values: NDArray[np.float32], have: float, want: float) -> NDArray
     longer = soxr.resample(np.ascontiguousarray(padded.T), have, want).T + level
     first, count = round(margin * want / have), max(1, round(values.shape[1] * want / have))
     return np.ascontiguousarray(longer[:, first : first + count], dtype=np.float32)
-
-
-def _counted(columns: int) -> str:
-    return "1 column" if columns == 1 else f"{columns:,} columns"
 
 
 _kept_logs: dict[tuple[str, int, int, tuple[str, ...]], Log] = {}

@@ -12,10 +12,11 @@ import numpy as np
 from ml.errors import HandlensError, UnreadableError
 from ml.media.sensors import LogFacts, fitting_columns
 from ml.media.windowing import choose_log_windowing
+from ml.project.log_notes import ROWS_A_SECOND, notes_on
 from ml.project.samples import Clock, Windowing
 
-ROWS_A_SECOND = "how many rows make a second"
-"""What the user may be asked for; where it is said, the wizard and the command line know themselves."""
+__all__ = ["ROWS_A_SECOND", "Agreed", "agree"]
+
 _FEWEST_ALIKE = 3
 """Fewer logs may climb evenly by chance."""
 _ALIKE = 0.1
@@ -55,7 +56,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
         frames = [round(seconds * (common or 1.0)) for _rate, seconds in lengths.values()]
         windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
-    notes = (_rate_note(fit, clock, common), *_clock_notes(clocks, clock), *_left_out_notes(fit))
+    notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
     return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, notes=notes)
 
 
@@ -116,36 +117,3 @@ def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tu
     found = np.array([[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()])
     low, high = np.percentile(found[:, :, 0], 5, axis=0), np.percentile(found[:, :, 1], 95, axis=0)
     return tuple((float(least), float(most)) for least, most in zip(low, high, strict=True))
-
-
-def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) -> str:
-    if clock == "none" or rate is None:
-        return (
-            "No column says when the rows were measured, so lengths are counted in rows; "
-            f"if you know {ROWS_A_SECOND}, say so."
-        )
-    often = f"{rate:,.6g} rows a second" if rate >= 1 else f"one row every {1 / rate:,.4g} s"
-    if clock == "asked":
-        return f"The logs are taken to have {often}, as you said."
-    names = Counter(found.time_column for found in facts.values() if found.time_column)
-    column = names.most_common(1)[0][0] if names else "time"
-    return f"By the column “{column}” the logs have {often}."
-
-
-def _clock_notes(columns: tuple[str, ...], clock: Clock) -> list[str]:
-    """What climbs evenly in all logs; where no column tells the time, one of them may be it."""
-    advice = "; if it is the time, call it “time”" if clock == "none" else ""
-    return [
-        f"The column “{name}” climbs by the same steps in every log, as a clock or a counter does, so it is left out"
-        f"{advice}."
-        for name in columns
-    ]
-
-
-def _left_out_notes(facts: Mapping[str, LogFacts]) -> list[str]:
-    """One sentence for each column that is left out, with how many logs it is in if not in all."""
-    why: Counter[str] = Counter(item.why for found in facts.values() for item in found.left_out)
-    return [
-        sentence if count == len(facts) else f"{sentence[:-1]} ({count:,} of {len(facts):,} logs)."
-        for sentence, count in why.most_common(12)
-    ]

@@ -39,6 +39,7 @@ def write(path: Path, head: str, row: Callable[[int, float, float], str], *, enc
         ("Device: logger 3\nSerial,1234\n\nx,y\n(g),(g)\n", lambda i, a, b: f"{a},{b}", "utf-8"),
         (",0,1\n", lambda i, a, b: f"{i},{a},{b}", "utf-8"),
         ('"x" "y"\n', lambda i, a, b: f'"{i + 1}" {a} {b}', "utf-8"),
+        ("x,y\n", lambda i, a, b: f'"{a}","{b}"'.replace(".", ","), "utf-8"),
         ("x,y,note\n", lambda i, a, b: f"{a},{b},ok", "utf-8"),
         ("x,y,label\n", lambda i, a, b: f"{a},{b},3", "utf-8"),
     ],
@@ -121,6 +122,57 @@ def test_missing_values_lie_between_their_neighbours(tmp_path: Path) -> None:
     cells = ["", "1", "nan", "3", "4", "", "", "7", "8", "ERR", "10", "n/a"]
     path.write_text("x,y\n" + "".join(f"{cell},{number}\n" for number, cell in enumerate(cells)))
     assert read_log(path).values[0].tolist() == [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
+
+
+FORCES = [12.5, 1_308.25, -940.75, 23_456.5, 7.25, -1_234_567.5, 999.25, 1_000.0, 0.5, 45.25]
+
+
+@pytest.mark.parametrize(
+    ("head", "delimiter", "written"),
+    [
+        ("time,force,x\n", ",", lambda value: f'"{value:,.2f}"'),
+        ("time;force;x\n", ";", lambda value: f"{value:,.2f}"),
+        ("time;force;x\n", ";", lambda value: f"{value:,.2f}".translate(str.maketrans(".,", ",."))),
+        ("time\tforce\tx\n", "\t", lambda value: f"{value:,.2f}".translate(str.maketrans(".,", ", "))),
+        ("time;force;x\n", ";", lambda value: f"{value:,.2f}".replace(",", "'")),
+    ],
+)
+def test_thousands_are_read_however_they_are_parted(
+    tmp_path: Path, head: str, delimiter: str, written: Callable[[float], str]
+) -> None:
+    path = tmp_path / "log.csv"
+    rows = (delimiter.join([written(at / 4), written(value), written(at % 3)]) for at, value in enumerate(FORCES * 3))
+    path.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    log = read_log(path)
+    assert (log.columns, log.rate) == (("force", "x"), 4.0)
+    np.testing.assert_allclose(log.values[0], np.array(FORCES * 3, dtype=np.float32))
+
+
+def test_whole_thousands_are_told_from_three_decimals_by_their_column(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x;y\n" + "1,308;1,308\n308;0,308\n2,400;2,400\n" * 4)
+    log = read_log(path)
+    assert log.values[:, :3].tolist() == [[1308, 308, 2400], [np.float32(1.308), np.float32(0.308), np.float32(2.4)]]
+
+
+def test_marks_are_found_wherever_in_the_file_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x;y\n" + "5;2\n7;1\n" * 400 + "1,5;2\n" * 3)
+    log = read_log(path)
+    assert log.values[0, -1] == 1.5 and log.holes[0].words == 0
+
+
+def test_a_column_with_points_among_columns_with_commas_keeps_them(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x;y;z\n" + "1,5;0,2;1.308\n2,5;0,7;12.5\n" * 8)
+    np.testing.assert_allclose(read_log(path).values[:, :2], [[1.5, 2.5], [0.2, 0.7], [1.308, 12.5]])
+
+
+def test_a_word_in_the_first_row_does_not_make_it_the_heading(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x,y\nwarming,7\n" + "1,2\n3,4\n" * 8)
+    log = read_log(path)
+    assert log.columns == ("x", "y") and log.values[:, :2].tolist() == [[1, 1], [7, 2]]
 
 
 def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:

@@ -102,6 +102,20 @@ def test_what_climbs_in_some_logs_or_by_a_steepness_of_its_own_is_a_measurement(
         assert report.windowing is not None and report.windowing.columns == ("x", "heat")
 
 
+def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_path: Path) -> None:
+    def row(log: int, at: int) -> str:
+        x = "ERR" if log < 2 and at % 10 == 3 else at * 7 % 5
+        return f"{x},{'lost' if (log, at) == (1, 30) else at * 3 % 4},{at % 3 or 'off'}"
+
+    report = look(logs_of(tmp_path / "logs", "x,y,z\n", row))
+    assert report.windowing is not None and report.windowing.columns == ("x", "y")
+    assert report.notes[1:] == (
+        "The column “z” has more than one cell in five that is not a number, so it is left out.",
+        "In the column “x” 12 of 360 cells are not numbers, “ERR” for example; they are filled in from their "
+        "neighbours (2 of 6 logs).",
+    )
+
+
 def test_a_rate_that_was_said_stands_above_the_files(tmp_path: Path) -> None:
     report = look(log_folder(tmp_path / "logs"), rate=200.0)
     assert report.windowing is not None

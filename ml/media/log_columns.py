@@ -1,0 +1,172 @@
+"""The columns of a log as numbers: what can be read of each, and which of them are measurements."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import UnreadableError
+from ml.media.cells import as_moment, is_missing
+from ml.media.delimited import Layout, cells_of, plain_lines
+from ml.media.log_times import counts_rows, is_surely_time, shows_the_date
+from ml.media.numerals import decimal_comma, read_number
+
+MOST_COLUMNS = 256
+_CHUNK = 20_000
+_WORDS = 0.2
+"""A column with a larger share of cells that are neither numbers nor empty holds words."""
+_ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "category", "classid", "class id", "label id"])
+"""Columns called so hold what is to be learned; a log that brings its own answer would teach nothing else."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holes:
+    """Cells of a column in which no number stands: `missing` are empty, `words` are neither, one of them `example`.
+
+    All of them are filled in between their neighbours.
+    """
+
+    cells: int
+    missing: int
+    words: int
+    example: str
+
+
+@dataclass(slots=True)
+class Column:
+    """One column while it is read: numbers so far, how many cells were words, whether the cells are moments."""
+
+    name: str
+    moments: bool
+    parts: list[NDArray[np.float64]]
+    comma: bool
+    """Of the file as a whole until the column itself says how its numbers are written."""
+    words: int = 0
+    filled: int = 0
+    example: str = ""
+
+    def take(self, cells: Sequence[str]) -> None:
+        values = _fast(cells, comma=self.comma) if not self.moments else None
+        if values is None:
+            told = decimal_comma(cells)
+            self.comma = self.comma if told is None else told
+            read = [as_moment(cell) if self.moments else read_number(cell, comma=self.comma) for cell in cells]
+            odd = [cell for value, cell in zip(read, cells, strict=True) if value is None and not is_missing(cell)]
+            self.words += len(odd)
+            self.example = self.example or (odd[0] if odd else "")
+            values = np.array([np.nan if value is None else value for value in read], dtype=np.float64)
+        self.parts.append(values)
+        self.filled += int(np.isfinite(values).sum())
+
+    def values(self) -> NDArray[np.float64]:
+        return np.concatenate(self.parts)
+
+    def holes(self) -> Holes:
+        cells = sum(map(len, self.parts))
+        return Holes(cells=cells, missing=cells - self.filled - self.words, words=self.words, example=self.example)
+
+
+def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
+    """All cells at once where they are all plain numbers."""
+    if comma and any("." in cell for cell in cells):
+        return None
+    try:
+        values = np.array(cells if not comma else [cell.replace(",", ".") for cell in cells], dtype=np.float64)
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() and np.abs(values).max(initial=0.0) < 1e30 else None
+
+
+def read_columns(path: Path, layout: Layout) -> list[Column]:
+    """The whole table. Raises UnreadableError where rows have more or fewer cells than the others."""
+    width = len(layout.names)
+    if width > MOST_COLUMNS:
+        raise UnreadableError(f"The log has {width:,} columns, more than the {MOST_COLUMNS} that can be read.")
+    lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
+    columns: list[Column] = []
+    number = layout.first
+    odd: tuple[int, int] | None = None
+    for rows in _chunks(cells_of(lines, layout.delimiter)):
+        whole = []
+        for row in rows:
+            number += 1
+            if odd is not None:
+                raise UnreadableError(_ragged(*odd, width))
+            if len(row) != width:
+                odd = number, len(row)
+                continue  # a log that was cut off ends in the middle of a row
+            whole.append(row)
+        if not whole:
+            continue
+        by_column = list(zip(*whole, strict=True))
+        if not columns:
+            columns = [
+                Column(name, _are_moments(cells, comma=layout.comma), [], layout.comma)
+                for name, cells in zip(layout.names, by_column, strict=True)
+            ]
+        for column, cells in zip(columns, by_column, strict=True):
+            column.take(cells)
+    if odd is not None and odd[1] > width:
+        raise UnreadableError(_ragged(*odd, width))
+    return columns
+
+
+def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    try:
+        while chunk := list(itertools.islice(rows, _CHUNK)):
+            yield chunk
+    except csv.Error as error:
+        raise UnreadableError("The log is damaged: its rows cannot be told apart.", details=str(error)) from error
+
+
+def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
+    filled = [cell for cell in cells[:100] if not is_missing(cell)]
+    return bool(filled) and all(
+        read_number(cell, comma=comma) is None and as_moment(cell) is not None for cell in filled
+    )
+
+
+def _ragged(number: int, have: int, width: int) -> str:
+    return (
+        f"Row {number:,} of the log has {counted_columns(have)} where the others have {width}; mend or remove that row."
+    )
+
+
+def useless(column: Column, rows: int) -> str | None:
+    """Why a column cannot be learned from, None if it can."""
+    if not column.filled:
+        return "holds words" if column.words else "is empty"
+    if column.words > _WORDS * max(1, rows):
+        few = column.words < column.filled
+        return "has more than one cell in five that is not a number" if few else "holds words"
+    if " ".join(column.name.lower().replace("_", " ").split()) in _ANSWERS:
+        return "seems to hold the answer"
+    return None
+
+
+def not_measured(column: Column, values: NDArray[np.float64]) -> str | None:
+    """Why a column is no measurement, None if it is one."""
+    if counts_rows(column.name, column.values()):
+        return "only numbers the rows"
+    if column.moments or is_surely_time(column.name) or shows_the_date(values):
+        return "holds times that are not needed or do not go forward"
+    return None
+
+
+def without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Missing values on the line between their neighbours; at the ends the nearest value."""
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values
+    places = np.arange(len(values))
+    return np.asarray(np.interp(places, places[known], values[known]), dtype=np.float64)
+
+
+def counted_columns(columns: int) -> str:
+    return "1 column" if columns == 1 else f"{columns:,} columns"

@@ -1,0 +1,81 @@
+"""What was found in the logs of a folder, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from ml.media.log_columns import Holes
+from ml.media.sensors import LogFacts
+from ml.project.samples import Clock
+
+ROWS_A_SECOND = "how many rows make a second"
+"""What the user may be asked for; where it is said, the wizard and the command line know themselves."""
+_HANDFUL = 5
+_RARE = 1e-3
+"""Fewer cells that are no numbers, or a smaller share of a column, are not worth a sentence."""
+
+
+def notes_on(
+    facts: Mapping[str, LogFacts],
+    *,
+    columns: tuple[str, ...],
+    clocks: tuple[str, ...],
+    clock: Clock,
+    rate: float | None,
+) -> tuple[str, ...]:
+    """What to know of logs of which `columns` are learned from and `clocks` are left out as such."""
+    found = [_rate_note(facts, clock, rate), *_clock_notes(clocks, clock), *_left_out_notes(facts)]
+    return (*found, *_word_notes(facts, columns))
+
+
+def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
+    """Columns with more than a handful of cells that could not be read as numbers."""
+    notes = []
+    for name in columns:
+        found = [holes for holes in _holes(facts, name) if holes.words]
+        words, cells = sum(holes.words for holes in found), sum(holes.cells for holes in _holes(facts, name))
+        if words > _HANDFUL and words > _RARE * cells:
+            where = "" if len(found) == len(facts) else f" ({len(found):,} of {len(facts):,} logs)"
+            notes.append(
+                f"In the column “{name}” {words:,} of {cells:,} cells are not numbers, “{found[0].example}” for "
+                f"example; they are filled in from their neighbours{where}."
+            )
+    return notes
+
+
+def _holes(facts: Mapping[str, LogFacts], name: str) -> list[Holes]:
+    return [log.holes[log.columns.index(name)] for log in facts.values() if name in log.columns]
+
+
+def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) -> str:
+    if clock == "none" or rate is None:
+        return (
+            "No column says when the rows were measured, so lengths are counted in rows; "
+            f"if you know {ROWS_A_SECOND}, say so."
+        )
+    often = f"{rate:,.6g} rows a second" if rate >= 1 else f"one row every {1 / rate:,.4g} s"
+    if clock == "asked":
+        return f"The logs are taken to have {often}, as you said."
+    names = Counter(found.time_column for found in facts.values() if found.time_column)
+    column = names.most_common(1)[0][0] if names else "time"
+    return f"By the column “{column}” the logs have {often}."
+
+
+def _clock_notes(columns: tuple[str, ...], clock: Clock) -> list[str]:
+    """What climbs evenly in all logs; where no column tells the time, one of them may be it."""
+    advice = "; if it is the time, call it “time”" if clock == "none" else ""
+    return [
+        f"The column “{name}” climbs by the same steps in every log, as a clock or a counter does, so it is left out"
+        f"{advice}."
+        for name in columns
+    ]
+
+
+def _left_out_notes(facts: Mapping[str, LogFacts]) -> list[str]:
+    """One sentence for each column that is left out, with how many logs it is in if not in all."""
+    why: Counter[str] = Counter(item.why for found in facts.values() for item in found.left_out)
+    return [
+        sentence if count == len(facts) else f"{sentence[:-1]} ({count:,} of {len(facts):,} logs)."
+        for sentence, count in why.most_common(12)
+    ]
