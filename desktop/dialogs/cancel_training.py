@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 
 class CancelTraining(QMessageBox):
-    """What is lost, and two verbs."""
+    """What is lost, and two verbs. The training goes on behind it: `say` keeps the words true."""
 
-    def __init__(self, parent: QWidget | None = None, *, keeps: bool) -> None:
+    discard_chosen = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Cancel this run?"))
-        self.setText(self.tr("Everything this run has learned so far will be discarded."))
-        if keeps:
-            self.setInformativeText(self.tr("“Stop and keep” ends it as well, and keeps the best model so far."))
         self._discard = self.addButton(self.tr("Discard the run"), QMessageBox.ButtonRole.DestructiveRole)
-        going_on = self.addButton(self.tr("Go on training"), QMessageBox.ButtonRole.RejectRole)
-        self.setDefaultButton(going_on)
-        self.setEscapeButton(going_on)
+        self._stay = self.addButton("", QMessageBox.ButtonRole.RejectRole)
+        self.setDefaultButton(self._stay)
+        self.setEscapeButton(self._stay)
+        self.finished.connect(self._on_finished)
 
     @classmethod
-    def ask(cls, parent: QWidget | None = None, *, keeps: bool = True) -> bool:
-        """True if the run shall be discarded. `keeps`: whether there is a model that a stop would keep instead."""
-        dialog = cls(parent, keeps=keeps)
-        dialog.exec()
-        return dialog.clickedButton() is dialog._discard
+    def ask(cls, parent: QWidget | None, *, otherwise: str, stay: str) -> CancelTraining:
+        """Show it. Does not block; whoever asks closes it when the run has ended."""
+        question = cls(parent)
+        question.say(otherwise=otherwise, stay=stay)
+        question.open()
+        return question
+
+    def say(self, *, otherwise: str, stay: str) -> None:
+        """How the run would end otherwise, in a sentence, and the verb for that."""
+        self.setText(self.tr("Everything this run has learned so far will be discarded."))
+        self.setInformativeText(otherwise)
+        self._stay.setText(stay)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        if self.clickedButton() is self._discard:
+            self.discard_chosen.emit()

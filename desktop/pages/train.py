@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
-from desktop.pages import train_before, train_live, train_words
+from desktop.pages import train_before, train_ending, train_live, train_words
 from desktop.pages.pictures import load_tile
 from desktop.pages.train_choose import TrainChoose
 from desktop.pages.train_compare import Mistake, Outcome, outcome
@@ -62,6 +62,7 @@ class TrainPage(QWidget):
         self._thread: TrainingThread | None = None
         self._state: TrainingState | None = None
         self._before: RunInfo | None = None
+        self._question: CancelTraining | None = None
         self._estimates: dict[Preset, float] = {}
         self._tasks = Tasks(self)
         self._requests: dict[int, tuple[str, int]] = {}
@@ -103,6 +104,8 @@ class TrainPage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background; a run that is going on stays to be resumed."""
         self._words_timer.stop()
+        if self._question is not None:
+            self._question.close()
         self._tasks.close()
         self.choose.network.close_checks()
         if self._thread is not None:
@@ -161,12 +164,28 @@ class TrainPage(QWidget):
             self._thread.stop()
             self._state.stop()
             self.watch.ending(self._state.sentence, final=False)
+            self._keep_question_true()
 
     @Slot()
     def _on_cancel(self) -> None:
-        if self._state is None or not CancelTraining.ask(self, keeps=self._state.ending == "learning"):
-            return
-        if self._thread is not None:  # it may have ended while the question stood there
+        if self._state is not None and self._question is None:
+            otherwise, stay = train_ending.not_discarded(self._state.ending, stopping=self._state.stopping)
+            self._question = CancelTraining.ask(self, otherwise=otherwise, stay=stay)
+            self._question.discard_chosen.connect(self._on_discard)
+            self._question.finished.connect(self._forget_question)
+
+    def _keep_question_true(self) -> None:
+        if self._question is not None and self._state is not None:
+            otherwise, stay = train_ending.not_discarded(self._state.ending, stopping=self._state.stopping)
+            self._question.say(otherwise=otherwise, stay=stay)
+
+    @Slot()
+    def _forget_question(self) -> None:
+        self._question = None
+
+    @Slot()
+    def _on_discard(self) -> None:
+        if self._thread is not None:
             self._thread.cancel()
             self.watch.ending(self.tr("Cancelling. This run is being discarded."), final=True)
 
@@ -178,6 +197,7 @@ class TrainPage(QWidget):
             return
         self._state.take(event)
         self.watch.woke_up()
+        self._keep_question_true()
         match event:
             case StageStarted():
                 self.watch.sentence.setText(self._state.sentence)
@@ -241,6 +261,8 @@ class TrainPage(QWidget):
         thread, state, session = self._thread, self._state, self._session
         self._thread = None
         self._words_timer.stop()
+        if self._question is not None:  # it is answered: there is nothing left to discard
+            self._question.close()
         if thread is not None:
             thread.wait()
             thread.deleteLater()

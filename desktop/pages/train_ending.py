@@ -43,6 +43,16 @@ def finishing(now: str) -> str:
     return tr("It has stopped learning. {now}").format(now=now)
 
 
+def not_discarded(state: Ending, *, stopping: bool) -> tuple[str, str]:
+    """Beside the question whether the run shall be discarded: how it would end otherwise, and the verb for that."""
+    if state == "finishing":
+        return tr("It has stopped learning; the best model is being finished."), tr("Let it finish")
+    if stopping:
+        return asked(state, ""), tr("Let it finish")
+    keeps = tr("“Stop and keep” ends it as well, and keeps the best model so far.")
+    return keeps if state == "learning" else "", tr("Go on training")
+
+
 def left_over(left: Left) -> str:
     """Of a run that can be gone on with."""
     if left.stands:

@@ -205,13 +205,17 @@ def test_stop_and_keep(qtbot: QtBot, session: Session) -> None:
 
 
 @pytest.mark.parametrize("sure", [True, False])
-def test_cancel_asks_first(qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch, sure: bool) -> None:
-    monkeypatch.setattr(CancelTraining, "ask", classmethod(lambda cls, parent=None, keeps=True: sure))
+def test_cancel_asks_first(qtbot: QtBot, session: Session, sure: bool) -> None:
     script = Script(session, hold=True)
     page = shown(qtbot, session, script)
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.watch.score.text() == "Right on 4 of 6")
     qtbot.mouseClick(page.watch.cancel_button, Qt.MouseButton.LeftButton)
+    question = page.findChild(CancelTraining)
+    assert question is not None and question.defaultButton().text() == "Go on training"
+    assert "“Stop and keep” ends it as well" in question.informativeText()
+    discard = next(button for button in question.buttons() if button is not question.defaultButton())
+    qtbot.mouseClick(discard if sure else question.defaultButton(), Qt.MouseButton.LeftButton)
     if sure:
         qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
         assert not page.training()
@@ -220,6 +224,34 @@ def test_cancel_asks_first(qtbot: QtBot, session: Session, monkeypatch: pytest.M
         assert page.training()
         script.go_on()
         qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    page.shutdown()
+
+
+def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Session) -> None:
+    free = threading.Event()
+
+    def finishing(job: Job, stop: Stop) -> Iterator[Event]:
+        yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
+        yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
+        while not stop.requested():
+            free.wait(0.02)
+        yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
+        free.wait(10)
+        yield Stopped()
+
+    page = shown(qtbot, session, finishing)
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
+    qtbot.mouseClick(page.watch.cancel_button, Qt.MouseButton.LeftButton)
+    question = page.findChild(CancelTraining)
+    assert question is not None
+    page.watch.stop_pressed.emit()
+    assert question.defaultButton().text() == "Let it finish"
+    qtbot.waitUntil(lambda: "It has stopped learning" in question.informativeText())
+    assert "Stop and keep" not in question.informativeText()
+    with qtbot.waitSignal(question.destroyed):
+        free.set()
+    assert page.stack.currentWidget() is page.choose
     page.shutdown()
 
 
