@@ -22,14 +22,15 @@ from ml.jobs import ScanJob
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
 from ml.media.sensors import LOG_SUFFIXES
-from ml.project.checks import SEVERAL_PRESENT, findings, problem
+from ml.project.checks import findings, problem
 from ml.project.folder import files_below
+from ml.project.labelfiles.losing import lost_in_windows
 from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.logs import ROWS_A_SECOND
 from ml.project.moving import Followed
 from ml.project.project import SUFFIX, Project
 from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Windowing
-from ml.project.several import for_task, gives_several
+from ml.project.several import SEVERAL_PRESENT, for_task, gives_several
 from ml.project.splitting import plan_split
 from ml.wording import counted
 
@@ -211,7 +212,7 @@ def _conclude(
         "project": str(project.path),
     }
     if report.labels is not None:
-        outcome["labels"] = labels_as_json(report.labels)
+        outcome["labels"] = labels_as_json(report.labels, lost_in_windows(report))
     if joined is not None:
         outcome |= {"added": joined.added, "moved": joined.followed.moved, "gone": list(joined.followed.gone)}
         outcome["findings"] = [*_followed_told(joined.followed), *outcome["findings"]]

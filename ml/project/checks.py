@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ml.project.labelfiles.losing import lost_in_windows
 from ml.project.labelfiles.telling import MILD, issue_told, windows_told
 from ml.project.samples import SPLITS, ScanReport, Split, SplitPlan
-from ml.project.several import gives_several
+from ml.project.several import SEVERAL_PRESENT, gives_several
 from ml.wording import FILES
 
 Severity = Literal["info", "warn", "bad"]
 
 FEW = 10
 """With fewer files than this in a class, its score says little."""
-SEVERAL_PRESENT = "in which more than one may be present"
-"""What the user may choose; where, the wizard and the command line know themselves."""
 _TABLES_SHOWN = 5
 _UNEVEN, _VERY_UNEVEN = 3, 20
 _PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
@@ -154,7 +153,7 @@ def _from_tables(report: ScanReport) -> list[Finding]:
         more = len(report.labels.tables) - _TABLES_SHOWN
         found.append(Finding(severity="info", sentence=f"Labels come from {more:,} more label files."))
     found += [Finding(severity="info", sentence=told) for told in windows_told(report)]
-    for issue in report.labels.issues:
+    for issue in (*lost_in_windows(report), *report.labels.issues):
         told = issue_told(issue, kind=report.kind, task=report.task)
         found.append(Finding(severity="info" if issue.kind in MILD else "warn", sentence=told, paths=issue.paths))
     return found

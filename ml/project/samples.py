@@ -131,6 +131,8 @@ IssueKind = Literal[
     "many_recordings",
     "other_times",
     "few_groups",
+    "outdone",
+    "overlapping",
 ]
 
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from ml.project.folder import READY_SPLITS
 from ml.project.samples import FoundFile, LabelIssue, LabelSpan, ScanReport, Split, Task
 
+SEVERAL_PRESENT = "in which more than one may be present"
+"""What the user may choose; where, the wizard and the command line know themselves."""
+
 NEGATIVE_FOLDERS = frozenset({"none", "nothing", "negative", "negatives"})
 """Class folders, in lower case, whose files show none of the classes."""
 

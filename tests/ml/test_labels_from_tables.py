@@ -183,6 +183,33 @@ def test_labels_of_parts_of_recordings(recordings: Path, tmp_path: Path) -> None
     assert "3 Raven selection tables with 6 labels." in made["findings"]
 
 
+def test_labels_that_lie_over_each_other_are_counted_where_there_can_be_only_one(tmp_path: Path) -> None:
+    folder = tmp_path / "dawn"
+    for number in range(6):
+        recording(folder / f"rec{number}.wav", 12, number)
+        both = "0.0\t3.0\tWren\n1.0\t3.5\tRobin\n" if number % 2 else "0.0\t3.0\tWren\n3.0\t6.0\tRobin\n"
+        (folder / f"rec{number}.txt").write_text(both)
+    made = new(tmp_path / "p", folder, "--labels", folder)
+    lost = made["labels"]["issues"]
+    assert lost == {"overlapping": {"count": 6, "first": "“Wren” and “Robin” at 1.0 s in rec1.wav"}}
+    told = next(sentence for sentence in made["findings"] if "at once" in sentence)
+    assert told.startswith("6 windows of 3 recordings lie under labels of several classes at once")
+    assert "in which more than one may be present (--multi-label)" in told
+    several = new(tmp_path / "m", folder, "--labels", folder, "--multi-label")
+    assert several["labels"]["issues"] == {}, "nothing is lost there"
+    assert not any("at once" in sentence for sentence in several["findings"])
+
+
+def test_a_label_that_no_window_carries_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "dawn"
+    for number in range(6):
+        recording(folder / f"rec{number}.wav", 5, number)
+        (folder / f"rec{number}.txt").write_text(f"0.5\t2.0\tcall {number % 2}\n1.2\t1.2\tclick\n")
+    made = new(tmp_path / "p", folder, "--labels", folder)
+    assert made["labels"]["issues"] == {"outdone": {"count": 6, "first": "“click” at 1.2 s in rec0.wav"}}
+    assert any("6 labels are outdone" in sentence and "(--multi-label)" in sentence for sentence in made["findings"])
+
+
 def test_where_a_label_begins_and_ends_is_kept(recordings: Path, tmp_path: Path) -> None:
     new(tmp_path / "p", recordings, "--labels", recordings)
     with Project.open(tmp_path / "p") as project:

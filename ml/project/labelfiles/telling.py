@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.windows import labels_of_windows
-from ml.project.samples import IssueKind, Kind, LabelIssue, LabelNotes, LabelSpan, ScanReport, Task
+from ml.project.samples import IssueKind, Kind, LabelIssue, LabelNotes, ScanReport, Task
+from ml.project.several import SEVERAL_PRESENT
+from ml.wording import FILES
 
-_MANY: dict[Kind, str] = {"images": "pictures", "recordings": "recordings", "sensors": "logs"}
+_KEEP_ALL = f"to keep all of them, make it a project {SEVERAL_PRESENT}"
 _SENTENCES: dict[IssueKind, tuple[str, str]] = {
     "no_file": (
         "One row names no file in the folder and is left out: {first}.",
@@ -55,6 +59,18 @@ _SENTENCES: dict[IssueKind, tuple[str, str]] = {
         "The table's groups are not used to divide, because there is only one: {first}.",
         "The table's groups are not used to divide, because there are only {count}, such as {first}.",
     ),
+    "outdone": (
+        f"One label is outdone by a longer one of another class, and a window can have only one; {_KEEP_ALL}: "
+        "{first}.",
+        "{count:,} labels are outdone by longer ones of another class, and a window can have only one; "
+        f"{_KEEP_ALL}; the first is {{first}}.",
+    ),
+    "overlapping": (
+        "One window lies under labels of several classes at once and keeps only the one that fills most of it; "
+        f"{_KEEP_ALL}: {{first}}.",
+        "{count:,} windows of {files} lie under labels of several classes at once, and each keeps only the one that "
+        f"fills most of it; {_KEEP_ALL}; the first is {{first}}.",
+    ),
 }
 _NO_CLASS: dict[Task, tuple[str, str]] = {
     "single": (
@@ -75,47 +91,42 @@ MILD: frozenset[IssueKind] = frozenset(["no_row", "no_class", "not_a_table", "ot
 def issue_told(issue: LabelIssue, *, kind: Kind, task: Task) -> str:
     """The issue for a person, with its first example."""
     one, several = _NO_CLASS[task] if issue.kind == "no_class" else _SENTENCES[issue.kind]
-    return (one if issue.count == 1 else several).format(count=issue.count, first=issue.first, many=_MANY[kind])
+    files = f"{len(issue.paths):,} {FILES[kind][len(issue.paths) != 1]}"
+    return (one if issue.count == 1 else several).format(
+        count=issue.count, first=issue.first, many=FILES[kind][1], files=files
+    )
 
 
 def windows_told(report: ScanReport) -> list[str]:
-    """How many windows the labels of parts reach, what happens to the others, and what is lost to longer labels."""
+    """How many windows the labels of parts reach, and what happens to the others."""
     timed = [file for file in report.files if file.spans is not None]
     if not timed or report.windowing is None:
         return []
     several = report.task == "multi"
-    total, bare, lost = 0, 0, list[tuple[LabelSpan, str]]()
-    for file in timed:
-        spans = file.spans or ()
-        labels = labels_of_windows(spans, window_spans(file.duration, report.windowing), several=several)
-        total += len(labels)
-        bare += sum(not found for found in labels)
-        heard = {span.class_name for found in labels for span in found}
-        lost += [(span, file.path) for span in spans if span.class_name not in heard]
-    count = sum(len(file.spans or ()) for file in timed)
-    fate = "count as showing none of the classes" if several else "stay without a label"
-    told = [
-        f"{count:,} labels of parts of {_plural(len(timed), 'recording', 'recordings')} reach {total - bare:,} of "
-        f"{_plural(total, 'window', 'windows')} of {report.windowing.seconds:g} s; the other {bare:,} {fate}."
-    ]
-    if lost:
-        span, path = lost[0]
-        told.append(
-            f"{_plural(len(lost), 'label is', 'labels are')} outdone by longer ones of another class, and a window can "
-            f"have only one: the first is “{span.class_name}” at {span.start:,.1f} s in {path}."
+    found = [
+        labels
+        for file in timed
+        for labels in labels_of_windows(
+            file.spans or (), window_spans(file.duration, report.windowing), several=several
         )
-    return told
+    ]
+    count, bare = sum(len(file.spans or ()) for file in timed), sum(not labels for labels in found)
+    fate = "count as showing none of the classes" if several else "stay without a label"
+    return [
+        f"{count:,} labels of parts of {_plural(len(timed), 'recording', 'recordings')} reach {len(found) - bare:,} of "
+        f"{_plural(len(found), 'window', 'windows')} of {report.windowing.seconds:g} s; the other {bare:,} {fate}."
+    ]
 
 
 def _plural(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def as_json(notes: LabelNotes) -> dict[str, object]:
-    """The counts, for `handlens new --json`: every issue by its kind, with its first example."""
+def as_json(notes: LabelNotes, lost: Sequence[LabelIssue] = ()) -> dict[str, object]:
+    """The counts, for `handlens new --json`: every issue by its kind, with its first example; also what is `lost`."""
     return {
         "tables": list(notes.tables),
         "rows": notes.rows,
         "used": notes.used,
-        "issues": {issue.kind: {"count": issue.count, "first": issue.first} for issue in notes.issues},
+        "issues": {issue.kind: {"count": issue.count, "first": issue.first} for issue in (*lost, *notes.issues)},
     }

@@ -1,0 +1,51 @@
+"""Labels of parts of recordings that no window carries, because it can have only one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ml.media.windowing import window_spans
+from ml.project.labelfiles.windows import labels_of_windows
+from ml.project.samples import LabelIssue, LabelSpan, ScanReport
+
+_SLIP = 0.1
+"""Seconds by which labels that follow each other may overlap: nobody draws them to the frame."""
+
+
+def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
+    """In a single-label project: labels that every window gives up for another ("outdone"), and windows that lie under
+    labels of several classes at once ("overlapping")."""
+    if report.task == "multi" or report.windowing is None:
+        return ()
+    outdone: list[tuple[str, LabelSpan]] = []
+    torn: list[tuple[str, tuple[LabelSpan, LabelSpan]]] = []
+    for file in report.files:
+        if not file.spans:
+            continue
+        spans, windows = file.spans, window_spans(file.duration, report.windowing)
+        chosen = {span.class_name for labels in labels_of_windows(spans, windows, several=False) for span in labels}
+        outdone += [(file.path, span) for span in spans if span.class_name not in chosen]
+        pairs = map(_at_once, labels_of_windows(spans, windows, several=True))
+        torn += [(file.path, pair) for pair in pairs if pair is not None]
+    found = []
+    if outdone:
+        path, span = outdone[0]
+        paths = tuple(dict.fromkeys(path for path, _span in outdone))
+        first = f"“{span.class_name}” at {span.start:,.1f} s in {path}"
+        found.append(LabelIssue(kind="outdone", count=len(outdone), first=first, paths=paths))
+    if torn:
+        path, (one, other) = torn[0]
+        paths = tuple(dict.fromkeys(path for path, _pair in torn))
+        at = max(one.start, other.start)
+        first = f"“{one.class_name}” and “{other.class_name}” at {at:,.1f} s in {path}"
+        found.append(LabelIssue(kind="overlapping", count=len(torn), first=first, paths=paths))
+    return tuple(found)
+
+
+def _at_once(labels: Sequence[LabelSpan]) -> tuple[LabelSpan, LabelSpan] | None:
+    """The first two labels of a window, one per class, that speak of the same moments."""
+    for place, one in enumerate(labels):
+        for other in labels[place + 1 :]:
+            if min(one.end, other.end) - max(one.start, other.start) > _SLIP:
+                return one, other
+    return None
