@@ -57,6 +57,7 @@ from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.runs import Pass
 from ml.project.samples import (
     KINDS,
     PRESETS,
@@ -130,6 +131,7 @@ __all__ = [
     "Note",
     "OfferedBackbone",
     "Origin",
+    "Pass",
     "Predictions",
     "Preset",
     "Price",

@@ -146,8 +146,14 @@ class TrainPage(QWidget):
             return
         self._before = self._session.project.runs.newest()
         estimate = self._estimates.get(job.preset, math.nan)
-        self._state = TrainingState(preset=job.preset, estimate=None if math.isnan(estimate) else estimate)
+        standing = self._session.to_resume() if job.resume else None
+        self._state = TrainingState(
+            preset=job.preset,
+            estimate=None if math.isnan(estimate) else estimate,
+            stands=standing is not None and self._session.project.runs.stands(standing.number),
+        )
         self.watch.begin(passes=float(job.epochs or 1), curves=job.preset != "quick")
+        self._offer_stop()
         self.stack.setCurrentWidget(self.watch)
         self.watch.stop_button.setFocus()
         self._thread = TrainingThread(job, self._runner, self)
@@ -204,6 +210,9 @@ class TrainPage(QWidget):
                 self._offer_stop()
             case RunStarted():
                 self._say_words()
+                self._offer_stop()
+                if self._state.stopping:
+                    self.watch.sentence.setText(self._state.sentence)
             case Note() if not event.about:
                 self.watch.show_note(event.sentence)
             case Stalled():
@@ -213,11 +222,18 @@ class TrainPage(QWidget):
             case ProbeDone() | EpochDone():
                 self._offer_stop()
                 train_live.draw(self.watch.plot, event)
+                if isinstance(event, ProbeDone):
+                    self._draw_past()
                 self._say_score()
             case Showcase():
                 self._show_showcase(event)
             case _:
                 return
+
+    def _draw_past(self) -> None:
+        """Of a run that goes on, after its first model, with which the curves begin."""
+        if self._session is not None and self._state is not None and self._state.stands and self._state.run is not None:
+            train_live.draw_past(self.watch.plot, self._session.project.runs.history(self._state.run))
 
     def _offer_stop(self) -> None:
         if self._state is not None and not self._state.stopping:

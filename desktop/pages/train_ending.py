@@ -7,8 +7,9 @@ from typing import Literal
 
 from desktop.pages.train_words import tr
 
-Ending = Literal["nothing", "learning", "finishing"]
-"""There is no model yet; there is one and it learns on; learning is over and the model is being finished."""
+Ending = Literal["unbegun", "nothing", "standing", "learning", "finishing"]
+"""The run has no number yet; there is no model yet; none yet, but passes from before; there is one and it learns on;
+learning is over and the model is being finished."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +23,10 @@ class Left:
 
 def button(state: Ending) -> tuple[str, str]:
     """The words and the tooltip of the button that ends a training well."""
+    if state == "unbegun":
+        return tr("Stop"), tr("End now; it has not begun to learn, so nothing is lost")
+    if state == "standing":
+        return tr("Stop"), tr("End now; what it had learned is kept, and you can go on later from there")
     if state == "nothing":
         return tr("Stop"), tr("End now; there is no model to keep yet, but you can go on later from here")
     if state == "learning":
@@ -31,6 +36,10 @@ def button(state: Ending) -> tuple[str, str]:
 
 def asked(state: Ending, now: str) -> str:
     """Right after the button was pressed. `now` is what the job said last about what it is doing."""
+    if state == "unbegun":
+        return tr("Stopping. It has not begun to learn, so nothing is lost.")
+    if state == "standing":
+        return tr("Stopping. What it had learned is kept; you can go on later from there.")
     if state == "nothing":
         return tr("Stopping. There is no model to keep yet; you can go on later from here.")
     if state == "learning":

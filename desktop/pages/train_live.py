@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from desktop.pages import train_words
 from desktop.pages.train_state import TrainingState
 from desktop.pages.train_words import tr
 from desktop.widgets.live_plot import LivePlot
-from ml.api import BatchDone, EpochDone, Kind, ProbeDone
+from ml.api import BatchDone, EpochDone, Kind, Pass, ProbeDone
 
 
 def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
@@ -21,6 +23,13 @@ def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
         case EpochDone():
             plot.set_passes(event.epochs)
             plot.add_score(float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
+
+
+def draw_past(plot: LivePlot, passes: Iterable[Pass]) -> None:
+    """The passes of a run before it was cut off."""
+    for each in passes:
+        plot.add_pass(float(each.number), loss=each.train_loss, rate=each.rate)
+        plot.add_score(float(each.number), valid_loss=each.valid_loss, accuracy=each.accuracy)
 
 
 def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:

@@ -45,7 +45,14 @@ _QUICK = {
 class TrainingState:
     """Feed it every event with `take`. `estimate` is how many seconds the whole was thought to last."""
 
-    def __init__(self, *, preset: Preset, estimate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        preset: Preset,
+        estimate: float | None,
+        stands: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.run: int | None = None
         self.train = self.valid = self.test = 0
         self.class_names: tuple[str, ...] = ()
@@ -63,6 +70,8 @@ class TrainingState:
         self.stopping = False
         """Whether the user has asked for the end."""
         self.has_model = False
+        self.stands = stands
+        """Whether it goes on with a run that left passes."""
         self._spans = _QUICK if preset == "quick" else _FINE
         self._estimate = estimate
         self._left: float | None = None
@@ -76,6 +85,8 @@ class TrainingState:
                 self.run = event.run
                 self.train, self.valid, self.test = event.train, event.valid, event.test
                 self.class_names, self.task = event.class_names, event.task
+                if self.stopping:
+                    self.sentence = train_ending.asked(self.ending, self.sentence)
             case StageStarted():
                 self.stage, self.sentence = event.stage, event.sentence
                 if self.stopping and self.ending == "finishing":
@@ -104,7 +115,7 @@ class TrainingState:
     def ending(self) -> Ending:
         """What a stop would mean now."""
         if not self.has_model:
-            return "nothing"
+            return "standing" if self.stands else "unbegun" if self.run is None else "nothing"
         return "finishing" if self.stage in ("predict", "export") else "learning"
 
     def stop(self) -> None:

@@ -64,7 +64,7 @@ class TrainWatch(QWidget):
         self.bar.setValue(0)
         self.plot.clear(passes=passes)
         self.showcase.clear()
-        self.can_stop("nothing")
+        self.can_stop("unbegun")
         self.cancel_button.setEnabled(True)
 
     def show_note(self, sentence: str) -> None:

@@ -80,6 +80,15 @@ class LivePlot(QWidget):
             self._scores.append(x, accuracy * 100)
         self._soon()
 
+    def add_pass(self, x: float, *, loss: float | None, rate: float | None) -> None:
+        """A pass that ended at `x`, of which only its mean training loss and its last learning rate are known."""
+        if loss is not None:
+            self._smooth = loss
+            self._batches.append(x, loss)
+        if rate is not None:
+            self._rates.append(x, rate)
+        self._soon()
+
     def points(self) -> dict[str, int]:
         """How many points each curve has, for a summary."""
         return {

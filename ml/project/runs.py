@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -14,6 +16,16 @@ from ml.errors import HandlensError
 from ml.project import store as tables
 from ml.project.samples import Preset, RunInfo
 from ml.project.store import Store
+
+
+class Pass(NamedTuple):
+    """One pass over the data, counted from 1: None for what was not measured."""
+
+    number: int
+    train_loss: float | None
+    valid_loss: float | None
+    accuracy: float | None
+    rate: float | None
 
 
 class Runs:
@@ -48,6 +60,14 @@ class Runs:
     def stands(self, run: int) -> bool:
         """Whether run `run` left passes to go on from."""
         return (self.folder(run) / "checkpoint" / "latest.safetensors").is_file()
+
+    def history(self, run: int) -> tuple[Pass, ...]:
+        """What run `run` wrote down after each of its passes; nothing where that cannot be read."""
+        try:
+            with (self.folder(run) / "history.csv").open(newline="", encoding="utf-8") as file:
+                return tuple(_pass(row) for row in csv.DictReader(file) if int(row["epoch"]) >= 1)
+        except (OSError, ValueError, KeyError, csv.Error):
+            return ()
 
     def finished(self, run: int | None = None) -> RunInfo:
         """Run number `run`, or the newest finished one; raises where there is none."""
@@ -114,3 +134,8 @@ class Runs:
         """The same, for a caller that holds the training lock."""
         with self._store.writing() as connection:
             connection.execute(tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted"))
+
+
+def _pass(row: dict[str, str]) -> Pass:
+    columns = ("train_loss", "valid_loss", "valid_accuracy", "rate")
+    return Pass(int(row["epoch"]), *(float(row[column]) if row[column] else None for column in columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,14 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.session import Session, open_session
-from ml.api import RunInfo
+from ml.api import Event, Job, ProbeDone, RunInfo, RunStarted, StageStarted, Stop, Stopped
 from tests.desktop.scripted_training import Script, press_train, shown
+
+HISTORY = """epoch,train_loss,valid_loss,valid_accuracy,rate,best
+0,0.5,0.6,0.7,,True
+1,0.4,0.5,0.8,0.001,True
+2,0.3,,,0.0005,False
+"""
 
 
 @pytest.fixture
@@ -29,6 +36,7 @@ def cut_off(session: Session, *, passes: bool, seed: int = 0) -> RunInfo:
     run = runs.begin(preset="standard", seed=seed, class_names=("apple", "pear", "plum"))
     runs.update(run.number, state="interrupted")
     if passes:
+        (runs.folder(run.number) / "history.csv").write_text(HISTORY, encoding="utf-8")
         checkpoint = runs.folder(run.number) / "checkpoint"
         checkpoint.mkdir()
         (checkpoint / "latest.safetensors").touch()
@@ -77,5 +85,59 @@ def test_a_run_of_other_classes_is_not_offered(qtbot: QtBot, session: Session) -
     run = session.project.runs.begin(preset="standard", seed=0, class_names=("apple", "pear"))
     session.project.runs.update(run.number, state="interrupted")
     page = shown(qtbot, session, None)
+    assert not page.choose.resume_button.isVisible()
+    page.shutdown()
+
+
+class Going:
+    """A resumed run that says no more than `events`, until it is asked to stop."""
+
+    def __init__(self, session: Session, *events: Event) -> None:
+        self._session, self._events = session, events
+
+    def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
+        yield from self._events
+        pause = threading.Event()
+        while not stop.requested():
+            pause.wait(0.02)
+        runs = self._session.project.runs.all()
+        if runs:
+            self._session.project.runs.update(runs[-1].number, state="interrupted")
+        yield Stopped(resumable=bool(runs))
+
+
+BEGUN = RunStarted(run=1, resumed=True, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
+LOOKING = StageStarted(stage="features", sentence="Now the pretrained network is looking at every sample once.")
+FIRST = ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
+
+
+def test_a_resumed_run_shows_the_passes_it_had(qtbot: QtBot, session: Session) -> None:
+    cut_off(session, passes=True)
+    page = shown(qtbot, session, Going(session, BEGUN, FIRST))
+    qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.watch.plot.points() == {"train": 2, "rate": 2, "valid": 2, "score": 2})
+    page.shutdown()
+
+
+def test_a_stop_right_after_a_resume_says_that_the_passes_are_kept(qtbot: QtBot, session: Session) -> None:
+    cut_off(session, passes=True)
+    page = shown(qtbot, session, Going(session, BEGUN, LOOKING))
+    qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "looking at every sample" in page.watch.sentence.text())
+    assert "what it had learned is kept" in page.watch.stop_button.toolTip()
+    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
+    assert page.watch.sentence.text() == "Stopping. What it had learned is kept; you can go on later from there."
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+    kept = "Run 1 was stopped before it ended. What it has learned so far is kept."
+    assert page.choose.resume_label.text() == kept
+    page.shutdown()
+
+
+def test_a_stop_before_a_run_has_begun_promises_nothing(qtbot: QtBot, session: Session) -> None:
+    page = shown(qtbot, session, Going(session))
+    press_train(qtbot, page)
+    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
+    assert page.watch.sentence.text() == "Stopping. It has not begun to learn, so nothing is lost."
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
     assert not page.choose.resume_button.isVisible()
     page.shutdown()
