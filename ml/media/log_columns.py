@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ml.errors import UnreadableError
 from ml.media.cells import as_moment, is_missing
 from ml.media.delimited import Layout, cells_of, plain_lines
+from ml.media.log_names import counted_columns
 from ml.media.log_times import counts_rows, is_surely_time, shows_the_date
 from ml.media.numerals import decimal_comma, read_number
 
@@ -166,7 +167,3 @@ def without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values
     places = np.arange(len(values))
     return np.asarray(np.interp(places, places[known], values[known]), dtype=np.float64)
-
-
-def counted_columns(columns: int) -> str:
-    return "1 column" if columns == 1 else f"{columns:,} columns"

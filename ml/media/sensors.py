@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ml.errors import UnreadableError
 from ml.media.delimited import read_layout
 from ml.media.files import EMPTY, disk_reason
-from ml.media.log_columns import Column, Holes, counted_columns, not_measured, read_columns, useless, without_gaps
+from ml.media.log_columns import Column, Holes, not_measured, read_columns, useless, without_gaps
+from ml.media.log_names import fitting_columns
 from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, times_of
 from ml.project.samples import Windowing
 
@@ -136,21 +137,6 @@ def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) 
     last = values.shape[1] - 1
     places = last - np.abs(last - (firsts[:, None] + np.arange(windowing.frames)) % max(1, 2 * last))
     return np.ascontiguousarray(values[:, places].transpose(1, 0, 2))
-
-
-def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
-    """Where each wanted column stands among those of a log: by name where all names are there, else by place.
-
-    Raises UnreadableError where there are more or fewer.
-    """
-    if set(wanted) <= set(have):
-        return tuple(list(have).index(name) for name in wanted)
-    if len(have) != len(wanted):
-        raise UnreadableError(
-            f"The log has {counted_columns(len(have))} of numbers, the others have {len(wanted)}; "
-            "give all logs the same columns."
-        )
-    return tuple(range(len(wanted)))
 
 
 # -- reading ------------------------------------------------------------------------------------------------------

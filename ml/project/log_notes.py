@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ml.media.log_columns import Holes
+from ml.media.log_names import nameless, place_of, quoted
 from ml.media.sensors import LogFacts
 from ml.project.samples import Clock
 
@@ -26,7 +27,31 @@ def notes_on(
 ) -> tuple[str, ...]:
     """What to know of logs of which `columns` are learned from and `clocks` are left out as such."""
     found = [_rate_note(facts, clock, rate), *_clock_notes(clocks, clock), *_left_out_notes(facts)]
-    return (*found, *_word_notes(facts, columns))
+    return (*found, *_name_notes(facts, (*columns, *clocks)), *_word_notes(facts, columns))
+
+
+def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
+    """Columns that only some logs have, and logs that do not say what theirs are called."""
+    if nameless(columns):
+        return []
+    notes = []
+    named = [log.columns for log in facts.values() if not nameless(log.columns)]
+    often = Counter(name for names in named for name in names if place_of(name, columns) is None)
+    some = {name: count for name, count in often.most_common() if count < len(facts)}
+    mend = "give a column the same name in all logs to learn from it"
+    if len(some) == 1:
+        ((name, count),) = some.items()
+        has = "has" if count == 1 else "have"
+        notes.append(
+            f"Only {count:,} of {len(facts):,} logs {has} numbers in a column “{name}”, so it is left out; {mend}."
+        )
+    elif some:
+        notes.append(f"Not all logs have numbers in the columns {quoted(list(some))}, so they are left out; {mend}.")
+    without = len(facts) - len(named)
+    if without:
+        do = "log does not name its columns; they" if without == 1 else "logs do not name their columns; they"
+        notes.append(f"{without:,} {do} are taken in the order of the others.")
+    return notes
 
 
 def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
@@ -45,7 +70,8 @@ def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
 
 
 def _holes(facts: Mapping[str, LogFacts], name: str) -> list[Holes]:
-    return [log.holes[log.columns.index(name)] for log in facts.values() if name in log.columns]
+    places = [(log, place_of(name, log.columns)) for log in facts.values()]
+    return [log.holes[place] for log, place in places if place is not None]
 
 
 def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ml.errors import HandlensError, UnreadableError
-from ml.media.sensors import LogFacts, fitting_columns
+from ml.media.log_names import fitting_columns, nameless, place_of, spelt_alike
+from ml.media.sensors import LogFacts
 from ml.media.windowing import choose_log_windowing
 from ml.project.log_notes import ROWS_A_SECOND, notes_on
 from ml.project.samples import Clock, Windowing
 
 __all__ = ["ROWS_A_SECOND", "Agreed", "agree"]
 
+_NEARLY_ALL = 0.8
+"""A column that fewer logs have is left out; of one that so many have, the logs without it are."""
 _FEWEST_ALIKE = 3
 """Fewer logs may climb evenly by chance."""
 _ALIKE = 0.1
@@ -61,13 +64,22 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
 
 
 def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
-    """The number of columns that most logs have, and of those the names that most have."""
-    if not facts:
-        return ()
-    widths = Counter(len(found.columns) for found in facts.values())
-    width = max(widths, key=lambda number: (widths[number], number))
-    names = Counter(found.columns for found in facts.values() if len(found.columns) == width)
-    return max(names, key=lambda columns: (names[columns], columns))
+    """The names that nearly all logs have; without them, those of as many logs as can be."""
+    named = [log.columns for log in facts.values() if not nameless(log.columns)]
+    if 2 * len(named) < len(facts) or not named:
+        return _commonest([log.columns for log in facts.values() if nameless(log.columns)])
+    first = _commonest(named)
+    often = Counter(spelt_alike(name) for columns in named for name in columns)
+    usual: dict[str, str] = {}
+    for name in (name for columns in (first, *named) for name in columns):
+        if often[spelt_alike(name)] >= _NEARLY_ALL * len(named):
+            usual.setdefault(spelt_alike(name), name)
+    return tuple(usual.values()) or first
+
+
+def _commonest(found: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    often = Counter(found)
+    return max(often, key=lambda columns: (often[columns], len(columns), columns), default=())
 
 
 def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -86,7 +98,8 @@ def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[
 
 
 def _ticks(name: str, facts: Collection[LogFacts]) -> bool:
-    steps = [(log.steps[log.columns.index(name)], log.rate or 1.0) for log in facts if name in log.columns]
+    places = [(log, place_of(name, log.columns)) for log in facts]
+    steps = [(log.steps[place], log.rate or 1.0) for log, place in places if place is not None]
     by_row = np.array([step for step, _rate in steps])
     by_second = np.array([step * rate for step, rate in steps])
     return any(

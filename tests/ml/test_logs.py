@@ -234,6 +234,21 @@ def windows(**changed: object) -> Windowing:
 def test_columns_are_found_by_their_names(tmp_path: Path) -> None:
     path = write(tmp_path / "log.csv", "y,x\n", lambda i, a, b: f"{b},{a}")
     np.testing.assert_allclose(load_log(path, windows()), np.array(ROWS, dtype=np.float32).T)
+    np.testing.assert_allclose(load_log(path, windows(columns=("Y ",))), [[b for _, b in ROWS]], rtol=1e-6)
+
+
+def test_a_column_of_another_name_is_not_taken_for_the_one_that_is_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", "y,accel\n", lambda i, a, b: f"{b},{a}")
+    with pytest.raises(UnreadableError) as caught:
+        load_log(path, windows(columns=("gyro", "y")))
+    assert caught.value.message == (
+        "The log has no column “gyro” like the others but “accel”; give a column the same name in all logs."
+    )
+
+
+def test_columns_without_names_are_taken_in_their_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.csv", "", lambda i, a, b: f"{a},{b}")
+    np.testing.assert_allclose(load_log(path, windows()), np.array(ROWS, dtype=np.float32).T)
     with pytest.raises(UnreadableError, match="has 2 columns of numbers, the others have 3"):
         load_log(path, windows(columns=("x", "y", "z")))
 

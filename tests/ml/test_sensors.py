@@ -60,6 +60,10 @@ def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
     assert all(low < high for low, high in report.windowing.ranges)
     assert "By the column “time” the logs have 50 rows a second." in report.notes
     assert any("“state” holds words" in note for note in report.notes)
+    assert report.notes[-1] == (
+        "Only 1 of 17 logs has numbers in a column “z”, so it is left out; give a column the same name in all logs to "
+        "learn from it."
+    )
 
 
 def test_only_the_command_line_names_its_option(tmp_path: Path) -> None:
@@ -100,6 +104,36 @@ def test_what_climbs_in_some_logs_or_by_a_steepness_of_its_own_is_a_measurement(
     for folder in (some, own):
         report = look(folder)
         assert report.windowing is not None and report.windowing.columns == ("x", "heat")
+
+
+def test_only_columns_that_nearly_all_logs_name_are_learned_from(tmp_path: Path) -> None:
+    def row(log: int, at: int) -> str:
+        return f"{at * 7 % 5},{100 + at % 3}" if log < 5 else f"{100 + at % 3},{at * 7 % 5}"
+
+    folder = logs_of(tmp_path / "logs", "gyro,accel\n", row, count=10)
+    for number in range(5, 10):
+        path = next(folder.glob(f"*/{number}.csv"))
+        path.write_text(path.read_text().replace("gyro,accel", "acc,Gyro"))
+    report = look(folder)
+    assert report.windowing is not None and report.windowing.columns == ("gyro",)
+    assert report.windowing.ranges == ((0.0, 4.0),) and not report.unreadable
+    assert report.notes[1:] == (
+        "Not all logs have numbers in the columns “accel” and “acc”, so they are left out; give a column the same name "
+        "in all logs to learn from it.",
+    )
+
+
+def test_the_few_logs_without_a_column_are_left_out_and_say_so(tmp_path: Path) -> None:
+    folder = logs_of(tmp_path / "logs", "x,y\n", lambda log, row: f"{row * 7 % 5},{row % 3}", count=10)
+    other, without = folder / "still" / "0.csv", folder / "moving" / "1.csv"
+    other.write_text(other.read_text().replace("x,y", "x,z"))
+    without.write_text(without.read_text().replace("x,y\n", ""))
+    report = look(folder)
+    assert report.windowing is not None and report.windowing.columns == ("x", "y")
+    assert {item.path: item.reason for item in report.unreadable} == {
+        "still/0.csv": "The log has no column “y” like the others but “z”; give a column the same name in all logs."
+    }
+    assert "1 log does not name its columns; they are taken in the order of the others." in report.notes
 
 
 def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Which column of a log is which: by the names where there are any, by the order only where there are none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ml.errors import UnreadableError
+
+_NUMBERED = re.compile(r"^column \d+( \(\d+\))?$")
+"""What columns are called to which the file gives no name."""
+_MOST_NAMED = 4
+
+
+def nameless(columns: Sequence[str]) -> bool:
+    return all(map(_NUMBERED.match, columns))
+
+
+def place_of(name: str, columns: Sequence[str]) -> int | None:
+    """Where the column of that name stands, however it is spelt (Acc_X, acc x); None where there is none or two."""
+    if name in columns:
+        return list(columns).index(name)
+    alike = [place for place, column in enumerate(columns) if spelt_alike(column) == spelt_alike(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def spelt_alike(name: str) -> str:
+    """What names of one column have in common."""
+    return " ".join(name.casefold().replace("_", " ").split())
+
+
+def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
+    """Where each wanted column stands among those of a log: by name, or by place where one of the two has no names.
+
+    Other columns of the log do no harm. Raises UnreadableError where a column is missing: one of another name may hold
+    something else.
+    """
+    found = [place_of(name, have) for name in wanted]
+    places = tuple(place for place in found if place is not None)
+    if len(places) == len(wanted):
+        return places
+    if nameless(have) or nameless(wanted):
+        if len(have) == len(wanted):
+            return tuple(range(len(wanted)))
+        raise UnreadableError(
+            f"The log has {counted_columns(len(have))} of numbers, the others have {len(wanted)}; "
+            "give all logs the same columns."
+        )
+    missing = [name for name, place in zip(wanted, found, strict=True) if place is None]
+    others = [name for name in have if place_of(name, wanted) is None]
+    instead = f" but {quoted(others)}" if others else ""
+    what = "column" if len(missing) == 1 else "columns"
+    raise UnreadableError(
+        f"The log has no {what} {quoted(missing)} like the others{instead}; give a column the same name in all logs."
+    )
+
+
+def quoted(names: Sequence[str]) -> str:
+    """ "“x”, “y” and “z”"; of many names the first."""
+    shown = [f"“{name}”" for name in names[:_MOST_NAMED]]
+    if len(names) > _MOST_NAMED:
+        shown.append(f"{len(names) - _MOST_NAMED:,} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def counted_columns(columns: int) -> str:
+    return "1 column" if columns == 1 else f"{columns:,} columns"
