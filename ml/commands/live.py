@@ -63,7 +63,7 @@ class LiveReport:
                 self._say(f"  First model after {duration(event.seconds)}: {self._valid_words(event.valid_accuracy)}.")
             case EpochDone():
                 self._say(
-                    f"  Round {event.epoch} of {event.epochs}: loss {event.train_loss:.3f}, "
+                    f"  Pass {event.epoch} of {event.epochs}: loss {event.train_loss:.3f}, "
                     f"{self._valid_words(event.valid_accuracy)}."
                 )
             case _:
@@ -113,7 +113,7 @@ def _progress_words(event: ProgressEvent) -> str:
 
 def _batch_words(event: BatchDone) -> str:
     parts = [
-        f"round {event.epoch} of {event.epochs}",
+        f"pass {event.epoch} of {event.epochs}",
         f"loss {event.loss:.3f}",
         f"learning rate {event.rate:.1e}",
         f"{event.samples_per_second:,.0f} samples a second",

@@ -63,7 +63,7 @@ def train(
     preset: Annotated[
         str, typer.Option(metavar="quick|standard|thorough", help="How much time the network may take to learn.")
     ] = "standard",
-    epochs: Annotated[int | None, typer.Option(min=0, help="Rounds over the samples, instead of the preset's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="Passes over the samples, instead of the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Another number gives another random order.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the newest run that was cut off.")] = False,
     device: Annotated[

@@ -101,12 +101,6 @@ def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
     return np.array(square.convert("RGB"), dtype=np.uint8)
 
 
-def squash(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """An array (H, W, 3), such as a camera frame, as a square (size, size, 3), its aspect ignored."""
-    square = _resized(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR)
-    return np.array(square, dtype=np.uint8)
-
-
 def image_facts(path: Path) -> ImageFacts:
     """Read the file to its last byte and return the size. Raises UnreadableError.
 

@@ -1,4 +1,4 @@
-"""The loop: fine-tune from a modest head, epoch by epoch, and keep whichever model validates best."""
+"""The loop: fine-tune from a modest head, epoch by epoch; where it stands and the best epoch so far are on disk."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from ml.training.standing import History, State, Timer, put_back
 from ml.training.step import Pieces, careful_backward, in_parts
 
 ENOUGH = (
-    "It ends after {done} of {of} rounds: on the samples it is checked on it has not become better for a while, or "
+    "It ends after {done} of {of} passes: on the samples it is checked on it has not become better for a while, or "
     "makes no mistake any more."
 )
 VALIDATION_BATCH, ON_A_GPU = 16, 64

@@ -8,15 +8,19 @@ import tempfile
 import time
 from pathlib import Path
 
+import timm
 import torch
+from safetensors.torch import save_file
 from torch.nn import functional
 
+from ml.catalogue import DEFAULT_BACKBONE
 from ml.demo.projects import DemoKind, write_samples
 from ml.engine import run
 from ml.events import BatchDone, Failed, Finished, Scanned
 from ml.jobs import NeverStop, ScanJob, TrainJob
 from ml.networks.backbones import freeze_norms
 from ml.networks.build import build_network
+from ml.networks.weights import Weights, bundled, sha256_of
 from ml.project.project import Project
 from ml.project.splitting import plan_split
 from ml.training.augment import augment
@@ -32,13 +36,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kind", choices=("images", "recordings"), default="images")
     parser.add_argument("--samples", type=int, default=300, help="generated samples, 60 % of them to learn from")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--backbone", default=DEFAULT_BACKBONE, help="by timm's name, e.g. convnext_tiny")
     given = parser.parse_args(arguments)
     torch.set_num_threads(os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as scratch:
         project = _project(Path(scratch), given.kind, given.samples)
-        ours = _ours(project, given.device)
-        bare = _bare(project, given.device)
-    print(f"{given.kind}, {given.device}, {os.cpu_count()} cores: samples per second while learning")
+        weights = _weights(Path(scratch), given.backbone)
+        ours = _ours(project, given.device, weights)
+        bare, side = _bare(project, given.device, weights)
+    print(f"{given.kind}, {given.backbone} at {side}, {given.device}, {os.cpu_count()} cores: samples per second")
     print(f"random tensors in memory  {bare:8.1f}   1.00")
     print(f"handlens                  {ours:8.1f}   {ours / bare:4.2f}")
     return 0
@@ -54,11 +60,22 @@ def _project(scratch: Path, kind: DemoKind, count: int) -> Path:
     return scratch / "b.handlens"
 
 
-def _ours(project: Path, device: str) -> float:
+def _weights(scratch: Path, backbone: str) -> Weights:
+    """The bundled ones, or for another network some by chance: that is as fast, and needs no download."""
+    if backbone == DEFAULT_BACKBONE:
+        return bundled()
+    path = scratch / "weights.safetensors"
+    save_file(timm.create_model(backbone).state_dict(), path)
+    return Weights(name=backbone, path=path, sha256=sha256_of(path), source="file", licence="")
+
+
+def _ours(project: Path, device: str, weights: Weights) -> float:
     """Samples per second over the second pass."""
     begun = ended = 0.0
     samples = 0
-    for event in run(TrainJob(project=project, preset="standard", epochs=2, device=device), NeverStop()):
+    file = weights.path if weights.source == "file" else None
+    job = TrainJob(project=project, epochs=2, device=device, backbone=weights.name, weights=file)
+    for event in run(job, NeverStop()):
         if isinstance(event, BatchDone) and event.epoch == 2:
             if event.step == WARM:
                 begun = time.monotonic()
@@ -70,12 +87,13 @@ def _ours(project: Path, device: str) -> float:
     raise SystemExit("the training ended without a result")
 
 
-def _bare(project: Path, device: str) -> float:
-    """The same network, the same stages learning, the same shapes: forward, backward, a step of AdamW."""
+def _bare(project: Path, device: str, weights: Weights) -> tuple[float, int]:
+    """The same network, the same stages learning, the same shapes: forward, backward, a step of AdamW. Samples per
+    second, and the width of what it learns from in pixels."""
     recipe = read_recipe(project / "runs" / "0001")
     with Project.open(project) as opened:
         windowing, classes = opened.windowing, len(opened.classes())
-    network = build_network(windowing=windowing, classes=classes)
+    network = build_network(windowing=windowing, classes=classes, weights=weights)
     size = network.backbone.spec.size
     raw = (
         torch.zeros(recipe.batch, size, size, 3, dtype=torch.uint8)
@@ -107,7 +125,7 @@ def _bare(project: Path, device: str) -> float:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
     _wait(device)
-    return steps * recipe.batch / (time.monotonic() - began)
+    return steps * recipe.batch / (time.monotonic() - began), pictures.shape[3]
 
 
 def _wait(device: str) -> None:
