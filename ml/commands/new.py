@@ -150,6 +150,7 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     report = for_task(scanned, known.task)
     if known.task == "single" and gives_several(report):
         raise HandlensError(_with_options(problem(report) or ""))
+    report = _in_windows_of(known, report)
     followed = known.follow(report)
     plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
     added = known.add(report, plan)
@@ -157,6 +158,20 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     if followed.moved:
         known.assign(plan)  # what lay in no class folder may lie in one now
     _conclude(known, report, plan, console, joined=_Joined(added=added, given=given, followed=followed), json=json)
+
+
+def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
+    """The report in the windows that the project has; where nothing hangs on these yet, in those its labels ask for."""
+    asked, has = report.windowing, known.windowing
+    if asked is None or has is None or not any(file.spans for file in report.files) or asked.seconds >= has.seconds:
+        return dataclasses.replace(report, windowing=has)
+    if known.cut_anew(asked):
+        return report
+    told = (
+        f"The new labels ask for windows of {asked.seconds:g} s, but the project keeps its own of {has.seconds:g} s, "
+        "because it has labels or runs; to have all of them heard, make a new project with these labels."
+    )
+    return dataclasses.replace(report, windowing=has, notes=(*report.notes, told))
 
 
 def scan_with(job: ScanJob, show: Callable[[Event], None]) -> ScanReport:

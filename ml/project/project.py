@@ -15,11 +15,20 @@ from filelock import FileLock, Timeout
 
 from ml.errors import HandlensError
 from ml.project import store as tables
-from ml.project.filling import fill, insert_files, insert_unreadable, label_untouched, source_meta, windowing_of
+from ml.project.filling import (
+    fill,
+    insert_files,
+    insert_unreadable,
+    label_untouched,
+    source_meta,
+    windowing_meta,
+    windowing_of,
+)
 from ml.project.known import known_files
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.moving import Followed, follow
 from ml.project.predictions import Predictions, read_predictions
+from ml.project.recutting import cut_anew
 from ml.project.room import disk_is_full, says_full
 from ml.project.runs import Runs
 from ml.project.samples import (
@@ -311,6 +320,17 @@ class Project:
                     .where(tables.sources.c.path == path, tables.sources.c.split.is_(None))
                     .values(split=split, group_name=plan.groups.get(path))
                 )
+
+    def cut_anew(self, windowing: Windowing) -> bool:
+        """Cut the recordings of a project without labels and runs into other windows; False where it has some.
+
+        Raises HandlensError where the project is open in a window, which knows the samples as they are.
+        """
+        with self.lock("studio"), self._store.writing() as connection:
+            done = cut_anew(connection, windowing)
+        if done:
+            self._meta |= windowing_meta(windowing)
+        return done
 
     def add(self, report: ScanReport, plan: SplitPlan) -> int:
         """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files.

@@ -210,6 +210,57 @@ def test_a_label_that_no_window_carries_is_named(tmp_path: Path) -> None:
     assert any("6 labels are outdone" in sentence and "(--multi-label)" in sentence for sentence in made["findings"])
 
 
+@pytest.fixture
+def calls(tmp_path: Path) -> tuple[Path, Path]:
+    """Recordings of 5 s, and beside them a track for each: a long call at 0.5 s and a click at 3 s."""
+    folder, tracks = tmp_path / "site", tmp_path / "tracks"
+    tracks.mkdir()
+    for number in range(6):
+        recording(folder / f"rec{number}.wav", 5, number)
+        (tracks / f"rec{number}.txt").write_text("0.5\t2.0\tcall\n3.0\t3.4\tclick\n")
+    return folder, tracks
+
+
+def test_recordings_without_labels_are_cut_anew_for_the_labels_they_get(
+    calls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, tracks = calls
+    assert new(tmp_path / "p", folder)["windowing"]["seconds"] == 5
+    later = new(tmp_path / "p", folder, "--labels", tracks)
+    at_once = new(tmp_path / "q", folder, "--labels", tracks)
+    assert later["windowing"] == at_once["windowing"] == {"rate": RATE, "seconds": 1.5, "step": 0.75}
+    assert later["classes"] == at_once["classes"] == {"call": 12, "click": 12}
+    assert later["labels"]["issues"] == {}
+    assert later["split"] == at_once["split"]
+    assert labels_in(tmp_path / "p") == labels_in(tmp_path / "q")
+
+
+def test_where_something_hangs_on_the_windows_they_stay_and_what_is_lost_is_said(
+    calls: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, tracks = calls
+    new(tmp_path / "p", folder)
+    with Project.open(tmp_path / "p") as opened:
+        opened.add_class("owl")
+        opened.set_labels([opened.samples()[0].id], [0])
+    made = new(tmp_path / "p", folder, "--labels", tracks)
+    assert (made["windowing"]["seconds"], made["samples"], made["labels"]["given"]) == (5, 6, 5)
+    told = "12 labels of parts of 6 recordings reach 6 of 6 windows of 5 s; the other 0 stay without a label."
+    assert told in made["findings"]
+    assert made["labels"]["issues"]["outdone"]["count"] == 6
+    assert any("windows of 1.5 s, but the project keeps its own of 5 s" in sentence for sentence in made["findings"])
+
+
+def test_the_windows_of_a_project_that_is_open_stay(calls: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, tracks = calls
+    new(tmp_path / "p", folder)
+    with Project.open(tmp_path / "p") as opened, opened.lock("studio"):
+        arguments = ["new", str(tmp_path / "p"), "--from", str(folder), "--labels", str(tracks)]
+        refused = CliRunner().invoke(build_app(), arguments)
+        assert (refused.exit_code, len(opened.samples())) == (1, 6)
+        assert "is open in another window" in refused.stderr
+
+
 def test_where_a_label_begins_and_ends_is_kept(recordings: Path, tmp_path: Path) -> None:
     new(tmp_path / "p", recordings, "--labels", recordings)
     with Project.open(tmp_path / "p") as project:
