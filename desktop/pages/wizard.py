@@ -63,6 +63,8 @@ class NewProjectWizard(QWizard):
         super().open()
         if self.source_page.isComplete() and self.currentPage() is self.source_page:
             self.next()
+        else:
+            self.source_page.take_focus()
 
     def accept(self) -> None:
         """ "Create" was pressed: the wizard stays until the project is there."""

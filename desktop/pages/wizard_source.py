@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
@@ -144,6 +145,10 @@ class SourcePage(QWizardPage):
         if self._draft.folder is not None:
             self.take_folder(self._draft.folder)
 
+    def take_focus(self) -> None:
+        """To what is to be said next, so that no key press takes back what was chosen."""
+        (self.pictures_button if self._draft.kind is None else self.folder_edit).setFocus()
+
     @Slot(object)
     def take_folder(self, folder: Path) -> None:
         """A folder was chosen or dropped; what it holds is guessed if nothing was chosen yet."""
@@ -162,6 +167,11 @@ class SourcePage(QWizardPage):
         if self._draft.kind is None or self._draft.folder is None or not self._draft.folder.is_dir():
             return False
         return self.labels.is_complete()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """While something is missing, Enter in a field would press the first button of the page."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or self.isComplete():
+            super().keyPressEvent(event)
 
     def shutdown(self) -> None:
         """End what runs in the background."""
