@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QSize, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import actions, settings, style
 from desktop.dialogs.folder import FolderChooser
@@ -379,7 +379,7 @@ class MainWindow(QMainWindow):
         self._tasks.close()
         self._end_sample()
         if self.wizard is not None:
-            self.wizard.reject()
+            self.wizard.done(QDialog.DialogCode.Rejected)  # the person has asked for the end already
         if self.workspace is not None:
             self.workspace.shutdown()
             self.workspace = None

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
 
 from desktop import settings, style
+from desktop.dialogs.notice import Question
 from desktop.pages.wizard_draft import Draft
 from desktop.pages.wizard_found import FoundPage
 from desktop.pages.wizard_place import PlacePage
@@ -69,6 +70,18 @@ class NewProjectWizard(QWizard):
     def accept(self) -> None:
         """ "Create" was pressed: the wizard stays until the project is there."""
         self.place_page.make()
+
+    def reject(self) -> None:
+        """Escape, Cancel or the window's own cross. Looking through a large folder again costs minutes, so it asks."""
+        if self.place_page.making():
+            return
+        if not self._draft.begun() or Question.ask(
+            self,
+            self.tr("No project has been made yet. If you leave now, what was chosen and found here is let go."),
+            yes=self.tr("Leave"),
+            no=self.tr("Stay"),
+        ):
+            super().reject()
 
     def done(self, result: int) -> None:
         self.place_page.look.cancel()

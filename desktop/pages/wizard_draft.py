@@ -45,6 +45,10 @@ class Draft:
             return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 
+    def begun(self) -> bool:
+        """Whether there is something that would be lost: a folder was chosen, or looked through."""
+        return self.scanned is not None or (self.folder is not None and self.folder.is_dir())
+
     def take_rate(self, rate: float) -> None:
         """Rows in a second, 0 for what the logs say. What was found with another rate is found anew."""
         asked = rate or None

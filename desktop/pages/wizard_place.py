@@ -119,6 +119,10 @@ class PlacePage(QWizardPage):
         self._say(self.tr("Making the project…"), "muted")
         self.completeChanged.emit()
 
+    def making(self) -> bool:
+        """Whether the project is being written, which cannot be taken back any more."""
+        return bool(self._making)
+
     def shutdown(self) -> None:
         self.look.shutdown()
         self._tasks.close()

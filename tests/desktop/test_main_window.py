@@ -265,7 +265,7 @@ def test_a_dropped_folder_opens_the_wizard_filled_in(window: MainWindow, project
     wizard = window.wizard
     assert wizard is not None and wizard.currentPage() is wizard.found_page
     qtbot.waitUntil(wizard.found_page.isComplete)
-    wizard.reject()
+    wizard.done(0)
     assert window.wizard is None
 
 

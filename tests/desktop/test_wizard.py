@@ -18,6 +18,7 @@ from scripted import Scan, report_of
 
 from desktop import settings, style
 from desktop.dialogs.items import ItemsDialog
+from desktop.dialogs.notice import Question
 from desktop.pages.wizard import NewProjectWizard
 from desktop.pages.wizard_look import chosen_pictures, said
 from desktop.workers.job_thread import JobThread
@@ -78,7 +79,7 @@ def make(studio: QApplication) -> Iterator[Maker]:
 
     yield make_wizard
     for wizard in made:
-        wizard.reject()
+        wizard.done(0)
         wizard.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
@@ -199,7 +200,10 @@ def test_looking_can_be_stopped(make: Maker, folder: Path, qtbot: QtBot) -> None
     assert "was stopped" in _texts(wizard.found_page) and not wizard.button(NEXT).isEnabled()
 
 
-def test_closing_the_wizard_ends_the_scan(make: Maker, folder: Path, qtbot: QtBot) -> None:
+def test_closing_the_wizard_ends_the_scan(
+    make: Maker, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Question, "ask", lambda *_args, **_verbs: True)
     scan = Scan(hold=True)
     wizard = make(scan, folder=folder)
     qtbot.waitUntil(lambda: "5 of 10" in _texts(wizard.found_page))
@@ -332,7 +336,10 @@ def test_create_does_not_wait_for_the_words(make: Maker, folder: Path, qtbot: Qt
     assert look.ended_by == ["cancel"] and not _threads(wizard)
 
 
-def test_going_back_or_cancelling_ends_the_look(make: Maker, folder: Path, qtbot: QtBot) -> None:
+def test_going_back_or_cancelling_ends_the_look(
+    make: Maker, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Question, "ask", lambda *_args, **_verbs: True)
     look = Look(hold=True)
     wizard = make(look, folder=folder)
     _to_the_last_page(qtbot, wizard)
