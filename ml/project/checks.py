@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ml.project.labelfiles.losing import lost_in_windows
-from ml.project.labelfiles.telling import MILD, issue_told, windows_told
+from ml.project.labelfiles.telling import MILD, issue_told, only_one_class, windows_told
 from ml.project.samples import SPLITS, ScanReport, Split, SplitPlan
 from ml.project.several import SEVERAL_PRESENT, gives_several
 from ml.wording import FILES
@@ -62,10 +62,7 @@ def problem(report: ScanReport) -> str | None:
     if len(counts) == 1 and not _has_negatives(report):
         name = next(iter(counts))
         if report.labels is not None:
-            return (
-                f"There is only one class, “{name}”; label something else as well, or make it a project "
-                f"{SEVERAL_PRESENT}: there, what lies under no label counts as without it."
-            )
+            return only_one_class(name, report.labels)
         return f"There is only one class, “{name}”; add a folder for at least one more, so that it has to choose."
     if max(counts.values()) < 2:
         return f"Every class has only one {one}; add more, so that some are left to test with."

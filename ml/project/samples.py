@@ -146,6 +146,8 @@ class LabelIssue:
     """The first example, as a clause: “x.wav” in esc50.csv, line 7."""
     paths: tuple[str, ...] = ()
     """The files it is about, where there are some."""
+    words: tuple[str, ...] = ()
+    """What stands where a class was expected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

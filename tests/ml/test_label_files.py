@@ -10,6 +10,7 @@ import pytest
 from ml.errors import HandlensError
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.reading import read_labels
+from ml.project.labelfiles.telling import issue_told
 from ml.project.labelfiles.values import Reading
 from ml.project.samples import LabelSpan
 
@@ -320,3 +321,29 @@ def test_tracks_beside_the_recordings_are_found(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Nothing of this is a label.")
     assert suggest_labels(tmp_path, "recordings") == tmp_path
     assert preview_labels(tmp_path, "recordings", (tmp_path,)).classes == ("fox", "owl")
+
+
+def test_a_word_for_nothing_that_stands_there_often_is_a_class(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,defect\na.jpg,none\nb.jpg,scratch\nc.jpg,None\nd.jpg,\n")
+    assert classes(reading) == {"a.jpg": ("none",), "b.jpg": ("scratch",), "c.jpg": ("None",), "deep/d.jpg": ()}
+    assert issues(reading) == {"no_class": (1, "line 5 of “t.csv”")}
+    assert reading.tables == ("“t.csv”: 4 rows; files in “file”, classes in “defect”, “none” among them.",)
+
+
+def test_nothing_beside_something_takes_nothing_back(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,defect\na.jpg,none\na.jpg,dent\nb.jpg,none\nc.jpg,dent\n")
+    assert classes(reading) == {"a.jpg": ("dent",), "b.jpg": ("none",), "c.jpg": ("dent",)}
+
+
+def test_words_that_name_no_class_are_quoted(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,defect\na.jpg,NA\nb.jpg,scratch\nc.jpg,nan\nd.jpg,none\n")
+    assert classes(reading) == {"a.jpg": (), "b.jpg": ("scratch",), "c.jpg": (), "deep/d.jpg": ()}
+    (issue,) = reading.issues
+    assert issue.words == ("NA", "nan", "none")
+    told = issue_told(issue, kind="images", task="single")
+    assert told.startswith("3 rows name no class but “NA” or “nan” or “none” (if that is a class, call it by another")
+
+
+@pytest.mark.parametrize("content", ["file,tags\na.jpg,none\nb.jpg,cat|dog\nc.jpg,none\n"])
+def test_where_several_may_be_present_the_word_stands_for_none_of_them(tmp_path: Path, content: str) -> None:
+    assert classes(read(tmp_path, content)) == {"a.jpg": (), "b.jpg": ("cat", "dog"), "c.jpg": ()}

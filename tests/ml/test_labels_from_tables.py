@@ -144,6 +144,24 @@ def test_a_slip_of_two_classes_for_one_file_leaves_it_without_a_label(tmp_path: 
     assert made["labels"]["issues"] == {"conflict": {"count": 1, "first": "00.png (a, b)"}}
 
 
+def test_good_parts_that_a_table_calls_none_are_a_class(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / "parts" / f"{number}.png", number)
+    rows = "".join(f"{number}.png,{'none' if number % 2 else 'scratch'}\n" for number in range(12))
+    (tmp_path / "parts" / "defects.csv").write_text("file,defect\n" + rows)
+    made = new(tmp_path / "p", tmp_path / "parts", "--labels", tmp_path / "parts" / "defects.csv")
+    assert made["classes"] == {"none": 6, "scratch": 6}
+
+
+def test_one_class_and_rows_that_name_none_are_refused_with_what_stands_there(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / "parts" / f"{number}.png", number)
+    rows = "".join(f"{number}.png,{('NA', 'nan', 'paper')[number % 3]}\n" for number in range(12))
+    (tmp_path / "parts" / "t.csv").write_text("file,label\n" + rows)
+    told = refused(tmp_path / "p", tmp_path / "parts", "--labels", tmp_path / "parts" / "t.csv")
+    assert "only one class, “paper”; 8 rows name none but “NA” or “nan”" in told.splitlines()[-1]
+
+
 def test_a_table_that_fits_nothing_is_heard_of_before_the_files_are_read(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("file,label\nx.png,cat\n")
     assert "No row of “t.csv” names a file in “all”" in refused(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 NOTHING = frozenset(["", "nan", "na", "n/a", "null", "none", "-", "?"])
 """What people and programs write where there is no class, in lower case."""
+MAY_BE_CLASS = frozenset(["none"])
+"""Of these, what people also write where they looked and there was nothing: a part without a defect, for example."""
+_OFTEN = 2
 
 _LONGEST_SHOWN = 60
 _SIGNS = ("|", ";", ",", " ")
@@ -45,22 +49,31 @@ def flag(cell: str) -> bool | None:
     return True if text in _YES else False if text in _NO else None
 
 
-def class_name(cell: str) -> str:
-    """The class as it is called everywhere; "" where the cell names none. Numbers lose a “.0” that programs add."""
+def words_kept(cells: Sequence[str]) -> frozenset[str]:
+    """Words of `MAY_BE_CLASS` that stand in these cells too often to be slips: there they are a class."""
+    counts = Counter(cell.strip().lower() for cell in cells)
+    return frozenset(word for word in MAY_BE_CLASS if counts[word] >= _OFTEN)
+
+
+def class_name(cell: str, kept: Collection[str] = ()) -> str:
+    """The class as it is called everywhere; "" where the cell names none. Numbers lose a “.0” that programs add.
+
+    `kept`: words that are a class though they say that there is nothing.
+    """
     text = " ".join(unicodedata.normalize("NFC", cell).split())
-    if text.lower() in NOTHING:
+    if text.lower() in NOTHING and text.lower() not in kept:
         return ""
     return text[:-2] if re.fullmatch(r"\d+\.0", text) else text
 
 
-def classes_in(cell: str, separator: str) -> tuple[str, ...]:
-    """Every class of the cell once, in its order."""
+def classes_in(cell: str, separator: str, kept: Collection[str] = ()) -> tuple[str, ...]:
+    """Every class of the cell once, in its order; `kept` as in `class_name`."""
     listed = _LIST.match(cell.strip())
     if listed:
         parts = [part.strip().strip("'\"") for part in listed.group(1).split(",")]
     else:
         parts = cell.split(separator) if separator else [cell]
-    return tuple(dict.fromkeys(name for name in map(class_name, parts) if name))
+    return tuple(dict.fromkeys(name for part in parts if (name := class_name(part, kept))))
 
 
 def separator_of(cells: Collection[str], *, plural: bool) -> str:

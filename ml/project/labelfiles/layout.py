@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ml.errors import HandlensError
 from ml.project.folder import READY_SPLITS
 from ml.project.labelfiles import columns
-from ml.project.labelfiles.cells import NOTHING, all_flags, seconds, separator_of, shortened
+from ml.project.labelfiles.cells import NOTHING, all_flags, seconds, separator_of, shortened, words_kept
 from ml.project.labelfiles.matching import FileIndex
 from ml.project.labelfiles.values import Layout, Sheet
 
@@ -122,6 +122,7 @@ class _Table:
             labels=flags or ((label,) if label is not None else ()),
             one_hot=bool(flags),
             separator=separator,
+            kept=words_kept(self.cells[label]) if label is not None and not flags and not separator else frozenset(),
             start=start,
             end=end,
             length=length,

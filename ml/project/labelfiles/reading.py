@@ -77,6 +77,9 @@ class _Collected:
     counts: Counter[IssueKind] = field(default_factory=Counter)
     firsts: dict[IssueKind, str] = field(default_factory=dict)
     paths: dict[IssueKind, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    nothing: dict[str, None] = field(default_factory=dict)
+    """What stands where rows name no class."""
+    kept: set[str] = field(default_factory=set)
     table_splits: dict[str, str] = field(default_factory=dict)
     """The split that the name of the table promises, by file: train.csv, valid.csv."""
 
@@ -128,6 +131,7 @@ class _Collected:
         for line, why in understood.bad:
             self.note("unparsable", f"line {line:,} of “{name}”, which {why}")
         self.rows += len(understood.good)
+        self.kept |= layout.kept
         promised = _promised_split(sheet.path)
         for row in understood.good:
             path = about or self._file(row, name)
@@ -164,6 +168,7 @@ class _Collected:
             given.classes |= dict.fromkeys(row.classes)
         if not row.classes and row.start is None:
             self.note("no_class", f"line {row.line:,} of “{table}”", path)
+            self.nothing |= dict.fromkeys([row.nothing] if row.nothing else [])
         elif not row.classes:
             self.note("unparsable", f"line {row.line:,} of “{table}”, which names no class")
         if len(row.classes) > 1:
@@ -178,12 +183,19 @@ class _Collected:
         """All of it. Raises HandlensError where nothing fits."""
         if not self.used and not any(given.timed for given in self.given.values()):
             raise HandlensError(self._nothing_fits(sources))
+        self._nothing_beside_something()
         self._promise_splits()
         self._check_groups()
         tables = [_tables_told(alike, told) for told, alike in self.tables.items()]
         tables += [_tracks_told(form, labels) for form, labels in self.tracks.items()]
         issues = tuple(
-            LabelIssue(kind=kind, count=count, first=self.firsts[kind], paths=tuple(self.paths[kind]))
+            LabelIssue(
+                kind=kind,
+                count=count,
+                first=self.firsts[kind],
+                paths=tuple(self.paths[kind]),
+                words=tuple(self.nothing) if kind == "no_class" else (),
+            )
             for kind, count in self.counts.items()
         )
         return Reading(
@@ -194,6 +206,13 @@ class _Collected:
             several_in_row=len(self.several),
             issues=issues,
         )
+
+    def _nothing_beside_something(self) -> None:
+        """Where other rows give a file a class, “none” in one row takes nothing back."""
+        for given in self.given.values():
+            something = [name for name in given.classes if name.lower() not in self.kept]
+            if something:
+                given.classes = dict.fromkeys(something)
 
     def _promise_splits(self) -> None:
         """train.csv and test.csv divide the files, if there are both."""
@@ -252,7 +271,8 @@ def _columns_told(layout: Layout) -> str:
     else:
         between = _BETWEEN.get(layout.separator, f"“{layout.separator}”")
         several = f", several in a cell with {between} between" if layout.separator else ""
-        parts.append(f"classes in {column(layout.labels[0])}{several}")
+        among = "".join(f", “{word}” among them" for word in sorted(layout.kept))
+        parts.append(f"classes in {column(layout.labels[0])}{several}{among}")
     if layout.start is not None:
         last = layout.end if layout.end is not None else layout.length
         parts.append(f"times in {column(layout.start)} and {column(last)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, seconds
@@ -50,6 +51,7 @@ def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | str:
         line=line,
         file=file,
         classes=classes,
+        nothing="" if classes or layout.one_hot else _cell(cells, layout.labels[0]),
         start=start,
         end=end,
         group=_text(cells, layout.group),
@@ -59,7 +61,7 @@ def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | str:
 
 def _classes(cells: tuple[str, ...], layout: Layout) -> tuple[str, ...] | None:
     if not layout.one_hot:
-        return classes_in(_text(cells, layout.labels[0]) or "", layout.separator)
+        return classes_in(_cell(cells, layout.labels[0]), layout.separator, layout.kept)
     flags = [(layout.header[place], flag(cells[place])) for place in layout.labels]
     if any(value is None for _name, value in flags):
         return None
@@ -87,6 +89,10 @@ def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float 
     return start * layout.unit, end * layout.unit
 
 
+def _cell(cells: tuple[str, ...], place: int) -> str:
+    return cells[place] if place < len(cells) else ""
+
+
 def _text(cells: tuple[str, ...], place: int | None) -> str | None:
     """What stands there, None where nothing does."""
     if place is None or place >= len(cells) or cells[place].lower() in NOTHING:
@@ -95,6 +101,4 @@ def _text(cells: tuple[str, ...], place: int | None) -> str | None:
 
 
 def _numberless(row: Row) -> Row:
-    return Row(
-        line=0, file=row.file, classes=row.classes, start=row.start, end=row.end, group=row.group, split=row.split
-    )
+    return dataclasses.replace(row, line=0)

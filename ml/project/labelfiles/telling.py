@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ml.media.windowing import window_spans
+from ml.project.labelfiles.cells import shortened
 from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.samples import IssueKind, Kind, LabelIssue, LabelNotes, ScanReport, Task
 from ml.project.several import SEVERAL_PRESENT
 from ml.wording import FILES
 
 _KEEP_ALL = f"to keep all of them, make it a project {SEVERAL_PRESENT}"
+_WORDS_SHOWN = 3
 _SENTENCES: dict[IssueKind, tuple[str, str]] = {
     "no_file": (
         "One row names no file in the folder and is left out: {first}.",
@@ -74,12 +76,12 @@ _SENTENCES: dict[IssueKind, tuple[str, str]] = {
 }
 _NO_CLASS: dict[Task, tuple[str, str]] = {
     "single": (
-        "One row names no class, so its file stays without a label: {first}.",
-        "{count:,} rows name no class, so their files stay without a label; the first is {first}.",
+        "One row names no class{words}, so its file stays without a label: {first}.",
+        "{count:,} rows name no class{words}, so their files stay without a label; the first is {first}.",
     ),
     "multi": (
-        "One row names no class, so its file counts as showing none of them: {first}.",
-        "{count:,} rows name no class, so their files count as showing none of them; the first is {first}.",
+        "One row names no class{words}, so its file counts as showing none of them: {first}.",
+        "{count:,} rows name no class{words}, so their files count as showing none of them; the first is {first}.",
     ),
 }
 
@@ -93,8 +95,28 @@ def issue_told(issue: LabelIssue, *, kind: Kind, task: Task) -> str:
     one, several = _NO_CLASS[task] if issue.kind == "no_class" else _SENTENCES[issue.kind]
     files = f"{len(issue.paths):,} {FILES[kind][len(issue.paths) != 1]}"
     return (one if issue.count == 1 else several).format(
-        count=issue.count, first=issue.first, many=FILES[kind][1], files=files
+        count=issue.count, first=issue.first, many=FILES[kind][1], files=files, words=_words(issue)
     )
+
+
+def only_one_class(name: str, notes: LabelNotes) -> str:
+    """Why a table with one class teaches nothing, and what became of its rows that name none."""
+    without = next((issue for issue in notes.issues if issue.kind == "no_class"), None)
+    left_out = ""
+    if without is not None:
+        left_out = f"; {_plural(without.count, 'row names', 'rows name')} none{_words(without)}"
+    return (
+        f"There is only one class, “{name}”{left_out}; label something else as well, or make it a project "
+        f"{SEVERAL_PRESENT}: there, what lies under no label counts as without it."
+    )
+
+
+def _words(issue: LabelIssue) -> str:
+    """What stands there instead, and what to do if it is meant to be a class."""
+    if not issue.words:
+        return ""
+    shown = " or ".join(f"“{shortened(word)}”" for word in issue.words[:_WORDS_SHOWN])
+    return f" but {shown} (if that is a class, call it by another word in the table)"
 
 
 def windows_told(report: ScanReport) -> list[str]:

@@ -34,6 +34,8 @@ class Layout:
     """Each of `labels` is a class of its own and holds 1 or 0."""
     separator: str = ""
     """Between several classes in one cell; "" where a cell holds one."""
+    kept: frozenset[str] = frozenset()
+    """Words that are a class here though they mostly say that there is none, in lower case."""
     start: int | None = None
     end: int | None = None
     length: int | None = None
@@ -53,6 +55,8 @@ class Row:
     line: int
     file: str | None
     classes: tuple[str, ...]
+    nothing: str = ""
+    """What stands where the class should, if that is no class."""
     start: float | None = None
     end: float | None = None
     group: str | None = None
