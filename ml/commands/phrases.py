@@ -68,6 +68,13 @@ def length(windowing: Windowing, seconds: float) -> str:
     return plural(round(seconds), "row") if windowing.clock == "none" else f"{seconds:g} s"
 
 
+def part(windowing: Windowing, start: float, end: float) -> str:
+    """“1.5–3 s” of a recording; “rows 0–512” of a log whose rate nobody knows."""
+    if windowing.clock == "none":
+        return f"rows {start:,.0f}–{end:,.0f}"
+    return f"{round(start, 2):g}–{round(end, 2):g} s"
+
+
 def window_sentence(windowing: Windowing) -> str:
     """How recordings or logs are cut into samples."""
     if not windowing.columns:

@@ -16,7 +16,7 @@ from ml.commands.common import (
     verb,
     words,
 )
-from ml.commands.phrases import plural
+from ml.commands.phrases import part, plural
 from ml.events import Event, Note, Suspected
 from ml.jobs import SuspectJob
 from ml.project.project import Project
@@ -33,7 +33,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
     found = last_event(SuspectJob(project=target, run=run), _only_notes)
     assert isinstance(found, Suspected)
     with Project.open(target, to_read=True) as opened:
-        names, task = [item.name for item in opened.classes()], opened.task
+        names, task, windowing = [item.name for item in opened.classes()], opened.task, opened.windowing
         samples = {sample.id: sample for sample in opened.samples()}
     rows = []
     for place, (sample_id, labels, suggested, score) in enumerate(
@@ -50,7 +50,8 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         if sample.start is not None:
             row |= {"start": sample.start, "end": sample.end}
         label = ", ".join(names[index] for index in labels) or "none of them"
-        rows.append((row, (sample.path, label, said, f"{score:.2f}")))
+        place_in_file = () if windowing is None else (part(windowing, sample.start or 0.0, sample.end or 0.0),)
+        rows.append((row, (sample.path, *place_in_file, label, said, f"{score:.2f}")))
     if json:
         for row, _shown in rows:
             print_json(row)
@@ -62,7 +63,8 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         console.print("No label looks wrong. The least certain ones:")
     else:
         console.print(f"{plural(found.flagged, 'label')} of {len(rows):,} may be wrong. The most suspicious first:")
-    table = Table("file", "labelled", "looks like", "score", box=None, pad_edge=False)
+    where = () if windowing is None else ("where",)
+    table = Table("file", *where, "labelled", "looks like", "score", box=None, pad_edge=False)
     count = min(found.flagged, SHOWN) if found.flagged else LEAST_CERTAIN
     for _row, shown in rows[:count]:
         table.add_row(*[escape(cell) for cell in shown])

@@ -19,7 +19,7 @@ from tiny_model import COLOURS, SIZE, WINDOWING, write_colour_model, write_loudn
 from ml import engine
 from ml.cli import main
 from ml.commands import common
-from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted
+from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted, Suspected
 from ml.jobs import Job, Stop, TrainJob
 from ml.media.images import load_squashed
 from ml.project.predictions import SPLIT_CODES, PredictionWriter
@@ -629,6 +629,26 @@ def test_a_run_can_be_exported_for_another_share_of_wrong_answers(
     assert "20 of 100 accepted answers" in handlens("export", trained, "--to", target).out
     assert ReleasedModel.open(target).info.wanted_error == 0.2
     assert handlens("export", trained, "--to", target, "--wrong-at-most", "often").code == 2
+
+
+def test_suspicious_says_where_in_a_recording_a_label_may_be_wrong(
+    handlens: Handlens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("wind", "owl"):
+        (tmp_path / "sounds" / name).mkdir(parents=True)
+        for number in range(4):
+            noise = np.random.default_rng(number).normal(0, 0.1, 8000 * 12)
+            soundfile.write(tmp_path / "sounds" / name / f"{number}.wav", noise, 8000)
+    assert handlens("new", tmp_path / "p", "--from", tmp_path / "sounds").code == 0
+    with Project.open(tmp_path / "p") as opened:
+        second = opened.samples()[1]
+    found = Suspected(
+        run=1, sample_ids=(second.id,), labels=((0,),), suggested=(1,), scores=(0.9,), flagged=1, confirmed=0
+    )
+    monkeypatch.setattr(common, "run", scripted(found))
+    rows = [line.split() for line in handlens("suspicious", tmp_path / "p").out.splitlines()]
+    assert ["file", "where", "labelled", "looks", "like", "score"] in rows
+    assert ["owl/0.wav", f"{second.start:g}–{second.end:g}", "s", "owl", "wind", "0.90"] in rows
 
 
 def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
