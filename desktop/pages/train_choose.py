@@ -105,6 +105,7 @@ class TrainChoose(QWidget):
         self.epochs, self.seed, self._details = self._make_details()
         self.cards["standard"].button.setChecked(True)
         self._group.buttonToggled.connect(self._on_preset)
+        self._on_preset()
         self.runs = RunList()
         self._lay_out()
 
@@ -223,6 +224,10 @@ class TrainChoose(QWidget):
 
     def _on_preset(self) -> None:
         self.epochs.setEnabled(self.preset() != "quick")
+        # With Tab one comes to the chosen one; Qt sees to that itself only once one of them has had the focus.
+        for card in self.cards.values():
+            strong, click = Qt.FocusPolicy.StrongFocus, Qt.FocusPolicy.ClickFocus
+            card.button.setFocusPolicy(strong if card.button.isChecked() else click)
 
     def _on_train(self) -> None:
         if not self.network.name():
