@@ -68,9 +68,11 @@ class Column:
     def values(self) -> NDArray[np.float64]:
         return np.concatenate(self.parts)
 
-    def holes(self) -> Holes:
-        cells = sum(map(len, self.parts))
-        return Holes(cells=cells, missing=cells - self.filled - self.words, words=self.words, example=self.example)
+    def holes(self, *, pauses: int) -> Holes:
+        """What does not count `pauses`, rows in which nothing stands at all."""
+        cells = sum(map(len, self.parts)) - pauses
+        missing = max(0, cells - self.filled - self.words)
+        return Holes(cells=cells, missing=missing, words=self.words, example=self.example)
 
 
 def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:

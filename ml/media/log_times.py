@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -37,17 +38,25 @@ _EVEN = 0.25
 _MOSTLY = 0.95
 """A clock may miss some rows."""
 _FEWEST = 8
+_PAUSE = 20.0
+"""A step so many times as long as the others is a pause: nobody knows what was there."""
+_BETWEEN_PAUSES = 20
+"""Where there are fewer rows than that from one to the next, they are no pauses: the log is written now and then."""
 _MOST_FILLED = 4.0
 """A log whose gaps would make it longer than this many times is taken as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Times:
-    """When the rows were measured: seconds, ascending; `rate` in Hz; `even` if the steps need no mending."""
+    """When the rows were measured: seconds, ascending; `rate` in Hz; `even` if the steps need no mending.
+
+    `cuts` are the rows before which the log pauses.
+    """
 
     seconds: NDArray[np.float64]
     rate: float
     even: bool
+    cuts: tuple[int, ...]
 
 
 def sounds_like_time(name: str) -> bool:
@@ -107,41 +116,68 @@ def times_of(name: str, values: NDArray[np.float64], *, moments: bool, first: bo
     if (steps < 0).any() or values[-1] <= values[0]:
         return None
     middle = float(np.median(steps))
-    even = middle > 0 and bool((np.abs(steps - middle) <= _EVEN * middle).all())
+    going = steps[~_are_pauses(steps)]
+    even = middle > 0 and bool((np.abs(going - middle) <= _EVEN * middle).all())
     if not named and not (plain == "" and first and even) and not _is_a_clock(values):
         return None
     if plain in _MAY_BE_SOMETHING_ELSE and not moments and not even:
         return None
     seconds = values if moments else (values - values[0]) * _unit(plain, values, middle)
-    return _timed(seconds - seconds[0])
+    return timed(seconds)
 
 
-def at_even_steps(values: NDArray[np.float32], times: Times) -> NDArray[np.float32]:
-    """Values (channels, rows) measured at uneven times, as if measured at `times.rate` (linear in between)."""
+def timed(seconds: NDArray[np.float64]) -> Times | None:
+    """What these moments, never falling, say about time; None where it cannot be."""
+    steps = np.diff(seconds)
+    pauses = _are_pauses(steps)
+    going = steps[~pauses]
+    middle = float(np.median(going))
+    spread = float(np.abs(going - middle).max())
+    # Clocks that tick slower than the log is written stand still for some rows: then only the whole is believed.
+    coarse = middle <= 0 or bool((going == 0).mean() > 0.02)
+    even = coarse or spread <= _EVEN * middle
+    rate = len(going) / float(going.sum()) if even else 1.0 / middle
+    if not 1e-7 < rate < 1e9:
+        return None
+    cuts = tuple(int(place) + 1 for place in np.flatnonzero(pauses))
+    return Times(seconds=seconds - seconds[0], rate=float(f"{rate:.4g}"), even=even, cuts=cuts)
+
+
+def at_even_steps(values: NDArray[np.float32], times: Times) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """Values (channels, rows) measured at uneven times, as if measured at `times.rate` (linear in between), without
+    the pauses; and where those were."""
     if times.even:
-        return values
-    count = round(float(times.seconds[-1]) * times.rate) + 1
-    if count > _MOST_FILLED * len(times.seconds):
-        return values
-    at = np.arange(count) / times.rate
-    return np.stack([np.interp(at, times.seconds, row) for row in values]).astype(np.float32)
+        return values, times.cuts
+    parts = []
+    for first, end in itertools.pairwise((0, *times.cuts, len(times.seconds))):
+        seconds = times.seconds[first:end] - times.seconds[first]
+        at = np.arange(round(float(seconds[-1]) * times.rate) + 1) / times.rate
+        parts.append((at, seconds, values[:, first:end]))
+    lengths = [len(at) for at, _seconds, _part in parts]
+    if sum(lengths) > _MOST_FILLED * len(times.seconds):
+        return values, times.cuts
+    rows = [np.stack([np.interp(at, seconds, row) for row in part]) for at, seconds, part in parts]
+    return np.concatenate(rows, axis=1).astype(np.float32), tuple(itertools.accumulate(lengths))[:-1]
+
+
+def long_runs(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of the rows that are empty those that lie in a run as long as a pause; none where that is the rule."""
+    edges = np.flatnonzero(np.diff(empty, prepend=False, append=False))
+    runs = [(first, end) for first, end in zip(edges[::2], edges[1::2], strict=True) if end - first >= _PAUSE]
+    found = np.zeros_like(empty)
+    for first, end in runs:
+        found[first:end] = True
+    return found if len(runs) * _BETWEEN_PAUSES <= (~found).sum() else np.zeros_like(empty)
+
+
+def _are_pauses(steps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    ahead = steps[steps > 0]
+    long = steps > _PAUSE * (np.median(ahead) if len(ahead) else np.inf)
+    return long if long.sum() * _BETWEEN_PAUSES <= len(steps) else np.zeros_like(long)
 
 
 def _is_a_clock(values: NDArray[np.float64]) -> bool:
     return shows_the_date(values) and 0 < even_step(values) * _unit("", values, 0.0) < _LONGEST_STEP
-
-
-def _timed(seconds: NDArray[np.float64]) -> Times | None:
-    steps = np.diff(seconds)
-    middle = float(np.median(steps))
-    spread = float(np.abs(steps - middle).max())
-    # Clocks that tick slower than the log is written stand still for some rows: then only the whole is believed.
-    coarse = middle <= 0 or bool((steps == 0).mean() > 0.02)
-    even = coarse or spread <= _EVEN * middle
-    rate = len(steps) / float(seconds[-1]) if even else 1.0 / middle
-    if not 1e-7 < rate < 1e9:
-        return None
-    return Times(seconds=seconds, rate=float(f"{rate:.4g}"), even=even)
 
 
 def _unit(plain: str, values: NDArray[np.float64], step: float) -> float:

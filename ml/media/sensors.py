@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from ml.media.delimited import read_layout
 from ml.media.files import EMPTY, disk_reason
 from ml.media.log_columns import Column, Holes, not_measured, read_columns, useless, without_gaps
 from ml.media.log_names import fitting_columns
-from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, times_of
+from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
 from ml.project.samples import Windowing
 
 LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
@@ -42,11 +43,14 @@ class Log:
     """A log in full. `values` (channels, frames) float32 without gaps, evenly spaced; `rate` in Hz, 0 if unknown.
 
     `raw` are the rows as they stand in the file, for projects that take the rate from elsewhere: `values` is the same
-    array unless the file's times are uneven.
+    array unless the file's times are uneven. `cuts` and `raw_cuts` are where the log pauses: what lies before and
+    behind does not belong together.
     """
 
     values: NDArray[np.float32]
     raw: NDArray[np.float32]
+    cuts: tuple[int, ...]
+    raw_cuts: tuple[int, ...]
     rate: float
     columns: tuple[str, ...]
     time_column: str
@@ -61,11 +65,13 @@ class LogFacts:
 
     `rate` in Hz is 0 where no column tells it. `ranges`: between which values 98 of 100 of each column lie. `steps`: by
     how much each column climbs from row to row if it does so as a clock does, else 0; see `log_times.even_step`.
-    `holes`: the cells of each column that say nothing.
+    `holes`: the cells of each column that say nothing. `cuts`, `raw_cuts`: the frames and rows before which it pauses.
     """
 
     frames: int
     rows: int
+    cuts: tuple[int, ...]
+    raw_cuts: tuple[int, ...]
     rate: float
     columns: tuple[str, ...]
     time_column: str
@@ -81,6 +87,8 @@ def log_facts(path: Path) -> LogFacts:
     return LogFacts(
         frames=log.values.shape[1],
         rows=log.raw.shape[1],
+        cuts=log.cuts,
+        raw_cuts=log.raw_cuts,
         rate=log.rate,
         columns=log.columns,
         time_column=log.time_column,
@@ -119,24 +127,45 @@ def load_log(path: Path, windowing: Windowing) -> NDArray[np.float32]:
 
     Raises UnreadableError, also where the log has other columns.
     """
-    log = _read_kept(path, windowing.columns)
-    order = fitting_columns(log.columns, windowing.columns)
-    values = (log.values if windowing.clock == "file" else log.raw)[list(order)]
-    if windowing.clock == "file" and log.rate and abs(log.rate / windowing.rate - 1.0) > _SAME_RATE:
-        return _resampled(values, log.rate, windowing.rate)
+    values, _cuts = _fitted(path, windowing)
     return values
 
 
 def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
     """One window per start (seconds), (len(starts), channels, frames).
 
-    Behind its end a log goes on backwards, which keeps its level, its strength and its rhythm.
+    Behind its end a log goes on backwards, which keeps its level, its strength and its rhythm. No window reaches over a
+    pause: it lies in the stretch that it has most of, and one that is shorter goes on backwards too.
     """
-    values = load_log(path, windowing)
-    firsts = np.array([max(0, round(start * windowing.rate)) for start in starts], dtype=np.int64)
-    last = values.shape[1] - 1
-    places = last - np.abs(last - (firsts[:, None] + np.arange(windowing.frames)) % max(1, 2 * last))
-    return np.ascontiguousarray(values[:, places].transpose(1, 0, 2))
+    values, cuts = _fitted(path, windowing)
+    stretches = list(itertools.pairwise((0, *cuts, values.shape[1])))
+    places = [_rows_of(max(0, round(start * windowing.rate)), windowing.frames, stretches) for start in starts]
+    return np.ascontiguousarray(
+        values[:, np.array(places, dtype=np.int64).reshape(-1, windowing.frames)].transpose(1, 0, 2)
+    )
+
+
+def _rows_of(start: int, frames: int, stretches: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    first, end = max(stretches, key=lambda span: min(start + frames, span[1]) - max(start, span[0]))
+    if len(stretches) > 1:
+        start = max(first, min(start, end - frames))
+    last = end - first - 1
+    return first + last - np.abs(last - (start - first + np.arange(frames)) % max(1, 2 * last))
+
+
+def _fitted(path: Path, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """The log as `load_log` gives it, and where it pauses."""
+    log = _read_kept(path, windowing.columns)
+    order = list(fitting_columns(log.columns, windowing.columns))
+    if windowing.clock != "file":
+        return log.raw[order], log.raw_cuts
+    values = log.values[order]
+    if not log.rate or abs(log.rate / windowing.rate - 1.0) <= _SAME_RATE:
+        return values, log.cuts
+    stretches = itertools.pairwise((0, *log.cuts, values.shape[1]))
+    parts = [_resampled(values[:, first:end], log.rate, windowing.rate) for first, end in stretches]
+    cuts = itertools.accumulate(part.shape[1] for part in parts)
+    return np.concatenate(parts, axis=1), tuple(cuts)[:-1]
 
 
 # -- reading ------------------------------------------------------------------------------------------------------
@@ -148,14 +177,13 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
         raise UnreadableError(f"The log has only {rows} {'row' if rows == 1 else 'rows'}, too few to learn from.")
     times: Times | None = None
     time_column = ""
-    kept: dict[str, NDArray[np.float64]] = {}
-    holes: list[Holes] = []
+    kept: dict[str, Column] = {}
     left_out: list[LeftOut] = []
     for place, column in enumerate(columns, 1):
         name = column.name or f"column {place}"
         why = useless(column, rows)
-        values = without_gaps(column.values())
         if why is None and name not in wanted:
+            values = without_gaps(column.values())
             if times is None and not counts_rows(column.name, column.values()):
                 times = times_of(column.name, values, moments=column.moments, first=place == 1)
                 if times is not None:
@@ -166,20 +194,35 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
             if column.filled or column.words:  # an empty last column comes from a delimiter at the end of each row
                 left_out.append(LeftOut(name=name, why=f"The column “{name}” {why}, so it is left out."))
             continue
-        kept[name if name not in kept else f"{name} ({place})"] = values
-        holes.append(column.holes())
+        kept[name if name not in kept else f"{name} ({place})"] = column
     if not kept:
         raise UnreadableError("The log holds no column of numbers besides the time.")
-    raw = np.stack([values.astype(np.float32) for values in kept.values()])
+    return _evened(kept, times, time_column=time_column, left_out=tuple(left_out))
+
+
+def _evened(kept: dict[str, Column], times: Times | None, *, time_column: str, left_out: tuple[LeftOut, ...]) -> Log:
+    """The measurements at even steps, cut where for long nothing was measured."""
+    table = np.stack([column.values() for column in kept.values()])
+    pauses = long_runs(np.asarray(np.isnan(table).all(axis=0), dtype=np.bool_))
+    raw_cuts = tuple(int(cut) for cut in np.unique(np.cumsum(~pauses)[pauses]) if 0 < cut < (~pauses).sum())
+    if (~pauses).sum() < FEWEST_ROWS:
+        raise UnreadableError(f"In only {(~pauses).sum()} rows of the log stand numbers, too few to learn from.")
+    filled = [without_gaps(row) for row in table[:, ~pauses]]
+    raw = np.stack(filled).astype(np.float32)
+    if times is not None and pauses.any():
+        times = timed(times.seconds[~pauses])
+    values, cuts = (raw, raw_cuts) if times is None else at_even_steps(raw, times)
     return Log(
-        values=raw if times is None else at_even_steps(raw, times),
+        values=values,
         raw=raw,
+        cuts=cuts,
+        raw_cuts=raw_cuts if times is None else times.cuts,
         rate=0.0 if times is None else times.rate,
         columns=tuple(kept),
         time_column=time_column,
-        left_out=tuple(left_out),
-        steps=tuple(map(even_step, kept.values())),
-        holes=tuple(holes),
+        left_out=left_out,
+        steps=tuple(map(even_step, filled)),
+        holes=tuple(column.holes(pauses=int(pauses.sum())) for column in kept.values()),
     )
 
 

@@ -15,6 +15,7 @@ ROWS_A_SECOND = "how many rows make a second"
 _HANDFUL = 5
 _RARE = 1e-3
 """Fewer cells that are no numbers, or a smaller share of a column, are not worth a sentence."""
+_MOSTLY = 0.5
 
 
 def notes_on(
@@ -27,7 +28,8 @@ def notes_on(
 ) -> tuple[str, ...]:
     """What to know of logs of which `columns` are learned from and `clocks` are left out as such."""
     found = [_rate_note(facts, clock, rate), *_clock_notes(clocks, clock), *_left_out_notes(facts)]
-    return (*found, *_name_notes(facts, (*columns, *clocks)), *_word_notes(facts, columns))
+    found += [*_name_notes(facts, (*columns, *clocks)), *_word_notes(facts, columns), *_gap_notes(facts, columns)]
+    return (*found, *_pause_notes(facts))
 
 
 def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
@@ -67,6 +69,32 @@ def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
                 f"example; they are filled in from their neighbours{where}."
             )
     return notes
+
+
+def _gap_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
+    """Columns of which more is guessed than was measured."""
+    notes = []
+    for name in columns:
+        found = [holes for holes in _holes(facts, name) if holes.missing > _MOSTLY * holes.cells]
+        if found:
+            share = sum(holes.missing for holes in found) / sum(holes.cells for holes in found)
+            where = "" if len(found) == len(facts) else f" in {len(found):,} of {len(facts):,} logs"
+            notes.append(
+                f"The column “{name}” is mostly gaps{where}: {100 * share:.0f} % of its cells are empty, and straight "
+                "lines between the others take their place."
+            )
+    return notes
+
+
+def _pause_notes(facts: Mapping[str, LogFacts]) -> list[str]:
+    count = sum(bool(found.cuts or found.raw_cuts) for found in facts.values())
+    if not count:
+        return []
+    logs = "All logs pause" if count == len(facts) else f"{count:,} of {len(facts):,} logs pause"
+    return [
+        f"{logs} for long and are cut there: no window reaches over a pause, and times within these logs are counted "
+        "without the pauses."
+    ]
 
 
 def _holes(facts: Mapping[str, LogFacts], name: str) -> list[Holes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
     clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
     lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
     if windowing is None:
-        frames = [round(seconds * (common or 1.0)) for _rate, seconds in lengths.values()]
+        frames = [length for found in fit.values() for length in _stretches(found, clock, common or 1.0)]
         windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
@@ -123,6 +124,13 @@ def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]
         own = found.rate or common
         return own, found.frames / own
     return common, found.rows / common
+
+
+def _stretches(found: LogFacts, clock: Clock, common: float) -> list[int]:
+    """How many rows at the common rate lie between one pause and the next."""
+    own, _seconds = _length(found, clock, common)
+    cuts, frames = (found.cuts, found.frames) if clock == "file" else (found.raw_cuts, found.rows)
+    return [round((end - first) / own * common) for first, end in itertools.pairwise((0, *cuts, frames))]
 
 
 def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:

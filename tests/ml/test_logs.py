@@ -253,6 +253,59 @@ def test_columns_without_names_are_taken_in_their_order(tmp_path: Path) -> None:
         load_log(path, windows(columns=("x", "y", "z")))
 
 
+def paused(path: Path) -> Path:
+    """Two bursts of 150 rows at 50 Hz with a pause between: x is 0…149, then 1000…1149."""
+    rows = [(at / 50, at) for at in range(150)] + [(13 + at / 50, 1000 + at) for at in range(150)]
+    path.write_text("time,x\n" + "".join(f"{time:.2f},{value}\n" for time, value in rows))
+    return path
+
+
+def test_a_long_pause_is_cut_and_no_window_reaches_over_it(tmp_path: Path) -> None:
+    path = paused(tmp_path / "log.csv")
+    log = read_log(path)
+    assert (log.rate, log.values.shape, log.cuts) == (50.0, (1, 300), (150,))
+    one = windows(columns=("x",), rate=50.0, seconds=2.0, clock="file")
+    cut = load_log_windows(path, one, [0.0, 1.5, 2.1, 4.0])[:, 0]
+    assert cut[:, 0].tolist() == [0, 50, 1000, 1050]
+    assert all(np.diff(window).tolist() == [1] * 99 for window in cut)
+    # A stretch shorter than the window goes on backwards, as a log does behind its end.
+    longer = load_log_windows(path, windows(columns=("x",), rate=50.0, seconds=4.0, clock="file"), [0.0, 2.0])[:, 0]
+    assert longer.min(axis=1).tolist() == [0, 1000] and longer.max(axis=1).tolist() == [149, 1149]
+    # At another rate and where the user says what the rate is, too.
+    slower = load_log_windows(path, windows(columns=("x",), rate=25.0, seconds=2.0, clock="file"), [0.0, 2.1])[:, 0]
+    assert slower[0].max() < 200 and slower[1].min() > 800
+    assert (
+        load_log_windows(path, windows(columns=("x",), rate=1.0, seconds=100.0, clock="asked"), [110.0]).min() == 1000
+    )
+
+
+def test_uneven_rows_between_pauses_are_evened_out(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    times = [at / 10 for at in range(40) if at != 20] + [60 + at / 10 for at in range(40) if at != 20]
+    path.write_text("time,x\n" + "".join(f"{time},{time * 10}\n" for time in times))
+    log = read_log(path)
+    assert (log.cuts, log.raw_cuts) == ((40,), (39,))
+    np.testing.assert_allclose(log.values[0], [*range(40), *range(600, 640)], atol=1e-3)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_rows_in_which_nothing_stands_are_a_pause(tmp_path: Path, timed: bool) -> None:
+    path = tmp_path / "log.csv"
+    cells = [f"{at * 7 % 5},{at % 3}" if not 60 <= at < 100 else "," for at in range(160)]
+    lines = [f"{at / 10},{row}" if timed else row for at, row in enumerate(cells)]
+    path.write_text(("time," if timed else "") + "x,y\n" + "\n".join(lines) + "\n")
+    log = read_log(path)
+    assert (log.values.shape, log.cuts, log.raw_cuts) == ((2, 120), (60,), (60,))
+    assert [holes.missing for holes in log.holes] == [0, 0]
+
+
+def test_what_is_written_now_and_then_is_no_row_of_pauses(tmp_path: Path) -> None:
+    times = np.cumsum(np.tile([0.1, 0.1, 0.1, 4.0], 20))
+    path = tmp_path / "log.csv"
+    path.write_text("time,x\n" + "".join(f"{time:.1f},{at % 7}\n" for at, time in enumerate(times)))
+    assert read_log(path).cuts == ()
+
+
 def test_windows_behind_the_end_go_on_backwards(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x,y\n" + "".join(f"{number},{number % 3}\n" for number in range(10)))

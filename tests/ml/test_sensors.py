@@ -136,6 +136,21 @@ def test_the_few_logs_without_a_column_are_left_out_and_say_so(tmp_path: Path) -
     assert "1 log does not name its columns; they are taken in the order of the others." in report.notes
 
 
+def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
+    def row(log: int, at: int) -> str:
+        time = at / 50 + (10 if log and at >= 150 else 0)
+        return f"{time:.2f},{at * 7 % 5},{at % 3 if at % 20 == 0 or log < 2 else 'NaN'}"
+
+    report = look(logs_of(tmp_path / "logs", "time,x,y\n", row, rows=300))
+    assert report.windowing is not None and report.windowing.frames == 150
+    assert report.notes[1:] == (
+        "The column “y” is mostly gaps in 4 of 6 logs: 95 % of its cells are empty, and straight lines between the "
+        "others take their place.",
+        "5 of 6 logs pause for long and are cut there: no window reaches over a pause, and times within these logs are "
+        "counted without the pauses.",
+    )
+
+
 def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_path: Path) -> None:
     def row(log: int, at: int) -> str:
         x = "ERR" if log < 2 and at % 10 == 3 else at * 7 % 5
