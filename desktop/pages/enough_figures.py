@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ class Figures:
     chosen: Thresholds
     price: Price
     tested: bool
+    unlabelled: bool
+    """Whether there are samples that nobody has labelled yet."""
     classes: tuple[ClassFigures, ...]
 
 
@@ -52,6 +55,7 @@ class Weighing:
         test = _part(table, "test")
         self.tested = len(test[1]) > 0
         self._held = test if self.tested else self._valid
+        self.unlabelled = bool((table.labels < 0).any())
 
     @property
     def count(self) -> int:
@@ -67,6 +71,7 @@ class Weighing:
             chosen=chosen,
             price=price_of(probabilities, labels, chosen.per_class, sources=sources),
             tested=self.tested,
+            unlabelled=self.unlabelled,
             classes=tuple(
                 ClassFigures(
                     name=name,
@@ -77,6 +82,20 @@ class Weighing:
                 for index, name in enumerate(self._names)
             ),
         )
+
+    @property
+    def chosen_by(self) -> int:
+        """How many there are to choose by."""
+        return len(self._valid[1])
+
+    @cached_property
+    def stuck(self) -> bool:
+        """Whether the strictest share that can be asked for comes to the same as the loosest."""
+        strict, loose = (
+            choose_thresholds(*self._valid[:2], wanted=rate, sources=self._valid[2]).per_class
+            for rate in (RATES[0], RATES[-1])
+        )
+        return strict == loose
 
     def curve(self) -> Curve:
         rejected, error, limit = trade_off(*self._held[:2], sources=self._held[2])

@@ -33,6 +33,8 @@ class SeveralFigures:
     promised: bool
     count: int
     tested: bool
+    unlabelled: bool
+    """Whether there are samples that nobody has labelled yet."""
     classes: tuple[SeveralClassFigures, ...]
 
     @property
@@ -58,6 +60,7 @@ class SeveralWeighing:
         test = _part(table, "test")
         self.tested = len(test[1]) > 0
         self._held = test if self.tested else self._valid
+        self.unlabelled = bool((table.labels < 0).any())
 
     @property
     def count(self) -> int:
@@ -75,6 +78,7 @@ class SeveralWeighing:
             promised=promised,
             count=self.count,
             tested=self.tested,
+            unlabelled=self.unlabelled,
             classes=tuple(
                 SeveralClassFigures(
                     name=name,

@@ -27,8 +27,8 @@ def asked(share: float) -> str:
     return tr("Of the answers it gives, at most {rate} may be wrong").format(rate=rate(share))
 
 
-def headline(kind: Kind, told: Figures) -> str:
-    """Of a hundred pieces: how many it hands over, and how many of the others are wrong."""
+def expected(kind: Kind, told: Figures) -> str:
+    """Of a hundred pieces: how many it would hand over, and how many of the others may be wrong."""
     wanted, price = told.chosen.wanted, told.price
     of = _base(wanted)
     rejected = round(price.rejected_share * of)
@@ -46,7 +46,7 @@ def headline(kind: Kind, told: Figures) -> str:
 
 def promise(kind: Kind, told: Figures) -> str:
     """Whether that is a promise, and what is missing for one."""
-    chosen = told.chosen
+    chosen, more = told.chosen, _more(kind, unlabelled=told.unlabelled)
     if chosen.promised:
         return tr("It keeps that promise with 95 % confidence, as long as new ones are like those it was tested on.")
     if chosen.files < chosen.needed:
@@ -54,31 +54,48 @@ def promise(kind: Kind, told: Figures) -> str:
         things = _many(kind) if chosen.files == chosen.price.n else tr("files")
         text = tr(
             "That is no promise: {needed} {things} kept aside to check by are needed for one, all of them right, "
-            "and there are {n}. Label more, or allow more to be wrong."
+            "and there are {n}. {more}, or allow more to be wrong."
         )
-        return text.format(needed=f"{chosen.needed:,}", things=things, n=f"{chosen.files:,}")
-    return tr(
+        return text.format(needed=f"{chosen.needed:,}", things=things, n=f"{chosen.files:,}", more=more)
+    text = tr(
         "That is no promise: it is wrong too often even where it is most sure, or there are too few to tell. "
-        "Label more, or allow more to be wrong."
+        "{more}, or allow more to be wrong."
     )
+    return text.format(more=more)
 
 
-def seen(kind: Kind, told: Figures) -> str:
-    """What happens to the samples that were kept aside."""
+def stuck(kind: Kind, count: int) -> str:
+    """Below a slider that changes nothing. `count` samples are there to choose by."""
+    text = tr(
+        "Moving it changes nothing: the {n} {things} kept aside to check by are too few, or too seldom wrong, to tell "
+        "these shares apart."
+    )
+    return text.format(n=f"{count:,}", things=_many(kind))
+
+
+def headline(kind: Kind, told: Figures) -> str:
+    """What was measured on the samples that were kept aside."""
     price = told.price
     if price.n == 0:
         return tr("Nothing was kept aside to see that on.")
     where = tr("kept aside for the test") if told.tested else tr("kept aside to check by")
-    text = tr("On the {n} {things} {where} it would decide {accepted} and be wrong on {wrong} of them.")
+    text = tr(
+        "Of the {n} {things} {where} it hands {rejected} to you, decides {accepted} and is wrong on {wrong} of them."
+    )
     return text.format(
-        n=f"{price.n:,}", things=_many(kind), where=where, accepted=f"{price.accepted:,}", wrong=f"{price.wrong:,}"
+        n=f"{price.n:,}",
+        things=_many(kind),
+        where=where,
+        rejected=_number(price.n - price.accepted),
+        accepted=_number(price.accepted),
+        wrong=_number(price.wrong),
     )
 
 
 def in_use(share: float, *, shown: bool) -> str:
     """What is used now. `shown`: that is also what the slider stands at."""
     text = tr("In use: at most {rate}.") if shown else tr("In use now: at most {rate}.")
-    after = tr("The next training keeps to it, and so does the terminal.")
+    after = tr("The next training keeps to it.")
     return f"{text.format(rate=rate(share))} {after}"
 
 
@@ -118,7 +135,7 @@ def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
     return tr("{begin}, and name {wrongly} that are not.").format(begin=begin, wrongly=f"{told.wrongly:,}")
 
 
-def promise_of_several(told: SeveralFigures) -> str:
+def promise_of_several(kind: Kind, told: SeveralFigures) -> str:
     """Whether that is a promise."""
     if told.wanted is None:
         return tr("Every class counts as present from its own mark on, as this run was made.")
@@ -127,10 +144,11 @@ def promise_of_several(told: SeveralFigures) -> str:
             "It keeps to that with 95 % confidence, each class by itself, as long as new ones are like those it was "
             "tested on."
         )
-    return tr(
+    text = tr(
         "That is an aim and no promise: some class has too few to check by, or is named wrongly too often even where "
-        "it is most sure. Label more of them, or allow more to be wrong."
+        "it is most sure. {more}, or allow more to be wrong."
     )
+    return text.format(more=_more(kind, unlabelled=told.unlabelled))
 
 
 def in_use_of_several(share: float | None, *, shown: bool) -> str:
@@ -152,8 +170,14 @@ def several_line(told: SeveralClassFigures) -> tuple[str, str]:
     )
 
 
-def nothing(kind: Kind) -> str:
-    text = tr("Nothing was kept aside to check by. Label more {things} and train again.")
+def nothing(kind: Kind, *, unlabelled: bool) -> str:
+    text = tr("Nothing was kept aside to check by. {more} and train again.")
+    return text.format(more=_more(kind, unlabelled=unlabelled))
+
+
+def _more(kind: Kind, *, unlabelled: bool) -> str:
+    """What can be done about too few: label those that are there, or bring others."""
+    text = tr("Label more {things}") if unlabelled else tr("Add more {things}")
     return text.format(things=_many(kind))
 
 

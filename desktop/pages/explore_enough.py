@@ -37,7 +37,8 @@ class EnoughPage(QWidget):
         """Whether what is shown are the marks that the run was made with, and no rate."""
         self.headline = _label("emphasis")
         self.promise = _label("muted")
-        self.seen = _label("")
+        self.expected = _label("")
+        self.stuck = _label("warn")
         self.asked = _label("")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, len(RATES) - 1)
@@ -75,7 +76,7 @@ class EnoughPage(QWidget):
         """Of another run, or after labels have changed. `used` is the share that is in use."""
         self._weighing, self._kind, self._used, self._own = weighing, kind, used, False
         if not weighing.count:
-            self._say_only(enough_words.nothing(kind))
+            self._say_only(enough_words.nothing(kind, unlabelled=weighing.unlabelled))
             return
         curve = weighing.curve()
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
@@ -85,7 +86,7 @@ class EnoughPage(QWidget):
         """The same where more than one class may be present. `used`: None for the marks the run was made with."""
         self._weighing, self._kind, self._used, self._own = weighing, kind, used, used is None
         if not weighing.count:
-            self._say_only(enough_words.nothing(kind))
+            self._say_only(enough_words.nothing(kind, unlabelled=weighing.unlabelled))
             return
         self._begin(WRONG_AT_MOST if used is None else used)
 
@@ -104,7 +105,7 @@ class EnoughPage(QWidget):
 
     def _begin(self, share: float) -> None:
         several = isinstance(self._weighing, SeveralWeighing)
-        for widget in (self.seen, self.plot, self.unlike):
+        for widget in (self.expected, self.plot, self.unlike):
             widget.setVisible(not several)
         self.back_button.setVisible(several)
         self.title.setText(
@@ -112,6 +113,10 @@ class EnoughPage(QWidget):
             if several
             else self.tr("How sure it has to be of each class, and how many it hands to you")
         )
+        stuck = isinstance(self._weighing, Weighing) and self._weighing.stuck
+        self.stuck.setVisible(stuck)
+        if isinstance(self._weighing, Weighing):
+            self.stuck.setText(enough_words.stuck(self._kind, self._weighing.chosen_by))
         self.choice.show()
         with QSignalBlocker(self.slider):
             self.slider.setValue(nearest_rate(share))
@@ -134,14 +139,14 @@ class EnoughPage(QWidget):
         self.asked.setText(enough_words.asked(told.chosen.wanted))
         self.headline.setText(enough_words.headline(self._kind, told))
         self.promise.setText(enough_words.promise(self._kind, told))
-        self.seen.setText(enough_words.seen(self._kind, told))
+        self.expected.setText(enough_words.expected(self._kind, told))
         self.plot.set_here(wanted=told.chosen.wanted, rejected=told.price.rejected_share, error=told.price.error)
         self._show_classes([(each.name, *enough_words.class_line(each)) for each in told.classes])
 
     def _show_several(self, told: SeveralFigures) -> None:
         self.asked.setText(enough_words.asked_of_several(told.wanted))
         self.headline.setText(enough_words.headline_of_several(self._kind, told))
-        self.promise.setText(enough_words.promise_of_several(told))
+        self.promise.setText(enough_words.promise_of_several(self._kind, told))
         self._show_classes([(each.name, *enough_words.several_line(each)) for each in told.classes])
 
     def _say_used(self) -> None:
@@ -203,11 +208,12 @@ class EnoughPage(QWidget):
         inner = QVBoxLayout(self.choice)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
-        for widget in (self.promise, self.seen):
+        for widget in (self.expected, self.promise):
             inner.addWidget(widget)
         inner.addSpacing(8)
         inner.addWidget(self.asked)
         inner.addWidget(self.slider)
+        inner.addWidget(self.stuck)
         inner.addLayout(using)
         inner.addSpacing(8)
         inner.addLayout(below, 1)

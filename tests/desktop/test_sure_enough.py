@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,25 +65,27 @@ def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int 
         needed=round(3 / wanted),
         files=n,
     )
-    return Figures(chosen=chosen, price=price, tested=True, classes=())
+    return Figures(chosen=chosen, price=price, tested=True, unlabelled=False, classes=())
 
 
 def test_a_promise_is_said_of_a_hundred_pieces() -> None:
     told = figures(promised=True, wanted=0.01, accepted=186, wrong=1)
     said = "Of 100 pictures it would hand 7 to you, and of the 93 it decides, at most 1 will be wrong."
-    assert enough_words.headline("images", told) == said
+    assert enough_words.expected("images", told) == said
     assert "keeps that promise" in enough_words.promise("images", told)
-    said = "On the 200 pictures kept aside for the test it would decide 186 and be wrong on 1 of them."
-    assert enough_words.seen("images", told) == said
+    said = "Of the 200 pictures kept aside for the test it hands 14 to you, decides 186 and is wrong on 1 of them."
+    assert enough_words.headline("images", told) == said
 
 
 def test_what_cannot_be_promised_is_called_an_aim() -> None:
     told = figures(promised=False, wanted=0.002, accepted=100, wrong=0)
     said = "Of 1,000 sounds it would hand 500 to you, and of the 500 it decides, it aims at no more than 1 wrong."
-    assert enough_words.headline("recordings", told) == said
+    assert enough_words.expected("recordings", told) == said
+    assert "Add more sounds, or allow" in enough_words.promise("recordings", told), "all are labelled already"
+    assert "Label more sounds" in enough_words.promise("recordings", dataclasses.replace(told, unlabelled=True))
     assert "1,500 sounds kept aside to check by are needed" in enough_words.promise("recordings", told)
     nothing = figures(promised=False, wanted=0.05, accepted=0, wrong=0)
-    assert enough_words.headline("images", nothing).startswith("It would hand all pictures to you")
+    assert enough_words.expected("images", nothing).startswith("It would hand all pictures to you")
 
 
 def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
@@ -92,7 +95,10 @@ def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
     assert enough.asked.text() == "Of the answers it gives, at most 5 of 100 may be wrong"
     assert enough.used.text().startswith("In use: at most 5 of 100.")
     assert not enough.use_button.isEnabled()
-    assert enough.headline.text().startswith("Of 100 pictures it would hand ")
+    assert enough.headline.text().startswith("Of the 24 pictures kept aside for the test it hands ")
+    assert enough.expected.text().startswith("Of 100 pictures it would hand ")
+    assert "terminal" not in enough.used.text()
+    assert not enough.stuck.isVisible()
     here = enough.plot.here()
     assert here is not None and 0 <= here[0] <= 100
 
@@ -115,6 +121,18 @@ def test_the_slider_shows_the_price_and_the_button_keeps_the_choice(
     with Project.open(session.project.path) as again:
         assert again.wrong_at_most == 0.2
     assert session.rate_in_use() == 0.2
+
+
+def test_a_slider_that_changes_nothing_says_so(qtbot: QtBot, tmp_path: Path) -> None:
+    project = project_of(image_folder(tmp_path / "fruit", each=10), tmp_path / "fruit.handlens")
+    add_run(project)  # right on all of the few there are
+    project.close()
+    session = open_session(tmp_path / "fruit.handlens")
+    page = opened(qtbot, session)
+    assert page.board.enough.stuck.isVisible()
+    assert page.board.enough.stuck.text().startswith("Moving it changes nothing: the 6 pictures kept aside to check by")
+    page.shutdown()
+    session.close()
 
 
 def test_every_class_says_from_where_on_it_is_decided(page: ExplorePage) -> None:
