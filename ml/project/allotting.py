@@ -14,6 +14,8 @@ Shares = Mapping[Split, float]
 _FIRST_IN_TIES: tuple[Split, ...] = ("train", "test", "valid")
 """With two groups an honest test is worth more than a choice between models."""
 _PASSES = 10
+_FEW = 5
+"""With fewer groups of a class each part but the first has one of them, however long or short it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +26,8 @@ class Group:
     counts: Mapping[str, int]
     overlapping: bool = False
     """Whether some of the files show several classes."""
+    windows: int = 0
+    """How many samples its files are cut into; 0 where a file is a sample."""
 
     @property
     def size(self) -> int:
@@ -59,15 +63,21 @@ def allot(
 
     `shares` are fractions that sum to 1. Large groups are placed first, then, in an order drawn by `seed` from
     their names alone, each goes where its classes are shortest. With three free groups or more no split stays empty.
+    Of a class with few groups those with most windows are placed first, so that most of it is learned from.
     Where files show several classes, those with the rarest class are placed first, while every split still has room
     for them (after Sechidis et al. 2011, On the stratification of multi-label data), and in the end those that lie
     better elsewhere are moved.
     """
-    rarest = _rarest(groups)
+    rarest, few = _rarest(groups), _of_few(groups)
     result: dict[str, Split] = {group.name: settled[group.name] for group in groups if group.name in settled}
     free = sorted(
         (group for group in groups if group.name not in settled),
-        key=lambda group: (rarest.get(group.name, 0), -group.size, _draw(group.name, seed)),
+        key=lambda group: (
+            rarest.get(group.name, 0),
+            -group.size,
+            -group.windows if group.name in few else 0,
+            _draw(group.name, seed),
+        ),
     )
     deal = _Deal(wanted=_wanted(groups, shares), got={split: Counter() for split in shares})
     for group in groups:
@@ -97,6 +107,12 @@ def _even_out(result: dict[str, Split], free: Sequence[Group], deal: _Deal, orde
             moved |= best != here
         if not moved:
             return
+
+
+def _of_few(groups: Sequence[Group]) -> set[str]:
+    """The groups of classes that have few."""
+    groups_with = Counter(name for group in groups for name in group.counts)
+    return {group.name for group in groups if any(groups_with[name] < _FEW for name in group.counts)}
 
 
 def _rarest(groups: Sequence[Group]) -> dict[str, int]:

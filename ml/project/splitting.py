@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from ml.media.windowing import window_spans
 from ml.project.allotting import Group, Shares, allot
 from ml.project.folder import READY_SPLITS
 from ml.project.grouping import base_groups, joined, members
-from ml.project.samples import FoundFile, ScanReport, Split, SplitPlan
+from ml.project.samples import FoundFile, ScanReport, Split, SplitPlan, Windowing
 from ml.wording import FILES
 
 SHARES: Shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
@@ -16,6 +17,8 @@ CARVED: Shares = {"train": 0.8, "valid": 0.2}
 """How a ready-made train folder is divided where the folder brings no validation part."""
 
 _CONFLICTING_CAP = 0.2
+_ABOUT = 0.08
+"""By how much the share that is learned from may differ from what is said of it."""
 _ANY = "\0any"
 """Stands for a class that every file has."""
 _RANK: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
@@ -54,12 +57,13 @@ def plan_split(
     if not sides:
         for name in _conflicting_groups(groups, files, settled):
             settled.setdefault(name, "train")
-    splits = _dealt(files, groups, settled, sides, seed=seed)
-    why = _why(report, split_by, sides, files, base=base, set_aside=set_aside)
+    splits = _dealt(report, files, groups, settled, sides, seed=seed)
+    why = _why(report, split_by, sides, files, base=base, set_aside=set_aside, splits=splits)
     return SplitPlan(split_by=split_by, splits=splits, groups=groups, why=why)
 
 
 def _dealt(
+    report: ScanReport,
     files: Sequence[FoundFile],
     groups: Mapping[str, str],
     settled: Mapping[str, Split],
@@ -67,7 +71,7 @@ def _dealt(
     *,
     seed: int,
 ) -> dict[str, Split]:
-    counted = _counted(files, groups)
+    counted = _counted(files, groups, report.windowing)
     if not sides:
         dealt = allot(counted, shares=SHARES, seed=seed, settled=settled)
     else:  # only what lies in a ready-made train folder is still to be divided
@@ -162,7 +166,11 @@ def _splits_in(groups: Mapping[str, str], splits: Mapping[str, Split]) -> dict[s
     return dict(held)
 
 
-def _counted(files: Sequence[FoundFile], groups: Mapping[str, str]) -> list[Group]:
+def _counted(files: Sequence[FoundFile], groups: Mapping[str, str], windowing: Windowing | None) -> list[Group]:
+    windows: Counter[str] = Counter()
+    if windowing is not None:
+        for file in files:
+            windows[groups[file.path]] += len(window_spans(file.duration, windowing))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for file in files:
         # Those that show none of the classes are dealt out as evenly as a class.
@@ -172,7 +180,10 @@ def _counted(files: Sequence[FoundFile], groups: Mapping[str, str]) -> list[Grou
         # Else one split could have its share of every class in few files of many classes.
         for file in files:
             counts[groups[file.path]][_ANY] += 1
-    return [Group(name=name, counts=counts[name], overlapping=name in overlapping) for name in sorted(counts)]
+    return [
+        Group(name=name, counts=counts[name], overlapping=name in overlapping, windows=windows[name])
+        for name in sorted(counts)
+    ]
 
 
 def _why(
@@ -183,6 +194,7 @@ def _why(
     *,
     base: Mapping[str, str],
     set_aside: bool,
+    splits: Mapping[str, Split],
 ) -> str:
     one, many = FILES[report.kind]
     if not files:
@@ -200,10 +212,21 @@ def _why(
     elif split_by.startswith("pattern:"):
         told = f"{many.capitalize()} whose names share the same part stay together, so the test is honest"
     else:
-        told = f"Out of every class, 60 % of the {many} are to learn from, 20 % to check by and 20 % to test"
+        told = _shares_told(splits, many)
     if set_aside:
         return f"{told}; the folder's own division is not used, because it would separate them."
     return f"{told}; identical files are never on both sides." if report.duplicates else f"{told}."
+
+
+def _shares_told(splits: Mapping[str, Split], many: str) -> str:
+    """The shares that were wanted, or the numbers where there are too few for these."""
+    held = Counter(splits.values())
+    if abs(held["train"] / len(splits) - SHARES["train"]) <= _ABOUT:
+        return f"Out of every class, 60 % of the {many} are to learn from, 20 % to check by and 20 % to test"
+    return (
+        f"There are too few {many} for shares of 60, 20 and 20 %: of these {len(splits):,}, {held['train']:,} are to "
+        f"learn from, {held['valid']:,} to check by and {held['test']:,} to test"
+    )
 
 
 def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile], *, brought_by: str) -> str:

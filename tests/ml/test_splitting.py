@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.errors import HandlensError
-from ml.project.samples import FoundFile, ScanReport, SplitPlan
+from ml.project.samples import FoundFile, ScanReport, SplitPlan, Windowing
 from ml.project.splitting import plan_split
 
 
@@ -61,6 +62,23 @@ def test_small_classes_stand_in_every_split_they_can() -> None:
     assert held["three"] == (1, 1, 1)
     assert held["four"] == (2, 1, 1)
     assert held["five"] == (3, 1, 1)
+
+
+def test_where_there_are_too_few_for_shares_the_numbers_are_said() -> None:
+    why = plan_split(report_of(classes(a=3, b=3))).why
+    assert "of these 6, 2 are to learn from, 2 to check by and 2 to test" in why
+    assert "60 %" in plan_split(report_of(classes(a=10, b=10))).why
+    assert "60 %" in plan_split(report_of(classes(a=100, b=3))).why, "most of it is divided so"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_of_few_recordings_the_longest_are_learned_from(seed: int) -> None:
+    long = {"a/0001.jpg", "b/0001.jpg"}
+    files = [dataclasses.replace(file, duration=60.0 if file.path in long else 5.0) for file in classes(a=3, b=4)]
+    windowing = Windowing(rate=8000, seconds=5.0, step=5.0)
+    plan = plan_split(dataclasses.replace(report_of(files), kind="recordings", windowing=windowing), seed=seed)
+    assert {plan.splits[path] for path in long} == {"train"}
+    assert shares(files, plan) == {"a": (1, 1, 1), "b": (2, 1, 1)}
 
 
 def test_another_seed_gives_another_split_and_the_same_seed_the_same() -> None:
