@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ml.project.labelfiles.losing import lost_in_windows
 from ml.project.labelfiles.telling import MILD, issue_told, only_one_class, windows_told
 from ml.project.samples import SPLITS, ScanReport, Split, SplitPlan
 from ml.project.several import SEVERAL_PRESENT, gives_several
-from ml.wording import FILES
+from ml.wording import FILES, listed
 
 Severity = Literal["info", "warn", "bad"]
 
@@ -34,7 +35,7 @@ class Finding:
 def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
     """What is worth knowing, the gravest first; with a plan also what its splits lack."""
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
-    found += [*_few(report), *_from_tables(report)]
+    found += [*_few(report), *_twice_named(report), *_from_tables(report)]
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)
@@ -194,6 +195,23 @@ def _few(report: ScanReport) -> list[Finding]:
     else:
         sentence = f"{len(few):,} classes have fewer than {FEW} {many}, too few to judge them by: {_names(few)}."
     return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _twice_named(report: ScanReport) -> list[Finding]:
+    """Classes whose names differ by what people seldom mean."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in report.class_counts:
+        alike[unicodedata.normalize("NFC", name).casefold()].append(name)
+    return [
+        Finding(
+            severity="warn",
+            sentence=f"{listed([f'“{name}”' for name in names])} are {len(names)} classes, though their names differ in "
+            "upper and lower case only; if they mean the same, give them one name.",
+            paths=tuple(file.path for file in report.files if not set(names).isdisjoint(file.class_names)),
+        )
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:

@@ -35,6 +35,17 @@ def test_a_good_folder_needs_no_words() -> None:
     assert problem(report) is None
 
 
+def test_classes_that_differ_in_case_only_are_named() -> None:
+    report = report_of(GLASS=20, glass=20, metal=20)
+    told = (
+        "“GLASS” and “glass” are 2 classes, though their names differ in upper and lower case only; if they mean the "
+        "same, give them one name."
+    )
+    assert told in sentences(report)
+    (finding,) = [finding for finding in findings(report) if finding.sentence == told]
+    assert (finding.severity, len(finding.paths)) == ("warn", 40)
+
+
 @pytest.mark.parametrize(
     ("report", "word"),
     [
