@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from ml.errors import UnreadableError
 from ml.media.cells import is_missing, is_moment
 from ml.media.numerals import decimal_comma, read_number
+from ml.media.units import are_bracketed, are_units, bare_unit
 
 LONGEST_LINE = 100_000
 _SAMPLE = 200
@@ -21,7 +21,6 @@ _DELIMITERS = ("\t", ";", ",", "|", " ")
 """A space stands for any run of white space."""
 _COMMENTS = ("#", "%", "//", '"#', "!")
 _MOST_PREAMBLE = 100
-_UNIT = re.compile(r"^\s*[\[(].*[\])]\s*$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +34,8 @@ class Layout:
     first: int
     names: tuple[str, ...]
     """One per column, "" where the file gives none."""
+    units: tuple[str, ...]
+    """In what each column is measured, "" where the file does not say it in a row of its own."""
 
 
 def read_layout(path: Path) -> Layout:
@@ -52,20 +53,31 @@ def read_layout(path: Path) -> Layout:
         comma = any("," in cell for row in cells_of(tail, delimiter) if len(row) == width for cell in row)
     rows = list(cells_of(lines, delimiter))
     first = _first_of_values(rows, width, comma=comma)
-    return Layout(
-        encoding=encoding, delimiter=delimiter, comma=comma, first=first, names=_names(rows[:first], rows[first])
-    )
+    names, units = _heading(rows[:first], rows[first])
+    return Layout(encoding=encoding, delimiter=delimiter, comma=comma, first=first, names=names, units=units)
 
 
 def plain_lines(path: Path, encoding: str) -> Iterator[str]:
     """The lines of the file without comments and empty ones."""
+    return (text for _number, text in _numbered_lines(path, encoding))
+
+
+def line_in_file(path: Path, encoding: str, place: int) -> int:
+    """What number, from 1, an editor shows beside the line that is at `place`, from 0, among the plain ones."""
+    return next((number for number, _text in itertools.islice(_numbered_lines(path, encoding), place, None)), place + 1)
+
+
+def _numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     with path.open(encoding=encoding, errors="replace", newline=None) as file:
-        while line := file.readline(LONGEST_LINE):
+        for number in itertools.count(1):
+            line = file.readline(LONGEST_LINE)
+            if not line:
+                return
             if len(line) >= LONGEST_LINE and not line.endswith("\n"):
                 raise UnreadableError("A line of the log is too long to be a row of measurements.")
             text = line.strip("\r\n\x00\ufeff")
             if text.strip() and not text.lstrip().startswith(_COMMENTS) and not text.lower().startswith("sep="):
-                yield text
+                yield number, text
 
 
 def cells_of(lines: Sequence[str] | Iterator[str], delimiter: str) -> Iterator[list[str]]:
@@ -162,13 +174,24 @@ def _counts_columns(row: Sequence[str]) -> bool:
     return len(row) > 1 and row[0] == "" and list(row[1:]) == [str(number) for number in range(len(row) - 1)]
 
 
-def _names(before: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[str, ...]:
-    """The heading: the row before the values, or the one before that where the last gives units."""
+def _heading(before: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and units: the row before the values, or the one before that where the last gives units."""
     width = len(values)
-    for row in reversed(before[-2:]):
+    rows = []
+    for row in before[-2:]:
         if len(row) == width - 1 and row:  # R leaves out the name of the column that counts
             row = ["", *row]  # noqa: PLW2901
-        if len(row) != width or all(not cell or _UNIT.match(cell) for cell in row):
-            continue
-        return tuple(" ".join(cell.split()) for cell in row)
-    return ("",) * width
+        if len(row) == width:
+            rows.append(tuple(" ".join(cell.split()) for cell in row))
+    nothing = ("",) * width
+    last = rows[-1] if rows else nothing
+    above = rows[-2] if len(rows) > 1 else nothing
+    if are_bracketed(last) or (are_units(last) and _may_be_names(above)):
+        return (nothing if are_bracketed(above) else above), tuple(map(bare_unit, last))
+    return last, nothing
+
+
+def _may_be_names(row: Sequence[str]) -> bool:
+    filled = [cell for cell in row if cell]
+    numbers = any(_is_value(cell, comma=comma) for cell in filled for comma in (False, True))
+    return bool(filled) and len(set(filled)) == len(filled) and not numbers and not are_units(row)

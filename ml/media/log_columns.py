@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.errors import UnreadableError
 from ml.media.cells import as_moment, is_missing
-from ml.media.delimited import Layout, cells_of, plain_lines
+from ml.media.delimited import Layout, cells_of, line_in_file, plain_lines
 from ml.media.log_names import counted_columns
 from ml.media.log_times import counts_rows, is_surely_time, shows_the_date
 from ml.media.numerals import decimal_comma, read_number
@@ -44,6 +44,7 @@ class Column:
     """One column while it is read: numbers so far, how many cells were words, whether the cells are moments."""
 
     name: str
+    unit: str
     moments: bool
     parts: list[NDArray[np.float64]]
     comma: bool
@@ -64,6 +65,10 @@ class Column:
             values = np.array([np.nan if value is None else value for value in read], dtype=np.float64)
         self.parts.append(values)
         self.filled += int(np.isfinite(values).sum())
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name} [{self.unit}]" if self.name and self.unit else self.name
 
     def values(self) -> NDArray[np.float64]:
         return np.concatenate(self.parts)
@@ -93,16 +98,16 @@ def read_columns(path: Path, layout: Layout) -> list[Column]:
         raise UnreadableError(f"The log has {width:,} columns, more than the {MOST_COLUMNS} that can be read.")
     lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
     columns: list[Column] = []
-    number = layout.first
+    place = layout.first - 1
     odd: tuple[int, int] | None = None
     for rows in _chunks(cells_of(lines, layout.delimiter)):
         whole = []
         for row in rows:
-            number += 1
+            place += 1
             if odd is not None:
-                raise UnreadableError(_ragged(*odd, width))
+                raise UnreadableError(_ragged(path, layout, *odd))
             if len(row) != width:
-                odd = number, len(row)
+                odd = place, len(row)
                 continue  # a log that was cut off ends in the middle of a row
             whole.append(row)
         if not whole:
@@ -110,13 +115,13 @@ def read_columns(path: Path, layout: Layout) -> list[Column]:
         by_column = list(zip(*whole, strict=True))
         if not columns:
             columns = [
-                Column(name, _are_moments(cells, comma=layout.comma), [], layout.comma)
-                for name, cells in zip(layout.names, by_column, strict=True)
+                Column(name, unit, _are_moments(cells, comma=layout.comma), [], layout.comma)
+                for name, unit, cells in zip(layout.names, layout.units, by_column, strict=True)
             ]
         for column, cells in zip(columns, by_column, strict=True):
             column.take(cells)
     if odd is not None and odd[1] > width:
-        raise UnreadableError(_ragged(*odd, width))
+        raise UnreadableError(_ragged(path, layout, *odd))
     return columns
 
 
@@ -135,10 +140,10 @@ def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
     )
 
 
-def _ragged(number: int, have: int, width: int) -> str:
-    return (
-        f"Row {number:,} of the log has {counted_columns(have)} where the others have {width}; mend or remove that row."
-    )
+def _ragged(path: Path, layout: Layout, place: int, have: int) -> str:
+    line = line_in_file(path, layout.encoding, place)
+    others = len(layout.names)
+    return f"Line {line:,} of the file has {counted_columns(have)} where the others have {others}; mend or remove it."
 
 
 def useless(column: Column, rows: int) -> str | None:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ml.errors import UnreadableError
 
 _NUMBERED = re.compile(r"^column \d+( \(\d+\))?$")
 """What columns are called to which the file gives no name."""
 _MOST_NAMED = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOut:
+    """A column that is not learned from, and the reason: "is empty"."""
+
+    name: str
+    reason: str
+
+    @property
+    def why(self) -> str:
+        return f"The column “{self.name}” {self.reason}, so it is left out."
 
 
 def nameless(columns: Sequence[str]) -> bool:
@@ -29,16 +42,23 @@ def spelt_alike(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").split())
 
 
-def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
+def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequence[LeftOut] = ()) -> tuple[int, ...]:
     """Where each wanted column stands among those of a log: by name, or by place where one of the two has no names.
 
-    Other columns of the log do no harm. Raises UnreadableError where a column is missing: one of another name may hold
-    something else.
+    Other columns of the log do no harm; of those `left_out` nothing can be learned. Raises UnreadableError where a
+    column is missing: one of another name may hold something else.
     """
     found = [place_of(name, have) for name in wanted]
     places = tuple(place for place in found if place is not None)
     if len(places) == len(wanted):
         return places
+    missing = [name for name, place in zip(wanted, found, strict=True) if place is None]
+    for item in left_out:
+        if place_of(item.name, missing) is not None:
+            raise UnreadableError(
+                f"The column “{item.name}” {item.reason} in this log and not in the others; "
+                "mend it or leave the log out."
+            )
     if nameless(have) or nameless(wanted):
         if len(have) == len(wanted):
             return tuple(range(len(wanted)))
@@ -46,7 +66,6 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str]) -> tuple[int, ..
             f"The log has {counted_columns(len(have))} of numbers, the others have {len(wanted)}; "
             "give all logs the same columns."
         )
-    missing = [name for name, place in zip(wanted, found, strict=True) if place is None]
     others = [name for name in have if place_of(name, wanted) is None]
     instead = f" but {quoted(others)}" if others else ""
     what = "column" if len(missing) == 1 else "columns"

@@ -16,7 +16,7 @@ from ml.errors import UnreadableError
 from ml.media.delimited import read_layout
 from ml.media.files import EMPTY, disk_reason
 from ml.media.log_columns import Column, Holes, not_measured, read_columns, useless, without_gaps
-from ml.media.log_names import fitting_columns
+from ml.media.log_names import LeftOut, fitting_columns
 from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
 from ml.project.samples import Windowing
 
@@ -28,14 +28,6 @@ _SETTLING = 128
 """Values that the filter which changes the rate needs to forget where a log begins."""
 _KEPT = 4
 _KEPT_BYTES = 64_000_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LeftOut:
-    """A column that is not learned from, and why in one sentence."""
-
-    name: str
-    why: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,7 +148,7 @@ def _rows_of(start: int, frames: int, stretches: Sequence[tuple[int, int]]) -> N
 def _fitted(path: Path, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int, ...]]:
     """The log as `load_log` gives it, and where it pauses."""
     log = _read_kept(path, windowing.columns)
-    order = list(fitting_columns(log.columns, windowing.columns))
+    order = list(fitting_columns(log.columns, windowing.columns, log.left_out))
     if windowing.clock != "file":
         return log.raw[order], log.raw_cuts
     values = log.values[order]
@@ -185,14 +177,15 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
         if why is None and name not in wanted:
             values = without_gaps(column.values())
             if times is None and not counts_rows(column.name, column.values()):
-                times = times_of(column.name, values, moments=column.moments, first=place == 1)
+                times = times_of(column.full_name, values, moments=column.moments, first=place == 1)
                 if times is not None:
                     time_column = name
                     continue
             why = not_measured(column, values)
         if why is not None:
-            if column.filled or column.words:  # an empty last column comes from a delimiter at the end of each row
-                left_out.append(LeftOut(name=name, why=f"The column “{name}” {why}, so it is left out."))
+            # An empty last column without a name comes from a delimiter at the end of each row.
+            if column.filled or column.words or column.name or place < len(columns):
+                left_out.append(LeftOut(name=name, reason=why))
             continue
         kept[name if name not in kept else f"{name} ({place})"] = column
     if not kept:

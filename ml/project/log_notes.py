@@ -16,6 +16,7 @@ _HANDFUL = 5
 _RARE = 1e-3
 """Fewer cells that are no numbers, or a smaller share of a column, are not worth a sentence."""
 _MOSTLY = 0.5
+_MOST_LEFT_OUT = 12
 
 
 def notes_on(
@@ -38,8 +39,9 @@ def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
         return []
     notes = []
     named = [log.columns for log in facts.values() if not nameless(log.columns)]
+    spoken_of = {item.name for log in facts.values() for item in log.left_out}
     often = Counter(name for names in named for name in names if place_of(name, columns) is None)
-    some = {name: count for name, count in often.most_common() if count < len(facts)}
+    some = {name: count for name, count in often.most_common() if count < len(facts) and name not in spoken_of}
     mend = "give a column the same name in all logs to learn from it"
     if len(some) == 1:
         ((name, count),) = some.items()
@@ -128,8 +130,15 @@ def _clock_notes(columns: tuple[str, ...], clock: Clock) -> list[str]:
 
 def _left_out_notes(facts: Mapping[str, LogFacts]) -> list[str]:
     """One sentence for each column that is left out, with how many logs it is in if not in all."""
-    why: Counter[str] = Counter(item.why for found in facts.values() for item in found.left_out)
-    return [
-        sentence if count == len(facts) else f"{sentence[:-1]} ({count:,} of {len(facts):,} logs)."
-        for sentence, count in why.most_common(12)
-    ]
+    notes = []
+    often = Counter(item for found in facts.values() for item in found.left_out)
+    elsewhere = {name for found in facts.values() for name in found.columns}
+    for item, count in often.most_common(_MOST_LEFT_OUT):
+        some = f"{count:,} of {len(facts):,} logs"
+        if count == len(facts):
+            notes.append(item.why)
+        elif item.name in elsewhere:
+            notes.append(f"The column “{item.name}” {item.reason} in {some}, so it is left out of all.")
+        else:
+            notes.append(f"{item.why[:-1]} ({some}).")
+    return notes

@@ -48,7 +48,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
     unfit: dict[str, UnreadableError] = {}
     for path, found in facts.items():
         try:
-            fitting_columns(found.columns, columns)
+            fitting_columns(found.columns, columns, found.left_out)
         except UnreadableError as error:
             unfit[path] = error
     fit = {path: found for path, found in facts.items() if path not in unfit}

@@ -192,7 +192,7 @@ def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
         (b"1,2\n3,4\n", "only 2 rows"),
         (b"hello world\nthis is a text\n" * 10, "no numbers"),
         (b"\x89PNG\r\n\x1a\n" + bytes(300), "not a table of text"),
-        (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1,2,3\n" + b"1.5,2.5\n" * 5, "Row 22 of the log has 3 columns"),
+        (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1,2,3\n" + b"1.5,2.5\n" * 5, "Line 22 of the file has 3 columns"),
         (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1\n" + b"1.5,2.5\n" * 5, "has 1 column where the others have 2"),
         (b"1" * 300_000, "too long"),
         (b"time\n" + b"".join(b"%d\n" % second for second in range(20)), "besides the time"),
@@ -204,6 +204,26 @@ def test_what_is_no_log_is_refused_in_a_sentence(tmp_path: Path, content: bytes,
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match=sentence):
         log_facts(path)
+
+
+def test_a_row_is_named_by_its_line_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    lines = ["# logger 3", "", "x,y", *["1,2", ""] * 20, "# moved", "1,2,3", *["1,2"] * 5]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UnreadableError, match=f"Line {lines.index('1,2,3') + 1} of the file has 3 columns"):
+        read_log(path)
+
+
+def test_a_row_of_units_below_the_heading_is_not_the_heading(tmp_path: Path) -> None:
+    for units in ("ms,m/s2,m/s2", "ms,m/s^2,-", "[ms],[m/s²],[°C]", "ms,1/min,%"):
+        head = f"# logger v2\ndevice,logger,17\nt,x,y\n{units}\n"
+        log = read_log(write(tmp_path / "log.csv", head, lambda i, a, b: f"{i * 20},{a},{b}"))
+        assert (log.time_column, log.columns, log.rate) == ("t", ("x", "y"), 50.0)
+
+
+def test_a_heading_of_letters_that_could_be_units_is_a_heading(tmp_path: Path) -> None:
+    log = read_log(write(tmp_path / "log.csv", "logger,3\na,g\n", lambda i, a, b: f"{a},{b}"))
+    assert log.columns == ("a", "g")
 
 
 def test_a_huge_log_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -244,6 +264,16 @@ def test_a_column_of_another_name_is_not_taken_for_the_one_that_is_missing(tmp_p
     assert caught.value.message == (
         "The log has no column “gyro” like the others but “accel”; give a column the same name in all logs."
     )
+
+
+def test_a_column_that_is_empty_is_named(tmp_path: Path) -> None:
+    for head, columns in (("x,y,z\n", ("x", "y", "z")), ("", ("column 1", "column 2", "column 3"))):
+        path = write(tmp_path / "log.csv", head, lambda i, a, b: f"{a},,{b}")
+        with pytest.raises(UnreadableError) as caught:
+            load_log(path, windows(columns=columns))
+        assert caught.value.message == (
+            f"The column “{columns[1]}” is empty in this log and not in the others; mend it or leave the log out."
+        )
 
 
 def test_columns_without_names_are_taken_in_their_order(tmp_path: Path) -> None:

@@ -151,6 +151,18 @@ def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
     )
 
 
+def test_a_column_that_is_empty_in_some_logs_is_named(tmp_path: Path) -> None:
+    def row(log: int, at: int) -> str:
+        return f"{at * 7 % 5},{'' if log % 3 == 0 else at % 3},{'' if log == 5 else at % 4}"
+
+    report = look(logs_of(tmp_path / "logs", "x,y,z\n", row, count=12))
+    assert report.windowing is not None and report.windowing.columns == ("x", "z")
+    assert [item.reason for item in report.unreadable] == [
+        "The column “z” is empty in this log and not in the others; mend it or leave the log out."
+    ]
+    assert report.notes[1:] == ("The column “y” is empty in 4 of 11 logs, so it is left out of all.",)
+
+
 def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_path: Path) -> None:
     def row(log: int, at: int) -> str:
         x = "ERR" if log < 2 and at % 10 == 3 else at * 7 % 5
