@@ -28,6 +28,13 @@ class Known:
     valid_interval: Interval | None
     test_interval: Interval | None
     files: int
+    again: bool
+    """Whether it learned from the validation split, too, after that was judged."""
+
+
+LEARNED_AGAIN = (
+    "After that it went on to learn from the validation split, too; what is said of that split was said before."
+)
 
 
 def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequence[Remark]) -> str:
@@ -44,6 +51,7 @@ def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequenc
         "",
         _sentence("test", what, known.test, known.test_interval),
         _sentence("validation", what, known.valid, known.valid_interval),
+        *([LEARNED_AGAIN] if known.again else []),
         _calibration(info),
         f"The exported file was compared with the trained network on {info.parity_samples} samples; the largest "
         f"difference in probability was {info.parity_difference:.1e}.",

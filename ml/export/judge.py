@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.export.card import Known, findings_section, model_card
+from ml.export.card import LEARNED_AGAIN, Known, findings_section, model_card
 from ml.export.several import card_of_several
 from ml.insight.calibration import tempered
 from ml.insight.metrics import accuracy, accuracy_interval, expected_calibration_error
@@ -52,7 +52,7 @@ def judge(
     """
     files = np.array([sample.source_id for sample in samples])
     if predictions.targets is not None and predictions.thresholds is not None:
-        return _judge_several(project, info, predictions, files, ask=ask)
+        return _judge_several(project, info, predictions, files, ask=ask, again="valid" in learned)
     valid, test = _part(predictions, "valid"), _part(predictions, "test")
     held_out = test if len(test[1]) else valid
     on_valid, on_test = files[predictions.labelled("valid")], files[predictions.labelled("test")]
@@ -76,6 +76,7 @@ def judge(
         valid_interval=scores.valid_interval,
         test_interval=scores.test_interval,
         files=len(np.unique(on_test if len(test[1]) else on_valid)),
+        again="valid" in learned,
     )
     return scores, replace(info, card=model_card(project, info, known, remarks)), tuple(remarks)
 
@@ -87,6 +88,7 @@ def _judge_several(
     files: NDArray[np.integer],
     *,
     ask: Callable[[NDArray[np.generic]], Outputs],
+    again: bool,
 ) -> tuple[Scores, ModelInfo, tuple[Remark, ...]]:
     """The same where more than one class may be present: thresholds are chosen already, one for each class."""
     assert predictions.targets is not None and predictions.thresholds is not None
@@ -107,6 +109,7 @@ def _judge_several(
         thresholds=predictions.thresholds,
         rule=rule_of(info.wanted_error, promised=info.promised),
         parity=(info.parity_samples, info.parity_difference),
+        again=LEARNED_AGAIN if again else "",
     )
     scores = Scores(valid=quality(*valid)[0], test=quality(*test)[0])
     return scores, replace(info, card=f"{card}\n{findings_section(remarks)}"), remarks

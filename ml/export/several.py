@@ -37,8 +37,9 @@ def card_of_several(
     thresholds: NDArray[np.float32],
     rule: str,
     parity: tuple[int, float],
+    again: str = "",
 ) -> str:
-    """The model card, Markdown."""
+    """The model card, Markdown. `again`: what is to be said of the validation split."""
     what = NOUNS[project.kind][1]
     lines = [
         f"# {project.name}, run {run.number}",
@@ -51,6 +52,7 @@ def card_of_several(
         "",
         _sentence("test", what, test),
         _sentence("validation", what, valid),
+        *([again] if again else []),
         "Mean average precision: how well it puts those that show a class before those that do not; 100 % is perfect.",
         _calibration(valid),
         f"The exported file was compared with the trained network on {parity[0]} samples; the largest difference in "
