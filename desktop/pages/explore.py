@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent, QUndoStack
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
 from desktop.commands import Relabel
@@ -14,6 +14,7 @@ from desktop.pages.enough_figures import Weighing
 from desktop.pages.enough_several import SeveralWeighing
 from desktop.pages.explore_board import VIEWS, ExploreBoard, NothingYet, View
 from desktop.pages.explore_focus import ExploreFocus
+from desktop.pages.explore_frame import ExploreFrame
 from desktop.pages.explore_judged import JudgedLabels
 from desktop.pages.explore_runs import RunChooser
 from desktop.pages.explore_several import SeveralTable, table_of
@@ -51,12 +52,7 @@ class ExplorePage(QWidget):
         self.runs = RunChooser(self.board, self)
         self.judged = JudgedLabels(self.board, self.side, self.spot, runner=runner, parent=self)
         self.empty = NothingYet()
-        self.content = QWidget()
-        row = QHBoxLayout(self.content)
-        row.setContentsMargins(24, 8, 24, 16)
-        row.setSpacing(8)
-        row.addWidget(self.board, 7)
-        row.addWidget(self.side, 3)
+        self.content = ExploreFrame(self.board, self.side)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.content)
         self.pages.addWidget(self.empty)

@@ -34,7 +34,8 @@ ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "rig
 
 
 class ExploreBoard(QWidget):
-    """Widgets and their places; `arrangement_changed` when a tab or a filter was chosen."""
+    """Widgets and their places; `arrangement_changed` when a tab or a filter was chosen. Where there is room for the
+    tabs only the page knows, see `ExploreFrame`."""
 
     arrangement_changed = Signal()
 
@@ -155,9 +156,6 @@ class ExploreBoard(QWidget):
         return page
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.addWidget(self.tabs)
-        top.addStretch(1)
         second = QHBoxLayout()
         for row in self._above:
             second.addWidget(row, 1)
@@ -166,7 +164,6 @@ class ExploreBoard(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(top)
         column.addLayout(second)
         column.addWidget(self.problem)
         column.addWidget(self.stack, 1)

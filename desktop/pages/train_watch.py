@@ -30,6 +30,7 @@ class TrainWatch(QWidget):
         self.showcase_note.setProperty("role", "muted")
         self.sentence = QLabel()
         self.sentence.setProperty("role", "emphasis")
+        self.sentence.setWordWrap(True)
         self.note = QLabel()
         self.note.setProperty("role", "warn")
         self.note.setWordWrap(True)

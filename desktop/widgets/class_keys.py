@@ -15,7 +15,9 @@ DIGITS = 9
 NONE = -1
 """Stands for "none of the classes"; its key is 0."""
 LONGEST_NAME = 22
-TALLEST = 122
+TALLEST = 242
+SHORTEST = 122
+"""So high are they where there is hardly room; from there on they scroll."""
 HEIGHT = 26
 
 
@@ -43,7 +45,7 @@ class ClassKeys(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def set_classes(self, names: Sequence[str], *, several: bool = False) -> None:
         if (tuple(names), several) == (self._names, self._several):
@@ -61,8 +63,13 @@ class ClassKeys(QWidget):
 
     def sizeHint(self) -> QSize:
         """As high as the rows need, up to `TALLEST`; from there on it scrolls."""
-        wanted = self._flow.height_for(max(120, self.width() - 12))
-        return QSize(240, min(wanted + 2, TALLEST))
+        return QSize(240, min(self._wanted(), TALLEST))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, min(self._wanted(), SHORTEST))
+
+    def _wanted(self) -> int:
+        return self._flow.height_for(max(120, self.width() - 12)) + 2
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -163,9 +163,12 @@ def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Token
         _paint_mark(painter, QRectF(line.x() + 1, line.y() + 4, 10, 10), right=item.right, look=look)
     room = line.adjusted(mark_width, 0, 0, 0)
     lines = caption_lines(item.caption(), metrics, width=room.width(), last=room.width() - number_width)
+    if len(lines) > 1:  # below the mark there is room as well
+        lines = caption_lines(item.caption(), metrics, width=room.width(), last=line.width() - number_width)
     painter.setPen(look.text)
     for place, text in enumerate(lines):
-        painter.drawText(room.translated(0, place * LINE), Qt.AlignmentFlag.AlignLeft | middle, text)
+        at = line.translated(0, place * LINE) if place else room
+        painter.drawText(at, Qt.AlignmentFlag.AlignLeft | middle, text)
     painter.setPen(look.muted)
     line.translate(0, (len(lines) - 1) * LINE)
     painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, number)

@@ -116,7 +116,10 @@ def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None
 def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.Tokens) -> None:
     """One line or two, the number at the right of the last."""
     line = QRect(rect.x() + MARGIN, rect.bottom() - CAPTION - 4, rect.width() - 2 * MARGIN, LINE)
-    metrics = QFontMetrics(painter.font())
+    font = painter.font()
+    font.setPixelSize(colours.caption)
+    painter.setFont(font)
+    metrics = QFontMetrics(font)
     number_width = metrics.horizontalAdvance(tile.number) + 6 if tile.number else 0
     middle = Qt.AlignmentFlag.AlignVCenter
     lines = caption_lines(tile.caption, metrics, width=line.width(), last=line.width() - number_width)
@@ -137,15 +140,22 @@ def caption_lines(caption: str, metrics: QFontMetrics, *, width: int, last: int)
     if metrics.horizontalAdvance(caption) <= last:
         return [caption]
     label, arrow, predicted = caption.partition(ARROW)
-    first, rest = (label, arrow.lstrip() + predicted) if arrow else _broken(caption, metrics, width)
     middle = Qt.TextElideMode.ElideMiddle
-    return [metrics.elidedText(first, middle, width), metrics.elidedText(rest, middle, last)]
+    if arrow:
+        return [metrics.elidedText(label, middle, width), metrics.elidedText(arrow.lstrip() + predicted, middle, last)]
+    first, rest = _broken(caption, metrics, width)
+    return [first, metrics.elidedText(rest, middle, last)]
 
 
 def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
-    """What fits into `width`, and the rest: behind a sign that parts words, if there is one in the second half."""
-    fits = next((n for n in range(len(name), 1, -1) if metrics.horizontalAdvance(name[:n]) <= width), 1)
+    """What fits into `width`, and the rest: where words part, if they do in the second half."""
+    # What Qt measures as just fitting it may still cut, as it counts in fractions of pixels.
+    fits = next((n for n in range(len(name), 1, -1) if metrics.horizontalAdvance(name[:n]) < width), 1)
     if fits < len(name):
-        parted = max(name.rfind(sign, fits // 2, fits) for sign in " _-./")
-        fits = fits if parted < 0 else parted + 1
+        fits = next((n for n in range(fits, fits // 2, -1) if _parts(name[n - 1], name[n])), fits)
     return name[:fits].rstrip(), name[fits:]
+
+
+def _parts(before: str, after: str) -> bool:
+    """Whether a new word begins between the two letters: behind a sign, or as in “SeaLake”."""
+    return before in " _-./" or (before.islower() and after.isupper())

@@ -97,6 +97,13 @@ def test_names_that_differ_in_their_last_letters_can_be_told_apart(studio: QAppl
     assert caption_lines(names[0], metrics, width=narrow, last=narrow // 2) == ["fan_0_med_0_", "weight"]
     longer = [caption_lines(f"{LONG} {name}", metrics, width=room, last=room) for name in "ab"]
     assert longer[0] != longer[1] and "…" in longer[0][1]
+    crop = metrics.horizontalAdvance("HerbaceousVegetat")
+    assert caption_lines("HerbaceousVegetation", metrics, width=crop, last=crop) == ["Herbaceous", "Vegetation"]
+    plain = "electroencephalography"
+    for width in range(40, metrics.horizontalAdvance(plain)):
+        first, rest = caption_lines(plain, metrics, width=width, last=width)
+        assert metrics.elidedText(first, Qt.TextElideMode.ElideMiddle, width) == first, "broken or shortened, not both"
+        assert "…" in rest or first + rest == plain
     assert caption_lines("glass → plastic", metrics, width=room // 2, last=room // 2) == ["glass", "→ plastic"]
 
 

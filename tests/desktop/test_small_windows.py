@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop import style
+from desktop.pages.explore import ExplorePage
 from desktop.pages.explore_filters import ExploreFilters
+from desktop.pages.explore_side import Details, ExploreSide
+from desktop.pages.train_watch import TrainWatch
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.choice_button import ChoiceButton
+from desktop.widgets.class_keys import ClassKeys
 
 
 def places(widgets: Sequence[QWidget], inside: QWidget) -> list[QRect]:
@@ -66,3 +70,52 @@ def test_a_choice_without_room_for_its_sentence_says_it_in_its_tool_tip(
     ground = style.current().surface
     below = picture.height() - 8
     assert all(picture.pixelColor(x, below) == ground for x in edge), "no half lines at the lower edge"
+
+
+def test_what_it_is_doing_can_be_read_to_its_end(qtbot: QtBot, studio: QApplication) -> None:
+    watch = TrainWatch()
+    qtbot.addWidget(watch)
+    watch.resize(1180, 640)
+    watch.begin(passes=1.0, curves=True)
+    watch.show()
+    doing = "Now it is writing the model to a file and checking that the file answers as the network does."
+    watch.ending(f"It has stopped learning. {doing}", final=False)
+    sentence = watch.sentence
+    qtbot.waitUntil(lambda: sentence.height() >= sentence.heightForWidth(sentence.width()))
+
+
+def test_class_keys_take_the_room_there_is(qtbot: QtBot, studio: QApplication) -> None:
+    names = ("AnnualCrop", "Forest", "HerbaceousVegetation", "Highway", "Industrial", "Pasture", "PermanentCrop")
+    side = ExploreSide()
+    qtbot.addWidget(side)
+    side.set_classes((*names, "Residential", "River", "SeaLake"))
+    side.show_details(Details(name="a.jpg", labelled="River", predicted="River  75 %", wrong=False))
+    side.resize(372, 640)
+    side.show()
+    buttons = side.keys.findChildren(QToolButton)
+    assert len(buttons) == 10
+    qtbot.waitUntil(lambda: all(button.visibleRegion().boundingRect() == button.rect() for button in buttons))
+
+
+def test_many_class_keys_scroll_where_there_is_hardly_room(qtbot: QtBot, studio: QApplication) -> None:
+    keys = ClassKeys()
+    qtbot.addWidget(keys)
+    keys.resize(360, 100)
+    keys.set_classes([f"class number {number}" for number in range(60)])
+    assert keys.minimumSizeHint().height() < keys.sizeHint().height() < 300
+
+
+@pytest.mark.parametrize(("width", "across"), [(840, True), (1206, False)])
+def test_all_tabs_of_explore_are_seen(qtbot: QtBot, studio: QApplication, width: int, across: bool) -> None:
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    page.resize(width, 560)
+    page.show()
+    tabs, board = page.board.tabs, page.board
+    qtbot.waitUntil(lambda: tabs.width() >= tabs.sizeHint().width())
+    assert (tabs.geometry().right() > board.geometry().right()) is across
+    assert (page.side.geometry().top() > tabs.geometry().bottom()) is across
+    tabs.setFocus()
+    qtbot.keyClick(tabs, Qt.Key.Key_Tab)
+    assert page.focusWidget() is board.filters.class_box
+    page.shutdown()
