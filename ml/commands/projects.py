@@ -87,15 +87,20 @@ def relink(
     if not folder.is_dir():
         raise HandlensError(f"There is no folder {to}; check the name.")
     with Project.open(find_project(project)) as opened:
-        opened.relink(folder)
-        name, paths = opened.name, {sample.path for sample in opened.samples()}
-    missing = sum(not (folder / path).is_file() for path in paths)
+        found = opened.relink(folder)
+        name, count = opened.name, len(opened.stamps())
     if json:
-        print_json({"event": "relinked", "folder": str(folder), "missing": missing})
+        print_json({"event": "relinked", "folder": str(folder), "missing": found.missing, "changed": found.changed})
         return
     words().print(f"“{name}” now reads its files from {folder}.", markup=False)
-    if missing:
-        complain(f"{missing:,} of its {len(paths):,} files are not there; if that is the wrong folder, say so again.")
+    if found.missing:
+        complain(f"{found.missing:,} of its {count:,} files are not there; if that is the wrong folder, say so again.")
+    if found.changed:
+        differ = "differs" if found.changed == 1 else "differ"
+        complain(
+            f"At least {found.changed:,} of its {count:,} files {differ} from the one of that name that it was made "
+            "from; put the originals back."
+        )
 
 
 @verb(interrupted="Interrupted; no file was written.")

@@ -205,8 +205,8 @@ def _twice_named(report: ScanReport) -> list[Finding]:
     return [
         Finding(
             severity="warn",
-            sentence=f"{listed([f'“{name}”' for name in names])} are {len(names)} classes, though their names differ in "
-            "upper and lower case only; if they mean the same, give them one name.",
+            sentence=f"{listed([f'“{name}”' for name in names])} are {len(names)} classes, though their names differ "
+            "in upper and lower case only; if they mean the same, give them one name.",
             paths=tuple(file.path for file in report.files if not set(names).isdisjoint(file.class_names)),
         )
         for names in alike.values()

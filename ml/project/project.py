@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +28,8 @@ from ml.project.labels import append_change, default_annotator, read_history, re
 from ml.project.moving import Followed, follow
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.recutting import cut_anew
-from ml.project.room import disk_is_full, says_full
+from ml.project.relinking import Found, Known, compare
+from ml.project.room import disk_is_full, is_writable, says_full
 from ml.project.runs import Runs
 from ml.project.samples import (
     ClassInfo,
@@ -46,7 +46,6 @@ from ml.project.samples import (
     Windowing,
 )
 from ml.project.store import FULL, Store
-from ml.writable import try_to_write
 
 SUFFIX = ".handlens"
 
@@ -116,7 +115,7 @@ class Project:
                 f"{path} is not a Handlens project. Choose the folder of a project, or for a new one a name that is "
                 "not taken."
             )
-        read_only = not _writable(path)
+        read_only = not is_writable(path)
         if read_only and not to_read:
             raise HandlensError(
                 f"The project “{path.name}” cannot be written to, so nothing could be kept in it; "
@@ -200,13 +199,14 @@ class Project:
             command=f'handlens relink "{self.path}" --to FOLDER',
         )
 
-    def relink(self, folder: Path) -> None:
-        """The source folder moved to `folder`. At least one known source must be found there."""
+    def relink(self, folder: Path) -> Found:
+        """The source folder moved to `folder`. Raises HandlensError where the known files are not there."""
+        columns = tables.sources.c
         with self._store.reading() as connection:
-            known = [row.path for row in connection.execute(sa.select(tables.sources.c.path).limit(1000))]
-        if not any((folder / path).is_file() for path in known):
-            raise HandlensError(f"None of the project's files is in {folder}; choose the folder that holds them.")
+            rows = connection.execute(sa.select(columns.path, columns.size, columns.digest)).all()
+        found = compare([Known(row.path, row.size, row.digest) for row in rows], folder)
         self._set_meta(source_meta(folder, self.path))
+        return found
 
     def classes(self) -> tuple[ClassInfo, ...]:
         with self._store.reading() as connection:
@@ -382,18 +382,6 @@ class Project:
                 connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
                 connection.execute(tables.meta.insert().values(key=key, value=value))
         self._meta.update(values)
-
-
-def _writable(path: Path) -> bool:
-    """Whether something can be kept in a project's folder. What `os.access` says of a share is not always so."""
-    if not (os.access(path, os.W_OK) and os.access(path / "project.db", os.W_OK)):
-        return False
-    try:
-        # Not by opening the database: closing it again would free the locks that others in this process have on it.
-        try_to_write(path)
-    except OSError:
-        return False
-    return True
 
 
 def _reason(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Whether there is room on a disk: a full one refuses in many words, and few of these say that it is full."""
+"""Whether a project can be kept where it is: a full disk refuses in many words, few of which say that it is full."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
+from ml.writable import try_to_write
+
 _TRIED = 1 << 16
 """Bytes: SQLite needs half as many for the index that its readers share."""
+
+
+def is_writable(project: Path) -> bool:
+    """Whether something can be kept in a project's folder. What `os.access` says of a share is not always so."""
+    if not (os.access(project, os.W_OK) and os.access(project / "project.db", os.W_OK)):
+        return False
+    try:
+        # Not by opening the database: closing it again would free the locks that others in this process have on it.
+        try_to_write(project)
+    except OSError:
+        return False
+    return True
 
 
 def says_full(error: OSError) -> bool:

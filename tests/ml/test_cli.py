@@ -669,6 +669,38 @@ def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path,
     assert done.err == "29 of its 30 files are not there; if that is the wrong folder, say so again.\n"
 
 
+def test_other_files_of_the_same_names_are_no_originals(
+    handlens: Handlens, project: Path, folder: Path, tmp_path: Path
+) -> None:
+    other, changed = tmp_path / "other", tmp_path / "changed"
+    shutil.copytree(folder, other)
+    shutil.copytree(folder, changed)
+    for number, path in enumerate(sorted(other.rglob("*.png"))):
+        Image.new("RGB", (SIZE, SIZE), (number, 0, 0)).save(path)
+    (changed / "red" / "1.png").write_bytes(b"more than there was" * 200)
+    told = handlens("relink", project, "--to", other)
+    assert told.code == 1
+    assert told.err.endswith("but they are others; choose the folder that holds the originals.\n")
+    with Project.open(project) as opened:
+        assert opened.source_folder == folder
+    told = handlens("relink", project, "--to", changed)
+    assert told.code == 0
+    assert told.err.startswith("At least 1 of its 30 files differs from the one of that name")
+    assert handlens("relink", project, "--to", folder, "--json").lines[-1]["changed"] == 0
+
+
+def test_other_recordings_of_the_same_length_are_no_originals(handlens: Handlens, tmp_path: Path) -> None:
+    """They have the same size, too."""
+    for place in ("sounds", "others"):
+        for name in ("wind", "owl"):
+            (tmp_path / place / name).mkdir(parents=True)
+            for number in range(3):
+                noise = np.random.default_rng(list(f"{place}{name}{number}".encode())).normal(0, 0.1, 8000)
+                soundfile.write(tmp_path / place / name / f"{number}.wav", noise, 8000)
+    assert handlens("new", tmp_path / "p", "--from", tmp_path / "sounds").code == 0
+    assert "but they are others" in handlens("relink", tmp_path / "p", "--to", tmp_path / "others").err
+
+
 def test_runs_are_listed(handlens: Handlens, trained: Path) -> None:
     (line,) = handlens("runs", trained, "--json").lines
     assert (line["number"], line["state"], line["preset"]) == (1, "finished", "quick")
