@@ -19,6 +19,7 @@ Severity = Literal["info", "warn", "bad"]
 FEW = 10
 """With fewer files than this in a class, its score says little."""
 _TABLES_SHOWN = 5
+_SETS_SHOWN = 3
 _UNEVEN, _VERY_UNEVEN = 3, 20
 _PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
 
@@ -202,16 +203,17 @@ def _twice_named(report: ScanReport) -> list[Finding]:
     alike: dict[str, list[str]] = defaultdict(list)
     for name in report.class_counts:
         alike[unicodedata.normalize("NFC", name).casefold()].append(name)
-    return [
-        Finding(
-            severity="warn",
-            sentence=f"{listed([f'“{name}”' for name in names])} are {len(names)} classes, though their names differ "
-            "in upper and lower case only; if they mean the same, give them one name.",
-            paths=tuple(file.path for file in report.files if not set(names).isdisjoint(file.class_names)),
-        )
-        for names in alike.values()
-        if len(names) > 1
-    ]
+    sets = [names for names in alike.values() if len(names) > 1]
+    if not sets:
+        return []
+    shown = "; ".join(listed([f"“{name}”" for name in names]) for names in sets[:_SETS_SHOWN])
+    more = f"; and {len(sets) - _SETS_SHOWN:,} more" if len(sets) > _SETS_SHOWN else ""
+    sentence = (
+        f"Some classes differ in upper and lower case only ({shown}{more}); if they mean the same, give them one name."
+    )
+    named = {name for names in sets for name in names}
+    paths = tuple(file.path for file in report.files if not named.isdisjoint(file.class_names))
+    return [Finding(severity="warn", sentence=sentence, paths=paths)]
 
 
 def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
