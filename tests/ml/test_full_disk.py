@@ -13,6 +13,7 @@ import pytest
 from small import create, picture_folder
 
 from ml.commands.common import unwritable
+from ml.engine import explain
 from ml.errors import HandlensError
 from ml.project import room, store
 from ml.project.project import Project
@@ -98,3 +99,8 @@ def test_where_the_disk_is_full_another_folder_on_it_is_no_advice(tmp_path: Path
     told = unwritable(tmp_path / "a.csv", OSError(errno.ENOSPC, "No space left on device")).message
     assert told.endswith("the disk is full. Free some space and try again, or choose another disk.")
     assert "Choose a folder" in unwritable(tmp_path / "a.csv", OSError(errno.EACCES, "Permission denied")).message
+
+
+def test_work_that_a_full_disk_ends_says_how_to_go_on() -> None:
+    told = explain(OSError(errno.ENOSPC, "No space left on device", "/data/p/cache")).message
+    assert told.startswith("The disk is full (/data/p/cache); free some space and try again, or go on with a training")
