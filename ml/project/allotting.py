@@ -41,15 +41,18 @@ class _Deal:
     wanted: dict[Split, dict[str, float]]
     got: dict[Split, Counter[str]] = field(default_factory=dict)
 
-    def cost(self, group: Group, split: Split) -> tuple[float, float]:
-        """How much farther from its share `split` is with `group` in it: by class, and over all for ties."""
+    def cost(self, group: Group, split: Split, *, to_train: bool = False) -> tuple[float, bool, float]:
+        """How much farther from its share `split` is with `group` in it: by class, and over all for ties.
+
+        `to_train`: of these the part that is learned from comes first.
+        """
         wanted, got = self.wanted[split], self.got[split]
         by_class = 0.0
         for name, count in group.counts.items():
             short = wanted[name] - got[name]
             whole = sum(self.wanted[each][name] for each in self.wanted)
             by_class += ((short - count) ** 2 - short**2) / whole**2
-        return round(by_class, 9), round(sum(got.values()) - sum(wanted.values()), 9)
+        return round(by_class, 9), to_train and split != "train", round(sum(got.values()) - sum(wanted.values()), 9)
 
 
 def allot(
@@ -85,7 +88,8 @@ def allot(
             deal.got[settled[group.name]].update(group.counts)
     order = [split for split in _FIRST_IN_TIES if split in shares]
     for group in free:
-        best = min(order, key=lambda split: deal.cost(group, split))
+        long_first = group.windows > 0 and group.name in few
+        best = min(order, key=lambda split: deal.cost(group, split, to_train=long_first))
         result[group.name] = best
         deal.got[best].update(group.counts)
     if rarest:

@@ -73,12 +73,12 @@ def test_where_there_are_too_few_for_shares_the_numbers_are_said() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_of_few_recordings_the_longest_are_learned_from(seed: int) -> None:
-    long = {"a/0001.jpg", "b/0001.jpg"}
-    files = [dataclasses.replace(file, duration=60.0 if file.path in long else 5.0) for file in classes(a=3, b=4)]
+    long = {"a/0001.jpg", "b/0001.jpg", "c/0001.jpg"}
+    files = [dataclasses.replace(file, duration=60.0 if file.path in long else 5.0) for file in classes(a=3, b=4, c=3)]
     windowing = Windowing(rate=8000, seconds=5.0, step=5.0)
     plan = plan_split(dataclasses.replace(report_of(files), kind="recordings", windowing=windowing), seed=seed)
     assert {plan.splits[path] for path in long} == {"train"}
-    assert shares(files, plan) == {"a": (1, 1, 1), "b": (2, 1, 1)}
+    assert shares(files, plan) == {"a": (1, 1, 1), "b": (2, 1, 1), "c": (1, 1, 1)}
 
 
 def test_another_seed_gives_another_split_and_the_same_seed_the_same() -> None:
