@@ -18,7 +18,7 @@ from ml.media.log_names import counted_columns
 from ml.media.log_times import counts_rows, is_surely_time, shows_the_date
 from ml.media.numerals import decimal_comma, read_number
 
-MOST_COLUMNS = 256
+IS_TIME = "holds times that are not needed or do not go forward"
 _CHUNK = 20_000
 _WORDS = 0.2
 """A column with a larger share of cells that are neither numbers nor empty holds words."""
@@ -94,8 +94,6 @@ def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
 def read_columns(path: Path, layout: Layout) -> list[Column]:
     """The whole table. Raises UnreadableError where rows have more or fewer cells than the others."""
     width = len(layout.names)
-    if width > MOST_COLUMNS:
-        raise UnreadableError(f"The log has {width:,} columns, more than the {MOST_COLUMNS} that can be read.")
     lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
     columns: list[Column] = []
     place = layout.first - 1
@@ -163,7 +161,7 @@ def not_measured(column: Column, values: NDArray[np.float64]) -> str | None:
     if counts_rows(column.name, column.values()):
         return "only numbers the rows"
     if column.moments or is_surely_time(column.name) or shows_the_date(values):
-        return "holds times that are not needed or do not go forward"
+        return IS_TIME
     return None
 
 

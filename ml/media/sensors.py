@@ -23,6 +23,8 @@ from ml.project.samples import Windowing
 LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
 FEWEST_ROWS = 8
 LARGEST_BYTES = 250_000_000
+MOST_COLUMNS = 1024
+"""What the network's first layer measures of more does not fit into its picture; see `networks.log_frontend`."""
 _SAME_RATE = 0.02
 _SETTLING = 128
 """Values that the filter which changes the rate needs to forget where a log begins."""
@@ -190,6 +192,11 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
         kept[name if name not in kept else f"{name} ({place})"] = column
     if not kept:
         raise UnreadableError("The log holds no column of numbers besides the time.")
+    if len(kept) > MOST_COLUMNS:
+        raise UnreadableError(
+            f"The log has {len(kept):,} columns of numbers, and {MOST_COLUMNS:,} is the most that can be learned from; "
+            "take out those that matter least."
+        )
     return _evened(kept, times, time_column=time_column, left_out=tuple(left_out))
 
 

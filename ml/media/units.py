@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _BASES = frozenset(
-    "s sec secs ms us µs μs ns min h hz khz mhz m mm cm km µm um in ft g mg kg t n kn mn nm pa hpa kpa mpa bar mbar psi "
+    "s sec secs ms us µs μs ns min h hz khz mhz m mm cm km µm um in ft g mg kg t n kn nm pa hpa kpa mpa bar mbar psi "
     "v mv uv µv kv a ma ua µa w mw kw kwh wh j kj k c f °c °f degc degf deg ° rad mrad gon rpm % pct ppm ppb db dba lx "
     "lux ut µt mt gauss ga ohm Ω kohm mol l ml dps lsb counts bpm".lower().split()
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.errors import HandlensError, UnreadableError
+from ml.media.log_columns import IS_TIME
 from ml.media.log_names import fitting_columns, nameless, place_of, spelt_alike
 from ml.media.sensors import LogFacts
 from ml.media.windowing import choose_log_windowing
@@ -48,7 +49,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
     unfit: dict[str, UnreadableError] = {}
     for path, found in facts.items():
         try:
-            fitting_columns(found.columns, columns, found.left_out)
+            fitting_columns(found.columns, _but_times(columns, found), found.left_out)
         except UnreadableError as error:
             unfit[path] = error
     fit = {path: found for path, found in facts.items() if path not in unfit}
@@ -62,6 +63,12 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
     return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, notes=notes)
+
+
+def _but_times(columns: tuple[str, ...], found: LogFacts) -> tuple[str, ...]:
+    """A project may have learned from what an earlier version did not know for a clock; its logs have that, too."""
+    times = {found.time_column, *(item.name for item in found.left_out if item.reason == IS_TIME)}
+    return tuple(name for name in columns if name not in times)
 
 
 def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ml.errors import UnreadableError
-from ml.media.sensors import FEWEST_ROWS, LARGEST_BYTES, load_log, load_log_windows, log_facts, read_log
+from ml.media.sensors import FEWEST_ROWS, LARGEST_BYTES, MOST_COLUMNS, load_log, load_log_windows, log_facts, read_log
 from ml.project.samples import Windowing
 
 ROWS = [(float(f"{a:.3f}"), float(f"{b:.3f}")) for a, b in np.random.default_rng(3).normal((0, 9), 1, (24, 2))]
@@ -196,7 +196,7 @@ def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
         (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1\n" + b"1.5,2.5\n" * 5, "has 1 column where the others have 2"),
         (b"1" * 300_000, "too long"),
         (b"time\n" + b"".join(b"%d\n" % second for second in range(20)), "besides the time"),
-        (b",".join([b"1"] * 300) + b"\n" + (b",".join([b"2"] * 300) + b"\n") * 9, "columns, more than"),
+        ((b",".join([b"1"] * 1025) + b"\n" + b",".join([b"2"] * 1025) + b"\n") * 9, "1,025 columns.*take out"),
     ],
 )
 def test_what_is_no_log_is_refused_in_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -204,6 +204,15 @@ def test_what_is_no_log_is_refused_in_a_sentence(tmp_path: Path, content: bytes,
     path.write_bytes(content)
     with pytest.raises(UnreadableError, match=sentence):
         log_facts(path)
+
+
+def test_as_many_columns_are_read_as_can_be_learned_from_besides_the_time(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    values = np.random.default_rng(0).normal(size=(20, MOST_COLUMNS)).round(3)
+    path.write_text("".join(f"{at / 50}," + ",".join(map(str, row)) + "\n" for at, row in enumerate(values)))
+    log = read_log(path)
+    assert log.rate == 50.0
+    np.testing.assert_allclose(log.values, values.T, rtol=1e-6)
 
 
 def test_a_row_is_named_by_its_line_in_the_file(tmp_path: Path) -> None:

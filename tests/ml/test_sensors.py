@@ -18,11 +18,12 @@ from ml.events import Finished, Scanned
 from ml.insight.overlays import along_time
 from ml.insight.traces import trace_picture
 from ml.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
+from ml.media.sensors import MOST_COLUMNS, load_log
 from ml.media.windowing import choose_log_windowing
 from ml.networks.log_frontend import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
 from ml.project.importing import scan
 from ml.project.project import Project
-from ml.project.samples import ScanReport
+from ml.project.samples import ScanReport, Windowing
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
 from ml.training.augment_sensors import augment_logs
@@ -35,13 +36,14 @@ def look(folder: Path, **asked: float) -> ScanReport:
 
 
 @pytest.mark.parametrize("front", ["combined", "spectrogram"])
-@pytest.mark.parametrize("channels", [216, 217, 256])
+@pytest.mark.parametrize("channels", [216, 217, MOST_COLUMNS])
 def test_as_many_columns_as_can_be_read_can_be_learned_from(channels: int, front: Front) -> None:
     end = LogFrontEnd(settings_for_logs(channels=channels, frames=200, front=front))
     readings = np.random.default_rng(9).normal(0, 1, (4, channels, 200)).astype(np.float32)
     end.learn(readings)
     seen = end(torch.from_numpy(readings))
     assert seen.shape == (4, 4, 224, 224)
+    assert _unpacked(seen[:, 3], end.count).shape == (4, end.count, SLICES)  # none of the numbers fell off the picture
     assert torch.isfinite(seen).all()
 
 
@@ -96,6 +98,16 @@ def test_what_climbs_alike_in_every_log_is_no_measurement(tmp_path: Path) -> Non
         "The column “pulses” climbs by the same steps in every log, as a clock or a counter does, so it is left out; "
         "if it is the time, call it “time”."
     ) in report.notes
+
+
+def test_a_project_that_learned_from_a_clock_still_knows_its_logs(tmp_path: Path) -> None:
+    folder = logs_of(tmp_path / "logs", "unix_ms,x\n", lambda log, row: f"{1_709_290_800_000 + 20 * row},{row % 5}")
+    earlier = Windowing(rate=1.0, seconds=60.0, step=60.0, columns=("unix_ms", "x"), clock="none")
+    last = list(scan(ScanJob(folder=folder, kind="sensors", windowing=earlier), NeverStop()))[-1]
+    assert isinstance(last, Scanned) and not last.report.unreadable
+    assert {(file.duration, file.rate) for file in last.report.files} == {(60.0, 1.0)}
+    path = next(folder.glob("*/0.csv"))
+    assert load_log(path, earlier)[:, 1].tolist() == [np.float32(1_709_290_800_020), 1.0]
 
 
 def test_what_climbs_in_some_logs_or_by_a_steepness_of_its_own_is_a_measurement(tmp_path: Path) -> None:
