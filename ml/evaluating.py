@@ -79,7 +79,8 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
         if rate is not None:
             thresholds, promised = several_for(stored, samples, rate)
             findings = (*findings, rule_of(rate, promised=promised))
-        return dataclasses.replace(_score_several(probabilities, shown, names, thresholds), findings=findings)
+        scored = _score_several(probabilities, shown, names, thresholds, sources=sources)
+        return dataclasses.replace(scored, findings=findings)
     info = _info_of(project, number)
     temperature = None if info is None else info.temperature
     result = _score(probabilities, truth, names, sources=sources, temperature=temperature)
@@ -165,7 +166,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
         raise HandlensError(f"No file in {folder} could be read, so there is nothing to test on.")
     if model.info.task == "multi":
         info = deciding_by(project, number, model.info, job.wrong_at_most)
-        yield _score_several(np.stack(said), truth, info.classes, np.array(info.present_above))
+        yield _score_several(np.stack(said), truth, info.classes, np.array(info.present_above), sources=sources)
         return
     labels = np.array([shown[0] for shown in truth], dtype=np.int64)
     held = (np.stack(said), labels, np.array(files, dtype=np.int64))
@@ -247,6 +248,8 @@ def _score_several(
     labels: Sequence[tuple[int, ...]],
     names: tuple[str, ...],
     thresholds: NDArray[np.floating],
+    *,
+    sources: int,
 ) -> Evaluated:
     """The same where more than one class may be present; a class the run never knew is never named."""
     missing = len(names) - probabilities.shape[1]
@@ -256,7 +259,7 @@ def _score_several(
     for row, shown in enumerate(labels):
         targets[row, list(shown)] = 1
     said = present(probabilities, thresholds)
-    scores = found_and_named(said, targets, names)
+    scores = found_and_named(said, targets, names, sources=sources)
     for name, average in zip(names, average_precisions(probabilities, targets), strict=True):
         scores[name]["average_precision"] = 0.0 if np.isnan(average) else float(average)
     return Evaluated(

@@ -120,7 +120,12 @@ def accepting_sentence(told: Accepting, kind: Kind) -> str:
 
 
 def _with_interval(scores: dict[str, float], key: str) -> str:
-    return f"{percent(scores[key])} ({scores[f'{key}_low'] * 100:.0f}–{scores[f'{key}_high'] * 100:.0f})"
+    return f"{percent(scores[key])} {_open(scores, key)}"
+
+
+def _open(scores: dict[str, float], key: str) -> str:
+    """What chance leaves open, of 100."""
+    return f"({scores[f'{key}_low'] * 100:.0f}–{scores[f'{key}_high'] * 100:.0f})"
 
 
 def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
@@ -132,11 +137,12 @@ def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
             continue
         table.add_row(
             escape(name),
-            f"found {scores['found']:.0f} of {scores['n']:.0f}",
-            f"{scores['wrongly']:.0f} of {scores['named']:.0f} said wrongly",
+            f"found {scores['found']:.0f} of {scores['n']:.0f} {_open(scores, 'recall')}" if scores["n"] else "–",
+            f"{scores['wrongly']:.0f} of {scores['named']:.0f} said wrongly" if scores["named"] else "never named",
             percent(scores["average_precision"]) if scores["n"] else "–",
         )
     console.print(table)
+    console.print("In brackets: of 100, what chance leaves open with 95 % confidence.")
     console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
     for finding in result.findings:
         console.print(f"• {finding}", markup=False)

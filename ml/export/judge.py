@@ -109,6 +109,7 @@ def _judge_several(
         thresholds=predictions.thresholds,
         rule=rule_of(info.wanted_error, promised=info.promised),
         parity=(info.parity_samples, info.parity_difference),
+        files=len(np.unique(files[predictions.labelled("test" if len(test[1]) else "valid")])),
         again=LEARNED_AGAIN if again else "",
     )
     scores = Scores(valid=quality(*valid)[0], test=quality(*test)[0])

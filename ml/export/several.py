@@ -37,9 +37,11 @@ def card_of_several(
     thresholds: NDArray[np.float32],
     rule: str,
     parity: tuple[int, float],
+    files: int,
     again: str = "",
 ) -> str:
-    """The model card, Markdown. `again`: what is to be said of the validation split."""
+    """The model card, Markdown. `files`: how many the samples that are judged by are from; `again`: what is to be said
+    of the validation split."""
     what = NOUNS[project.kind][1]
     lines = [
         f"# {project.name}, run {run.number}",
@@ -63,14 +65,16 @@ def card_of_several(
     if len(part[1]):
         lines += [rule, ""]
         lines += ["| class | found | said wrongly | average precision | present from |", "|---|---|---|---|---|"]
-        scores = found_and_named(present(part[0], thresholds), part[1], run.class_names)
+        scores = found_and_named(present(part[0], thresholds), part[1], run.class_names, sources=files)
         precisions = average_precisions(*part)
         for place, (name, score) in enumerate(scores.items()):
+            found = f"{score['found']:.0f} of {score['n']:.0f} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"
             average = "–" if np.isnan(precisions[place]) else f"{precisions[place]:.0%}"
             lines.append(
-                f"| {name} | {score['found']:.0f} of {score['n']:.0f} | {score['wrongly']:.0f} of {score['named']:.0f} "
-                f"| {average} | {thresholds[place]:.0%} |"
+                f"| {name} | {found} | {score['wrongly']:.0f} of {score['named']:.0f} | {average} "
+                f"| {thresholds[place]:.0%} |"
             )
+        lines += ["", "In brackets: what chance leaves open, with 95 % confidence."]
     return "\n".join([*lines, "", f"How the data was split: {project.split_why or 'at random, class by class.'}", ""])
 
 

@@ -73,6 +73,10 @@ def test_what_is_found_and_what_is_said_wrongly() -> None:
     scores = found_and_named(said, targets, ("a", "b", "c"))
     assert (scores["a"]["found"], scores["a"]["n"], scores["a"]["wrongly"]) == (2, 2, 0)
     assert (scores["b"]["found"], scores["b"]["n"], scores["b"]["wrongly"], scores["b"]["named"]) == (0, 1, 1, 1)
+    # Of two that are both found more than a half may be missed; of two windows of one recording nearly all.
+    assert scores["a"]["recall_low"] == pytest.approx(0.34, abs=0.01) and scores["a"]["recall_high"] == 1.0
+    halved = found_and_named(np.tile(said, (2, 1)), np.tile(targets, (2, 1)), ("a", "b", "c"), sources=3)
+    assert halved["a"]["recall_low"] == pytest.approx(scores["a"]["recall_low"])
     # A sample of a and b that is called a and c mistakes c for something; that it has b too is no mistake.
     assert mistaken(said, targets).tolist() == [[2, 1, 1], [0, 0, 1], [0, 0, 0]]
 
