@@ -178,7 +178,8 @@ def _heading(before: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[tu
     """Names and units: the row before the values, or the one before that where the last gives units."""
     width = len(values)
     rows = []
-    for row in before[-2:]:
+    told = [row for row in before if not all(map(is_missing, row))]  # a device may take its time to begin
+    for row in told[-2:]:
         if len(row) == width - 1 and row:  # R leaves out the name of the column that counts
             row = ["", *row]  # noqa: PLW2901
         if len(row) == width:

@@ -13,9 +13,9 @@ _GROUPED = {
     comma: re.compile(rf"^[+-]?[1-9]\d{{0,2}}([{mark}{_MARKS}])\d{{3}}(?:\1\d{{3}})*(?:{decimal}\d*)?$")
     for comma, mark, decimal in ((False, ",", r"\."), (True, ".", ","))
 }
-_SMALL = re.compile(r"^[+-]?\d{1,3}$")
-_FEWEST = 3
-"""So many numbers like 1,308 beside some like 308, and never one like 1,3, are whole thousands."""
+_SMALL = re.compile(r"^[+-]?[1-9]\d{0,2}$")
+_FEWEST, _OFTEN = 3, 0.1
+"""So many numbers like 308 beside those like 1,308, and never one like 1,3, say that these are whole thousands."""
 
 
 def read_number(cell: str, *, comma: bool) -> float | None:
@@ -40,7 +40,7 @@ def decimal_comma(cells: Sequence[str]) -> bool | None:
         return commas > points
     groups = [cell for cell in marked if any(pattern.match(cell) for pattern in _GROUPED.values())]
     commas = sum("," in cell for cell in groups)
-    whole = len(groups) >= _FEWEST and any(_SMALL.match(cell) for cell in cells)
+    whole = sum(_SMALL.match(cell) is not None for cell in cells) >= max(_FEWEST, _OFTEN * len(groups))
     if not groups or 0 < commas < len(groups):
         return None
     return (commas == 0) if whole else None

@@ -155,6 +155,12 @@ def test_whole_thousands_are_told_from_three_decimals_by_their_column(tmp_path: 
     assert log.values[:, :3].tolist() == [[1308, 308, 2400], [np.float32(1.308), np.float32(0.308), np.float32(2.4)]]
 
 
+def test_three_decimals_beside_a_bare_nought_stay_decimals(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x;y\n" + "12.345;5\n0;7\n101.250;6\n" * 8)
+    assert read_log(path).values[0, :3].tolist() == [np.float32(12.345), 0.0, 101.25]
+
+
 def test_marks_are_found_wherever_in_the_file_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y\n" + "5;2\n7;1\n" * 400 + "1,5;2\n" * 3)
@@ -173,6 +179,13 @@ def test_a_word_in_the_first_row_does_not_make_it_the_heading(tmp_path: Path) ->
     path.write_text("x,y\nwarming,7\n" + "1,2\n3,4\n" * 8)
     log = read_log(path)
     assert log.columns == ("x", "y") and log.values[:, :2].tolist() == [[1, 1], [7, 2]]
+
+
+def test_rows_without_values_below_the_heading_do_not_hide_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x,y\n" + "NaN,NaN\n" * 40 + "1,2\n3,4\n" * 8)
+    log = read_log(path)
+    assert log.columns == ("x", "y") and log.values.shape == (2, 16)
 
 
 def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
