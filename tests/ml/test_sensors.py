@@ -18,10 +18,11 @@ from ml.events import Finished, Scanned
 from ml.insight.overlays import along_time
 from ml.insight.traces import trace_picture
 from ml.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
-from ml.media.sensors import MOST_COLUMNS, load_log
+from ml.media.sensors import MOST_COLUMNS, load_log, log_facts
 from ml.media.windowing import choose_log_windowing
 from ml.networks.log_frontend import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
 from ml.project.importing import scan
+from ml.project.logs import agree
 from ml.project.project import Project
 from ml.project.samples import ScanReport, Windowing
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
@@ -45,6 +46,24 @@ def test_as_many_columns_as_can_be_read_can_be_learned_from(channels: int, front
     assert seen.shape == (4, 4, 224, 224)
     assert _unpacked(seen[:, 3], end.count).shape == (4, end.count, SLICES)  # none of the numbers fell off the picture
     assert torch.isfinite(seen).all()
+
+
+def test_with_very_many_columns_windows_are_shorter(tmp_path: Path) -> None:
+    path = logs_of(tmp_path / "logs", "x\n", lambda _log, row: str(row * 7 % 5), count=1) / "still" / "0.csv"
+    small = log_facts(path)
+    names = tuple(f"c{column}" for column in range(700))
+    wide = dataclasses.replace(
+        small,
+        columns=names,
+        frames=1000,
+        rows=1000,
+        ranges=small.ranges * 700,
+        steps=small.steps * 700,
+        holes=small.holes * 700,
+    )
+    windowing = agree({"a": wide, "b": wide}, rate=None, windowing=None).windowing
+    assert windowing is not None and len(windowing.columns) == 700
+    assert (windowing.frames, windowing.step) == (748, 748.0)
 
 
 def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
