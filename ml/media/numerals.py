@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ _GROUPED = {
     for comma, mark, decimal in ((False, ",", r"\."), (True, ".", ","))
 }
 _SMALL = re.compile(r"^[+-]?[1-9]\d{0,2}$")
+_ENOUGH = 100
+"""So many numbers tell how the others of their column are written."""
 _FEWEST, _OFTEN = 3, 0.1
 """So many numbers like 308 beside those like 1,308, and never one like 1,3, say that these are whole thousands."""
 
@@ -34,7 +37,7 @@ def decimal_comma(cells: Sequence[str]) -> bool | None:
     marked = [cell for cell in cells if "," in cell or "." in cell]
     if not marked:
         return None
-    said = [_says(cell) for cell in marked]
+    said = list(itertools.islice((told for told in map(_says, marked) if told is not None), _ENOUGH))
     commas, points = said.count(True), said.count(False)
     if commas or points:
         return commas > points
