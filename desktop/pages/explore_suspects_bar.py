@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from desktop.pages.explore_suspects import Suspects
 
 STEPS = 100
+NARROW = 560
+"""Less wide, and the sentence has no room beside the buttons."""
 
 
 class SuspectsBar(QWidget):
@@ -36,13 +39,24 @@ class SuspectsBar(QWidget):
         self.again_button = QPushButton(self.tr("Look again"))
         self.again_button.setToolTip(self.tr("Judge every label anew, as they are now"))
         self.again_button.clicked.connect(self.again_pressed)
-        row = QHBoxLayout(self)
+        self._verbs = QWidget()
+        row = QHBoxLayout(self._verbs)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(self.sentence, 1)
-        row.addWidget(self.bar)
-        for button in (self.cancel_button, self.everything_button, self.again_button):
-            row.addWidget(button)
+        for widget in (self.bar, self.cancel_button, self.everything_button, self.again_button):
+            row.addWidget(widget)
+        row.addStretch(1)
+        self._whole = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._whole.setContentsMargins(0, 0, 0, 0)
+        self._whole.setSpacing(8)
+        self._whole.addWidget(self.sentence, 1)
+        self._whole.addWidget(self._verbs)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the sentence stands above the buttons instead of beside them, word below word."""
+        super().resizeEvent(event)
+        beside = event.size().width() >= NARROW
+        self._whole.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
 
     def show_state(self, suspects: Suspects) -> None:
         looking = suspects.state == "looking"

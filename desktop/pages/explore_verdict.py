@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from desktop import icons
 from desktop.pages.explore_words import named, tr
 from desktop.widgets.class_keys import DIGITS, shortened
 from desktop.widgets.flow_box import FlowBox
@@ -54,8 +53,6 @@ class VerdictButtons(QWidget):
         self.keep_button, self.change_button = QPushButton(), QPushButton()
         self.keep_button.setToolTip(self.tr("The label is right; it leaves the list and is not asked about again"))
         self.change_button.setToolTip(self.tr("The label is wrong; it is mended and leaves the list"))
-        icons.set_icon(self.keep_button, "ph.check")
-        icons.set_icon(self.change_button, "ph.pencil-simple")
         self.keep_button.clicked.connect(self.keep_pressed)
         self.change_button.clicked.connect(self._on_change)
         # Long names stand below each other instead of being cut.

@@ -16,7 +16,7 @@ NONE = -1
 """Stands for "none of the classes"; its key is 0."""
 LONGEST_NAME = 22
 TALLEST = 242
-SHORTEST = 122
+SHORTEST = 62
 """So high are they where there is hardly room; from there on they scroll."""
 HEIGHT = 26
 

@@ -14,6 +14,7 @@ from desktop import style
 from desktop.pages.explore import ExplorePage
 from desktop.pages.explore_filters import ExploreFilters
 from desktop.pages.explore_side import Details, ExploreSide
+from desktop.pages.explore_suspects_bar import SuspectsBar
 from desktop.pages.train_watch import TrainWatch
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.choice_button import ChoiceButton
@@ -119,3 +120,23 @@ def test_all_tabs_of_explore_are_seen(qtbot: QtBot, studio: QApplication, width:
     qtbot.keyClick(tabs, Qt.Key.Key_Tab)
     assert page.focusWidget() is board.filters.class_box
     page.shutdown()
+
+
+@pytest.mark.parametrize(("width", "below"), [(346, True), (720, False)])
+def test_what_looks_wrong_is_said_beside_the_buttons_or_above(
+    qtbot: QtBot, studio: QApplication, width: int, below: bool
+) -> None:
+    bar = SuspectsBar()
+    qtbot.addWidget(bar)
+    bar.bar.hide()
+    bar.cancel_button.hide()
+    bar.sentence.setText("9 of the 1,000 labels look wrong, the most suspicious first.")
+    bar.resize(width, 90)
+    bar.show()
+
+    def below_it() -> bool:
+        sentence, button = places((bar.sentence, bar.everything_button), bar)
+        return button.top() > sentence.bottom()
+
+    qtbot.waitUntil(lambda: below_it() is below)
+    assert bar.everything_button.width() >= bar.everything_button.sizeHint().width()
