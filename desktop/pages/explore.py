@@ -190,6 +190,7 @@ class ExplorePage(QWidget):
         table, board = self._table, self.board
         if table is None:
             return
+        board.filters.offer_verdict(board.view() != "right")
         self._say_counts()
         chosen, order = board.filters.filter(), board.order()
         self.spot.invitation = explore_words.invitation(board.view())
@@ -199,7 +200,7 @@ class ExplorePage(QWidget):
             return
         if board.view() == "enough":
             self._weigh(table)
-            self.spot.refresh()
+            self.spot.forget()  # nothing that stands beside it would be about what is said here
             return
         if order is None:
             totals = table.totals(chosen)
@@ -252,7 +253,8 @@ class ExplorePage(QWidget):
         if self._table is None or self._session is None:
             return
         wrong, labelled = self._table.counts(self.board.filters.filter())
-        self.board.filters.sentence.setText(explore_words.wrong_of(wrong, labelled))
+        said = explore_words.right_of if self.board.view() == "right" else explore_words.wrong_of
+        self.board.filters.sentence.setText(said(wrong, labelled))
         self.sentence_changed.emit(
             explore_words.page_sentence(
                 self._session.project.kind,
@@ -296,8 +298,8 @@ class ExplorePage(QWidget):
         Where more than one may be present: give it this class too, or take it away from all if all have it.
         """
         session = self._session
-        if session is None or class_index >= len(self._names):
-            return
+        if session is None or class_index >= len(self._names) or self.board.view() == "enough":
+            return  # there the grid is not seen, and what is selected in it neither
         chosen = [session.sample(sample_id) for sample_id in self.board.grid.selected_ids()]
         self._do(explore_labels.relabelling(session, chosen, class_index, self._names))
 
@@ -320,6 +322,7 @@ class ExplorePage(QWidget):
         if self._table is None or self._session is None:
             return
         self._table.update(self._session.sample(change.sample_id) for change in changes)
+        self.tiles.take({change.sample_id for change in changes})
         self._say_counts()
         if self.board.view() == "suspicious":
             self.judged.take(changes, self._table)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from desktop.pages.explore_table import Filter
+from desktop.pages.explore_table import Filter, Verdict
 from desktop.widgets.flow_box import FlowBox
 from ml.api import SPLIT_CODES
 
@@ -68,6 +68,10 @@ class ExploreFilters(QWidget):
             self.split_box.setCurrentIndex(best[0] if best else 0)
             self.verdict_box.setCurrentIndex(0)
 
+    def offer_verdict(self, offered: bool) -> None:
+        """Where only what is right is shown, there is nothing to choose, and what was chosen does not count."""
+        self.verdict_box.setVisible(offered)
+
     def set_cell(self, label: int, predicted: int, words: str) -> None:
         """Show only one cell of the confusion matrix."""
         self._cell = (label, predicted)
@@ -86,7 +90,8 @@ class ExploreFilters(QWidget):
         split = self.split_box.currentData()
         if self._cell is not None:
             return Filter(split=split, label=self._cell[0], predicted=self._cell[1])
-        return Filter(split=split, label=self.class_box.currentData(), verdict=self.verdict_box.currentData())
+        verdict: Verdict = "all" if self.verdict_box.isHidden() else self.verdict_box.currentData()
+        return Filter(split=split, label=self.class_box.currentData(), verdict=verdict)
 
     def _on_changed(self) -> None:
         if self.sender() is not self.split_box and self._cell is not None:

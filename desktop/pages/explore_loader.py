@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -53,6 +53,13 @@ class TileLoader(QObject):
         running = set(self._running.values())
         self._waiting = [key for key in reversed(wanted) if key not in running]
         self._pump()
+
+    def forget_overlays(self, sample_ids: Collection[int]) -> None:
+        """What is being made of these samples holds no more."""
+        for number, (what, sample_id) in list(self._running.items()):
+            if what == "overlay" and sample_id in sample_ids:
+                self._tasks.forget(number)
+                del self._running[number]
 
     def forget_all(self) -> None:
         self._waiting = []

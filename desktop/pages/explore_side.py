@@ -95,6 +95,7 @@ class ExploreSide(QWidget):
         self.verdict = VerdictButtons()
         self.verdict.keep_pressed.connect(self.right_pressed)
         self.verdict.change_pressed.connect(self.label_chosen)
+        self._words: list[QLabel] = []
         self.keys = ClassKeys()
         self.keys.class_chosen.connect(self.label_chosen)
         self._lay_out()
@@ -130,9 +131,12 @@ class ExploreSide(QWidget):
 
     def show_details(self, details: Details | None) -> None:
         """None: no sample is chosen."""
-        for widget in (self.labelled, self.predicted, self.note, self.bars, self.file_name):
+        for widget in (*self._words, self.note, self.bars, self.file_name):
             widget.setVisible(details is not None)
+        for widget in (self._map_row, self.keys):
+            widget.setEnabled(details is not None)
         if details is None:
+            self.note.clear()
             self.view().set_message(self.tr("Choose one in the grid to see it large."))
             self.keys.set_current(())
             return
@@ -188,6 +192,10 @@ class ExploreSide(QWidget):
         return play, loop, note, row
 
     def _lay_out(self) -> None:
+        self._map_row = QWidget()
+        controls = QVBoxLayout(self._map_row)
+        controls.setContentsMargins(0, 0, 0, 0)
+        controls.setSpacing(8)
         maps = QHBoxLayout()
         maps.setSpacing(8)
         maps.addWidget(QLabel(self.tr("Map of")))
@@ -196,6 +204,8 @@ class ExploreSide(QWidget):
         strength.setSpacing(16)
         strength.addWidget(self.opacity, 1)
         strength.addWidget(self.legend, 1)
+        controls.addLayout(maps)
+        controls.addLayout(strength)
         words = QGridLayout()
         words.setHorizontalSpacing(12)
         words.setVerticalSpacing(2)
@@ -206,6 +216,7 @@ class ExploreSide(QWidget):
             caption.setProperty("role", "muted")
             words.addWidget(caption, row, 0)
             words.addWidget(value, row, 1)
+            self._words += [caption, value]
         words.setColumnStretch(1, 1)
         line = QFrame()
         line.setProperty("role", "line")
@@ -216,8 +227,7 @@ class ExploreSide(QWidget):
         column.addWidget(self.file_name)
         column.addWidget(self.player_row)
         column.addWidget(self.sound_note)
-        column.addLayout(maps)
-        column.addLayout(strength)
+        column.addWidget(self._map_row)
         column.addWidget(line)
         column.addLayout(words)
         column.addWidget(self.bars)

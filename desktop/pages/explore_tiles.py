@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
@@ -53,6 +55,12 @@ class ExploreTiles(QObject):
             self._show_maps()
         else:
             self._spot.cycle_map()
+
+    def take(self, sample_ids: Collection[int]) -> None:
+        """These were labelled anew; where the maps are of what they are labelled, others belong over them."""
+        if self._maps_too and self._spot.map_of == "labelled":
+            self._loader.forget_overlays(sample_ids)
+            self._board.grid.forget_overlays(sample_ids)
 
     def close(self) -> None:
         self._loader.close()

@@ -70,6 +70,13 @@ def wrong_of(wrong: int, count: int) -> str:
     return tr("{wrong} of {n} wrong").format(wrong=f"{wrong:,}", n=f"{count:,}")
 
 
+def right_of(wrong: int, count: int) -> str:
+    """The same where only what is right is shown: "94 of 100 right"."""
+    if count == 0:
+        return wrong_of(wrong, count)
+    return tr("{right} of {n} right").format(right=f"{count - wrong:,}", n=f"{count:,}")
+
+
 def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:
     """The one sentence beside the page's name, about the test split."""
     if count == 0:

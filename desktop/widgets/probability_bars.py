@@ -101,9 +101,9 @@ class ProbabilityBars(QWidget):
 
 
 def percent(fraction: float) -> str:
-    """A fraction in words: "97 %", never "100 %" unless it is all but certain, "< 1 %" for little."""
+    """A fraction in words: "97 %", "> 99 %" and never "100 %" for what is not wholly certain, "< 1 %" for little."""
     if fraction < 0.005:
         return "< 1 %"
-    if 0.995 <= fraction < 0.9995:
+    if 0.995 <= fraction < 1.0:
         return "> 99 %"
     return f"{round(fraction * 100)} %"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,11 @@ class ImageCache:
         self._images[key] = image
         while self._bytes > self._limit and len(self._images) > 1:
             _, gone = self._images.popitem(last=False)
+            self._bytes -= gone.sizeInBytes()
+
+    def drop(self, key: Hashable) -> None:
+        gone = self._images.pop(key, None)
+        if gone is not None:
             self._bytes -= gone.sizeInBytes()
 
     def clear(self) -> None:
@@ -209,6 +214,12 @@ class ThumbnailGrid(QListView):
         self._model.overlays.clear()
         self._asked = ((), ())
         self.viewport().update()
+
+    def forget_overlays(self, sample_ids: Iterable[int]) -> None:
+        """Those of these samples hold no more, and are wished for anew."""
+        for sample_id in sample_ids:
+            self._model.overlays.drop(sample_id)
+        self.refresh()
 
     def forget_pictures(self) -> None:
         """Another project: nothing that was shown belongs to it."""

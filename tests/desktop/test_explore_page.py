@@ -124,6 +124,27 @@ def test_filters_leave_what_they_say(qtbot: QtBot, page: ExplorePage) -> None:
     assert all(caption.startswith("pear") for caption in captions(page))
 
 
+def test_what_is_most_right_is_never_asked_for_what_is_wrong(qtbot: QtBot, page: ExplorePage) -> None:
+    filters = page.board.filters
+    filters.verdict_box.setFocus()
+    qtbot.keyClick(filters.verdict_box, Qt.Key.Key_Down)
+    page.board.tabs.setCurrentIndex(VIEWS.index("right"))
+    assert filters.sentence.text() == "3 of 6 right" and len(page.board.grid.ids()) == 3
+    assert not filters.verdict_box.isVisible()
+    page.board.tabs.setCurrentIndex(VIEWS.index("wrong"))
+    assert filters.sentence.text() == "3 of 3 wrong" and filters.verdict_box.currentText() == "Only wrong"
+
+
+def test_beside_sure_enough_nothing_can_be_labelled_or_laid_over(qtbot: QtBot, page: ExplorePage) -> None:
+    page.board.tabs.setCurrentIndex(VIEWS.index("enough"))
+    assert not any(widget.isEnabled() for widget in (page.side.map_box, page.side.opacity, page.side.keys))
+    assert not page.side.labelled.isVisible()
+    page.relabel(2)
+    assert page.undo_stack.count() == 0
+    page.board.tabs.setCurrentIndex(VIEWS.index("wrong"))
+    assert page.side.map_box.isEnabled() and page.side.keys.isEnabled() and page.side.labelled.isVisible()
+
+
 def test_a_click_on_a_tab_gives_the_keys_to_what_it_shows(qtbot: QtBot, page: ExplorePage) -> None:
     tabs = page.board.tabs
     page.board.filters.verdict_box.setFocus()
@@ -175,6 +196,21 @@ def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
     assert not model.overlays_shown
 
 
+def test_the_map_of_a_label_follows_the_label_on_the_tile_too(qtbot: QtBot, page: ExplorePage) -> None:
+    grid = page.board.grid
+    overlays = grid._model.overlays
+    page.spot.set_map_of("labelled")
+    qtbot.keyClick(grid, Qt.Key.Key_H)
+    qtbot.waitUntil(lambda: len(overlays) == 6)
+    sample_id = grid.current_id()
+    assert sample_id is not None
+    before, other = overlays.get(sample_id), overlays.get(int(grid.ids()[1]))
+    qtbot.keyClick(grid, Qt.Key.Key_3)
+    qtbot.waitUntil(lambda: sample_id in overlays)
+    assert overlays.get(sample_id) == page.spot.overlay_of(sample_id) != before
+    assert overlays.get(int(grid.ids()[1])) is other, "the others are not made again"
+
+
 def test_the_map_of_any_class_can_be_chosen(qtbot: QtBot, page: ExplorePage) -> None:
     box = page.side.map_box
     qtbot.waitUntil(page.side.picture.has_overlay)
@@ -190,11 +226,13 @@ def test_the_map_of_any_class_can_be_chosen(qtbot: QtBot, page: ExplorePage) -> 
 
 def test_how_strongly_the_map_covers_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
     session = opened(tmp_path)
+    kept = []  # Qt deletes them when the test ends; let go before, Python would, part by part, and that can crash
     for asked in (35, 80):
         page = shown(qtbot, session)
         page.side.opacity.setValue(asked)
         page.shutdown()
         again = shown(qtbot, session)
+        kept += [page, again]
         assert again.side.opacity.value() == asked
         assert again.side.picture._opacity == pytest.approx(asked / 100)
         again.shutdown()
