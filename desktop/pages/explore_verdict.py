@@ -29,16 +29,16 @@ def verdict_on(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, tas
     change = tr("Change to “{name}”")
     if task == "multi":
         change = tr("Take away “{name}”") if suggested in labels else tr("Add “{name}”")
-    key = f"  ({suggested + 1})" if suggested < DIGITS else ""
+    key = f" ({suggested + 1})" if suggested < DIGITS else ""
     keep = tr("Keep “{name}”").format(name=shortened(named(labels, names)))
     return Verdict(
-        keep=f"{keep}  (R)", change=f"{change.format(name=shortened(names[suggested]))}{key}", class_index=suggested
+        keep=f"{keep} (R)", change=f"{change.format(name=shortened(names[suggested]))}{key}", class_index=suggested
     )
 
 
 def verdict_on_many(count: int) -> Verdict:
     """On several at once: their labels differ, and what they look like does, too."""
-    return Verdict(keep=tr("Keep the labels of these {n}  (R)").format(n=f"{count:,}"))
+    return Verdict(keep=tr("Keep the labels of these {n} (R)").format(n=f"{count:,}"))
 
 
 class VerdictButtons(QWidget):
@@ -56,7 +56,7 @@ class VerdictButtons(QWidget):
         self.keep_button.clicked.connect(self.keep_pressed)
         self.change_button.clicked.connect(self._on_change)
         # Long names stand below each other instead of being cut.
-        flow = FlowBox(gap=8)
+        flow = FlowBox()
         flow.set_items((self.keep_button, self.change_button))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

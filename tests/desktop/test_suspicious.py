@@ -181,8 +181,8 @@ def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, 
 def test_a_tile_says_what_it_is_labelled_and_what_it_looks_like(page: ExplorePage) -> None:
     assert tile_at(page, 0).caption == "labelled apple → pear?"
     assert page.side.note.text() == "Looks like “pear” to a model that never saw it."
-    assert page.side.verdict.keep_button.text() == "Keep “apple”  (R)"
-    assert page.side.verdict.change_button.text() == "Change to “pear”  (2)"
+    assert page.side.verdict.keep_button.text() == "Keep “apple” (R)"
+    assert page.side.verdict.change_button.text() == "Change to “pear” (2)"
 
 
 def test_a_digit_and_r_both_move_on_to_the_next(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
@@ -202,7 +202,7 @@ def test_a_digit_and_r_both_move_on_to_the_next(qtbot: QtBot, page: ExplorePage,
 
 def test_where_several_are_selected_no_single_label_is_named(qtbot: QtBot, page: ExplorePage) -> None:
     page.board.grid.selectAll()
-    assert page.side.verdict.keep_button.text() == "Keep the labels of these 3  (R)"
+    assert page.side.verdict.keep_button.text() == "Keep the labels of these 3 (R)"
     assert not page.side.verdict.change_button.isVisible()
     page.board.grid.choose(int(page.board.grid.ids()[1]))
     assert page.side.verdict.change_button.isVisible()
@@ -340,7 +340,7 @@ def test_where_several_classes_may_be_present_it_says_what_is_missing_and_what_i
     qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
     assert on_disk(session, two).labels == (0,)
     assert list(page.board.grid.ids()) == [one]
-    assert page.side.verdict.change_button.text() == "Add “plum”  (3)"
+    assert page.side.verdict.change_button.text() == "Add “plum” (3)"
     qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
     assert list(page.board.grid.ids()) == [one], "it was about another class"
     assert page.board.suspects.sentence.text().endswith("1 left to judge.")
