@@ -162,9 +162,8 @@ def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Token
         mark_width = 16
         _paint_mark(painter, QRectF(line.x() + 1, line.y() + 4, 10, 10), right=item.right, look=look)
     room = line.adjusted(mark_width, 0, 0, 0)
-    lines = caption_lines(item.caption(), metrics, width=room.width(), last=room.width() - number_width)
-    if len(lines) > 1:  # below the mark there is room as well
-        lines = caption_lines(item.caption(), metrics, width=room.width(), last=line.width() - number_width)
+    only, below = room.width() - number_width, line.width() - number_width  # below the mark there is room as well
+    lines = caption_lines(item.caption(), metrics, width=room.width(), last=below, single=only)
     painter.setPen(look.text)
     for place, text in enumerate(lines):
         at = line.translated(0, place * LINE) if place else room

@@ -131,13 +131,16 @@ def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.To
     painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, tile.number)
 
 
-def caption_lines(caption: str, metrics: QFontMetrics, *, width: int, last: int) -> list[str]:
+def caption_lines(
+    caption: str, metrics: QFontMetrics, *, width: int, last: int, single: int | None = None
+) -> list[str]:
     """ "rose" or "rose → tulip" on one line, or on two where that is too long: "rose", "→ tulip".
 
-    `width` is the room of a line, `last` that of the last one. A long name goes on in the second line; where that is
+    `width` is the room of a line, `last` that of the second one, `single` that of the only one where that is
+    another. A long name goes on in the second line; where that is
     not enough both ends are left: names often differ in their last letter.
     """
-    if metrics.horizontalAdvance(caption) <= last:
+    if metrics.horizontalAdvance(caption) <= (last if single is None else single):
         return [caption]
     label, arrow, predicted = caption.partition(ARROW)
     middle = Qt.TextElideMode.ElideMiddle

@@ -107,6 +107,15 @@ def test_names_that_differ_in_their_last_letters_can_be_told_apart(studio: QAppl
     assert caption_lines("glass → plastic", metrics, width=room // 2, last=room // 2) == ["glass", "→ plastic"]
 
 
+def test_a_name_that_fits_only_below_the_mark_goes_there(studio: QApplication) -> None:
+    metrics = QFontMetrics(studio.font())
+    needed = metrics.horizontalAdvance("Pasture → Forest")
+    assert caption_lines("Pasture → Forest", metrics, width=needed, last=needed, single=needed - 1) == [
+        "Pasture",
+        "→ Forest",
+    ]
+
+
 def test_long_file_names_are_listed_whole(qtbot: QtBot, studio: QApplication) -> None:
     name = "odd/" + "a_file_name_that_nothing_parts" * 4 + ".bmp"
     dialog = ItemsDialog(sentence="Two files could not be read.", heads=("File", "Why"), rows=((name, "Cut off."),))
