@@ -98,11 +98,11 @@ def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monke
     create(picture_folder(tmp_path / "in", each=10, classes=3), tmp_path / "p.handlens").close()
     begun: list[float] = []
 
-    def watched(lesson: Lesson, *rest: object) -> Iterator[Event]:
+    def watched(lesson: Lesson, *rest: object, **more: object) -> Iterator[Event]:
         material = lesson.material
         told = score_samples(lesson.network, material.decoded, material.showcase, torch.device("cpu"))
         begun.append(float(told.max(1).mean()))
-        return (yield from steps.adjust(lesson, *rest))  # type: ignore[arg-type]
+        return (yield from steps.adjust(lesson, *rest, **more))  # type: ignore[arg-type]
 
     monkeypatch.setattr("ml.training.run.adjust", watched)
     events = list(train(TrainJob(project=tmp_path / "p.handlens", epochs=1, device="cpu"), NeverStop()))
