@@ -9,10 +9,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import nn
 
 from ml.errors import HandlensError
@@ -24,24 +22,22 @@ from ml.jobs import DEFAULT_FRONT, Front, Stop, TrainJob
 from ml.memory import give_back
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
-from ml.networks.log_frontend import LogFrontEnd
 from ml.networks.weights import Weights
 from ml.project.project import Project
-from ml.project.samples import RunInfo, Sample, Task
-from ml.training.beginning import labelled_and_split, refuse_hopeless, resumed_or_new
+from ml.project.samples import RunInfo, Sample
+from ml.training.beginning import labelled_and_split, resumed_or_new
 from ml.training.chosen import facts_of, refuse_unknown, weights_for
 from ml.training.crew import Crew
 from ml.training.decode import Decoded
 from ml.training.features import Features, frozen_answers
 from ml.training.finetune import Material, Outcome, outcome_so_far, showcase, showcase_of
-from ml.training.objective import answerable, targets_of
+from ml.training.materials import learn_levels, material_of, parts_of
 from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
 from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
 from ml.training.records import read_recipe, write_history, write_settings
 from ml.training.refit import Chosen, learned_from_all, seen_again, worth_learning_again
 from ml.training.score import NONE
-from ml.training.shown import spread_over_classes
 from ml.training.step import Pieces
 from ml.training.steps import (
     CancelledError,
@@ -58,11 +54,6 @@ from ml.training.steps import (
 )
 from ml.training.symmetry import allowed
 from ml.training.together import Lesson, help_out
-
-_Part = tuple[tuple[Sample, ...], NDArray[np.int64]]
-"""Samples and their targets."""
-STATISTICS = 1000
-"""About as many windows tell the levels and the strengths of a log well enough."""
 
 
 def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
@@ -97,7 +88,7 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
     samples, class_names = labelled_and_split(project)
     run, job = resumed_or_new(project, job, class_names)
     try:
-        (train, _), (valid, _) = _parts(samples, task=project.task, classes=len(class_names))
+        (train, _), (valid, _) = parts_of(samples, task=project.task, classes=len(class_names))
         yield RunStarted(
             run=run.number,
             resumed=job.resume,
@@ -178,16 +169,16 @@ def _learn(course: _Course, recipe: Recipe, samples: tuple[Sample, ...]) -> Iter
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     if not decoded.bytes_to_write(samples):
-        _learn_levels(network, decoded, samples)  # before preflight asks what is cached of what the network sees
+        learn_levels(network, decoded, samples)  # before preflight asks what is cached of what the network sees
     pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
     give_back()
 
     samples = yield from decode_all(decoded, samples, stop)
-    _learn_levels(network, decoded, samples)
+    learn_levels(network, decoded, samples)
     features, forward_seconds = yield from look_at_all(project, network, samples, decoded, fabric, stop=stop)
     give_back()
 
-    material = _material(project, decoded, samples, classes=len(run.class_names))
+    material = material_of(project, decoded, samples, classes=len(run.class_names))
     probe = yield from _learn_first_model(course, network, features, material)
     if not course.begun:
         recipe = _settled(course, recipe, network, probe, material)
@@ -342,38 +333,6 @@ def _to_learn_from(samples: tuple[Sample, ...]) -> int:
 
 def _on_gpu(fabric: Fabric) -> bool:
     return fabric.device.type != "cpu"
-
-
-def _material(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
-    (train, train_labels), (valid, valid_labels) = _parts(samples, task=project.task, classes=classes)
-    refuse_hopeless(train)
-    return Material(
-        kind=project.kind,
-        decoded=decoded,
-        train=train,
-        train_labels=train_labels,
-        valid=valid,
-        valid_labels=valid_labels,
-        showcase=spread_over_classes(valid or train),
-    )
-
-
-def _parts(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[_Part, _Part]:
-    """What is learned from, and what judges: no choice among models can make one right on a class that it had no
-    sample to learn from."""
-    train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))
-    learned, asked = (targets_of(part, task=task, classes=classes) for part in (train, valid))
-    fair = answerable(asked, learned)
-    return (train, learned), (tuple(sample for sample, can_be in zip(valid, fair, strict=True) if can_be), asked[fair])
-
-
-def _learn_levels(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
-    """Logs are measured in deviations of the training split: learn these from some of its windows, evenly picked."""
-    if not isinstance(network.front, LogFrontEnd):
-        return
-    train = [sample for sample in samples if sample.split == "train" and sample.labels]
-    every = max(1, len(train) // STATISTICS)
-    network.front.learn(decoded.read(train[::every]).astype(np.float32, copy=False))
 
 
 def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front = DEFAULT_FRONT) -> Classifier:

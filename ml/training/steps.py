@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import cast
 
@@ -120,38 +120,46 @@ def give_head(network: Classifier, head: Head) -> None:
 def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop, *, then: int = 0) -> Generator[Event, None, Outcome]:
     """Fine-tune, and write down how it goes. `then`: samples that will be learned from after this lesson."""
     yield stage("finetune")
-    loop = teach(lesson, fabric, crew, stop)
-    while True:
-        try:
-            event = next(loop)
-        except StopIteration as end:
-            return cast(Outcome, end.value)
+
+    def told(event: Event) -> Event | None:
         write_history(lesson.folder.parent, event=event)
         if isinstance(event, BatchDone) and event.seconds_left is not None:
             left = event.seconds_left + then / max(1e-9, event.samples_per_second)
-            event = dataclasses.replace(event, seconds_left=left)
-        yield event
+            return dataclasses.replace(event, seconds_left=left)
+        return event
+
+    return (yield from _retold(teach(lesson, fabric, crew, stop), told))
 
 
 def learn_again(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
     """The same where nothing is left to validate by: only how far it is."""
-    loop = teach(lesson, fabric, crew, stop)
+    each = len(lesson.material.train)
+
+    def told(event: Event) -> Event | None:
+        if not isinstance(event, BatchDone):
+            return event if isinstance(event, Note) else None
+        done = (event.epoch - 1) * each + min(each, event.step * lesson.recipe.batch)
+        return Progress(
+            stage="refit",
+            done=done,
+            total=event.epochs * each,
+            per_second=event.samples_per_second,
+            seconds_left=event.seconds_left,
+        )
+
+    return (yield from _retold(teach(lesson, fabric, crew, stop), told))
+
+
+def _retold(
+    loop: Generator[Event, None, Outcome], told: Callable[[Event], Event | None]
+) -> Generator[Event, None, Outcome]:
+    """The events of `loop` as `told` makes them; what it makes None is not heard."""
     while True:
         try:
-            event = next(loop)
+            event = told(next(loop))
         except StopIteration as end:
             return cast(Outcome, end.value)
-        if isinstance(event, BatchDone):
-            done = (event.epoch - 1) * len(lesson.material.train) + event.step * lesson.recipe.batch
-            total = event.epochs * len(lesson.material.train)
-            yield Progress(
-                stage="refit",
-                done=min(done, total),
-                total=total,
-                per_second=event.samples_per_second,
-                seconds_left=event.seconds_left,
-            )
-        elif isinstance(event, Note):
+        if event is not None:
             yield event
 
 
