@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings, QThread, QThreadPool
+from fabricate import image_folder
+from PySide6.QtCore import QEvent, QSettings, QThread, QThreadPool
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from desktop import settings
 from desktop.app import make_app
+from desktop.pages.wizard import NewProjectWizard
+from ml.api import Runner
+from tests.desktop.wizards import Look, Maker
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +65,28 @@ def _works(pool: QThreadPool) -> bool:
         return pool.activeThreadCount() > 0 and pool is not QThreadPool.globalInstance()
     except RuntimeError:  # its C++ half is gone already
         return False
+
+
+@pytest.fixture
+def make_wizard(studio: QApplication, qtbot: QtBot) -> Iterator[Maker]:
+    """Opens wizards with a runner in this process, and closes them when the test is over."""
+    made: list[NewProjectWizard] = []
+
+    def make(runner: Runner | None = None, **known: object) -> NewProjectWizard:
+        wizard = NewProjectWizard(runner=runner or Look(), **known)  # type: ignore[arg-type]
+        made.append(wizard)
+        wizard.open()
+        qtbot.waitUntil(wizard.isVisible)
+        return wizard
+
+    yield make
+    for wizard in made:
+        wizard.done(0)
+        wizard.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Thirty pictures of three fruits, each fruit in a sub-folder."""
+    return image_folder(tmp_path / "fruit")

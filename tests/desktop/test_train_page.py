@@ -151,19 +151,25 @@ def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, sessio
     page.shutdown()
 
 
-def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Session) -> None:
-    free = threading.Event()
+class Finishing:
+    """A run that learns until it is stopped and then asks about every sample until it is `free` to end."""
 
-    def finishing(job: Job, stop: Stop) -> Iterator[Event]:
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+    def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
         yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
         yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
         while not stop.requested():
-            free.wait(0.02)
+            self.free.wait(0.02)
         yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
         yield Progress(stage="predict", done=1, total=30, seconds_left=25.0)
-        free.wait(10)
+        self.free.wait(10)
         yield Stopped()
 
+
+def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Session) -> None:
+    finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
@@ -172,7 +178,7 @@ def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Se
     assert not page.watch.stop_button.isEnabled()
     assert page.watch.cancel_button.isEnabled() and page.focusWidget() is page.watch.sentence
     qtbot.waitUntil(lambda: page.watch.time_left.text() == "25 s left")
-    free.set()
+    finishing.free.set()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
     page.shutdown()
 
@@ -228,17 +234,7 @@ def test_cancel_asks_first(qtbot: QtBot, session: Session, sure: bool) -> None:
 
 
 def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Session) -> None:
-    free = threading.Event()
-
-    def finishing(job: Job, stop: Stop) -> Iterator[Event]:
-        yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
-        yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
-        while not stop.requested():
-            free.wait(0.02)
-        yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
-        free.wait(10)
-        yield Stopped()
-
+    finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
@@ -250,7 +246,7 @@ def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Se
     qtbot.waitUntil(lambda: "It has stopped learning" in question.informativeText())
     assert "Stop and keep" not in question.informativeText()
     with qtbot.waitSignal(question.destroyed):
-        free.set()
+        finishing.free.set()
     assert page.stack.currentWidget() is page.choose
     page.shutdown()
 

@@ -1,0 +1,80 @@
+"""What tests of the command line share: a folder of pictures, a project of it, and a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import COLOURS, SIZE, write_colour_model
+
+from ml.cli import main
+from ml.media.images import load_squashed
+from ml.project.predictions import SPLIT_CODES, PredictionWriter
+from ml.project.project import Project
+from ml.runtime.model import ReleasedModel
+from tests.ml.terminal import Done, Handlens
+
+
+@pytest.fixture
+def handlens(capsys: pytest.CaptureFixture[str]) -> Handlens:
+    def run(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten noisy pictures each of red, green and blue, and one file that is no picture."""
+    rng = np.random.default_rng(0)
+    for channel, name in enumerate(COLOURS):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, 90, (SIZE, SIZE, 3), dtype=np.uint8)
+            pixels[..., channel] += 100
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    (tmp_path / "pictures" / "red" / "broken.png").write_bytes(b"no picture")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def project(handlens: Handlens, folder: Path, tmp_path: Path) -> Path:
+    assert handlens("new", tmp_path / "colours", "--from", folder, "--json").code == 0
+    return tmp_path / "colours"
+
+
+@pytest.fixture
+def trained(project: Path) -> Path:
+    """The project with a finished run of the model that names colours."""
+    with Project.open(project) as opened:
+        samples = opened.samples()
+        classes = tuple(item.name for item in opened.classes())
+        run = opened.runs.begin(preset="quick", seed=0, class_names=classes)
+        model_file = write_colour_model(opened.runs.folder(run.number) / "model.onnx")
+        pixels = np.stack([load_squashed(opened.source_folder / s.path, SIZE) for s in samples])
+        said = ReleasedModel.open(model_file).predict(pixels)
+        order = [COLOURS.index(name) for name in classes]
+        writer = PredictionWriter(
+            opened.runs.folder(run.number) / "predictions",
+            samples=len(samples),
+            classes=3,
+            embedding=3,
+            map_size=(7, 7),
+        )
+        writer.write(
+            sample_ids=np.array([s.id for s in samples]),
+            labels=np.array([s.label for s in samples]),
+            splits=np.array([SPLIT_CODES.index(s.split or "none") for s in samples]),
+            probabilities=said.probabilities[:, order],
+            embeddings=said.embedding,
+            maps=said.maps[:, order],
+        )
+        writer.close()
+        opened.runs.update(run.number, state="finished", seconds=3.0, test_accuracy=1.0)
+    return project

@@ -1,0 +1,91 @@
+"""`handlens evaluate`: on the test split, and on other folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import COLOURS, SIZE
+
+from ml.project.project import Project
+from tests.ml.terminal import Handlens
+
+
+def test_evaluate_scores_the_test_split(handlens: Handlens, trained: Path) -> None:
+    done = handlens("evaluate", trained, "--json")
+    assert (done.code, done.err) == (0, "")
+    (line,) = done.lines
+    with Project.open(trained) as opened:
+        tested = sum(sample.split == "test" for sample in opened.samples())
+    assert (line["accuracy"], line["n"]) == (1.0, tested)
+    assert set(line["per_class"]) == set(COLOURS)
+    assert np.trace(line["confusion"]) == tested
+    assert 0 <= line["ece"] <= 1
+
+
+def test_evaluate_believes_the_labels_as_they_are_now(handlens: Handlens, trained: Path) -> None:
+    with Project.open(trained) as opened:
+        one = next(sample for sample in opened.samples() if sample.split == "test")
+        purple = opened.add_class("purple")
+        opened.set_labels([one.id], [purple.index])
+    line = handlens("evaluate", trained, "--json").lines[0]
+    assert line["accuracy"] == pytest.approx(1 - 1 / line["n"])
+    purple_scores = line["per_class"]["purple"]
+    assert [purple_scores[key] for key in ("n", "recall", "precision", "f1")] == [1.0, 0.0, 0.0, 0.0]
+    assert purple_scores["recall_high"] > 0.5  # one sample proves next to nothing
+
+
+def test_evaluate_begins_with_a_sentence(handlens: Handlens, trained: Path) -> None:
+    done = handlens("evaluate", trained)
+    assert done.out.startswith("Right on ")
+    assert "pictures it has never seen (between" in done.out.splitlines()[0]
+    assert "with 95 % confidence" in done.out.splitlines()[0]
+
+
+def test_evaluate_on_a_labelled_folder(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    for channel, name in enumerate(COLOURS):
+        pixels = rng.integers(0, 90, (SIZE, SIZE, 3), dtype=np.uint8)
+        pixels[..., channel] += 100
+        for part in ("train", "val"):
+            (tmp_path / "other" / part / name).mkdir(parents=True)
+            Image.fromarray(pixels).save(tmp_path / "other" / part / name / "new.png")
+    reddish = np.full((SIZE, SIZE, 3), (200, 40, 40), dtype=np.uint8)
+    Image.fromarray(reddish).save(tmp_path / "other" / "val" / "blue" / "wrong.png")
+    done = handlens("evaluate", trained, "--on", tmp_path / "other", "--json")
+    assert done.code == 0
+    (line,) = done.lines
+    assert line["n"] == 7
+    assert line["accuracy"] == pytest.approx(6 / 7)
+    assert line["per_class"]["red"]["n"] == 2
+    assert line["per_class"]["blue"]["recall"] == pytest.approx(2 / 3)
+
+
+def test_evaluate_leaves_out_what_it_learned_from(handlens: Handlens, trained: Path, folder: Path) -> None:
+    with Project.open(trained) as project:
+        tested = [sample.path for sample in project.samples() if sample.split == "test"]
+        learned = [sample.path for sample in project.samples() if sample.split != "test"]
+    done = handlens("evaluate", trained, "--on", folder, "--json")
+    assert done.lines[-1]["n"] == len(tested)
+    assert f"Left out {len(learned)} of 30 files" in done.err
+    for path in tested:
+        (folder / path).unlink()
+    done = handlens("evaluate", trained, "--on", folder)
+    assert done.code == 1
+    assert "so none can test it" in done.err
+
+
+def test_evaluate_names_a_class_the_model_does_not_know(handlens: Handlens, trained: Path, folder: Path) -> None:
+    (folder / "red").rename(folder / "crimson")
+    done = handlens("evaluate", trained, "--on", folder)
+    assert done.code == 1
+    assert "“crimson”" in done.err
+
+
+def test_evaluate_without_a_run_says_what_to_do(handlens: Handlens, project: Path) -> None:
+    done = handlens("evaluate", project)
+    assert done.code == 1
+    assert "train it first" in done.err
+    assert done.out == ""
