@@ -1,12 +1,15 @@
-"""Run by test_together.py under torchrun: teaches the little network and leaves every epoch's losses in a file."""
+"""Run by test_together.py under torchrun: teaches the little network two lessons, the second from the validation samples
+too, and leaves every epoch's losses and where the weights ended in a file."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from little import RECIPE, material, network
 
 import ml.training.finetune as loop
@@ -28,11 +31,22 @@ def main() -> None:
     if not crew.leads:
         help_out(fabric, crew)
         return
-    lesson = Lesson(network(), material(), RECIPE, 1, folder, NONE, Pieces())
-    events: list[Event] = list(teach(lesson, fabric, crew, NeverStop()))
+    taught, apart = network(), material()
+    both = dataclasses.replace(
+        apart,
+        train=(*apart.train, *apart.valid),
+        train_labels=np.concatenate([apart.train_labels, apart.valid_labels]),
+        valid=(),
+        valid_labels=apart.valid_labels[:0],
+    )
+    told: dict[str, list[list[float]]] = {}
+    for name, samples in (("first", apart), ("last", both)):
+        lesson = Lesson(taught, samples, RECIPE, 1, folder / name, NONE, Pieces())
+        events: list[Event] = list(teach(lesson, fabric, crew, NeverStop()))
+        told[name] = [[e.train_loss, e.valid_loss] for e in events if isinstance(e, EpochDone)]
     crew.dismiss()
-    losses = [[e.train_loss, e.valid_loss] for e in events if isinstance(e, EpochDone)]
-    (folder / "losses.json").write_text(json.dumps(losses), encoding="utf-8")
+    told["weights"] = [weights.detach().flatten().tolist() for weights in taught.cpu().parameters()]
+    (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 if __name__ == "__main__":
