@@ -97,7 +97,7 @@ class LiveReport:
 def _run_sentence(event: RunStarted) -> str:
     begun = "goes on" if event.resumed else "begins"
     return (
-        f"Run {event.run} {begun}: {event.train:,} samples to learn from, {event.valid:,} to choose by, "
+        f"Run {event.run} {begun}: {event.train:,} samples to learn from, {event.valid:,} to check by, "
         f"{event.test:,} kept aside to test with; {len(event.class_names)} classes."
     )
 

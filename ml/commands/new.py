@@ -262,7 +262,7 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
         console.print(f"• {sentence}", markup=False)
     if classes:
         console.print(
-            f"{split['train']:,} to learn from, {split['valid']:,} to choose by, {split['test']:,} kept aside to "
+            f"{split['train']:,} to learn from, {split['valid']:,} to check by, {split['test']:,} kept aside to "
             f"test with. {project.split_why}",
             markup=False,
         )

@@ -236,7 +236,7 @@ def _by_heart(
         yield Remark(
             about="unequal",
             level="warning",
-            sentence=f"It is right on {of_hundred(valid[0])} {many} it was chosen by, but only on "
+            sentence=f"It is right on {of_hundred(valid[0])} {many} it was checked by, but only on "
             f"{of_hundred(test[0])} kept aside for the test ({between(test[1])}): the two are not alike. "
             "Believe the lower number.",
         )
@@ -303,7 +303,7 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
     price = tested if tested.n else chosen.price
     aside = price.n - price.accepted
     of_all = f"{price.accepted:,} of {counted(price.n, kind)}" if aside else f"all {counted(price.n, kind)}"
-    where = "In the test" if tested.n else "Of those it was chosen by,"
+    where = "In the test" if tested.n else "Of those it was checked by,"
     seen = f"{where} it accepted {of_all}, {f'{price.wrong:,}' if price.wrong else 'none'} of them wrongly"
     seen += f", and set {aside:,} aside." if aside else "."
     aim = f"Of what it accepts, at most {wanted} should be wrong. {seen}"

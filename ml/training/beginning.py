@@ -35,7 +35,7 @@ def refuse_hopeless(train: Sequence[Sample]) -> None:
     """Raises HandlensError where the samples to learn from do not tell anything apart."""
     if not train:
         raise HandlensError(
-            "Nothing is left to learn from: every labelled sample is kept aside for choosing or for the test. "
+            "Nothing is left to learn from: every labelled sample is kept aside to check by or to test. "
             "Label more samples, or make the project anew with another way to divide them."
         )
     if len({sample.labels for sample in train}) < 2:

@@ -35,7 +35,7 @@ _SENTENCES: dict[Stage, str] = {
     "features": "Now the pretrained network is looking at every sample once.",
     "probe": "Now it is learning a first model from what the pretrained network sees.",
     "finetune": "Now it is adjusting the network to your classes, for as long as that helps.",
-    "refit": "Now it is learning once more, from the samples too that were kept to choose by.",
+    "refit": "Now it is learning once more, from the samples too that it was checked by.",
     "export": "Now it is writing the model to a file and checking that the file says the same.",
     "predict": "Now it is asking the finished model about every sample.",
 }
