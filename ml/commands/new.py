@@ -125,6 +125,11 @@ def _followed_told(followed: Followed) -> list[str]:
             f"{plural(followed.moved, 'file was', 'files were')} moved or renamed since; what people said of them and "
             "their side of the test stay as they were."
         )
+    if followed.changed:
+        told.append(
+            f"{plural(len(followed.changed), 'file holds', 'files hold')} something else under the same name, such as "
+            f"{followed.changed[0]}; what people said of them and their side of the test stay as they were."
+        )
     if followed.gone:
         told.append(
             f"{plural(len(followed.gone), 'file is', 'files are')} not in the folder any more, such as "
@@ -229,8 +234,10 @@ def _conclude(
     if report.labels is not None:
         outcome["labels"] = labels_as_json(report.labels, lost_in_windows(report))
     if joined is not None:
-        outcome |= {"added": joined.added, "moved": joined.followed.moved, "gone": list(joined.followed.gone)}
-        outcome["findings"] = [*_followed_told(joined.followed), *outcome["findings"]]
+        followed = joined.followed
+        outcome |= {"added": joined.added, "moved": followed.moved}
+        outcome |= {"changed": list(followed.changed), "gone": list(followed.gone)}
+        outcome["findings"] = [*_followed_told(followed), *outcome["findings"]]
         if report.labels is not None:
             outcome["labels"]["given"] = joined.given
     if json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows
-from ml.project.labels import default_annotator, now
+from ml.project.labels import Given, append_imports, default_annotator, label_rows, now
 from ml.project.samples import Clock, FoundFile, ScanReport, SplitPlan, Windowing
 from ml.project.store import Store
 
@@ -99,9 +99,9 @@ def insert_files(
 
     `several`: whether it is a multi-label project.
     """
-    next_source = _next_id(connection, tables.sources.c.id)
-    next_sample = _next_id(connection, tables.samples.c.id)
-    next_change = _next_id(connection, tables.label_changes.c.id)
+    next_source = tables.next_id(connection, tables.sources.c.id)
+    next_sample = tables.next_id(connection, tables.samples.c.id)
+    next_change = tables.next_id(connection, tables.label_changes.c.id)
     rows: dict[sa.Table, list[dict[str, Any]]] = {
         table: [] for table in (tables.sources, tables.samples, tables.label_changes, tables.labels)
     }
@@ -121,7 +121,7 @@ def insert_files(
                 rows[tables.label_changes].append(
                     {"id": change_id, "sample_id": next_sample, "at": at, "annotator": annotator, "origin": "import"}
                 )
-                rows[tables.labels] += _label_rows(change_id, labels, class_index)
+                rows[tables.labels] += label_rows(change_id, _by_index(labels, class_index))
             rows[tables.samples].append(
                 {"id": next_sample, "source_id": source_id, "start": start, "end": end, "change_id": change_id}
             )
@@ -151,28 +151,15 @@ def label_untouched(
     bare: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
     for row in connection.execute(query):
         bare[row.path].append((row.id, row.start, row.end))
-    next_change = _next_id(connection, tables.label_changes.c.id)
-    at, annotator = now(), default_annotator()
-    changes, labels, pointers = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
+    given: dict[int, Sequence[Given]] = {}
     for file in files:
         samples = bare.get(file.path, ())
         found = _labels(file, [(start, end) for _sample, start, end in samples], several=several)
-        for (sample, _start, _end), given in zip(samples, found, strict=True):
-            if given is None:
-                continue
-            change = next_change + len(changes)
-            changes.append({"id": change, "sample_id": sample, "at": at, "annotator": annotator, "origin": "import"})
-            labels += _label_rows(change, given, class_index)
-            pointers.append({"sample": sample, "change": change})
-    point = tables.samples.update().where(tables.samples.c.id == sa.bindparam("sample"))
-    for statement, values in (
-        (tables.label_changes.insert(), changes),
-        (tables.labels.insert(), labels),
-        (point.values(change_id=sa.bindparam("change")), pointers),
-    ):
-        if values:
-            connection.execute(statement, values)
-    return len(changes)
+        for (sample, _start, _end), labels in zip(samples, found, strict=True):
+            if labels is not None:
+                given[sample] = _by_index(labels, class_index)
+    append_imports(connection, given)
+    return len(given)
 
 
 def _pieces(
@@ -197,18 +184,27 @@ def _labels(file: FoundFile, windows: Sequence[tuple[float, float]], *, several:
     return [labels or ([] if several else None) for labels in found]
 
 
-def _label_rows(change: int, labels: Sequence[_Label], class_index: dict[str, int]) -> list[dict[str, Any]]:
-    return [
-        {"change_id": change, "place": place, "class_index": class_index[name], "start": start, "end": end}
-        for place, (name, start, end) in enumerate(labels)
-    ]
+def _by_index(labels: Sequence[_Label], class_index: Mapping[str, int]) -> list[Given]:
+    return [(class_index[name], start, end) for name, start, end in labels]
+
+
+def class_indices(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+    """The index of every class by its name; those of `names` that there are not yet come after the others."""
+    indices: dict[str, int] = {
+        row["name"]: row["index"] for row in connection.execute(sa.select(tables.classes)).mappings()
+    }
+    new = {name: index for index, name in enumerate(sorted({*names} - indices.keys()), len(indices))}
+    if new:
+        connection.execute(tables.classes.insert(), [{"index": index, "name": name} for name, index in new.items()])
+    return indices | new
 
 
 def insert_unreadable(connection: sa.Connection, report: ScanReport) -> None:
-    for item in report.unreadable:
-        connection.execute(tables.unreadable.delete().where(tables.unreadable.c.path == item.path))
-        connection.execute(tables.unreadable.insert().values(path=item.path, reason=item.reason))
+    leave_out(connection, {item.path: item.reason for item in report.unreadable})
 
 
-def _next_id(connection: sa.Connection, column: sa.Column[int]) -> int:
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()) + 1
+def leave_out(connection: sa.Connection, reasons: Mapping[str, str]) -> None:
+    """What lies at these paths is neither learned from nor tested with, and why."""
+    if reasons:
+        rows = [{"path": path, "reason": reason} for path, reason in reasons.items()]
+        connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import getpass
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
+from typing import Any
 
 import sqlalchemy as sa
 
 from ml.project import store as tables
 from ml.project.samples import LabelChange, LabelSpan, Origin, Sample, Task
+
+Given = tuple[int, float | None, float | None]
+"""A class by its index, and the part of the recording it was given for, in seconds; None, None: the sample itself."""
 
 
 def read_samples(connection: sa.Connection, *, task: Task) -> tuple[Sample, ...]:
@@ -98,19 +104,44 @@ def append_change(
     held = {} if previous is None else _parts_of(connection, previous)
     parts = {} if origin == "person" else held
     if new:
-        connection.execute(
-            tables.labels.insert(),
-            [
-                {"change_id": change_id, "place": place, "class_index": index, "start": start, "end": end}
-                for place, index in enumerate(new)
-                for start, end in [parts.get(index, (None, None))]
-            ],
-        )
+        given = [(index, *parts.get(index, (None, None))) for index in new]
+        connection.execute(tables.labels.insert(), label_rows(change_id, given))
     points_to = None if wanted is None else change_id
     connection.execute(tables.samples.update().where(tables.samples.c.id == sample_id).values(change_id=points_to))
     return LabelChange(
         sample_id=sample_id, at=at, annotator=annotator, origin=origin, old=tuple(held), new=new, unsaid=wanted is None
     )
+
+
+def append_imports(connection: sa.Connection, given: Mapping[int, Sequence[Given]]) -> None:
+    """Write what folders or tables say of many samples, by id, in a few statements however many they are."""
+    changes, samples = tables.label_changes, tables.samples
+    before = {row.id: row.change_id for row in connection.execute(sa.select(samples.c.id, samples.c.change_id))}
+    at, annotator = now(), default_annotator()
+    change_ids = dict(zip(given, count(tables.next_id(connection, changes.c.id))))
+    entry = {"at": at, "annotator": annotator, "origin": "import"}
+    point = samples.update().where(samples.c.id == sa.bindparam("sample")).values(change_id=sa.bindparam("change"))
+    for statement, values in (
+        (
+            changes.insert(),
+            [
+                entry | {"id": change, "sample_id": sample, "previous_id": before[sample]}
+                for sample, change in change_ids.items()
+            ],
+        ),
+        (tables.labels.insert(), [row for sample, new in given.items() for row in label_rows(change_ids[sample], new)]),
+        (point, [{"sample": sample, "change": change} for sample, change in change_ids.items()]),
+    ):
+        if values:
+            connection.execute(statement, values)
+
+
+def label_rows(change: int, given: Sequence[Given]) -> list[dict[str, Any]]:
+    """What a change sets, as rows of the table."""
+    return [
+        {"change_id": change, "place": place, "class_index": index, "start": start, "end": end}
+        for place, (index, start, end) in enumerate(given)
+    ]
 
 
 def _labels_of(connection: sa.Connection, change_id: int) -> tuple[int, ...]:

@@ -14,10 +14,10 @@ from filelock import FileLock, Timeout
 
 from ml.errors import HandlensError
 from ml.project import store as tables
+from ml.project.adding import add, assign
 from ml.project.filling import (
+    class_indices,
     fill,
-    insert_files,
-    insert_unreadable,
     label_untouched,
     source_meta,
     windowing_meta,
@@ -306,7 +306,7 @@ class Project:
     def follow(self, report: ScanReport) -> Followed:
         """Before new files are added: let the known ones follow theirs to where `report` found them."""
         with self._store.writing() as connection:
-            return follow(connection, report, task=self.task)
+            return follow(connection, report, task=self.task, windowing=self.windowing)
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
@@ -314,12 +314,7 @@ class Project:
         The first time also why they were dealt out so."""
         self._say_why(plan)
         with self._store.writing() as connection:
-            for path, split in plan.splits.items():
-                connection.execute(
-                    tables.sources.update()
-                    .where(tables.sources.c.path == path, tables.sources.c.split.is_(None))
-                    .values(split=split, group_name=plan.groups.get(path))
-                )
+            assign(connection, plan)
 
     def cut_anew(self, windowing: Windowing) -> bool:
         """Cut the recordings of a project without labels and runs into other windows; False where it has some.
@@ -336,20 +331,9 @@ class Project:
         """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files.
 
         `follow` before that, or a file that was moved is a new one."""
-        with self._store.reading() as connection:
-            known = connection.execute(sa.select(tables.sources.c.path, tables.sources.c.digest)).all()
-        paths = {row.path for row in known}
-        # In a multi-label project copies are one sample, whichever of them was found first.
-        digests = {row.digest for row in known} if self.task == "multi" else set()
-        fresh = [file for file in report.files if file.path not in paths and file.digest not in digests]
-        for name in sorted({name for file in fresh for name in file.class_names} - {c.name for c in self.classes()}):
-            self.add_class(name)
         self._say_why(plan)
         with self._store.writing() as connection:
-            indices = {c.name: c.index for c in self.classes()}
-            insert_files(connection, fresh, plan, self.windowing, indices, several=self.task == "multi")
-            insert_unreadable(connection, report)
-        return len(fresh)
+            return add(connection, report, plan, task=self.task, windowing=self.windowing)
 
     def _say_why(self, plan: SplitPlan) -> None:
         if not self.splits():
@@ -357,10 +341,8 @@ class Project:
 
     def take_labels(self, report: ScanReport, plan: SplitPlan) -> int:
         """Give the labels that tables bring to samples that nobody ever labelled. Returns how many got one."""
-        for name in sorted(set(report.class_counts) - {item.name for item in self.classes()}):
-            self.add_class(name)
-        indices = {item.name: item.index for item in self.classes()}
         with self._store.writing() as connection:
+            indices = class_indices(connection, report.class_counts)
             given = label_untouched(connection, report.files, indices, several=self.task == "multi")
         self.assign(plan)
         if report.labels is not None:

@@ -21,7 +21,8 @@ _ABOUT = 0.08
 """By how much the share that is learned from may differ from what is said of it."""
 _ANY = "\0any"
 """Stands for a class that every file has."""
-_RANK: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
+FARTHEST_FROM_LEARNING: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
+"""The highest for the side that learning never sees."""
 
 
 def plan_split(
@@ -103,7 +104,7 @@ def _settle_ready(
     settled: dict[str, Split] = {}
     for name, held in _splits_in(groups, sides).items():
         straddles = len(held) > 1
-        side = "train" if straddles and name in conflicting else max(held, key=_RANK.__getitem__)
+        side = "train" if straddles and name in conflicting else max(held, key=FARTHEST_FROM_LEARNING.__getitem__)
         if side != "train" or brings_valid or (straddles and name in conflicting):
             settled[name] = side
     return settled
@@ -128,7 +129,7 @@ def _settle_existing(
         if file.path in torn:
             copies[file.digest].append(file.path)
     for paths in copies.values():
-        leader = max(sorted(paths), key=lambda path: _RANK[known[path]] if path in known else -1)
+        leader = max(sorted(paths), key=lambda path: FARTHEST_FROM_LEARNING[known[path]] if path in known else -1)
         groups.update(dict.fromkeys(paths, groups[leader]))
     return groups, settled
 

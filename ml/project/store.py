@@ -106,6 +106,11 @@ runs = sa.Table(
 )
 
 
+def next_id(connection: sa.Connection, column: sa.Column[int]) -> int:
+    """The number after the highest that was given in this column."""
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()) + 1
+
+
 class Store:
     """One open `project.db`. Every `writing()` block is on disk when it ends."""
 

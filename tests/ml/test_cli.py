@@ -59,14 +59,17 @@ def test_new_on_a_project_adds_files_and_keeps_splits(handlens: Handlens, folder
     assert len(after) == 35
 
 
-def test_new_on_a_project_says_what_was_moved_and_what_is_gone(
+def test_new_on_a_project_says_what_was_moved_what_was_changed_and_what_is_gone(
     handlens: Handlens, folder: Path, project: Path, tmp_path: Path
 ) -> None:
     (folder / "red").rename(folder / "rouge")
     (folder / "blue" / "1.png").unlink()
+    Image.new("RGB", (SIZE, SIZE), (3, 250, 3)).save(folder / "green" / "2.png")
     done = handlens("new", project, "--from", folder, "--json")
     created = done.lines[-1]
     assert (created["added"], created["moved"], created["gone"]) == (0, 10, ["blue/1.png"])
+    assert created["changed"] == ["green/2.png"]
+    assert "1 file holds something else under the same name, such as green/2.png" in " ".join(created["findings"])
     assert (created["samples"], created["classes"]) == (29, {"blue": 9, "green": 10, "rouge": 10})
     told = handlens("new", project, "--from", folder).out
     assert "1 file is not in the folder any more, such as blue/1.png, and left out" in told
