@@ -228,6 +228,16 @@ def test_a_label_that_no_window_carries_is_named(tmp_path: Path) -> None:
     assert any("6 labels are outdone" in sentence and "(--multi-label)" in sentence for sentence in made["findings"])
 
 
+def test_a_label_that_is_given_up_counts_also_where_another_of_its_class_survives(tmp_path: Path) -> None:
+    """The clicks at the start of each recording lose their window to the call; one that is alone does not."""
+    folder = tmp_path / "dawn"
+    for number in range(6):
+        recording(folder / f"rec{number}.wav", 12, number)
+        (folder / f"rec{number}.txt").write_text("0.5\t2.0\tcall\n1.2\t1.2\tclick\n8.0\t8.0\tclick\n")
+    made = new(tmp_path / "p", folder, "--labels", folder)
+    assert made["labels"]["issues"] == {"outdone": {"count": 6, "first": "“click” at 1.2 s in rec0.wav"}}
+
+
 @pytest.fixture
 def calls(tmp_path: Path) -> tuple[Path, Path]:
     """Recordings of 5 s, and beside them a track for each: a long call at 0.5 s and a click at 3 s."""

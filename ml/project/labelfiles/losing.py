@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.windows import labels_of_windows
@@ -13,8 +14,8 @@ _SLIP = 0.1
 
 
 def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
-    """In a single-label project: labels that every window gives up for another ("outdone"), and windows that lie under
-    labels of several classes at once ("overlapping")."""
+    """In a single-label project: labels that every window they speak for gives up for another ("outdone"), and windows
+    that lie under labels of several classes at once ("overlapping")."""
     if report.task == "multi" or report.windowing is None:
         return ()
     outdone: list[tuple[str, LabelSpan]] = []
@@ -23,8 +24,7 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
         if not file.spans:
             continue
         spans, windows = file.spans, window_spans(file.duration, report.windowing)
-        chosen = {span.class_name for labels in labels_of_windows(spans, windows, several=False) for span in labels}
-        outdone += [(file.path, span) for span in spans if span.class_name not in chosen]
+        outdone += [(file.path, span) for span in _given_up(spans, windows)]
         pairs = map(_at_once, labels_of_windows(spans, windows, several=True))
         torn += [(file.path, pair) for pair in pairs if pair is not None]
     found = []
@@ -40,6 +40,20 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
         first = f"“{one.class_name}” and “{other.class_name}” at {at:,.1f} s in {path}"
         found.append(LabelIssue(kind="overlapping", count=len(torn), first=first, paths=paths))
     return tuple(found)
+
+
+def _given_up(spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]]) -> Iterator[LabelSpan]:
+    """The spans whose class none of the windows has that they speak for."""
+    chosen = labels_of_windows(spans, windows, several=False)
+    starts = [start for start, _end in windows]
+    longest = max((end - start for start, end in windows), default=0.0)
+    for span in spans:
+        # Asked of the windows beside it only: there can be thousands of both.
+        first, last = bisect_left(starts, span.start - longest), bisect_right(starts, span.end)
+        spoken_for = labels_of_windows([span], windows[first:last], several=True)
+        won = (winner.class_name for place, own in enumerate(spoken_for, first) if own for winner in chosen[place])
+        if span.class_name not in won:
+            yield span
 
 
 def _at_once(labels: Sequence[LabelSpan]) -> tuple[LabelSpan, LabelSpan] | None:
