@@ -324,10 +324,27 @@ def test_tracks_beside_the_recordings_are_found(tmp_path: Path) -> None:
 
 
 def test_a_word_for_nothing_that_stands_there_often_is_a_class(tmp_path: Path) -> None:
-    reading = read(tmp_path, "file,defect\na.jpg,none\nb.jpg,scratch\nc.jpg,None\nd.jpg,\n")
-    assert classes(reading) == {"a.jpg": ("none",), "b.jpg": ("scratch",), "c.jpg": ("None",), "deep/d.jpg": ()}
+    reading = read(tmp_path, "file,defect\na.jpg,none\nb.jpg,scratch\nc.jpg,none\nd.jpg,\n")
+    assert classes(reading) == {"a.jpg": ("none",), "b.jpg": ("scratch",), "c.jpg": ("none",), "deep/d.jpg": ()}
     assert issues(reading) == {"no_class": (1, "line 5 of “t.csv”")}
     assert reading.tables == ("“t.csv”: 4 rows; files in “file”, classes in “defect”, “none” among them.",)
+
+
+def test_a_word_for_nothing_is_one_class_however_it_is_spelt(tmp_path: Path) -> None:
+    reading = read(tmp_path, "file,defect\na.jpg,none\nb.jpg,None\nc.jpg,None\nd.jpg,NONE\na.jpg,dent\n")
+    assert classes(reading) == {"a.jpg": ("dent",), "b.jpg": ("None",), "c.jpg": ("None",), "deep/d.jpg": ("None",)}
+    assert reading.tables == ("“t.csv”: 5 rows; files in “file”, classes in “defect”, “None” among them.",)
+
+
+def test_a_word_for_nothing_is_one_class_in_all_tables(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    for name, rows in (
+        ("1.csv", "a.jpg,None\nb.jpg,None\na.jpg,dent\n"),
+        ("2.csv", "c.jpg,none\nd.jpg,none\na.jpg,dent\n"),
+    ):
+        (tmp_path / "tables" / name).write_text(f"file,defect\n{rows}")
+    reading = read_labels([tmp_path / "tables"], tmp_path, PICTURES, timed=False)
+    assert set(classes(reading).values()) == {("dent",), ("None",)}
 
 
 def test_nothing_beside_something_takes_nothing_back(tmp_path: Path) -> None:

@@ -50,19 +50,24 @@ def flag(cell: str) -> bool | None:
 
 
 def words_kept(cells: Sequence[str]) -> frozenset[str]:
-    """Words of `MAY_BE_CLASS` that stand in these cells too often to be slips: there they are a class."""
-    counts = Counter(cell.strip().lower() for cell in cells)
-    return frozenset(word for word in MAY_BE_CLASS if counts[word] >= _OFTEN)
+    """Words of `MAY_BE_CLASS` that stand in these cells too often to be slips: there they are a class, spelt as they
+    are most often."""
+    spelt: dict[str, Counter[str]] = {word: Counter() for word in MAY_BE_CLASS}
+    for cell in cells:
+        text = cell.strip()
+        if text.lower() in spelt:
+            spelt[text.lower()][text] += 1
+    return frozenset(max(found, key=found.__getitem__) for found in spelt.values() if found.total() >= _OFTEN)
 
 
 def class_name(cell: str, kept: Collection[str] = ()) -> str:
     """The class as it is called everywhere; "" where the cell names none. Numbers lose a “.0” that programs add.
 
-    `kept`: words that are a class though they say that there is nothing.
+    `kept`: words that are a class though they say that there is nothing, as they are spelt wherever they stand.
     """
     text = " ".join(unicodedata.normalize("NFC", cell).split())
-    if text.lower() in NOTHING and text.lower() not in kept:
-        return ""
+    if text.lower() in NOTHING:
+        return next((word for word in kept if word.lower() == text.lower()), "")
     return text[:-2] if re.fullmatch(r"\d+\.0", text) else text
 
 

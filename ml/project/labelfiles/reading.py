@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -79,7 +80,9 @@ class _Collected:
     paths: dict[IssueKind, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     nothing: dict[str, None] = field(default_factory=dict)
     """What stands where rows name no class."""
-    kept: set[str] = field(default_factory=set)
+    kept: dict[str, str] = field(default_factory=dict)
+    """Words that are a class though they mostly say that there is none: by how they look in lower case, as the first
+    table spells them."""
     table_splits: dict[str, str] = field(default_factory=dict)
     """The split that the name of the table promises, by file: train.csv, valid.csv."""
 
@@ -127,11 +130,12 @@ class _Collected:
 
     def _take_rows(self, sheet: Sheet, layout: Layout, about: str | None) -> None:
         name = sheet.path.name
+        spelt = frozenset(self.kept.setdefault(word.lower(), word) for word in layout.kept)
+        layout = dataclasses.replace(layout, kept=spelt)
         understood = rows_of(sheet, layout)
         for line, why in understood.bad:
             self.note("unparsable", f"line {line:,} of “{name}”, which {why}")
         self.rows += len(understood.good)
-        self.kept |= layout.kept
         promised = _promised_split(sheet.path)
         for row in understood.good:
             path = about or self._file(row, name)

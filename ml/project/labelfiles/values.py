@@ -35,7 +35,7 @@ class Layout:
     separator: str = ""
     """Between several classes in one cell; "" where a cell holds one."""
     kept: frozenset[str] = frozenset()
-    """Words that are a class here though they mostly say that there is none, in lower case."""
+    """Words that are a class here though they mostly say that there is none, in the spelling of the class."""
     start: int | None = None
     end: int | None = None
     length: int | None = None
