@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import HandlensError
 from ml.insight.selftest import promise_remark
 from ml.insight.several import rule_of, strict_thresholds
 from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of
@@ -18,6 +19,7 @@ from ml.project.project import Project
 from ml.project.remarks import read_remarks
 from ml.project.samples import Sample
 from ml.runtime.contract import ModelInfo
+from ml.wording import of_hundred
 
 
 def wanted_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
@@ -87,12 +89,14 @@ def rate_of_several(project: Project, asked: float | None = None) -> float | Non
 
 def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
     """`info` of run `run` with the thresholds for the wanted rate, by the labels as they are now; as it is where it was
-    made for that rate by the same labels."""
+    made for that rate by the same labels, or nothing is left to choose others by."""
     if info.task == "multi":
         rate = rate_of_several(project, asked)
         return info if rate is None else _deciding_several(project, run, info, rate)
     wanted = wanted_rate(project, info, asked)
-    stored = project.predictions(run)
+    stored = _said(project, run, info, wanted)
+    if stored is None:
+        return info
     samples = {sample.id: sample for sample in project.samples() if sample.labelled}
     # Without a mistake nothing was set aside in earlier versions.
     as_made = wanted == info.wanted_error and asked is None and info.reject_below > 0.0
@@ -114,8 +118,24 @@ def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None
     )
 
 
+def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predictions | None:
+    """What the run said of the samples; None where that was deleted, as to save space, and the model is for the wanted
+    rate anyway."""
+    if (project.runs.folder(run) / "predictions").is_dir():
+        return project.predictions(run)
+    if wanted == info.wanted_error:
+        return None
+    made_for = f" than the {of_hundred(info.wanted_error)} it was made for" if info.wanted_error else ""
+    raise HandlensError(
+        f"Run {run} has no predictions any more, from which to choose thresholds for another rate{made_for}; "
+        f"{'choose that one or ' if made_for else ''}train again."
+    )
+
+
 def _deciding_several(project: Project, run: int, info: ModelInfo, asked: float) -> ModelInfo:
-    stored = project.predictions(run)
+    stored = _said(project, run, info, asked)
+    if stored is None:
+        return info
     thresholds, promised = several_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)
     rule = rule_of(info.wanted_error, promised=info.promised)
     return dataclasses.replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_the_metadata_is_exchanged_and_the_answers_stay(project: Project, tmp_pa
     assert again.info.wanted_error == 0.2
     pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
     assert np.array_equal(again.predict(pixels).probabilities, model.predict(pixels).probabilities)
+
+
+def test_a_run_whose_predictions_were_deleted_is_used_with_its_own_thresholds(project: Project, tmp_path: Path) -> None:
+    info = released(project).info
+    shutil.rmtree(project.runs.folder(1) / "predictions")
+    assert deciding_by(project, 1, info) is info
+    with pytest.raises(HandlensError, match="no predictions any more.* than the 2 of 100 it was made for"):
+        deciding_by(project, 1, info, 0.2)
+    picture = next(iter(sorted((tmp_path / "fruit").rglob("*.png"))))
+    written = tmp_path / "fruit.onnx"
+    for words in (["predict", str(project.path), str(picture)], ["export", str(project.path), "--to", str(written)]):
+        assert CliRunner().invoke(build_app(), words).exit_code == 0
+    assert ReleasedModel.open(written).info.reject_below == info.reject_below
 
 
 def test_the_test_is_scored_by_the_rate_that_was_chosen(project: Project) -> None:
