@@ -38,12 +38,19 @@ def try_to_fill(folder: Path) -> None:
     probe = folder / f".{uuid4().hex}"
     handle = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_RDWR)
     try:
+        _fill(handle)
+    finally:
+        probe.unlink()
+
+
+def _fill(handle: int) -> None:
+    """Write to it and close it. A share may say only then that it is full."""
+    try:
         left = _TRIED
         while left:
             left -= os.write(handle, bytes(left))
     finally:
         os.close(handle)
-        probe.unlink()
 
 
 def disk_is_full(folder: Path) -> bool:

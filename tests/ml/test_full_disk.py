@@ -90,6 +90,21 @@ def test_the_disk_is_asked_by_trying(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_share_that_is_full_only_when_a_file_is_closed_keeps_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = os.close
+
+    def refuse(handle: int) -> None:
+        close(handle)
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(room.os, "close", refuse)
+    assert room.disk_is_full(tmp_path)
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_there_is_room_elsewhere(tmp_path: Path) -> None:
     assert not room.disk_is_full(tmp_path)
     assert list(tmp_path.iterdir()) == []
