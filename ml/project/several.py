@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ml.project.folder import READY_SPLITS
-from ml.project.samples import FoundFile, LabelIssue, LabelSpan, ScanReport, Split, Task
+from ml.project.samples import FoundFile, LabelIssue, LabelSpan, ScanReport, Task
+from ml.project.splitting import FARTHEST_FROM_LEARNING
 
 SEVERAL_PRESENT = "in which more than one may be present"
 """What the user may choose; where, the wizard and the command line know themselves."""
@@ -17,7 +18,6 @@ NEGATIVE_FOLDERS = frozenset({"none", "nothing", "negative", "negatives"})
 
 _SLIPS = 0.05
 """Up to this share of the files, two rows with different classes for one file are slips, not several labels."""
-_LEAST_LEARNED: dict[Split, int] = {"train": 0, "valid": 1, "test": 2}
 
 
 def for_task(report: ScanReport, task: Task) -> ScanReport:
@@ -78,7 +78,7 @@ def _merged(same: Sequence[FoundFile]) -> FoundFile:
     names = tuple(dict.fromkeys(name for file in ordered if file.spans is None for name in file.class_names))
     # The same bytes on both sides of a ready-made split must not be learned from.
     ready = [file.ready_split for file in ordered if file.ready_split is not None]
-    farthest = max(ready, key=lambda name: _LEAST_LEARNED[READY_SPLITS[name]], default=None)
+    farthest = max(ready, key=lambda name: FARTHEST_FROM_LEARNING[READY_SPLITS[name]], default=None)
     merged = dataclasses.replace(
         ordered[0],
         class_name=names[0] if names else None,

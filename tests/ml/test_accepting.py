@@ -96,7 +96,7 @@ def test_a_run_whose_predictions_were_deleted_is_used_with_its_own_thresholds(pr
     info = released(project).info
     shutil.rmtree(project.runs.folder(1) / "predictions")
     assert deciding_by(project, 1, info) is info
-    with pytest.raises(HandlensError, match="no predictions any more.* than the 2 of 100 it was made for"):
+    with pytest.raises(HandlensError, match=r"no predictions any more.* than the 2 of 100 it was made for"):
         deciding_by(project, 1, info, 0.2)
     picture = next(iter(sorted((tmp_path / "fruit").rglob("*.png"))))
     written = tmp_path / "fruit.onnx"
