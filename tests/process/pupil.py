@@ -1,5 +1,5 @@
-"""Run by test_together.py under torchrun: teaches the little network two lessons, the second from the validation samples
-too, and leaves every epoch's losses and where the weights ended in a file."""
+"""Run by test_together.py under torchrun: teaches the little network two lessons, the second from the validation
+samples too, and leaves every epoch's losses and where the weights ended in a file."""
 
 from __future__ import annotations
 
