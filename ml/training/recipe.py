@@ -9,21 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.estimate import epochs_for
+from ml.estimate import boldness, epochs_for, lengthened
 from ml.jobs import TrainJob
 from ml.training.augment import Variation
 
 GENTLE, BOLD = 5e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
-LONGER = 2.5
-"""Times as many passes at the boldest."""
 ENOUGH_STEPS = 100
 """Of the optimiser, to mend what the full rates upset at first."""
 STRENGTH, MANY_PASSES = (0.3, 0.6), 40
 """Of augmentation, with no and with so many passes (before doubt makes them more): what is seen more often has to be
 varied more."""
-GENTLE_UP_TO, BOLD_FROM = 0.25, 0.6
-"""The doubt up to which training is as gentle as it gets, and from which on as bold."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,8 +93,8 @@ def fitted(recipe: Recipe, *, doubt: float, train: int, lengthen: bool = True) -
     """
     if recipe.epochs == 0:
         return recipe
-    bold = min(1.0, max(0.0, (doubt - GENTLE_UP_TO) / (BOLD_FROM - GENTLE_UP_TO)))
-    epochs = round(recipe.epochs * (1.0 + (LONGER - 1.0) * bold)) if lengthen else recipe.epochs
+    bold = boldness(doubt)
+    epochs = lengthened(recipe.epochs, doubt) if lengthen else recipe.epochs
     steps = epochs * -(-train // recipe.batch)
     care = min(1.0, steps / ENOUGH_STEPS)
     return dataclasses.replace(

@@ -30,8 +30,8 @@ def write_settings(
     speed: dict[str, float] | None = None,
     blend: float | None = None,
 ) -> None:
-    """Everything that made this run what it is. `backbone` as `chosen.facts_of` gives it; `speed`: seconds per sample,
-    for the next estimate; `blend`: the share of the way from the first model to the fine-tuned one."""
+    """Everything that made this run what it is. `backbone` as `chosen.facts_of` gives it; `speed`: seconds per sample
+    and the doubt, for the next estimate; `blend`: the share of the way from the first model to the fine-tuned one."""
     values: dict[str, object] = {
         "job": {
             "preset": job.preset,

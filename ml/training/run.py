@@ -214,7 +214,8 @@ def _learn(course: _Course, recipe: Recipe, samples: tuple[Sample, ...]) -> Iter
     )
     scores = yield from finish_run(ingredients, stop)
     raise_if_cancelled(stop)
-    speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds}
+    doubt = doubt_of(probe.valid_loss, material.train_labels)
+    speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds, "doubt": doubt}
     facts = facts_of(course.weights)
     write_settings(course.folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
     yield _finished(course, probe, scores, early=outcome.early or stop.requested() == "stop")

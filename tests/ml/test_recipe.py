@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fabricate import image_folder, project_of
 
-from ml.estimate import epochs_for
+from ml.estimate import epochs_for, estimate_seconds
 from ml.jobs import TrainJob
 from ml.training.augment import Variation, augment
 from ml.training.objective import balance, loss_over
@@ -41,6 +42,18 @@ def test_a_doubtful_first_model_is_trained_on_harder_but_not_longer_than_asked()
     assert lost.epochs > sure.epochs
     assert sure.frozen_stages > lost.frozen_stages == 0
     assert fitted(recipe, doubt=0.8, train=500, lengthen=False).epochs == recipe.epochs
+
+
+def test_the_time_it_takes_follows_how_far_the_first_model_was_from_its_aim(tmp_path: Path) -> None:
+    told = []
+    with project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens") as project:
+        for doubt in (0.1, 0.9):
+            run = project.runs.begin(preset="quick", seed=0, class_names=("apple", "pear", "plum"))
+            project.runs.update(run.number, state="finished")
+            (project.runs.folder(run.number) / "settings.toml").write_text(f"[speed]\ndoubt = {doubt}\n", "utf-8")
+            told.append(estimate_seconds(project, "standard"))
+        assert estimate_seconds(project, "quick") < told[0]
+    assert told[1] > 1.5 * told[0]
 
 
 def test_what_is_seen_more_often_is_varied_more() -> None:
