@@ -13,6 +13,11 @@ Labels = tuple[int, ...] | None
 """Class indices; None: nobody has said anything."""
 
 
+def same_labels(one: Labels, other: Labels) -> bool:
+    """Whether both say the same: the order in which classes were given says nothing."""
+    return one == other if one is None or other is None else set(one) == set(other)
+
+
 def _say_nothing(_sentence: str) -> None:
     return
 

@@ -30,18 +30,20 @@ def asked(share: float) -> str:
 def expected(kind: Kind, told: Figures) -> str:
     """Of a hundred pieces: how many it would hand over, and how many of the others may be wrong."""
     wanted, price = told.chosen.wanted, told.price
-    of = _base(wanted)
-    rejected = round(price.rejected_share * of)
     many = _many(kind)
-    if price.accepted == 0 or rejected == of:
+    if price.accepted == 0:
         return tr("It would hand all {things} to you: it is never sure enough.").format(things=many)
-    most = max(1, math.ceil(wanted * (of - rejected) - 1e-9))
+    of = _base(wanted)
+    while wanted * price.accepted * of < price.n:  # of so few not one may be wrong: say it of more
+        of *= 10
+    rejected = round(price.rejected_share * of)
+    most = max(1, math.floor(wanted * (of - rejected) + 1e-9))
     begin = tr("Of {of} {things} it would hand {n} to you").format(of=f"{of:,}", things=many, n=_number(rejected))
     if told.chosen.promised:
         rest = tr("and of the {n} it decides, at most {most} will be wrong.")
     else:
         rest = tr("and of the {n} it decides, it aims at no more than {most} wrong.")
-    return f"{begin}, {rest.format(n=f'{of - rejected:,}', most=most)}"
+    return f"{begin}, {rest.format(n=f'{of - rejected:,}', most=f"{most:,}")}"
 
 
 def promise(kind: Kind, told: Figures) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from desktop import style
+from desktop.commands import same_labels
 from desktop.pages import explore_words
 from desktop.pages.explore_side import CYCLE, Details, ExploreSide, MapOf
 from desktop.pages.explore_table import PredictionTable
@@ -199,9 +200,9 @@ class ExploreFocus(QObject):
             )
         before = table.labelled_before(row)
         note = ""
-        if before != held:
+        if not same_labels(before, held):
             was = explore_words.named(before, self._names) if before is not None else self.tr("not labelled")
-            note = self.tr("Was {was} when this run was made; the next run learns the new label.").format(was=was)
+            note = explore_words.relabelled(was, sample.split)
         said = table.said(row)
         chances = [
             f"{self._names[index]}  {percent(float(table.predictions.probabilities[row, index]))}" for index in said

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication
 
-from desktop.commands import Labels, Relabel
+from desktop.commands import Labels, Relabel, same_labels
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from ml.api import Origin, Sample
@@ -67,7 +67,7 @@ def toggled(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) ->
         after = {sample.id: tuple(sorted({*sample.labels, class_index})) for sample in chosen}
         text = _tr("Add {name}").format(name=names[class_index])
     before: dict[int, Labels] = {sample.id: sample.labels if sample.labelled else None for sample in chosen}
-    changed = [sample_id for sample_id in before if before[sample_id] != after[sample_id]]
+    changed = [sample_id for sample_id in before if not same_labels(before[sample_id], after[sample_id])]
     return {key: before[key] for key in changed}, {key: after[key] for key in changed}, text
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
+from desktop.commands import same_labels
 from desktop.session import Session
 from desktop.workers.job_thread import JobThread
 from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker
@@ -108,7 +109,7 @@ class Suspects(QObject):
         labels, about = self.judged(sample.id)
         if self._session is not None and self._session.project.task == "multi" and sample.labels:
             return (about in sample.labels) != (about in labels)
-        return sample.labels != labels
+        return not same_labels(sample.labels, labels)
 
     def knows(self, sample_id: int) -> bool:
         """Whether its label was judged."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QCoreApplication
 
 from desktop import words
+from desktop.commands import same_labels
 from desktop.pages import train_words
 from desktop.pages.explore_table import Filter, PredictionTable
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile
-from ml.api import SPLIT_CODES, HandlensError, Kind, RunInfo, Sample, Task
+from ml.api import SPLIT_CODES, HandlensError, Kind, RunInfo, Sample, Split, Task
 
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
 
@@ -90,6 +91,15 @@ def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") 
     return tr("It is wrong on {wrong} of the {things} it was tested on.").format(wrong=f"{wrong:,}", things=things)
 
 
+def relabelled(was: str, split: Split | None) -> str:
+    """That a label was another when the run was made, and what the new one is for: by the side of the test it is on."""
+    text = {
+        "valid": tr("Was {was} when this run was made; the next run is checked by the new label."),
+        "test": tr("Was {was} when this run was made; the next run is tested by the new label."),
+    }.get(split or "train", tr("Was {was} when this run was made; the next run learns the new label."))
+    return text.format(was=was)
+
+
 def named(indices: Sequence[int], names: Sequence[str]) -> str:
     """The classes by name, or that it is none of them."""
     return ", ".join(names[index] for index in indices) or tr("none of them")
@@ -101,7 +111,7 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
     labels = sample.labels if sample.labelled else None
     predicted = named(said, names)
     number = percent(float(table.top[row])) if len(said) == 1 else ""
-    changed = table.labelled_before(row) != labels
+    changed = not same_labels(table.labelled_before(row), labels)
     wrong = None if labels is None else table.wrong_at(row)
     told = tr("{predicted} with {number}").format(predicted=predicted, number=number) if number else predicted
     if labels is None:
@@ -130,7 +140,7 @@ def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Seq
     elif task == "multi":
         looks_like, question = tr("looks like {name}, too"), tr("{name}, too?")
     spoken = tr("Labelled {label}, {looks_like}").format(label=now, looks_like=looks_like.format(name=name))
-    if held == labels:
+    if same_labels(held, labels):
         caption = f"{tr('labelled {label}').format(label=now)}{ARROW}{question.format(name=name)}"
         return Tile(caption=caption, spoken=f"{spoken}\n{sample.path}")
     spoken = tr("{spoken}. You changed the label after it was judged.").format(spoken=spoken)

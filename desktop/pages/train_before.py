@@ -10,7 +10,7 @@ from ml.api import PRESETS, Preset, Project, estimate_seconds
 
 def readiness(session: Session) -> tuple[str, bool]:
     """A sentence on what there is to learn from, and whether it can learn from that."""
-    labelled = [sample.labels for sample in session.samples if sample.labelled]
+    labelled = [frozenset(sample.labels) for sample in session.samples if sample.labelled]
     classes = len({index for labels in labelled for index in labels})
     # One class can be learned where some are known not to show it.
     ready = len(set(labelled)) >= 2
