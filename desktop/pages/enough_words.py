@@ -43,7 +43,7 @@ def expected(kind: Kind, told: Figures) -> str:
         rest = tr("and of the {n} it decides, at most {most} will be wrong.")
     else:
         rest = tr("and of the {n} it decides, it aims at no more than {most} wrong.")
-    return f"{begin}, {rest.format(n=f'{of - rejected:,}', most=f"{most:,}")}"
+    return f"{begin}, {rest.format(n=f'{of - rejected:,}', most=f'{most:,}')}"
 
 
 def promise(kind: Kind, told: Figures) -> str:

@@ -59,6 +59,17 @@ def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePag
     assert session.project.history(sample_id)[-1].origin == "person"
 
 
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [("train", "the next run learns"), ("valid", "the next run is checked by"), ("test", "the next run is tested by")],
+)
+def test_it_is_said_what_the_new_label_is_for(page: ExplorePage, session: Session, split: str, said: str) -> None:
+    sample = next(sample for sample in session.samples if sample.split == split and sample.labels == (0,))
+    page.spot.show(sample.id)
+    session.restore_labels([(sample.id, (2,))])
+    assert page.side.note.text() == f"Was apple when this run was made; {said} the new label."
+
+
 def test_undo_and_redo_are_on_disk_too(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
     grid = page.board.grid
     sample_id = grid.current_id()

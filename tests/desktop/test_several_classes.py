@@ -12,7 +12,7 @@ from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.pages import train_words
+from desktop.pages import explore_words, train_words
 from desktop.pages.explore import ExplorePage
 from desktop.pages.explore_board import VIEWS
 from desktop.pages.explore_several import SeveralTable
@@ -89,6 +89,18 @@ def test_a_digit_adds_a_class_and_takes_it_away_again(qtbot: QtBot, page: Explor
     assert on_disk(session, sample_id)[0] == tuple(sorted({*before, missing}))
     page.undo_stack.undo()
     assert on_disk(session, sample_id)[0] == before
+
+
+def test_labels_given_in_another_order_are_not_changed_by_anybody(page: ExplorePage, session: Session) -> None:
+    two = next(sample for sample in session.samples if len(sample.labels) == 2)
+    swapped = two.labels[::-1]
+    session.restore_labels([(two.id, swapped)])
+    table = page._table
+    assert table is not None and session.sample(two.id).labels == swapped
+    told = explore_words.tile(table, table.row(two.id) or 0, session.sample(two.id), ("apple", "pear", "plum"))
+    assert not told.changed and "✎" not in told.caption
+    page.spot.show(two.id)
+    assert "when this run was made" not in page.side.note.text()
 
 
 def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,11 +71,28 @@ def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int 
 
 def test_a_promise_is_said_of_a_hundred_pieces() -> None:
     told = figures(promised=True, wanted=0.01, accepted=186, wrong=1)
-    said = "Of 100 pictures it would hand 7 to you, and of the 93 it decides, at most 1 will be wrong."
+    said = "Of 1,000 pictures it would hand 70 to you, and of the 930 it decides, at most 9 will be wrong."
     assert enough_words.expected("images", told) == said
     assert "keeps that promise" in enough_words.promise("images", told)
     said = "Of the 200 pictures kept aside for the test it hands 14 to you, decides 186 and is wrong on 1 of them."
     assert enough_words.headline("images", told) == said
+
+
+@pytest.mark.parametrize("promised", [True, False])
+@pytest.mark.parametrize("accepted", [1, 5, 11, 12])
+@pytest.mark.parametrize("wanted", RATES)
+def test_no_more_are_said_to_be_wrong_than_were_allowed(wanted: float, accepted: int, promised: bool) -> None:
+    told = figures(promised=promised, wanted=wanted, accepted=accepted, wrong=0, n=12)
+    said = enough_words.expected("images", told).replace(",", "")
+    decided, most = (
+        int(number) for number in re.findall(r"of the (\d+) it decides.* (\d+) (?:will be )?wrong", said)[0]
+    )
+    assert 1 <= most <= wanted * decided + 1e-9
+
+
+def test_five_of_a_hundred_are_two_of_the_forty_two_it_decides() -> None:
+    told = figures(promised=False, wanted=0.05, accepted=5, wrong=0, n=12)
+    assert enough_words.expected("images", told).endswith("of the 42 it decides, it aims at no more than 2 wrong.")
 
 
 def test_what_cannot_be_promised_is_called_an_aim() -> None:
