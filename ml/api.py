@@ -26,9 +26,17 @@ from ml.events import (
     Stopped,
     Suspected,
 )
-from ml.insight.metrics import confusion, wilson_interval
+from ml.insight.metrics import accuracy_interval, confusion, wilson_interval
 from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
-from ml.insight.several import found_and_named, leaning, mistaken, present, strict_thresholds
+from ml.insight.selftest import Remark
+from ml.insight.several import (
+    found_and_named,
+    leaning,
+    mean_average_precision,
+    mistaken,
+    present,
+    strict_thresholds,
+)
 from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
 from ml.insight.traces import lanes, trace_picture
 from ml.jobs import (
@@ -57,6 +65,7 @@ from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.remarks import read_remarks
 from ml.project.runs import Pass
 from ml.project.samples import (
     KINDS,
@@ -138,6 +147,7 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
+    "Remark",
     "RunInfo",
     "RunStarted",
     "Runner",
@@ -163,6 +173,7 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
+    "accuracy_interval",
     "along_time",
     "blend",
     "choose_thresholds",
@@ -181,6 +192,7 @@ __all__ = [
     "load_log_windows",
     "load_waveform",
     "load_window",
+    "mean_average_precision",
     "mel_picture",
     "mel_to_hz",
     "mistaken",
@@ -190,6 +202,7 @@ __all__ = [
     "preview_labels",
     "price_of",
     "problem",
+    "read_remarks",
     "settings_for",
     "strength",
     "strict_thresholds",

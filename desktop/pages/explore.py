@@ -119,12 +119,14 @@ class ExplorePage(QWidget):
         super().showEvent(event)
         if self._session is not None:
             self._session.missing_originals()  # if they are back, `_on_originals_found` follows
+            self.runs.standings.look()
         self.board.grid.setFocus()
 
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
         settings.set_value(settings.OVERLAY_OPACITY, self.side.opacity.value() / 100)
         self._let_go()
+        self.runs.standings.close()
         self.judged.close()
         self.tiles.close()
         self.spot.close()

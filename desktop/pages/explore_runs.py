@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QSignalBlocker, Slot
+from PySide6.QtWidgets import QWidget
 
 from desktop.pages import explore_words, train_words
 from desktop.pages.explore_board import ExploreBoard
+from desktop.pages.standings import Standings
 from desktop.session import Session
 from ml.api import HandlensError
 
@@ -13,16 +15,19 @@ from ml.api import HandlensError
 class RunChooser(QObject):
     """Keeps the list of finished runs as it is; what is chosen there goes to the session."""
 
-    def __init__(self, board: ExploreBoard, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, board: ExploreBoard, page: QWidget) -> None:
+        super().__init__(page)
         self._board = board
         self._session: Session | None = None
+        self.standings = Standings(page)
+        self.standings.changed.connect(self._fill)
         board.run_box.activated.connect(self._on_chosen)
 
     def set_session(self, session: Session | None) -> None:
         if self._session is not None:
             self._session.runs_changed.disconnect(self._fill)
         self._session = session
+        self.standings.set_session(session)
         if session is not None:
             session.runs_changed.connect(self._fill)
             self._fill()
@@ -40,7 +45,8 @@ class RunChooser(QObject):
             finished = [run for run in session.project.runs.all() if run.state == "finished"]
             counts = train_words.split_counts(session.samples)
             for run in reversed(finished):
-                box.addItem(explore_words.run_line(run, counts, session.project.task), run.number)
+                standing = self.standings.of(run.number)
+                box.addItem(explore_words.run_line(run, standing, counts, session.project.task), run.number)
             if session.run is not None:
                 self.show_run(session.run.number)
 

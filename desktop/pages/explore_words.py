@@ -10,6 +10,7 @@ from desktop import words
 from desktop.commands import same_labels
 from desktop.pages import train_words
 from desktop.pages.explore_table import Filter, PredictionTable
+from desktop.pages.train_compare import Standing
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile
@@ -53,9 +54,9 @@ def invitation(view: str, *, empty: bool = False) -> str:
     }.get(view, "")
 
 
-def run_line(run: RunInfo, counts: Mapping[str, int], task: Task) -> str:
+def run_line(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
-    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, counts, task)
+    name, score = tr("run {n}").format(n=run.number), train_words.run_score(run, standing, counts, task)
     return f"{name} · {score}" if score else name
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QImage, QShowEvent
@@ -13,11 +12,12 @@ from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.pages import train_before, train_ending, train_live, train_words
 from desktop.pages.pictures import load_tile
+from desktop.pages.standings import Standings
 from desktop.pages.train_choose import TrainChoose
-from desktop.pages.train_compare import Mistake, Outcome, outcome
 from desktop.pages.train_result import TrainResult
-from desktop.pages.train_shown import shown_mistakes, shown_now
+from desktop.pages.train_shown import shown_now
 from desktop.pages.train_state import TrainingState
+from desktop.pages.train_told import ResultTeller
 from desktop.pages.train_watch import TrainWatch
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
@@ -32,7 +32,6 @@ from ml.api import (
     Note,
     Preset,
     ProbeDone,
-    RunInfo,
     Runner,
     RunStarted,
     Showcase,
@@ -61,17 +60,18 @@ class TrainPage(QWidget):
         self._session: Session | None = None
         self._thread: TrainingThread | None = None
         self._state: TrainingState | None = None
-        self._before: RunInfo | None = None
         self._question: CancelTraining | None = None
         self._estimates: dict[Preset, float] = {}
         self._tasks = Tasks(self)
         self._requests: dict[int, tuple[str, int]] = {}
         self._tasks.done.connect(self._on_task_done)
         self._tasks.failed.connect(self._on_task_failed)
-        self._result_lines: list[str] = []
         self._words_timer = QTimer(self, interval=WORDS_EVERY_MS)
         self._words_timer.timeout.connect(self._say_words)
         self.choose, self.watch, self.result = TrainChoose(), TrainWatch(), TrainResult()
+        self.teller = ResultTeller(self.result, self)
+        self._standings = Standings(self)
+        self._standings.changed.connect(self._show_runs)
         self.stack = QStackedWidget()
         for part in (self.choose, self.watch, self.result):
             self.stack.addWidget(part)
@@ -84,6 +84,7 @@ class TrainPage(QWidget):
         self.choose.network.changed.connect(self._estimate)
         self.watch.stop_pressed.connect(self._on_stop)
         self.watch.cancel_pressed.connect(self._on_cancel)
+        self.choose.runs.run_chosen.connect(self._show_run)
         self.result.explore_pressed.connect(self.explore_requested)
         self.result.suspicious_pressed.connect(self.suspicious_requested)
         self.result.again_pressed.connect(self._show_choice)
@@ -99,6 +100,8 @@ class TrainPage(QWidget):
         session.originals_found.connect(self._say_readiness)
         self._estimates = {}
         self.choose.set_kind(session.project.kind)
+        self.teller.set_session(session)
+        self._standings.set_session(session)
         self._show_choice()
 
     def shutdown(self) -> None:
@@ -107,6 +110,8 @@ class TrainPage(QWidget):
         if self._question is not None:
             self._question.close()
         self._tasks.close()
+        self.teller.close()
+        self._standings.close()
         self.choose.network.close_checks()
         if self._thread is not None:
             self._thread.detach()
@@ -119,8 +124,11 @@ class TrainPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._say_readiness()
+        self._standings.look()
         if self.stack.currentWidget() is self.choose:
             self.choose.train_button.setFocus()
+        elif self.stack.currentWidget() is self.result:
+            self.teller.look()
 
     def training(self) -> bool:
         """Whether a run is going on."""
@@ -144,7 +152,6 @@ class TrainPage(QWidget):
     def _start(self, job: TrainJob) -> None:
         if self._thread is not None or self._session is None:
             return
-        self._before = self._session.project.runs.newest()
         estimate = self._estimates.get(job.preset, math.nan)
         standing = self._session.to_resume() if job.resume else None
         self._state = TrainingState(
@@ -231,7 +238,7 @@ class TrainPage(QWidget):
                 return
 
     def _draw_past(self) -> None:
-        """Of a run that goes on, after its first model, with which the curves begin."""
+        """Of a run that goes on."""
         if self._session is not None and self._state is not None and self._state.stands and self._state.run is not None:
             train_live.draw_past(self.watch.plot, self._session.project.runs.history(self._state.run))
 
@@ -286,7 +293,7 @@ class TrainPage(QWidget):
             return
         match event:
             case Finished():
-                self._show_finished(event, state, session)
+                self._show_finished(event, state)
                 session.refresh_runs(show=event.run)
                 self.job_progress.emit(self.tr("Run {n} is ready").format(n=event.run), -1.0)
             case Stopped():
@@ -296,6 +303,7 @@ class TrainPage(QWidget):
             case Failed():
                 session.refresh_runs()
                 self.job_progress.emit(self.tr("The training could not go on"), -1.0)
+                self.teller.forget()
                 self.result.show_failed(
                     title=self.tr("It could not go on"), message=event.message, details=event.details
                 )
@@ -304,38 +312,20 @@ class TrainPage(QWidget):
             case _:
                 return
 
-    def _show_finished(self, event: Finished, state: TrainingState, session: Session) -> None:
-        kind = session.project.kind
-        tested = event.test_accuracy is not None and state.test > 0
-        accuracy = event.test_accuracy if tested else event.valid_accuracy
-        count = state.test if tested else state.valid
-        task = session.project.task
-        score = train_words.finished_score(kind, event.run, accuracy=accuracy, count=count, task=task, tested=tested)
-        before = self._before
-        old = None if before is None else (before.test_accuracy if tested else before.valid_accuracy)
-        self._result_lines = train_words.result_lines(
-            kind, event, accuracy=accuracy, before=old, count=count, task=task
-        )
-        wrong = accuracy is not None and round(accuracy * count) < count
-        remarks = train_words.remarks_of(state.remarks)
-        self.result.show_finished(score=score, lines=self._result_lines, wrong=wrong, remarks=remarks)
+    def _show_finished(self, event: Finished, state: TrainingState) -> None:
+        self.teller.tell(event, state)
         self.stack.setCurrentWidget(self.result)
         self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
-        labels = {sample.id: sample.labels for sample in session.samples if sample.labelled}
-        earlier = None if before is None or before.number == event.run else before.number
-        number = self._tasks.submit(
-            partial(outcome, session.project, before=earlier, after=event.run, labels=labels),
-        )
-        self._requests[number] = ("outcome", event.run)
 
-    def _show_mistakes(self, mistakes: tuple[Mistake, ...]) -> None:
-        session = self._session
-        if session is None:
+    @Slot(int)
+    def _show_run(self, number: int) -> None:
+        """What a run of the list came to."""
+        if self._session is None:
             return
-        self.result.show_mistakes(shown_mistakes(mistakes, session))
-        for sample_id in self.result.mistakes.missing_pictures():
-            number = self._tasks.submit(load_tile, session.project, session.sample(sample_id))
-            self._requests[number] = ("mistake", sample_id)
+        self.teller.tell_again(self._session.project.runs.finished(number))
+        self.stack.setCurrentWidget(self.result)
+        self.result.explore_button.setFocus()
+        self.sentence_changed.emit(self.tr("This is run {n}.").format(n=number))
 
     # -- before --------------------------------------------------------------------------------------------------
 
@@ -348,8 +338,13 @@ class TrainPage(QWidget):
         self.choose.train_button.setFocus()
         self.choose.offer_resume(train_before.left_over(session, stopped=stopped))
         self._say_readiness()
-        self.choose.runs.show_runs(train_before.runs_so_far(session))
+        self._show_runs()
         self._estimate()
+
+    @Slot()
+    def _show_runs(self) -> None:
+        if self._session is not None:
+            self.choose.runs.show_runs(train_before.runs_so_far(self._session, self._standings))
 
     @Slot()
     def _estimate(self) -> None:
@@ -386,11 +381,6 @@ class TrainPage(QWidget):
         elif what == "estimates" and isinstance(result, dict):
             self._estimates = result
             self.choose.set_seconds(result)
-        elif what == "mistake" and isinstance(result, QImage):
-            self.result.mistakes.set_picture(which, result)
-        elif what == "outcome" and isinstance(result, Outcome):
-            self.result.lines.setText("\n".join(train_words.with_changes(self._result_lines, result)))
-            self._show_mistakes(result.mistakes)
 
     @Slot(int, object)
     def _on_task_failed(self, number: int, error: object) -> None:

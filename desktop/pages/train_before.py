@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from desktop.pages import train_words
+from desktop.pages.standings import Standings
 from desktop.pages.train_ending import Left
 from desktop.session import Session
 from ml.api import PRESETS, Preset, Project, estimate_seconds
@@ -25,11 +26,12 @@ def left_over(session: Session, *, stopped: bool) -> Left | None:
     return Left(run=run.number, stopped=stopped, stands=session.project.runs.stands(run.number))
 
 
-def runs_so_far(session: Session) -> list[tuple[str, ...]]:
-    """The cells of every finished run, the newest first."""
+def runs_so_far(session: Session, standings: Standings) -> list[tuple[int, tuple[str, ...]]]:
+    """The number and the cells of every finished run, the newest first."""
     finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
     counts = train_words.split_counts(session.samples)
-    return [train_words.run_cells(run, counts, session.project.task) for run in finished]
+    task = session.project.task
+    return [(run.number, train_words.run_cells(run, standings.of(run.number), counts, task)) for run in finished]
 
 
 def estimate_all(project: Project, backbone: str) -> dict[Preset, float]:

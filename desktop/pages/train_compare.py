@@ -1,19 +1,39 @@
-"""What a run changed: which samples it mended, which it spoilt, and which it gets most wrong."""
+"""What a run comes to by the labels as they are now: its score, what it changed, and what it gets most wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.api import SPLIT_CODES, Predictions, Project, leaning
+from ml.api import HandlensError, Predictions, Project, Sample, accuracy_interval, leaning, mean_average_precision
 
 MOST_SHOWN = 8
 Labels = Mapping[int, tuple[int, ...]]
-"""The present class indices of every labelled sample, by its id."""
+"""The present class indices of labelled samples, by their ids."""
+
+
+class Judges(NamedTuple):
+    """The labelled samples that runs are compared on: those of the test, or without one those kept aside to check by.
+    `sources` has the file of each."""
+
+    labels: Labels
+    sources: Mapping[int, int]
+    tested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The `score` of a run on `count` samples: the share that is right, or the mean average precision where more than
+    one class may be present. With its 95 % interval where there is one."""
+
+    score: float | None
+    count: int
+    tested: bool
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,9 +63,12 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """`mended` were wrong in the run before and are right now, `spoilt` the other way round; None without one."""
+    """`mended` were wrong in the run before and are right now, `spoilt` the other way round, and `earlier` is its score
+    on the same samples; None without one."""
 
-    mistakes: tuple[Mistake, ...]
+    standing: Standing
+    mistakes: tuple[Mistake, ...] = ()
+    earlier: float | None = None
     mended: int | None = None
     spoilt: int | None = None
     found: Found | None = None
@@ -53,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Judged:
-    """Labelled rows (n,) of a run, what was said (n, classes), what is so (n, classes), and whether that is right."""
+    """Rows (n,) of a run, what it said (n, classes), what is so (n, classes), and whether that is right."""
 
     rows: NDArray[np.int64]
     said: NDArray[np.bool_]
@@ -61,16 +84,39 @@ class _Judged:
     right: NDArray[np.bool_]
 
 
-def outcome(project: Project, *, before: int | None, after: int, labels: Labels) -> Outcome:
-    """Look at run `after` on its test split by the present `labels`."""
-    now = project.predictions(after)
-    judged = _judged(now, labels)
-    mistakes = _worst(now, judged, labels)
+def judges(samples: Iterable[Sample]) -> Judges:
+    """Those that can judge a run, with their labels as they are now."""
+    labelled = [sample for sample in samples if sample.labelled and sample.split in ("valid", "test")]
+    tested = any(sample.split == "test" for sample in labelled)
+    kept = [sample for sample in labelled if (sample.split == "test") == tested]
+    return Judges({s.id: s.labels for s in kept}, {s.id: s.source_id for s in kept}, tested)
+
+
+def standings(project: Project, runs: Sequence[int], samples: Iterable[Sample]) -> dict[int, Standing]:
+    """How these runs do by the present labels; without those whose predictions are gone."""
+    by, found = judges(samples), {}
+    for run in runs:
+        try:
+            predictions = project.predictions(run)
+        except HandlensError:
+            continue
+        found[run] = _standing(predictions, _judged(predictions, by.labels), by)
+    return found
+
+
+def outcome(project: Project, *, before: int | None, after: int, samples: Iterable[Sample]) -> Outcome:
+    """Look at run `after` by the present labels."""
+    by, now = judges(samples), project.predictions(after)
+    judged = _judged(now, by.labels)
+    standing, mistakes = _standing(now, judged, by), _worst(now, judged, by.labels)
     found = _found(judged) if now.several and len(judged.rows) else None
-    if before is None:
-        return Outcome(mistakes=mistakes, found=found)
-    then = project.predictions(before)
-    earlier = _judged(then, labels, test_only=False)
+    try:
+        then = None if before is None else project.predictions(before)
+    except HandlensError:  # deleted to save space
+        then = None
+    if then is None:
+        return Outcome(standing=standing, mistakes=mistakes, found=found)
+    earlier = _judged(then, by.labels)
     was_right = dict(zip(then.sample_ids[earlier.rows].tolist(), earlier.right.tolist(), strict=True))
     both = [
         (was_right[sample_id], right)
@@ -78,19 +124,18 @@ def outcome(project: Project, *, before: int | None, after: int, labels: Labels)
         if sample_id in was_right
     ]
     return Outcome(
+        standing=standing,
         mistakes=mistakes,
+        earlier=_standing(then, earlier, by).score,
         mended=sum(right and not was for was, right in both),
         spoilt=sum(was and not right for was, right in both),
         found=found,
     )
 
 
-def _judged(predictions: Predictions, labels: Labels, *, test_only: bool = True) -> _Judged:
-    """The labelled rows (of the test split)."""
-    keep = np.array([sample_id in labels for sample_id in predictions.sample_ids.tolist()], dtype=np.bool_)
-    if test_only:
-        keep &= np.asarray(predictions.splits) == SPLIT_CODES.index("test")
-    rows = np.flatnonzero(keep)
+def _judged(predictions: Predictions, labels: Labels) -> _Judged:
+    """The rows of these samples."""
+    rows = np.flatnonzero(np.isin(predictions.sample_ids, np.fromiter(labels, dtype=np.int64, count=len(labels))))
     probabilities = np.asarray(predictions.probabilities[rows])
     said = np.zeros(probabilities.shape, dtype=np.bool_)
     if predictions.thresholds is not None:
@@ -103,6 +148,18 @@ def _judged(predictions: Predictions, labels: Labels, *, test_only: bool = True)
         truth[place, known] = True
         beyond[place] = len(known) < len(labels[sample_id])
     return _Judged(rows=rows, said=said, truth=truth, right=np.asarray((said == truth).all(axis=1) & ~beyond))
+
+
+def _standing(predictions: Predictions, judged: _Judged, by: Judges) -> Standing:
+    count = len(judged.rows)
+    if count == 0:
+        return Standing(None, 0, by.tested)
+    if predictions.several:
+        probabilities = np.asarray(predictions.probabilities[judged.rows])
+        return Standing(mean_average_precision(probabilities, judged.truth.astype(np.int64)), count, by.tested)
+    share = float(judged.right.mean())
+    files = {by.sources[sample_id] for sample_id in predictions.sample_ids[judged.rows].tolist()}
+    return Standing(share, count, by.tested, accuracy_interval(share, len(files)))
 
 
 def _worst(predictions: Predictions, judged: _Judged, labels: Labels) -> tuple[Mistake, ...]:

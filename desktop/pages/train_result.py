@@ -79,15 +79,19 @@ class TrainResult(QWidget):
         self.remarks.set_remarks(remarks)
         self.remarks_note.setVisible(bool(remarks))
 
-    def show_finished(self, *, score: str, lines: list[str], wrong: bool, remarks: Sequence[Said] = ()) -> None:
+    def say(self, *, score: str, lines: list[str], wrong: bool) -> None:
         """`wrong` is whether there is anything it gets wrong."""
-        self.show_remarks(remarks)
-        self.show_mistakes(())
         self.score.setText(score)
         self.lines.setText("\n".join(lines))
         self.explore_button.setText(
             self.tr("Look at what it gets wrong") if wrong else self.tr("Look at what it learned")
         )
+
+    def show_finished(self, *, again: str, remarks: Sequence[Said] = ()) -> None:
+        """Another run, of which `say` and `show_mistakes` tell; `again` are the words of the button that leads back."""
+        self.show_remarks(remarks)
+        self.show_mistakes(())
+        self.again_button.setText(again)
         self._set_primary(self.explore_button)
         self.scroll_area.verticalScrollBar().setValue(0)
         self.explore_button.show()
@@ -101,6 +105,7 @@ class TrainResult(QWidget):
         self.score.setText(title)
         self.lines.setText(message)
         self.explore_button.hide()
+        self.again_button.setText(self.tr("Train again"))
         self._set_primary(self.again_button)
         self.scroll_area.verticalScrollBar().setValue(0)
         self.again_button.setFocus()

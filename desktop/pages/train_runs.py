@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 MOST_RUNS = 6
 
 
 class RunList(QWidget):
-    """Lines of words; hidden while there is none."""
+    """Lines of words, `run_chosen(number)` when one is clicked; hidden while there is none."""
+
+    run_chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -18,24 +22,57 @@ class RunList(QWidget):
         self._grid.setContentsMargins(0, 16, 0, 0)
         self._grid.setHorizontalSpacing(32)
         self._grid.setVerticalSpacing(6)
-        self._labels: list[QLabel] = []
+        self._grid.setColumnStretch(4, 1)
+        self._shown: list[tuple[int, tuple[str, ...]]] = []
+        self._parts: list[QWidget] = []
+        self.buttons: dict[int, QPushButton] = {}
+        """By the number of the run."""
         self.hide()
 
-    def show_runs(self, runs: Sequence[Sequence[str]]) -> None:
-        """One sequence of cells per run, the newest first."""
-        for label in self._labels:
-            label.hide()
-            label.deleteLater()
+    def show_runs(self, runs: Sequence[tuple[int, tuple[str, ...]]]) -> None:
+        """Of each run its number and its cells, the newest first."""
+        if list(runs) == self._shown:
+            return
+        focused = next((number for number, button in self.buttons.items() if button.hasFocus()), None)
+        for part in self._parts:
+            part.hide()
+            part.deleteLater()
+        self._shown = list(runs)
         title = QLabel(self.tr("Runs so far"))
         title.setProperty("role", "emphasis")
-        self._labels = [title]
+        self._parts, self.buttons = [title], {}
         self._grid.addWidget(title, 0, 0, 1, 4)
-        for row, cells in enumerate(runs[:MOST_RUNS], start=1):
+        for row, (number, cells) in enumerate(self._shown[:MOST_RUNS], start=1):
             for column, text in enumerate(cells):
-                label = QLabel(text)
-                if column != 1:
-                    label.setProperty("role", "muted")
-                self._grid.addWidget(label, row, column)
-                self._labels.append(label)
-        self._grid.setColumnStretch(4, 1)
-        self.setVisible(bool(runs))
+                cell = self._button(number, cells) if column == 0 else _cell(text, muted=column != 1)
+                self._grid.addWidget(cell, row, column)
+                self._parts.append(cell)
+        self.setVisible(bool(self._shown))
+        if focused in self.buttons:
+            self.buttons[focused].setFocus()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """The whole line is as good as the name in it."""
+        for button in self.buttons.values():
+            if button.geometry().top() <= event.position().y() <= button.geometry().bottom():
+                button.click()
+                return
+        super().mouseReleaseEvent(event)
+
+    def _button(self, number: int, cells: Sequence[str]) -> QPushButton:
+        button = QPushButton(cells[0])
+        button.setProperty("role", "link")
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.setToolTip(self.tr("Show what this run came to"))
+        button.setAccessibleName(", ".join(cells))
+        button.clicked.connect(lambda: self.run_chosen.emit(number))
+        self.buttons[number] = button
+        return button
+
+
+def _cell(text: str, *, muted: bool) -> QLabel:
+    label = QLabel(text)
+    label.setCursor(Qt.CursorShape.PointingHandCursor)
+    if muted:
+        label.setProperty("role", "muted")
+    return label

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
-from desktop.pages.train_compare import Found, Outcome
+from desktop.pages.train_compare import Found, Outcome, Standing
 from desktop.widgets.remark_list import Level, Said
-from ml.api import BackboneChecked, Finished, Front, Kind, Note, OfferedBackbone, Preset, RunInfo, Sample, Task
+from ml.api import BackboneChecked, Front, Kind, Note, OfferedBackbone, Preset, Remark, RunInfo, Sample, Task
 
 
 def tr(text: str) -> str:
@@ -168,19 +169,30 @@ def preset_promise(preset: Preset) -> str:
     }[preset]
 
 
-def finished_score(
-    kind: Kind, run: int, *, accuracy: float | None, count: int, task: Task = "single", tested: bool = True
-) -> str:
-    """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen". `tested`: on the test."""
-    if accuracy is None or count == 0:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """Of a finished run: its number, whether there is a run `before`, how long it took, whether it was stopped `early`,
+    and whether somebody `watched` how it did on those kept aside to check by."""
+
+    run: int
+    first: bool
+    seconds: float
+    early: bool = False
+    watched: bool = False
+
+
+def finished_score(kind: Kind, run: int, standing: Standing, task: Task = "single") -> str:
+    """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
+    score, count = standing.score, standing.count
+    if score is None or count == 0:
         return tr("Run {n} is ready").format(n=run)
     which = tr("it has never heard") if kind == "recordings" else tr("it has never seen")
-    which = which if tested else tr("kept aside to check by")
+    which = which if standing.tested else tr("kept aside to check by")
     if task == "multi":
-        score, text = capital(score_of_several(accuracy)), tr("{score} on {things} {which}")
+        said, text = capital(score_of_several(score)), tr("{score} on {things} {which}")
     else:
-        score, text = f"{round(accuracy * count):,}", tr("Right on {score} of {things} {which}")
-    return text.format(score=score, things=things(kind, count), which=which)
+        said, text = f"{round(score * count):,}", tr("Right on {score} of {things} {which}")
+    return text.format(score=said, things=things(kind, count), which=which)
 
 
 def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
@@ -192,7 +204,7 @@ def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
     return text.format(things=many, low=f"{interval[0] * 100:.0f}", high=f"{interval[1] * 100:.0f}")
 
 
-def remarks_of(notes: Iterable[Note]) -> list[Said]:
+def remarks_of(notes: Iterable[Note | Remark]) -> list[Said]:
     """What a run found out about itself, with what leads on from there."""
     return [
         Said(
@@ -205,22 +217,26 @@ def remarks_of(notes: Iterable[Note]) -> list[Said]:
     ]
 
 
-def _level(note: Note) -> Level:
+def _level(note: Note | Remark) -> Level:
     if note.level == "warning":
         return "warning"
     # How it does on new sources is a score: it is not folded away however good it is.
     return "good" if note.level == "good" and note.about != "new source" else "note"
 
 
-def compared(kind: Kind, now: float | None, before: float | None, count: int, task: Task = "single") -> str:
-    """How a run did against the one before, on the same samples."""
+def compared(kind: Kind, looked: Outcome, *, first: bool, task: Task = "single") -> str:
+    """How a run did against the one before, on the same samples and by the same labels; empty where that is not
+    known."""
+    now, before, count = looked.standing.score, looked.earlier, looked.standing.count
     if now is None or count == 0:
         return tr("Nothing was kept aside to test it on, so there is no score.")
-    if before is None:
+    if first:
         return tr("This is the first run, so there is nothing to compare it with yet.")
     if task == "multi":
-        return _scores_compared(round(100 * now) - round(100 * before))
-    change = round(now * count) - round(before * count)
+        return "" if before is None else _scores_compared(round(100 * now) - round(100 * before))
+    if looked.mended is None or looked.spoilt is None:
+        return ""
+    change = looked.mended - looked.spoilt
     if change == 0:
         return tr("As many right as the run before.")
     more, fewer = tr("{things} more right than the run before."), tr("{things} fewer right than the run before.")
@@ -234,38 +250,22 @@ def _scores_compared(change: int) -> str:
     return text.format(n=abs(change))
 
 
-def result_lines(
-    kind: Kind,
-    event: Finished,
-    *,
-    accuracy: float | None,
-    before: float | None,
-    count: int,
-    task: Task = "single",
-) -> list[str]:
+def result_lines(kind: Kind, told: Told, looked: Outcome, *, task: Task = "single") -> list[str]:
     """The sentences below the score of a finished run."""
-    interval = event.test_interval if event.test_accuracy is not None else event.valid_interval
-    lines = [compared(kind, accuracy, before, count, task)]
-    if interval is not None and accuracy is not None and count:
-        lines.insert(0, expected(kind, interval))
-    if task == "multi" and accuracy is not None:
-        lines.insert(0, score_meaning(kind))
-    if event.test_accuracy is not None and event.valid_accuracy is not None:
+    lines = [] if looked.found is None else [_found_and_named(looked.found)]
+    if task == "multi" and looked.standing.score is not None:
+        lines.append(score_meaning(kind))
+    lines.append(expected(kind, looked.standing.interval))
+    lines.append(compared(kind, looked, first=told.first, task=task))
+    if looked.mended or looked.spoilt:
+        text = tr("It now gets {mended} right that it had wrong, and {spoilt} wrong that it had right.")
+        lines.append(text.format(mended=looked.mended, spoilt=looked.spoilt))
+    if told.watched and looked.standing.tested:
         lines.append(tr("While it learned you saw how it did on those kept aside to check by; these here are others."))
-    if event.early:
+    if told.early:
         lines.append(tr("You stopped it early; the best model it had is kept."))
-    lines.append(tr("It took {time}.").format(time=duration(event.seconds)))
-    return lines
-
-
-def with_changes(lines: list[str], change: Outcome) -> list[str]:
-    """The same sentences, with what was mended and what was spoilt after the first one."""
-    if change.found is not None:
-        lines = [_found_and_named(change.found), *lines]
-    if not change.mended and not change.spoilt:
-        return lines
-    text = tr("It now gets {mended} right that it had wrong, and {spoilt} wrong that it had right.")
-    return [lines[0], text.format(mended=change.mended, spoilt=change.spoilt), *lines[1:]]
+    lines.append(tr("It took {time}.").format(time=duration(told.seconds)))
+    return [line for line in lines if line]
 
 
 def _found_and_named(found: Found) -> str:
@@ -282,24 +282,25 @@ def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return Counter(sample.split or "" for sample in samples)
 
 
-def run_cells(run: RunInfo, counts: Mapping[str, int], task: Task = "single") -> tuple[str, ...]:
+def run_cells(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
     """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
     return (
         tr("Run {n}").format(n=run.number),
-        run_score(run, counts, task) or tr("no score"),
+        run_score(run, standing, counts, task) or tr("no score"),
         preset_name(run.preset),
         duration(run.seconds),
     )
 
 
-def run_score(run: RunInfo, counts: Mapping[str, int], task: Task = "single") -> str:
-    """ "94 of 100 right", on the test split where there is one; empty where nothing was kept aside."""
-    split = "test" if run.test_accuracy is not None else "valid"
-    accuracy = score_of(run)
-    count = counts.get(split, 0)
-    if accuracy is None or count == 0:
+def run_score(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> str:
+    """ "94 of 100 right" by the labels as they are now; without a standing as it was when the run was made, and empty
+    where nothing was kept aside."""
+    if standing is None:
+        split = "test" if run.test_accuracy is not None else "valid"
+        standing = Standing(score_of(run), counts.get(split, 0), split == "test")
+    if standing.score is None or standing.count == 0:
         return ""
-    return score_of_several(accuracy) if task == "multi" else right_of(accuracy, count)
+    return score_of_several(standing.score) if task == "multi" else right_of(standing.score, standing.count)
 
 
 def score_of(run: RunInfo) -> float | None:

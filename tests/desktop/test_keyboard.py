@@ -47,7 +47,7 @@ def test_enter_presses_the_button_that_has_the_focus(workspace: Workspace, qtbot
 def test_a_look_at_the_mistakes_is_one_key_away(workspace: Workspace, qtbot: QtBot) -> None:
     page = workspace.train_page
     workspace.show_page(TRAIN)
-    page.result.show_finished(score="Right on 5 of 6", lines=[], wrong=True)
+    page.result.show_finished(again="Train again")
     page.stack.setCurrentWidget(page.result)
     page.result.explore_button.setFocus()
     with qtbot.waitSignal(page.explore_requested):

@@ -114,6 +114,19 @@ def test_correcting_the_label_counts_as_right(qtbot: QtBot, page: ExplorePage, s
     assert page.board.filters.sentence.text().startswith("1 of ")
 
 
+def test_one_run_has_one_score_everywhere(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
+    said: list[str] = []
+    page.sentence_changed.connect(said.append)
+    table, grid = page._table, page.board.grid
+    assert table is not None
+    qtbot.waitUntil(lambda: page.board.run_box.currentText() == "run 1 · 4 of 6 right")
+    row = table.row(grid.current_id() or 0)
+    assert row is not None
+    qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + int(table.predicted[row])))
+    assert said[-1] == "It is wrong on 1 of the 6 pictures it was tested on."
+    qtbot.waitUntil(lambda: page.board.run_box.currentText() == "run 1 · 5 of 6 right")
+
+
 def test_a_label_that_cannot_be_written_is_said_and_not_kept(
     qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.pages import train_words
 from desktop.pages.train import TrainPage
+from desktop.pages.train_compare import Standing
 from desktop.session import Session, open_session
 from ml.api import (
     DEFAULT_BACKBONE,
@@ -46,12 +49,12 @@ def session(tmp_path: Path) -> Iterator[Session]:
 def test_sounds_are_heard_and_not_seen() -> None:
     for task, said in (("single", "Right on 9 of 10 {}"), ("multi", "Score 90 of 100 on 10 {}")):
         for kind, things in (("recordings", "sounds it has never heard"), ("images", "pictures it has never seen")):
-            score = train_words.finished_score(kind, 1, accuracy=0.9, count=10, task=task)  # type: ignore[arg-type]
+            score = train_words.finished_score(kind, 1, Standing(0.9, 10, tested=True), task)  # type: ignore[arg-type]
             assert score == said.format(things)
 
 
 def test_what_was_not_tested_is_not_called_never_seen() -> None:
-    score = train_words.finished_score("sensors", 1, accuracy=0.9, count=10, tested=False)
+    score = train_words.finished_score("sensors", 1, Standing(0.9, 10, tested=False))
     assert score == "Right on 9 of 10 measurements kept aside to check by"
 
 
@@ -125,6 +128,64 @@ def test_the_second_run_is_compared_with_the_first(qtbot: QtBot, session: Sessio
     change = "It now gets 3 right that it had wrong, and 1 wrong that it had right."
     qtbot.waitUntil(lambda: change in page.result.lines.text())
     assert "2 pictures more right than the run before." in page.result.lines.text()
+    page.shutdown()
+
+
+def test_a_mended_test_label_does_not_make_a_run_better_than_the_one_before(qtbot: QtBot, session: Session) -> None:
+    first = next(sample for sample in session.samples if sample.split == "test")
+    add_run(session.project, wrong=(first.id,), accuracy=5 / 6)
+    page = shown(qtbot, session, Script(session))
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    session.restore_labels([(first.id, ((first.labels[0] + 1) % 3,))])  # what both runs said of it all along
+    page.hide()
+    page.show()
+    qtbot.waitUntil(lambda: page.result.score.text() == "Right on 6 of 6 pictures it has never seen")
+    assert page.result.lines.text().count("As many right as the run before.") == 1
+    assert not page.result.mistakes.isVisible(), "it is wrong about none any more"
+    page.shutdown()
+
+
+def test_the_runs_so_far_are_counted_by_the_labels_as_they_are_now(qtbot: QtBot, session: Session) -> None:
+    first = next(sample for sample in session.samples if sample.split == "test")
+    add_run(session.project, wrong=(first.id,), accuracy=5 / 6)
+    page = shown(qtbot, session, Script(session))
+
+    def cells() -> str:
+        return " · ".join(label.text() for label in page.choose.runs.findChildren(QLabel) if label.isVisible())
+
+    assert "5 of 6 right" in cells()
+    session.restore_labels([(first.id, ((first.labels[0] + 1) % 3,))])
+    qtbot.waitUntil(lambda: "6 of 6 right" in cells())
+    page.shutdown()
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_the_result_of_a_run_can_be_opened_again_from_the_list(qtbot: QtBot, session: Session, by_key: bool) -> None:
+    for wrong in (2, 1):
+        tested = [sample.id for sample in session.samples if sample.split == "test"][:wrong]
+        run = add_run(session.project, wrong=tuple(tested), accuracy=(6 - wrong) / 6)
+    found = [{"about": "small", "level": "note", "sentence": "Too few to judge by: plum (2)."}]
+    (session.project.runs.folder(run.number) / "findings.json").write_text(json.dumps(found), encoding="utf-8")
+    page = shown(qtbot, session, Script(session))
+    runs = page.choose.runs
+    if by_key:
+        runs.buttons[2].setFocus()
+        qtbot.keyClick(runs.buttons[2], Qt.Key.Key_Space)
+    else:
+        score = next(label for label in runs.findChildren(QLabel) if label.text() == "5 of 6 right")
+        qtbot.mouseClick(score, Qt.MouseButton.LeftButton)
+    assert page.stack.currentWidget() is page.result
+    assert page.result.score.text() == "Right on 5 of 6 pictures it has never seen"
+    assert page.result.remarks_note.isVisible()
+    qtbot.waitUntil(lambda: len(page.result.mistakes.shown()) == 1)
+    assert "1 picture more right than the run before." in page.result.lines.text()
+    session.set_run(1)
+    qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
+    assert session.run is not None and session.run.number == 2, "it is this run that is looked at"
+    assert page.result.again_button.text() == "Back"
+    qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
+    assert page.stack.currentWidget() is page.choose
     page.shutdown()
 
 
