@@ -98,6 +98,8 @@ class NewProjectWizard(QWizard):
             layout = part.layout() if isinstance(part, QWidget) else None
             if isinstance(layout, QGridLayout):
                 layout.setContentsMargins(look.xl, look.xl, look.xl, look.l)
+        if self.currentPage() is self.source_page:
+            self.source_page.take_focus()
         if self.currentPage() in (self.split_page, self.place_page):
             self.place_page.begin_look()
         else:

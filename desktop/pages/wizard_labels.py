@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -23,6 +23,8 @@ from desktop.workers.tasks import Tasks
 from ml.api import LabelPreview, preview_labels, suggest_labels
 
 _TROUBLES_SHOWN = 2
+PAUSE_MS = 700
+"""So long nobody types who has come to the end of a path."""
 
 
 class LabelsPart(QWidget):
@@ -71,7 +73,11 @@ class LabelsPart(QWidget):
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(self.tr("A CSV file, an Audacity track, a Raven table, or a folder of these"))
         self.edit.setAccessibleName(self.tr("Label file or folder"))
+        self.edit.textEdited.connect(self._on_typed)
         self.edit.editingFinished.connect(self._note)
+        # Half a path is no table: it is looked at once the typing pauses.
+        self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._typing.timeout.connect(self._note)
         self.file_button = QPushButton(self.tr("File…"))
         self.folder_button = QPushButton(self.tr("Folder…"))
         self.file_button.clicked.connect(self._browse_file)
@@ -123,7 +129,16 @@ class LabelsPart(QWidget):
     # -- looking -------------------------------------------------------------------------------------------------
 
     @Slot()
+    def _on_typed(self) -> None:
+        """What was said is not about the path that stands there now."""
+        self._forget()
+        self._draft.labels = ()
+        self._typing.start()
+        self.changed.emit()
+
+    @Slot()
     def _note(self) -> None:
+        self._typing.stop()
         from_table = self.table_button.isChecked()
         self._details.setVisible(from_table)
         if from_table:
@@ -136,15 +151,19 @@ class LabelsPart(QWidget):
 
     def _look(self) -> None:
         """Have the table matched with the names of the files; `_on_answer` or `_on_failure` follows."""
-        self._tasks.forget(self._asked)
-        self._said.hide()
-        self._troubles.hide()
-        self._usable = False
+        self._forget()
         folder, kind, labels = self._draft.folder, self._draft.kind, self._draft.labels
         if labels and folder is not None and folder.is_dir() and kind is not None:
             self._say(self.tr("Looking at the table…"), "muted")
             self._asked = self._tasks.submit(preview_labels, folder, kind, labels)
         self.changed.emit()
+
+    def _forget(self) -> None:
+        """Nothing that was found in a table before holds."""
+        self._tasks.forget(self._asked)
+        self._said.hide()
+        self._troubles.hide()
+        self._usable = False
 
     @Slot(int, object)
     def _on_answer(self, number: int, answer: object) -> None:

@@ -21,12 +21,10 @@ from PySide6.QtWidgets import (
 from desktop import style
 from desktop.dialogs.folder import FolderChooser
 from desktop.pages.wizard_draft import Draft, guess_kind
-from desktop.pages.wizard_labels import LabelsPart
+from desktop.pages.wizard_labels import PAUSE_MS, LabelsPart
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
 from ml.api import Kind
-
-PAUSE_MS = 700
 
 
 class SourcePage(QWizardPage):

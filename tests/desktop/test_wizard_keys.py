@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.notice import Question
-from tests.desktop.wizards import Maker
+from tests.desktop.wizards import BACK, Maker, click
 
 
 @pytest.fixture
@@ -34,6 +34,17 @@ def test_what_was_chosen_before_stays_chosen_when_a_key_is_pressed(make_wizard: 
         qtbot.keyClick(page.folder_edit, key)
     assert not page.pictures_button.isChecked()
     assert wizard.currentPage() is page
+
+
+@pytest.mark.parametrize("kind", ["images", "sensors"])
+def test_back_on_the_first_page_the_folder_has_the_keys(
+    make_wizard: Maker, qtbot: QtBot, folder: Path, kind: str
+) -> None:
+    wizard = make_wizard(kind=kind, folder=folder)
+    qtbot.waitUntil(lambda: wizard.currentPage() is wizard.found_page)
+    click(qtbot, wizard, BACK)
+    assert wizard.currentPage() is wizard.source_page
+    assert wizard.focusWidget() is wizard.source_page.folder_edit
 
 
 def test_escape_asks_once_there_is_something_to_lose(

@@ -58,6 +58,25 @@ def test_a_table_that_fits_nothing_stops_with_a_sentence(make_wizard: Maker, fla
     assert wizard.button(NEXT).isEnabled()
 
 
+def test_a_newly_typed_table_is_read_once_the_typing_pauses(make_wizard: Maker, flat: Path, qtbot: QtBot) -> None:
+    (flat / "other.csv").write_text("file,fruit\nother.png,fig\n")
+    wizard = make_wizard()
+    page = wizard.source_page
+    page.take_folder(flat)
+    page.labels.take(flat / "other.csv")
+    qtbot.waitUntil(lambda: "names a file in" in texts(page))
+    page.labels.edit.clear()
+    qtbot.keyClicks(page.labels.edit, str(flat / "fruit.csv"))
+    assert "names a file in" not in texts(page), "that was said of the table before"
+    assert not wizard.button(NEXT).isEnabled()
+    qtbot.waitUntil(lambda: "30 of 30 pictures get a label" in texts(page))
+    click(qtbot, wizard, NEXT)
+    assert wizard.currentPage() is wizard.found_page
+    click(qtbot, wizard, BACK)
+    qtbot.keyClick(page.labels.edit, Qt.Key.Key_Backspace)
+    assert "30 of 30 pictures" not in texts(page) and not wizard.button(NEXT).isEnabled()
+
+
 def test_a_table_with_several_classes_in_a_row_makes_it_a_project_for_several(
     make_wizard: Maker, flat: Path, qtbot: QtBot
 ) -> None:
