@@ -35,6 +35,7 @@ class ItemsDialog(QDialog):
     def __init__(
         self,
         *,
+        title: str,
         sentence: str,
         heads: Sequence[str],
         rows: Sequence[Sequence[str]],
@@ -42,7 +43,7 @@ class ItemsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         look = style.current()
-        self.setWindowTitle(sentence)
+        self.setWindowTitle(title)
         self.resize(860, 520)
         said = QLabel(sentence)
         said.setProperty("role", "emphasis")
@@ -80,10 +81,10 @@ class ItemsDialog(QDialog):
 
     @classmethod
     def show_items(
-        cls, parent: QWidget | None, *, sentence: str, heads: Sequence[str], rows: Sequence[Sequence[str]]
+        cls, parent: QWidget | None, *, title: str, sentence: str, heads: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> ItemsDialog:
         """Open the list beside the work; it goes away when it is closed."""
-        dialog = cls(sentence=sentence, heads=heads, rows=rows, parent=parent)
+        dialog = cls(title=title, sentence=sentence, heads=heads, rows=rows, parent=parent)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog

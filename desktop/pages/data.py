@@ -215,6 +215,7 @@ class DataPage(QWidget):
     def _show_left_out(self) -> None:
         ItemsDialog.show_items(
             self,
+            title=self.tr("Left out"),
             sentence=self.tr("These files could not be read and were left out."),
             heads=(self.tr("File"), self.tr("Why")),
             rows=[(item.path, item.reason) for item in self._unreadable],

@@ -275,7 +275,8 @@ class FoundPage(QWizardPage):
         names = {file.path: ", ".join(file.class_names) or self.tr("no label") for file in report.files}
         second = self.tr("Why") if all(path in reasons for path in finding.paths) else self.tr("Class")
         rows = [(path, reasons.get(path) or names.get(path, "")) for path in finding.paths]
-        ItemsDialog.show_items(self, sentence=finding.sentence, heads=(self.tr("File"), second), rows=rows)
+        title, heads = self.tr("Files to look at"), (self.tr("File"), second)
+        ItemsDialog.show_items(self, title=title, sentence=finding.sentence, heads=heads, rows=rows)
 
     def _ask_for_examples(self, report: ScanReport) -> None:
         self._tasks.forget_all()

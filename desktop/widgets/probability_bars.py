@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
+from desktop.widgets.names_apart import cut_apart
 
 ROW = 24
 GAP = 8
@@ -64,6 +65,7 @@ class ProbabilityBars(QWidget):
         middle = Qt.AlignmentFlag.AlignVCenter
         longest = max((metrics.horizontalAdvance(bar.name) for bar in self._bars), default=0)
         name_width = min(self.width() * 2 // 5, longest + 6)
+        names = cut_apart([bar.name for bar in self._bars], metrics, name_width)
         number_width = metrics.horizontalAdvance(percent(WIDEST_NUMBER))
         for row, bar in enumerate(self._bars):
             top = row * ROW
@@ -71,8 +73,7 @@ class ProbabilityBars(QWidget):
             font = painter.font()
             font.setBold(bar.labelled)
             painter.setFont(font)
-            name = painter.fontMetrics().elidedText(bar.name, Qt.TextElideMode.ElideRight, name_width)
-            painter.drawText(QRect(0, top, name_width, ROW), Qt.AlignmentFlag.AlignLeft | middle, name)
+            painter.drawText(QRect(0, top, name_width, ROW), Qt.AlignmentFlag.AlignLeft | middle, names[bar.name])
             room = self.width() - name_width - number_width - 2 * GAP
             track = QRectF(name_width + GAP, top + ROW / 2 - 5, max(0, room), 10)
             painter.setPen(Qt.PenStyle.NoPen)

@@ -89,7 +89,10 @@ class SpectrogramView(OverlayView):
             painter.setPen(look.outline)
             painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + 4))
             painter.setPen(look.muted)
-            painter.drawText(QRectF(x - 30, plot.bottom() + 5, 60, 14), Qt.AlignmentFlag.AlignHCenter, f"{tick:g}")
+            # The last one may stand wider than the plot, but not wider than the widget.
+            wide = painter.fontMetrics().horizontalAdvance(f"{tick:g}") + 2
+            box = QRectF(min(x - wide / 2, self.width() - wide), plot.bottom() + 5, wide, 14)
+            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, f"{tick:g}")
             tick = round(tick + step, 6)
         painter.drawText(
             QRectF(plot.left(), plot.bottom() + 19, plot.width(), 16), Qt.AlignmentFlag.AlignHCenter, self._unit

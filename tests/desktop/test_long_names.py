@@ -12,6 +12,7 @@ from desktop.dialogs.items import ItemsDialog
 from desktop.pages.explore_enough import EnoughPage
 from desktop.pages.explore_side import Details, ExploreSide
 from desktop.pages.train_result import TrainResult
+from desktop.widgets.names_apart import cut_apart
 from desktop.widgets.remark_list import Said
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.widgets.tiles import caption_lines
@@ -119,7 +120,8 @@ def test_a_name_that_fits_only_below_the_mark_goes_there(studio: QApplication) -
 
 def test_long_file_names_are_listed_whole(qtbot: QtBot, studio: QApplication) -> None:
     name = "odd/" + "a_file_name_that_nothing_parts" * 4 + ".bmp"
-    dialog = ItemsDialog(sentence="Two files could not be read.", heads=("File", "Why"), rows=((name, "Cut off."),))
+    said, heads = "Two files could not be read.", ("File", "Why")
+    dialog = ItemsDialog(title="Left out", sentence=said, heads=heads, rows=((name, "Cut off."),))
     qtbot.addWidget(dialog)
     dialog.show()
     (table,) = dialog.findChildren(QTableView)
@@ -131,3 +133,19 @@ def test_long_file_names_are_listed_whole(qtbot: QtBot, studio: QApplication) ->
     assert cut.width() <= table.columnWidth(0), "every line can break"
     dialog.findChildren(QPushButton)[-1].click()
     assert QGuiApplication.clipboard().text() == f"{name}\tCut off."
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_names_that_begin_alike_are_told_apart_however_little_room_there_is(studio: QApplication, width: int) -> None:
+    metrics = QFontMetrics(studio.font())
+    names = ("fan_0_high_0_weight", "fan_0_high_1_weight", "fan_0_low_0_weight", "fan")
+    cut = cut_apart(names, metrics, width)
+    assert len(set(cut.values())) == 4 and cut["fan"] == "fan"
+    assert all(metrics.horizontalAdvance(text) <= width for text in cut.values())
+
+
+def test_names_with_room_for_them_are_not_cut(studio: QApplication) -> None:
+    assert cut_apart(("oak leaf", "oak bark"), QFontMetrics(studio.font()), 400) == {
+        "oak leaf": "oak leaf",
+        "oak bark": "oak bark",
+    }

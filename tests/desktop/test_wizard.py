@@ -139,7 +139,7 @@ def test_unreadable_files_are_listed_with_their_reasons(make_wizard: Maker, fold
     (show,) = (button for button in wizard.found_page.findChildren(QPushButton) if button.text() == "Show")
     qtbot.mouseClick(show, Qt.MouseButton.LeftButton)
     dialog = wizard.findChild(ItemsDialog)
-    assert dialog is not None
+    assert dialog is not None and dialog.windowTitle() == "Files to look at", "short enough for a window"
     assert dialog.rows() == (("apple/half.jpg", "The picture is cut off."), ("apple/none.jpg", "The file is empty."))
     dialog.close()
 

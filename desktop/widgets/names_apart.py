@@ -1,0 +1,37 @@
+"""Names that are cut to a width and still told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
+
+
+def cut_apart(names: Sequence[str], metrics: QFontMetrics, width: int) -> dict[str, str]:
+    """Each name as it is drawn in `width`: in the middle cut, or, where two would read the same, where they begin to
+    differ stays."""
+    cut = {name: metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, width) for name in names}
+    often = Counter(cut.values())
+    same = sorted(name for name in cut if often[cut[name]] > 1)
+    for place, name in enumerate(same):
+        beside = same[max(0, place - 1) : place] + same[place + 1 : place + 2]
+        shared = max(_shared(name, other) for other in beside)
+        cut[name] = _from(name, shared, metrics, width)
+    return cut
+
+
+def _shared(one: str, other: str) -> int:
+    """How many letters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _from(name: str, place: int, metrics: QFontMetrics, width: int) -> str:
+    """The name from `place` on, with as much of its beginning as there is room for."""
+    for kept in range(place - 1, 0, -1):
+        shown = f"{name[:kept]}…{name[place:]}"
+        if metrics.horizontalAdvance(shown) <= width:
+            return shown
+    return metrics.elidedText(f"…{name[place:]}", Qt.TextElideMode.ElideRight, width)
