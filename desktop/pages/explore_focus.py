@@ -13,7 +13,7 @@ from desktop.commands import same_labels
 from desktop.pages import explore_words
 from desktop.pages.explore_side import CYCLE, Details, ExploreSide, MapOf
 from desktop.pages.explore_table import PredictionTable
-from desktop.pages.pictures import Large, load_large, overlay_image
+from desktop.pages.pictures import Large, is_faint, load_large, overlay_image
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.probability_bars import Bar, percent
@@ -178,7 +178,20 @@ class ExploreFocus(QObject):
 
     def _lay_over(self) -> None:
         overlay = None if self._sample_id is None else self.overlay_of(self._sample_id)
-        self._side.set_overlay(overlay)
+        self._side.set_overlay(overlay, nothing=self._nothing_seen(overlay))
+
+    def _nothing_seen(self, overlay: QImage | None) -> str:
+        """Why there is nothing to be seen of a map that was asked for, in a sentence; else empty."""
+        session, table, chosen = self._session, self._table, self._sample_id
+        row = None if table is None or chosen is None else table.row(chosen)
+        if session is None or table is None or chosen is None or row is None or self.map_of == "off":
+            return ""
+        index = self._map_class(session.sample(chosen), table, row)
+        if index is None:
+            return self.tr("No class is there to show the map of.")
+        if overlay is None:
+            return self.tr("This run does not know {name}.").format(name=self._names[index])
+        return self.tr("Nothing in it speaks for {name}.").format(name=self._names[index]) if is_faint(overlay) else ""
 
     # -- words ---------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,10 @@ class ExploreSide(QWidget):
         self.opacity.setToolTip(self.opacity.accessibleName())
         self.opacity.valueChanged.connect(self._on_opacity)
         self.legend = OverlayLegend()
+        self.no_map = QLabel()
+        self.no_map.setWordWrap(True)
+        self.no_map.setProperty("role", "caption")
+        self.no_map.hide()
         self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
         # In the middle: how sure it is stands at the end.
         self.labelled, self.predicted = (ElidedLabel(mode=Qt.TextElideMode.ElideMiddle) for _ in range(2))
@@ -149,8 +153,12 @@ class ExploreSide(QWidget):
         self.file_name.setText(details.name)
         self.keys.set_current(details.label_indices)
 
-    def set_overlay(self, overlay: QImage | None) -> None:
+    def set_overlay(self, overlay: QImage | None, *, nothing: str = "") -> None:
+        """`nothing` says in place of the legend why nothing is seen."""
         self.view().set_overlay(overlay)
+        self.no_map.setText(nothing)
+        self.no_map.setVisible(bool(nothing))
+        self.legend.setVisible(not nothing)
 
     def set_map_of(self, chosen: MapOf) -> None:
         place = self.map_box.findData(chosen)
@@ -204,6 +212,7 @@ class ExploreSide(QWidget):
         strength.setSpacing(16)
         strength.addWidget(self.opacity, 1)
         strength.addWidget(self.legend, 1)
+        strength.addWidget(self.no_map, 1)
         controls.addLayout(maps)
         controls.addLayout(strength)
         words = QGridLayout()

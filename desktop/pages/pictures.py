@@ -33,6 +33,8 @@ TILE_EDGE = 224
 SOUND_TILE = QSize(224, 168)
 LARGE_EDGE = 1024
 LARGE_TRACES = (1024, 768)
+FAINT = 26
+"""Of 255."""
 OVERLAY_EDGE = 96
 _QUALITY = 88
 
@@ -79,6 +81,12 @@ def overlay_image(maps: NDArray[np.floating], class_index: int, *, kind: Kind) -
     shown = along_time(maps) if kind == "sensors" else maps
     pixels = overlay_rgba(shown, class_index, size=(OVERLAY_EDGE, OVERLAY_EDGE))
     return rgba_image(pixels[::-1] if kind == "recordings" else pixels)
+
+
+def is_faint(overlay: QImage) -> bool:
+    """Whether nobody would see it: it is hardly there anywhere."""
+    alpha = overlay.convertToFormat(QImage.Format.Format_Alpha8)
+    return max(bytes(alpha.constBits()), default=0) < FAINT
 
 
 def _make_tile(project: Project, sample: Sample) -> QImage:

@@ -347,3 +347,29 @@ def test_where_no_sound_can_be_played_it_says_what_to_do(qtbot: QtBot, tmp_path:
     qtbot.waitUntil(lambda: page.side.sound._picture is not None)
     page.shutdown()
     session.close()
+
+
+def test_an_empty_map_is_said_to_be_empty(qtbot: QtBot, tmp_path: Path) -> None:
+    session = opened(tmp_path)
+    page = ExplorePage()
+    qtbot.addWidget(page)
+    page.set_session(session)
+    page.resize(1100, 640)
+    page.show()
+    sample = next(sample for sample in session.samples if sample.labels == (0,))
+    predictions = session.predictions()
+    assert predictions is not None
+    maps = np.array(predictions.maps)
+    maps[int(np.flatnonzero(predictions.sample_ids == sample.id)[0]), 2] = -1.0
+    np.save(session.project.runs.folder(1) / "predictions" / "maps.npy", maps)
+    session.set_run(1)
+    page.spot.set_map_of("labelled")
+    page.spot.show(sample.id)
+    assert page.side.legend.isVisible() and not page.side.no_map.isVisible()
+    session.restore_labels([(sample.id, (2,))])
+    assert page.side.no_map.text() == "Nothing in it speaks for plum."
+    assert page.side.no_map.isVisible() and not page.side.legend.isVisible()
+    page.spot.set_map_of("predicted")
+    assert page.side.legend.isVisible() and not page.side.no_map.isVisible()
+    page.shutdown()
+    session.close()
