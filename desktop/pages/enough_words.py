@@ -94,6 +94,14 @@ def headline(kind: Kind, told: Figures) -> str:
     )
 
 
+def below_curve(told: Figures) -> str:
+    """What is drawn, and why the dot need not lie on the curve."""
+    drawn = tr("Dashed: what you allow. Shaded: what chance leaves open. The dot: what comes of it.")
+    apart = tr("It need not lie on the curve, which asks the same of every class.")
+    unlike = tr("What is unlike anything it was shown is handed to you as well.")
+    return f"{drawn} {apart} {unlike}" if len(set(told.chosen.per_class)) > 1 else f"{drawn} {unlike}"
+
+
 def in_use(share: float, *, shown: bool) -> str:
     """What is used now. `shown`: that is also what the slider stands at."""
     text = tr("In use: at most {rate}.") if shown else tr("In use now: at most {rate}.")

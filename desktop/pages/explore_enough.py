@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QSlider, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import style
 from desktop.pages import enough_words
@@ -20,6 +31,8 @@ from ml.api import WRONG_AT_MOST, Kind
 
 SHORTEST_NAME = 72
 """So much of the name of a class is left, whatever stands beside it."""
+NARROW = 600
+"""Below this the classes stand under the curve instead of beside it."""
 
 
 class EnoughPage(QWidget):
@@ -53,14 +66,8 @@ class EnoughPage(QWidget):
         self.back_button.clicked.connect(self._on_back)
         self.used = _label("caption")
         self.plot = TradeOffPlot()
-        self.plot.setMinimumHeight(160)
+        self.plot.setMinimumHeight(240)
         self.unlike = _label("caption")
-        self.unlike.setText(
-            self.tr(
-                "Dashed: what you allow. Shaded: what chance leaves open. "
-                "What is unlike anything it was shown is handed to you as well."
-            )
-        )
         self.title = _label("caption")
         self.classes = QWidget()
         self._rows = QGridLayout(self.classes)
@@ -141,6 +148,7 @@ class EnoughPage(QWidget):
         self.promise.setText(enough_words.promise(self._kind, told))
         self.expected.setText(enough_words.expected(self._kind, told))
         self.plot.set_here(wanted=told.chosen.wanted, rejected=told.price.rejected_share, error=told.price.error)
+        self.unlike.setText(enough_words.below_curve(told))
         self._show_classes([(each.name, *enough_words.class_line(each)) for each in told.classes])
 
     def _show_several(self, told: SeveralFigures) -> None:
@@ -169,6 +177,7 @@ class EnoughPage(QWidget):
         for row, (called, begin, rest) in enumerate(classes):
             # Of a long name both ends are left, as names often differ in their last letter.
             name = ElidedLabel(called, mode=Qt.TextElideMode.ElideMiddle)
+            name.among = tuple(each[0] for each in classes)
             name.setMinimumWidth(min(SHORTEST_NAME, name.sizeHint().width()))
             dot = QLabel("●")
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
@@ -178,6 +187,12 @@ class EnoughPage(QWidget):
                 self._rows.addWidget(widget, row, column)
         self._rows.setColumnStretch(3, 1)
         self._rows.setRowStretch(len(classes), 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = event.size().width() < NARROW
+        directions = QBoxLayout.Direction
+        self._below.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
 
     @Slot()
     def _on_use(self) -> None:
@@ -193,18 +208,19 @@ class EnoughPage(QWidget):
         using.addWidget(self.use_button)
         using.addWidget(self.back_button)
         using.addWidget(self.used, 1)
-        marks = QScrollArea()
-        marks.setWidgetResizable(True)
-        marks.setWidget(self.classes)
-        self.classes.setProperty("role", "scrolled")
-        below = QHBoxLayout()
-        below.setSpacing(16)
-        below.addWidget(self.plot, 4)
+        self._below = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._below.setSpacing(16)
+        curve = QVBoxLayout()
+        curve.setSpacing(8)
+        curve.addWidget(self.plot, 1)
+        curve.addWidget(self.unlike)
+        self._below.addLayout(curve, 4)
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self.title)
-        right.addWidget(marks, 1)
-        below.addLayout(right, 6)
+        right.addWidget(self.classes)
+        right.addStretch(1)
+        self._below.addLayout(right, 6)
         inner = QVBoxLayout(self.choice)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
@@ -216,9 +232,18 @@ class EnoughPage(QWidget):
         inner.addWidget(self.stuck)
         inner.addLayout(using)
         inner.addSpacing(8)
-        inner.addLayout(below, 1)
-        inner.addWidget(self.unlike)
-        column = QVBoxLayout(self)
+        inner.addLayout(self._below, 1)
+        # The page scrolls as a whole: parts that scroll by themselves are too small to read where it is small.
+        content = QWidget()
+        content.setProperty("role", "scrolled")
+        self.scroll_area = QScrollArea()
+        self.scroll_area.setWidgetResizable(True)
+        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll_area.setWidget(content)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.scroll_area)
+        column = QVBoxLayout(content)
         column.setContentsMargins(0, 8, 8, 0)
         column.setSpacing(8)
         column.addWidget(self.headline)

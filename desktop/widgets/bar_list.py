@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPainterPath
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop import style
@@ -88,9 +88,6 @@ class BarList(QListView):
 class _Bars(QStyledItemDelegate):
     """Columns: name (at most 30 % of the width), three squares or what there is room for, the bar, the count."""
 
-    _cut_for: tuple[tuple[str, ...], int] | None = None
-    _names: dict[str, str]
-
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         model = index.model()
         assert isinstance(model, _Rows)
@@ -102,7 +99,7 @@ class _Bars(QStyledItemDelegate):
         longest = max(metrics.horizontalAdvance(item.name) for item in model.rows)
         name_width = min(longest + look.s, area.width() * 3 // 10)
         painter.setPen(look.text)
-        name = self._cut(tuple(item.name for item in model.rows), metrics, name_width)[row.name]
+        name = cut_apart([item.name for item in model.rows], option.font, name_width)[row.name]
         painter.drawText(QRect(area.x(), area.y(), name_width, area.height()), Qt.AlignmentFlag.AlignVCenter, name)
         left = area.x() + name_width + look.m
         square = area.height() - _AROUND
@@ -124,12 +121,6 @@ class _Bars(QStyledItemDelegate):
         spot = QRect(int(left + width + look.s), area.y(), area.right() - int(left + width + look.s) + 1, area.height())
         painter.drawText(spot, Qt.AlignmentFlag.AlignVCenter, count)
         painter.restore()
-
-    def _cut(self, names: tuple[str, ...], metrics: QFontMetrics, width: int) -> dict[str, str]:
-        """The same for all rows, so it is worked out once."""
-        if (names, width) != self._cut_for:
-            self._cut_for, self._names = (names, width), cut_apart(names, metrics, width)
-        return self._names
 
     def _view(self) -> BarList:
         view = self.parent()

@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
+from desktop.widgets.names_apart import cut_apart
+
 
 class ElidedLabel(QLabel):
     """`mode` says where the "…" goes: paths want it in the middle."""
@@ -19,6 +21,8 @@ class ElidedLabel(QLabel):
     ) -> None:
         super().__init__(text, parent)
         self._mode = mode
+        self.among: tuple[str, ...] = ()
+        """The names in the same list: where two of them would be cut to the same, what tells them apart stays."""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -35,7 +39,9 @@ class ElidedLabel(QLabel):
         option.initFrom(self)
         self.style().drawPrimitive(QStyle.PrimitiveElement.PE_Widget, option, painter, self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        cut = self.fontMetrics().elidedText(self.text(), self._mode, self.contentsRect().width())
+        width = self.contentsRect().width()
+        cut = cut_apart(self.among, self.font(), width).get(self.text()) if self.among and self._is_cut() else None
+        cut = cut or self.fontMetrics().elidedText(self.text(), self._mode, width)
         painter.drawText(self.contentsRect(), int(self.alignment()), cut)
         painter.end()
         if self.toolTip() != (self.text() if self._is_cut() else ""):

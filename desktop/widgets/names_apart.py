@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFont, QFontMetrics
 
 
-def cut_apart(names: Sequence[str], metrics: QFontMetrics, width: int) -> dict[str, str]:
+def cut_apart(names: Sequence[str], font: QFont, width: int) -> dict[str, str]:
     """Each name as it is drawn in `width`: in the middle cut, or, where two would read the same, where they begin to
     differ stays."""
+    return _cut(tuple(names), font.toString(), width)
+
+
+@lru_cache(maxsize=64)
+def _cut(names: tuple[str, ...], font: str, width: int) -> dict[str, str]:
+    described = QFont()
+    described.fromString(font)
+    metrics = QFontMetrics(described)
     cut = {name: metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, width) for name in names}
     often = Counter(cut.values())
     same = sorted(name for name in cut if often[cut[name]] > 1)

@@ -65,7 +65,7 @@ class ProbabilityBars(QWidget):
         middle = Qt.AlignmentFlag.AlignVCenter
         longest = max((metrics.horizontalAdvance(bar.name) for bar in self._bars), default=0)
         name_width = min(self.width() * 2 // 5, longest + 6)
-        names = cut_apart([bar.name for bar in self._bars], metrics, name_width)
+        names = cut_apart([bar.name for bar in self._bars], bold, name_width)
         number_width = metrics.horizontalAdvance(percent(WIDEST_NUMBER))
         for row, bar in enumerate(self._bars):
             top = row * ROW

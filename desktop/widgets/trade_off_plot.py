@@ -14,7 +14,7 @@ from desktop import style
 
 Shares = Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 FEWEST = 10
-"""Of fewer accepted samples a share says nothing; the curve begins behind them."""
+"""Of fewer accepted samples a share says little: the height of the plot goes by the others."""
 
 
 class TradeOffPlot(QWidget):
@@ -47,12 +47,11 @@ class TradeOffPlot(QWidget):
     def set_curve(self, rejected: Shares, error: Shares, limit: Shares) -> None:
         """(n,) shares 0…1: set aside, wrong among the accepted, and the upper end of that with 95 % confidence."""
         x, wrong, most = (100.0 * np.asarray(values) for values in (rejected, error, limit))
-        keep = (1.0 - x / 100.0) * len(x) >= FEWEST if len(x) > FEWEST else np.ones(len(x), dtype=np.bool_)
-        x, wrong, most = x[keep], wrong[keep], most[keep]
+        telling = wrong[FEWEST - 1 :] if len(wrong) > FEWEST else wrong
         self._line.setData(x, wrong)
         self._lower.setData(x, wrong)
         self._upper.setData(x, most)
-        self._highest = float(wrong.max()) if len(wrong) else 0.0
+        self._highest = float(telling.max()) if len(telling) else 0.0
         self._plot.setXRange(0, 100, padding=0.02)
 
     def set_here(self, *, wanted: float, rejected: float, error: float) -> None:
@@ -62,6 +61,11 @@ class TradeOffPlot(QWidget):
         self._at.setData([self._here[0]], [self._here[1]])
         highest = max(1.3 * self._highest, 130 * wanted, 2.0)
         self._plot.setYRange(0, min(highest, 100.0), padding=0.02)
+
+    def curve(self) -> list[tuple[float, float]]:
+        """What is drawn, of a hundred: (handed over, wrong)."""
+        x, y = self._line.getData()
+        return [] if x is None or y is None else list(zip(x.tolist(), y.tolist(), strict=True))
 
     def here(self) -> tuple[float, float] | None:
         """Where the mark is: (handed over, wrong), of a hundred."""

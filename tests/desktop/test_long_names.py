@@ -139,13 +139,13 @@ def test_long_file_names_are_listed_whole(qtbot: QtBot, studio: QApplication) ->
 def test_names_that_begin_alike_are_told_apart_however_little_room_there_is(studio: QApplication, width: int) -> None:
     metrics = QFontMetrics(studio.font())
     names = ("fan_0_high_0_weight", "fan_0_high_1_weight", "fan_0_low_0_weight", "fan")
-    cut = cut_apart(names, metrics, width)
+    cut = cut_apart(names, studio.font(), width)
     assert len(set(cut.values())) == 4 and cut["fan"] == "fan"
     assert all(metrics.horizontalAdvance(text) <= width for text in cut.values())
 
 
 def test_names_with_room_for_them_are_not_cut(studio: QApplication) -> None:
-    assert cut_apart(("oak leaf", "oak bark"), QFontMetrics(studio.font()), 400) == {
+    assert cut_apart(("oak leaf", "oak bark"), studio.font(), 400) == {
         "oak leaf": "oak leaf",
         "oak bark": "oak bark",
     }

@@ -7,17 +7,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fabricate import add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop.pages import enough_words
-from desktop.pages.enough_figures import RATES, Figures, nearest_rate
+from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.explore import ExplorePage
 from desktop.pages.explore_board import VIEWS
+from desktop.pages.explore_enough import EnoughPage
+from desktop.pages.explore_table import PredictionTable
 from desktop.session import Session, open_session
+from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import HandlensError, Price, Project, Thresholds
 
 TAB = VIEWS.index("enough")
@@ -119,6 +124,57 @@ def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
     assert not enough.stuck.isVisible()
     here = enough.plot.here()
     assert here is not None and 0 <= here[0] <= 100
+
+
+def test_the_dot_lies_on_its_curve_or_it_is_said_why_not(qtbot: QtBot, page: ExplorePage) -> None:
+    enough = page.board.enough
+    enough.slider.setFocus()
+    weighing = enough._weighing
+    assert isinstance(weighing, Weighing)
+    for place, rate in enumerate(RATES):
+        enough.slider.setValue(place)
+        here = enough.plot.here()
+        assert here is not None
+        on_it = here[0] == 100 or any(point == pytest.approx(here) for point in enough.plot.curve())
+        apart = len(set(weighing.figures(rate).chosen.per_class)) > 1
+        assert on_it or apart
+        assert ("need not lie on the curve" in enough.unlike.text()) is apart
+
+
+def test_where_few_are_tested_the_curve_goes_on_to_the_last_of_them(studio: QApplication) -> None:
+    plot = TradeOffPlot()
+    shares = np.linspace(11 / 12, 0, 12)
+    plot.set_curve(shares, np.zeros(12), np.ones(12))
+    assert max(x for x, _wrong in plot.curve()) == pytest.approx(100 * 11 / 12)
+
+
+@pytest.mark.parametrize("width", [412, 760])
+def test_in_a_small_window_it_scrolls_as_a_whole(
+    studio: QApplication, qtbot: QtBot, session: Session, width: int
+) -> None:
+    page = EnoughPage()
+    qtbot.addWidget(page)
+    predictions = session.predictions()
+    assert predictions is not None
+    names = ("fan_0_high_0_weight", "fan_0_high_1_weight", "fan_0_low_0_weight")
+    page.set_weighing(Weighing(PredictionTable(predictions, session.samples), names), kind="images", used=0.05)
+    page.resize(width, 470)
+    page.show()
+    qtbot.waitUntil(lambda: page.plot.height() >= 240 and page.classes.height() >= 3 * 17)
+    parts = (page.plot, page.unlike, page.title, page.classes)
+    print(
+        [(p, QRect(p.mapTo(page, p.rect().topLeft()), p.size())) for p in parts],
+        page.choice.geometry(),
+        page.scroll_area.widget().size(),
+    )
+    boxes = [QRect(part.mapTo(page, part.rect().topLeft()), part.size()) for part in parts]
+    assert not any(one.intersects(other) for at, one in enumerate(boxes) for other in boxes[at + 1 :])
+    assert all(box.right() <= width for box in boxes)
+    assert page.plot.height() >= 240 and page.unlike.height() >= page.unlike.heightForWidth(page.unlike.width())
+    assert page.findChildren(QScrollArea) == [page.scroll_area]
+    bar = page.scroll_area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    assert page.classes.visibleRegion().boundingRect().bottom() == page.classes.rect().bottom()
 
 
 def test_the_slider_shows_the_price_and_the_button_keeps_the_choice(
