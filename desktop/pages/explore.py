@@ -68,6 +68,7 @@ class ExplorePage(QWidget):
         self.board.confusion.cell_chosen.connect(self._on_cell)
         self.empty.train_pressed.connect(self.train_requested)
         self.board.grid.chosen.connect(self.spot.show)
+        self.board.grid.selectionModel().selectionChanged.connect(self._say_selected)
         self.side.label_chosen.connect(self.relabel)
         self.side.right_pressed.connect(self.confirm)
         self.judged.wanted.connect(self._on_judged)
@@ -256,7 +257,10 @@ class ExplorePage(QWidget):
             return
         wrong, labelled = self._table.counts(self.board.filters.filter())
         said = explore_words.right_of if self.board.view() == "right" else explore_words.wrong_of
-        self.board.filters.sentence.setText(said(wrong, labelled))
+        sentence = said(wrong, labelled)
+        if self.board.view() == "unsure" and isinstance(self._table, SeveralTable):
+            sentence = explore_words.nearest_first(sentence)
+        self.board.filters.sentence.setText(sentence)
         self.sentence_changed.emit(
             explore_words.page_sentence(
                 self._session.project.kind,
@@ -285,6 +289,12 @@ class ExplorePage(QWidget):
         said = f"{self._names[label]} → {self._names[predicted]}" if label != predicted else self._names[label]
         self.board.filters.set_cell(label, predicted, said)
         self.board.grid.setFocus()
+
+    @Slot()
+    def _say_selected(self) -> None:
+        ranges = self.board.grid.selectionModel().selection()
+        count = sum(ranges.at(place).height() for place in range(ranges.count()))
+        self.side.say_selected(explore_words.selected(count) if count > 1 else "")
 
     # -- labels --------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from ml.api import SPLIT_CODES, Predictions, Sample, leaning, mistaken
 class SeveralTable(PredictionTable):
     """As `PredictionTable`. A row is right where exactly the classes it is labelled with are said.
 
-    How sure is measured from each class's threshold: `own` is the least of how sure it is of what is so, `margin` of
+    How sure is measured from each class's threshold: `own` is the least of how sure it is of what is so, `_margin` of
     anything it says. `labels` is 0 for what is labelled, be it with none of the classes, and -1 for what is not.
     """
 
@@ -28,6 +28,7 @@ class SeveralTable(PredictionTable):
         """(N, classes) as labelled now."""
         self._beyond = np.zeros(shape[0], dtype=np.bool_)
         """(N,) labelled with a class that the run did not know."""
+        self._margin = np.zeros(shape[0], dtype=np.float32)
         super().__init__(predictions, samples)
 
     def said(self, row: int) -> tuple[int, ...]:
@@ -61,6 +62,10 @@ class SeveralTable(PredictionTable):
         lean = leaning(np.asarray(self.predictions.probabilities[rows]), self.thresholds)
         own = np.where(self.truth[rows], lean, 1.0 - lean).min(axis=1)
         self.own[rows] = np.where(self._beyond[rows], 0.0, own)
+
+    def sureness(self) -> NDArray[np.float32]:
+        """(N,) how far the class that is nearest to its threshold is from it."""
+        return self._margin
 
     def wrong(self) -> NDArray[np.bool_]:
         return np.asarray((self.labels >= 0) & ((self.told != self.truth).any(axis=1) | self._beyond))
@@ -101,7 +106,7 @@ class SeveralTable(PredictionTable):
         best = np.argmax(probabilities, axis=1)
         self.predicted[part] = best
         self.top[part] = probabilities[np.arange(len(best)), best]
-        self.margin[part] = np.abs(lean - 0.5).min(axis=1)
+        self._margin[part] = np.abs(lean - 0.5).min(axis=1)
 
 
 def table_of(predictions: Predictions, samples: Iterable[Sample]) -> PredictionTable:

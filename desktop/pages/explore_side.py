@@ -93,6 +93,9 @@ class ExploreSide(QWidget):
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setProperty("role", "caption")
+        self.selected = QLabel()
+        self.selected.setWordWrap(True)
+        self.selected.hide()
         self.bars = ProbabilityBars()
         self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.file_name.setProperty("role", "caption")
@@ -140,6 +143,7 @@ class ExploreSide(QWidget):
         for widget in (self._map_row, self.keys):
             widget.setEnabled(details is not None)
         if details is None:
+            self.say_selected("")
             self.note.clear()
             self.view().set_message(self.tr("Choose one in the grid to see it large."))
             self.keys.set_current(())
@@ -152,6 +156,11 @@ class ExploreSide(QWidget):
         self.bars.set_bars(details.bars)
         self.file_name.setText(details.name)
         self.keys.set_current(details.label_indices)
+
+    def say_selected(self, sentence: str) -> None:
+        """That more than the one shown are selected; empty where that is not so."""
+        self.selected.setText(sentence)
+        self.selected.setVisible(bool(sentence))
 
     def set_overlay(self, overlay: QImage | None, *, nothing: str = "") -> None:
         """`nothing` says in place of the legend why nothing is seen."""
@@ -242,6 +251,7 @@ class ExploreSide(QWidget):
         column.addWidget(self.bars)
         column.addWidget(self.note)
         column.addWidget(self.verdict)
+        column.addWidget(self.selected)
         column.addWidget(self.keys)
         column.addStretch(1)
 

@@ -38,7 +38,6 @@ class PredictionTable:
         count = len(predictions)
         self.predicted = np.zeros(count, dtype=np.int64)
         self.top = np.zeros(count, dtype=np.float32)
-        self.margin = np.zeros(count, dtype=np.float32)
         self.labels = np.full(count, -1, dtype=np.int64)
         self.splits = np.full(count, SPLIT_CODES.index("none"), dtype=np.uint8)
         self.sources = np.zeros(count, dtype=np.int64)
@@ -84,6 +83,10 @@ class PredictionTable:
         self.own[rows] = 0.0
         self.own[rows[judged]] = self.predictions.probabilities[rows[judged], self.labels[rows[judged]]]
 
+    def sureness(self) -> NDArray[np.float32]:
+        """(N,) what the least sure are sorted by: the number on the tile."""
+        return self.top
+
     def wrong(self) -> NDArray[np.bool_]:
         """(N,) labelled, and not as it was predicted."""
         return np.asarray((self.labels >= 0) & (self.labels != self.predicted))
@@ -122,7 +125,7 @@ class PredictionTable:
     def sort(self, rows: NDArray[np.int64], order: Order) -> NDArray[np.int64]:
         """The rows in the order asked for; ties keep the order of the samples. "right" keeps only what is right."""
         if order == "unsure":
-            key = self.margin[rows]
+            key = self.sureness()[rows]
         elif order == "right":
             rows = rows[self.right()[rows]]
             key = -self.own[rows]
@@ -150,12 +153,10 @@ class PredictionTable:
         return tuple(int(code) for code in np.unique(self.splits))
 
     def _judge(self, part: slice) -> None:
-        """Fill prediction, its probability, and its lead over the second."""
+        """Fill prediction and its probability."""
         probabilities = np.asarray(self.predictions.probabilities[part])
         if not len(probabilities):
             return
         best = np.argmax(probabilities, axis=1)
         self.predicted[part] = best
         self.top[part] = probabilities[np.arange(len(best)), best]
-        second = np.partition(probabilities, -2, axis=1)[:, -2] if self.classes > 1 else np.float32(0.0)
-        self.margin[part] = self.top[part] - second

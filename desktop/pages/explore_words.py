@@ -79,6 +79,11 @@ def right_of(wrong: int, count: int) -> str:
     return tr("{right} of {n} right").format(right=f"{count - wrong:,}", n=f"{count:,}")
 
 
+def nearest_first(said: str) -> str:
+    """Where more than one class may be present a tile shows no number that the least sure are sorted by."""
+    return tr("{said}; those come first of which a class is nearest to its mark").format(said=said)
+
+
 def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:
     """The one sentence beside the page's name, about the test split."""
     if count == 0:
@@ -99,6 +104,13 @@ def relabelled(was: str, split: Split | None) -> str:
         "test": tr("Was {was} when this run was made; the next run is tested by the new label."),
     }.get(split or "train", tr("Was {was} when this run was made; the next run learns the new label."))
     return text.format(was=was)
+
+
+def selected(count: int) -> str:
+    """Beside the large view, which shows one of them only."""
+    if count == 2:
+        return tr("2 selected: a digit labels both.")
+    return tr("{n} selected: a digit labels them all.").format(n=f"{count:,}")
 
 
 def named(indices: Sequence[int], names: Sequence[str]) -> str:

@@ -100,7 +100,10 @@ def test_least_sure_and_most_right(page: ExplorePage) -> None:
     assert table is not None
     page.board.tabs.setCurrentIndex(1)
     rows = [table.row(int(sample_id)) for sample_id in page.board.grid.ids()]
-    assert all(np.diff(table.margin[rows]) >= 0) and len(rows) == 6
+    assert all(np.diff(table.top[rows]) >= 0) and len(rows) == 6, "in the order of the numbers on the tiles"
+    tiles = [page.board.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1) for place in range(6)]
+    numbers = [int(tile.number.strip("<> %")) for tile in tiles]
+    assert numbers == sorted(numbers)
     page.board.tabs.setCurrentIndex(2)
     rows = [table.row(int(sample_id)) for sample_id in page.board.grid.ids()]
     assert all(np.diff(table.own[rows]) <= 0)

@@ -95,6 +95,17 @@ def test_several_are_labelled_and_undone_together(qtbot: QtBot, page: ExplorePag
     assert {sample_id: labels_on_disk(session)[sample_id] for sample_id in chosen} == before
 
 
+def test_that_a_digit_labels_more_than_the_one_shown_is_said(qtbot: QtBot, page: ExplorePage) -> None:
+    grid, side = page.board.grid, page.side
+    assert not side.selected.isVisible()
+    qtbot.keyClick(grid, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert side.selected.isVisible() and side.selected.text() == "2 selected: a digit labels both."
+    grid.selectAll()
+    assert side.selected.text() == "6 selected: a digit labels them all."
+    qtbot.keyClick(grid, Qt.Key.Key_Home)
+    assert not side.selected.isVisible()
+
+
 def test_a_digit_without_a_class_does_nothing(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
     before = labels_on_disk(session)
     qtbot.keyClick(page.board.grid, Qt.Key.Key_9)

@@ -103,6 +103,12 @@ def test_labels_given_in_another_order_are_not_changed_by_anybody(page: ExploreP
     assert "when this run was made" not in page.side.note.text()
 
 
+def test_the_least_sure_say_what_they_are_sorted_by(page: ExplorePage) -> None:
+    assert "nearest" not in page.board.filters.sentence.text()
+    page.board.tabs.setCurrentIndex(VIEWS.index("unsure"))
+    assert page.board.filters.sentence.text().endswith("those come first of which a class is nearest to its mark")
+
+
 def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(
     qtbot: QtBot, page: ExplorePage, session: Session
 ) -> None:
