@@ -151,6 +151,9 @@ class ThumbnailGrid(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.verticalScrollBar().setSingleStep(48)
+        # Its room is kept, so that nothing jumps; but where there is nothing to scroll it is not drawn.
+        self.verticalScrollBar().setEnabled(False)
+        self.verticalScrollBar().rangeChanged.connect(self._on_range)
         self._aspect = 1.0
         self._asked: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         self._ask = QTimer(self, singleShot=True, interval=0)
@@ -256,6 +259,9 @@ class ThumbnailGrid(QListView):
     def _put_cursor(self, row: int) -> None:
         """On one tile, which alone is selected: Qt's own way adds to the selection while the Ctrl of Ctrl+Z is down."""
         self.selectionModel().setCurrentIndex(self._model.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    def _on_range(self, low: int, high: int) -> None:
+        self.verticalScrollBar().setEnabled(high > low)
 
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor
@@ -19,6 +20,8 @@ from desktop.pages.train_watch import TrainWatch
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.thumbnail_grid import ThumbnailGrid
+from desktop.widgets.tiles import Tile
 
 
 def places(widgets: Sequence[QWidget], inside: QWidget) -> list[QRect]:
@@ -140,3 +143,19 @@ def test_what_looks_wrong_is_said_beside_the_buttons_or_above(
 
     qtbot.waitUntil(lambda: below_it() is below)
     assert bar.everything_button.width() >= bar.everything_button.sizeHint().width()
+
+
+@pytest.mark.parametrize(("count", "drawn"), [(3, False), (300, True)])
+def test_the_grid_shows_a_scroll_bar_where_there_is_something_to_scroll(
+    qtbot: QtBot, studio: QApplication, count: int, drawn: bool
+) -> None:
+    grid = ThumbnailGrid()
+    qtbot.addWidget(grid)
+    grid.resize(600, 400)
+    grid.show()
+    grid.set_tiles(np.arange(count), lambda _id: Tile(caption="oak"))
+    qtbot.waitUntil(lambda: (grid.verticalScrollBar().maximum() > 0) is drawn)
+    assert grid.verticalScrollBar().isEnabled() is drawn
+    bar = grid.verticalScrollBar().grab().toImage()
+    colours = {bar.pixelColor(bar.width() // 2, y).rgb() for y in range(4, bar.height() - 4)}
+    assert (style.current().outline.rgb() in colours) is drawn
