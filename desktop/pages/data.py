@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -18,7 +19,7 @@ from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.workers.examples import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Unreadable
+from ml.api import HandlensError, Sample, Unreadable
 
 _EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
@@ -37,6 +38,7 @@ class DataPage(QWidget):
         self._session: Session | None = None
         self._stale = True
         self._unreadable: tuple[Unreadable, ...] = ()
+        self._at_odds: list[Sample] = []
         self._asked: dict[int, int] = {}
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._show_examples)
@@ -54,10 +56,12 @@ class DataPage(QWidget):
         self.find_button = QPushButton(self.tr("Find the folder…"))
         self.find_button.clicked.connect(self._find_folder)
         self._left_out = _line("warn")
-        self.show_button = QPushButton(self.tr("Show"))
-        self.show_button.setProperty("role", "link")
-        self.show_button.setAccessibleName(self.tr("Show the files that were left out"))
+        self.show_button = _link(self.tr("Show"), self.tr("Show the files that were left out"))
         self.show_button.clicked.connect(self._show_left_out)
+        self._copies = _line("warn")
+        self._copies.setWordWrap(True)
+        self.copies_button = _link(self.tr("Show"), self.tr("Show the copies with different labels"))
+        self.copies_button.clicked.connect(self._show_copies)
         self.train_button = QPushButton(self.tr("Go on to training"))
         self.train_button.setProperty("role", "primary")
         self.train_button.clicked.connect(self.train_requested)
@@ -85,18 +89,16 @@ class DataPage(QWidget):
         right.addWidget(self._place)
         right.addWidget(self._gone)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
-        right.addLayout(self._left_out_line())
+        for said, button in ((self._left_out, self.show_button), (self._copies, self.copies_button)):
+            row = QHBoxLayout()
+            row.setSpacing(look.s)
+            row.addWidget(said, 1 if said.wordWrap() else 0)
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+            row.addStretch(0 if said.wordWrap() else 1)
+            right.addLayout(row)
         right.addStretch(1)
         right.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignRight)
         return right
-
-    def _left_out_line(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(style.current().s)
-        row.addWidget(self._left_out)
-        row.addWidget(self.show_button)
-        row.addStretch(1)
-        return row
 
     def set_session(self, session: Session) -> None:
         self._session = session
@@ -180,8 +182,22 @@ class DataPage(QWidget):
         self.bars.set_rows(rows)
         self.split.set_parts(split_parts(sample.split for sample in session.samples if sample.labelled))
         self._why.setText(session.project.split_why)
+        self._say_copies(session)
         self.sentence_changed.emit(self._sentence(session))
         self._ask_for_examples(session, by_class)
+
+    def _say_copies(self, session: Session) -> None:
+        """The same file with different labels, which nobody can learn."""
+        sets = copies_at_odds(session.samples)
+        self._at_odds = [sample for copies in sets for sample in copies]
+        thing = {"images": self.tr("picture"), "recordings": self.tr("sound"), "sensors": self.tr("measurement")}
+        text = self.tr("{things} are there more than once with different labels.")
+        if len(sets) == 1:
+            text = self.tr("One {thing} is there more than once with different labels.")
+        kind = session.project.kind
+        self._copies.setText(text.format(things=words.things(kind, len(sets)), thing=thing[kind]))
+        for part in (self._copies, self.copies_button):
+            part.setVisible(bool(sets))
 
     def _sentence(self, session: Session) -> str:
         unlabelled = sum(not sample.labelled for sample in session.samples)
@@ -212,6 +228,18 @@ class DataPage(QWidget):
         self.bars.set_images(place, images)
 
     @Slot()
+    def _show_copies(self) -> None:
+        assert self._session is not None
+        names = [item.name for item in self._session.classes]
+        ItemsDialog.show_items(
+            self,
+            title=self.tr("Copies"),
+            sentence=self.tr("These are the same, but labelled differently. Mend the labels in Explore."),
+            heads=(self.tr("File"), self.tr("Class")),
+            rows=[(sample.path, ", ".join(names[index] for index in sample.labels)) for sample in self._at_odds],
+        )
+
+    @Slot()
     def _show_left_out(self) -> None:
         ItemsDialog.show_items(
             self,
@@ -220,6 +248,22 @@ class DataPage(QWidget):
             heads=(self.tr("File"), self.tr("Why")),
             rows=[(item.path, item.reason) for item in self._unreadable],
         )
+
+
+def copies_at_odds(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """Samples that are the same, byte by byte, but labelled differently; each set beside each other."""
+    same: dict[tuple[str, float | None], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.labelled and sample.digest:
+            same[sample.digest, sample.start].append(sample)
+    return [copies for copies in same.values() if len({frozenset(sample.labels) for sample in copies}) > 1]
+
+
+def _link(text: str, spoken: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setProperty("role", "link")
+    button.setAccessibleName(spoken)
+    return button
 
 
 def _head(text: str) -> QLabel:
