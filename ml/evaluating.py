@@ -235,6 +235,7 @@ def _score(
     return Evaluated(
         accuracy=share,
         n=len(labels),
+        files=sources,
         per_class=per_class(matrix, names, sources=sources),
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         ece=expected_calibration_error(probabilities, labels),
@@ -265,6 +266,7 @@ def _score_several(
     return Evaluated(
         accuracy=mean_average_precision(probabilities, targets) or 0.0,
         n=len(labels),
+        files=sources,
         per_class=scores,
         confusion=tuple(tuple(int(count) for count in row) for row in mistaken(said, targets)),
         ece=calibration_error(probabilities, targets),

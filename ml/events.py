@@ -170,7 +170,7 @@ class Accepting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
-    """An `EvaluateJob` ended. `confusion[i][j]`: samples labelled i and predicted j.
+    """An `EvaluateJob` ended. `n` samples of so many `files`; `confusion[i][j]`: samples labelled i and predicted j.
 
     `ece` is the calibration error, `ece_before` what it would be without calibration. `interval` is where the accuracy
     lies with 95 % confidence.
@@ -181,6 +181,7 @@ class Evaluated:
 
     accuracy: float
     n: int
+    files: int
     per_class: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
     ece: float

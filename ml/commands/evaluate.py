@@ -33,6 +33,9 @@ from ml.project.project import Project
 from ml.project.samples import Kind
 from ml.wording import NOUNS, counted, counted_files, of_hundred
 
+ENOUGH_TO_TELL = 50
+"""Of fewer files nobody can say how far off a model's probabilities are."""
+
 
 @verb()
 def evaluate(
@@ -93,8 +96,7 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
             escape(taken_for),
         )
     console.print(table)
-    before = "" if result.ece_before is None else f" (before it was calibrated: {percent(result.ece_before)})"
-    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average{before}.")
+    _say_calibration(result, console)
     if result.accepting is not None:
         console.print(accepting_sentence(result.accepting, kind))
     for finding in result.findings:
@@ -143,9 +145,17 @@ def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
         )
     console.print(table)
     console.print("In brackets: of 100, what chance leaves open with 95 % confidence.")
-    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average.")
+    _say_calibration(result, console)
     for finding in result.findings:
         console.print(f"• {finding}", markup=False)
+
+
+def _say_calibration(result: Evaluated, console: Console) -> None:
+    """How far off its probabilities are; nothing of fewer files, where chance is larger than what it would say."""
+    if result.files < ENOUGH_TO_TELL:
+        return
+    before = "" if result.ece_before is None else f" (before it was calibrated: {percent(result.ece_before)})"
+    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average{before}.")
 
 
 def _most_confused(result: Evaluated, row: int, names: list[str]) -> str:

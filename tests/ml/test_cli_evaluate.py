@@ -44,6 +44,23 @@ def test_evaluate_begins_with_a_sentence(handlens: Handlens, trained: Path) -> N
     assert "with 95 % confidence" in done.out.splitlines()[0]
 
 
+@pytest.mark.parametrize(("each", "told"), [(2, False), (20, True)])
+def test_how_far_off_its_probabilities_are_is_only_said_of_enough_files(
+    handlens: Handlens, trained: Path, tmp_path: Path, each: int, *, told: bool
+) -> None:
+    rng = np.random.default_rng(7)
+    for channel, name in enumerate(COLOURS):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        for number in range(each):
+            pixels = rng.integers(0, 90, (SIZE, SIZE, 3), dtype=np.uint8)
+            pixels[..., channel] += 100
+            Image.fromarray(pixels).save(tmp_path / "other" / name / f"{number}.png")
+    words = handlens("evaluate", trained, "--on", tmp_path / "other").out
+    assert ("off by" in words) == told
+    (line,) = handlens("evaluate", trained, "--on", tmp_path / "other", "--json").lines
+    assert (line["files"], 0 <= line["ece"] <= 1) == (3 * each, True)
+
+
 def test_evaluate_on_a_labelled_folder(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     for channel, name in enumerate(COLOURS):
