@@ -20,7 +20,7 @@ FEW = 10
 """With fewer files than this in a class, its score says little."""
 _TABLES_SHOWN = 5
 _SETS_SHOWN = 3
-_UNEVEN, _VERY_UNEVEN = 3, 20
+_UNEVEN, _VERY_UNEVEN = 3, 10
 _PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
 
 
@@ -168,7 +168,11 @@ def _unlabelled(report: ScanReport) -> list[Finding]:
 
 
 def _balance(report: ScanReport) -> list[Finding]:
-    counts = report.class_counts
+    # Names that differ in case only are probably one class, spelt in two ways.
+    counts = {
+        max(names, key=lambda name: report.class_counts[name]): sum(report.class_counts[name] for name in names)
+        for names in _alike(report)
+    }
     if len(counts) < 2:
         return []
     most = max(counts, key=lambda name: counts[name])
@@ -176,10 +180,13 @@ def _balance(report: ScanReport) -> list[Finding]:
     times = round(counts[most] / counts[least])
     if counts[most] < _UNEVEN * counts[least]:
         return []
-    if times < _VERY_UNEVEN:
+    if counts[most] <= _VERY_UNEVEN * counts[least]:
         sentence = f"{most} has {times} times as many as {least} – that is fine."
         return [Finding(severity="info", sentence=sentence)]
-    sentence = f"{most} has {times:,} times as many as {least}; more of {least} would help most."
+    sentence = (
+        f"{most} has {times:,} times as many as {least}: rare classes weigh more in learning, and still {least} will "
+        f"be known less well; more of {least} would help most."
+    )
     return [Finding(severity="warn", sentence=sentence)]
 
 
@@ -200,10 +207,7 @@ def _few(report: ScanReport) -> list[Finding]:
 
 def _twice_named(report: ScanReport) -> list[Finding]:
     """Classes whose names differ by what people seldom mean."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for name in report.class_counts:
-        alike[unicodedata.normalize("NFC", name).casefold()].append(name)
-    sets = [names for names in alike.values() if len(names) > 1]
+    sets = [names for names in _alike(report) if len(names) > 1]
     if not sets:
         return []
     shown = "; ".join(listed([f"“{name}”" for name in names]) for names in sets[:_SETS_SHOWN])
@@ -214,6 +218,14 @@ def _twice_named(report: ScanReport) -> list[Finding]:
     named = {name for names in sets for name in names}
     paths = tuple(file.path for file in report.files if not named.isdisjoint(file.class_names))
     return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _alike(report: ScanReport) -> list[list[str]]:
+    """The names of the classes, those together that differ in upper and lower case only."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in report.class_counts:
+        alike[unicodedata.normalize("NFC", name).casefold()].append(name)
+    return list(alike.values())
 
 
 def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:

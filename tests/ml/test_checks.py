@@ -93,9 +93,19 @@ def test_copies_are_told_of_and_contradicting_ones_more_gravely() -> None:
 def test_imbalance_is_put_in_proportion() -> None:
     assert sentences(report_of(roses=20, tulips=80)) == ["tulips has 4 times as many as roses – that is fine."]
     assert sentences(report_of(roses=20, tulips=50)) == []
-    (grave,) = findings(report_of(roses=20, tulips=800))
+    assert sentences(report_of(roses=20, tulips=200)) == ["tulips has 10 times as many as roses – that is fine."]
+    (grave,) = findings(report_of(roses=10, tulips=152))
     assert grave.severity == "warn"
-    assert "40 times" in grave.sentence
+    assert grave.sentence == (
+        "tulips has 15 times as many as roses: rare classes weigh more in learning, and still roses will be known less "
+        "well; more of roses would help most."
+    )
+
+
+def test_classes_that_are_probably_one_are_not_compared() -> None:
+    (only,) = sentences(report_of(GLASS=10, glass=40, metal=50))
+    assert "differ in upper and lower case only" in only
+    assert "metal has 8 times as many as glass – that is fine." in sentences(report_of(GLASS=10, glass=30, metal=320))
 
 
 def test_classes_too_small_to_judge_are_named() -> None:
