@@ -26,6 +26,7 @@ from desktop.pages import enough_words
 from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
 from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.pass_wheel import PassWheel
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import WRONG_AT_MOST, Kind
 
@@ -76,6 +77,7 @@ class EnoughPage(QWidget):
         self._rows.setVerticalSpacing(6)
         self.choice = QWidget()
         self._lay_out()
+        self._pass_wheel = PassWheel(self, self.slider, self.plot.canvas())
 
     # -- what it shows -------------------------------------------------------------------------------------------
 

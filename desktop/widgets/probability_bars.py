@@ -73,7 +73,9 @@ class ProbabilityBars(QWidget):
             font = painter.font()
             font.setBold(bar.labelled)
             painter.setFont(font)
-            painter.drawText(QRect(0, top, name_width, ROW), Qt.AlignmentFlag.AlignLeft | middle, names[bar.name])
+            fits = painter.fontMetrics().horizontalAdvance(bar.name) <= name_width
+            name = bar.name if fits else names[bar.name]
+            painter.drawText(QRect(0, top, name_width, ROW), Qt.AlignmentFlag.AlignLeft | middle, name)
             room = self.width() - name_width - number_width - 2 * GAP
             track = QRectF(name_width + GAP, top + ROW / 2 - 5, max(0, room), 10)
             painter.setPen(Qt.PenStyle.NoPen)

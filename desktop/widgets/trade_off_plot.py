@@ -62,6 +62,11 @@ class TradeOffPlot(QWidget):
         highest = max(1.3 * self._highest, 130 * wanted, 2.0)
         self._plot.setYRange(0, min(highest, 100.0), padding=0.02)
 
+    def canvas(self) -> QWidget:
+        """What is drawn on; the mouse is over it."""
+        viewport: QWidget = self._view.viewport()
+        return viewport
+
     def curve(self) -> list[tuple[float, float]]:
         """What is drawn, of a hundred: (handed over, wrong)."""
         x, y = self._line.getData()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from fabricate import add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
@@ -162,7 +163,6 @@ def test_in_a_small_window_it_scrolls_as_a_whole(
     page.show()
     qtbot.waitUntil(lambda: page.plot.height() >= 240 and page.classes.height() >= 3 * 17)
     parts = (page.plot, page.unlike, page.title, page.classes)
-    print(
         [(p, QRect(p.mapTo(page, p.rect().topLeft()), p.size())) for p in parts],
         page.choice.geometry(),
         page.scroll_area.widget().size(),
@@ -173,6 +173,21 @@ def test_in_a_small_window_it_scrolls_as_a_whole(
     assert page.plot.height() >= 240 and page.unlike.height() >= page.unlike.heightForWidth(page.unlike.width())
     assert page.findChildren(QScrollArea) == [page.scroll_area]
     bar = page.scroll_area.verticalScrollBar()
+    before = page.slider.value()
+    for part in (page.slider, page.plot.canvas()):
+        at = QPointF(part.rect().center())
+        down = QWheelEvent(
+            at,
+            QPointF(part.mapToGlobal(at.toPoint())),
+            QPoint(),
+            QPoint(0, -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(part, down)
+        assert page.slider.value() == before, "whoever scrolls changes nothing by accident"
     bar.setValue(bar.maximum())
     assert page.classes.visibleRegion().boundingRect().bottom() == page.classes.rect().bottom()
 
