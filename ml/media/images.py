@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from ml.errors import UnreadableError
 from ml.media.files import EMPTY, disk_reason
 from ml.media.pixels import is_plain, to_rgb
+from ml.media.refused import REFUSED, refused
 
 MAX_PIXELS = 120_000_000
 """Enough for a 108-megapixel phone; a file that claims more is refused before a byte of it is decoded."""
@@ -30,14 +31,7 @@ _READABLE = (
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .tif .tiff .bmp .dib .jp2 .j2k .jpf .jpx .jpc .j2c .jpg2"
     " .ppm .pgm .pbm .pnm .pfm .tga .ico .icns .pcx .sgi .rgb .bw .psd .fits .fit .qoi .dds"
 )
-_RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
-_REFUSED = {
-    **dict.fromkeys([".heic", ".heif"], "HEIC pictures cannot be read; save it as JPEG or PNG."),
-    **dict.fromkeys([".dcm", ".dicom"], "DICOM pictures cannot be read; export it as PNG or TIFF."),
-    **dict.fromkeys([".jxl"], "JPEG XL pictures cannot be read; save it as JPEG or PNG."),
-    **dict.fromkeys(_RAW.split(), "Camera raw files cannot be read; export it as JPEG or PNG."),
-}
-IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | _REFUSED.keys()
+IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | REFUSED.keys()
 """Names that promise a picture, those that cannot be read included: the user is told of them."""
 
 _FORMATS = (
@@ -138,7 +132,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        misnamed = path.suffix.lower() in _REFUSED
+        misnamed = path.suffix.lower() in REFUSED
         with Image.open(path, formats=_MISNAMED if misnamed else _formats()) as image:
             _check_cost(image)
             yield image
@@ -178,7 +172,7 @@ def _reason(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return EMPTY
     if isinstance(error, UnidentifiedImageError):
-        return _REFUSED.get(path.suffix.lower()) or "This is not a picture, or its beginning is damaged."
+        return refused(path) or "This is not a picture, or its beginning is damaged."
     if "truncated" in str(error).lower() or "not enough" in str(error).lower():
         return "The picture is cut off: the end of the file is missing."
     return "The picture is damaged and cannot be decoded."

@@ -198,12 +198,34 @@ def jpeg_bytes(tmp_path: Path) -> bytes:
         ("short.png", png_of(100, 100), "cut off"),
         ("phone.heic", b"\0\0\0\x18ftypheic", "HEIC"),
         ("scan.dcm", bytes(128) + b"DICM", "DICOM"),
+        ("phone.jpg", b"\0\0\0\x18ftypheic", "HEIC"),
+        ("scan.png", bytes(128) + b"DICM", "DICOM"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, word: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     assert_unreadable(path, word)
+
+
+def float_tiff() -> bytes:
+    """One pixel of three 32-bit numbers, as scientists save them: nothing is wrong with it."""
+    places = {256: 1, 257: 1, 258: 20, 259: 1, 262: 2, 273: 8, 277: 3, 278: 1, 279: 12, 339: 26}
+    entries = [struct.pack("<HHII", tag, 3, 3 if tag in (258, 339) else 1, value) for tag, value in places.items()]
+    head = b"II*\0" + struct.pack("<I3f6H", 32, 0.1, 0.5, 0.9, 32, 32, 32, 3, 3, 3)
+    return head + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+
+
+def test_a_whole_picture_in_colours_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "measured.tif"
+    path.write_bytes(float_tiff())
+    assert_unreadable(path, "The colours of this TIFF picture are stored in a way that cannot be read; save it as PNG.")
+    deep = tmp_path / "deep.jpg"
+    whole = jpeg_bytes(tmp_path)
+    deep.write_bytes(whole.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"))  # 12 bits a colour
+    assert_unreadable(deep, "The colours of this JPEG picture")
+    deep.write_bytes(whole[:2] + b"\xff\xdb\x00\x09" + whole[2:])
+    assert_unreadable(deep, "damaged")
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9, 0.99])

@@ -1,0 +1,65 @@
+"""Pictures that are whole and still cannot be read: which they are, by name or by what they hold, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+_HEIC = "HEIC pictures cannot be read; save it as JPEG or PNG."
+_DICOM = "DICOM pictures cannot be read; export it as PNG or TIFF."
+_JPEG_XL = "JPEG XL pictures cannot be read; save it as JPEG or PNG."
+_RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
+
+REFUSED: Mapping[str, str] = {
+    **dict.fromkeys([".heic", ".heif"], _HEIC),
+    **dict.fromkeys([".dcm", ".dicom"], _DICOM),
+    ".jxl": _JPEG_XL,
+    **dict.fromkeys(_RAW.split(), "Camera raw files cannot be read; export it as JPEG or PNG."),
+}
+"""By the ending of the name."""
+
+_BEGINNINGS = (
+    (4, (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"), _HEIC),
+    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"), _JPEG_XL),
+    (128, (b"DICM",), _DICOM),
+)
+_ENOUGH = 132
+_VARIED = {"TIFF": "TIFF", "JPEG": "JPEG", "JPEG2000": "JPEG 2000"}
+"""Formats with variants that Pillow does not read, and what people call them."""
+_UNKNOWN_VARIANT = ("unknown pixel mode", "unknown data organization", "cannot handle", "unable to determine")
+"""How its remarks begin where it understood the file and cannot read such colours."""
+
+
+def refused(path: Path) -> str | None:
+    """Why a picture that nothing recognises is none that can be read, and what to do; None where it is damaged."""
+    by_name = REFUSED.get(path.suffix.lower())
+    if by_name is not None:
+        return by_name
+    with path.open("rb") as file:
+        start = file.read(_ENOUGH)
+    for offset, marks, sentence in _BEGINNINGS:
+        if start[offset:].startswith(marks):
+            return sentence
+    for form, spoken in _VARIED.items():
+        if _is_unknown_variant(path, form, start):
+            return f"The colours of this {spoken} picture are stored in a way that cannot be read; save it as PNG."
+    return None
+
+
+def _is_unknown_variant(path: Path, form: str, start: bytes) -> bool:
+    """Pillow tells why it does not take a file only where it is asked for one format."""
+    if form not in Image.OPEN:
+        return False
+    factory, accepts = Image.OPEN[form]
+    if accepts is None or accepts(start) is not True:
+        return False
+    try:
+        with path.open("rb") as file:
+            factory(file, str(path)).close()
+    except SyntaxError as error:
+        return str(error).startswith(_UNKNOWN_VARIANT)
+    except Exception:  # whatever else a decoder of strangers' bytes raises is damage
+        return False
+    return False
