@@ -163,10 +163,6 @@ def test_in_a_small_window_it_scrolls_as_a_whole(
     page.show()
     qtbot.waitUntil(lambda: page.plot.height() >= 240 and page.classes.height() >= 3 * 17)
     parts = (page.plot, page.unlike, page.title, page.classes)
-        [(p, QRect(p.mapTo(page, p.rect().topLeft()), p.size())) for p in parts],
-        page.choice.geometry(),
-        page.scroll_area.widget().size(),
-    )
     boxes = [QRect(part.mapTo(page, part.rect().topLeft()), part.size()) for part in parts]
     assert not any(one.intersects(other) for at, one in enumerate(boxes) for other in boxes[at + 1 :])
     assert all(box.right() <= width for box in boxes)
