@@ -49,7 +49,7 @@ class TrainResult(QWidget):
         self.details.setAccessibleName(self.tr("Details"))
         self.details.hide()
         self.fold.toggled.connect(self.details.setVisible)
-        self.remarks_note = QLabel(self.tr("What it found out about itself"))
+        self.remarks_note = QLabel()
         self.remarks_note.setProperty("role", "emphasis")
         self.remarks = RemarkList()
         self.remarks.verb_pressed.connect(self.suspicious_pressed)
@@ -86,6 +86,14 @@ class TrainResult(QWidget):
         self.explore_button.setText(
             self.tr("Look at what it gets wrong") if wrong else self.tr("Look at what it learned")
         )
+
+    def date_remarks(self, *, then: bool) -> None:
+        """Whether they speak of labels that are others now."""
+        now, made = (
+            self.tr("What it found out about itself"),
+            self.tr("What it found out about itself when it was made"),
+        )
+        self.remarks_note.setText(made if then else now)
 
     def show_finished(self, *, again: str, remarks: Sequence[Said] = ()) -> None:
         """Another run, of which `say` and `show_mistakes` tell; `again` are the words of the button that leads back."""

@@ -30,6 +30,7 @@ class ResultTeller(QObject):
         self._session: Session | None = None
         self._told: Told | None = None
         self._counted: tuple[Sample, ...] | None = None
+        self._said_itself: float | None = None
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._on_done)
         self._pictures: dict[int, int] = {}
@@ -102,7 +103,9 @@ class ResultTeller(QObject):
     def _begin(self, told: Told, standing: Standing, remarks: Sequence[Said], *, again: str) -> None:
         """`standing` as the run itself says, until it is counted by the labels as they are now."""
         self._told, self._counted = told, None
+        self._said_itself = standing.score
         self._page.show_finished(remarks=remarks, again=again)
+        self._page.date_remarks(then=False)
         self._say(told, Outcome(standing=standing))
         self.look()
 
@@ -126,6 +129,8 @@ class ResultTeller(QObject):
     def _on_done(self, number: int, result: object) -> None:
         if isinstance(result, Outcome) and self._session is not None and self._told is not None:
             self._say(self._told, result)
+            then, now = self._said_itself, result.standing.score
+            self._page.date_remarks(then=then is None or now is None or abs(then - now) > 1e-6)
             self._show_mistakes(self._session, result.mistakes)
         elif isinstance(result, QImage) and number in self._pictures:
             self._page.mistakes.set_picture(self._pictures.pop(number), result)

@@ -184,6 +184,11 @@ def test_the_result_of_a_run_can_be_opened_again_from_the_list(qtbot: QtBot, ses
     qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
     assert session.run is not None and session.run.number == 2, "it is this run that is looked at"
     assert page.result.again_button.text() == "Back"
+    assert page.result.remarks_note.text() == "What it found out about itself"
+    mended = next(sample for sample in session.samples if sample.split == "test")
+    session.restore_labels([(mended.id, ((mended.labels[0] + 1) % 3,))])
+    page.teller.look()
+    qtbot.waitUntil(lambda: page.result.remarks_note.text().endswith("when it was made"))
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
     assert page.stack.currentWidget() is page.choose
     page.shutdown()
