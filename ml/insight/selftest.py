@@ -120,6 +120,7 @@ def _gravest_first(found: Sequence[Remark]) -> tuple[Remark, ...]:
 
 def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Remark]:
     taken: list[str] = []
+    many = NOUNS[info.kind][1]
     total = accepted = 0
     for what, said in odd.items():
         best = said.probabilities.argmax(axis=1)
@@ -140,15 +141,17 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
         yield Remark(
             about="nonsense",
             level="warning",
-            sentence=f"It is sure of nonsense: {listed(taken)}. Give it a class “nothing” with "
-            f"{NOUNS[info.kind][1]} of what comes by when nothing is there.",
+            sentence=f"It is sure of nonsense: of {many} that Handlens made up to try it, none of yours, {listed(taken)}. "
+            f"Give it a class “nothing” with {many} of what comes by when nothing is there.",
         )
     elif total:
         kinds = listed([_odd_ones(what, info.kind) for what in odd])
+        made_up = counted(total, info.kind)
         yield Remark(
             about="nonsense",
             level="good",
-            sentence=f"It is not sure of nonsense: it has no name for {kinds} ({total} tried).",
+            sentence=f"It is not sure of nonsense: Handlens made up {made_up} to try it ({kinds}), and it has no name "
+            "for any of them.",
         )
 
 

@@ -171,8 +171,14 @@ def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: 
 def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
     good = run_of(labels=LABELS, said=LABELS, splits=SPLITS)
     fooled = about(good, odd=answers(0.97, 0.5))["nonsense"]
-    assert "it calls 8 of 8 blank pictures “pear”" in fooled
-    assert "not sure of nonsense" in about(good, odd=answers(0.97, 0.999))["nonsense"]
+    assert fooled.startswith(
+        "It is sure of nonsense: of pictures that Handlens made up to try it, none of yours, it calls 8 of 8 blank "
+        "pictures “pear”."
+    )
+    assert about(good, odd=answers(0.97, 0.999))["nonsense"] == (
+        "It is not sure of nonsense: Handlens made up 8 pictures to try it (blank pictures), and it has no name for any "
+        "of them."
+    )
 
 
 def test_remarks_are_kept_with_the_run(tmp_path: Path) -> None:
