@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,11 +127,15 @@ def times_of(name: str, values: NDArray[np.float64], *, moments: bool, first: bo
     return timed(seconds)
 
 
-def timed(seconds: NDArray[np.float64]) -> Times | None:
-    """What these moments, never falling, say about time; None where it cannot be."""
+def timed(seconds: NDArray[np.float64], cuts: Sequence[int] = ()) -> Times | None:
+    """What these moments, never falling, say about time; None where it cannot be. `cuts`: the rows before which it is
+    known to pause, however long."""
     steps = np.diff(seconds)
     pauses = _are_pauses(steps)
+    pauses[np.array(cuts, dtype=np.int64) - 1] = True
     going = steps[~pauses]
+    if not going.sum() > 0:
+        return None
     middle = float(np.median(going))
     spread = float(np.abs(going - middle).max())
     # Clocks that tick slower than the log is written stand still for some rows: then only the whole is believed.
@@ -139,8 +144,8 @@ def timed(seconds: NDArray[np.float64]) -> Times | None:
     rate = len(going) / float(going.sum()) if even else 1.0 / middle
     if not 1e-7 < rate < 1e9:
         return None
-    cuts = tuple(int(place) + 1 for place in np.flatnonzero(pauses))
-    return Times(seconds=seconds - seconds[0], rate=float(f"{rate:.4g}"), even=even, cuts=cuts)
+    found = tuple(int(place) + 1 for place in np.flatnonzero(pauses))
+    return Times(seconds=seconds - seconds[0], rate=float(f"{rate:.4g}"), even=even, cuts=found)
 
 
 def at_even_steps(values: NDArray[np.float32], times: Times) -> tuple[NDArray[np.float32], tuple[int, ...]]:
@@ -148,16 +153,16 @@ def at_even_steps(values: NDArray[np.float32], times: Times) -> tuple[NDArray[np
     the pauses; and where those were."""
     if times.even:
         return values, times.cuts
-    parts = []
-    for first, end in itertools.pairwise((0, *times.cuts, len(times.seconds))):
-        seconds = times.seconds[first:end] - times.seconds[first]
-        at = np.arange(round(float(seconds[-1]) * times.rate) + 1) / times.rate
-        parts.append((at, seconds, values[:, first:end]))
-    lengths = [len(at) for at, _seconds, _part in parts]
+    stretches = list(itertools.pairwise((0, *times.cuts, len(times.seconds))))
+    lasting = [times.seconds[end - 1] - times.seconds[first] for first, end in stretches]
+    lengths = [round(float(seconds) * times.rate) + 1 for seconds in lasting]
     if sum(lengths) > _MOST_FILLED * len(times.seconds):
         return values, times.cuts
-    rows = [np.stack([np.interp(at, seconds, row) for row in part]) for at, seconds, part in parts]
-    return np.concatenate(rows, axis=1).astype(np.float32), tuple(itertools.accumulate(lengths))[:-1]
+    parts = []
+    for (first, end), length in zip(stretches, lengths, strict=True):
+        seconds, at = times.seconds[first:end] - times.seconds[first], np.arange(length) / times.rate
+        parts.append(np.stack([np.interp(at, seconds, row) for row in values[:, first:end]]))
+    return np.concatenate(parts, axis=1).astype(np.float32), tuple(itertools.accumulate(lengths))[:-1]
 
 
 def long_runs(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:

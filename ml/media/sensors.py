@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +40,16 @@ class Log:
 
     `raw` are the rows as they stand in the file, for projects that take the rate from elsewhere: `values` is the same
     array unless the file's times are uneven. `cuts` and `raw_cuts` are where the log pauses: what lies before and
-    behind does not belong together.
+    behind does not belong together. `pauses` are the frames before which seconds are missing, and how many;
+    `raw_pauses` the rows before which rows are missing.
     """
 
     values: NDArray[np.float32]
     raw: NDArray[np.float32]
     cuts: tuple[int, ...]
     raw_cuts: tuple[int, ...]
+    pauses: tuple[tuple[int, float], ...]
+    raw_pauses: tuple[tuple[int, int], ...]
     rate: float
     columns: tuple[str, ...]
     time_column: str
@@ -59,13 +64,16 @@ class LogFacts:
 
     `rate` in Hz is 0 where no column tells it. `ranges`: between which values 98 of 100 of each column lie. `steps`: by
     how much each column climbs from row to row if it does so as a clock does, else 0; see `log_times.even_step`.
-    `holes`: the cells of each column that say nothing. `cuts`, `raw_cuts`: the frames and rows before which it pauses.
+    `holes`: the cells of each column that say nothing. `cuts`, `raw_cuts`: the frames and rows before which it pauses;
+    `pauses`, `raw_pauses` as in `Log`.
     """
 
     frames: int
     rows: int
     cuts: tuple[int, ...]
     raw_cuts: tuple[int, ...]
+    pauses: tuple[tuple[int, float], ...]
+    raw_pauses: tuple[tuple[int, int], ...]
     rate: float
     columns: tuple[str, ...]
     time_column: str
@@ -83,6 +91,8 @@ def log_facts(path: Path) -> LogFacts:
         rows=log.raw.shape[1],
         cuts=log.cuts,
         raw_cuts=log.raw_cuts,
+        pauses=log.pauses,
+        raw_pauses=log.raw_pauses,
         rate=log.rate,
         columns=log.columns,
         time_column=log.time_column,
@@ -132,24 +142,51 @@ def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) 
     pause: it lies in the stretch that it has most of, and one that is shorter goes on backwards too.
     """
     values, cuts = _fitted(path, windowing)
-    stretches = list(itertools.pairwise((0, *cuts, values.shape[1])))
-    places = [_rows_of(max(0, round(start * windowing.rate)), windowing.frames, stretches) for start in starts]
+    edges = (0, *cuts, values.shape[1])
+    places = [_rows_of(max(0, round(start * windowing.rate)), windowing.frames, edges) for start in starts]
     return np.ascontiguousarray(
         values[:, np.array(places, dtype=np.int64).reshape(-1, windowing.frames)].transpose(1, 0, 2)
     )
 
 
-def _rows_of(start: int, frames: int, stretches: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    first, end = max(stretches, key=lambda span: min(start + frames, span[1]) - max(start, span[0]))
-    if len(stretches) > 1:
+def _rows_of(start: int, frames: int, edges: Sequence[int]) -> NDArray[np.int64]:
+    """Where the rows of a window lie in a log whose stretches reach from each of the `edges` to the next."""
+    nearest = min(max(bisect_right(edges, start), 1), len(edges) - 1) - 1
+    beyond = max(nearest + 1, min(bisect_left(edges, start + frames), len(edges) - 1))
+    met = itertools.pairwise(edges[nearest : beyond + 1])
+    first, end = max(met, key=lambda span: min(start + frames, span[1]) - max(start, span[0]))
+    if len(edges) > 2:
         start = max(first, min(start, end - frames))
     last = end - first - 1
     return first + last - np.abs(last - (start - first + np.arange(frames)) % max(1, 2 * last))
 
 
+_kept_logs: dict[tuple[str, int, int, Windowing], tuple[NDArray[np.float32], tuple[int, ...]]] = {}
+_keeping = threading.Lock()
+
+
 def _fitted(path: Path, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int, ...]]:
-    """The log as `load_log` gives it, and where it pauses."""
-    log = _read_kept(path, windowing.columns)
+    """The log as `load_log` gives it, and where it pauses; kept for a while, for the windows of a long one are asked
+    for piece by piece."""
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
+    key = (str(path), info.st_size, info.st_mtime_ns, windowing)
+    with _keeping:
+        known = _kept_logs.get(key)
+    if known is not None:
+        return known
+    fitted = _fit(read_log(path, windowing.columns), windowing)
+    if fitted[0].nbytes <= _KEPT_BYTES:
+        with _keeping:
+            _kept_logs[key] = fitted
+            while len(_kept_logs) > _KEPT:
+                _kept_logs.pop(next(iter(_kept_logs)))
+    return fitted
+
+
+def _fit(log: Log, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int, ...]]:
     order = list(fitting_columns(log.columns, windowing.columns, log.left_out))
     if windowing.clock != "file":
         return log.raw[order], log.raw_cuts
@@ -209,14 +246,29 @@ def _evened(kept: dict[str, Column], times: Times | None, *, time_column: str, l
         raise UnreadableError(f"In only {(~pauses).sum()} rows of the log stand numbers, too few to learn from.")
     filled = [without_gaps(row) for row in table[:, ~pauses]]
     raw = np.stack(filled).astype(np.float32)
+    there = np.flatnonzero(~pauses)
+    raw_pauses = [(0, int(there[0]))] * bool(there[0])
+    raw_pauses += [(cut, int(there[cut] - there[cut - 1] - 1)) for cut in raw_cuts]
+    late = 0.0
     if times is not None and pauses.any():
-        times = timed(times.seconds[~pauses])
+        late = float(times.seconds[there[0]])
+        known = timed(times.seconds[there], raw_cuts)
+        # Rows without values took their time, too.
+        times = dataclasses.replace(known, rate=times.rate) if known is not None and times.even else known
     values, cuts = (raw, raw_cuts) if times is None else at_even_steps(raw, times)
+    missing = [(0, late)] * bool(late)
+    if times is not None:
+        missing += [
+            (frame, float(times.seconds[row] - times.seconds[row - 1]) - 1.0 / times.rate)
+            for frame, row in zip(cuts, times.cuts, strict=True)
+        ]
     return Log(
         values=values,
         raw=raw,
         cuts=cuts,
         raw_cuts=raw_cuts if times is None else times.cuts,
+        pauses=tuple(missing),
+        raw_pauses=tuple(raw_pauses),
         rate=0.0 if times is None else times.rate,
         columns=tuple(kept),
         time_column=time_column,
@@ -234,27 +286,3 @@ def _resampled(values: NDArray[np.float32], have: float, want: float) -> NDArray
     longer = soxr.resample(np.ascontiguousarray(padded.T), have, want).T + level
     first, count = round(margin * want / have), max(1, round(values.shape[1] * want / have))
     return np.ascontiguousarray(longer[:, first : first + count], dtype=np.float32)
-
-
-_kept_logs: dict[tuple[str, int, int, tuple[str, ...]], Log] = {}
-_keeping = threading.Lock()
-
-
-def _read_kept(path: Path, wanted: tuple[str, ...]) -> Log:
-    """The log, kept for a while: the windows of a long one are asked for piece by piece."""
-    try:
-        info = path.stat()
-    except OSError as error:
-        raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
-    key = (str(path), info.st_size, info.st_mtime_ns, wanted)
-    with _keeping:
-        known = _kept_logs.get(key)
-    if known is not None:
-        return known
-    log = read_log(path, wanted)
-    if log.values.nbytes <= _KEPT_BYTES:
-        with _keeping:
-            _kept_logs[key] = log
-            while len(_kept_logs) > _KEPT:
-                _kept_logs.pop(next(iter(_kept_logs)))
-    return log

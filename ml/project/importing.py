@@ -22,7 +22,7 @@ from ml.media.windowing import choose_windowing
 from ml.project.folder import CLOSED_FOLDER, files_below, places
 from ml.project.labelfiles.applying import apply
 from ml.project.labelfiles.reading import read_labels
-from ml.project.labelfiles.windows import suited_to
+from ml.project.labelfiles.windows import suited_to, suited_to_states
 from ml.project.logs import agree
 from ml.project.samples import DuplicateSet, FoundFile, Kind, ScanReport, Unreadable, Windowing
 
@@ -43,6 +43,7 @@ class _Examined:
     duration: float = 0.0
     rate: float = 0
     channels: int = 0
+    pauses: tuple[tuple[float, float], ...] = ()
     log: LogFacts | None = None
 
 
@@ -158,7 +159,7 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
         labels=labels,
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=_duplicates(files),
-        windowing=_windowing(files) if job.kind == "recordings" else windowing,
+        windowing=_windowing(files, job, agreed=windowing),
         notes=notes,
     )
 
@@ -238,6 +239,7 @@ def _found(path: str, class_name: str | None, ready_split: str | None, examined:
         duration=examined.duration,
         rate=examined.rate,
         channels=examined.channels,
+        pauses=examined.pauses,
     )
 
 
@@ -256,9 +258,14 @@ def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
     return tuple(sorted(sets, key=lambda item: item.paths))
 
 
-def _windowing(files: Sequence[FoundFile]) -> Windowing:
-    chosen = choose_windowing([file.duration for file in files], [file.rate for file in files])
-    return suited_to(chosen, [span for file in files for span in file.spans or ()])
+def _windowing(files: Sequence[FoundFile], job: ScanJob, *, agreed: Windowing | None) -> Windowing | None:
+    """How the files become samples, of logs as `agreed`, with regard to labels of parts."""
+    spans = [span for file in files for span in file.spans or ()]
+    if job.kind == "recordings":
+        return suited_to(choose_windowing([file.duration for file in files], [file.rate for file in files]), spans)
+    if agreed is None or job.windowing is not None:
+        return agreed
+    return suited_to_states(agreed, spans)
 
 
 def _settle_logs(
@@ -274,7 +281,8 @@ def _settle_logs(
             outcomes[path] = agreed.unfit[path]
         else:
             rate, seconds = agreed.lengths[path]
-            outcomes[path] = dataclasses.replace(found, rate=rate, duration=seconds)
+            pauses = agreed.pauses[path]
+            outcomes[path] = dataclasses.replace(found, rate=rate, duration=seconds, pauses=pauses)
     return agreed.windowing, agreed.notes
 
 

@@ -32,11 +32,13 @@ _ALIKE = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreed:
-    """`unfit`: logs that differ from the rest, and why. `lengths`: (rate in Hz, seconds) of the others, by path."""
+    """`unfit`: logs that differ from the rest, and why. Of the others, by path: `lengths` (rate in Hz, seconds), and
+    `pauses` (where in seconds, how many are missing)."""
 
     windowing: Windowing | None
     unfit: dict[str, UnreadableError]
     lengths: dict[str, tuple[float, float]]
+    pauses: dict[str, tuple[tuple[float, float], ...]]
     notes: tuple[str, ...]
 
 
@@ -56,7 +58,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
             unfit[path] = error
     fit = {path: found for path, found in facts.items() if path not in unfit}
     if not fit:
-        return Agreed(windowing=windowing, unfit=unfit, lengths={}, notes=())
+        return Agreed(windowing=windowing, unfit=unfit, lengths={}, pauses={}, notes=())
     clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
     lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
     if windowing is None:
@@ -64,7 +66,8 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
         windowing = _of_bearable_size(choose_log_windowing(frames, rate=common, columns=columns, clock=clock), frames)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
-    return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, notes=notes)
+    pauses = {path: _pauses(found, clock, common or 1.0) for path, found in fit.items()}
+    return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
 
 
 def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:
@@ -143,6 +146,13 @@ def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]
         own = found.rate or common
         return own, found.frames / own
     return common, found.rows / common
+
+
+def _pauses(found: LogFacts, clock: Clock, common: float) -> tuple[tuple[float, float], ...]:
+    """Where the log was cut, in seconds of what is left of it, and how many are missing there."""
+    if clock == "file" and found.rate:
+        return tuple((frame / found.rate, seconds) for frame, seconds in found.pauses)
+    return tuple((row / common, rows / common) for row, rows in found.raw_pauses)
 
 
 def _stretches(found: LogFacts, clock: Clock, common: float) -> list[int]:

@@ -84,6 +84,8 @@ class FoundFile:
     """Seconds (recordings and logs)."""
     rate: float = 0
     channels: int = 0
+    pauses: tuple[tuple[float, float], ...] = ()
+    """Where a log was cut, in seconds of what is left of it, and how many seconds are missing there."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -129,6 +131,7 @@ IssueKind = Literal[
     "not_a_table",
     "no_recording",
     "many_recordings",
+    "paused",
     "other_times",
     "few_groups",
     "outdone",

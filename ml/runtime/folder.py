@@ -149,6 +149,12 @@ def _load(path: Path, info: ModelInfo) -> _Item:
         return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
     except UnreadableError as error:
         return _Item(path, reason=CLOSED_FOLDER if path.is_dir() else error.message)
+    except (
+        Exception
+    ) as error:  # of thousands of files one that nobody thought of must not cost the others their answers
+        return _Item(
+            path, reason=f"Reading it hit a fault in Handlens ({type(error).__name__}); please report this file."
+        )
 
 
 def _seconds(path: Path, windowing: Windowing) -> float:

@@ -14,9 +14,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ml.cli import build_app
-from ml.project.labelfiles.windows import labels_of_windows, suited_to
+from ml.media.sensors import load_log_windows
 from ml.project.project import Project
-from ml.project.samples import LabelSpan, Windowing
+from ml.project.samples import LabelSpan
 from ml.project.splitting import plan_split
 
 RATE = 8000
@@ -333,6 +333,41 @@ def test_labels_behind_the_end_are_left_out(recordings: Path, tmp_path: Path) ->
     assert labels_in(tmp_path / "p")["rec1.wav"][-1] == (18.0, ("fox",))
 
 
+@pytest.mark.parametrize("clock", ["time", "rows", "none"])
+def test_times_in_logs_that_pause_are_those_of_the_log(tmp_path: Path, clock: str) -> None:
+    """Half a minute is missing after 100 s, as a gap in the clock or as rows in which nothing stands."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    lines = ["file,start,end,label"]
+    for number in range(6):
+        rows = []
+        for at in range(2300):
+            level = 0 if at < 1000 else 50 if at < 1800 else 100
+            away = 1000 <= at < 1300
+            if not (away and clock == "time"):
+                cell = "" if away else f"{level + (at * 7 + number) % 5}"
+                rows.append(f"{at / 10:.1f},{cell}" if clock != "none" else f"{cell},")
+        (logs / f"{number}.csv").write_text(("x,\n" if clock == "none" else "time,x\n") + "\n".join(rows) + "\n")
+        lines += [
+            f"{number}.csv,{start},{end},{name}"
+            for start, end, name in ((0, 100, "quiet"), (110, 120, "nothing"), (130, 180, "calm"), (180, 230, "shake"))
+        ]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    rate = ("--rate", "10") if clock == "none" else ()
+    made = new(tmp_path / "p", logs, "--kind", "sensors", "--labels", tmp_path / "t.csv", *rate)
+    first = "“nothing” at 110.0 s in 0.csv"
+    assert made["labels"]["issues"]["paused"] == {"count": 6, "first": first}
+    with Project.open(tmp_path / "p") as project:
+        names = [item.name for item in project.classes()]
+        samples = [sample for sample in project.samples() if sample.path == "0.csv"]
+        assert project.windowing is not None
+        readings = load_log_windows(logs / "0.csv", project.windowing, [sample.start or 0.0 for sample in samples])
+    assert {names[index] for sample in samples for index in sample.labels} == {"quiet", "calm", "shake"}
+    for sample, window in zip(samples, readings, strict=True):
+        if sample.labels and np.ptp(window) < 10:  # all of it one state
+            assert names[sample.labels[0]] == ("quiet", "calm", "shake")[round(float(np.median(window)) / 50)]
+
+
 def test_times_of_the_recordings_that_clips_were_cut_from_are_not_those_of_the_clips(tmp_path: Path) -> None:
     rows = []
     for number in range(8):
@@ -357,47 +392,6 @@ def test_labels_for_files_that_a_project_already_has(pictures: Path, tmp_path: P
     assert made["classes"] == {"owl": 1, "a": 5, "b": 6}
     assert sum(made["split"].values()) == 12
     assert new(tmp_path / "p", pictures)["labels"]["given"] == 0
-
-
-WINDOWS = [(0.0, 2.0), (1.0, 3.0), (2.0, 4.0), (3.0, 5.0)]
-
-
-@pytest.mark.parametrize(
-    ("span", "reached"),
-    [
-        ((0.0, 5.0), [0, 1, 2, 3]),  # all of every window
-        ((0.0, 1.0), [0]),  # half of the first window
-        ((0.6, 1.4), [0, 1]),  # short: whole in the first, half in the second
-        ((2.9, 3.1), [1, 2, 3]),
-        ((2.5, 2.5), [1, 2]),  # a point in time
-    ],
-)
-def test_half_of_the_window_or_half_of_the_label(span: tuple[float, float], reached: list[int]) -> None:
-    found = labels_of_windows([LabelSpan("owl", *span)], WINDOWS, several=False)
-    assert [place for place, labels in enumerate(found) if labels] == reached
-
-
-def test_the_longest_wins_where_there_can_be_only_one() -> None:
-    spans = [LabelSpan("owl", 0.0, 1.9), LabelSpan("fox", 0.5, 0.9), LabelSpan("owl", 0.1, 0.2)]
-    assert labels_of_windows(spans, [(0.0, 2.0)], several=False) == [(spans[0],)]
-    assert labels_of_windows(spans, [(0.0, 2.0)], several=True) == [(spans[0], spans[1])]
-
-
-def test_every_label_reaches_a_window() -> None:
-    rng = np.random.default_rng(0)
-    for step in (1.0, 2.0):
-        windows = [(start, start + 2.0) for start in np.arange(0, 99, step)]
-        for start in rng.uniform(0, 90, 300):
-            length = float(rng.choice([0.0, 0.05, 0.7, 1.9, 2.0, 2.3, 9.0]))
-            assert any(labels_of_windows([LabelSpan("owl", start, start + length)], windows, several=False))
-
-
-def test_windows_are_not_much_longer_than_what_is_labelled() -> None:
-    usual = Windowing(rate=RATE, seconds=5.0, step=5.0)
-    assert suited_to(usual, [LabelSpan("a", 0, 1.3)] * 9) == Windowing(rate=RATE, seconds=1.5, step=0.75)
-    assert suited_to(usual, [LabelSpan("a", 0, 0.1)]).seconds == 1.0
-    assert suited_to(usual, [LabelSpan("a", 0, 60)]) == usual
-    assert suited_to(usual, []) == usual
 
 
 def test_a_file_that_gets_its_label_later_follows_its_fold(pictures: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -349,6 +350,51 @@ def test_rows_in_which_nothing_stands_are_a_pause(tmp_path: Path, timed: bool) -
     log = read_log(path)
     assert (log.values.shape, log.cuts, log.raw_cuts) == ((2, 120), (60,), (60,))
     assert [holes.missing for holes in log.holes] == [0, 0]
+
+
+def test_rows_without_values_are_a_pause_also_where_the_clock_ticks_slower_than_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    cells = [str(at * 7 % 5) if not 1500 <= at < 1560 else "" for at in range(3000)]
+    path.write_text("time,x\n" + "".join(f"{at // 50},{cell}\n" for at, cell in enumerate(cells)))
+    log = read_log(path)
+    assert (log.values.shape, log.cuts, log.raw_cuts) == ((1, 2940), (1500,), (1500,))
+    assert log.rate == pytest.approx(50.0, rel=0.02)
+
+
+def test_a_clock_that_stands_still_in_all_rows_with_values_tells_no_rate(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("time,x\n" + "".join(f"12:00,{at % 7}\n" for at in range(40)) + "12:01,\n" * 30)
+    log = read_log(path)
+    assert (log.rate, log.values.shape) == (0.0, (1, 40))
+
+
+def test_a_log_that_is_written_in_bursts_far_apart_takes_no_memory_for_the_time_between(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    times = [burst * 60_000.0 + at / 10 for burst in range(200) for at in range(10)]
+    path.write_text("time,x\n" + "".join(f"{time:.1f},{at % 7}\n" for at, time in enumerate(times)))
+    tracemalloc.start()
+    log = read_log(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert log.values.shape == (1, 2000)
+    assert most < 20_000_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_window_lies_in_the_stretch_that_it_has_most_of(tmp_path: Path, seed: int) -> None:
+    """Many pauses, and windows anywhere, also behind the end."""
+    rng = np.random.default_rng(seed)
+    lasting = rng.integers(20, 60, 12)
+    path = tmp_path / "log.csv"
+    rows = [(1000 * part + at / 10, part) for part, count in enumerate(lasting) for at in range(count)]
+    path.write_text("time,x\n" + "".join(f"{time:.1f},{part}\n" for time, part in rows))
+    edges = np.concatenate([[0], np.cumsum(lasting)])
+    assert read_log(path).cuts == tuple(edges[1:-1].tolist())
+    starts = rng.uniform(0, edges[-1] / 10, 30)
+    cut = load_log_windows(path, windows(columns=("x",), rate=10.0, seconds=4.0, clock="file"), starts.tolist())
+    for start, window in zip(np.round(starts * 10), cut[:, 0], strict=True):
+        overlap = np.minimum(start + 40, edges[1:]) - np.maximum(start, edges[:-1])
+        assert overlap[int(window[0])] == overlap.max() and (window == window[0]).all()
 
 
 def test_what_is_written_now_and_then_is_no_row_of_pauses(tmp_path: Path) -> None:

@@ -14,10 +14,13 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
+from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, write_loudness_model
 
 from ml.errors import HandlensError
+from ml.media.images import load_squashed
+from ml.runtime import folder
 from ml.runtime.contract import METADATA_KEY
 from ml.runtime.decision import decide
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
@@ -131,6 +134,23 @@ def test_files_come_back_in_order_with_unreadable_ones_in_their_place(colours: R
     assert results[17].reason.endswith(".")
     said = [COLOURS[result.best] for result in results if isinstance(result, FilePrediction)]
     assert said == names[:17] + names[18:]
+
+
+def test_a_file_that_no_decoder_was_made_for_costs_the_others_nothing(
+    colours: ReleasedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "odd.png", "z.png"):
+        Image.new("RGB", (SIZE, SIZE), "red").save(tmp_path / name)
+
+    def load(path: Path, size: int) -> NDArray[np.uint8]:
+        if path.name == "odd.png":
+            raise ZeroDivisionError
+        return load_squashed(path, size)
+
+    monkeypatch.setattr(folder, "load_squashed", load)
+    found = list(predict_files(colours, find_inputs([tmp_path], colours.info)))
+    assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
+    assert "a fault in Handlens (ZeroDivisionError)" in found[1].reason  # type: ignore[union-attr]
 
 
 def test_a_file_is_judged_alike_alone_and_among_others(colours: ReleasedModel, tmp_path: Path) -> None:

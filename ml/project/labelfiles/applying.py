@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ml.project.folder import READY_SPLITS
+from ml.project.labelfiles.pauses import without_pauses
 from ml.project.labelfiles.values import Given, Reading
 from ml.project.samples import FoundFile, LabelIssue, LabelNotes, LabelSpan
 
@@ -16,8 +17,8 @@ _ELSEWHERE = 0.2
 
 def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path]) -> tuple[list[FoundFile], LabelNotes]:
     """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
-    issues = list(reading.issues)
-    given = dict(reading.given)
+    given, paused = without_pauses(reading.given, files)
+    issues = [*reading.issues, *paused]
     durations = {file.path: file.duration for file in files}
     elsewhere = _elsewhere(given, durations)
     if elsewhere is not None:

@@ -34,6 +34,10 @@ _SENTENCES: dict[IssueKind, tuple[str, str]] = {
         "One label begins behind the end of its recording and is left out: {first}.",
         "{count:,} labels begin behind the end of their recording and are left out; the first is {first}.",
     ),
+    "paused": (
+        "One label lies where its log pauses and is left out: {first}.",
+        "{count:,} labels lie where their log pauses and are left out; the first is {first}.",
+    ),
     "no_row": (
         "One of the {many} has no row in the label files and no label yet: {first}.",
         "{count:,} of the {many} have no row in the label files and no label yet; the first is {first}.",

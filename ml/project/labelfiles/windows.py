@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
 
+from ml.media.windowing import FEWEST_FRAMES
 from ml.project.samples import LabelSpan, Windowing
 
 _SHARE = 0.5
@@ -66,3 +68,21 @@ def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain
     if seconds >= windowing.seconds:
         return windowing
     return Windowing(rate=windowing.rate, seconds=float(seconds), step=float(seconds) / 2)
+
+
+def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Windowing:
+    """The same of logs: windows no longer than the states of any class usually last, but with rows enough to see.
+
+    What a machine does, it does for a while; a window over two states is labelled with one of them.
+    """
+    lasting: dict[str, list[float]] = {}
+    for span in spans:
+        if span.end - span.start > _SLACK:
+            lasting.setdefault(span.class_name, []).append(span.end - span.start)
+    if not lasting:
+        return windowing
+    usual = min(float(np.median(seconds)) for seconds in lasting.values())
+    frames = max(FEWEST_FRAMES, int(usual * windowing.rate))
+    if frames >= windowing.frames:
+        return windowing
+    return dataclasses.replace(windowing, seconds=frames / windowing.rate, step=frames // 2 / windowing.rate)
