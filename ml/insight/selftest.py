@@ -141,8 +141,8 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
         yield Remark(
             about="nonsense",
             level="warning",
-            sentence=f"It is sure of nonsense: of {many} that Handlens made up to try it, none of yours, {listed(taken)}. "
-            f"Give it a class “nothing” with {many} of what comes by when nothing is there.",
+            sentence=f"It is sure of nonsense: of {many} that Handlens made up to try it, none of yours, "
+            f"{listed(taken)}. Give it a class “nothing” with {many} of what comes by when nothing is there.",
         )
     elif total:
         kinds = listed([_odd_ones(what, info.kind) for what in odd])

@@ -176,8 +176,8 @@ def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
         "pictures “pear”."
     )
     assert about(good, odd=answers(0.97, 0.999))["nonsense"] == (
-        "It is not sure of nonsense: Handlens made up 8 pictures to try it (blank pictures), and it has no name for any "
-        "of them."
+        "It is not sure of nonsense: Handlens made up 8 pictures to try it (blank pictures), and it has no name for "
+        "any of them."
     )
 
 
