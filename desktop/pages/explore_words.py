@@ -81,7 +81,7 @@ def right_of(wrong: int, count: int) -> str:
 
 def nearest_first(said: str) -> str:
     """Where more than one class may be present a tile shows no number that the least sure are sorted by."""
-    return tr("{said}; those come first of which a class is nearest to its mark").format(said=said)
+    return tr("{said}; nearest to a mark first").format(said=said)
 
 
 def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:

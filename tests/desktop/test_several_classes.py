@@ -106,7 +106,7 @@ def test_labels_given_in_another_order_are_not_changed_by_anybody(page: ExploreP
 def test_the_least_sure_say_what_they_are_sorted_by(page: ExplorePage) -> None:
     assert "nearest" not in page.board.filters.sentence.text()
     page.board.tabs.setCurrentIndex(VIEWS.index("unsure"))
-    assert page.board.filters.sentence.text().endswith("those come first of which a class is nearest to its mark")
+    assert page.board.filters.sentence.text().endswith("wrong; nearest to a mark first")
 
 
 def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(
