@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ml.errors import UnreadableError
@@ -31,10 +31,17 @@ def nameless(columns: Sequence[str]) -> bool:
 
 def place_of(name: str, columns: Sequence[str]) -> int | None:
     """Where the column of that name stands, however it is spelt (Acc_X, acc x); None where there is none or two."""
-    if name in columns:
-        return list(columns).index(name)
-    alike = [place for place, column in enumerate(columns) if spelt_alike(column) == spelt_alike(name)]
-    return alike[0] if len(alike) == 1 else None
+    return places_of([name], columns)[0]
+
+
+def places_of(names: Iterable[str], columns: Sequence[str]) -> list[int | None]:
+    """The same of many names: logs may have a thousand columns."""
+    exactly = {name: place for place, name in reversed(list(enumerate(columns)))}
+    alike: dict[str, int | None] = {}
+    for place, column in enumerate(columns):
+        spelt = spelt_alike(column)
+        alike[spelt] = None if spelt in alike else place
+    return [exactly[name] if name in exactly else alike.get(spelt_alike(name)) for name in names]
 
 
 def spelt_alike(name: str) -> str:
@@ -48,7 +55,7 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequen
     Other columns of the log do no harm; of those `left_out` nothing can be learned. Raises UnreadableError where a
     column is missing: one of another name may hold something else.
     """
-    found = [place_of(name, have) for name in wanted]
+    found = places_of(wanted, have)
     places = tuple(place for place in found if place is not None)
     if len(places) == len(wanted):
         return places
@@ -66,7 +73,7 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequen
             f"The log has {counted_columns(len(have))} of numbers, the others have {len(wanted)}; "
             "give all logs the same columns."
         )
-    others = [name for name in have if place_of(name, wanted) is None]
+    others = [name for name, place in zip(have, places_of(have, wanted), strict=True) if place is None]
     instead = f" but {quoted(others)}" if others else ""
     what = "column" if len(missing) == 1 else "columns"
     raise UnreadableError(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ml.media.log_columns import Holes
-from ml.media.log_names import nameless, place_of, quoted
+from ml.media.log_names import nameless, places_of, quoted
 from ml.media.sensors import LogFacts
 from ml.project.samples import Clock
 
@@ -40,7 +40,9 @@ def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
     notes = []
     named = [log.columns for log in facts.values() if not nameless(log.columns)]
     spoken_of = {item.name for log in facts.values() for item in log.left_out}
-    often = Counter(name for names in named for name in names if place_of(name, columns) is None)
+    often = Counter(
+        name for names in named for name, place in zip(names, places_of(names, columns), strict=True) if place is None
+    )
     some = {name: count for name, count in often.most_common() if count < len(facts) and name not in spoken_of}
     mend = "give a column the same name in all logs to learn from it"
     if len(some) == 1:
@@ -61,9 +63,9 @@ def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
 def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
     """Columns with more than a handful of cells that could not be read as numbers."""
     notes = []
-    for name in columns:
-        found = [holes for holes in _holes(facts, name) if holes.words]
-        words, cells = sum(holes.words for holes in found), sum(holes.cells for holes in _holes(facts, name))
+    for name, everywhere in _holes(facts, columns).items():
+        found = [holes for holes in everywhere if holes.words]
+        words, cells = sum(holes.words for holes in found), sum(holes.cells for holes in everywhere)
         if words > _HANDFUL and words > _RARE * cells:
             where = "" if len(found) == len(facts) else f" ({len(found):,} of {len(facts):,} logs)"
             notes.append(
@@ -76,8 +78,8 @@ def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
 def _gap_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
     """Columns of which more is guessed than was measured."""
     notes = []
-    for name in columns:
-        found = [holes for holes in _holes(facts, name) if holes.missing > _MOSTLY * holes.cells]
+    for name, everywhere in _holes(facts, columns).items():
+        found = [holes for holes in everywhere if holes.missing > _MOSTLY * holes.cells]
         if found:
             share = sum(holes.missing for holes in found) / sum(holes.cells for holes in found)
             where = "" if len(found) == len(facts) else f" in {len(found):,} of {len(facts):,} logs"
@@ -99,9 +101,14 @@ def _pause_notes(facts: Mapping[str, LogFacts]) -> list[str]:
     ]
 
 
-def _holes(facts: Mapping[str, LogFacts], name: str) -> list[Holes]:
-    places = [(log, place_of(name, log.columns)) for log in facts.values()]
-    return [log.holes[place] for log, place in places if place is not None]
+def _holes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[Holes]]:
+    """Those of each column, of every log that has it."""
+    found: dict[str, list[Holes]] = {name: [] for name in columns}
+    for log in facts.values():
+        for name, place in zip(columns, places_of(columns, log.columns), strict=True):
+            if place is not None:
+                found[name].append(log.holes[place])
+    return found
 
 
 def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.errors import HandlensError, UnreadableError
 from ml.media.log_columns import IS_TIME
-from ml.media.log_names import fitting_columns, nameless, place_of, spelt_alike
+from ml.media.log_names import fitting_columns, nameless, places_of, spelt_alike
 from ml.media.sensors import LogFacts
 from ml.media.windowing import choose_log_windowing
 from ml.project.log_notes import ROWS_A_SECOND, notes_on
@@ -112,7 +112,8 @@ def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[
     """
     if len(facts) < _FEWEST_ALIKE:
         return columns, ()
-    clocks = tuple(name for name in columns if _ticks(name, facts.values()))
+    places = [places_of(columns, log.columns) for log in facts.values()]
+    clocks = tuple(name for name, *where in zip(columns, *places, strict=True) if _ticks(where, facts.values()))
     return (
         (columns, ())
         if len(clocks) == len(columns)
@@ -120,9 +121,9 @@ def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[
     )
 
 
-def _ticks(name: str, facts: Collection[LogFacts]) -> bool:
-    places = [(log, place_of(name, log.columns)) for log in facts]
-    steps = [(log.steps[place], log.rate or 1.0) for log, place in places if place is not None]
+def _ticks(places: Sequence[int | None], facts: Collection[LogFacts]) -> bool:
+    """Whether a column, which stands at `places` in the logs, climbs alike in all that have it."""
+    steps = [(log.steps[place], log.rate or 1.0) for log, place in zip(facts, places, strict=True) if place is not None]
     by_row = np.array([step for step, _rate in steps])
     by_second = np.array([step * rate for step, rate in steps])
     return any(
