@@ -35,8 +35,22 @@ class InterruptedByUserError(HandlensError):
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line and nothing else.")]
 ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project's folder.", show_default=False)]
+
+
+def whole_number(text: str | int) -> int:
+    """A number from 0 on; a usage error for anything else."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise typer.BadParameter(f"“{text}” is no whole number; write one such as 3")
+    return number
+
+
 RunOption = Annotated[
-    int | None, typer.Option("--run", metavar="N", help="Which run; the newest finished one if not given.")
+    int | None,
+    typer.Option("--run", parser=whole_number, metavar="N", help="Which run; the newest finished one if not given."),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,28 +13,33 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ml.commands.common import JsonOption, ProjectArgument, find_project, last_event, print_json, verb, words
+from ml.commands.asked import check_split_by, kind_of, rows_a_second
+from ml.commands.common import (
+    JsonOption,
+    ProjectArgument,
+    find_project,
+    last_event,
+    print_json,
+    verb,
+    whole_number,
+    words,
+)
 from ml.commands.live import LiveReport
 from ml.commands.phrases import plural, window_sentence
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Scanned, as_json
 from ml.jobs import ScanJob
-from ml.media.audio import AUDIO_SUFFIXES
-from ml.media.images import IMAGE_SUFFIXES
-from ml.media.sensors import LOG_SUFFIXES
 from ml.project.checks import findings, problem
-from ml.project.folder import files_below
 from ml.project.labelfiles.losing import lost_in_windows
 from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.logs import ROWS_A_SECOND
 from ml.project.moving import Followed
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import KINDS, SPLITS, DuplicateSet, Kind, ScanReport, SplitPlan, Windowing
+from ml.project.samples import SPLITS, DuplicateSet, ScanReport, SplitPlan, Windowing
 from ml.project.several import SEVERAL_PRESENT, for_task, gives_several
 from ml.project.splitting import plan_split
-from ml.wording import counted
+from ml.wording import counted_files
 
-_NAMES_LOOKED_AT = 2000
 _LISTED = 20
 
 
@@ -55,7 +60,9 @@ def new(
     rate: Annotated[
         float | None,
         typer.Option(
-            metavar="HZ", help="For logs of sensors: rows in a second, where no column of times says so or it is wrong."
+            parser=rows_a_second,
+            metavar="HZ",
+            help="For logs of sensors: rows in a second, where no column of times says so or it is wrong.",
         ),
     ] = None,
     split_by: Annotated[
@@ -81,11 +88,13 @@ def new(
             "these classes; files in a folder “none” show none of them.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Another number gives another split.")] = 0,
+    seed: Annotated[
+        int, typer.Option(parser=whole_number, metavar="N", help="Another number gives another split.")
+    ] = 0,
     json: JsonOption = False,
 ) -> None:
     """Make a project from a folder of pictures, recordings or logs of sensors. Its files are never touched."""
-    _check_split_by(split_by)
+    check_split_by(split_by)
     console = words()
     folder = _folder_named(source)
     target = find_project(project)
@@ -94,7 +103,7 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
-    job = ScanJob(folder=folder, kind=_kind(kind, folder, rate=rate), labels=_label_files(labels), rate=rate)
+    job = ScanJob(folder=folder, kind=kind_of(kind, folder, rate=rate), labels=_label_files(labels), rate=rate)
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
 
@@ -217,6 +226,7 @@ def _conclude(
     outcome: dict[str, Any] = {
         "event": "created",
         "samples": len(samples),
+        "files": len({sample.path for sample in samples}),
         "classes": {name: labelled.get(name, 0) for name in names.values()},
         "unreadable": [{"path": item.path, "reason": item.reason} for item in report.unreadable],
         "duplicates": [
@@ -253,10 +263,11 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
     done += f", {plural(given, 'label')} for what had none" if given else ""
     console.print(f"The project “{project.name}” {done}.", markup=False)
     in_classes = f" in {plural(len(classes), 'class', 'classes')}" if classes else ", without labels yet"
-    console.print(f"It holds {counted(outcome['samples'], project.kind)}{in_classes}.")
+    console.print(f"It holds {counted_files(outcome['files'], project.kind)}{in_classes}.")
+    cut = project.windowing is not None
     if project.windowing is not None:
-        console.print(window_sentence(project.windowing), markup=False)
-    table = Table("class", "samples", box=None, pad_edge=False, header_style="dim")
+        console.print(window_sentence(project.windowing, outcome["samples"]), markup=False)
+    table = Table("class", "windows" if cut else "samples", box=None, pad_edge=False, header_style="dim")
     for name, count in classes.items():
         table.add_row(escape(name), f"{count:,}")
     if classes:
@@ -264,13 +275,13 @@ def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
     for item in unreadable[:_LISTED]:
         console.print(f"  left out {item['path']}: {item['reason']}", markup=False)
     if len(unreadable) > _LISTED:
-        console.print(f"  … and {len(unreadable) - _LISTED:,} more left out")
+        console.print(f"  … and {len(unreadable) - _LISTED:,} more left out: --json lists them all")
     for sentence in outcome["findings"]:
         console.print(f"• {sentence}", markup=False)
     if classes:
         console.print(
-            f"{split['train']:,} to learn from, {split['valid']:,} to check by, {split['test']:,} kept aside to "
-            f"test with. {project.split_why}",
+            f"{split['train']:,}{' windows' if cut else ''} to learn from, {split['valid']:,} to check by, "
+            f"{split['test']:,} kept aside to test with. {project.split_why}",
             markup=False,
         )
         console.print(f'Next: handlens train "{project.path}"', markup=False)
@@ -327,11 +338,6 @@ def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> Sc
     return ScanJob(folder=folder, kind=project.kind, labels=labels, windowing=windowing)
 
 
-def _check_split_by(split_by: str) -> None:
-    if split_by not in ("auto", "folder", "recording") and not split_by.startswith("pattern:"):
-        raise typer.BadParameter("choose folder, recording or pattern:REGEX", param_hint="--split-by")
-
-
 def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: str, rate: float | None) -> None:
     """Raises HandlensError where what is asked for contradicts the project that is there."""
     if project.source_folder != folder.resolve():
@@ -354,36 +360,3 @@ def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: 
             f"“{project.name}” is there already, and how it is cut stays as it is; choose another project name to give "
             "another --rate."
         )
-
-
-def _kind(given: str, folder: Path, *, rate: float | None) -> Kind:
-    """What the user said, else what the names say. Only logs can be given a `rate`."""
-    kind = _kind_named(given) if given else _kind_seen(folder)
-    if rate is not None and kind != "sensors":
-        raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
-    return kind
-
-
-def _kind_named(given: str) -> Kind:
-    for kind in KINDS:
-        if kind == given:
-            return kind
-    raise typer.BadParameter("choose images, recordings or sensors", param_hint="--kind")
-
-
-def _kind_seen(folder: Path) -> Kind:
-    """What most of the first files are by their names; tables are often beside others."""
-    seen: Counter[Kind] = Counter()
-    logs = False
-    for number, name in enumerate(files_below(folder)):
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix in IMAGE_SUFFIXES:
-            seen["images"] += 1
-        elif suffix in AUDIO_SUFFIXES:
-            seen["recordings"] += 1
-        logs = logs or suffix in LOG_SUFFIXES
-        if number >= _NAMES_LOOKED_AT and seen:
-            break
-    if logs and not seen:
-        return "sensors"
-    return seen.most_common(1)[0][0] if seen else "images"

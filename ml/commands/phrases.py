@@ -75,11 +75,12 @@ def part(windowing: Windowing, start: float, end: float) -> str:
     return f"{round(start, 2):g}–{round(end, 2):g} s"
 
 
-def window_sentence(windowing: Windowing) -> str:
-    """How recordings or logs are cut into samples."""
+def window_sentence(windowing: Windowing, count: int) -> str:
+    """How recordings or logs are cut into samples, and how many these are."""
     if not windowing.columns:
-        return f"Recordings are read in windows of {windowing.seconds:g} s."
+        return f"Recordings are read in windows of {windowing.seconds:g} s, {count:,} in all."
     names = ", ".join(windowing.columns[:6]) + (", …" if len(windowing.columns) > 6 else "")
     rows = "" if windowing.clock == "none" else f" ({plural(windowing.frames, 'row')})"
     columns = plural(len(windowing.columns), "column")
-    return f"Logs are read in windows of {length(windowing, windowing.seconds)}{rows}, {columns}: {names}."
+    long = length(windowing, windowing.seconds)
+    return f"Logs are read in windows of {long}{rows}, {count:,} in all, {columns}: {names}."

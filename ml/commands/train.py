@@ -25,6 +25,7 @@ from ml.commands.common import (
     print_json,
     rate_named,
     verb,
+    whole_number,
     words,
 )
 from ml.commands.live import LiveReport
@@ -63,8 +64,13 @@ def train(
     preset: Annotated[
         str, typer.Option(metavar="quick|standard|thorough", help="How much time the network may take to learn.")
     ] = "standard",
-    epochs: Annotated[int | None, typer.Option(min=0, help="Passes over the samples, instead of the preset's.")] = None,
-    seed: Annotated[int, typer.Option(help="Another number gives another random order.")] = 0,
+    epochs: Annotated[
+        int | None,
+        typer.Option(parser=whole_number, metavar="N", help="Passes over the samples, instead of the preset's."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(parser=whole_number, metavar="N", help="Another number gives another random order.")
+    ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the newest run that was cut off.")] = False,
     device: Annotated[
         str, typer.Option(metavar="auto|cpu|cuda|mps", help="What computes; the fastest there is if not given.")

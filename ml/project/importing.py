@@ -314,10 +314,10 @@ def _nothing_found(folder: Path, names: Sequence[str], search: _Search) -> str:
 
 def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], search: _Search) -> str:
     first = unreadable[-1]
-    return (
-        f"None of the {search.many} in {_quoted(folder)} can be read; “{PurePosixPath(first.path).name}”, for example:"
-        f" {first.reason[0].lower()}{first.reason[1:]}"
-    )
+    none = f"None of the {search.many} in {_quoted(folder)} can be read"
+    if search.many == "logs":  # a table or a text may be anything
+        none = f"Nothing in {_quoted(folder)} can be read as a log of measurements"
+    return f"{none}; “{PurePosixPath(first.path).name}”, for example: {first.reason[0].lower()}{first.reason[1:]}"
 
 
 def _listed(unreadable: Sequence[Unreadable]) -> str:

@@ -289,7 +289,10 @@ def test_a_folder_that_cannot_be_used_says_why_and_what_to_do(tmp_path: Path) ->
     (tmp_path / "broken/cats").mkdir(parents=True)
     (tmp_path / "broken/cats/a.jpg").write_bytes(b"")
     assert "None of the pictures in “broken” can be read" in failure_of(tmp_path / "broken")
-    assert "None of the logs" in failure_of(tmp_path, "sensors")
+    told = failure_of(tmp_path / "letters", "sensors")
+    assert told == (
+        "Nothing in “letters” can be read as a log of measurements; “a.txt”, for example: the log holds no numbers."
+    )
     assert "only pictures (1); choose pictures instead" in failure_of(tmp_path / "photos", "sensors")
 
 

@@ -1,0 +1,67 @@
+"""What is asked of `handlens new`, understood: kinds, rates and splits."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import typer
+
+from ml.media.audio import AUDIO_SUFFIXES
+from ml.media.images import IMAGE_SUFFIXES
+from ml.media.sensors import LOG_SUFFIXES
+from ml.project.folder import files_below
+from ml.project.samples import KINDS, Kind
+
+_NAMES_LOOKED_AT = 2000
+
+
+def rows_a_second(text: str | float) -> float:
+    """A rate written as “100”, “100Hz” or “0.5 Hz”; a usage error for anything else."""
+    try:
+        rate = float(str(text).strip().lower().removesuffix("hz"))
+    except ValueError:
+        rate = math.nan
+    if not math.isfinite(rate):
+        raise typer.BadParameter(f"“{text}” is no number; write how many rows there are in a second, such as 100")
+    return rate
+
+
+def check_split_by(split_by: str) -> None:
+    """A usage error for a way to split that there is not."""
+    if split_by not in ("auto", "folder", "recording") and not split_by.startswith("pattern:"):
+        raise typer.BadParameter("choose folder, recording or pattern:REGEX", param_hint="--split-by")
+
+
+def kind_of(given: str, folder: Path, *, rate: float | None) -> Kind:
+    """What the user said, else what the names say. Only logs can be given a `rate`."""
+    kind = _kind_named(given) if given else _kind_seen(folder)
+    if rate is not None and kind != "sensors":
+        raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
+    return kind
+
+
+def _kind_named(given: str) -> Kind:
+    for kind in KINDS:
+        if kind == given:
+            return kind
+    raise typer.BadParameter("choose images, recordings or sensors", param_hint="--kind")
+
+
+def _kind_seen(folder: Path) -> Kind:
+    """What most of the first files are by their names; tables are often beside others."""
+    seen: Counter[Kind] = Counter()
+    logs = False
+    for number, name in enumerate(files_below(folder)):
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in IMAGE_SUFFIXES:
+            seen["images"] += 1
+        elif suffix in AUDIO_SUFFIXES:
+            seen["recordings"] += 1
+        logs = logs or suffix in LOG_SUFFIXES
+        if number >= _NAMES_LOOKED_AT and seen:
+            break
+    if logs and not seen:
+        return "sensors"
+    return seen.most_common(1)[0][0] if seen else "images"
