@@ -26,10 +26,11 @@ from ml.commands.common import (
     verb,
     words,
 )
-from ml.commands.phrases import duration, percent
+from ml.commands.phrases import SCORE_MEANS, duration, percent
 from ml.errors import HandlensError
 from ml.insight.several import rule_of
 from ml.project.project import Project
+from ml.project.samples import Task
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.wording import of_hundred
@@ -50,7 +51,7 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     with Project.open(find_project(project), to_read=True) as opened:
         if not opened.read_only:
             opened.runs.mark_interrupted()
-        found = opened.runs.all()
+        found, task = opened.runs.all(), opened.task
     if json:
         for run in found:
             print_json({"event": "run", **dataclasses.asdict(run)})
@@ -67,10 +68,12 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
             run.preset,
             run.created_at[:16].replace("T", " "),
             duration(run.seconds) if run.seconds else "–",
-            _score(run.valid_accuracy),
-            _score(run.test_accuracy),
+            _score(run.valid_accuracy, task),
+            _score(run.test_accuracy, task),
         )
     console.print(table)
+    if task == "multi":
+        console.print(SCORE_MEANS)
     for run in found:
         if run.state == "failed" and run.message:
             console.print(f"Run {run.number}: {run.message}", markup=False)
@@ -184,5 +187,7 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def _score(accuracy: float | None) -> str:
-    return "–" if accuracy is None else percent(accuracy)
+def _score(accuracy: float | None, task: Task) -> str:
+    if accuracy is None:
+        return "–"
+    return percent(accuracy) if task == "single" else of_hundred(accuracy)

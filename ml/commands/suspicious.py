@@ -24,6 +24,10 @@ from ml.project.samples import Task
 
 SHOWN = 25
 LEAST_CERTAIN = 5
+SCORE_SAYS = (
+    "The score is how much a model that never saw the file doubts its label: near 0 it agrees, near 1 it is sure of "
+    "something else."
+)
 
 
 @verb()
@@ -63,6 +67,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         console.print("No label looks wrong. The least certain ones:")
     else:
         console.print(f"{plural(found.flagged, 'label')} of {len(rows):,} may be wrong. The most suspicious first:")
+    console.print(SCORE_SAYS)
     where = () if windowing is None else ("where",)
     table = Table("file", *where, "labelled", "looks like", "score", box=None, pad_edge=False)
     count = min(found.flagged, SHOWN) if found.flagged else LEAST_CERTAIN

@@ -29,7 +29,7 @@ from ml.commands.common import (
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import capital, duration, result_on, score_sentence
+from ml.commands.phrases import SCORE_MEANS, capital, duration, result_on, score_sentence
 from ml.engine import run
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
@@ -175,7 +175,7 @@ def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console)
             if asked.task == "single"
             else result_on(finished.test_accuracy, tested, asked.kind, asked.task)
         )
-        console.print(capital(sentence) + ".")
+        console.print(capital(sentence) + "." + ("" if asked.task == "single" else f" {SCORE_MEANS}"))
     early = " It was stopped early and kept its best." if finished.early else ""
     console.print(f"Run {finished.run} is finished after {duration(finished.seconds)}.{early}")
     model = target / "runs" / f"{finished.run:04d}" / "model.onnx"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fabricate_several import mixed_project
 from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING
 
@@ -329,7 +330,9 @@ def test_suspicious_says_where_in_a_recording_a_label_may_be_wrong(
         run=1, sample_ids=(second.id,), labels=((0,),), suggested=(1,), scores=(0.9,), flagged=1, confirmed=0
     )
     monkeypatch.setattr(common, "run", scripted(found))
-    rows = [line.split() for line in handlens("suspicious", tmp_path / "p").out.splitlines()]
+    told = handlens("suspicious", tmp_path / "p").out
+    assert "The score is how much a model that never saw the file doubts its label: near 0 it agrees" in told
+    rows = [line.split() for line in told.splitlines()]
     assert ["file", "where", "labelled", "looks", "like", "score"] in rows
     assert ["owl/0.wav", f"{second.start:g}–{second.end:g}", "s", "owl", "wind", "0.90"] in rows
 
@@ -337,7 +340,20 @@ def test_suspicious_says_where_in_a_recording_a_label_may_be_wrong(
 def test_runs_are_listed(handlens: Handlens, trained: Path) -> None:
     (line,) = handlens("runs", trained, "--json").lines
     assert (line["number"], line["state"], line["preset"]) == (1, "finished", "quick")
-    assert "finished" in handlens("runs", trained).out
+    listed = handlens("runs", trained).out
+    assert "finished" in listed
+    assert "score" not in listed
+
+
+def test_what_a_score_is_stands_below_the_runs_where_several_classes_may_be_present(
+    handlens: Handlens, tmp_path: Path
+) -> None:
+    with mixed_project(tmp_path / "p.handlens") as opened:
+        run = opened.runs.begin(preset="quick", seed=0, class_names=("a", "b"))
+        opened.runs.update(run.number, state="finished", valid_accuracy=0.92, test_accuracy=0.9)
+    listed = handlens("runs", tmp_path / "p.handlens").out
+    assert "92 of 100" in listed
+    assert "The score (mean average precision) says how well" in listed
 
 
 def test_help_and_version_are_there(handlens: Handlens) -> None:
