@@ -165,6 +165,17 @@ def wants_details() -> bool:
     return os.environ.get("HANDLENS_DEBUG", "") not in ("", "0")
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` if it is not there, but none above it: a name that is mistyped there would go unnoticed.
+
+    Raises HandlensError where one above is missing, and OSError.
+    """
+    above = folder.absolute().parent
+    if not above.exists():
+        raise HandlensError(f"There is no folder {above}, in which {folder.name} would be made; check the name.")
+    folder.mkdir(exist_ok=True)
+
+
 def unwritable(target: Path, error: OSError) -> HandlensError:
     """What to say of a file that could not be written."""
     if says_full(error):

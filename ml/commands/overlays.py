@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.commands.common import unwritable
+from ml.commands.common import make_folder, unwritable
 from ml.commands.phrases import percent, rejected_because
 from ml.errors import HandlensError
 from ml.insight.drawing import drawn_here, save_png
@@ -39,7 +39,7 @@ def check_folder(folder: Path) -> None:
     if folder.is_file():
         raise HandlensError(f"{folder} is a file; give a folder for the pictures, which may be a new one.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         try_to_fill(folder)
     except OSError as error:
         raise unwritable(folder, error) from error

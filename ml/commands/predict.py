@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ml.accepting import deciding_by
 from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, verb, words
 from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
-from ml.commands.phrases import percent, rejected_because
+from ml.commands.phrases import percent, plural, rejected_because
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
 from ml.errors import HandlensError
@@ -71,7 +71,7 @@ def predict(
         else predict_files(released, paths, keep_maps=overlays is not None)
     )
     drawn = None if overlays is None else OverlayNames(overlays, inputs)
-    unreadable = 0
+    unreadable = pictures = 0
     with ExitStack() as stack:
         table = None if csv_file is None else stack.enter_context(AnswerTable(csv_file, released.info))
         for result in results:
@@ -82,8 +82,19 @@ def predict(
                 unreadable += 1
             elif drawn is not None:
                 write_overlay(result, released.info, drawn.name_for(result.path))
+                pictures += 1
+    if not json:
+        _say_where(csv_file, overlays, pictures)
     if unreadable:
         fail(f"{unreadable:,} of {len(paths):,} could not be read; why stands beside each above.")
+
+
+def _say_where(table: Path | None, folder: Path | None, pictures: int) -> None:
+    """What was written, and where it is."""
+    if table is not None:
+        words().print(f"The answers as a table: {table}", markup=False)
+    if folder is not None and pictures:
+        words().print(f"{plural(pictures, 'picture')} of where it looked: {folder}", markup=False)
 
 
 def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:

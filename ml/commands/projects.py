@@ -20,6 +20,7 @@ from ml.commands.common import (
     WrongAtMostOption,
     complain,
     find_project,
+    make_folder,
     print_json,
     rate_named,
     unwritable,
@@ -169,7 +170,7 @@ def _exchanged(source: Path, info: ModelInfo) -> bytes:
 def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
     """The whole file or none. `info` takes the place of what stands in it."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
     except OSError as error:

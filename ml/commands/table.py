@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ml.commands.common import unwritable
+from ml.commands.common import make_folder, unwritable
 from ml.errors import HandlensError
 from ml.project.room import try_to_fill
 from ml.runtime.contract import ModelInfo
@@ -50,7 +50,7 @@ class AnswerTable:
         self._rows = 0
         _refuse_another_file(self._target)
         try:
-            self._target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._target.parent)
             try_to_fill(self._target.parent)
             handle, draft = tempfile.mkstemp(prefix=".answers-", dir=self._target.parent)
         except OSError as error:

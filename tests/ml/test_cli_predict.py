@@ -61,6 +61,8 @@ def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
     done = handlens("predict", model, *inputs, "--csv", tmp_path / "out" / "t.csv", "--overlays", tmp_path / "looked")
     assert done.code == 1
     assert "red, 9" in done.out
+    assert f"The answers as a table: {tmp_path / 'out' / 't.csv'}\n" in done.out
+    assert f"2 pictures of where it looked: {tmp_path / 'looked'}\n" in done.out
     with (tmp_path / "out" / "t.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["label"] for row in rows] == ["red", "blue", ""]
@@ -126,6 +128,17 @@ def test_what_cannot_be_written_is_said_before_anything_is_predicted(
     done = handlens("predict", model, folder / "red" / "0.png", option, tmp_path / "file" / "answers")
     assert (done.code, done.out) == (1, "")
     assert "could not be written" in done.err
+
+
+@pytest.mark.parametrize(("option", "name"), [("--csv", "answers.csv"), ("--overlays", "looked")])
+def test_a_mistyped_folder_is_not_made(
+    handlens: Handlens, folder: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    model = write_colour_model(tmp_path / "model.onnx")
+    done = handlens("predict", model, folder / "red" / "0.png", option, tmp_path / "mistypd" / "new" / name)
+    assert (done.code, done.out) == (1, "")
+    assert f"There is no folder {tmp_path / 'mistypd'}" in done.err
+    assert not (tmp_path / "mistypd").exists()
 
 
 def test_predict_reads_recordings_by_window(handlens: Handlens, tmp_path: Path) -> None:
