@@ -163,6 +163,16 @@ def test_a_name_that_several_files_have_is_no_name(tmp_path: Path) -> None:
     [
         (
             "file,width,height\na.jpg,3,4\nb.jpg,3,4\n",
+            "“t.csv” names the files in its column “file”, but which of the others (“width”, “height”) says what each "
+            "of them is, is not clear; rename that one to “label”, “class” or “species”.",
+        ),
+        (
+            "id,observer,date,what I saw,image name\n1,Ann,2024-01-02,fox,a.jpg\n2,Bob,2024-01-03,hare,b.jpg\n",
+            "“t.csv” names the files in its column “image name”, but which of the others (“id”, “observer”, “date”, "
+            "“what I saw”) says what each of them is, is not clear; rename that one to “label”, “class” or “species”.",
+        ),
+        (
+            "file,width,height\nx.jpg,3,4\n",
             "“t.csv” has the columns “file”, “width”, “height”; wanted are one that names the file (such as “file” or "
             "“image_id”) and one that names the class (such as “label”).",
         ),

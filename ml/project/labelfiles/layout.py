@@ -37,7 +37,7 @@ def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
         table = _Table(sheet, head, first=1)
     layout = table.layout(file, timed=timed)
     if layout is None:
-        raise HandlensError(_no_columns(sheet, table, timed=timed))
+        raise HandlensError(_no_class(sheet, table, file, index) or _no_columns(sheet, table, timed=timed))
     return layout
 
 
@@ -200,6 +200,19 @@ class _Table:
     def _is_fraction(self, place: int) -> bool:
         filled = [cell for cell in self.cells[place] if cell]
         return all(re.fullmatch(r"-?\d+[.,]\d+(e-?\d+)?", cell) for cell in filled)
+
+
+def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -> str | None:
+    """Where the files were found and only the class is missing: which column was understood, and what to rename."""
+    others = [shortened(cell) for place, cell in enumerate(table.header) if place != file and cell]
+    if file is None or not others or not any(index.find(cell) for cell in table.cells[file]):
+        return None
+    shown = ", ".join(f"“{name}”" for name in others[:_SHOWN])
+    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+    return (
+        f"“{sheet.path.name}” names the files in its column “{shortened(table.header[file])}”, but which of the others "
+        f"({shown}{more}) says what each of them is, is not clear; rename that one to “label”, “class” or “species”."
+    )
 
 
 def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> str:
