@@ -62,7 +62,8 @@ def train(
     project: ProjectArgument,
     *,
     preset: Annotated[
-        str, typer.Option(metavar="quick|standard|thorough", help="How much time the network may take to learn.")
+        str,
+        typer.Option(metavar="NAME", help="How much time the network may take to learn: quick, standard or thorough."),
     ] = "standard",
     epochs: Annotated[
         int | None,
@@ -73,7 +74,7 @@ def train(
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the newest run that was cut off.")] = False,
     device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps", help="What computes; the fastest there is if not given.")
+        str, typer.Option(metavar="NAME", help="What computes: cpu, cuda, mps, or auto, the fastest there is.")
     ] = "auto",
     backbone: Annotated[
         str,
@@ -89,9 +90,9 @@ def train(
     front: Annotated[
         str,
         typer.Option(
-            metavar="|".join(FRONTS),
+            metavar="NAME",
             help="For logs of sensors, the picture the network is shown: how the rhythms change (spectrogram), the "
-            "curves (traces), when a state comes back (recurrence), or all three (combined).",
+            "curves (traces), when a state comes back (recurrence), or all three (combined, the usual one).",
         ),
     ] = "",
     wrong_at_most: WrongAtMostOption = None,

@@ -14,10 +14,12 @@ from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING
 
 from ml import engine
+from ml.catalogue import OFFERED
 from ml.commands import common
 from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted, Suspected
-from ml.jobs import Job, Stop, TrainJob
+from ml.jobs import FRONTS, Job, Stop, TrainJob
 from ml.project.project import Project
+from ml.project.samples import PRESETS
 from ml.runtime.model import ReleasedModel
 from tests.ml.terminal import Handlens
 
@@ -354,6 +356,15 @@ def test_what_a_score_is_stands_below_the_runs_where_several_classes_may_be_pres
     listed = handlens("runs", tmp_path / "p.handlens").out
     assert "92 of 100" in listed
     assert "The score (mean average precision) says how well" in listed
+
+
+def test_what_has_to_be_typed_is_whole_in_a_narrow_terminal(
+    handlens: Handlens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = handlens("train", "--help").out
+    for name in (*(item.name for item in OFFERED), *PRESETS, *FRONTS, "auto", "cpu", "cuda", "mps"):
+        assert name in told
 
 
 def test_help_and_version_are_there(handlens: Handlens) -> None:
