@@ -80,7 +80,7 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
     if result.task == "multi":
         _say_several(result, kind, console)
         return
-    console.print(capital(score_sentence(result.accuracy, result.n, kind, result.interval)) + ".")
+    console.print(capital(score_sentence(result.accuracy, result.n, kind, result.interval, result.files)) + ".")
     table = Table("class", "n", "found", "right when named", "mostly taken for", box=None, pad_edge=False)
     names = list(result.per_class)
     for name in sorted(names, key=lambda item: (result.per_class[item]["recall"], item)):
@@ -132,7 +132,7 @@ def _open(scores: dict[str, float], key: str) -> str:
 
 def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
     """The same where more than one class may be present; the weakest class first."""
-    console.print(capital(result_on(result.accuracy, result.n, kind, result.task)) + f". {SCORE_MEANS}")
+    console.print(capital(result_on(result.accuracy, result.n, kind, result.task, result.files)) + f". {SCORE_MEANS}")
     table = Table("class", "found", "said wrongly", "average precision", box=None, pad_edge=False)
     for name, scores in sorted(result.per_class.items(), key=lambda item: (item[1]["average_precision"], item[0])):
         if scores["n"] == 0 and scores["named"] == 0:

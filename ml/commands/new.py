@@ -53,8 +53,9 @@ def new(
     kind: Annotated[
         str,
         typer.Option(
-            metavar="images|recordings|sensors",
-            help="What the files are (sensors: tables of measurements, as CSV); seen from their names if not given.",
+            metavar="NAME",
+            help="What the files are: images, recordings or sensors (tables of measurements, as CSV); seen from their "
+            "names if not given.",
         ),
     ] = "",
     rate: Annotated[
@@ -68,8 +69,8 @@ def new(
     split_by: Annotated[
         str,
         typer.Option(
-            metavar="folder|recording|pattern:REGEX",
-            help="What must stay together when samples are put aside for testing.",
+            metavar="HOW",
+            help="What must stay together when samples are put aside for testing: folder, recording or pattern:REGEX.",
         ),
     ] = "auto",
     labels: Annotated[

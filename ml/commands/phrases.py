@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ml.project.samples import Kind, Task, Windowing
 from ml.runtime.contract import ModelInfo
-from ml.wording import between, counted
+from ml.wording import between, counted, counted_files
 
 
 def plural(number: int, singular: str, several: str | None = None) -> str:
@@ -12,23 +12,32 @@ def plural(number: int, singular: str, several: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else several or singular + 's'}"
 
 
-def right_on(accuracy: float, n: int, kind: Kind) -> str:
-    """“right on 91 of 100 pictures it has never seen”."""
-    return f"right on {round(accuracy * n):,} of {counted(n, kind)} it has never seen"
+def right_on(accuracy: float, n: int, kind: Kind, files: int | None = None) -> str:
+    """“right on 91 of 100 pictures it has never seen”; of windows also from how many `files` they are."""
+    return f"right on {round(accuracy * n):,} of {_tested(n, kind, files)} it has never seen"
 
 
-def score_sentence(accuracy: float, n: int, kind: Kind, interval: tuple[float, float] | None) -> str:
+def score_sentence(
+    accuracy: float, n: int, kind: Kind, interval: tuple[float, float] | None, files: int | None = None
+) -> str:
     """The score with what chance leaves open, see `insight.metrics.accuracy_interval`."""
     if interval is None:
-        return right_on(accuracy, n, kind)
-    return f"{right_on(accuracy, n, kind)} ({between(interval)} with 95 % confidence)"
+        return right_on(accuracy, n, kind, files)
+    return f"{right_on(accuracy, n, kind, files)} ({between(interval)} with 95 % confidence)"
 
 
-def result_on(score: float, n: int, kind: Kind, task: Task) -> str:
+def _tested(n: int, kind: Kind, files: int | None) -> str:
+    """“100 pictures”; “48 sounds of 16 recordings”."""
+    if files is None or kind == "images":
+        return counted(n, kind)
+    return f"{counted(n, kind)} of {counted_files(files, kind)}"
+
+
+def result_on(score: float, n: int, kind: Kind, task: Task, files: int | None = None) -> str:
     """What a run reached, for either task: “right on 91 of 100 pictures…” or “a score of 86 out of 100 on…”."""
     if task == "single":
-        return right_on(score, n, kind)
-    return f"a score of {score * 100:.0f} out of 100 on {counted(n, kind)} it has never seen"
+        return right_on(score, n, kind, files)
+    return f"a score of {score * 100:.0f} out of 100 on {_tested(n, kind, files)} it has never seen"
 
 
 SCORE_MEANS = (

@@ -19,7 +19,7 @@ from ml.commands import common
 from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted, Suspected
 from ml.jobs import FRONTS, Job, Stop, TrainJob
 from ml.project.project import Project
-from ml.project.samples import PRESETS
+from ml.project.samples import KINDS, PRESETS
 from ml.runtime.model import ReleasedModel
 from tests.ml.terminal import Handlens
 
@@ -364,6 +364,9 @@ def test_what_has_to_be_typed_is_whole_in_a_narrow_terminal(
     monkeypatch.setenv("COLUMNS", "80")
     told = handlens("train", "--help").out
     for name in (*(item.name for item in OFFERED), *PRESETS, *FRONTS, "auto", "cpu", "cuda", "mps"):
+        assert name in told
+    told = handlens("new", "--help").out
+    for name in (*KINDS, "folder", "recording", "pattern:REGEX"):
         assert name in told
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from tiny_model import COLOURS, SIZE
 
+from ml.commands.evaluate import say_result
+from ml.events import Evaluated
 from ml.project.project import Project
+from ml.project.samples import Task
 from tests.ml.terminal import Handlens
 
 
@@ -59,6 +64,17 @@ def test_how_far_off_its_probabilities_are_is_only_said_of_enough_files(
     assert ("off by" in words) == told
     (line,) = handlens("evaluate", trained, "--on", tmp_path / "other", "--json").lines
     assert (line["files"], 0 <= line["ece"] <= 1) == (3 * each, True)
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+def test_of_windows_it_is_said_from_how_many_recordings_they_are(task: Task) -> None:
+    result = Evaluated(accuracy=0.75, n=48, files=16, per_class={}, confusion=(), ece=0.1, task=task)
+    out = io.StringIO()
+    say_result(result, "recordings", Console(file=out, width=200))
+    assert "48 sounds of 16 recordings it has never seen" in out.getvalue().splitlines()[0]
+    out = io.StringIO()
+    say_result(result, "images", Console(file=out, width=200))
+    assert "48 pictures it has never seen" in out.getvalue().splitlines()[0]
 
 
 def test_evaluate_on_a_labelled_folder(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
