@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -43,6 +43,10 @@ class TradeOffPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._view)
         self._apply_colours()
+
+    def sizeHint(self) -> QSize:
+        """As low as it can be read: pyqtgraph's own grows to whatever size it once had, and the page would scroll."""
+        return QSize(320, 240)
 
     def set_curve(self, rejected: Shares, error: Shares, limit: Shares) -> None:
         """(n,) shares 0…1: set aside, wrong among the accepted, and the upper end of that with 95 % confidence."""

@@ -16,6 +16,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
+from desktop import style
 from desktop.pages import enough_words
 from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.explore import ExplorePage
@@ -186,6 +187,20 @@ def test_in_a_small_window_it_scrolls_as_a_whole(
         assert page.slider.value() == before, "whoever scrolls changes nothing by accident"
     bar.setValue(bar.maximum())
     assert page.classes.visibleRegion().boundingRect().bottom() == page.classes.rect().bottom()
+
+
+def test_in_a_window_that_becomes_smaller_the_whole_curve_is_still_seen(
+    studio: QApplication, qtbot: QtBot, page: ExplorePage
+) -> None:
+    page.board.tabs.setCurrentIndex(VIEWS.index("enough"))
+    enough = page.board.enough
+    for size in ((1768, 1080), (1214, 768)):  # what a window of 1920 × 1080 and one of 1366 × 768 leave the page
+        page.resize(*size)
+        page.show()
+        style.apply(studio, "dark" if size[1] > 768 else "light")
+        qtbot.waitUntil(lambda: enough.plot.isVisible() and enough.plot.height() >= 240)
+        QApplication.processEvents()
+    assert enough.scroll_area.verticalScrollBar().maximum() == 0
 
 
 def test_the_slider_shows_the_price_and_the_button_keeps_the_choice(
