@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,15 @@ class _Fitted:
 
 
 def _frames_at(seconds: Sequence[float], fitted: _Fitted) -> list[int]:
-    return [round(at) for at in np.interp(seconds, fitted.marks, fitted.edges).tolist()]
+    """Which frames these moments are. Looked up, and not by way of arrays: a log may have thousands of stretches, and a
+    few windows are asked for at a time."""
+    marks, edges = fitted.marks, fitted.edges
+    found = []
+    for at in seconds:
+        stretch = min(max(bisect_right(marks, at), 1), len(marks) - 1) - 1
+        share = (at - marks[stretch]) / (marks[stretch + 1] - marks[stretch])
+        found.append(edges[stretch] + round(min(max(share, 0.0), 1.0) * (edges[stretch + 1] - edges[stretch])))
+    return found
 
 
 _kept_logs: dict[tuple[str, int, int, Windowing], _Fitted] = {}
