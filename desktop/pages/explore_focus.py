@@ -121,7 +121,7 @@ class ExploreFocus(QObject):
         view = self._side.view()
         view.set_picture(result.image)
         windowing = session.project.windowing
-        start, _end = session.sample(self._sample_id).part or (0.0, 0.0)
+        start = session.sample(self._sample_id).start or 0.0
         if windowing is not None and windowing.columns:
             names = [windowing.columns[place] for place in lanes(windowing.columns)]
             self._side.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
@@ -233,11 +233,10 @@ class ExploreFocus(QObject):
     def _name_of(self, sample: Sample) -> str:
         """The file, and which part of it."""
         windowing = None if self._session is None else self._session.project.windowing
-        if windowing is None or sample.part is None:
+        if windowing is None or sample.start is None:
             return sample.path
-        start, end = sample.part
         part = self.tr("rows {start}–{end}") if windowing.clock == "none" else self.tr("{start}–{end} s")
-        return f"{sample.path} · {part.format(start=f'{start:g}', end=f'{end:g}')}"
+        return f"{sample.path} · {part.format(start=f'{sample.start:g}', end=f'{sample.end:g}')}"
 
     def _bars(self, table: PredictionTable, row: int, labels: tuple[int, ...]) -> tuple[Bar, ...]:
         """The most probable classes; those it is labelled with and those that are said are always among them."""

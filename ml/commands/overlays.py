@@ -108,8 +108,9 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     if len(shown) < len(result.windows):
         verdict = replace(verdict, note=f"shown: {start:g} to {end:g} s")
     if info.windowing.columns:
-        late = shown[0].late
-        values = load_log(result.path, info.windowing, start=start - late, end=end - late)
+        values = load_log(result.path, info.windowing)
+        rate = info.windowing.rate
+        values = values[:, round(start * rate) : max(round(end * rate), round(start * rate) + 2)]
         maps = stitched(shown, info.windowing)
         save_png(overlay_traces(values, maps, classes, verdict, windowing=info.windowing, start=start), target)
         return
@@ -165,12 +166,10 @@ def stitched(windows: tuple[WindowPrediction, ...], windowing: Windowing) -> NDA
 def _around_surest(
     windows: tuple[WindowPrediction, ...], class_index: int, longest: float
 ) -> tuple[WindowPrediction, ...]:
-    """All windows of a short recording; of a long one those within `longest` seconds around the surest. Of a log that
-    pauses only those of one stretch: a picture has one axis of time."""
-    surest = max(windows, key=lambda window: float(window.probabilities[class_index]))
-    windows = tuple(window for window in windows if window.late == surest.late)
+    """All windows of a short recording; of a long one those within `longest` seconds around the surest."""
     if windows[-1].end - windows[0].start <= longest:
         return windows
+    surest = max(windows, key=lambda window: float(window.probabilities[class_index]))
     latest = max(0.0, windows[-1].end - longest)
     begin = min(max(0.0, surest.start - longest / 2), latest)
     return tuple(w for w in windows if w.start >= begin and w.end <= begin + longest) or (surest,)

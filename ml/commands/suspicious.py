@@ -51,10 +51,10 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         else:
             row |= {"labels": [names[index] for index in labels], "suggested": looks_like}
         row |= {"score": round(score, 4), "looks_wrong": place < found.flagged}
-        if sample.part is not None:
-            row |= {"start": sample.part[0], "end": sample.part[1]}
+        if sample.start is not None:
+            row |= {"start": sample.start, "end": sample.end}
         label = ", ".join(names[index] for index in labels) or "none of them"
-        place_in_file = () if windowing is None or sample.part is None else (part(windowing, *sample.part),)
+        place_in_file = () if windowing is None else (part(windowing, sample.start or 0.0, sample.end or 0.0),)
         rows.append((row, (sample.path, *place_in_file, label, said, f"{score:.2f}")))
     if json:
         for row, _shown in rows:

@@ -145,8 +145,7 @@ def timed(seconds: NDArray[np.float64], cuts: Sequence[int] = ()) -> Times | Non
     if not 1e-7 < rate < 1e9:
         return None
     found = tuple(int(place) + 1 for place in np.flatnonzero(pauses))
-    # With fewer digits a day would be half a minute longer or shorter.
-    return Times(seconds=seconds - seconds[0], rate=float(f"{rate:.7g}"), even=even, cuts=found)
+    return Times(seconds=seconds - seconds[0], rate=float(f"{rate:.4g}"), even=even, cuts=found)
 
 
 def at_even_steps(values: NDArray[np.float32], times: Times) -> tuple[NDArray[np.float32], tuple[int, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,6 @@ from ml.media.files import EMPTY, disk_reason
 from ml.media.log_columns import Column, Holes, not_measured, read_columns, useless, without_gaps
 from ml.media.log_names import LeftOut, fitting_columns
 from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
-from ml.media.stretches import stretch_of
 from ml.project.samples import Windowing
 
 LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
@@ -127,21 +126,13 @@ def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
         raise UnreadableError(reason, details=repr(error)) from error
 
 
-def load_log(path: Path, windowing: Windowing, *, start: float = 0.0, end: float = np.inf) -> NDArray[np.float32]:
+def load_log(path: Path, windowing: Windowing) -> NDArray[np.float32]:
     """The log as a project or a model takes it: (channels, frames) at `windowing.rate`, its columns in their order.
 
-    From `start` to `end` seconds, pauses not included, but no fewer than two frames. Raises UnreadableError, also where
-    the log has other columns.
+    Raises UnreadableError, also where the log has other columns.
     """
-    fitted = _fitted(path, windowing)
-    first, last = _frames_at((start, end), fitted)
-    return fitted.values[:, first : max(last, first + 2)]
-
-
-def log_length(path: Path, windowing: Windowing) -> tuple[float, tuple[tuple[float, float], ...]]:
-    """How many seconds of the log are left without its pauses, and these: where in what is left, and how long."""
-    fitted = _fitted(path, windowing)
-    return fitted.marks[-1], fitted.pauses
+    values, _cuts = _fitted(path, windowing)
+    return values
 
 
 def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
@@ -150,51 +141,33 @@ def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) 
     Behind its end a log goes on backwards, which keeps its level, its strength and its rhythm. No window reaches over a
     pause: it lies in the stretch that it has most of, and one that is shorter goes on backwards too.
     """
-    fitted = _fitted(path, windowing)
-    places = [_rows_of(first, windowing.frames, fitted.edges) for first in _frames_at(starts, fitted)]
+    values, cuts = _fitted(path, windowing)
+    edges = (0, *cuts, values.shape[1])
+    places = [_rows_of(max(0, round(start * windowing.rate)), windowing.frames, edges) for start in starts]
     return np.ascontiguousarray(
-        fitted.values[:, np.array(places, dtype=np.int64).reshape(-1, windowing.frames)].transpose(1, 0, 2)
+        values[:, np.array(places, dtype=np.int64).reshape(-1, windowing.frames)].transpose(1, 0, 2)
     )
 
 
 def _rows_of(start: int, frames: int, edges: Sequence[int]) -> NDArray[np.int64]:
     """Where the rows of a window lie in a log whose stretches reach from each of the `edges` to the next."""
-    first, end = map(int, stretch_of(start, frames, edges))
+    nearest = min(max(bisect_right(edges, start), 1), len(edges) - 1) - 1
+    beyond = max(nearest + 1, min(bisect_left(edges, start + frames), len(edges) - 1))
+    met = itertools.pairwise(edges[nearest : beyond + 1])
+    first, end = max(met, key=lambda span: min(start + frames, span[1]) - max(start, span[0]))
     if len(edges) > 2:
         start = max(first, min(start, end - frames))
     last = end - first - 1
     return first + last - np.abs(last - (start - first + np.arange(frames)) % max(1, 2 * last))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Fitted:
-    """A log as `load_log` gives it. `edges`: the frames at which its stretches begin, and the last one ends; `marks`:
-    the same in seconds by its own rate, from which that of the project may differ. `pauses` as in `log_length`."""
-
-    values: NDArray[np.float32]
-    edges: tuple[int, ...]
-    marks: tuple[float, ...]
-    pauses: tuple[tuple[float, float], ...]
-
-
-def _frames_at(seconds: Sequence[float], fitted: _Fitted) -> list[int]:
-    """Which frames these moments are. Looked up, and not by way of arrays: a log may have thousands of stretches, and a
-    few windows are asked for at a time."""
-    marks, edges = fitted.marks, fitted.edges
-    found = []
-    for at in seconds:
-        stretch = min(max(bisect_right(marks, at), 1), len(marks) - 1) - 1
-        share = (at - marks[stretch]) / (marks[stretch + 1] - marks[stretch])
-        found.append(edges[stretch] + round(min(max(share, 0.0), 1.0) * (edges[stretch + 1] - edges[stretch])))
-    return found
-
-
-_kept_logs: dict[tuple[str, int, int, Windowing], _Fitted] = {}
+_kept_logs: dict[tuple[str, int, int, Windowing], tuple[NDArray[np.float32], tuple[int, ...]]] = {}
 _keeping = threading.Lock()
 
 
-def _fitted(path: Path, windowing: Windowing) -> _Fitted:
-    """The log as a project takes it, kept for a while: the windows of a long one are asked for piece by piece."""
+def _fitted(path: Path, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """The log as `load_log` gives it, and where it pauses; kept for a while, for the windows of a long one are asked
+    for piece by piece."""
     try:
         info = path.stat()
     except OSError as error:
@@ -205,7 +178,7 @@ def _fitted(path: Path, windowing: Windowing) -> _Fitted:
     if known is not None:
         return known
     fitted = _fit(read_log(path, windowing.columns), windowing)
-    if fitted.values.nbytes <= _KEPT_BYTES:
+    if fitted[0].nbytes <= _KEPT_BYTES:
         with _keeping:
             _kept_logs[key] = fitted
             while len(_kept_logs) > _KEPT:
@@ -213,29 +186,17 @@ def _fitted(path: Path, windowing: Windowing) -> _Fitted:
     return fitted
 
 
-def _fit(log: Log, windowing: Windowing) -> _Fitted:
+def _fit(log: Log, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int, ...]]:
     order = list(fitting_columns(log.columns, windowing.columns, log.left_out))
-    by_clock = windowing.clock == "file"
-    own = (log.rate if by_clock else 0.0) or windowing.rate
-    values, cuts = (log.values[order], log.cuts) if by_clock else (log.raw[order], log.raw_cuts)
-    edges = (0, *cuts, values.shape[1])
-    marks = tuple(edge / own for edge in edges)
-    if abs(own / windowing.rate - 1.0) > _SAME_RATE:
-        parts = [_resampled(values[:, first:end], own, windowing.rate) for first, end in itertools.pairwise(edges)]
-        values = np.concatenate(parts, axis=1)
-        edges = (0, *itertools.accumulate(part.shape[1] for part in parts))
-    return _Fitted(
-        values=values, edges=edges, marks=marks, pauses=pauses_of(log, by_clock=by_clock, rate=windowing.rate)
-    )
-
-
-def pauses_of(log: Log | LogFacts, *, by_clock: bool, rate: float) -> tuple[tuple[float, float], ...]:
-    """Where the log was cut, in seconds of what is left of it, and how many are missing there: `by_clock` of its own
-    or, where there is none, by its rows, of which `rate` make a second."""
-    if by_clock and log.rate:
-        return tuple((frame / log.rate, seconds) for frame, seconds in log.pauses)
-    missing = dict.fromkeys(log.raw_cuts, 0) | dict(log.raw_pauses)
-    return tuple((row / rate, rows / rate) for row, rows in sorted(missing.items()))
+    if windowing.clock != "file":
+        return log.raw[order], log.raw_cuts
+    values = log.values[order]
+    if not log.rate or abs(log.rate / windowing.rate - 1.0) <= _SAME_RATE:
+        return values, log.cuts
+    stretches = itertools.pairwise((0, *log.cuts, values.shape[1]))
+    parts = [_resampled(values[:, first:end], log.rate, windowing.rate) for first, end in stretches]
+    cuts = itertools.accumulate(part.shape[1] for part in parts)
+    return np.concatenate(parts, axis=1), tuple(cuts)[:-1]
 
 
 # -- reading ------------------------------------------------------------------------------------------------------

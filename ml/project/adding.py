@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from ml.project import store as tables
 from ml.project.filling import class_indices, insert_files, insert_unreadable
-from ml.project.log_moments import keep_pauses
 from ml.project.moving import replaced
 from ml.project.samples import ScanReport, Split, SplitPlan, Task, Windowing
 from ml.project.splitting import FARTHEST_FROM_LEARNING
@@ -29,7 +28,6 @@ def add(
     sides = _sides(connection, plan, {file.path: file.digest for file in fresh})
     plan = dataclasses.replace(plan, splits=sides)
     insert_files(connection, fresh, plan, windowing, indices, several=task == "multi")
-    keep_pauses(connection, report.files)
     insert_unreadable(connection, report)
     return len(fresh)
 

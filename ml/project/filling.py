@@ -11,12 +11,10 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from ml.media.stretches import placed
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now
-from ml.project.log_moments import keep_pauses
 from ml.project.samples import Clock, FoundFile, ScanReport, SplitPlan, Windowing
 from ml.project.store import Store
 
@@ -45,7 +43,6 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
             connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
         indices = {n: i for i, n in enumerate(names)}
         insert_files(connection, report.files, plan, report.windowing, indices, several=report.task == "multi")
-        keep_pauses(connection, report.files)
         insert_unreadable(connection, report)
 
 
@@ -183,7 +180,7 @@ def _labels(file: FoundFile, windows: Sequence[tuple[float, float]], *, several:
         return [None] * len(windows)
     if file.spans is None:
         return [[(name, None, None) for name in file.class_names]] * len(windows)
-    found = labels_of_windows(file.spans, placed(windows, file.pauses, file.duration), several=several)
+    found = labels_of_windows(file.spans, windows, several=several)
     return [labels or ([] if several else None) for labels in found]
 
 

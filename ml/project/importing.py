@@ -23,7 +23,6 @@ from ml.project.folder import CLOSED_FOLDER, files_below, places
 from ml.project.labelfiles.applying import apply
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.windows import suited_to, suited_to_states
-from ml.project.log_notes import notes_on_pauses
 from ml.project.logs import agree
 from ml.project.samples import DuplicateSet, FoundFile, Kind, ScanReport, Unreadable, Windowing
 
@@ -153,9 +152,6 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
     labels = None
     if reading is not None:
         files, labels = apply(files, reading, job.labels)
-    windowing = _windowing(files, job, agreed=windowing)
-    if job.kind == "sensors":
-        notes = (*notes, *notes_on_pauses(files, windowing))
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
@@ -163,7 +159,7 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
         labels=labels,
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=_duplicates(files),
-        windowing=windowing,
+        windowing=_windowing(files, job, agreed=windowing),
         notes=notes,
     )
 

@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from ml.project import store as tables
-from ml.project.log_moments import with_moments
 from ml.project.samples import LabelChange, LabelSpan, Origin, Sample, Task
 
 Given = tuple[int, float | None, float | None]
@@ -36,7 +35,7 @@ def read_samples(connection: sa.Connection, *, task: Task) -> tuple[Sample, ...]
         known = found.get(identity)
         labels = () if index is None else (index,) if known is None else (*known.labels, index)
         found[identity] = Sample(identity, source, path, labels, split, start, end, origin, digest)
-    return with_moments(connection, tuple(found.values()))
+    return tuple(found.values())
 
 
 _SAMPLES = """

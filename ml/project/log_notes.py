@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ml.media.log_columns import Holes
 from ml.media.log_names import nameless, places_of, quoted
 from ml.media.sensors import LogFacts
-from ml.media.stretches import placed, unseen
-from ml.media.windowing import window_spans
-from ml.project.samples import Clock, FoundFile, Windowing
+from ml.project.samples import Clock
 
 ROWS_A_SECOND = "how many rows make a second"
 """What the user may be asked for; where it is said, the wizard and the command line know themselves."""
@@ -32,30 +30,7 @@ def notes_on(
     """What to know of logs of which `columns` are learned from and `clocks` are left out as such."""
     found = [_rate_note(facts, clock, rate), *_clock_notes(clocks, clock), *_left_out_notes(facts)]
     found += [*_name_notes(facts, (*columns, *clocks)), *_word_notes(facts, columns), *_gap_notes(facts, columns)]
-    return tuple(found)
-
-
-def notes_on_pauses(files: Sequence[FoundFile], windowing: Windowing | None) -> tuple[str, ...]:
-    """What to know of logs that are cut into windows, if they pause."""
-    pausing = [file for file in files if any(0 < where < file.duration for where, _missing in file.pauses)]
-    if windowing is None or not pausing:
-        return ()
-    logs = "All logs pause" if len(pausing) == len(files) else f"{len(pausing):,} of {len(files):,} logs pause"
-    found = [
-        f"{logs} for long and are cut there: no window reaches over a pause. Times are counted from the first row of a "
-        "log on, pauses included."
-    ]
-    missed = sum(
-        unseen(placed(window_spans(file.duration, windowing), file.pauses, file.duration), file.duration)
-        for file in pausing
-    )
-    rows, whole = (round(seconds * windowing.rate) for seconds in (missed, sum(file.duration for file in pausing)))
-    if rows:
-        found.append(
-            f"{rows:,} of the {whole:,} rows of logs that pause lie so close to a pause that they are in no window; "
-            "they are neither learned from nor tested with."
-        )
-    return tuple(found)
+    return (*found, *_pause_notes(facts))
 
 
 def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[str]:
@@ -113,6 +88,17 @@ def _gap_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[
                 "lines between the others take their place."
             )
     return notes
+
+
+def _pause_notes(facts: Mapping[str, LogFacts]) -> list[str]:
+    count = sum(bool(found.cuts or found.raw_cuts) for found in facts.values())
+    if not count:
+        return []
+    logs = "All logs pause" if count == len(facts) else f"{count:,} of {len(facts):,} logs pause"
+    return [
+        f"{logs} for long and are cut there: no window reaches over a pause, and times within these logs are counted "
+        "without the pauses."
+    ]
 
 
 def _holes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[Holes]]:

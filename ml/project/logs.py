@@ -13,7 +13,7 @@ import numpy as np
 from ml.errors import HandlensError, UnreadableError
 from ml.media.log_columns import IS_TIME
 from ml.media.log_names import fitting_columns, nameless, places_of, spelt_alike
-from ml.media.sensors import LogFacts, pauses_of
+from ml.media.sensors import LogFacts
 from ml.media.windowing import choose_log_windowing
 from ml.project.log_notes import ROWS_A_SECOND, notes_on
 from ml.project.samples import Clock, Windowing
@@ -66,7 +66,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
         windowing = _of_bearable_size(choose_log_windowing(frames, rate=common, columns=columns, clock=clock), frames)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
-    pauses = {path: pauses_of(found, by_clock=clock == "file", rate=common or 1.0) for path, found in fit.items()}
+    pauses = {path: _pauses(found, clock, common or 1.0) for path, found in fit.items()}
     return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
 
 
@@ -147,6 +147,13 @@ def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]
         own = found.rate or common
         return own, found.frames / own
     return common, found.rows / common
+
+
+def _pauses(found: LogFacts, clock: Clock, common: float) -> tuple[tuple[float, float], ...]:
+    """Where the log was cut, in seconds of what is left of it, and how many are missing there."""
+    if clock == "file" and found.rate:
+        return tuple((frame / found.rate, seconds) for frame, seconds in found.pauses)
+    return tuple((row / common, rows / common) for row, rows in found.raw_pauses)
 
 
 def _stretches(found: LogFacts, clock: Clock, common: float) -> list[int]:

@@ -221,8 +221,7 @@ class Sample(NamedTuple):
 
     `labels` are class indices: none, one, or (multi-label projects) several. There, somebody may also have said that
     it shows none of the classes: `labels` is empty then, too, but `labelled` is true. `start` and `end` are seconds
-    within the recording, None for images; of a log that pauses they are those of what is left of it, and `when` says
-    what its own clock says. A tuple, because a project has a hundred thousand of them.
+    within the recording, None for images. A tuple, because a project has a hundred thousand of them.
     """
 
     id: int
@@ -234,14 +233,6 @@ class Sample(NamedTuple):
     end: float | None = None
     set_by: Origin | None = None
     digest: str = ""
-    when: tuple[float, float] | None = None
-
-    @property
-    def part(self) -> tuple[float, float] | None:
-        """Which part of the recording it is, as people are told; None for images."""
-        if self.when is not None or self.start is None:
-            return self.when
-        return self.start, self.end or self.start
 
     @property
     def label(self) -> int | None:

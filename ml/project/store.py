@@ -54,14 +54,6 @@ unreadable = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 
-# Where logs pause, by what they hold: JSON of [where in seconds of what is left, how many are missing].
-pauses = sa.Table(
-    "pause",
-    _metadata,
-    sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("pauses", sa.Text, nullable=False),
-)
-
 samples = sa.Table(
     "sample",
     _metadata,

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ml.errors import HandlensError, UnreadableError
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bits
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
-from ml.media.sensors import LOG_SUFFIXES, load_log_windows, log_length
-from ml.media.stretches import Span, paused_before, placed
+from ml.media.sensors import LOG_SUFFIXES, load_log, load_log_windows
 from ml.media.windowing import window_spans
 from ml.project.folder import CLOSED_FOLDER, files_below
 from ml.project.samples import Kind, Windowing
@@ -29,6 +28,8 @@ BATCH = max(8, 2 * cores())
 CHUNK = 32
 """Windows of one recording that are in memory at once."""
 
+Span = tuple[float, float]
+
 _SUFFIXES: dict[Kind, frozenset[str]] = {
     "images": IMAGE_SUFFIXES,
     "recordings": AUDIO_SUFFIXES,
@@ -38,17 +39,12 @@ _SUFFIXES: dict[Kind, frozenset[str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowPrediction:
-    """What the model said of `start`…`end` s of a recording. `probabilities` (classes,); `maps` (classes, h, w).
-
-    `late`: how many seconds of pauses a log has before it. They count in `start` and `end`, which can be found in the
-    log, and not in what `load_log` gives.
-    """
+    """What the model said of `start`…`end` s of a recording. `probabilities` (classes,); `maps` (classes, h, w)."""
 
     start: float
     end: float
     probabilities: NDArray[np.float32]
     maps: NDArray[np.float32] | None = None
-    late: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,15 +115,11 @@ def predict_files(
 
 @dataclass(slots=True)
 class _Item:
-    """One file on its way: its first samples, decoded, or the reason why there are none.
-
-    `spans`: the windows of a recording; `told`: `start`, `end` and `late` of each, as in `WindowPrediction`.
-    """
+    """One file on its way: its first samples, decoded, or the reason why there are none."""
 
     path: Path
     arrays: NDArray[np.generic] = field(default_factory=lambda: np.zeros((0, 1), dtype=np.float32))
     spans: tuple[Span, ...] = ()
-    told: tuple[tuple[float, float, float], ...] = ()
     reason: str = ""
 
 
@@ -153,29 +145,22 @@ def _load(path: Path, info: ModelInfo) -> _Item:
     try:
         if info.windowing is None:
             return _Item(path, load_squashed(path, info.size)[None])
-        spans, told = _cut(path, info.windowing)
-        return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans, told)
-    except Exception as error:
-        return _Item(path, reason=_why(path, error))
+        spans = window_spans(_seconds(path, info.windowing), info.windowing)
+        return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
+    except UnreadableError as error:
+        return _Item(path, reason=CLOSED_FOLDER if path.is_dir() else error.message)
+    except (
+        Exception
+    ) as error:  # of thousands of files one that nobody thought of must not cost the others their answers
+        return _Item(
+            path, reason=f"Reading it hit a fault in Handlens ({type(error).__name__}); please report this file."
+        )
 
 
-def _why(path: Path, error: Exception) -> str:
-    """Why a file is not predicted: of thousands one that nobody thought of must not cost the others their answers."""
-    if isinstance(error, UnreadableError):
-        return CLOSED_FOLDER if path.is_dir() else error.message
-    return f"Reading it hit a fault in Handlens ({type(error).__name__}); please report this file."
-
-
-def _cut(path: Path, windowing: Windowing) -> tuple[tuple[Span, ...], tuple[tuple[float, float, float], ...]]:
-    """The windows of a recording, and what is told of when they were."""
-    if not windowing.columns:
-        spans = window_spans(audio_facts(path).duration, windowing)
-        return spans, tuple((start, end, 0.0) for start, end in spans)
-    seconds, pauses = log_length(path, windowing)
-    spans = window_spans(seconds, windowing)
-    read = placed(spans, pauses, seconds)
-    late = paused_before(read, pauses)
-    return spans, tuple((start + away, end + away, away) for (start, end), away in zip(read, late, strict=True))
+def _seconds(path: Path, windowing: Windowing) -> float:
+    if windowing.columns:
+        return float(load_log(path, windowing).shape[1] / windowing.rate)
+    return audio_facts(path).duration
 
 
 def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray[np.float32]:
@@ -233,16 +218,16 @@ def _recording(
     """Read the rest of a long recording chunk by chunk and take the mean over its windows."""
     windowing = model.info.windowing
     assert windowing is not None
-    windows = _said_of(item, 0, first, keep_maps=keep_maps)
+    windows = _said_of(item.spans[:CHUNK], first, keep_maps=keep_maps)
     unlike = [first.unlike]
     for start in range(CHUNK, len(item.spans), CHUNK):
         spans = item.spans[start : start + CHUNK]
         try:
             arrays = _windows(item.path, windowing, spans)
-        except Exception as error:
-            return UnreadableInput(path=item.path, reason=_why(item.path, error))
+        except UnreadableError as error:
+            return UnreadableInput(path=item.path, reason=error.message)
         said = _in_batches(model, arrays)(0, len(spans))
-        windows += _said_of(item, start, said, keep_maps=keep_maps)
+        windows += _said_of(spans, said, keep_maps=keep_maps)
         unlike.append(said.unlike)
     probabilities = over_windows(np.stack([window.probabilities for window in windows]), model.info)
     mean_unlike = float(np.concatenate(unlike).mean())
@@ -255,17 +240,15 @@ def _recording(
     )
 
 
-def _said_of(item: _Item, first: int, said: Outputs, *, keep_maps: bool) -> tuple[WindowPrediction, ...]:
-    """What was said of the next windows of a recording, from the `first` on."""
+def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[WindowPrediction, ...]:
     return tuple(
         WindowPrediction(
-            start=round(start, 6),
-            end=round(end, 6),
+            start=start,
+            end=end,
             probabilities=said.probabilities[row],
             maps=said.maps[row] if keep_maps else None,
-            late=late,
         )
-        for row, (start, end, late) in enumerate(item.told[first : first + len(said.probabilities)])
+        for row, (start, end) in enumerate(spans)
     )
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,7 @@ from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, write_loudness_model
 
 from ml.errors import HandlensError
-from ml.media.audio import load_windows
 from ml.media.images import load_squashed
-from ml.project.samples import Windowing
 from ml.runtime import folder
 from ml.runtime.contract import METADATA_KEY
 from ml.runtime.decision import decide
@@ -153,23 +151,6 @@ def test_a_file_that_no_decoder_was_made_for_costs_the_others_nothing(
     found = list(predict_files(colours, find_inputs([tmp_path], colours.info)))
     assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
     assert "a fault in Handlens (ZeroDivisionError)" in found[1].reason  # type: ignore[union-attr]
-
-
-def test_a_fault_late_in_a_long_recording_costs_the_others_nothing(
-    loudness: ReleasedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, seconds in (("a.wav", 2), ("long.wav", folder.CHUNK + 3), ("z.wav", 2)):
-        record(tmp_path / name, [True] * seconds)
-
-    def load(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
-        if starts[0] >= folder.CHUNK:
-            raise IndexError
-        return load_windows(path, windowing, starts)
-
-    monkeypatch.setattr(folder, "load_windows", load)
-    found = list(predict_files(loudness, find_inputs([tmp_path], loudness.info)))
-    assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
-    assert "a fault in Handlens (IndexError)" in found[1].reason  # type: ignore[union-attr]
 
 
 def test_a_file_is_judged_alike_alone_and_among_others(colours: ReleasedModel, tmp_path: Path) -> None:

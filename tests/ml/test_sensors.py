@@ -177,8 +177,8 @@ def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
     assert report.notes[1:] == (
         "The column “y” is mostly gaps in 4 of 6 logs: 95 % of its cells are empty, and straight lines between the "
         "others take their place.",
-        "5 of 6 logs pause for long and are cut there: no window reaches over a pause. Times are counted from the "
-        "first row of a log on, pauses included.",
+        "5 of 6 logs pause for long and are cut there: no window reaches over a pause, and times within these logs are "
+        "counted without the pauses.",
     )
 
 
@@ -303,22 +303,5 @@ def test_from_a_folder_of_logs_to_answers(tmp_path: Path) -> None:
     assert isinstance(bad, UnreadableInput) and "has 3 columns of numbers" in bad.reason
     write_overlay(good, model.info, tmp_path / "seen.png")
     assert (tmp_path / "seen.png").stat().st_size > 5_000
-    paused = tmp_path / "paused.csv"  # shaking for 4.8 s, half a minute of nothing, and then it stands still
-    calm = sorted((folder / "still").iterdir())[0]
-    rows = [line.split(",")[1:] for path in (shaking, calm) for line in 2 * path.read_text().splitlines()[1:]]
-    times = [at / 50 + (30 if at >= 240 else 0) for at in range(480)]
-    paused.write_text(
-        "time,x,y,state\n" + "".join(f"{time:.2f},{','.join(row)}\n" for time, row in zip(times, rows, strict=True))
-    )
-    (said,) = predict_files(model, [paused], keep_maps=True)
-    assert isinstance(said, FilePrediction)
-    assert [(window.start, window.end) for window in said.windows] == [(0, 2.4), (2.4, 4.8), (34.8, 37.2), (37.2, 39.6)]
-    assert [model.info.classes[int(window.probabilities.argmax())] for window in said.windows] == [
-        "shaking",
-        "shaking",
-        "still",
-        "still",
-    ]
-    write_overlay(said, model.info, tmp_path / "paused.png")
     shorter = dataclasses.replace(model.info.windowing, columns=("x",))
     assert shorter != model.info.windowing

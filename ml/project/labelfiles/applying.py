@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ml.media.stretches import with_pauses
 from ml.project.folder import READY_SPLITS
-from ml.project.labelfiles.pauses import cut_at_pauses
+from ml.project.labelfiles.pauses import without_pauses
 from ml.project.labelfiles.values import Given, Reading
 from ml.project.samples import FoundFile, LabelIssue, LabelNotes, LabelSpan
 
@@ -18,7 +17,7 @@ _ELSEWHERE = 0.2
 
 def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path]) -> tuple[list[FoundFile], LabelNotes]:
     """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
-    given, paused = cut_at_pauses(reading.given, files)
+    given, paused = without_pauses(reading.given, files)
     issues = [*reading.issues, *paused]
     durations = {file.path: file.duration for file in files}
     elsewhere = _elsewhere(given, durations)
@@ -33,9 +32,9 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
             beyond = [span for span in said.spans if span.start >= file.duration]
             late += len(beyond)
             if beyond:
-                begins, ends = (with_pauses(at, file.pauses) for at in (beyond[0].start, file.duration))
                 late_first = late_first or (
-                    f"“{beyond[0].class_name}” at {begins:,.1f} s in {file.path}, which ends at {ends:,.1f} s"
+                    f"“{beyond[0].class_name}” at {beyond[0].start:,.1f} s in {file.path}, which ends at "
+                    f"{file.duration:,.1f} s"
                 )
         labelled.append(_labelled(file, said, ready.get(file.path)))
     if late:

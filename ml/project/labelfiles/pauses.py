@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from ml.media.stretches import Pauses, without_pauses
 from ml.project.labelfiles.values import Given
 from ml.project.samples import FoundFile, LabelIssue, LabelSpan
 
 
-def cut_at_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:
+def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:
     """What was said of each file by path, with times as they are without its pauses; labels that lie within a pause,
     where there is nothing to learn from, are an issue."""
     moved, lost, first = dict(given), 0, ""
@@ -27,7 +26,18 @@ def cut_at_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tup
     return moved, [LabelIssue(kind="paused", count=lost, first=first)] if lost else []
 
 
-def _cut(span: LabelSpan, pauses: Pauses) -> LabelSpan | None:
+def _cut(span: LabelSpan, pauses: Sequence[tuple[float, float]]) -> LabelSpan | None:
     """The span without what it covers of the pauses; None where nothing is left."""
-    start, end = without_pauses(span.start, pauses), without_pauses(span.end, pauses)
+    start, end = _moved(span.start, pauses), _moved(span.end, pauses)
     return None if end <= start and span.end > span.start else span._replace(start=start, end=end)
+
+
+def _moved(seconds: float, pauses: Sequence[tuple[float, float]]) -> float:
+    """Where a moment lies once the pauses are cut out."""
+    out = 0.0
+    for where, missing in pauses:
+        into = seconds - out - where
+        if into <= 0:
+            break
+        out += min(missing, into)
+    return seconds - out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ml.media.stretches import placed
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.cells import shortened
 from ml.project.labelfiles.windows import labels_of_windows
@@ -134,9 +133,7 @@ def windows_told(report: ScanReport) -> list[str]:
         labels
         for file in timed
         for labels in labels_of_windows(
-            file.spans or (),
-            placed(window_spans(file.duration, report.windowing), file.pauses, file.duration),
-            several=several,
+            file.spans or (), window_spans(file.duration, report.windowing), several=several
         )
     ]
     count, bare = sum(len(file.spans or ()) for file in timed), sum(not labels for labels in found)
