@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -27,6 +26,7 @@ from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.pass_wheel import PassWheel
+from desktop.widgets.scrolling import scrolling
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import WRONG_AT_MOST, Kind
 
@@ -237,11 +237,7 @@ class EnoughPage(QWidget):
         inner.addLayout(self._below, 1)
         # The page scrolls as a whole: parts that scroll by themselves are too small to read where it is small.
         content = QWidget()
-        content.setProperty("role", "scrolled")
-        self.scroll_area = QScrollArea()
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll_area.setWidget(content)
+        self.scroll_area = scrolling(content)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.scroll_area)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from desktop import icons, settings, style, words
 from desktop.widgets.card import ProjectCard
 from desktop.widgets.choice_button import ChoiceButton
+from desktop.widgets.scrolling import scrolling
 from desktop.workers.recent import RecentFacts, read_recent
 from desktop.workers.tasks import Tasks
 
@@ -115,7 +116,6 @@ class StartPage(QWidget):
         self._empty.setProperty("role", "muted")
         self._empty.setWordWrap(True)
         content = QWidget()
-        content.setProperty("role", "scrolled")
         self._grid = QGridLayout()
         self._grid.setSpacing(look.m)
         for place in range(_COLUMNS):
@@ -124,11 +124,8 @@ class StartPage(QWidget):
         inside.setContentsMargins(0, 0, look.s, 0)
         inside.addLayout(self._grid)
         inside.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
+        self._scroll = scrolling(content)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(content)
         self.more_button = QPushButton(self.tr("More"))
         self.more_button.setProperty("role", "quiet")
         icons.set_icon(self.more_button, "ph.list")

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QPushButton,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.widgets.remark_list import RemarkList, Said
+from desktop.widgets.scrolling import scrolling
 from desktop.widgets.showcase import ShowcaseView, Shown
 
 
@@ -132,11 +132,7 @@ class TrainResult(QWidget):
         buttons.addWidget(self.fold)
         buttons.addStretch(1)
         content = QWidget()
-        content.setProperty("role", "scrolled")
-        self.scroll_area = QScrollArea()
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll_area.setWidget(content)
+        self.scroll_area = scrolling(content)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self.scroll_area)
