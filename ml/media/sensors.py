@@ -27,7 +27,8 @@ FEWEST_ROWS = 8
 LARGEST_BYTES = 250_000_000
 MOST_COLUMNS = 1024
 """What the network's first layer measures of more does not fit into its picture; see `networks.log_frontend`."""
-_SAME_RATE = 0.02
+_SAME_RATE = 1e-4
+"""At rates that differ more, windows late in a long log would be read far from where they are said to lie."""
 _SETTLING = 128
 """Values that the filter which changes the rate needs to forget where a log begins."""
 _KEPT = 4

@@ -147,14 +147,14 @@ def _load(path: Path, info: ModelInfo) -> _Item:
             return _Item(path, load_squashed(path, info.size)[None])
         spans = window_spans(_seconds(path, info.windowing), info.windowing)
         return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
-    except UnreadableError as error:
-        return _Item(path, reason=CLOSED_FOLDER if path.is_dir() else error.message)
-    except (
-        Exception
-    ) as error:  # of thousands of files one that nobody thought of must not cost the others their answers
-        return _Item(
-            path, reason=f"Reading it hit a fault in Handlens ({type(error).__name__}); please report this file."
-        )
+    except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
+        return _Item(path, reason=_why_unreadable(path, error))
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, UnreadableError):
+        return CLOSED_FOLDER if path.is_dir() else error.message
+    return f"Reading it hit a fault in Handlens ({type(error).__name__}); please report this file."
 
 
 def _seconds(path: Path, windowing: Windowing) -> float:
@@ -224,8 +224,8 @@ def _recording(
         spans = item.spans[start : start + CHUNK]
         try:
             arrays = _windows(item.path, windowing, spans)
-        except UnreadableError as error:
-            return UnreadableInput(path=item.path, reason=error.message)
+        except Exception as error:  # as at its beginning, see `_load`
+            return UnreadableInput(path=item.path, reason=_why_unreadable(item.path, error))
         said = _in_batches(model, arrays)(0, len(spans))
         windows += _said_of(spans, said, keep_maps=keep_maps)
         unlike.append(said.unlike)

@@ -24,7 +24,7 @@ from ml.project.samples import Sample, Windowing
 from ml.runtime.session import cores
 from ml.training.cache import RowCache
 
-DECODED = 2
+DECODED, DECODED_LOGS = 2, 3
 """To be raised whenever the same file would be decoded otherwise than before."""
 PROGRESS_SECONDS = 0.1
 BATCH = 64
@@ -147,7 +147,7 @@ def key_of(sample: Sample) -> str:
 def _logs_name(windowing: Windowing) -> str:
     """Names what is cached of logs: other columns or another clock make other rows of the same bytes."""
     columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]
-    return f"logs-{DECODED}-{windowing.rate:g}-{windowing.frames}-{columns}"
+    return f"logs-{DECODED_LOGS}-{windowing.rate:g}-{windowing.frames}-{columns}"
 
 
 def per_second(done: int, seconds: float) -> float:

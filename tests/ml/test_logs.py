@@ -422,3 +422,11 @@ def test_another_rate_becomes_the_projects(tmp_path: Path) -> None:
     np.testing.assert_allclose(there[0], 50 + np.sin(2 * np.pi * np.arange(100) / 25), atol=0.06)
     # Where the user said what the rate is, the rows are taken as they stand.
     assert load_log(path, windows(columns=("x",), rate=25.0, clock="asked")).shape == (1, 400)
+
+
+def test_late_windows_of_a_log_at_a_rate_a_little_unlike_the_others_lie_where_they_are_said_to(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("time,x\n" + "".join(f"{at / 49.2:.4f},{at / 49.2:.4f}\n" for at in range(5000)))
+    given = windows(columns=("x",), rate=50.0, seconds=2.0, clock="file")
+    cut = load_log_windows(path, given, [90.0])[0, 0]
+    np.testing.assert_allclose(cut, 90.0 + np.arange(100) / 50, atol=0.1)

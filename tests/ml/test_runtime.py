@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, 
 
 from ml.errors import HandlensError
 from ml.media.images import load_squashed
+from ml.project.samples import Windowing
 from ml.runtime import folder
 from ml.runtime.contract import METADATA_KEY
 from ml.runtime.decision import decide
@@ -191,6 +192,23 @@ def test_a_long_recording_is_read_to_its_end(loudness: ReleasedModel, tmp_path: 
     result = next(predict_files(loudness, [record(tmp_path / "long.flac", loud)]))
     assert isinstance(result, FilePrediction)
     assert [int(w.probabilities.argmax()) == 0 for w in result.windows] == loud
+
+
+def test_a_fault_late_in_a_recording_costs_the_others_nothing(
+    loudness: ReleasedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("a.wav", 2), ("long.wav", folder.CHUNK + 8), ("z.wav", 2)):
+        soundfile.write(tmp_path / name, np.zeros(WINDOWING.frames * seconds), round(WINDOWING.rate))
+    load = folder.load_windows
+
+    def fail(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
+        if starts[0] > 1:
+            raise ZeroDivisionError
+        return load(path, windowing, starts)
+
+    monkeypatch.setattr(folder, "load_windows", fail)
+    found = list(predict_files(loudness, find_inputs([tmp_path], loudness.info)))
+    assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
 
 
 def test_recordings_of_many_lengths_keep_their_order(loudness: ReleasedModel, tmp_path: Path) -> None:
