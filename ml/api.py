@@ -2,6 +2,8 @@
 
 from ml import __version__
 from ml.catalogue import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
+from ml.core.messages import Message, english, msg, nmsg, text
+from ml.core.stages import Stage, stage_message
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.errors import HandlensError, UnreadableError
 from ml.estimate import estimate_seconds
@@ -136,6 +138,7 @@ __all__ = [
     "LookJob",
     "Looked",
     "MelSettings",
+    "Message",
     "NeverStop",
     "Note",
     "OfferedBackbone",
@@ -158,6 +161,7 @@ __all__ = [
     "Showcase",
     "Split",
     "SplitPlan",
+    "Stage",
     "StageStarted",
     "Stalled",
     "Stop",
@@ -179,6 +183,7 @@ __all__ = [
     "choose_thresholds",
     "confusion",
     "default_annotator",
+    "english",
     "estimate_seconds",
     "findings",
     "for_task",
@@ -196,6 +201,8 @@ __all__ = [
     "mel_picture",
     "mel_to_hz",
     "mistaken",
+    "msg",
+    "nmsg",
     "overlay_rgba",
     "plan_split",
     "present",
@@ -204,9 +211,11 @@ __all__ = [
     "problem",
     "read_remarks",
     "settings_for",
+    "stage_message",
     "strength",
     "strict_thresholds",
     "suggest_labels",
+    "text",
     "thumbnail",
     "trace_picture",
     "trade_off",

@@ -1,5 +1,9 @@
 """The one kind of error that is meant for a person."""
 
+from __future__ import annotations
+
+from ml.core.messages import Message, english
+
 
 class HandlensError(Exception):
     """Something the user can understand and act on.
@@ -9,8 +13,8 @@ class HandlensError(Exception):
     terminal to mend it; only the command line says it, the window has a button.
     """
 
-    def __init__(self, message: str, *, details: str = "", command: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: Message, *, details: str = "", command: str = "") -> None:
+        super().__init__(english(message))
         self.message = message
         self.details = details
         self.command = command
@@ -24,5 +28,5 @@ class UnreadableError(HandlensError):
     """A file could not be decoded; `message` is the reason in plain words."""
 
 
-def _rebuild(cls: type[HandlensError], message: str, details: str, command: str) -> HandlensError:
+def _rebuild(cls: type[HandlensError], message: Message, details: str, command: str) -> HandlensError:
     return cls(message, details=details, command=command)

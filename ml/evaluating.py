@@ -143,7 +143,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
             sentence=f"Left out {len(every) - len(labelled)} of {len(every)} files: the project learned from these, or "
             "chose by them, so they would say too much good of it."
         )
-    yield StageStarted(stage="predict", sentence=f"Now the model looks at {len(labelled)} files it is tested on.")
+    yield StageStarted(stage="evaluate")
     truth: list[tuple[int, ...]] = []
     files: list[int] = []
     sources = 0

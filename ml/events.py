@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, english, to_json
+from ml.core.stages import Stage, stage_message
 from ml.project.samples import ScanReport, Task
-
-Stage = Literal[
-    "scan", "preflight", "download", "decode", "features", "probe", "finetune", "refit", "predict", "export"
-]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageStarted:
-    """A new part of the job began. `sentence` says in plain words what is happening now."""
+    """A new part of the job began; `ml.core.stages` has the sentence that says what happens in it."""
 
     stage: Stage
-    sentence: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +41,7 @@ class Note:
     well, "note" or "warning".
     """
 
-    sentence: str
+    sentence: Message
     about: str = ""
     level: str = "note"
 
@@ -55,7 +53,7 @@ class Stalled:
     The job goes on, see `ml.watchdog`; any other event means that it has woken up.
     """
 
-    sentence: str
+    sentence: Message
     seconds: float
     answers: bool
 
@@ -189,7 +187,7 @@ class Evaluated:
     ece_before: float | None = None
     interval: tuple[float, float] | None = None
     accepting: Accepting | None = None
-    findings: tuple[str, ...] = ()
+    findings: tuple[Message, ...] = ()
     """What the run said about itself when it ended, the gravest first."""
 
 
@@ -213,7 +211,7 @@ class BackboneChecked:
     known: bool
     suggestions: tuple[str, ...]
     licence: str
-    sentence: str
+    sentence: Message
     here: bool
 
 
@@ -247,7 +245,7 @@ class Stopped:
 class Failed:
     """The job could not end well. `message` is one sentence for the user, `details` is for the curious."""
 
-    message: str
+    message: Message
     details: str = ""
 
 
@@ -295,15 +293,32 @@ _NAMES = {
 
 def as_json(event: Event) -> dict[str, Any]:
     """The event as the command line prints it with `--json`; arrays become nested lists, rounded to 4 places."""
-    fields = {name: _plain(getattr(event, name)) for name in event.__slots__}
+    fields = plain_fields({name: getattr(event, name) for name in event.__slots__})
+    if isinstance(event, StageStarted):
+        fields |= plain_fields({"sentence": stage_message(event.stage)})
     return {"event": _NAMES[type(event)], **fields}
+
+
+def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as `--json` prints them. A message becomes its English sentence, with `template` and `values` beside it;
+    a list of messages gets a second list, `…_messages`."""
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
+        fields[name] = _plain(value)
+        if isinstance(value, Message):
+            fields |= to_json(value)
+        elif isinstance(value, tuple | list) and value and all(isinstance(item, Message) for item in value):
+            fields[f"{name}_messages"] = [to_json(item) for item in value]
+    return fields
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return np.round(value.astype(float), 4).tolist()
+    if isinstance(value, Message):
+        return english(value)
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return plain_fields({name: getattr(value, name) for name in value.__dataclass_fields__})
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):

@@ -66,7 +66,7 @@ class Scan:
 
     def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
         assert isinstance(job, ScanJob)
-        yield StageStarted(stage="scan", sentence="Looking through the folder.")
+        yield StageStarted(stage="scan")
         yield Progress(stage="scan", done=5, total=10)
         while not self._free.wait(0.01):
             if stop.requested():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from desktop.i18n import text
 from desktop.pages import train_ending, train_words
 from desktop.pages.train_ending import Ending
 from desktop.pages.train_words import tr
@@ -19,6 +20,7 @@ from ml.api import (
     RunStarted,
     StageStarted,
     Task,
+    stage_message,
 )
 
 # Which part of the whole each stage is, roughly; the bar only has to move evenly and never back.
@@ -90,9 +92,9 @@ class TrainingState:
                 if self.stopping:
                     self.sentence = train_ending.asked(self.ending, self.sentence)
             case StageStarted():
-                self.stage, self.sentence = event.stage, event.sentence
+                self.stage, self.sentence = event.stage, text(stage_message(event.stage))
                 if self.stopping and self.ending == "finishing":
-                    self.sentence = train_ending.finishing(event.sentence)
+                    self.sentence = train_ending.finishing(self.sentence)
                 self._move(0.0)
             case Progress():
                 self.stage = event.stage

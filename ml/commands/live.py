@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ml.commands.phrases import duration, percent
+from ml.core.messages import text
+from ml.core.stages import stage_message
 from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
 from ml.events import Progress as ProgressEvent
 
@@ -41,7 +43,7 @@ class LiveReport:
         """Say what the event means."""
         match event:
             case StageStarted():
-                self._say(event.sentence)
+                self._say(text(stage_message(event.stage)))
                 self._end_bar()
             case Stalled():
                 self._say(f"[yellow]Note:[/] {_plain(event.sentence)} Ctrl+C ends it.", markup=True)

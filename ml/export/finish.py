@@ -43,7 +43,7 @@ UNLIKE_ABOVE = 0.99
 def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
     """Leaves `model.onnx`, `predictions/`, `findings.json` and `card.md` in the run's folder."""
     folder, draft, before = given.folder, given.folder / "predictions.part", given.folder / "earlier.part"
-    yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
+    yield StageStarted(stage="predict")
     earlier: Predictions | None = None
     if given.before is not None:
         earlier = yield from asked_before(given, given.before, before, stop)
@@ -51,9 +51,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     if stop.requested() == "cancel":
         return Scores()
 
-    yield StageStarted(
-        stage="export", sentence="Now it is writing the model to a file and checking that the file says the same."
-    )
+    yield StageStarted(stage="export")
     temperature, known = _calibrated(given, predictions if earlier is None else earlier)
     if earlier is not None:
         _store_unlike(before, earlier, known)

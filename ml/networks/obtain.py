@@ -47,7 +47,7 @@ def obtain(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, W
         repo = _repo(name)
         if use_of(licence) != "any":
             yield Note(sentence=licence_sentence(name, licence, _page(name)))
-        yield StageStarted(stage="download", sentence=f"Now it is downloading the pretrained network {name}, once.")
+        yield StageStarted(stage="download")
         sha256 = yield from fetch(repo, name, _place(name), stop)
         if not sha256:
             return None

@@ -110,7 +110,7 @@ def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
     Failed, whose message is one sentence with what to do.
     """
     search = _SEARCHES[job.kind]
-    yield StageStarted(stage="scan", sentence=f"Looking through the folder for {search.many}.")
+    yield StageStarted(stage="scan")
     try:
         report = yield from _scan(Path(job.folder).absolute(), job, search, stop)
     except HandlensError as error:

@@ -28,19 +28,6 @@ from ml.training.records import write_history
 from ml.training.scaling import Head
 from ml.training.together import Lesson, teach
 
-_SENTENCES: dict[Stage, str] = {
-    "preflight": "Getting ready.",
-    "download": "Now it is downloading the pretrained network, once.",
-    "decode": "Now it is opening every file once.",
-    "features": "Now the pretrained network is looking at every sample once.",
-    "probe": "Now it is learning a first model from what the pretrained network sees.",
-    "finetune": "Now it is adjusting the network to your classes, for as long as that helps.",
-    "refit": "Now it is learning once more, from the samples too that it was checked by.",
-    "export": "Now it is writing the model to a file and checking that the file says the same.",
-    "predict": "Now it is asking the finished model about every sample.",
-}
-
-
 ENOUGH_TO_CHOOSE = 10_000
 """So many validation samples tell which first model is better as well as more would, in less memory."""
 
@@ -184,7 +171,7 @@ def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, i
 
 def stage(stage: Stage) -> StageStarted:
     """The event that a stage begins, with its sentence."""
-    return StageStarted(stage=stage, sentence=_SENTENCES[stage])
+    return StageStarted(stage=stage)
 
 
 def raise_if_cancelled(stop: Stop) -> None:

@@ -41,7 +41,7 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
             raise HandlensError(
                 "There are too few labels to find wrong ones among them; label at least ten samples of two classes."
             )
-        yield StageStarted(stage="predict", sentence="Now every label is judged by a model that never saw its sample.")
+        yield StageStarted(stage="label_issues")
         embeddings = _pretrained(project, run, samples)
         if embeddings is None:
             embeddings = _of_run(stored, [rows[sample.id] for sample in samples])

@@ -50,13 +50,13 @@ class Script:
         assert isinstance(job, TrainJob)
         self.seen.append(job)
         samples = [sample.id for sample in self._session.samples if sample.split == "valid"]
-        yield StageStarted(stage="features", sentence="Now the pretrained network is looking at every sample once.")
+        yield StageStarted(stage="features")
         names = tuple(item.name for item in self._session.classes)
         yield RunStarted(run=1, resumed=job.resume, train=18, valid=6, test=6, class_names=names)
         yield Progress(stage="features", done=30, total=30)
         yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
         yield showcase(samples, epoch=0, right=False)
-        yield StageStarted(stage="finetune", sentence="Now it is adjusting the network to your classes.")
+        yield StageStarted(stage="finetune")
         while not self._free.wait(0.02):
             if stop.requested():
                 break

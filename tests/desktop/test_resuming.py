@@ -107,7 +107,7 @@ class Going:
 
 
 BEGUN = RunStarted(run=1, resumed=True, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
-LOOKING = StageStarted(stage="features", sentence="Now the pretrained network is looking at every sample once.")
+LOOKING = StageStarted(stage="features")
 FIRST = ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
 
 

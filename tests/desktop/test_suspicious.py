@@ -51,7 +51,7 @@ class Judge:
 
     def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
         self.asked.append(job)
-        yield StageStarted(stage="predict", sentence="Judging.")
+        yield StageStarted(stage="predict")
         yield Progress(stage="predict", done=2, total=5)
         while not self._free.wait(0.01):
             if stop.requested():

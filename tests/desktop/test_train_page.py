@@ -198,7 +198,7 @@ def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, sessio
     def looking(job: Job, stop: Stop) -> Iterator[Event]:
         session.project.runs.begin(preset="standard", seed=0, class_names=("apple", "pear", "plum"))
         yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=("apple", "pear", "plum"))
-        yield StageStarted(stage="features", sentence="Now the pretrained network is looking at every sample once.")
+        yield StageStarted(stage="features")
         pause = threading.Event()
         while not stop.requested():
             pause.wait(0.02)
@@ -228,7 +228,7 @@ class Finishing:
         yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
         while not stop.requested():
             self.free.wait(0.02)
-        yield StageStarted(stage="predict", sentence="Now it is asking the finished model about every sample.")
+        yield StageStarted(stage="predict")
         yield Progress(stage="predict", done=1, total=30, seconds_left=25.0)
         self.free.wait(10)
         yield Stopped()

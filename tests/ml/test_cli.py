@@ -181,7 +181,7 @@ SHOWCASE = Showcase(
 def test_train_prints_events_and_ends_with_finished(
     handlens: Handlens, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = StageStarted(stage="probe", sentence="Now it learns.")
+    stage = StageStarted(stage="probe")
     monkeypatch.setattr(common, "run", scripted(stage, STARTED, SHOWCASE, EPOCH, FINISHED))
     done = handlens("train", project, "--json")
     assert (done.code, done.err) == (0, "")
@@ -194,7 +194,7 @@ def test_train_prints_events_and_ends_with_finished(
 def test_train_says_in_words_what_happens(handlens: Handlens, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Project.open(trained) as opened:
         tested = sum(sample.split == "test" for sample in opened.samples())
-    stage = StageStarted(stage="probe", sentence="Now it learns.")
+    stage = StageStarted(stage="probe")
     monkeypatch.setattr(common, "run", scripted(stage, STARTED, EPOCH, FINISHED))
     done = handlens("train", trained)
     assert done.code == 0

@@ -11,7 +11,7 @@ from ml.watchdog import Watch, Watchdog
 def test_silence_is_told_once_for_each_doubling() -> None:
     now = 0.0
     watch = Watch(quiet=60, clock=lambda: now)
-    watch.heard(StageStarted(stage="decode", sentence="…"))
+    watch.heard(StageStarted(stage="decode"))
     told = []
     for now in range(300):
         stalled = watch.overdue()
@@ -36,7 +36,7 @@ def test_a_job_in_this_process_is_watched_from_a_thread() -> None:
         heard.set()
 
     with Watchdog(say, quiet=0.05) as watchdog:
-        watchdog.heard(StageStarted(stage="export", sentence="…"))
+        watchdog.heard(StageStarted(stage="export"))
         assert heard.wait(10)
     assert said[0].answers
     assert "writing the model" in said[0].sentence

@@ -1,0 +1,95 @@
+"""Parts of sentences that many sentences share: counted things, shares, times. Each is a message of its own.
+
+Languages with cases need a noun in several forms. A translation asks for one by name, `{things:dative}`; the catalogue
+then has the noun once more in that context. `tools/i18n.py` lists every noun of this file in the contexts of `FORMS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ml.core.messages import Message, msg, nmsg
+from ml.project.samples import Kind
+
+FORMS = ("accusative", "dative", "genitive")
+"""Grammatical forms a translation may ask for; the form without a name is the nominative."""
+
+
+def counted(number: int, kind: Kind) -> Message:
+    """Samples: “1 picture”, “3,670 pictures”, “40 sounds”."""
+    match kind:
+        case "images":
+            return nmsg("{count} picture", "{count} pictures", number)
+        case "recordings":
+            return nmsg("{count} sound", "{count} sounds", number)
+        case "sensors":
+            return nmsg("{count} measurement", "{count} measurements", number)
+
+
+def counted_files(number: int, kind: Kind) -> Message:
+    """The files they come from: “1 recording”, “20 logs”."""
+    match kind:
+        case "images":
+            return nmsg("{count} picture", "{count} pictures", number)
+        case "recordings":
+            return nmsg("{count} recording", "{count} recordings", number)
+        case "sensors":
+            return nmsg("{count} log", "{count} logs", number)
+
+
+def things(kind: Kind) -> Message:
+    """Samples without a number: “pictures”."""
+    return {"images": msg("pictures"), "recordings": msg("sounds"), "sensors": msg("measurements")}[kind]
+
+
+def thing(kind: Kind) -> Message:
+    """One sample: “picture”."""
+    return {"images": msg("picture"), "recordings": msg("sound"), "sensors": msg("measurement")}[kind]
+
+
+def files(kind: Kind) -> Message:
+    """Files without a number: “pictures”, “recordings”, “logs”."""
+    return {"images": msg("pictures"), "recordings": msg("recordings"), "sensors": msg("logs")}[kind]
+
+
+def counted_classes(number: int) -> Message:
+    """“1 class”, “5 classes”."""
+    return nmsg("{count} class", "{count} classes", number)
+
+
+def of_hundred(fraction: float) -> Message:
+    """A share as a person says it: “97 of 100”; never “100 of 100” for what is not quite so."""
+    shown = round(fraction * 100)
+    if shown == 0 and fraction > 0:
+        return msg("less than 1 of 100")
+    return msg("{n} of 100", n=min(shown, 99) if fraction < 1 else shown)
+
+
+def between(interval: tuple[float, float]) -> Message:
+    """“between 88 and 97 of 100”: a 95 % confidence interval of a share."""
+    return msg("between {low} and {high} of 100", low=round(interval[0] * 100), high=round(interval[1] * 100))
+
+
+def percent(fraction: float) -> Message:
+    """“97 %”; never “100 %” for what is not quite so."""
+    shown = round(fraction * 100)
+    return msg("{n} %", n=min(shown, 99) if fraction < 1 else shown)
+
+
+def duration(seconds: float) -> Message:
+    """A measured time: “20 s”, “6 min”, “1 h 20 min”."""
+    if not math.isfinite(seconds):
+        return msg("an unknown time")
+    if seconds < 90:
+        return msg("{n} s", n=max(1, round(seconds)))
+    minutes = round(seconds / 60)
+    return msg("{n} min", n=minutes) if minutes < 90 else msg("{h} h {m} min", h=minutes // 60, m=minutes % 60)
+
+
+def listed(names: Sequence[str | Message], *, most: int = 5) -> Message:
+    """“a”, “a and b”, “a, b, c and 4 more”."""
+    shown: list[str | Message] = list(names[:most])
+    if len(names) > most:
+        shown.append(nmsg("{count} more", "{count} more", len(names) - most))
+    return Message("{text}", {"text": tuple(shown)})
