@@ -3,6 +3,19 @@
 from ml import __version__
 from ml.catalogue import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
 from ml.core.messages import Message, english, msg, nmsg, text
+from ml.core.phrases import (
+    between,
+    counted,
+    counted_classes,
+    counted_files,
+    duration,
+    files,
+    listed,
+    of_hundred,
+    percent,
+    thing,
+    things,
+)
 from ml.core.stages import Stage, stage_message
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.errors import HandlensError, UnreadableError
@@ -179,12 +192,18 @@ __all__ = [
     "__version__",
     "accuracy_interval",
     "along_time",
+    "between",
     "blend",
     "choose_thresholds",
     "confusion",
+    "counted",
+    "counted_classes",
+    "counted_files",
     "default_annotator",
+    "duration",
     "english",
     "estimate_seconds",
+    "files",
     "findings",
     "for_task",
     "found_and_named",
@@ -193,6 +212,7 @@ __all__ = [
     "inferno",
     "lanes",
     "leaning",
+    "listed",
     "load_image",
     "load_log_windows",
     "load_waveform",
@@ -203,7 +223,9 @@ __all__ = [
     "mistaken",
     "msg",
     "nmsg",
+    "of_hundred",
     "overlay_rgba",
+    "percent",
     "plan_split",
     "present",
     "preview_labels",
@@ -216,6 +238,8 @@ __all__ = [
     "strict_thresholds",
     "suggest_labels",
     "text",
+    "thing",
+    "things",
     "thumbnail",
     "trace_picture",
     "trade_off",
