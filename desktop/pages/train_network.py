@@ -102,8 +102,8 @@ class NetworkChoice(QWidget):
 
     @Slot()
     def _choose_file(self) -> None:
-        words = f"{tr('Weights')} (*.safetensors *.pth *.pt *.bin)"
-        chosen, _ = QFileDialog.getOpenFileName(self, tr("Weights of the network"), "", words)
+        title = tr("Weights of the network")
+        chosen, _ = QFileDialog.getOpenFileName(self, title, "", f"{title} (*.safetensors *.pth *.pt *.bin)")
         if chosen:
             self.set_file(Path(chosen))
 

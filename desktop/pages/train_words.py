@@ -162,7 +162,7 @@ def preset_promise(preset: Preset) -> str:
     return {
         "quick": tr("Trains a first model on what a pretrained network sees. Good for a first look."),
         "standard": tr("Continues from there and adjusts the network to your classes. Right for most folders."),
-        "thorough": tr("The same, for longer. For when the last few of a hundred matter."),
+        "thorough": tr("The same, for longer. Choose it when every percent counts."),
     }[preset]
 
 
