@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.pages import enough_words
 from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
@@ -59,11 +60,11 @@ class EnoughPage(QWidget):
         self.slider.setPageStep(1)
         self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.slider.setTickInterval(1)
-        self.slider.setAccessibleName(self.tr("How many of the answers it gives may be wrong"))
+        self.slider.setAccessibleName(tr("How many accepted answers may be wrong"))
         self.slider.valueChanged.connect(self._on_moved)
-        self.use_button = QPushButton(self.tr("Use this"))
+        self.use_button = QPushButton(tr("Use this"))
         self.use_button.clicked.connect(self._on_use)
-        self.back_button = QPushButton(self.tr("Back to its own marks"))
+        self.back_button = QPushButton(tr("Back to the thresholds from training"))
         self.back_button.clicked.connect(self._on_back)
         self.used = _label("caption")
         self.plot = TradeOffPlot()
@@ -118,9 +119,9 @@ class EnoughPage(QWidget):
             widget.setVisible(not several)
         self.back_button.setVisible(several)
         self.title.setText(
-            self.tr("How sure it has to be of each class, and what it finds")
+            tr("Each class: its threshold, and what it finds")
             if several
-            else self.tr("How sure it has to be of each class, and how many it hands to you")
+            else tr("Each class: its threshold, and how many are left to you")
         )
         stuck = isinstance(self._weighing, Weighing) and self._weighing.stuck
         self.stuck.setVisible(stuck)
