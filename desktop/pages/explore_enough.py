@@ -184,9 +184,11 @@ class EnoughPage(QWidget):
             name.setMinimumWidth(min(SHORTEST_NAME, name.sizeHint().width()))
             dot = QLabel("●")
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
-            costs = QLabel(rest)
+            bound, costs = QLabel(begin), QLabel(rest)
             costs.setProperty("role", "muted")
-            for column, widget in enumerate((dot, name, QLabel(begin), costs)):
+            for words in (bound, costs):
+                words.setWordWrap(True)  # other languages need more room
+            for column, widget in enumerate((dot, name, bound, costs)):
                 self._rows.addWidget(widget, row, column)
         self._rows.setColumnStretch(3, 1)
         self._rows.setRowStretch(len(classes), 1)

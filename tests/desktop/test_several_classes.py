@@ -100,13 +100,13 @@ def test_labels_given_in_another_order_are_not_changed_by_anybody(page: ExploreP
     told = explore_words.tile(table, table.row(two.id) or 0, session.sample(two.id), ("apple", "pear", "plum"))
     assert not told.changed and "✎" not in told.caption
     page.spot.show(two.id)
-    assert "when this run was made" not in page.side.note.text()
+    assert "during this run" not in page.side.note.text()
 
 
 def test_the_least_sure_say_what_they_are_sorted_by(page: ExplorePage) -> None:
-    assert "nearest" not in page.board.filters.sentence.text()
+    assert "closest" not in page.board.filters.sentence.text()
     page.board.tabs.setCurrentIndex(VIEWS.index("unsure"))
-    assert page.board.filters.sentence.text().endswith("wrong; nearest to a mark first")
+    assert page.board.filters.sentence.text().endswith("wrong · closest to a threshold first")
 
 
 def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(
@@ -152,7 +152,7 @@ def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage,
     assert (counts - np.diag(np.diag(counts))).sum() == 0, "the only wrong word is said of what has no class"
     assert (totals - np.diag(counts)).sum() == 1
     page.board.tabs.setCurrentIndex(VIEWS.index("confusion"))
-    assert "beside the diagonal" in page.board.cell_sentence.text()
+    assert "Off the diagonal" in page.board.cell_sentence.text()
     assert page.board.confusion.sentence(0, 1).startswith("In 0 of the ")
     assert len(table.select(Filter(split=TEST, label=-1))) == sum(
         sample.split == "test" and not sample.labels for sample in session.samples
