@@ -33,7 +33,7 @@ from ml.api import WRONG_AT_MOST, Kind
 
 SHORTEST_NAME = 72
 """So much of the name of a class is left, whatever stands beside it."""
-NARROW = 600
+NARROW = 680
 """Below this the classes stand under the curve instead of beside it."""
 
 
@@ -72,6 +72,7 @@ class EnoughPage(QWidget):
         self.unlike = _label("caption")
         self.title = _label("caption")
         self.classes = QWidget()
+        self._cells: list[tuple[QLabel, ElidedLabel, QLabel, QLabel]] = []
         self._rows = QGridLayout(self.classes)
         self._rows.setContentsMargins(0, 0, 8, 0)
         self._rows.setHorizontalSpacing(12)
@@ -177,6 +178,7 @@ class EnoughPage(QWidget):
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
+        self._cells = []
         for row, (called, begin, rest) in enumerate(classes):
             # Of a long name both ends are left, as names often differ in their last letter.
             name = ElidedLabel(called, mode=Qt.TextElideMode.ElideMiddle)
@@ -186,18 +188,27 @@ class EnoughPage(QWidget):
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
             bound, costs = QLabel(begin), QLabel(rest)
             costs.setProperty("role", "muted")
-            for words in (bound, costs):
-                words.setWordWrap(True)  # other languages need more room
-            for column, widget in enumerate((dot, name, bound, costs)):
-                self._rows.addWidget(widget, row, column)
+            self._cells.append((dot, name, bound, costs))
+        self._place_classes()
+
+    def _place_classes(self) -> None:
+        """Each class in one row; in a narrow window its numbers stand below its name."""
+        narrow = self._below.direction() == QBoxLayout.Direction.TopToBottom
+        for place, (dot, name, bound, costs) in enumerate(self._cells):
+            first, second = (2 * place, 2 * place + 1) if narrow else (place, place)
+            self._rows.addWidget(dot, first, 0)
+            self._rows.addWidget(name, first, 1, 1, 3 if narrow else 1)
+            self._rows.addWidget(bound, second, 1 if narrow else 2, 1, 2 if narrow else 1)
+            self._rows.addWidget(costs, second, 3)
         self._rows.setColumnStretch(3, 1)
-        self._rows.setRowStretch(len(classes), 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        narrow = event.size().width() < NARROW
         directions = QBoxLayout.Direction
-        self._below.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
+        wanted = directions.TopToBottom if event.size().width() < NARROW else directions.LeftToRight
+        if wanted != self._below.direction():
+            self._below.setDirection(wanted)
+            self._place_classes()
 
     @Slot()
     def _on_use(self) -> None:
