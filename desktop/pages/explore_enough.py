@@ -33,7 +33,7 @@ from ml.api import WRONG_AT_MOST, Kind
 
 SHORTEST_NAME = 72
 """So much of the name of a class is left, whatever stands beside it."""
-NARROW = 680
+NARROW = 640
 """Below this the classes stand under the curve instead of beside it."""
 
 
