@@ -7,6 +7,7 @@ from typing import Protocol
 
 from PySide6.QtGui import QUndoCommand
 
+from desktop.i18n import text
 from ml.api import HandlensError, Origin
 
 Labels = tuple[int, ...] | None
@@ -66,4 +67,4 @@ class Relabel(QUndoCommand):
             self._store.restore_labels(list(wanted.items()), origins=origins)
         except HandlensError as error:
             self.setObsolete(True)
-            self.on_problem(error.message)
+            self.on_problem(text(error.message))

@@ -14,6 +14,7 @@ from ml.api import (
     Front,
     HandlensError,
     LabelChange,
+    Message,
     Origin,
     Predictions,
     Preset,
@@ -69,8 +70,8 @@ class Session(QObject):
         """The sample as it is labelled now; KeyError where there is none."""
         return self._by_id[sample_id]
 
-    def missing_originals(self) -> str:
-        """Why the originals cannot be read now, in a sentence; empty while their folder is there."""
+    def missing_originals(self) -> Message | None:
+        """Why the originals cannot be read now, in a sentence; None while their folder is there."""
         try:
             _ = self.project.source_folder
         except HandlensError as error:
@@ -79,7 +80,7 @@ class Session(QObject):
         if self._originals_gone:
             self._originals_gone = False
             self.originals_found.emit()
-        return ""
+        return None
 
     # -- labels ------------------------------------------------------------------------------------------------
 

@@ -10,16 +10,17 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from desktop import style, words
+from desktop import style
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.items import ItemsDialog
+from desktop.i18n import msg, nmsg, text, tr, trn
 from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.workers.examples import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, Unreadable
+from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes
 
 _EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
@@ -34,7 +35,7 @@ class DataPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = self.tr("Data")
+        self.title = tr("Data")
         self._session: Session | None = None
         self._stale = True
         self._unreadable: tuple[Unreadable, ...] = ()
@@ -47,22 +48,22 @@ class DataPage(QWidget):
         self._finding.failed.connect(self._refuse_folder)
         look = style.current()
         self.bars = BarList(row_height=60)
-        self.bars.setAccessibleName(self.tr("Classes"))
+        self.bars.setAccessibleName(tr("Classes"))
         self.split = SplitPicture()
         self._why = _line("muted")
         self._place = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self._place.setProperty("role", "muted")
         self._gone = _line("error")
-        self.find_button = QPushButton(self.tr("Find the folder…"))
+        self.find_button = QPushButton(tr("Find the folder…"))
         self.find_button.clicked.connect(self._find_folder)
         self._left_out = _line("warn")
-        self.show_button = _link(self.tr("Show"), self.tr("Show the files that were left out"))
+        self.show_button = _link(tr("Show"), tr("Show the files that were left out"))
         self.show_button.clicked.connect(self._show_left_out)
         self._copies = _line("warn")
         self._copies.setWordWrap(True)
-        self.copies_button = _link(self.tr("Show"), self.tr("Show the copies with different labels"))
+        self.copies_button = _link(tr("Show"), tr("Show the copies with different labels"))
         self.copies_button.clicked.connect(self._show_copies)
-        self.train_button = QPushButton(self.tr("Go on to training"))
+        self.train_button = QPushButton(tr("Continue to training"))
         self.train_button.setProperty("role", "primary")
         self.train_button.clicked.connect(self.train_requested)
         whole = QGridLayout(self)
@@ -80,12 +81,12 @@ class DataPage(QWidget):
         look = style.current()
         right = QVBoxLayout()
         right.setSpacing(look.s)
-        right.addWidget(_head(self.tr("How it is tested")))
+        right.addWidget(_head(tr("Training, validation and test")))
         right.addSpacing(look.xs)
         right.addWidget(self.split)
         right.addWidget(self._why)
         right.addSpacing(look.xl)
-        right.addWidget(_head(self.tr("Your files")))
+        right.addWidget(_head(tr("Your files")))
         right.addWidget(self._place)
         right.addWidget(self._gone)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -107,8 +108,7 @@ class DataPage(QWidget):
         self._left_out.setVisible(bool(self._unreadable))
         self.show_button.setVisible(bool(self._unreadable))
         count = len(self._unreadable)
-        text = self.tr("{count} file could not be read.") if count == 1 else self.tr("{count} files could not be read.")
-        self._left_out.setText(text.format(count=words.number(count)))
+        self._left_out.setText(trn("{count} file could not be read.", "{count} files could not be read.", count))
         session.originals_found.connect(self._on_originals_found)
         self._say_originals()
         self._refresh()
@@ -135,7 +135,8 @@ class DataPage(QWidget):
         if not problem:
             self._place.setText(str(self._session.project.source_folder))
         self._place.setVisible(not problem)
-        self._gone.setText(self.tr("{problem} Until then it cannot learn.").format(problem=problem))
+        if problem:
+            self._gone.setText(tr("{problem} Until then, training is not possible.", problem=problem))
         self._gone.setVisible(bool(problem))
         self.find_button.setVisible(bool(problem))
         self.train_button.setEnabled(not problem)
@@ -147,7 +148,7 @@ class DataPage(QWidget):
 
     @Slot()
     def _find_folder(self) -> None:
-        folder = FolderChooser.ask(self, self.tr("The folder that holds your files now"))
+        folder = FolderChooser.ask(self, tr("The folder that holds your files now"))
         if folder is not None:
             self.look_in(folder)
 
@@ -158,7 +159,7 @@ class DataPage(QWidget):
 
     @Slot(int, object)
     def _refuse_folder(self, _number: int, error: Exception) -> None:
-        self._gone.setText(getattr(error, "message", str(error)))
+        self._gone.setText(text(error.message) if isinstance(error, HandlensError) else str(error))
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -177,11 +178,11 @@ class DataPage(QWidget):
         rows = []
         for item in session.classes:
             count = len(by_class[item.index])
-            said = self.tr("{name}: {things}").format(name=item.name, things=words.things(kind, count))
+            said = tr("{name}: {count_things}", name=item.name, count_things=counted(count, kind))
             rows.append(BarRow(name=item.name, count=count, colour=style.class_colour(item.index), words=said))
         self.bars.set_rows(rows)
         self.split.set_parts(split_parts(sample.split for sample in session.samples if sample.labelled))
-        self._why.setText(session.project.split_why)
+        self._why.setText(text(session.project.split_why))
         self._say_copies(session)
         self.sentence_changed.emit(self._sentence(session))
         self._ask_for_examples(session, by_class)
@@ -190,23 +191,28 @@ class DataPage(QWidget):
         """The same file with different labels, which nobody can learn."""
         sets = copies_at_odds(session.samples)
         self._at_odds = [sample for copies in sets for sample in copies]
-        thing = {"images": self.tr("picture"), "recordings": self.tr("sound"), "sensors": self.tr("measurement")}
-        text = self.tr("{things} are there more than once with different labels.")
-        if len(sets) == 1:
-            text = self.tr("One {thing} is there more than once with different labels.")
-        kind = session.project.kind
-        self._copies.setText(text.format(things=words.things(kind, len(sets)), thing=thing[kind]))
+        self._copies.setText(
+            trn(
+                "{count_things} exists more than once, with different labels.",
+                "{count_things} exist more than once, with different labels.",
+                len(sets),
+                count_things=counted(len(sets), session.project.kind),
+            )
+        )
         for part in (self._copies, self.copies_button):
             part.setVisible(bool(sets))
 
     def _sentence(self, session: Session) -> str:
         unlabelled = sum(not sample.labelled for sample in session.samples)
-        said = self.tr("{things} in {classes}.").format(
-            things=words.things(session.project.kind, len(session.samples)), classes=words.classes(len(session.classes))
+        said = msg(
+            "{count_things} in {classes}.",
+            count_things=counted(len(session.samples), session.project.kind),
+            classes=counted_classes(len(session.classes)),
         )
-        if unlabelled:
-            said += " " + self.tr("{count} of them have no label.").format(count=words.number(unlabelled))
-        return said
+        if not unlabelled:
+            return text(said)
+        bare = nmsg("{count} of them has no label.", "{count} of them have no label.", unlabelled)
+        return tr("{first} {second}", first=said, second=bare)
 
     def _ask_for_examples(self, session: Session, by_class: dict[int, list[str]]) -> None:
         self._tasks.forget_all()
@@ -233,9 +239,9 @@ class DataPage(QWidget):
         names = [item.name for item in self._session.classes]
         ItemsDialog.show_items(
             self,
-            title=self.tr("Copies"),
-            sentence=self.tr("These are the same, but labelled differently. Mend the labels in Explore."),
-            heads=(self.tr("File"), self.tr("Class")),
+            title=tr("Copies"),
+            sentence=tr("These are identical, but their labels differ. Fix the labels on the page “Explore”."),
+            heads=(tr("File"), tr("Class")),
             rows=[(sample.path, ", ".join(names[index] for index in sample.labels)) for sample in self._at_odds],
         )
 
@@ -243,10 +249,10 @@ class DataPage(QWidget):
     def _show_left_out(self) -> None:
         ItemsDialog.show_items(
             self,
-            title=self.tr("Left out"),
-            sentence=self.tr("These files could not be read and were left out."),
-            heads=(self.tr("File"), self.tr("Why")),
-            rows=[(item.path, item.reason) for item in self._unreadable],
+            title=tr("Left out"),
+            sentence=tr("These files could not be read and were left out."),
+            heads=(tr("File"), tr("Why")),
+            rows=[(item.path, text(item.reason)) for item in self._unreadable],
         )
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
 from desktop.commands import Relabel
+from desktop.i18n import text, tr
 from desktop.pages import explore_labels, explore_words
 from desktop.pages.enough_figures import Weighing
 from desktop.pages.enough_several import SeveralWeighing
@@ -38,7 +39,7 @@ class ExplorePage(QWidget):
         self, parent: QWidget | None = None, *, player: Player | None = None, runner: Runner | None = None
     ) -> None:
         super().__init__(parent)
-        self.title = self.tr("Explore")
+        self.title = tr("Explore")
         self._session: Session | None = None
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
@@ -157,7 +158,7 @@ class ExplorePage(QWidget):
         try:
             predictions = session.predictions()
         except HandlensError as error:
-            self._show_empty(error.message)
+            self._show_empty(text(error.message))
             return
         if run is None or predictions is None or len(predictions) == 0:
             self._say_no_run(session)
@@ -212,7 +213,7 @@ class ExplorePage(QWidget):
             self.spot.refresh()
             return
         rows = table.sort(table.select(chosen), order)
-        board.show_grid(empty="" if len(rows) else self.tr("None are left. Choose other filters above."))
+        board.show_grid(empty="" if len(rows) else tr("Nothing matches these filters. Choose others above."))
         self.spot.invitation = explore_words.invitation(board.view(), empty=not len(rows))
         self.spot.set_source(self._session, table)
         board.grid.set_tiles(table.ids[rows], self._describe)
@@ -237,7 +238,7 @@ class ExplorePage(QWidget):
         try:
             self._session.project.set_wrong_at_most(share)
         except HandlensError as error:
-            self.board.say_problem(error.message)
+            self.board.say_problem(text(error.message))
             return
         self.board.enough.set_used(share)
 

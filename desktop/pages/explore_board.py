@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import icons
+from desktop.i18n import tr
 from desktop.pages.explore_enough import EnoughPage
 from desktop.pages.explore_filters import ExploreFilters
 from desktop.pages.explore_suspects_bar import SuspectsBar
@@ -44,19 +45,19 @@ class ExploreBoard(QWidget):
         self.tabs = QTabBar()
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
-        self.tabs.setAccessibleName(self.tr("Order"))
+        self.tabs.setAccessibleName(tr("Order"))
         for text in (
-            self.tr("Most wrong"),
-            self.tr("Least sure"),
-            self.tr("Most right"),
-            self.tr("Suspicious labels"),
-            self.tr("Confusion"),
-            self.tr("Sure enough?"),
+            tr("Most wrong"),
+            tr("Least sure"),
+            tr("Most right"),
+            tr("Suspicious labels"),
+            tr("Confusion"),
+            tr("Sure enough?"),
         ):
             self.tabs.addTab(text)
         # Its place is beside the page's name, which is not on this page.
         self.run_box = QComboBox()
-        self.run_box.setAccessibleName(self.tr("Run"))
+        self.run_box.setAccessibleName(tr("Run"))
         self.run_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.filters = ExploreFilters()
         self.suspects = SuspectsBar()
@@ -102,14 +103,14 @@ class ExploreBoard(QWidget):
 
     def show_confusion(self, *, several: bool = False) -> None:
         if several:
-            text = self.tr(
-                "Rows are the classes that are there, columns what it said; beside the diagonal only what it said "
-                "wrongly. Choose a cell to see inside."
+            sentence = tr(
+                "Rows are the classes that are present, columns are predictions. Off the diagonal only wrong "
+                "predictions count. Choose a cell to see its samples."
             )
         else:
-            text = self.tr("Rows are your labels, columns what it said. Choose a cell to see inside.")
+            sentence = tr("Rows are your labels, columns are predictions. Choose a cell to see its samples.")
         self._show_above(self.filters)
-        self.cell_sentence.setText(text)
+        self.cell_sentence.setText(sentence)
         self.stack.setCurrentWidget(self.confusion_page)
 
     def show_enough(self) -> None:
@@ -135,7 +136,7 @@ class ExploreBoard(QWidget):
 
     def _make_undo(self, stack: QUndoStack, *, redo: bool) -> QToolButton:
         button = QToolButton()
-        text = self.tr("Redo") if redo else self.tr("Undo")
+        text = tr("Redo") if redo else tr("Undo")
         key = QKeySequence(QKeySequence.StandardKey.Redo if redo else QKeySequence.StandardKey.Undo)
         button.setText(text)
         button.setToolTip(f"{text} ({key.toString(QKeySequence.SequenceFormat.NativeText)})")

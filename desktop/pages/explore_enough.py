@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.pages import enough_words
 from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
@@ -32,7 +33,7 @@ from ml.api import WRONG_AT_MOST, Kind
 
 SHORTEST_NAME = 72
 """So much of the name of a class is left, whatever stands beside it."""
-NARROW = 600
+NARROW = 640
 """Below this the classes stand under the curve instead of beside it."""
 
 
@@ -59,11 +60,11 @@ class EnoughPage(QWidget):
         self.slider.setPageStep(1)
         self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
         self.slider.setTickInterval(1)
-        self.slider.setAccessibleName(self.tr("How many of the answers it gives may be wrong"))
+        self.slider.setAccessibleName(tr("How many accepted answers may be wrong"))
         self.slider.valueChanged.connect(self._on_moved)
-        self.use_button = QPushButton(self.tr("Use this"))
+        self.use_button = QPushButton(tr("Use this"))
         self.use_button.clicked.connect(self._on_use)
-        self.back_button = QPushButton(self.tr("Back to its own marks"))
+        self.back_button = QPushButton(tr("Back to the thresholds from training"))
         self.back_button.clicked.connect(self._on_back)
         self.used = _label("caption")
         self.plot = TradeOffPlot()
@@ -71,6 +72,7 @@ class EnoughPage(QWidget):
         self.unlike = _label("caption")
         self.title = _label("caption")
         self.classes = QWidget()
+        self._cells: list[tuple[QLabel, ElidedLabel, QLabel, QLabel]] = []
         self._rows = QGridLayout(self.classes)
         self._rows.setContentsMargins(0, 0, 8, 0)
         self._rows.setHorizontalSpacing(12)
@@ -118,9 +120,9 @@ class EnoughPage(QWidget):
             widget.setVisible(not several)
         self.back_button.setVisible(several)
         self.title.setText(
-            self.tr("How sure it has to be of each class, and what it finds")
+            tr("Each class: its threshold, and what it finds")
             if several
-            else self.tr("How sure it has to be of each class, and how many it hands to you")
+            else tr("Each class: its threshold, and how many are left to you")
         )
         stuck = isinstance(self._weighing, Weighing) and self._weighing.stuck
         self.stuck.setVisible(stuck)
@@ -176,6 +178,7 @@ class EnoughPage(QWidget):
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
+        self._cells = []
         for row, (called, begin, rest) in enumerate(classes):
             # Of a long name both ends are left, as names often differ in their last letter.
             name = ElidedLabel(called, mode=Qt.TextElideMode.ElideMiddle)
@@ -183,18 +186,29 @@ class EnoughPage(QWidget):
             name.setMinimumWidth(min(SHORTEST_NAME, name.sizeHint().width()))
             dot = QLabel("●")
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
-            costs = QLabel(rest)
+            bound, costs = QLabel(begin), QLabel(rest)
             costs.setProperty("role", "muted")
-            for column, widget in enumerate((dot, name, QLabel(begin), costs)):
-                self._rows.addWidget(widget, row, column)
+            self._cells.append((dot, name, bound, costs))
+        self._place_classes()
+
+    def _place_classes(self) -> None:
+        """Each class in one row; in a narrow window its numbers stand below its name."""
+        narrow = self._below.direction() == QBoxLayout.Direction.TopToBottom
+        for place, (dot, name, bound, costs) in enumerate(self._cells):
+            first, second = (2 * place, 2 * place + 1) if narrow else (place, place)
+            self._rows.addWidget(dot, first, 0)
+            self._rows.addWidget(name, first, 1, 1, 3 if narrow else 1)
+            self._rows.addWidget(bound, second, 1 if narrow else 2, 1, 2 if narrow else 1)
+            self._rows.addWidget(costs, second, 3)
         self._rows.setColumnStretch(3, 1)
-        self._rows.setRowStretch(len(classes), 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        narrow = event.size().width() < NARROW
         directions = QBoxLayout.Direction
-        self._below.setDirection(directions.TopToBottom if narrow else directions.LeftToRight)
+        wanted = directions.TopToBottom if event.size().width() < NARROW else directions.LeftToRight
+        if wanted != self._below.direction():
+            self._below.setDirection(wanted)
+            self._place_classes()
 
     @Slot()
     def _on_use(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from desktop.i18n import tr
 from desktop.pages.explore_table import Filter, Verdict
 from desktop.widgets.flow_box import FlowBox
 from ml.api import SPLIT_CODES
@@ -22,21 +23,21 @@ class ExploreFilters(QWidget):
         self._cell: tuple[int, int] | None = None
         self.class_box, self.split_box, self.verdict_box = QComboBox(), QComboBox(), QComboBox()
         for box, name in (
-            (self.class_box, self.tr("Class")),
-            (self.split_box, self.tr("Split")),
-            (self.verdict_box, self.tr("Right or wrong")),
+            (self.class_box, tr("Class")),
+            (self.split_box, tr("Split")),
+            (self.verdict_box, tr("Right or wrong")),
         ):
             box.setAccessibleName(name)
             box.activated.connect(self._on_changed)
         for text, verdict in (
-            (self.tr("Right and wrong"), "all"),
-            (self.tr("Only wrong"), "wrong"),
-            (self.tr("Only right"), "right"),
+            (tr("Right and wrong"), "all"),
+            (tr("Only wrong"), "wrong"),
+            (tr("Only right"), "right"),
         ):
             self.verdict_box.addItem(text, verdict)
         self.class_box.setMaximumWidth(200)
         self.cell_button = QPushButton()
-        self.cell_button.setToolTip(self.tr("Show all of them again"))
+        self.cell_button.setToolTip(tr("Show all of them again"))
         self.cell_button.clicked.connect(self.clear_cell)
         self.sentence = QLabel()
         self.sentence.setMinimumHeight(self.class_box.sizeHint().height())
@@ -55,13 +56,13 @@ class ExploreFilters(QWidget):
         self.cell_button.hide()
         with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
             self.class_box.clear()
-            self.class_box.addItem(self.tr("All classes"), None)
+            self.class_box.addItem(tr("All classes"), None)
             for index, name in enumerate(class_names):
                 self.class_box.addItem(name, index)
             if several:
-                self.class_box.addItem(self.tr("None of them"), -1)
+                self.class_box.addItem(tr("None of them"), -1)
             self.split_box.clear()
-            self.split_box.addItem(self.tr("Everything"), None)
+            self.split_box.addItem(tr("Everything"), None)
             for code in splits:
                 self.split_box.addItem(self._split_name(code), code)
             best = [place for name in ("test", "valid") if (place := self._place_of(name)) >= 0]
@@ -103,5 +104,5 @@ class ExploreFilters(QWidget):
         return self.split_box.findData(SPLIT_CODES.index(split))
 
     def _split_name(self, code: int) -> str:
-        names = (self.tr("Learned from"), self.tr("Checked by"), self.tr("Test"), self.tr("Not labelled"))
+        names = (tr("Training"), tr("Validation"), tr("Test"), tr("Not labelled"))
         return names[code]

@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage
 
 from desktop import style
 from desktop.commands import same_labels
+from desktop.i18n import tr
 from desktop.pages import explore_words
 from desktop.pages.explore_side import CYCLE, Details, ExploreSide, MapOf
 from desktop.pages.explore_table import PredictionTable
@@ -135,7 +136,7 @@ class ExploreFocus(QObject):
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: object) -> None:
-        said = self.tr("This one could not be shown.")
+        said = tr("This sample could not be shown.")
         if isinstance(error, HandlensError) and self._session is not None:
             said = explore_words.cannot_show(self._session, error)
         self._side.view().set_message(said)
@@ -188,10 +189,10 @@ class ExploreFocus(QObject):
             return ""
         index = self._map_class(session.sample(chosen), table, row)
         if index is None:
-            return self.tr("No class is there to show the map of.")
+            return tr("There is no class to show a map of.")
         if overlay is None:
-            return self.tr("This run does not know {name}.").format(name=self._names[index])
-        return self.tr("Nothing in it speaks for {name}.").format(name=self._names[index]) if is_faint(overlay) else ""
+            return tr("This run was trained without {name}.", name=self._names[index])
+        return tr("No part of it points to {name}.", name=self._names[index]) if is_faint(overlay) else ""
 
     # -- words ---------------------------------------------------------------------------------------------------
 
@@ -200,13 +201,13 @@ class ExploreFocus(QObject):
         row = table.row(sample.id) if table is not None else None
         remark = self.remark(sample)
         held = sample.labels if sample.labelled else None
-        labelled = explore_words.named(held, self._names) if held is not None else self.tr("not yet")
+        labelled = explore_words.named(held, self._names) if held is not None else tr("not yet")
         name = self._name_of(sample)
         if table is None or row is None:
             return Details(
                 name=name,
                 labelled=labelled,
-                predicted=self.tr("nothing: it came after this run"),
+                predicted=tr("nothing: added after this run"),
                 wrong=None,
                 note=remark,
                 label_indices=_pressed(held),
@@ -214,7 +215,7 @@ class ExploreFocus(QObject):
         before = table.labelled_before(row)
         note = ""
         if not same_labels(before, held):
-            was = explore_words.named(before, self._names) if before is not None else self.tr("not labelled")
+            was = None if before is None else explore_words.named_within(before, self._names)
             note = explore_words.relabelled(was, sample.split)
         said = table.said(row)
         chances = [
@@ -235,8 +236,9 @@ class ExploreFocus(QObject):
         windowing = None if self._session is None else self._session.project.windowing
         if windowing is None or sample.start is None:
             return sample.path
-        part = self.tr("rows {start}–{end}") if windowing.clock == "none" else self.tr("{start}–{end} s")
-        return f"{sample.path} · {part.format(start=f'{sample.start:g}', end=f'{sample.end:g}')}"
+        if windowing.clock == "none":
+            return tr("{path} · rows {start:g}–{end:g}", path=sample.path, start=sample.start, end=sample.end)
+        return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)
 
     def _bars(self, table: PredictionTable, row: int, labels: tuple[int, ...]) -> tuple[Bar, ...]:
         """The most probable classes; those it is labelled with and those that are said are always among them."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from desktop.i18n import tr
 from desktop.pages import explore_words
 from desktop.pages.explore_board import ExploreBoard
 from desktop.pages.explore_focus import ExploreFocus
@@ -65,9 +66,9 @@ class JudgedLabels(QObject):
             return
         board.suspects.show_state(suspects)
         ids = suspects.ids(everything=board.suspects.everything())
-        empty = explore_words.judging(session.project.kind) if suspects.state == "looking" else suspects.problem
+        empty = explore_words.judging() if suspects.state == "looking" else suspects.problem
         if suspects.state == "found" and not len(ids):
-            empty = explore_words.nothing_suspicious(session.project.kind, flagged=suspects.flagged)
+            empty = explore_words.nothing_suspicious(flagged=suspects.flagged)
         board.show_grid(empty=empty)
         self._spot.invitation = explore_words.invitation("suspicious", empty=not len(ids))
         if not keep_place:
@@ -128,8 +129,8 @@ class JudgedLabels(QObject):
         self._board.suspects.show_state(self.suspects)
         match self.suspects.state:
             case "looking":
-                self.progress.emit(self.tr("Looking for suspicious labels"), self.suspects.fraction)
+                self.progress.emit(tr("Looking for suspicious labels"), self.suspects.fraction)
             case "found":
-                self.progress.emit(self.tr("Every label has been judged"), -1.0)
+                self.progress.emit(tr("All labels have been checked"), -1.0)
             case _:
                 self.progress.emit(self.suspects.problem, -1.0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication
-
 from desktop.commands import Labels, Relabel, same_labels
+from desktop.i18n import tr
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from ml.api import Origin, Sample
@@ -40,7 +39,7 @@ def confirming(session: Session, chosen: Sequence[Sample]) -> Relabel | None:
         session,
         before=held,
         after=held,
-        text=_tr("Say that the label is right"),
+        text=tr("Confirm the label"),
         origins_before=said,
         origins_after=dict.fromkeys(held, "confirmed"),
     )
@@ -49,7 +48,7 @@ def confirming(session: Session, chosen: Sequence[Sample]) -> Relabel | None:
 def replaced(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:
     """Each sample has one class: this one."""
     before: dict[int, Labels] = {sample.id: sample.labels for sample in chosen if sample.labels != (class_index,)}
-    return before, dict.fromkeys(before, (class_index,)), _tr("Label as {name}").format(name=names[class_index])
+    return before, dict.fromkeys(before, (class_index,)), tr("Label as {name}", name=names[class_index])
 
 
 def toggled(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:
@@ -59,17 +58,13 @@ def toggled(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) ->
     """
     after: dict[int, Labels]
     if class_index == NONE:
-        after, text = {sample.id: () for sample in chosen}, _tr("Label as none of them")
+        after, text = {sample.id: () for sample in chosen}, tr("Label as none of them")
     elif all(class_index in sample.labels for sample in chosen):
         after = {sample.id: tuple(index for index in sample.labels if index != class_index) for sample in chosen}
-        text = _tr("Take away {name}").format(name=names[class_index])
+        text = tr("Remove {name}", name=names[class_index])
     else:
         after = {sample.id: tuple(sorted({*sample.labels, class_index})) for sample in chosen}
-        text = _tr("Add {name}").format(name=names[class_index])
+        text = tr("Add {name}", name=names[class_index])
     before: dict[int, Labels] = {sample.id: sample.labels if sample.labelled else None for sample in chosen}
     changed = [sample_id for sample_id in before if not same_labels(before[sample_id], after[sample_id])]
     return {key: before[key] for key in changed}, {key: after[key] for key in changed}, text
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("ExploreLabels", text)

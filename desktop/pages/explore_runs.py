@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QSignalBlocker, Slot
 from PySide6.QtWidgets import QWidget
 
+from desktop.i18n import text
 from desktop.pages import explore_words, train_words
 from desktop.pages.explore_board import ExploreBoard
 from desktop.pages.standings import Standings
@@ -58,4 +59,4 @@ class RunChooser(QObject):
         try:
             self._session.set_run(number)
         except HandlensError as error:
-            self._board.say_problem(error.message)
+            self._board.say_problem(text(error.message))

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import icons, style
+from desktop.i18n import tr
 from desktop.pages.explore_verdict import VerdictButtons
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.elided_label import ElidedLabel
@@ -72,14 +73,14 @@ class ExploreSide(QWidget):
         for view in (self.picture, self.sound, self.traces):
             self.views.addWidget(view)
         self.map_box = QComboBox()
-        self.map_box.setAccessibleName(self.tr("Map of"))
+        self.map_box.setAccessibleName(tr("Map of"))
         self.map_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.map_box.setMinimumContentsLength(12)
         self.map_box.activated.connect(self._on_map)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(70)
-        self.opacity.setAccessibleName(self.tr("Opacity of the map"))
+        self.opacity.setAccessibleName(tr("Opacity of the map"))
         self.opacity.setToolTip(self.opacity.accessibleName())
         self.opacity.valueChanged.connect(self._on_opacity)
         self.legend = OverlayLegend()
@@ -114,9 +115,9 @@ class ExploreSide(QWidget):
         self.keys.set_classes(names, several=several)
         with QSignalBlocker(self.map_box):
             self.map_box.clear()
-            self.map_box.addItem(self.tr("what it predicted"), "predicted")
-            self.map_box.addItem(self.tr("what it is labelled"), "labelled")
-            self.map_box.addItem(self.tr("nothing"), "off")
+            self.map_box.addItem(tr("the predicted class"), "predicted")
+            self.map_box.addItem(tr("the labelled class"), "labelled")
+            self.map_box.addItem(tr("nothing"), "off")
             if names:
                 self.map_box.insertSeparator(3)
             for index, name in enumerate(names):
@@ -145,7 +146,7 @@ class ExploreSide(QWidget):
         if details is None:
             self.say_selected("")
             self.note.clear()
-            self.view().set_message(self.tr("Choose one in the grid to see it large."))
+            self.view().set_message(tr("Choose a tile in the grid to see it large."))
             self.keys.set_current(())
             return
         self.labelled.setText(details.labelled)
@@ -177,7 +178,7 @@ class ExploreSide(QWidget):
             widget.setEnabled(chosen != "off")
 
     def set_playing(self, playing: bool) -> None:
-        self.play_button.setText(self.tr("Stop") if playing else self.tr("Play"))
+        self.play_button.setText(tr("Stop") if playing else tr("Play"))
         icons.set_icon(self.play_button, "ph.stop" if playing else "ph.play")
 
     def set_sound_problem(self, sentence: str) -> None:
@@ -191,7 +192,7 @@ class ExploreSide(QWidget):
     # -- parts ---------------------------------------------------------------------------------------------------
 
     def _make_player(self) -> tuple[QPushButton, QPushButton, QLabel, QWidget]:
-        play, loop = QPushButton(self.tr("Play")), QPushButton(self.tr("Loop"))
+        play, loop = QPushButton(tr("Play")), QPushButton(tr("Loop"))
         icons.set_icon(play, "ph.play")
         icons.set_icon(loop, "ph.repeat")
         loop.setCheckable(True)
@@ -215,7 +216,7 @@ class ExploreSide(QWidget):
         controls.setSpacing(8)
         maps = QHBoxLayout()
         maps.setSpacing(8)
-        maps.addWidget(QLabel(self.tr("Map of")))
+        maps.addWidget(QLabel(tr("Map of")))
         maps.addWidget(self.map_box, 1)
         strength = QHBoxLayout()
         strength.setSpacing(16)
@@ -227,9 +228,7 @@ class ExploreSide(QWidget):
         words = QGridLayout()
         words.setHorizontalSpacing(12)
         words.setVerticalSpacing(2)
-        for row, (text, value) in enumerate(
-            ((self.tr("Labelled"), self.labelled), (self.tr("Predicted"), self.predicted))
-        ):
+        for row, (text, value) in enumerate(((tr("Labelled"), self.labelled), (tr("Predicted"), self.predicted))):
             caption = QLabel(text)
             caption.setProperty("role", "muted")
             words.addWidget(caption, row, 0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.commands import same_labels
+from desktop.i18n import text, tr
 from desktop.session import Session
 from desktop.workers.job_thread import JobThread
 from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker
@@ -139,11 +140,11 @@ class Suspects(QObject):
                 self._place = {sample_id: place for place, sample_id in enumerate(event.sample_ids)}
                 self._settle("found", "")
             case Stopped():
-                self._settle("cancelled", self.tr("It was stopped before it had looked at all labels."))
+                self._settle("cancelled", tr("The search was stopped before all labels were checked."))
             case Failed():
-                self._settle("failed", event.message)
+                self._settle("failed", text(event.message))
             case _:
-                self._settle("failed", self.tr("The work ended without a result; try again."))
+                self._settle("failed", tr("The search ended without a result. Try again."))
 
     def _settle(self, state: State, problem: str) -> None:
         self.state, self.problem = state, problem

@@ -6,6 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
+from desktop.i18n import tr
+from desktop.pages import explore_words
 from desktop.pages.explore_suspects import Suspects
 
 STEPS = 100
@@ -29,15 +31,15 @@ class SuspectsBar(QWidget):
         self.bar.setRange(0, STEPS)
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(160)
-        self.bar.setAccessibleName(self.tr("How far it has looked"))
-        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.bar.setAccessibleName(tr("How many labels are checked"))
+        self.cancel_button = QPushButton(tr("Cancel"))
         self.cancel_button.clicked.connect(self.cancel_pressed)
-        self.everything_button = QPushButton(self.tr("Less suspicious too"))
-        self.everything_button.setToolTip(self.tr("Also show labels that do not look wrong, after the others"))
+        self.everything_button = QPushButton(tr("Show less suspicious ones as well"))
+        self.everything_button.setToolTip(tr("Labels that do not look wrong come after the others"))
         self.everything_button.setCheckable(True)
         self.everything_button.toggled.connect(self.everything_toggled)
-        self.again_button = QPushButton(self.tr("Look again"))
-        self.again_button.setToolTip(self.tr("Judge every label anew, as they are now"))
+        self.again_button = QPushButton(tr("Search again"))
+        self.again_button.setToolTip(tr("Check all labels again, as they are now"))
         self.again_button.clicked.connect(self.again_pressed)
         self._verbs = QWidget()
         row = QHBoxLayout(self._verbs)
@@ -60,7 +62,7 @@ class SuspectsBar(QWidget):
 
     def show_state(self, suspects: Suspects) -> None:
         looking = suspects.state == "looking"
-        self.sentence.setText(_sentence(self, suspects))
+        self.sentence.setText(_sentence(suspects))
         self.bar.setVisible(looking)
         self.bar.setValue(round(suspects.fraction * STEPS))
         self.cancel_button.setVisible(looking)
@@ -72,18 +74,9 @@ class SuspectsBar(QWidget):
         return self.everything_button.isChecked()
 
 
-def _sentence(bar: SuspectsBar, suspects: Suspects) -> str:
+def _sentence(suspects: Suspects) -> str:
     if suspects.state == "looking":
-        return bar.tr("Looking for labels that are wrong.")
+        return tr("Looking for wrong labels.")
     if suspects.state != "found":
         return ""
-    count, flagged, left = suspects.count, suspects.flagged, suspects.left()
-    if flagged == 0:
-        return bar.tr("None of the {n} labels looks wrong.").format(n=f"{count:,}")
-    one = bar.tr("One of the {n} labels looks wrong.")
-    many = bar.tr("{flagged} of the {n} labels look wrong, the most suspicious first.")
-    told = (one if flagged == 1 else many).format(flagged=f"{flagged:,}", n=f"{count:,}")
-    if left == flagged:
-        return told
-    rest = bar.tr("You have judged all of them.") if left == 0 else bar.tr("{left} left to judge.")
-    return f"{told} {rest.format(left=f'{left:,}')}"
+    return explore_words.suspects_found(count=suspects.count, flagged=suspects.flagged, left=suspects.left())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from desktop.pages.explore_words import named, tr
+from desktop.i18n import msg, text, tr
+from desktop.pages.explore_words import named
 from desktop.widgets.class_keys import DIGITS, shortened
 from desktop.widgets.flow_box import FlowBox
 from ml.api import Task
@@ -26,19 +27,22 @@ class Verdict:
 def verdict_on(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> Verdict:
     """On one sample, by what it was labelled and the class that this is about."""
     labels, suggested = judged
-    change = tr("Change to “{name}”")
-    if task == "multi":
-        change = tr("Take away “{name}”") if suggested in labels else tr("Add “{name}”")
-    key = f" ({suggested + 1})" if suggested < DIGITS else ""
-    keep = tr("Keep “{name}”").format(name=shortened(named(labels, names)))
-    return Verdict(
-        keep=f"{keep} (R)", change=f"{change.format(name=shortened(names[suggested]))}{key}", class_index=suggested
-    )
+    name = shortened(names[suggested])
+    if task != "multi":
+        change = msg("Change to “{name}”", name=name)
+    elif suggested in labels:
+        change = msg("Remove “{name}”", name=name)
+    else:
+        change = msg("Add “{name}”", name=name)
+    if suggested < DIGITS:
+        change = msg("{words} ({key})", words=change, key=str(suggested + 1))
+    keep = tr("Keep “{name}” (R)", name=shortened(named(labels, names)))
+    return Verdict(keep=keep, change=text(change), class_index=suggested)
 
 
 def verdict_on_many(count: int) -> Verdict:
     """On several at once: their labels differ, and what they look like does, too."""
-    return Verdict(keep=tr("Keep the labels of these {n} (R)").format(n=f"{count:,}"))
+    return Verdict(keep=tr("Keep the labels of these {n} (R)", n=count))
 
 
 class VerdictButtons(QWidget):
@@ -51,8 +55,8 @@ class VerdictButtons(QWidget):
         super().__init__(parent)
         self._class_index: int | None = None
         self.keep_button, self.change_button = QPushButton(), QPushButton()
-        self.keep_button.setToolTip(self.tr("The label is right; it leaves the list and is not asked about again"))
-        self.change_button.setToolTip(self.tr("The label is wrong; it is mended and leaves the list"))
+        self.keep_button.setToolTip(tr("The label is right. It leaves the list for good."))
+        self.change_button.setToolTip(tr("The label is wrong. It is fixed and leaves the list."))
         self.keep_button.clicked.connect(self.keep_pressed)
         self.change_button.clicked.connect(self._on_change)
         # Long names stand below each other instead of being cut.

@@ -23,6 +23,7 @@ from ml.api import (
     load_log_windows,
     load_window,
     mel_picture,
+    msg,
     overlay_rgba,
     settings_for,
     thumbnail,
@@ -105,7 +106,7 @@ def _traces(project: Project, sample: Sample, *, size: tuple[int, int], thick: f
     """Light lines on dark, like the other pictures: the overlay brings the only colour."""
     windowing = project.windowing
     if windowing is None:
-        raise HandlensError("This project holds no logs.")
+        raise HandlensError(msg("This project has no logs."))
     values = load_log_windows(project.source_folder / sample.path, windowing, [sample.start or 0.0])[0]
     return rgb_image(trace_picture(values, windowing.ranges, size=size, dark=True, thick=thick))
 
@@ -114,7 +115,7 @@ def _spectrogram(waveform: NDArray[np.float32], project: Project) -> QImage:
     """Grey, the highest band on top: the overlay brings the only colour."""
     windowing = project.windowing
     if windowing is None:
-        raise HandlensError("This project holds no recordings.")
+        raise HandlensError(msg("This project has no recordings."))
     picture = mel_picture(waveform, settings_for(windowing))
     # For the eye only: the hiss of a recording becomes dark, so that what stands out of it does.
     low, high = np.percentile(picture, (8.0, 99.8))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
+from desktop.i18n import text, tr
 from desktop.pages import train_before, train_ending, train_live, train_words
 from desktop.pages.pictures import load_tile
 from desktop.pages.standings import Standings
@@ -55,7 +56,7 @@ class TrainPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
-        self.title = self.tr("Train")
+        self.title = tr("Train")
         self._runner = runner
         self._session: Session | None = None
         self._thread: TrainingThread | None = None
@@ -159,7 +160,7 @@ class TrainPage(QWidget):
             estimate=None if math.isnan(estimate) else estimate,
             stands=standing is not None and self._session.project.runs.stands(standing.number),
         )
-        self.watch.begin(passes=float(job.epochs or 1), curves=job.preset != "quick")
+        self.watch.begin(kind=self._session.project.kind, passes=float(job.epochs or 1), curves=job.preset != "quick")
         self._offer_stop()
         self.stack.setCurrentWidget(self.watch)
         self.watch.stop_button.setFocus()
@@ -169,7 +170,7 @@ class TrainPage(QWidget):
         self._thread.start()
         self._words_timer.start()
         self._say_words()
-        self.sentence_changed.emit(self.tr("Watch it learn."))
+        self.sentence_changed.emit(tr("Watch the training."))
 
     @Slot()
     def _on_stop(self) -> None:
@@ -200,7 +201,7 @@ class TrainPage(QWidget):
     def _on_discard(self) -> None:
         if self._thread is not None:
             self._thread.cancel()
-            self.watch.ending(self.tr("Cancelling. This run is being discarded."), final=True)
+            self.watch.ending(tr("Cancelling. This run is being discarded."), final=True)
 
     # -- while it learns -----------------------------------------------------------------------------------------
 
@@ -268,9 +269,7 @@ class TrainPage(QWidget):
         self.watch.showcase.show_all(shown)
         right = sum(item.right is True for item in shown)
         self.watch.showcase_note.setText(
-            self.tr("{right} of these {count} are right. Bright is where it looked.").format(
-                right=right, count=len(shown)
-            )
+            tr("Right: {right} of {count}. Bright parts mattered most.", right=right, count=len(shown))
         )
         for sample_id in self.watch.showcase.missing_pictures():
             if ("picture", sample_id) not in self._requests.values():
@@ -295,19 +294,19 @@ class TrainPage(QWidget):
             case Finished():
                 self._show_finished(event, state)
                 session.refresh_runs(show=event.run)
-                self.job_progress.emit(self.tr("Run {n} is ready").format(n=event.run), -1.0)
+                self.job_progress.emit(tr("Run {n} is ready", n=str(event.run)), -1.0)
             case Stopped():
                 session.refresh_runs()
                 self.job_progress.emit("", -1.0)
                 self._show_choice(stopped=event.resumable)
             case Failed():
                 session.refresh_runs()
-                self.job_progress.emit(self.tr("The training could not go on"), -1.0)
+                self.job_progress.emit(tr("The training failed"), -1.0)
                 self.teller.forget()
                 self.result.show_failed(
-                    title=self.tr("It could not go on"), message=event.message, details=event.details
+                    title=tr("The training failed"), message=text(event.message), details=event.details
                 )
-                self.sentence_changed.emit(self.tr("Nothing you labelled is lost."))
+                self.sentence_changed.emit(tr("All your labels are kept."))
                 self.stack.setCurrentWidget(self.result)
             case _:
                 return
@@ -315,7 +314,7 @@ class TrainPage(QWidget):
     def _show_finished(self, event: Finished, state: TrainingState) -> None:
         self.teller.tell(event, state)
         self.stack.setCurrentWidget(self.result)
-        self.sentence_changed.emit(self.tr("Run {n} is ready.").format(n=event.run))
+        self.sentence_changed.emit(tr("Run {n} is ready.", n=str(event.run)))
 
     @Slot(int)
     def _show_run(self, number: int) -> None:
@@ -325,7 +324,7 @@ class TrainPage(QWidget):
         self.teller.tell_again(self._session.project.runs.finished(number))
         self.stack.setCurrentWidget(self.result)
         self.result.explore_button.setFocus()
-        self.sentence_changed.emit(self.tr("This is run {n}.").format(n=number))
+        self.sentence_changed.emit(tr("This is run {n}.", n=str(number)))
 
     # -- before --------------------------------------------------------------------------------------------------
 
@@ -360,11 +359,11 @@ class TrainPage(QWidget):
         sentence, ready = train_before.readiness(session)
         gone = session.missing_originals()
         if gone:
-            sentence, ready = words.originals_gone(gone), False
+            sentence, ready = words.originals_gone(text(gone)), False
         self.choose.set_headline(sentence, ready=ready)
         self.choose.resume_button.setEnabled(not gone)
         if self.stack.currentWidget() is self.choose:
-            self.sentence_changed.emit(self.tr("How long may it learn?"))
+            self.sentence_changed.emit(tr("How long should it train?"))
 
     @Slot(object)
     def _on_labels_changed(self, _changes: object) -> None:

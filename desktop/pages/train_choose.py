@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.pages import train_ending, train_words
 from desktop.pages.train_ending import Left
 from desktop.pages.train_network import NetworkChoice
@@ -45,7 +46,7 @@ class PresetCard(QFrame):
         self.button = QRadioButton(train_words.preset_name(preset))
         self.button.setProperty("role", "emphasis")
         self.button.toggled.connect(self._on_toggled)
-        self._time = QLabel(self.tr("measuring …"))
+        self._time = QLabel(tr("measuring …"))
         self._time.setProperty("role", "muted")
         promise = QLabel(train_words.preset_promise(preset))
         promise.setWordWrap(True)
@@ -59,9 +60,10 @@ class PresetCard(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def set_seconds(self, seconds: float) -> None:
-        text = train_words.duration(seconds)
-        self._time.setText(text)
-        self.button.setAccessibleName(f"{train_words.preset_name(self.preset)}, {text}")
+        time = train_words.duration(seconds)
+        self._time.setText(time)
+        name = train_words.preset_name(self.preset)
+        self.button.setAccessibleName(tr("{preset}, {time}", preset=name, time=time))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -88,13 +90,13 @@ class TrainChoose(QWidget):
         for card in self.cards.values():
             self._group.addButton(card.button)
         self.resume_box, self.resume_label, self.resume_button = self._make_resume()
-        self.train_button = QPushButton(self.tr("Train"))
+        self.train_button = QPushButton(tr("Train"))
         self.train_button.setProperty("role", "primary")
         self.train_button.setDefault(True)
         self.train_button.setMinimumWidth(140)
         self.train_button.clicked.connect(self._on_train)
         self.fold = QToolButton()
-        self.fold.setText(self.tr("Details"))
+        self.fold.setText(tr("Details"))
         self.fold.setProperty("role", "fold")
         self.fold.setCheckable(True)
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
@@ -126,7 +128,7 @@ class TrainChoose(QWidget):
         if left is None:
             return
         self.resume_label.setText(train_ending.left_over(left))
-        self.resume_button.setText(self.tr("Resume run {n}").format(n=left.run))
+        self.resume_button.setText(tr("Resume run {n}", n=str(left.run)))
 
     def set_kind(self, kind: Kind) -> None:
         """Only of measurements different pictures can be made."""
@@ -163,7 +165,7 @@ class TrainChoose(QWidget):
     def _make_details(self) -> tuple[QSpinBox, QSpinBox, QWidget]:
         epochs, seed = QSpinBox(), QSpinBox()
         epochs.setRange(0, 500)
-        epochs.setSpecialValueText(self.tr("as the preset says"))
+        epochs.setSpecialValueText(tr("set by the preset"))
         seed.setRange(0, 999_999)
         for number in (epochs, seed):
             number.setFixedWidth(NUMBER_WIDTH)
@@ -172,11 +174,11 @@ class TrainChoose(QWidget):
         details.setMaximumWidth(DETAILS_WIDTH)
         form = QFormLayout(details)
         form.setContentsMargins(16, 4, 0, 0)
-        form.addRow(self.tr("Ready-made network"), self.network)
-        form.addRow(self.tr("What it is shown"), self.front)
-        form.addRow(self.tr("Passes over the data"), epochs)
-        form.addRow(self.tr("Seed"), seed)
-        note = QLabel(self.tr("The same seed and the same data give the same run again."))
+        form.addRow(tr("Pretrained network"), self.network)
+        form.addRow(tr("Input picture"), self.front)
+        form.addRow(tr("Passes over the data"), epochs)
+        form.addRow(tr("Seed"), seed)
+        note = QLabel(tr("The same seed and the same data give the same run."))
         note.setProperty("role", "caption")
         form.addRow("", note)
         details.hide()

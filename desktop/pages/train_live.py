@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from desktop.i18n import tr
 from desktop.pages import train_words
 from desktop.pages.train_state import TrainingState
-from desktop.pages.train_words import tr
 from desktop.widgets.live_plot import LivePlot
-from ml.api import BatchDone, EpochDone, Kind, Pass, ProbeDone
+from ml.api import BatchDone, EpochDone, Kind, Pass, ProbeDone, things
 
 
 def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
@@ -35,11 +35,10 @@ def draw_past(plot: LivePlot, passes: Iterable[Pass]) -> None:
 def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
     """The score of the newest pass, large, and of what it is."""
     if state.accuracy is None or state.valid == 0:
-        return tr("No score"), tr("Nothing was kept aside to check by while it learns.")
+        return tr("No score"), tr("There are no validation {things}.", things=things(kind))
     if state.task == "multi":
-        score = train_words.capital(train_words.score_of_several(state.accuracy))
+        score = train_words.large_score_of_several(state.accuracy)
     else:
-        right = round(state.accuracy * state.valid)
-        score = tr("Right on {right} of {count}").format(right=right, count=state.valid)
+        score = train_words.right_of(state.accuracy, state.valid)
     note = train_words.score_note(kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
     return score, note

@@ -8,6 +8,7 @@ from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.pages import train_words
 from desktop.workers.job_thread import JobThread
 from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Runner, Worker
@@ -33,11 +34,11 @@ class NetworkChoice(QWidget):
         self.box = QComboBox()
         for offered in OFFERED:
             self.box.addItem(train_words.network_title(offered), offered.name)
-        self.box.addItem(self.tr("Another one …"), "")
+        self.box.addItem(tr("Another network …"), "")
         self.box.setCurrentIndex([item.title for item in OFFERED].index("default"))
         self.field = QLineEdit()
-        self.field.setPlaceholderText(self.tr("its name in the timm library, such as resnet18"))
-        self.file_button = QPushButton(self.tr("Weights from a file …"))
+        self.field.setPlaceholderText(tr("name in the timm library, such as resnet18"))
+        self.file_button = QPushButton(tr("Weights from a file …"))
         self.words = QLabel()
         self.words.setProperty("role", "caption")
         self.words.setWordWrap(True)
@@ -69,12 +70,12 @@ class NetworkChoice(QWidget):
     def set_file(self, path: Path | None) -> None:
         """Take the weights of another network from `path`."""
         self._file = path
-        self.file_button.setText(self.tr("Weights from a file …") if path is None else path.name)
+        self.file_button.setText(tr("Weights from a file …") if path is None else path.name)
         self._check()
 
     def ask_for_name(self) -> None:
         """Another network is wanted and nobody said which."""
-        self.words.setText(self.tr("Say which network to start from, or choose one from the list."))
+        self.words.setText(tr("Enter the name of a network, or choose one from the list."))
         self.field.setFocus()
 
     def close_checks(self) -> None:
@@ -96,13 +97,13 @@ class NetworkChoice(QWidget):
 
     @Slot()
     def _on_typed(self) -> None:
-        self.words.setText(self.tr("Looking it up …"))
+        self.words.setText(tr("Looking it up …"))
         self._wait.start()
 
     @Slot()
     def _choose_file(self) -> None:
-        words = self.tr("Weights (*.safetensors *.pth *.pt *.bin)")
-        chosen, _ = QFileDialog.getOpenFileName(self, self.tr("Weights of the network"), "", words)
+        title = tr("Weights of the network")
+        chosen, _ = QFileDialog.getOpenFileName(self, title, "", f"{title} (*.safetensors *.pth *.pt *.bin)")
         if chosen:
             self.set_file(Path(chosen))
 
@@ -110,9 +111,9 @@ class NetworkChoice(QWidget):
     def _check(self) -> None:
         name = self.name()
         if not name:
-            self.words.setText(self.tr("Over a thousand networks go by a name at huggingface.co/timm."))
+            self.words.setText(tr("More than a thousand networks are listed at huggingface.co/timm."))
             return
-        self.words.setText(self.tr("Looking it up …"))
+        self.words.setText(tr("Looking it up …"))
         thread = JobThread(BackboneJob(name=name), self.runner or Worker().run, self)
         thread.ended.connect(self._on_checked)
         thread.finished.connect(self._on_thread_ended)

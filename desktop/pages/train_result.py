@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.widgets.remark_list import RemarkList, Said
 from desktop.widgets.scrolling import scrolling
 from desktop.widgets.showcase import ShowcaseView, Shown
@@ -36,17 +37,17 @@ class TrainResult(QWidget):
         self.lines = QLabel()
         self.lines.setWordWrap(True)
         self.lines.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.explore_button = QPushButton(self.tr("Look at what it gets wrong"))
+        self.explore_button = QPushButton(tr("Look at the mistakes"))
         self.explore_button.clicked.connect(self.explore_pressed)
-        self.again_button = QPushButton(self.tr("Train again"))
+        self.again_button = QPushButton(tr("Train again"))
         self.again_button.clicked.connect(self.again_pressed)
         self.fold = QToolButton()
-        self.fold.setText(self.tr("Details"))
+        self.fold.setText(tr("Details"))
         self.fold.setProperty("role", "fold")
         self.fold.setCheckable(True)
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
-        self.details.setAccessibleName(self.tr("Details"))
+        self.details.setAccessibleName(tr("Details"))
         self.details.hide()
         self.fold.toggled.connect(self.details.setVisible)
         self.remarks_note = QLabel()
@@ -56,7 +57,7 @@ class TrainResult(QWidget):
         self.mistakes_note = QLabel()
         self.mistakes_note.setProperty("role", "emphasis")
         self.mistakes = ShowcaseView()
-        self.mistakes.setAccessibleName(self.tr("What it gets most wrong"))
+        self.mistakes.setAccessibleName(tr("The worst mistakes"))
         # The page scrolls, so they need be no smaller than their names are readable at.
         policy = self.mistakes.sizePolicy()
         policy.setHeightForWidth(True)
@@ -71,7 +72,7 @@ class TrainResult(QWidget):
         self.mistakes.clear()
         self.mistakes.show_all(shown)
         self.mistakes.setVisible(bool(shown))
-        self.mistakes_note.setText(self.tr("What it gets most wrong"))
+        self.mistakes_note.setText(tr("The worst mistakes"))
         self.mistakes_note.setVisible(bool(shown))
 
     def show_remarks(self, remarks: Sequence[Said]) -> None:
@@ -83,17 +84,11 @@ class TrainResult(QWidget):
         """`wrong` is whether there is anything it gets wrong."""
         self.score.setText(score)
         self.lines.setText("\n".join(lines))
-        self.explore_button.setText(
-            self.tr("Look at what it gets wrong") if wrong else self.tr("Look at what it learned")
-        )
+        self.explore_button.setText(tr("Look at the mistakes") if wrong else tr("Look at the results"))
 
     def date_remarks(self, *, then: bool) -> None:
         """Whether they speak of labels that are others now."""
-        now, made = (
-            self.tr("What it found out about itself"),
-            self.tr("What it found out about itself when it was made"),
-        )
-        self.remarks_note.setText(made if then else now)
+        self.remarks_note.setText(tr("Self-test, with the labels of that time") if then else tr("Self-test"))
 
     def show_finished(self, *, again: str, remarks: Sequence[Said] = ()) -> None:
         """Another run, of which `say` and `show_mistakes` tell; `again` are the words of the button that leads back."""
@@ -113,7 +108,7 @@ class TrainResult(QWidget):
         self.score.setText(title)
         self.lines.setText(message)
         self.explore_button.hide()
-        self.again_button.setText(self.tr("Train again"))
+        self.again_button.setText(tr("Train again"))
         self._set_primary(self.again_button)
         self.scroll_area.verticalScrollBar().setValue(0)
         self.again_button.setFocus()

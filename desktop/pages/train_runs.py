@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
+from desktop.i18n import tr
+
 MOST_RUNS = 6
 
 
@@ -38,7 +40,7 @@ class RunList(QWidget):
             part.hide()
             part.deleteLater()
         self._shown = list(runs)
-        title = QLabel(self.tr("Runs so far"))
+        title = QLabel(tr("Runs so far"))
         title.setProperty("role", "emphasis")
         self._parts, self.buttons = [title], {}
         self._grid.addWidget(title, 0, 0, 1, 4)
@@ -63,7 +65,7 @@ class RunList(QWidget):
         button = QPushButton(cells[0])
         button.setProperty("role", "link")
         button.setCursor(Qt.CursorShape.PointingHandCursor)
-        button.setToolTip(self.tr("Show what this run came to"))
+        button.setToolTip(tr("Show the result of this run"))
         button.setAccessibleName(", ".join(cells))
         button.clicked.connect(lambda: self.run_chosen.emit(number))
         self.buttons[number] = button

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from desktop.i18n import text
+from desktop.i18n import text, tr
 from desktop.pages import train_ending, train_words
 from desktop.pages.train_ending import Ending
-from desktop.pages.train_words import tr
 from ml.api import (
     BatchDone,
     EpochDone,
@@ -140,11 +139,11 @@ class TrainingState:
 
     def words(self) -> str:
         """The training in a few words: "Training run 4 · epoch 3 of 8 · 2 min left"."""
-        parts = [tr("Training run {n}").format(n=self.run) if self.run else tr("Training")]
+        parts = [tr("Training run {n}", n=str(self.run)) if self.run else tr("Training")]
         if self.stopping:
             parts.append(tr("stopping") if self.ending != "finishing" else tr("finishing"))
         elif self.stage == "finetune" and self.epochs:
-            parts.append(tr("pass {n} of {of}").format(n=max(1, self.epoch), of=self.epochs))
+            parts.append(tr("pass {n} of {of}", n=max(1, self.epoch), of=self.epochs))
         left = train_words.time_left(self.seconds_left())
         return " · ".join([*parts, left] if left else parts)
 

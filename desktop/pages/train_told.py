@@ -8,6 +8,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
+from desktop.i18n import tr
 from desktop.pages import train_words
 from desktop.pages.pictures import load_tile
 from desktop.pages.train_compare import Mistake, Outcome, Standing, outcome
@@ -54,7 +55,7 @@ class ResultTeller(QObject):
             early=event.early,
             watched=event.valid_accuracy is not None,
         )
-        self._begin(told, standing, train_words.remarks_of(state.remarks), again=self.tr("Train again"))
+        self._begin(told, standing, train_words.remarks_of(state.remarks), again=tr("Train again"))
 
     def tell_again(self, run: RunInfo) -> None:
         """Of a run that ended earlier, from what was kept of it."""
@@ -66,7 +67,7 @@ class ResultTeller(QObject):
         standing = Standing(train_words.score_of(run), count, split == "test")
         told = Told(run=run.number, first=self.before(run.number) is None, seconds=run.seconds)
         remarks = train_words.remarks_of(read_remarks(session.project.runs.folder(run.number)))
-        self._begin(told, standing, remarks, again=self.tr("Back"))
+        self._begin(told, standing, remarks, again=tr("Back"))
 
     def before(self, run: int) -> int | None:
         """The finished run before this one."""

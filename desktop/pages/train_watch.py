@@ -5,10 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from desktop.i18n import Message, text, tr
 from desktop.pages import train_ending
 from desktop.pages.train_ending import Ending
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView
+from ml.api import Kind, things
 
 
 class TrainWatch(QWidget):
@@ -39,25 +41,27 @@ class TrainWatch(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName(self.tr("Progress of the training"))
+        self.bar.setAccessibleName(tr("Training progress"))
         self.stop_button = QPushButton()
         self.stop_button.clicked.connect(self.stop_pressed)
-        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button = QPushButton(tr("Cancel"))
         self.cancel_button.setProperty("role", "quiet")
-        self.cancel_button.setToolTip(self.tr("End now and discard this run"))
+        self.cancel_button.setToolTip(tr("End now and discard this run"))
         self.cancel_button.clicked.connect(self.cancel_pressed)
         self._stalled = False
         self._stalled_over = ""
         self._lay_out()
 
-    def begin(self, *, passes: float, curves: bool) -> None:
+    def begin(self, *, kind: Kind, passes: float, curves: bool) -> None:
         """A new run: everything empty. `curves` is whether there will be any to draw."""
         self.plot.setVisible(curves)
         self._middle.setStretch(0, 5 if curves else 2)
-        self.score.setText(self.tr("No score yet"))
-        self.score_note.setText(self.tr("It comes with the first model."))
-        self.showcase_note.setText(self.tr("Here you will see what it says of a few kept aside to check by."))
-        self.sentence.setText(self.tr("Starting …"))
+        self.score.setText(tr("No score yet"))
+        self.score_note.setText(tr("The score comes with the first model."))
+        self.showcase_note.setText(
+            tr("A few {things} it does not learn from will appear here, with its answers.", things=things(kind))
+        )
+        self.sentence.setText(tr("Starting …"))
         self.time_left.clear()
         self.woke_up()
         self.note.clear()
@@ -68,11 +72,11 @@ class TrainWatch(QWidget):
         self.can_stop("unbegun")
         self.cancel_button.setEnabled(True)
 
-    def show_note(self, sentence: str) -> None:
-        self.note.setText(sentence)
+    def show_note(self, sentence: Message | str) -> None:
+        self.note.setText(text(sentence))
         self.note.show()
 
-    def show_stall(self, sentence: str) -> None:
+    def show_stall(self, sentence: Message | str) -> None:
         """Nothing happens any more: say so and point at the way out, until `woke_up`."""
         self._stalled_over = self.note.text() if self.note.isVisibleTo(self) else ""
         self._stalled = True

@@ -7,35 +7,45 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication
-
+from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.pages.train_compare import Found, Outcome, Standing
 from desktop.widgets.remark_list import Level, Said
-from ml.api import BackboneChecked, Front, Kind, Note, OfferedBackbone, Preset, Remark, RunInfo, Sample, Task
+from ml.api import (
+    BackboneChecked,
+    Front,
+    Kind,
+    Note,
+    OfferedBackbone,
+    Preset,
+    Remark,
+    RunInfo,
+    Sample,
+    Task,
+    counted,
+    counted_classes,
+    percent,
+    things,
+)
 
 
-def tr(text: str) -> str:
-    return QCoreApplication.translate("Words", text)
-
-
-def capital(text: str) -> str:
-    """The same as a sentence begins."""
-    return text[:1].upper() + text[1:]
+def about(seconds: float) -> Message:
+    """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"; NaN is not known."""
+    if math.isnan(seconds):
+        return msg("time known after the first run")
+    if seconds < 10:
+        return msg("a few seconds")
+    if seconds < 55:
+        return msg("about {n} s", n=round(seconds / 10) * 10)
+    if seconds < 90 * 60:
+        minutes = seconds / 60
+        return msg("about {n} min", n=max(1, round(minutes)) if minutes < 20 else round(minutes / 5) * 5)
+    hours = seconds / 3600
+    return msg("about {n:g} h", n=round(hours) if hours >= 9.75 else round(hours * 2) / 2)
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"; NaN is not known."""
-    if math.isnan(seconds):
-        return tr("time known after the first run")
-    if seconds < 10:
-        return tr("a few seconds")
-    if seconds < 55:
-        return tr("about {n} s").format(n=round(seconds / 10) * 10)
-    if seconds < 90 * 60:
-        minutes = seconds / 60
-        return tr("about {n} min").format(n=max(1, round(minutes)) if minutes < 20 else round(minutes / 5) * 5)
-    hours = seconds / 3600
-    return tr("about {n} h").format(n=f"{hours:.0f}" if hours >= 9.75 else f"{round(hours * 2) / 2:g}")
+    """`about` for the window."""
+    return text(about(seconds))
 
 
 def time_left(seconds: float | None) -> str:
@@ -45,62 +55,47 @@ def time_left(seconds: float | None) -> str:
     if seconds < 5:
         return tr("a few seconds left")
     if seconds < 60:
-        return tr("{n} s left").format(n=math.ceil(seconds / 5) * 5)
+        return tr("{n} s left", n=math.ceil(seconds / 5) * 5)
     if seconds < 3600:
-        return tr("{n} min left").format(n=math.ceil(seconds / 60))
-    return tr("{h} h {m} min left").format(h=int(seconds // 3600), m=int(seconds % 3600 // 60))
-
-
-def things(kind: Kind, count: int) -> str:
-    """`count` samples in the user's words: "1 picture", "1,200 sounds"."""
-    words = {
-        "images": (tr("{n} picture"), tr("{n} pictures")),
-        "recordings": (tr("{n} sound"), tr("{n} sounds")),
-        "sensors": (tr("{n} measurement"), tr("{n} measurements")),
-    }[kind]
-    return words[count != 1].format(n=f"{count:,}")
+        return tr("{n} min left", n=math.ceil(seconds / 60))
+    return tr("{h} h {m} min left", h=int(seconds // 3600), m=int(seconds % 3600 // 60))
 
 
 def right_of(accuracy: float, count: int) -> str:
     """A score as counts: "94 of 100 right"."""
-    return tr("{right} of {count} right").format(right=f"{round(accuracy * count):,}", count=f"{count:,}")
+    return tr("{right} of {count} right", right=round(accuracy * count), count=count)
 
 
 def score_of_several(score: float) -> str:
     """A mean average precision where more than one class may be present: "score 86 of 100"."""
-    return tr("score {score} of 100").format(score=round(100 * score))
+    return tr("score {score} of 100", score=round(100 * score))
+
+
+def large_score_of_several(score: float) -> str:
+    """The same, where it stands alone."""
+    return tr("Score {score} of 100", score=round(100 * score))
 
 
 def score_meaning(kind: Kind) -> str:
     """What that score says, in one sentence."""
-    return {
-        "images": tr(
-            "The score: how well it puts pictures that show a class before those that do not. 100 is perfect."
-        ),
-        "recordings": tr(
-            "The score: how well it puts sounds that hold a class before those that do not. 100 is perfect."
-        ),
-        "sensors": tr(
-            "The score: how well it puts measurements that show a class before those that do not. 100 is perfect."
-        ),
-    }[kind]
+    return tr(
+        "The score says how well it ranks {things} with a class above {things} without it. 100 is perfect.",
+        things=things(kind),
+    )
 
 
 def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
     """What stands below the large score while it learns: of what, and how much better than the first model."""
     if task == "multi":
         return score_meaning(kind)
-    note = {
-        "images": tr("pictures kept aside to check by"),
-        "recordings": tr("sounds kept aside to check by"),
-        "sensors": tr("measurements kept aside to check by"),
-    }[kind]
-    if accuracy is None or probe is None:
-        return note
-    gained = round(accuracy * count) - round(probe * count)
+    note = msg("These are validation {things}, for checking while it learns.", things=things(kind))
+    gained = 0 if accuracy is None or probe is None else round(accuracy * count) - round(probe * count)
     if gained <= 0:
-        return note
-    return tr("{note}, {n} more than the first model").format(note=note, n=gained)
+        return text(note)
+    more = nmsg(
+        "{count} more is right than with the first model.", "{count} more are right than with the first model.", gained
+    )
+    return tr("{first} {second}", first=note, second=more)
 
 
 def network_title(offered: OfferedBackbone) -> str:
@@ -111,24 +106,25 @@ def network_title(offered: OfferedBackbone) -> str:
 
 def network_words(offered: OfferedBackbone) -> str:
     """Its name, size, speed and licence in a few sentences."""
-    size = tr("{n} MB to download once").format(n=offered.megabytes) if offered.megabytes else tr("comes with Handlens")
+    size = msg("It comes with Handlens.")
+    if offered.megabytes:
+        size = msg("It is downloaded once ({n} MB).", n=offered.megabytes)
+    speed = msg("The times above are for this network.")
     if offered.effort < 1:
-        speed = tr("takes about {n} % of the usual time").format(n=round(offered.effort * 100))
-    elif offered.effort == 1:
-        speed = tr("the times above are for it")
-    else:
-        speed = tr("takes about {n} times as long as the usual one").format(n=f"{offered.effort:g}")
-    free = tr("Free for any use ({licence}).").format(licence=offered.licence)
-    return f"{offered.name}: {size}, {speed}. {free}"
+        speed = msg("It takes about {share} of the usual time.", share=percent(offered.effort))
+    elif offered.effort > 1:
+        speed = msg("It takes about {n:g} times as long as the usual one.", n=offered.effort)
+    free = msg("Free for any use ({licence}).", licence=offered.licence)
+    return tr("{name}: {first} {second} {third}", name=offered.name, first=size, second=speed, third=free)
 
 
 def front_words(front: Front) -> str:
     """What picture a network is shown of measurements."""
     return {
-        "combined": tr("All three, below each other (usual)"),
-        "spectrogram": tr("How the rhythms change (spectrogram)"),
-        "traces": tr("The curves themselves (traces)"),
-        "recurrence": tr("When it comes back to where it was (recurrence plot)"),
+        "combined": tr("All three, one below the other (usual)"),
+        "spectrogram": tr("Frequencies over time (spectrogram)"),
+        "traces": tr("The curves (traces)"),
+        "recurrence": tr("When earlier values return (recurrence plot)"),
     }[front]
 
 
@@ -136,24 +132,25 @@ def checked_words(event: BackboneChecked, *, file: bool) -> str:
     """What was found out about a network by its name; `file`: its weights come from a file."""
     if not event.known:
         if not event.suggestions:
-            return tr("There is no network of that name. All names are at huggingface.co/timm.")
-        return tr("There is no network of that name. Did you mean {names}?").format(names=", ".join(event.suggestions))
+            return tr("There is no network with that name. All names are listed at huggingface.co/timm.")
+        return tr("There is no network with that name. Similar names: {names}.", names=event.suggestions)
     if file or event.here:
-        return tr("There it is; nothing has to be downloaded. {licence}").format(licence=event.sentence)
-    return tr("There it is; its weights are downloaded once when you train. {licence}").format(licence=event.sentence)
+        return tr("Found. Nothing has to be downloaded. {licence}", licence=event.sentence)
+    return tr("Found. Its weights are downloaded once when you train. {licence}", licence=event.sentence)
 
 
 def readiness(kind: Kind, *, labelled: int, classes: int, ready: bool | None = None) -> str:
     """What there is to learn from, or what is missing. `ready`: whether it can learn; else it takes two classes."""
     if labelled == 0:
         return tr("Nothing is labelled yet. Label a few of each class first.")
+    samples = counted(labelled, kind)
     if ready and classes == 1:
-        return tr("{things}, with one class and without, are ready to learn from.").format(
-            things=things(kind, labelled)
-        )
+        return tr("Ready for training: {count_things}, with and without the class.", count_things=samples)
     if classes < 2:
-        return tr("There is only one class. It needs at least two to tell apart.")
-    return tr("{things} in {n} classes are ready to learn from.").format(things=things(kind, labelled), n=classes)
+        return tr("There is only one class. Training needs at least two.")
+    return tr(
+        "Ready for training: {count_things} in {classes}.", count_things=samples, classes=counted_classes(classes)
+    )
 
 
 def preset_name(preset: Preset) -> str:
@@ -163,9 +160,9 @@ def preset_name(preset: Preset) -> str:
 def preset_promise(preset: Preset) -> str:
     """One sentence: what the preset does and when to take it."""
     return {
-        "quick": tr("Learns from what a ready-made network already sees. A first model to look at."),
-        "standard": tr("Goes on from there and adjusts the network itself to your classes. Right for most folders."),
-        "thorough": tr("The same, for longer. For when the last few in a hundred matter."),
+        "quick": tr("Trains a first model on what a pretrained network sees. Good for a first look."),
+        "standard": tr("Continues from there and adjusts the network to your classes. Right for most folders."),
+        "thorough": tr("The same, for longer. Choose it when every percent counts."),
     }[preset]
 
 
@@ -185,23 +182,28 @@ def finished_score(kind: Kind, run: int, standing: Standing, task: Task = "singl
     """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
     score, count = standing.score, standing.count
     if score is None or count == 0:
-        return tr("Run {n} is ready").format(n=run)
-    which = tr("it has never heard") if kind == "recordings" else tr("it has never seen")
-    which = which if standing.tested else tr("kept aside to check by")
+        return tr("Run {n} is ready", n=str(run))
+    samples, right = counted(count, kind), round(score * count)
     if task == "multi":
-        said, text = capital(score_of_several(score)), tr("{score} on {things} {which}")
-    else:
-        said, text = f"{round(score * count):,}", tr("Right on {score} of {things} {which}")
-    return text.format(score=said, things=things(kind, count), which=which)
+        hundred = round(100 * score)
+        if standing.tested:
+            return tr("Score {score} of 100 on {count_things} in the test", score=hundred, count_things=samples)
+        return tr("Score {score} of 100 on {count_things} in validation", score=hundred, count_things=samples)
+    if standing.tested:
+        return tr("{right} of {count_things} right in the test", right=right, count_things=samples)
+    return tr("{right} of {count_things} right in validation", right=right, count_things=samples)
 
 
 def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
     """What chance leaves open, in words; empty where it is not known."""
     if interval is None:
         return ""
-    many = {"images": tr("pictures"), "recordings": tr("sounds"), "sensors": tr("measurements")}[kind]
-    text = tr("Of 100 new {things} like these, expect it to be right on between {low} and {high}.")
-    return text.format(things=many, low=f"{interval[0] * 100:.0f}", high=f"{interval[1] * 100:.0f}")
+    return tr(
+        "Of 100 new {things} like these, expect between {low} and {high} right answers.",
+        things=things(kind),
+        low=round(interval[0] * 100),
+        high=round(interval[1] * 100),
+    )
 
 
 def remarks_of(notes: Iterable[Note | Remark]) -> list[Said]:
@@ -209,7 +211,7 @@ def remarks_of(notes: Iterable[Note | Remark]) -> list[Said]:
     return [
         Said(
             level=_level(note),
-            sentence=note.sentence,
+            sentence=text(note.sentence),
             verb=tr("Show them") if note.about == "sure and wrong" else "",
             key=note.about,
         )
@@ -229,25 +231,35 @@ def compared(kind: Kind, looked: Outcome, *, first: bool, task: Task = "single")
     known."""
     now, before, count = looked.standing.score, looked.earlier, looked.standing.count
     if now is None or count == 0:
-        return tr("Nothing was kept aside to test it on, so there is no score.")
+        return tr("There are no {things} for validation or the test, so there is no score.", things=things(kind))
     if first:
-        return tr("This is the first run, so there is nothing to compare it with yet.")
+        return tr("This is the first run. There is nothing to compare it with yet.")
     if task == "multi":
         return "" if before is None else _scores_compared(round(100 * now) - round(100 * before))
     if looked.mended is None or looked.spoilt is None:
         return ""
     change = looked.mended - looked.spoilt
     if change == 0:
-        return tr("As many right as the run before.")
-    more, fewer = tr("{things} more right than the run before."), tr("{things} fewer right than the run before.")
-    return (more if change > 0 else fewer).format(things=things(kind, abs(change)))
+        return tr("As many right answers as in the run before.")
+    if change > 0:
+        return trn(
+            "{count} more right answer than in the run before.",
+            "{count} more right answers than in the run before.",
+            change,
+        )
+    return trn(
+        "{count} right answer fewer than in the run before.",
+        "{count} right answers fewer than in the run before.",
+        -change,
+    )
 
 
 def _scores_compared(change: int) -> str:
     if change == 0:
         return tr("The same score as the run before.")
-    text = tr("{n} points better than the run before.") if change > 0 else tr("{n} points less than the run before.")
-    return text.format(n=abs(change))
+    if change > 0:
+        return trn("{count} point better than the run before.", "{count} points better than the run before.", change)
+    return trn("{count} point worse than the run before.", "{count} points worse than the run before.", -change)
 
 
 def result_lines(kind: Kind, told: Told, looked: Outcome, *, task: Task = "single") -> list[str]:
@@ -258,22 +270,22 @@ def result_lines(kind: Kind, told: Told, looked: Outcome, *, task: Task = "singl
     lines.append(expected(kind, looked.standing.interval))
     lines.append(compared(kind, looked, first=told.first, task=task))
     if looked.mended or looked.spoilt:
-        text = tr("It now gets {mended} right that it had wrong, and {spoilt} wrong that it had right.")
-        lines.append(text.format(mended=looked.mended, spoilt=looked.spoilt))
+        lines.append(tr("Newly right: {mended}. Newly wrong: {spoilt}.", mended=looked.mended, spoilt=looked.spoilt))
     if told.watched and looked.standing.tested:
-        lines.append(tr("While it learned you saw how it did on those kept aside to check by; these here are others."))
+        lines.append(tr("During training you saw the validation score. This one is from the test."))
     if told.early:
-        lines.append(tr("You stopped it early; the best model it had is kept."))
-    lines.append(tr("It took {time}.").format(time=duration(told.seconds)))
+        lines.append(tr("You stopped it early. The best model so far is kept."))
+    lines.append(tr("It took {time}.", time=about(told.seconds)))
     return [line for line in lines if line]
 
 
 def _found_and_named(found: Found) -> str:
-    text = tr("It found {found} of the {there} that are there; {wrongly} of the {named} it named are not there.")
-    if found.wrongly == 1:
-        text = tr("It found {found} of the {there} that are there; {wrongly} of the {named} it named is not there.")
-    return text.format(
-        found=f"{found.found:,}", there=f"{found.there:,}", wrongly=f"{found.wrongly:,}", named=f"{found.named:,}"
+    return tr(
+        "It found {found} of {there} labels. Wrong predictions: {wrongly} of {named}.",
+        found=found.found,
+        there=found.there,
+        wrongly=found.wrongly,
+        named=found.named,
     )
 
 
@@ -285,7 +297,7 @@ def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
 def run_cells(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
     """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
     return (
-        tr("Run {n}").format(n=run.number),
+        tr("Run {n}", n=str(run.number)),
         run_score(run, standing, counts, task) or tr("no score"),
         preset_name(run.preset),
         duration(run.seconds),

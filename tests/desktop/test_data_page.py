@@ -33,7 +33,7 @@ def test_copies_with_different_labels_are_listed_until_they_are_mended(
     page.show()
     thing = "picture" if kind == "images" else "measurement"
     assert page._copies.isVisible()
-    assert page._copies.text() == f"One {thing} is there more than once with different labels."
+    assert page._copies.text() == f"1 {thing} exists more than once, with different labels."
     qtbot.mouseClick(page.copies_button, Qt.MouseButton.LeftButton)
     dialog = page.findChild(ItemsDialog)
     assert dialog is not None

@@ -89,7 +89,7 @@ def test_the_page_says_in_a_sentence_how_it_stands(qtbot: QtBot, tmp_path: Path)
     qtbot.addWidget(page)
     with qtbot.waitSignal(page.sentence_changed) as said:
         page.set_session(session)
-    assert said.args == ["It is wrong on 1 of the 6 pictures it was tested on."]
+    assert said.args == ["The model is wrong on 1 of the 6 pictures in the test set."]
     assert page.board.run_box.currentText() == "run 1 · 5 of 6 right"
     page.shutdown()
     session.close()
@@ -171,8 +171,8 @@ def test_filters_that_leave_nothing_say_so(page: ExplorePage) -> None:
     page.board.filters.set_cell(0, 0, "apple")
     page.board.filters.set_cell(2, 1, "plum → pear")
     assert page.board.stack.currentWidget() is page.board.nothing
-    assert page.board.nothing.text() == "None are left. Choose other filters above."
-    assert page.side.picture._message == "There is none to see large here now."
+    assert page.board.nothing.text() == "Nothing matches these filters. Choose others above."
+    assert page.side.picture._message == "Nothing selected."
 
 
 def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) -> None:
@@ -182,9 +182,9 @@ def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) ->
     for _ in range(3):
         qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
         seen.append((page.side.map_box.currentText(), view.has_overlay()))
-    assert seen == [("what it predicted", True), ("what it is labelled", True), ("nothing", False)]
+    assert seen == [("the predicted class", True), ("the labelled class", True), ("nothing", False)]
     qtbot.keyClick(page.board.grid, Qt.Key.Key_H)
-    assert page.side.map_box.currentText() == "what it predicted" and view.has_overlay()
+    assert page.side.map_box.currentText() == "the predicted class" and view.has_overlay()
 
 
 def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
@@ -295,7 +295,7 @@ def test_no_run_yet_offers_to_train(qtbot: QtBot, tmp_path: Path) -> None:
     session = opened(tmp_path, run=False)
     page = shown(qtbot, session)
     assert page.pages.currentWidget() is page.empty
-    assert "has not learned" in page.empty.sentence.text()
+    assert "No predictions yet" in page.empty.sentence.text()
     with qtbot.waitSignal(page.train_requested):
         qtbot.mouseClick(page.empty.button, Qt.MouseButton.LeftButton)
     page.shutdown()
@@ -370,7 +370,7 @@ def test_an_empty_map_is_said_to_be_empty(qtbot: QtBot, tmp_path: Path) -> None:
     page.spot.show(sample.id)
     assert page.side.legend.isVisible() and not page.side.no_map.isVisible()
     session.restore_labels([(sample.id, (2,))])
-    assert page.side.no_map.text() == "Nothing in it speaks for plum."
+    assert page.side.no_map.text() == "No part of it points to plum."
     assert page.side.no_map.isVisible() and not page.side.legend.isVisible()
     page.spot.set_map_of("predicted")
     assert page.side.legend.isVisible() and not page.side.no_map.isVisible()

@@ -207,7 +207,7 @@ def test_explore_waits_for_the_first_run_and_shows_it(window: MainWindow, projec
     workspace.show_page(EXPLORE)
     assert page.empty.button.text() == "Train first"
     workspace.train_page.job_progress.emit("Training run 1", 0.1)
-    assert page.empty.sentence.text().startswith("It is learning now")
+    assert page.empty.sentence.text().startswith("Training is running.")
     qtbot.mouseClick(page.empty.button, Qt.MouseButton.LeftButton)
     assert workspace.place == TRAIN
     workspace.show_page(EXPLORE)
@@ -235,7 +235,7 @@ def test_a_training_that_left_no_run_is_not_waited_for(window: MainWindow, proje
     workspace.show_page(EXPLORE)
     workspace.train_page.job_progress.emit("Training run 1", 0.1)
     workspace.train_page.job_progress.emit("The training could not go on", -1.0)
-    assert "has not learned" in workspace.explore_page.empty.sentence.text()
+    assert "No predictions yet" in workspace.explore_page.empty.sentence.text()
 
 
 def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(

@@ -10,7 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop.pages import train_network
 from desktop.pages.train_network import NetworkChoice
-from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Job, Stop
+from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Job, Stop, english, msg
+
+LICENCE = msg("The weights of {name} are for non-commercial use only.", name="resnet18")
 
 
 def library(job: Job, _stop: Stop) -> Iterator[Event]:
@@ -22,7 +24,7 @@ def library(job: Job, _stop: Stop) -> Iterator[Event]:
         known=known,
         suggestions=() if known else ("resnet18", "resnet10t"),
         licence="cc-by-nc-4.0",
-        sentence="The weights of resnet18 may not be used for business." if known else "",
+        sentence=LICENCE if known else msg(""),
         here=False,
     )
 
@@ -39,13 +41,13 @@ def choice(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkCho
 
 def test_each_offered_network_says_size_speed_and_licence(choice: NetworkChoice) -> None:
     assert choice.name() == "tf_efficientnet_lite0"
-    assert "comes with Handlens" in choice.words.text()
+    assert "It comes with Handlens." in choice.words.text()
     for row, offered in enumerate(OFFERED):
         choice.box.setCurrentIndex(row)
         assert choice.name() == offered.name
         assert offered.licence in choice.words.text()
         assert not choice.field.isVisible()
-    assert "MB to download once" in choice.words.text()
+    assert "downloaded once (114 MB)" in choice.words.text()
     assert "times as long" in choice.words.text()
 
 
@@ -53,13 +55,13 @@ def test_another_name_is_checked_as_it_is_typed(choice: NetworkChoice, qtbot: Qt
     choice.box.setCurrentIndex(len(OFFERED))
     assert choice.field.isVisible() and choice.name() == ""
     qtbot.keyClicks(choice.field, "resnet-18")
-    qtbot.waitUntil(lambda: "Did you mean resnet18, resnet10t" in choice.words.text())
+    qtbot.waitUntil(lambda: "Similar names: resnet18 and resnet10t." in choice.words.text())
     choice.field.clear()
     qtbot.keyClicks(choice.field, "resnet18")
-    qtbot.waitUntil(lambda: "may not be used for business" in choice.words.text())
+    qtbot.waitUntil(lambda: english(LICENCE) in choice.words.text())
     assert "downloaded once when you train" in choice.words.text()
     choice.set_file(Path("weights/mine.safetensors"))
-    qtbot.waitUntil(lambda: "nothing has to be downloaded" in choice.words.text())
+    qtbot.waitUntil(lambda: "Nothing has to be downloaded." in choice.words.text())
     assert choice.weights() == Path("weights/mine.safetensors")
     choice.box.setCurrentIndex(0)
     assert choice.weights() is None

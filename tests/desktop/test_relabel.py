@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore import ExplorePage
 from desktop.session import Session, open_session
-from ml.api import HandlensError, Project
+from ml.api import HandlensError, Project, msg
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePag
 
 @pytest.mark.parametrize(
     ("split", "said"),
-    [("train", "the next run learns"), ("valid", "the next run is checked by"), ("test", "the next run is tested by")],
+    [("train", "trains"), ("valid", "validates"), ("test", "tests")],
 )
 def test_it_is_said_what_the_new_label_is_for(page: ExplorePage, session: Session, split: str, said: str) -> None:
     sample = next(sample for sample in session.samples if sample.split == split and sample.labels == (0,))
     page.spot.show(sample.id)
     session.restore_labels([(sample.id, (2,))])
-    assert page.side.note.text() == f"Was apple when this run was made; {said} the new label."
+    assert page.side.note.text() == f"This label was apple during this run. The next run {said} with the new one."
 
 
 def test_undo_and_redo_are_on_disk_too(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
@@ -99,9 +99,9 @@ def test_that_a_digit_labels_more_than_the_one_shown_is_said(qtbot: QtBot, page:
     grid, side = page.board.grid, page.side
     assert not side.selected.isVisible()
     qtbot.keyClick(grid, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    assert side.selected.isVisible() and side.selected.text() == "2 selected: a digit labels both."
+    assert side.selected.isVisible() and side.selected.text() == "2 selected. A digit key labels all of them."
     grid.selectAll()
-    assert side.selected.text() == "6 selected: a digit labels them all."
+    assert side.selected.text() == "6 selected. A digit key labels all of them."
     qtbot.keyClick(grid, Qt.Key.Key_Home)
     assert not side.selected.isVisible()
 
@@ -134,7 +134,7 @@ def test_one_run_has_one_score_everywhere(qtbot: QtBot, page: ExplorePage, sessi
     row = table.row(grid.current_id() or 0)
     assert row is not None
     qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + int(table.predicted[row])))
-    assert said[-1] == "It is wrong on 1 of the 6 pictures it was tested on."
+    assert said[-1] == "The model is wrong on 1 of the 6 pictures in the test set."
     qtbot.waitUntil(lambda: page.board.run_box.currentText() == "run 1 · 5 of 6 right")
 
 
@@ -142,12 +142,12 @@ def test_a_label_that_cannot_be_written_is_said_and_not_kept(
     qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_args: object, **_kwargs: object) -> None:
-        raise HandlensError("The disk is full; free some space and label it again.")
+        raise HandlensError(msg("The disk is full. Free some space and label it again."))
 
     before = labels_on_disk(session)
     monkeypatch.setattr(session.project, "restore_labels", full)
     qtbot.keyClick(page.board.grid, Qt.Key.Key_3)
     assert page.board.problem.isVisible()
-    assert page.board.problem.text() == "The disk is full; free some space and label it again."
+    assert page.board.problem.text() == "The disk is full. Free some space and label it again."
     assert page.undo_stack.count() == 0
     assert labels_on_disk(session) == before

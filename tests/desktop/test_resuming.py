@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.session import Session, open_session
-from ml.api import Event, Job, ProbeDone, RunInfo, RunStarted, StageStarted, Stop, Stopped
+from ml.api import Event, Job, ProbeDone, RunInfo, RunStarted, StageStarted, Stop, Stopped, english, stage_message
 from tests.desktop.scripted_training import Script, press_train, shown
 
 HISTORY = """epoch,train_loss,valid_loss,valid_accuracy,rate,best
@@ -52,7 +52,7 @@ def test_a_paused_run_can_still_be_resumed_after_another_training(qtbot: QtBot, 
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
     assert page.choose.resume_button.isVisible()
     assert page.choose.resume_button.text() == "Resume run 1"
-    assert "What it has learned so far is kept." in page.choose.resume_label.text()
+    assert "Its training so far is kept." in page.choose.resume_label.text()
     qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert script.seen[1].resume and script.seen[1].seed == 7
@@ -73,7 +73,7 @@ def test_what_has_nothing_to_go_on_from_is_not_offered_for_ever(qtbot: QtBot, se
     cut_off(session, passes=False)
     page = shown(qtbot, session, None)
     assert page.choose.resume_button.isVisible()
-    assert page.choose.resume_label.text().startswith("Run 1 was cut off at its beginning.")
+    assert page.choose.resume_label.text().startswith("Run 1 was interrupted at the start.")
     add_run(session.project)
     session.refresh_runs()
     page.set_session(session)
@@ -123,12 +123,12 @@ def test_a_stop_right_after_a_resume_says_that_the_passes_are_kept(qtbot: QtBot,
     cut_off(session, passes=True)
     page = shown(qtbot, session, Going(session, BEGUN, LOOKING))
     qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "looking at every sample" in page.watch.sentence.text())
-    assert "what it had learned is kept" in page.watch.stop_button.toolTip()
+    qtbot.waitUntil(lambda: page.watch.sentence.text() == english(stage_message("features")))
+    assert "The training so far is kept" in page.watch.stop_button.toolTip()
     qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    assert page.watch.sentence.text() == "Stopping. What it had learned is kept; you can go on later from there."
+    assert page.watch.sentence.text() == "Stopping. The training so far is kept, and you can continue later."
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
-    kept = "Run 1 was stopped before it ended. What it has learned so far is kept."
+    kept = "Run 1 was stopped before it ended. Its training so far is kept."
     assert page.choose.resume_label.text() == kept
     page.shutdown()
 
@@ -137,7 +137,7 @@ def test_a_stop_before_a_run_has_begun_promises_nothing(qtbot: QtBot, session: S
     page = shown(qtbot, session, Going(session))
     press_train(qtbot, page)
     qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    assert page.watch.sentence.text() == "Stopping. It has not begun to learn, so nothing is lost."
+    assert page.watch.sentence.text() == "Stopping. Training has not begun, so nothing is lost."
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
     assert not page.choose.resume_button.isVisible()
     page.shutdown()

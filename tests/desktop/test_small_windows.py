@@ -80,7 +80,7 @@ def test_what_it_is_doing_can_be_read_to_its_end(qtbot: QtBot, studio: QApplicat
     watch = TrainWatch()
     qtbot.addWidget(watch)
     watch.resize(1180, 640)
-    watch.begin(passes=1.0, curves=True)
+    watch.begin(kind="images", passes=1.0, curves=True)
     watch.show()
     doing = "Now it is writing the model to a file and checking that the file answers as the network does."
     watch.ending(f"It has stopped learning. {doing}", final=False)

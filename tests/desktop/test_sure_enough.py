@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from desktop import style
+from desktop.i18n import text
 from desktop.pages import enough_words
 from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
 from desktop.pages.explore import ExplorePage
@@ -25,7 +26,7 @@ from desktop.pages.explore_enough import EnoughPage
 from desktop.pages.explore_table import PredictionTable
 from desktop.session import Session, open_session
 from desktop.widgets.trade_off_plot import TradeOffPlot
-from ml.api import HandlensError, Price, Project, Thresholds
+from ml.api import HandlensError, Price, Project, Thresholds, msg
 
 TAB = VIEWS.index("enough")
 
@@ -78,10 +79,10 @@ def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int 
 
 def test_a_promise_is_said_of_a_hundred_pieces() -> None:
     told = figures(promised=True, wanted=0.01, accepted=186, wrong=1)
-    said = "Of 1,000 pictures it would hand 70 to you, and of the 930 it decides, at most 9 will be wrong."
+    said = "Of 1,000 pictures, Handlens leaves 70 to you. Of the 930 accepted answers, at most 9 will be wrong."
     assert enough_words.expected("images", told) == said
-    assert "keeps that promise" in enough_words.promise("images", told)
-    said = "Of the 200 pictures kept aside for the test it hands 14 to you, decides 186 and is wrong on 1 of them."
+    assert enough_words.promise("images", told).startswith("Guaranteed with 95 % confidence")
+    said = "Of the 200 pictures in the test set, Handlens accepts 186 (1 wrong) and leaves 14 to you."
     assert enough_words.headline("images", told) == said
 
 
@@ -91,37 +92,38 @@ def test_a_promise_is_said_of_a_hundred_pieces() -> None:
 def test_no_more_are_said_to_be_wrong_than_were_allowed(wanted: float, accepted: int, promised: bool) -> None:
     told = figures(promised=promised, wanted=wanted, accepted=accepted, wrong=0, n=12)
     said = enough_words.expected("images", told).replace(",", "")
-    decided, most = (
-        int(number) for number in re.findall(r"of the (\d+) it decides.* (\d+) (?:will be )?wrong", said)[0]
-    )
+    decided, most = (int(number) for number in re.findall(r"the (\d+) accepted .* (\d+) (?:will be )?wrong", said)[0])
     assert 1 <= most <= wanted * decided + 1e-9
 
 
-def test_five_of_a_hundred_are_two_of_the_forty_two_it_decides() -> None:
+def test_five_of_a_hundred_are_two_of_the_forty_two_accepted() -> None:
     told = figures(promised=False, wanted=0.05, accepted=5, wrong=0, n=12)
-    assert enough_words.expected("images", told).endswith("of the 42 it decides, it aims at no more than 2 wrong.")
+    said = enough_words.expected("images", told)
+    assert said.endswith("The goal for the 42 accepted answers is at most 2 wrong.")
 
 
 def test_what_cannot_be_promised_is_called_an_aim() -> None:
     told = figures(promised=False, wanted=0.002, accepted=100, wrong=0)
-    said = "Of 1,000 sounds it would hand 500 to you, and of the 500 it decides, it aims at no more than 1 wrong."
+    said = "Of 1,000 sounds, Handlens leaves 500 to you. The goal for the 500 accepted answers is at most 1 wrong."
     assert enough_words.expected("recordings", told) == said
-    assert "Add more sounds, or allow" in enough_words.promise("recordings", told), "all are labelled already"
+    assert "Add more sounds, or allow more wrong answers." in enough_words.promise("recordings", told), (
+        "all are labelled already"
+    )
     assert "Label more sounds" in enough_words.promise("recordings", dataclasses.replace(told, unlabelled=True))
-    assert "1,500 sounds kept aside to check by are needed" in enough_words.promise("recordings", told)
+    assert "Not guaranteed: that needs 1,500 sounds for validation" in enough_words.promise("recordings", told)
     nothing = figures(promised=False, wanted=0.05, accepted=0, wrong=0)
-    assert enough_words.expected("images", nothing).startswith("It would hand all pictures to you")
+    assert enough_words.expected("images", nothing).endswith("all pictures are left to you.")
 
 
 def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
     enough = page.board.enough
     assert enough.isVisible() and not page.board.filters.isVisible()
     assert RATES[enough.slider.value()] == 0.05
-    assert enough.asked.text() == "Of the answers it gives, at most 5 of 100 may be wrong"
+    assert enough.asked.text() == "At most 5 of 100 accepted answers may be wrong"
     assert enough.used.text().startswith("In use: at most 5 of 100.")
     assert not enough.use_button.isEnabled()
-    assert enough.headline.text().startswith("Of the 24 pictures kept aside for the test it hands ")
-    assert enough.expected.text().startswith("Of 100 pictures it would hand ")
+    assert enough.headline.text().startswith("Of the 24 pictures in the test set, Handlens accepts ")
+    assert enough.expected.text().startswith("Of 100 pictures, Handlens leaves ")
     assert "terminal" not in enough.used.text()
     assert not enough.stuck.isVisible()
     here = enough.plot.here()
@@ -140,7 +142,7 @@ def test_the_dot_lies_on_its_curve_or_it_is_said_why_not(qtbot: QtBot, page: Exp
         on_it = here[0] == 100 or any(point == pytest.approx(here) for point in enough.plot.curve())
         apart = len(set(weighing.figures(rate).chosen.per_class)) > 1
         assert on_it or apart
-        assert ("need not lie on the curve" in enough.unlike.text()) is apart
+        assert (text(enough_words.DOT_OFF_CURVE) in enough.unlike.text()) is apart
 
 
 def test_where_few_are_tested_the_curve_goes_on_to_the_last_of_them(studio: QApplication) -> None:
@@ -211,7 +213,7 @@ def test_the_slider_shows_the_price_and_the_button_keeps_the_choice(
     enough.slider.setFocus()
     for _ in range(4):
         qtbot.keyClick(enough.slider, Qt.Key.Key_Right)
-    assert enough.asked.text() == "Of the answers it gives, at most 20 of 100 may be wrong"
+    assert enough.asked.text() == "At most 20 of 100 accepted answers may be wrong"
     assert enough.headline.text() != before
     loose = enough.plot.here()
     assert strict is not None and loose is not None and loose[0] < strict[0], "allowing more hands over less"
@@ -230,7 +232,7 @@ def test_a_slider_that_changes_nothing_says_so(qtbot: QtBot, tmp_path: Path) -> 
     session = open_session(tmp_path / "fruit.handlens")
     page = opened(qtbot, session)
     assert page.board.enough.stuck.isVisible()
-    assert page.board.enough.stuck.text().startswith("Moving it changes nothing: the 6 pictures kept aside to check by")
+    assert page.board.enough.stuck.text().startswith("The slider has no effect. With 6 pictures for validation")
     page.shutdown()
     session.close()
 
@@ -243,7 +245,7 @@ def test_every_class_says_from_where_on_it_is_decided(page: ExplorePage) -> None
     assert sum(item.rejected for item in told.classes) == told.price.n - told.price.accepted
     begin, rest = enough_words.class_line(told.classes[0])
     assert "%" in begin or "always" in begin
-    assert rest.endswith("to you")
+    assert rest.endswith("left to you")
 
 
 def test_labels_that_are_corrected_count_at_once(page: ExplorePage, session: Session) -> None:
@@ -261,7 +263,7 @@ def test_what_cannot_be_kept_is_said(
     qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_share: float | None) -> None:
-        raise HandlensError("The disk is full; free some space and try again.")
+        raise HandlensError(msg("The disk is full. Free some space and try again."))
 
     monkeypatch.setattr(session.project, "set_wrong_at_most", full)
     enough = page.board.enough
@@ -281,16 +283,16 @@ def test_where_several_classes_may_be_present_each_is_named_or_not(qtbot: QtBot,
     page = opened(qtbot, session)
     enough = page.board.enough
     assert not enough.plot.isVisible() and enough.slider.isVisible()
-    assert "classes that are there, and name" in enough.headline.text()
-    assert "from its own mark on" in enough.promise.text()
+    assert re.search(r"finds \d+ of the \d+ labels and predicts \d+ wrong ones?\.", enough.headline.text())
+    assert "the threshold that was chosen in training" in enough.promise.text()
     assert not enough.use_button.isEnabled() and not enough.back_button.isEnabled()
     own = enough.headline.text()
 
     enough.slider.setFocus()
     for _ in range(3):
         qtbot.keyClick(enough.slider, Qt.Key.Key_Left)
-    assert "at most 1 of 100 may not show it" in enough.asked.text()
-    assert "an aim and no promise" in enough.promise.text()
+    assert enough.asked.text() == "At most 1 of 100 predictions of a class may be wrong"
+    assert enough.promise.text().startswith("Not guaranteed: ")
     assert enough.headline.text() != own, "surer of plums, it names fewer wrongly"
     assert session.project.wrong_at_most is None, "looking changes nothing"
     assert enough.back_button.isEnabled(), "to see its own marks again"

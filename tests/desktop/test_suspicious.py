@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.i18n import text
 from desktop.pages.explore import ExplorePage
 from desktop.pages.explore_board import VIEWS
 from desktop.session import Session, open_session
@@ -30,6 +31,8 @@ from ml.api import (
     Stopped,
     Suspected,
     SuspectJob,
+    msg,
+    stage_message,
 )
 
 TAB = VIEWS.index("suspicious")
@@ -165,7 +168,7 @@ def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, 
     qtbot.waitUntil(lambda: bar.bar.value() == 40)
     assert judge.asked == [SuspectJob(project=session.project.path, run=1)]
     assert bar.bar.isVisible() and bar.cancel_button.isVisible() and not bar.again_button.isVisible()
-    assert page.board.nothing.text() == "Every label is being judged by a model that never saw its picture."
+    assert page.board.nothing.text() == text(stage_message("label_issues"))
     assert not page.side.verdict.keep_button.isVisible()
     judge.go_on()
     qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
@@ -180,7 +183,7 @@ def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, 
 
 def test_a_tile_says_what_it_is_labelled_and_what_it_looks_like(page: ExplorePage) -> None:
     assert tile_at(page, 0).caption == "labelled apple → pear?"
-    assert page.side.note.text() == "Looks like “pear” to a model that never saw it."
+    assert page.side.note.text() == "A model that was not trained on this sample predicts “pear”."
     assert page.side.verdict.keep_button.text() == "Keep “apple” (R)"
     assert page.side.verdict.change_button.text() == "Change to “pear” (2)"
 
@@ -217,7 +220,7 @@ def test_calling_it_right_takes_it_away_for_good(qtbot: QtBot, page: ExplorePage
     assert (kept.labels, kept.set_by) == ((0,), "confirmed")
     click(qtbot, page.side.verdict.keep_button)
     assert list(page.board.grid.ids()) == [third]
-    assert page.board.suspects.sentence.text().endswith("1 left to judge.")
+    assert page.board.suspects.sentence.text().endswith("1 left to check.")
     click(qtbot, page.board.suspects.again_button)
     qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
     assert not {first, second} & set(page.board.grid.ids().tolist())
@@ -229,7 +232,7 @@ def test_calling_it_right_can_be_undone(qtbot: QtBot, page: ExplorePage, session
     page.board.grid.selectAll()
     qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
     assert page.board.stack.currentWidget() is page.board.nothing
-    assert page.board.nothing.text().startswith("You have been through all labels that look wrong.")
+    assert page.board.nothing.text().startswith("You have checked all labels that look wrong.")
     assert page.spot.sample_id() is None
     click(qtbot, page.board.undo_button)
     assert list(page.board.grid.ids()) == before
@@ -246,7 +249,7 @@ def test_a_digit_labels_it_anew_and_undo_brings_back_what_was_said(
     qtbot.keyClick(grid, Qt.Key.Key_2)
     assert on_disk(session, first).labels == (1,)
     assert first not in grid.ids()
-    assert page.board.suspects.sentence.text().endswith("2 left to judge.")
+    assert page.board.suspects.sentence.text().endswith("2 left to check.")
     qtbot.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert on_disk(session, first).labels == (0,)
     qtbot.keyClick(grid, Qt.Key.Key_R)
@@ -271,9 +274,9 @@ def test_r_says_nothing_on_other_tabs(qtbot: QtBot, page: ExplorePage) -> None:
     assert page.undo_stack.count() == 0
     assert not page.side.verdict.keep_button.isVisible()
     choose_tab(qtbot, page)
-    assert "Looks like" in page.side.note.text()
+    assert "was not trained on this sample" in page.side.note.text()
     choose_tab(qtbot, page, VIEWS.index("enough"))
-    assert "Looks like" not in page.side.note.text()
+    assert "was not trained on this sample" not in page.side.note.text()
 
 
 def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session) -> None:
@@ -283,7 +286,7 @@ def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session
     click(qtbot, page.board.suspects.cancel_button)
     qtbot.waitUntil(lambda: page.judged.suspects.state == "cancelled")
     assert judge.cancelled
-    assert page.board.nothing.text() == "It was stopped before it had looked at all labels."
+    assert page.board.nothing.text() == "The search was stopped before all labels were checked."
     judge.go_on()
     click(qtbot, page.board.suspects.again_button)
     qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
@@ -293,8 +296,8 @@ def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session
 @pytest.mark.parametrize(
     ("flagged", "ending", "said"),
     [
-        (0, None, "No label looks wrong: each was judged by a model that never saw its picture"),
-        (0, Failed(message="There are too few labels to find wrong ones among them."), "There are too few labels"),
+        (0, None, "No label looks wrong. Each was checked"),
+        (0, Failed(message=msg("There are too few labels to find wrong ones among them.")), "There are too few labels"),
     ],
 )
 def test_where_there_is_nothing_to_show_it_says_why(
@@ -334,7 +337,7 @@ def test_where_several_classes_may_be_present_it_says_what_is_missing_and_what_i
     qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 2)
     page.board.grid.setFocus()
     assert tile_at(page, 0).caption == "labelled apple → plum, too?"
-    assert page.side.note.text() == "A model that never saw it finds “plum” in it, too."
+    assert page.side.note.text() == "A model that was not trained on this sample also predicts “plum”."
     assert tile_at(page, 1).caption == "labelled apple, pear → no pear?"
     assert page.board.grid.choose(two)
     qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
@@ -343,7 +346,7 @@ def test_where_several_classes_may_be_present_it_says_what_is_missing_and_what_i
     assert page.side.verdict.change_button.text() == "Add “plum” (3)"
     qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
     assert list(page.board.grid.ids()) == [one], "it was about another class"
-    assert page.board.suspects.sentence.text().endswith("1 left to judge.")
+    assert page.board.suspects.sentence.text().endswith("1 left to check.")
     page.shutdown()
     session.close()
 
@@ -352,7 +355,7 @@ def test_what_cannot_be_written_is_said_and_the_tile_stays(
     qtbot: QtBot, page: ExplorePage, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_args: object, **_kwargs: object) -> None:
-        raise HandlensError("The disk is full; free some space and try again.")
+        raise HandlensError(msg("The disk is full. Free some space and try again."))
 
     monkeypatch.setattr(session.project, "restore_labels", full)
     qtbot.keyClick(page.board.grid, Qt.Key.Key_R)

@@ -14,13 +14,15 @@ from pytestqt.qtbot import QtBot
 from desktop.pages.train import TrainPage
 from desktop.pages.workspace import EXPLORE, Workspace
 from desktop.session import Session, open_session
-from ml.api import Event, Failed, Finished, Job, Note, RunStarted, Stop, SuspectJob
+from ml.api import Event, Failed, Finished, Job, Note, RunStarted, Stop, SuspectJob, english, msg
 
-SURE = Note(about="sure and wrong", level="warning", sentence="It is sure of another class for 3. Look at the labels.")
-FEW = Note(about="small", level="note", sentence="Too few to judge by: plum (2).")
-FINE = Note(about="nonsense", level="good", sentence="It is not sure of nonsense.")
-NEW = Note(about="new source", level="good", sentence="On sources it has never met it is right on 90 of 100 pictures.")
-BUSY = Note(sentence="The batch was halved: memory is short.")
+SURE = Note(
+    about="sure and wrong", level="warning", sentence=msg("It is sure of another class for 3. Look at the labels.")
+)
+FEW = Note(about="small", level="note", sentence=msg("Too few to judge by: plum (2)."))
+FINE = Note(about="nonsense", level="good", sentence=msg("It is not sure of nonsense."))
+NEW = Note(about="new source", level="good", sentence=msg("Pictures of new sources: {n} of 100 right.", n=90))
+BUSY = Note(sentence=msg("The batch was halved: memory is short."))
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ class Script:
     def __call__(self, job: Job, _stop: Stop) -> Iterator[Event]:
         self.seen.append(job)
         if isinstance(job, SuspectJob):
-            yield Failed(message="Nothing can be judged here.")
+            yield Failed(message=msg("Nothing can be judged here."))
             return
         names = tuple(item.name for item in self._session.classes)
         yield RunStarted(run=1, resumed=False, train=18, valid=6, test=6, class_names=names)
@@ -74,7 +76,7 @@ def finished(qtbot: QtBot, session: Session, script: Script) -> TrainPage:
 
 def test_the_score_says_what_to_expect_of_new_ones(qtbot: QtBot, session: Session) -> None:
     page = finished(qtbot, session, Script(session))
-    said = "Of 100 new pictures like these, expect it to be right on between 44 and 97."
+    said = "Of 100 new pictures like these, expect between 44 and 97 right answers."
     assert page.result.lines.text().splitlines()[0] == said
     assert not page.result.remarks.isVisible() and not page.result.remarks_note.isVisible()
     page.shutdown()
@@ -83,11 +85,13 @@ def test_the_score_says_what_to_expect_of_new_ones(qtbot: QtBot, session: Sessio
 def test_what_it_found_out_stands_there_in_sentences(qtbot: QtBot, session: Session) -> None:
     page = finished(qtbot, session, Script(session, BUSY, SURE, FEW, FINE, NEW))
     remarks = page.result.remarks
-    assert [said.sentence for said in remarks.remarks()] == [note.sentence for note in (SURE, FEW, FINE, NEW)]
+    assert [said.sentence for said in remarks.remarks()] == [english(note.sentence) for note in (SURE, FEW, FINE, NEW)]
     assert [said.level for said in remarks.remarks()] == ["warning", "note", "good", "note"]
-    assert page.watch.note.text() == BUSY.sentence, "what was found does not flash by while it works"
+    assert page.watch.note.text() == english(BUSY.sentence), "what was found does not flash by while it works"
     assert remarks.fold is not None and remarks.fold.button.text() == "One thing is fine"
-    fine = next(label for label in remarks.fold.findChildren(type(page.result.lines)) if label.text() == FINE.sentence)
+    fine = next(
+        label for label in remarks.fold.findChildren(type(page.result.lines)) if label.text() == english(FINE.sentence)
+    )
     assert not fine.isVisible()
     qtbot.mouseClick(remarks.fold.button, Qt.MouseButton.LeftButton)
     assert fine.isVisible()
@@ -97,7 +101,7 @@ def test_what_it_found_out_stands_there_in_sentences(qtbot: QtBot, session: Sess
 def test_a_failed_run_does_not_keep_the_findings_of_the_one_before(qtbot: QtBot, session: Session) -> None:
     page = finished(qtbot, session, Script(session, SURE))
     assert page.result.remarks.isVisible()
-    page.result.show_failed(title="It could not go on", message="The disk is full.", details="")
+    page.result.show_failed(title="The training failed", message="The disk is full.", details="")
     assert not page.result.remarks.isVisible()
     page.shutdown()
 

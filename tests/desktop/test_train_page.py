@@ -16,12 +16,15 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
-from desktop.pages import train_words
+from desktop.i18n import use_language
+from desktop.pages import train_ending, train_words
 from desktop.pages.train import TrainPage
-from desktop.pages.train_compare import Standing
+from desktop.pages.train_compare import Outcome, Standing
+from desktop.pages.train_ending import Left
 from desktop.session import Session, open_session
 from ml.api import (
     DEFAULT_BACKBONE,
+    OFFERED,
     BatchDone,
     Event,
     Failed,
@@ -33,7 +36,11 @@ from ml.api import (
     Stop,
     Stopped,
     TrainJob,
+    english,
+    msg,
+    stage_message,
 )
+from ml.core.messages import PSEUDO
 from tests.desktop.scripted_training import Script, press_train, shown
 
 
@@ -46,16 +53,44 @@ def session(tmp_path: Path) -> Iterator[Session]:
     session.close()
 
 
-def test_sounds_are_heard_and_not_seen() -> None:
-    for task, said in (("single", "Right on 9 of 10 {}"), ("multi", "Score 90 of 100 on 10 {}")):
-        for kind, things in (("recordings", "sounds it has never heard"), ("images", "pictures it has never seen")):
+def test_a_score_names_its_samples_and_the_test() -> None:
+    for task, said in (("single", "9 of 10 {} right in the test"), ("multi", "Score 90 of 100 on 10 {} in the test")):
+        for kind, things in (("recordings", "sounds"), ("images", "pictures")):
             score = train_words.finished_score(kind, 1, Standing(0.9, 10, tested=True), task)  # type: ignore[arg-type]
             assert score == said.format(things)
 
 
-def test_what_was_not_tested_is_not_called_never_seen() -> None:
+def test_what_was_not_tested_is_not_called_a_test() -> None:
     score = train_words.finished_score("sensors", 1, Standing(0.9, 10, tested=False))
-    assert score == "Right on 9 of 10 measurements kept aside to check by"
+    assert score == "9 of 10 measurements right in validation"
+    score = train_words.finished_score("sensors", 1, Standing(0.9, 10, tested=False), "multi")
+    assert score == "Score 90 of 100 on 10 measurements in validation"
+
+
+def test_comparisons_count_in_singular_and_plural() -> None:
+    def compared(mended: int, spoilt: int) -> str:
+        looked = Outcome(standing=Standing(0.5, 10, tested=True), mended=mended, spoilt=spoilt)
+        return train_words.compared("images", looked, first=False)
+
+    assert compared(1, 0) == "1 more right answer than in the run before."
+    assert compared(4, 1) == "3 more right answers than in the run before."
+    assert compared(0, 1) == "1 right answer fewer than in the run before."
+    assert compared(2, 2) == "As many right answers as in the run before."
+
+
+def test_the_whole_page_speaks_another_language() -> None:
+    """Nothing is glued from pieces that nobody can translate."""
+    use_language(PSEUDO)
+    try:
+        told = train_words.Told(run=1, first=True, seconds=30.0, early=True, watched=True)
+        looked = Outcome(standing=Standing(0.5, 10, tested=True, interval=(0.2, 0.8)), mended=1, spoilt=2)
+        lines = train_words.result_lines("images", told, looked)
+        lines.append(train_words.score_note("images", 0.9, 0.5, 10))
+        lines += [train_words.network_words(offered) for offered in OFFERED]
+        lines += [train_ending.left_over(Left(run=1, stopped=stopped, stands=True)) for stopped in (True, False)]
+        assert all(line.startswith("⟦") and line.endswith("⟧") for line in lines)
+    finally:
+        use_language("en")
 
 
 def test_the_presets_say_how_long_they_take_here(qtbot: QtBot, session: Session) -> None:
@@ -63,7 +98,7 @@ def test_the_presets_say_how_long_they_take_here(qtbot: QtBot, session: Session)
     cards = page.choose.cards
     qtbot.waitUntil(lambda: "measuring" not in cards["thorough"]._time.text())
     assert all("about" in card._time.text() or "few" in card._time.text() for card in cards.values())
-    assert page.choose.headline.text() == "30 pictures in 3 classes are ready to learn from."
+    assert page.choose.headline.text() == "Ready for training: 30 pictures in 3 classes."
     assert not page.choose.epochs.isVisible()
     qtbot.mouseClick(page.choose.fold, Qt.MouseButton.LeftButton)
     assert page.choose.epochs.isVisible()
@@ -80,9 +115,9 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     assert page.stack.currentWidget() is page.watch
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert script.seen == [TrainJob(project=session.project.path, preset="thorough", backbone=DEFAULT_BACKBONE)]
-    assert page.result.score.text() == "Right on 5 of 6 pictures it has never seen"
+    assert page.result.score.text() == "5 of 6 pictures right in the test"
     assert "This is the first run" in page.result.lines.text()
-    assert "those kept aside to check by; these here are others." in page.result.lines.text()
+    assert "During training you saw the validation score. This one is from the test." in page.result.lines.text()
     assert "It took about 1 min." in page.result.lines.text()
     assert page.watch.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
     assert session.run is not None and session.run.number == 1
@@ -106,16 +141,17 @@ def test_the_score_is_said_in_words_while_it_learns(qtbot: QtBot, session: Sessi
     script = Script(session, hold=True)
     page = shown(qtbot, session, script)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.score.text() == "Right on 4 of 6")
-    qtbot.waitUntil(lambda: page.watch.sentence.text() == "Now it is adjusting the network to your classes.")
+    qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
+    qtbot.waitUntil(lambda: page.watch.sentence.text() == english(stage_message("finetune")))
     assert len(page.watch.showcase.shown()) == 6
     qtbot.waitUntil(lambda: not page.watch.showcase.missing_pictures())
     before = [item.predicted for item in page.watch.showcase.shown()]
     script.go_on()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert [item.predicted for item in page.watch.showcase.shown()] != before
-    assert page.watch.score.text() == "Right on 6 of 6"
-    assert page.watch.score_note.text() == "pictures kept aside to check by, 2 more than the first model"
+    assert page.watch.score.text() == "6 of 6 right"
+    note = "These are validation pictures, for checking while it learns. 2 more are right than with the first model."
+    assert page.watch.score_note.text() == note
     page.shutdown()
 
 
@@ -125,9 +161,9 @@ def test_the_second_run_is_compared_with_the_first(qtbot: QtBot, session: Sessio
     page = shown(qtbot, session, Script(session))
     assert page.choose.runs.isVisible()
     press_train(qtbot, page)
-    change = "It now gets 3 right that it had wrong, and 1 wrong that it had right."
+    change = "Newly right: 3. Newly wrong: 1."
     qtbot.waitUntil(lambda: change in page.result.lines.text())
-    assert "2 pictures more right than the run before." in page.result.lines.text()
+    assert "2 more right answers than in the run before." in page.result.lines.text()
     page.shutdown()
 
 
@@ -140,8 +176,8 @@ def test_a_mended_test_label_does_not_make_a_run_better_than_the_one_before(qtbo
     session.restore_labels([(first.id, ((first.labels[0] + 1) % 3,))])  # what both runs said of it all along
     page.hide()
     page.show()
-    qtbot.waitUntil(lambda: page.result.score.text() == "Right on 6 of 6 pictures it has never seen")
-    assert page.result.lines.text().count("As many right as the run before.") == 1
+    qtbot.waitUntil(lambda: page.result.score.text() == "6 of 6 pictures right in the test")
+    assert page.result.lines.text().count("As many right answers as in the run before.") == 1
     assert not page.result.mistakes.isVisible(), "it is wrong about none any more"
     page.shutdown()
 
@@ -176,19 +212,19 @@ def test_the_result_of_a_run_can_be_opened_again_from_the_list(qtbot: QtBot, ses
         score = next(label for label in runs.findChildren(QLabel) if label.text() == "5 of 6 right")
         qtbot.mouseClick(score, Qt.MouseButton.LeftButton)
     assert page.stack.currentWidget() is page.result
-    assert page.result.score.text() == "Right on 5 of 6 pictures it has never seen"
+    assert page.result.score.text() == "5 of 6 pictures right in the test"
     assert page.result.remarks_note.isVisible()
     qtbot.waitUntil(lambda: len(page.result.mistakes.shown()) == 1)
-    assert "1 picture more right than the run before." in page.result.lines.text()
+    assert "1 more right answer than in the run before." in page.result.lines.text()
     session.set_run(1)
     qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
     assert session.run is not None and session.run.number == 2, "it is this run that is looked at"
     assert page.result.again_button.text() == "Back"
-    assert page.result.remarks_note.text() == "What it found out about itself"
+    assert page.result.remarks_note.text() == "Self-test"
     mended = next(sample for sample in session.samples if sample.split == "test")
     session.restore_labels([(mended.id, ((mended.labels[0] + 1) % 3,))])
     page.teller.look()
-    qtbot.waitUntil(lambda: page.result.remarks_note.text().endswith("when it was made"))
+    qtbot.waitUntil(lambda: page.result.remarks_note.text().endswith("the labels of that time"))
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
     assert page.stack.currentWidget() is page.choose
     page.shutdown()
@@ -207,7 +243,7 @@ def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, sessio
 
     page = shown(qtbot, session, looking)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: "looking at every sample" in page.watch.sentence.text())
+    qtbot.waitUntil(lambda: page.watch.sentence.text() == english(stage_message("features")))
     assert page.watch.stop_button.text() == "Stop"  # there is nothing to keep
     qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
     assert "There is no model to keep yet" in page.watch.sentence.text()
@@ -240,7 +276,7 @@ def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Se
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
     qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.watch.sentence.text().startswith("It has stopped learning. Now it is asking"))
+    qtbot.waitUntil(lambda: page.watch.sentence.text() == f"Training has ended. {stage_message('predict')}")
     assert not page.watch.stop_button.isEnabled()
     assert page.watch.cancel_button.isEnabled() and page.focusWidget() is page.watch.sentence
     qtbot.waitUntil(lambda: page.watch.time_left.text() == "25 s left")
@@ -254,7 +290,7 @@ def test_the_focus_is_on_stop_and_never_comes_to_cancel_by_itself(qtbot: QtBot, 
     for _ in range(2):
         press_train(qtbot, page)
         assert page.focusWidget() is page.watch.stop_button
-        qtbot.waitUntil(lambda: page.watch.score.text() == "Right on 4 of 6")
+        qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
         page.watch.can_stop("finishing")  # as it is said when the learning is over
         assert page.focusWidget() is page.watch.sentence
         page.watch.can_stop("learning")
@@ -268,11 +304,11 @@ def test_the_focus_is_on_stop_and_never_comes_to_cancel_by_itself(qtbot: QtBot, 
 def test_stop_and_keep(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session, hold=True))
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.score.text() == "Right on 4 of 6")
+    qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
     qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
     assert page.watch.sentence.text() == "Stopping. The best model so far is kept."
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
-    assert "You stopped it early; the best model it had is kept." in page.result.lines.text()
+    assert "You stopped it early. The best model so far is kept." in page.result.lines.text()
     page.shutdown()
 
 
@@ -281,11 +317,11 @@ def test_cancel_asks_first(qtbot: QtBot, session: Session, sure: bool) -> None:
     script = Script(session, hold=True)
     page = shown(qtbot, session, script)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.score.text() == "Right on 4 of 6")
+    qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
     qtbot.mouseClick(page.watch.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
-    assert question is not None and question.defaultButton().text() == "Go on training"
-    assert "“Stop and keep” ends it as well" in question.informativeText()
+    assert question is not None and question.defaultButton().text() == "Continue training"
+    assert "“Stop and keep” also ends the training" in question.informativeText()
     discard = next(button for button in question.buttons() if button is not question.defaultButton())
     qtbot.mouseClick(discard if sure else question.defaultButton(), Qt.MouseButton.LeftButton)
     if sure:
@@ -309,7 +345,7 @@ def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Se
     assert question is not None
     page.watch.stop_pressed.emit()
     assert question.defaultButton().text() == "Let it finish"
-    qtbot.waitUntil(lambda: "It has stopped learning" in question.informativeText())
+    qtbot.waitUntil(lambda: "Training has ended." in question.informativeText())
     assert "Stop and keep" not in question.informativeText()
     with qtbot.waitSignal(question.destroyed):
         finishing.free.set()
@@ -318,11 +354,11 @@ def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Se
 
 
 def test_a_failure_is_one_sentence_and_its_details_a_click_away(qtbot: QtBot, session: Session) -> None:
-    ending = Failed(message="Memory ran out; close other programs or choose a smaller preset.", details="Traceback")
+    ending = Failed(message=msg("Memory ran out. Close other programs."), details="Traceback")
     page = shown(qtbot, session, Script(session, ending=ending))
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
-    assert page.result.lines.text() == ending.message
+    assert page.result.lines.text() == english(ending.message)
     assert not page.result.details.isVisible()
     qtbot.mouseClick(page.result.fold, Qt.MouseButton.LeftButton)
     assert page.result.details.isVisible() and page.result.details.toPlainText() == "Traceback"
@@ -347,7 +383,7 @@ def test_one_class_only_cannot_be_trained(qtbot: QtBot, session: Session) -> Non
     page = shown(qtbot, session, Script(session))
     session.set_labels([sample.id for sample in session.samples], (0,))
     assert not page.choose.train_button.isEnabled()
-    assert page.choose.headline.text() == "There is only one class. It needs at least two to tell apart."
+    assert page.choose.headline.text() == "There is only one class. Training needs at least two."
     page.shutdown()
 
 
@@ -419,9 +455,9 @@ def test_a_job_that_says_nothing_any_more_is_said_until_it_wakes_up(qtbot: QtBot
     page = TrainPage()
     qtbot.addWidget(page)
     page.set_session(session)
-    page.watch.begin(passes=1.0, curves=True)
-    page.watch.show_note("Memory ran short.")
-    page.watch.show_stall("Nothing has happened for 60 seconds while it was opening the files.")
+    page.watch.begin(kind="images", passes=1.0, curves=True)
+    page.watch.show_note(msg("Memory ran short."))
+    page.watch.show_stall(msg("Nothing has happened for {n} seconds while it was opening the files.", n=60))
     assert "opening the files" in page.watch.note.text()
     assert page.watch.cancel_button.isEnabled()
     assert page.watch.cancel_button.property("role") != "quiet"
