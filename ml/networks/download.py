@@ -77,8 +77,8 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
             part.unlink()
             raise HandlensError(
                 msg(
-                    "The weights of {name} arrived damaged (wrong checksum) and were removed. Train again to download "
-                    "them again, or download {address} yourself and train with --weights FILE.",
+                    "The weights of {name} arrived damaged (their checksum is wrong) and were removed. Train again to "
+                    "download them again, or download {address} yourself and train with --weights FILE.",
                     name=name,
                     address=address_of(repo),
                 ),

