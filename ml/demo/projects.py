@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from ml.core.messages import Message, msg
-
 DemoKind = Literal["images", "recordings"]
 
-DEMO_NAMES: dict[DemoKind, Message] = {"images": msg("Bricks on a belt"), "recordings": msg("Sounds of a forest")}
+DEMO_NAMES: dict[DemoKind, str] = {"images": "Bricks on a belt", "recordings": "Sounds of a forest"}
 
 
 def write_samples(

@@ -26,26 +26,6 @@ class LeftOut:
     def why(self) -> Message:
         return msg("The column “{name}” is left out: {reason}.", name=self.name, reason=self.reason)
 
-    def why_in(self, count: int, logs: int) -> Message:
-        """The sentence for a column that only `count` of all `logs` have."""
-        return msg(
-            "The column “{name}” is left out ({count} of {logs} logs): {reason}.",
-            name=self.name,
-            count=count,
-            logs=logs,
-            reason=self.reason,
-        )
-
-    def why_of_all(self, count: int, logs: int) -> Message:
-        """The sentence for a column that `count` of all `logs` spoil for the others."""
-        return msg(
-            "The column “{name}” is left out of all logs, because of {count} of {logs} logs: {reason}.",
-            name=self.name,
-            count=count,
-            logs=logs,
-            reason=self.reason,
-        )
-
 
 def nameless(columns: Sequence[str]) -> bool:
     return all(map(_NUMBERED.match, columns))

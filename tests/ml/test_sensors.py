@@ -84,11 +84,11 @@ def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
     assert report.windowing.columns == ("x", "y") and report.windowing.clock == "file"
     assert (report.windowing.rate, report.windowing.frames) == (50.0, 120)
     assert all(low < high for low, high in report.windowing.ranges)
-    assert "By the column “time” the logs have 50 rows a second." in notes_of(report)
+    assert "The rate of the logs, by the column “time”: 50 rows per second." in notes_of(report)
     assert any("“state” is left out: it holds words" in note for note in notes_of(report))
     assert notes_of(report)[-1] == (
-        "Only 1 of 17 logs has numbers in a column “z”, so it is left out; give a column the same name in all logs to "
-        "learn from it."
+        "Only 1 of 17 logs has numbers in a column “z”, so it is left out. To use it, give the column the same name in "
+        "all logs."
     )
 
 
@@ -99,7 +99,7 @@ def test_only_the_command_line_names_its_option(tmp_path: Path) -> None:
         for number in range(2):
             rows = "".join(f"{row % 7},{row % (number + 3)}\n" for row in range(60))
             (folder / name / f"{number}.csv").write_text("x,y\n" + rows)
-    (note,) = [note for note in notes_of(look(folder)) if "counted in rows" in note]
+    (note,) = [note for note in look(folder).notes if "counted in rows" in note]
     assert note.endswith("if you know how many rows make a second, say so.")
     assert _with_options(note).endswith("how many rows make a second (--rate), say so.")
 
@@ -119,8 +119,8 @@ def test_what_climbs_alike_in_every_log_is_no_measurement(tmp_path: Path) -> Non
     report = look(folder)
     assert report.windowing is not None and report.windowing.columns == ("x",)
     assert (
-        "The column “pulses” climbs by the same steps in every log, as a clock or a counter does, so it is left out; "
-        "if it is the time, call it “time”."
+        "The column “pulses” rises by the same steps in every log, like a clock or a counter, so it is left out. "
+        "If it is the time, name it “time”."
     ) in notes_of(report)
 
 
@@ -154,8 +154,8 @@ def test_only_columns_that_nearly_all_logs_name_are_learned_from(tmp_path: Path)
     assert report.windowing is not None and report.windowing.columns == ("gyro",)
     assert report.windowing.ranges == ((0.0, 4.0),) and not report.unreadable
     assert notes_of(report)[1:] == (
-        "Not all logs have numbers in the columns “accel” and “acc”, so they are left out; give a column the same name "
-        "in all logs to learn from it.",
+        "Not all logs have numbers in the columns “accel” and “acc”, so these are left out. To use a column, give it "
+        "the same name in all logs.",
     )
 
 
@@ -170,7 +170,7 @@ def test_the_few_logs_without_a_column_are_left_out_and_say_so(tmp_path: Path) -
         "still/0.csv": "The log lacks the column “y” that the others have; it has “z”. "
         "Give a column the same name in all logs."
     }
-    assert "1 log does not name its columns; they are taken in the order of the others." in notes_of(report)
+    assert "1 log does not name its columns. They are taken in the order of the other logs." in notes_of(report)
 
 
 def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
@@ -181,10 +181,10 @@ def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
     report = look(logs_of(tmp_path / "logs", "time,x,y\n", row, rows=300))
     assert report.windowing is not None and report.windowing.frames == 150
     assert notes_of(report)[1:] == (
-        "The column “y” is mostly gaps in 4 of 6 logs: 95 % of its cells are empty, and straight lines between the "
-        "others take their place.",
-        "5 of 6 logs pause for long and are cut there: no window reaches over a pause, and times within these logs are "
-        "counted without the pauses.",
+        "The column “y” is mostly gaps: 95 % of its cells are empty. They are filled in with straight lines between "
+        "the others. This concerns 4 of 6 logs.",
+        "5 of 6 logs have long pauses and are cut there. No window spans a pause, and times in these logs are counted "
+        "without the pauses.",
     )
 
 
@@ -198,7 +198,9 @@ def test_a_column_that_is_empty_in_some_logs_is_named(tmp_path: Path) -> None:
         "The column “z” cannot be used in this log, unlike in the others: it is empty. "
         "Fix the column or leave the log out."
     ]
-    assert notes_of(report)[1:] == ("The column “y” is left out of all logs, because of 4 of 11 logs: it is empty.",)
+    assert notes_of(report)[1:] == (
+        "The column “y” is left out: it is empty. Only 4 of 11 logs are affected, but the column is left out of all.",
+    )
 
 
 def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_path: Path) -> None:
@@ -210,8 +212,8 @@ def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_pat
     assert report.windowing is not None and report.windowing.columns == ("x", "y")
     assert notes_of(report)[1:] == (
         "The column “z” is left out: more than one cell in five is not a number.",
-        "In the column “x” 12 of 360 cells are not numbers, “ERR” for example; they are filled in from their "
-        "neighbours (2 of 6 logs).",
+        "In the column “x” 12 of 360 cells are not numbers, for example “ERR”. They are filled in from their "
+        "neighbours. This concerns 2 of 6 logs.",
     )
 
 
