@@ -8,6 +8,8 @@ from typing import Literal
 
 import platformdirs
 
+from ml.core.messages import Message, msg
+
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 Use = Literal["any", "not commercial", "read it"]
 
@@ -59,16 +61,26 @@ def use_of(licence: str) -> Use:
     return "not commercial" if any(word in plain for word in _NOT_COMMERCIAL) else "read it"
 
 
-def licence_sentence(name: str, licence: str, page: str) -> str:
+def licence_sentence(name: str, licence: str, page: str) -> Message:
     """What the licence of a network's weights allows, in one sentence. `page` is where it stands."""
     match use_of(licence):
         case "any":
-            return f"The weights of {name} are free for any use ({licence})."
+            return msg("The weights of {name} are free for any use ({licence}).", name=name, licence=licence)
         case "not commercial":
-            return f"The weights of {name} may not be used for business, only for study and research ({licence})."
+            return msg("The weights of {name} are for non-commercial use only ({licence}).", name=name, licence=licence)
         case _:
-            named = licence or "not named"
-            return f"The weights of {name} have a licence of their own ({named}); read it before you use them: {page}"
+            if not licence:
+                return msg(
+                    "No licence is named for the weights of {name}. Read this page before you use them: {page}",
+                    name=name,
+                    page=page,
+                )
+            return msg(
+                "The weights of {name} have their own licence ({licence}). Read it before you use them: {page}",
+                name=name,
+                licence=licence,
+                page=page,
+            )
 
 
 def weights_folder() -> Path:

@@ -13,6 +13,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, msg
 from ml.errors import UnreadableError
 from ml.media.files import EMPTY, disk_reason
 from ml.media.mel import SILENCE
@@ -34,7 +35,8 @@ __all__ = [
 _PLAYABLE = ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .caf .au .snd .voc .oggflac"
 _OTHERS = ".m4a .m4b .aac .wma .ape .wv .tta .mpc .dsf .dff .spx .amr .alac .mka .ra"
 _REFUSED = {
-    suffix: f"{suffix[1:].upper()} recordings cannot be read; convert it to WAV or FLAC." for suffix in _OTHERS.split()
+    suffix: msg("{format} files cannot be read. Convert the recording to WAV or FLAC.", format=suffix[1:].upper())
+    for suffix in _OTHERS.split()
 }
 AUDIO_SUFFIXES: frozenset[str] = frozenset(_PLAYABLE.split()) | _REFUSED.keys()
 """Names that promise a recording, those that cannot be read included: the user is told of them."""
@@ -69,7 +71,7 @@ def audio_facts(path: Path) -> AudioFacts:
         rate, channels = source.samplerate, source.channels
         frames = sum(len(block) for block in _blocks(source, None))
     if frames == 0:
-        raise UnreadableError("The recording is empty: it holds no sound.")
+        raise UnreadableError(msg("The recording is empty: it holds no sound."))
     return AudioFacts(duration=frames / rate, rate=rate, channels=channels)
 
 
@@ -133,7 +135,7 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
             probe.read(1)  # says why, where libsndfile only says that it could not
         with soundfile.SoundFile(path) as source:
             if source.samplerate <= 0 or source.channels <= 0:
-                raise UnreadableError("The recording is damaged: its beginning makes no sense.")
+                raise UnreadableError(msg("The recording is damaged: its beginning makes no sense."))
             yield source
     except UnreadableError:
         raise
@@ -141,21 +143,21 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         raise UnreadableError(_reason(path, error), details=type(error).__name__) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> Message:
     from_disk = disk_reason(error)
     if from_disk is not None:
         return from_disk
     if isinstance(error, MemoryError):
-        return "The recording needs more memory than one recording may use."
+        return msg("The recording needs more memory than one recording may use. Cut it into shorter ones.")
     refused = _REFUSED.get(path.suffix.lower())
     if refused:
         return refused
     text = str(error).lower()
     if "not recognised" in text or "not a regular file" in text:
-        return "This is not a recording, or its beginning is damaged."
+        return msg("This is not a recording, or its beginning is damaged.")
     if "unimplemented" in text or "unsupported" in text:
-        return "The recording is stored in a way that cannot be read; convert it to 16-bit WAV or FLAC."
-    return "The recording is damaged and cannot be decoded."
+        return msg("The recording is stored in a way that cannot be read. Convert it to 16-bit WAV or FLAC.")
+    return msg("The recording is damaged and cannot be decoded.")
 
 
 def _blocks(source: soundfile.SoundFile, frames: int | None) -> Iterator[NDArray[np.float32]]:

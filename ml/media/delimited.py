@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml.core.messages import msg
 from ml.errors import UnreadableError
 from ml.media.cells import is_missing, is_moment
 from ml.media.numerals import decimal_comma, read_number
 from ml.media.units import are_bracketed, are_units, bare_unit
 
 LONGEST_LINE = 100_000
+NO_TABLE = msg("This is not a text table. Save the measurements as CSV.")
 _SAMPLE = 200
 _DELIMITERS = ("\t", ";", ",", "|", " ")
 """A space stands for any run of white space."""
@@ -44,7 +46,7 @@ def read_layout(path: Path) -> Layout:
     rest = plain_lines(path, encoding)
     lines = list(itertools.islice(rest, _SAMPLE + _MOST_PREAMBLE))
     if not lines:
-        raise UnreadableError("The log holds no values.")
+        raise UnreadableError(msg("The log holds no values."))
     tail = lines[-_SAMPLE:] if len(lines) > _SAMPLE else lines
     delimiter, comma, width = _best_delimiter(tail)
     if comma is None:
@@ -74,7 +76,7 @@ def _numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             if not line:
                 return
             if len(line) >= LONGEST_LINE and not line.endswith("\n"):
-                raise UnreadableError("A line of the log is too long to be a row of measurements.")
+                raise UnreadableError(msg("A line of the log is too long to be a row of measurements."))
             text = line.strip("\r\n\x00\ufeff")
             if text.strip() and not text.lstrip().startswith(_COMMENTS) and not text.lower().startswith("sep="):
                 yield number, text
@@ -90,7 +92,7 @@ def cells_of(lines: Sequence[str] | Iterator[str], delimiter: str) -> Iterator[l
         for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
             yield [cell.strip() for cell in row]
     except csv.Error as error:
-        raise UnreadableError("The log is damaged: its rows cannot be told apart.", details=str(error)) from error
+        raise UnreadableError(msg("The log is damaged: its rows cannot be told apart."), details=str(error)) from error
 
 
 def _encoding(path: Path) -> str:
@@ -100,7 +102,7 @@ def _encoding(path: Path) -> str:
         return "utf-16"
     strange = sum(byte < 9 or 13 < byte < 32 for byte in head)
     if b"\x00" in head.rstrip(b"\x00") or strange > len(head) / 50:
-        raise UnreadableError("This is not a table of text; save the measurements as CSV.")
+        raise UnreadableError(NO_TABLE)
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
@@ -126,7 +128,7 @@ def _best_delimiter(lines: Sequence[str]) -> tuple[str, bool | None, int]:
             best = (score, delimiter, comma, width)
     score, delimiter, comma, width = best
     if score <= 0:
-        raise UnreadableError("The log holds no numbers.")
+        raise UnreadableError(msg("The log holds no numbers."))
     return delimiter, comma, width
 
 
@@ -166,7 +168,7 @@ def _first_of_values(rows: Sequence[Sequence[str]], width: int, *, comma: bool) 
         if any(values) and (filled == len(usual) or (below and 2 * filled >= len(usual))):
             return place
         below = not any(values)
-    raise UnreadableError("The log holds no numbers.")
+    raise UnreadableError(msg("The log holds no numbers."))
 
 
 def _counts_columns(row: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ml.core.messages import msg
 from ml.errors import HandlensError, UnreadableError
 from ml.media.interrupts import children_deaf_to_interrupts
 
@@ -35,9 +36,9 @@ _MAX_IDLE_DEATHS = 5
 _WORTH_A_CHILD = 16
 """Fewer files than this are read sooner by the children that are there than by one more, which has to start."""
 
-_TOO_SLOW = "Reading the file took too long, so it was left out."
-_CRASHED = "Reading the file made the decoder crash, so it was left out."
-_TOO_MUCH = "Reading the file needs too much memory, so it was left out."
+_TOO_SLOW = msg("Reading the file took too long, so it was left out.")
+_CRASHED = msg("Reading the file made the decoder crash, so it was left out.")
+_TOO_MUCH = msg("Reading the file needs too much memory, so it was left out.")
 
 
 @dataclass(slots=True)
@@ -146,7 +147,7 @@ def _require_start(child: _Child, idle_deaths: int) -> None:
     if not child.ready or idle_deaths > _MAX_IDLE_DEATHS:
         child.process.join(timeout=1)
         raise HandlensError(
-            "The part of the program that opens files could not be started; start the program again.",
+            msg("The part of the program that opens files could not be started. Start the program again."),
             details=f"exit code {child.process.exitcode}",
         )
 
@@ -161,7 +162,7 @@ def _start(check: Callable[[Path], object], memory: int) -> _Child:
     except (OSError, AssertionError, ValueError) as error:
         ours.close()
         raise HandlensError(
-            "The part of the program that opens files could not be started; close other programs and try again.",
+            msg("The part of the program that opens files could not be started. Close other programs and try again."),
             details=repr(error),
         ) from error
     finally:
@@ -200,7 +201,7 @@ def _outcome(check: Callable[[Path], object], path: Path) -> object:
     except MemoryError:
         return UnreadableError(_TOO_MUCH)
     except Exception as error:  # whatever it is, it concerns this file only
-        return UnreadableError("The file is damaged and cannot be read.", details=repr(error))
+        return UnreadableError(msg("The file is damaged and cannot be read."), details=repr(error))
 
 
 def _limit_memory(extra: int) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ml.core.messages import Message, msg
 from ml.errors import UnreadableError
 from ml.media.files import EMPTY, disk_reason
 from ml.media.pixels import is_plain, to_rgb
@@ -157,25 +158,25 @@ def _check_cost(image: Image.Image) -> None:
         raise UnreadableError(_too_large(limit))
 
 
-def _too_large(limit: int) -> str:
-    return f"The picture has more than {limit // 1_000_000} million pixels; save a smaller copy."
+def _too_large(limit: int) -> Message:
+    return msg("The picture has more than {millions} million pixels. Save a smaller copy.", millions=limit // 1_000_000)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> Message:
     from_disk = disk_reason(error)
     if from_disk is not None:
         return from_disk
     if isinstance(error, MemoryError):
-        return "The picture needs more memory than one picture may use; save a smaller copy."
+        return msg("The picture needs more memory than one picture may use. Save a smaller copy.")
     if isinstance(error, Image.DecompressionBombError):
         return _too_large(MAX_PIXELS)
     if path.stat().st_size == 0:
         return EMPTY
     if isinstance(error, UnidentifiedImageError):
-        return refused(path) or "This is not a picture, or its beginning is damaged."
+        return refused(path) or msg("This is not a picture, or its beginning is damaged.")
     if "truncated" in str(error).lower() or "not enough" in str(error).lower():
-        return "The picture is cut off: the end of the file is missing."
-    return "The picture is damaged and cannot be decoded."
+        return msg("The picture is cut off: the end of the file is missing.")
+    return msg("The picture is damaged and cannot be decoded.")
 
 
 def _orientation(image: Image.Image) -> int:

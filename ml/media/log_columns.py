@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, msg
 from ml.errors import UnreadableError
 from ml.media.cells import as_moment, is_missing
 from ml.media.delimited import Layout, cells_of, line_in_file, plain_lines
@@ -18,7 +19,9 @@ from ml.media.log_names import counted_columns
 from ml.media.log_times import counts_rows, is_surely_time, shows_the_date
 from ml.media.numerals import decimal_comma, read_number
 
-IS_TIME = "holds times that are not needed or do not go forward"
+IS_TIME = msg("it holds times that are not needed or do not increase")
+_EMPTY = msg("it is empty")
+_HOLDS_WORDS = msg("it holds words")
 _CHUNK = 20_000
 _WORDS = 0.2
 """A column with a larger share of cells that are neither numbers nor empty holds words."""
@@ -128,7 +131,7 @@ def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
         while chunk := list(itertools.islice(rows, _CHUNK)):
             yield chunk
     except csv.Error as error:
-        raise UnreadableError("The log is damaged: its rows cannot be told apart.", details=str(error)) from error
+        raise UnreadableError(msg("The log is damaged: its rows cannot be told apart."), details=str(error)) from error
 
 
 def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
@@ -138,28 +141,32 @@ def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
     )
 
 
-def _ragged(path: Path, layout: Layout, place: int, have: int) -> str:
+def _ragged(path: Path, layout: Layout, place: int, have: int) -> Message:
     line = line_in_file(path, layout.encoding, place)
-    others = len(layout.names)
-    return f"Line {line:,} of the file has {counted_columns(have)} where the others have {others}; mend or remove it."
+    return msg(
+        "Line {line} of the file has {columns}, but the other lines have {others}. Fix or remove this line.",
+        line=str(line),
+        columns=counted_columns(have),
+        others=len(layout.names),
+    )
 
 
-def useless(column: Column, rows: int) -> str | None:
-    """Why a column cannot be learned from, None if it can."""
+def useless(column: Column, rows: int) -> Message | None:
+    """Why a column cannot be learned from, as a clause for `LeftOut`; None if it can."""
     if not column.filled:
-        return "holds words" if column.words else "is empty"
+        return _HOLDS_WORDS if column.words else _EMPTY
     if column.words > _WORDS * max(1, rows):
         few = column.words < column.filled
-        return "has more than one cell in five that is not a number" if few else "holds words"
+        return msg("more than one cell in five is not a number") if few else _HOLDS_WORDS
     if " ".join(column.name.lower().replace("_", " ").split()) in _ANSWERS:
-        return "seems to hold the answer"
+        return msg("it seems to hold the answer")
     return None
 
 
-def not_measured(column: Column, values: NDArray[np.float64]) -> str | None:
+def not_measured(column: Column, values: NDArray[np.float64]) -> Message | None:
     """Why a column is no measurement, None if it is one."""
     if counts_rows(column.name, column.values()):
-        return "only numbers the rows"
+        return msg("it only numbers the rows")
     if column.moments or is_surely_time(column.name) or shows_the_date(values):
         return IS_TIME
     return None

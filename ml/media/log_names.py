@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import listed
 from ml.errors import UnreadableError
 
 _NUMBERED = re.compile(r"^column \d+( \(\d+\))?$")
@@ -15,14 +17,14 @@ _MOST_NAMED = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeftOut:
-    """A column that is not learned from, and the reason: "is empty"."""
+    """A column that is not learned from, and the reason as a clause: “it is empty”."""
 
     name: str
-    reason: str
+    reason: Message
 
     @property
-    def why(self) -> str:
-        return f"The column “{self.name}” {self.reason}, so it is left out."
+    def why(self) -> Message:
+        return msg("The column “{name}” is left out: {reason}.", name=self.name, reason=self.reason)
 
 
 def nameless(columns: Sequence[str]) -> bool:
@@ -63,31 +65,52 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequen
     for item in left_out:
         if place_of(item.name, missing) is not None:
             raise UnreadableError(
-                f"The column “{item.name}” {item.reason} in this log and not in the others; "
-                "mend it or leave the log out."
+                msg(
+                    "The column “{name}” cannot be used in this log, unlike in the others: {reason}. "
+                    "Fix the column or leave the log out.",
+                    name=item.name,
+                    reason=item.reason,
+                )
             )
     if nameless(have) or nameless(wanted):
         if len(have) == len(wanted):
             return tuple(range(len(wanted)))
         raise UnreadableError(
-            f"The log has {counted_columns(len(have))} of numbers, the others have {len(wanted)}; "
-            "give all logs the same columns."
+            nmsg(
+                "The log has {count} column of numbers, the others have {others}. Give all logs the same columns.",
+                "The log has {count} columns of numbers, the others have {others}. Give all logs the same columns.",
+                len(have),
+                others=len(wanted),
+            )
         )
     others = [name for name, place in zip(have, places_of(have, wanted), strict=True) if place is None]
-    instead = f" but {quoted(others)}" if others else ""
-    what = "column" if len(missing) == 1 else "columns"
-    raise UnreadableError(
-        f"The log has no {what} {quoted(missing)} like the others{instead}; give a column the same name in all logs."
+    raise UnreadableError(_without(missing, others))
+
+
+def _without(missing: Sequence[str], others: Sequence[str]) -> Message:
+    """A log lacks the columns `missing` and has `others` that no other log has."""
+    if not others:
+        return nmsg(
+            "The log lacks the column {names} that the others have. Give a column the same name in all logs.",
+            "The log lacks the columns {names} that the others have. Give a column the same name in all logs.",
+            len(missing),
+            names=quoted(missing),
+        )
+    return nmsg(
+        "The log lacks the column {names} that the others have; it has {instead}. "
+        "Give a column the same name in all logs.",
+        "The log lacks the columns {names} that the others have; it has {instead}. "
+        "Give a column the same name in all logs.",
+        len(missing),
+        names=quoted(missing),
+        instead=quoted(others),
     )
 
 
-def quoted(names: Sequence[str]) -> str:
+def quoted(names: Sequence[str]) -> Message:
     """ "“x”, “y” and “z”"; of many names the first."""
-    shown = [f"“{name}”" for name in names[:_MOST_NAMED]]
-    if len(names) > _MOST_NAMED:
-        shown.append(f"{len(names) - _MOST_NAMED:,} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return listed([msg("“{name}”", name=name) for name in names], most=_MOST_NAMED)
 
 
-def counted_columns(columns: int) -> str:
-    return "1 column" if columns == 1 else f"{columns:,} columns"
+def counted_columns(columns: int) -> Message:
+    return nmsg("{count} column", "{count} columns", columns)

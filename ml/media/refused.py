@@ -7,16 +7,18 @@ from pathlib import Path
 
 from PIL import Image
 
-_HEIC = "HEIC pictures cannot be read; save it as JPEG or PNG."
-_DICOM = "DICOM pictures cannot be read; export it as PNG or TIFF."
-_JPEG_XL = "JPEG XL pictures cannot be read; save it as JPEG or PNG."
+from ml.core.messages import Message, msg
+
+_HEIC = msg("HEIC pictures cannot be read. Save the picture as JPEG or PNG.")
+_DICOM = msg("DICOM pictures cannot be read. Export the picture as PNG or TIFF.")
+_JPEG_XL = msg("JPEG XL pictures cannot be read. Save the picture as JPEG or PNG.")
 _RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
 
-REFUSED: Mapping[str, str] = {
+REFUSED: Mapping[str, Message] = {
     **dict.fromkeys([".heic", ".heif"], _HEIC),
     **dict.fromkeys([".dcm", ".dicom"], _DICOM),
     ".jxl": _JPEG_XL,
-    **dict.fromkeys(_RAW.split(), "Camera raw files cannot be read; export it as JPEG or PNG."),
+    **dict.fromkeys(_RAW.split(), msg("Camera raw files cannot be read. Export the picture as JPEG or PNG.")),
 }
 """By the ending of the name."""
 
@@ -32,7 +34,7 @@ _UNKNOWN_VARIANT = ("unknown pixel mode", "unknown data organization", "cannot h
 """How its remarks begin where it understood the file and cannot read such colours."""
 
 
-def refused(path: Path) -> str | None:
+def refused(path: Path) -> Message | None:
     """Why a picture that nothing recognises is none that can be read, and what to do; None where it is damaged."""
     by_name = REFUSED.get(path.suffix.lower())
     if by_name is not None:
@@ -44,7 +46,10 @@ def refused(path: Path) -> str | None:
             return sentence
     for form, spoken in _VARIED.items():
         if _is_unknown_variant(path, form, start):
-            return f"The colours of this {spoken} picture are stored in a way that cannot be read; save it as PNG."
+            return msg(
+                "The colours of this {format} picture are stored in a way that cannot be read. Save it as PNG.",
+                format=spoken,
+            )
     return None
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ml.core.messages import msg, nmsg
 from ml.errors import UnreadableError
-from ml.media.delimited import read_layout
-from ml.media.files import EMPTY, disk_reason
+from ml.media.delimited import NO_TABLE, read_layout
+from ml.media.files import EMPTY, UNREADABLE, disk_reason
 from ml.media.log_columns import Column, Holes, not_measured, read_columns, useless, without_gaps
 from ml.media.log_names import LeftOut, fitting_columns
 from ml.media.log_times import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
@@ -116,14 +117,17 @@ def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
         if size == 0:
             raise UnreadableError(EMPTY)
         if size > LARGEST_BYTES:
-            raise UnreadableError(f"The log is larger than {LARGEST_BYTES // 1_000_000} MB; cut it into shorter ones.")
+            limit = LARGEST_BYTES // 1_000_000
+            raise UnreadableError(msg("The log is larger than {limit} MB. Cut it into shorter ones.", limit=limit))
         return _as_log(read_columns(path, read_layout(path)), wanted)
     except UnreadableError:
         raise
     except MemoryError as error:
-        raise UnreadableError("The log needs more memory than one log may use; cut it into shorter ones.") from error
+        raise UnreadableError(
+            msg("The log needs more memory than one log may use. Cut it into shorter ones.")
+        ) from error
     except (OSError, UnicodeError) as error:
-        reason = disk_reason(error) or "This is not a table of text; save the measurements as CSV."
+        reason = disk_reason(error) or NO_TABLE
         raise UnreadableError(reason, details=repr(error)) from error
 
 
@@ -172,7 +176,7 @@ def _fitted(path: Path, windowing: Windowing) -> tuple[NDArray[np.float32], tupl
     try:
         info = path.stat()
     except OSError as error:
-        raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
+        raise UnreadableError(disk_reason(error) or UNREADABLE, details=repr(error)) from error
     key = (str(path), info.st_size, info.st_mtime_ns, windowing)
     with _keeping:
         known = _kept_logs.get(key)
@@ -206,7 +210,13 @@ def _fit(log: Log, windowing: Windowing) -> tuple[NDArray[np.float32], tuple[int
 def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
     rows = len(columns[0].values()) if columns else 0
     if rows < FEWEST_ROWS:
-        raise UnreadableError(f"The log has only {rows} {'row' if rows == 1 else 'rows'}, too few to learn from.")
+        raise UnreadableError(
+            nmsg(
+                "The log has only {count} row, which is too few to train on.",
+                "The log has only {count} rows, which is too few to train on.",
+                rows,
+            )
+        )
     times: Times | None = None
     time_column = ""
     kept: dict[str, Column] = {}
@@ -229,11 +239,15 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
             continue
         kept[name if name not in kept else f"{name} ({place})"] = column
     if not kept:
-        raise UnreadableError("The log holds no column of numbers besides the time.")
+        raise UnreadableError(msg("The log holds no column of numbers besides the time."))
     if len(kept) > MOST_COLUMNS:
         raise UnreadableError(
-            f"The log has {len(kept):,} columns of numbers, and {MOST_COLUMNS:,} is the most that can be learned from; "
-            "take out those that matter least."
+            nmsg(
+                "The log has {count} column of numbers, but at most {most} can be used. Remove the least useful.",
+                "The log has {count} columns of numbers, but at most {most} can be used. Remove the least useful.",
+                len(kept),
+                most=MOST_COLUMNS,
+            )
         )
     return _evened(kept, times, time_column=time_column, left_out=tuple(left_out))
 
@@ -244,7 +258,13 @@ def _evened(kept: dict[str, Column], times: Times | None, *, time_column: str, l
     pauses = long_runs(np.asarray(np.isnan(table).all(axis=0), dtype=np.bool_))
     raw_cuts = tuple(int(cut) for cut in np.unique(np.cumsum(~pauses)[pauses]) if 0 < cut < (~pauses).sum())
     if (~pauses).sum() < FEWEST_ROWS:
-        raise UnreadableError(f"In only {(~pauses).sum()} rows of the log stand numbers, too few to learn from.")
+        raise UnreadableError(
+            nmsg(
+                "Only {count} row of the log has numbers, which is too few to train on.",
+                "Only {count} rows of the log have numbers, which is too few to train on.",
+                int((~pauses).sum()),
+            )
+        )
     filled = [without_gaps(row) for row in table[:, ~pauses]]
     raw = np.stack(filled).astype(np.float32)
     there = np.flatnonzero(~pauses)

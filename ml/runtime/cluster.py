@@ -14,6 +14,7 @@ import ray
 import ray.data
 from numpy.typing import NDArray
 
+from ml.core.messages import from_json, msg, to_json
 from ml.errors import HandlensError
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import BATCH, FilePrediction, UnreadableInput, WindowPrediction, predict_files
@@ -59,7 +60,7 @@ def predict_on_cluster(
             yield _read(row["answer"], given)
     except ray.exceptions.RayError as error:
         raise HandlensError(
-            "The cluster could not finish the work: one of its machines was lost or ran out of memory; start it again.",
+            msg("The cluster could not finish: one of its machines was lost or ran out of memory. Start it again."),
             details=repr(error),
         ) from error
     finally:
@@ -92,7 +93,7 @@ def _connect(workers: int | None) -> bool:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
     except (OSError, RuntimeError, ValueError) as error:
         raise HandlensError(
-            "Ray could not be reached or started; check the address in RAY_ADDRESS, or leave out --ray.",
+            msg("Ray could not be reached or started. Check the address in RAY_ADDRESS, or leave out --ray."),
             details=repr(error),
         ) from error
     return True
@@ -101,7 +102,7 @@ def _connect(workers: int | None) -> bool:
 def _written(answer: FilePrediction | UnreadableInput) -> str:
     """An answer without its maps, on its way from a worker."""
     if isinstance(answer, UnreadableInput):
-        return json.dumps({"reason": answer.reason})
+        return json.dumps({"reason": to_json(answer.reason)})
     windows = [(window.start, window.end, window.probabilities.tolist()) for window in answer.windows]
     return json.dumps(
         {
@@ -117,7 +118,7 @@ def _read(text: str, path: Path) -> FilePrediction | UnreadableInput:
     """The same, under the name the user gave and not the one the worker opened it by."""
     told = json.loads(text)
     if "reason" in told:
-        return UnreadableInput(path=path, reason=told["reason"])
+        return UnreadableInput(path=path, reason=from_json(told["reason"]))
     windows = [
         WindowPrediction(start=start, end=end, probabilities=np.array(probabilities, dtype=np.float32))
         for start, end, probabilities in told["windows"]

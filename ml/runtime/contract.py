@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.project.samples import Kind, Task, Windowing
 
@@ -83,7 +84,9 @@ class ModelInfo:
     def from_json(cls, text: str) -> ModelInfo:
         values = json.loads(text)
         if values.pop("format", None) != FORMAT:
-            raise HandlensError("The model was made by another version of Handlens; export it again with this one.")
+            raise HandlensError(
+                msg("The model was made by another version of Handlens. Export it again with this version.")
+            )
         if values["kind"] not in INPUTS:
             raise ValueError(f"no such kind: {values['kind']}")
         if values["windowing"] is not None:

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, msg, verbatim
+from ml.core.phrases import files
 from ml.errors import HandlensError, UnreadableError
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bits
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
@@ -73,7 +75,7 @@ class UnreadableInput:
     """A file that could not be predicted, and why in one sentence."""
 
     path: Path
-    reason: str
+    reason: Message
 
 
 def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
@@ -91,9 +93,12 @@ def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
         elif given.exists():
             found.append(given)
         else:
-            raise HandlensError(f"There is no file or folder {given}; check the name.")
+            raise HandlensError(msg("There is no file or folder {path}. Check the name.", path=str(given)))
     if not found:
-        raise HandlensError(f"No {_noun(info)} was found in {', '.join(str(item) for item in inputs)}.")
+        searched = tuple(str(item) for item in inputs)
+        raise HandlensError(
+            msg("No {files} were found in {folders}. Check the folder.", files=files(info.kind), folders=searched)
+        )
     return found
 
 
@@ -120,7 +125,7 @@ class _Item:
     path: Path
     arrays: NDArray[np.generic] = field(default_factory=lambda: np.zeros((0, 1), dtype=np.float32))
     spans: tuple[Span, ...] = ()
-    reason: str = ""
+    reason: Message | None = None
 
 
 def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
@@ -151,10 +156,13 @@ def _load(path: Path, info: ModelInfo) -> _Item:
         return _Item(path, reason=_why_unreadable(path, error))
 
 
-def _why_unreadable(path: Path, error: Exception) -> str:
+def _why_unreadable(path: Path, error: Exception) -> Message:
     if isinstance(error, UnreadableError):
         return CLOSED_FOLDER if path.is_dir() else error.message
-    return f"Reading it hit a fault in Handlens ({type(error).__name__}); please report this file."
+    return msg(
+        "The file could not be read because of a fault in Handlens ({fault}). Please report it.",
+        fault=type(error).__name__,
+    )
 
 
 def _seconds(path: Path, windowing: Windowing) -> float:
@@ -174,13 +182,13 @@ def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray
 def _predict(
     model: ReleasedModel, items: list[_Item], *, keep_maps: bool
 ) -> Iterator[FilePrediction | UnreadableInput]:
-    readable = [item for item in items if not item.reason]
+    readable = [item for item in items if item.reason is None]
     said: Callable[[int, int], Outputs]
     if readable:
         said = _in_batches(model, np.concatenate([item.arrays for item in readable]))
     row = 0
     for item in items:
-        if item.reason:
+        if item.reason is not None:
             yield UnreadableInput(path=item.path, reason=item.reason)
             continue
         first = said(row, row + len(item.arrays))
@@ -259,9 +267,8 @@ def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise HandlensError(f"The folder {folder} cannot be opened: {reason}.", details=repr(error)) from error
+        raise HandlensError(
+            msg("The folder {folder} cannot be opened ({reason}).", folder=str(folder), reason=verbatim(reason)),
+            details=repr(error),
+        ) from error
     return [folder / name for name in names]
-
-
-def _noun(info: ModelInfo) -> str:
-    return {"images": "picture", "recordings": "recording", "sensors": "log of sensors"}[info.kind]

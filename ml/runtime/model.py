@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
@@ -42,12 +43,15 @@ class ReleasedModel:
         Raises HandlensError for anything but a model that Handlens released.
         """
         if not path.is_file():
-            raise HandlensError(f"There is no model at {path}; check the name.")
+            raise HandlensError(msg("There is no model at {path}. Check the name.", path=str(path)))
         try:
             session = open_session(path, many=many)
         except Exception as error:  # ONNX Runtime's own errors share no narrower base class
             raise HandlensError(
-                f"{path.name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",
+                msg(
+                    "{name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",
+                    name=path.name,
+                ),
                 details=repr(error),
             ) from error
         return cls(session, _info_of(session, path))
@@ -72,23 +76,26 @@ def _info_of(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise HandlensError(
-            f"{path.name} is an ONNX file, but Handlens did not make it; export a model from a project."
+            msg("{name} is an ONNX file, but Handlens did not make it. Export a model from a project.", name=path.name)
         )
     try:
         info = ModelInfo.from_json(text)
     except (ValueError, KeyError, TypeError) as error:
         raise HandlensError(
-            f"The description inside {path.name} cannot be read; export the model again.", details=repr(error)
+            msg("The description inside {name} cannot be read. Export the model again.", name=path.name),
+            details=repr(error),
         ) from error
     inputs = {item.name for item in session.get_inputs()}
     outputs = {item.name for item in session.get_outputs()}
     if info.input_name not in inputs or not set(OUTPUTS) <= outputs:
         raise HandlensError(
-            f"{path.name} lacks a part that Handlens models have; export it again.",
+            msg("{name} lacks a part that Handlens models have. Export it again.", name=path.name),
             details=f"inputs {sorted(inputs)}, outputs {sorted(outputs)}",
         )
     if not _fits(info, session):
-        raise HandlensError(f"The description inside {path.name} does not fit its network; export the model again.")
+        raise HandlensError(
+            msg("The description inside {name} does not fit its network. Export the model again.", name=path.name)
+        )
     return info
 
 

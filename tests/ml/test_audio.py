@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ml.core.messages import english
 from ml.errors import UnreadableError
 from ml.media.audio import (
     AUDIO_SUFFIXES,
@@ -174,14 +175,14 @@ def test_a_damaged_flac_is_not_half_used(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UnreadableError) as caught:
         audio_facts(path)
-    assert "damaged" in caught.value.message
+    assert "damaged" in english(caught.value.message)
 
 
 def assert_unreadable(path: Path, word: str) -> None:
     for read in (audio_facts, lambda p: load_waveform(p, rate=8000)):
         with pytest.raises(UnreadableError) as caught:
             read(path)
-        message = caught.value.message
+        message = english(caught.value.message)
         assert word in message
         assert message.endswith(".")
         assert path.name not in message

@@ -153,7 +153,7 @@ def test_damaged_weights_are_thrown_away(hub: Hub, tmp_path: Path) -> None:
 def test_a_line_that_stays_dead_says_how_far_it_came(hub: Hub, tmp_path: Path) -> None:
     fetched(tmp_path / "some.safetensors", stop=StopAt(4))
     hub.break_off_after = 0
-    with pytest.raises(HandlensError, match=r"broke off after \d of 3 MB; train again and it goes on"):
+    with pytest.raises(HandlensError, match=r"broke off after \d of 3 MB. Train again to continue"):
         fetched(tmp_path / "some.safetensors")
     assert (tmp_path / "some.part").stat().st_size > 0
 

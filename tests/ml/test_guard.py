@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ml.core.messages import english, msg
 from ml.errors import HandlensError, UnreadableError
 from ml.media.guard import checked
 
@@ -26,14 +27,14 @@ def behave(path: Path) -> str:
         case "stumble":
             raise ZeroDivisionError
         case "refuse":
-            raise UnreadableError("The file is not for reading.")
+            raise UnreadableError(msg("The file is not for reading."))
     return path.stem
 
 
 def outcomes(paths: list[Path], **options: float) -> dict[str, str]:
     found = {}
     for path, outcome in checked(paths, behave, workers=2, patience=options.get("patience", 30.0)):
-        found[path.stem] = outcome.message if isinstance(outcome, UnreadableError) else outcome
+        found[path.stem] = english(outcome.message) if isinstance(outcome, UnreadableError) else outcome
     return found
 
 

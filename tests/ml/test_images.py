@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ml.core.messages import english
 from ml.errors import UnreadableError
 from ml.media.images import (
     IMAGE_SUFFIXES,
@@ -219,7 +220,7 @@ def float_tiff() -> bytes:
 def test_a_whole_picture_in_colours_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "measured.tif"
     path.write_bytes(float_tiff())
-    assert_unreadable(path, "The colours of this TIFF picture are stored in a way that cannot be read; save it as PNG.")
+    assert_unreadable(path, "The colours of this TIFF picture are stored in a way that cannot be read. Save it as PNG.")
     deep = tmp_path / "deep.jpg"
     whole = jpeg_bytes(tmp_path)
     deep.write_bytes(whole.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"))  # 12 bits a colour
@@ -244,7 +245,7 @@ def assert_unreadable(path: Path, word: str) -> None:
     for read in (load_image, image_facts, lambda p: load_squashed(p, 32), lambda p: thumbnail(p, size=32)):
         with pytest.raises(UnreadableError) as caught:
             read(path)
-        message = caught.value.message
+        message = english(caught.value.message)
         assert word in message
         assert message.endswith(".")
         assert path.name not in message

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.core.messages import english
 from ml.errors import UnreadableError
+from ml.media.log_columns import IS_TIME
 from ml.media.sensors import FEWEST_ROWS, LARGEST_BYTES, MOST_COLUMNS, load_log, load_log_windows, log_facts, read_log
 from ml.project.samples import Windowing
 
@@ -101,8 +103,9 @@ def test_a_second_clock_is_no_measurement_whatever_it_is_called(tmp_path: Path) 
     path = write(tmp_path / "log.csv", "time,x,rtc\n", lambda i, a, b: f"{i / 50},{a},{1_709_290_800 + i // 5}")
     log = read_log(path)
     assert log.columns == ("x",)
-    assert log.left_out[0].why == (
-        "The column “rtc” holds times that are not needed or do not go forward, so it is left out."
+    assert log.left_out[0].reason == IS_TIME
+    assert english(log.left_out[0].why) == (
+        "The column “rtc” is left out: it holds times that are not needed or do not increase."
     )
     # What an earlier version learned from it is asked for again.
     assert load_log(path, windows(columns=("x", "rtc"), rate=50.0, clock="file")).shape == (2, 24)
@@ -192,9 +195,9 @@ def test_rows_without_values_below_the_heading_do_not_hide_it(tmp_path: Path) ->
 def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
     log = read_log(write(tmp_path / "log.csv", "x,y,state,id\n", lambda i, a, b: f"{a},{b},on,{i}"))
     assert log.columns == ("x", "y")
-    assert [item.why for item in log.left_out] == [
-        "The column “state” holds words, so it is left out.",
-        "The column “id” only numbers the rows, so it is left out.",
+    assert [english(item.why) for item in log.left_out] == [
+        "The column “state” is left out: it holds words.",
+        "The column “id” is left out: it only numbers the rows.",
     ]
 
 
@@ -205,12 +208,15 @@ def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
         (b"x,y\n", "no numbers"),
         (b"1,2\n3,4\n", "only 2 rows"),
         (b"hello world\nthis is a text\n" * 10, "no numbers"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(300), "not a table of text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(300), "not a text table"),
         (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1,2,3\n" + b"1.5,2.5\n" * 5, "Line 22 of the file has 3 columns"),
-        (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1\n" + b"1.5,2.5\n" * 5, "has 1 column where the others have 2"),
+        (b"x,y\n" + b"1.5,2.5\n" * 20 + b"1\n" + b"1.5,2.5\n" * 5, "has 1 column, but the other lines have 2"),
         (b"1" * 300_000, "too long"),
         (b"time\n" + b"".join(b"%d\n" % second for second in range(20)), "besides the time"),
-        ((b",".join([b"1"] * 1025) + b"\n" + b",".join([b"2"] * 1025) + b"\n") * 9, "1,025 columns.*take out"),
+        (
+            (b",".join([b"1"] * 1025) + b"\n" + b",".join([b"2"] * 1025) + b"\n") * 9,
+            "1,025 columns.*at most 1,024.*Remove",
+        ),
     ],
 )
 def test_what_is_no_log_is_refused_in_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -284,8 +290,8 @@ def test_a_column_of_another_name_is_not_taken_for_the_one_that_is_missing(tmp_p
     path = write(tmp_path / "log.csv", "y,accel\n", lambda i, a, b: f"{b},{a}")
     with pytest.raises(UnreadableError) as caught:
         load_log(path, windows(columns=("gyro", "y")))
-    assert caught.value.message == (
-        "The log has no column “gyro” like the others but “accel”; give a column the same name in all logs."
+    assert english(caught.value.message) == (
+        "The log lacks the column “gyro” that the others have; it has “accel”. Give a column the same name in all logs."
     )
 
 
@@ -294,8 +300,9 @@ def test_a_column_that_is_empty_is_named(tmp_path: Path) -> None:
         path = write(tmp_path / "log.csv", head, lambda i, a, b: f"{a},,{b}")
         with pytest.raises(UnreadableError) as caught:
             load_log(path, windows(columns=columns))
-        assert caught.value.message == (
-            f"The column “{columns[1]}” is empty in this log and not in the others; mend it or leave the log out."
+        assert english(caught.value.message) == (
+            f"The column “{columns[1]}” cannot be used in this log, unlike in the others: it is empty. "
+            "Fix the column or leave the log out."
         )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import pytest
 
+from ml.core.messages import english
 from ml.errors import UnreadableError
 from ml.events import Scanned
 from ml.jobs import NeverStop, ScanJob
@@ -50,7 +51,7 @@ def test_the_readable_are_used_and_the_rest_explained(
     folder, suffixes = {"images": ("odd-images", IMAGE_SUFFIXES), "recordings": ("odd-audio", AUDIO_SUFFIXES)}[kind]
     report, verdicts = scanned(tmp_path, shared_data / folder, kind)
     used = {Path(file.path).name for file in report.files}
-    left_out = {Path(item.path).name: item.reason for item in report.unreadable}
+    left_out = {Path(item.path).name: english(item.reason) for item in report.unreadable}
     assert used | left_out.keys() == verdicts.keys()
     assert all(Path(name).suffix.lower() in suffixes for name in verdicts)
     assert used == {name for name, verdict in verdicts.items() if verdict in USABLE}

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, write_loudness_model
 
+from ml.core.messages import english
 from ml.errors import HandlensError
 from ml.media.images import load_squashed
+from ml.project.folder import CLOSED_FOLDER
 from ml.project.samples import Windowing
 from ml.runtime import folder
 from ml.runtime.contract import METADATA_KEY
@@ -132,7 +134,7 @@ def test_files_come_back_in_order_with_unreadable_ones_in_their_place(colours: R
     results = list(predict_files(colours, paths))
     assert [result.path for result in results] == paths
     assert isinstance(results[17], UnreadableInput)
-    assert results[17].reason.endswith(".")
+    assert english(results[17].reason).endswith(".")
     said = [COLOURS[result.best] for result in results if isinstance(result, FilePrediction)]
     assert said == names[:17] + names[18:]
 
@@ -151,7 +153,7 @@ def test_a_file_that_no_decoder_was_made_for_costs_the_others_nothing(
     monkeypatch.setattr(folder, "load_squashed", load)
     found = list(predict_files(colours, find_inputs([tmp_path], colours.info)))
     assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
-    assert "a fault in Handlens (ZeroDivisionError)" in found[1].reason  # type: ignore[union-attr]
+    assert "a fault in Handlens (ZeroDivisionError)" in english(found[1].reason)  # type: ignore[union-attr]
 
 
 def test_a_file_is_judged_alike_alone_and_among_others(colours: ReleasedModel, tmp_path: Path) -> None:
@@ -241,7 +243,7 @@ def test_folders_are_searched_for_files_of_the_models_kind(colours: ReleasedMode
     with pytest.raises(HandlensError, match="no file or folder"):
         find_inputs([tmp_path / "absent"], colours.info)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(HandlensError, match="No picture was found"):
+    with pytest.raises(HandlensError, match="No pictures were found"):
         find_inputs([tmp_path / "empty"], colours.info)
 
 
@@ -253,9 +255,7 @@ def test_a_folder_inside_that_may_not_be_opened_is_named(
     close_folder("dogs")
     good, bad = predict_files(colours, find_inputs([tmp_path], colours.info))
     assert isinstance(good, FilePrediction) and good.path == tmp_path / "cats" / "a.png"
-    assert bad == UnreadableInput(
-        path=tmp_path / "dogs", reason="The folder may not be opened; allow reading it and look again."
-    )
+    assert bad == UnreadableInput(path=tmp_path / "dogs", reason=CLOSED_FOLDER)
 
 
 def test_samples_shared_out_among_the_cores_are_answered_as_one_batch_is(tmp_path: Path) -> None:

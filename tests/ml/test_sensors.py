@@ -13,6 +13,7 @@ from small import create, log_folder
 
 from ml.commands.new import _with_options
 from ml.commands.overlays import write_overlay
+from ml.core.messages import english
 from ml.engine import run
 from ml.events import Finished, Scanned
 from ml.insight.overlays import along_time
@@ -34,6 +35,10 @@ def look(folder: Path, **asked: float) -> ScanReport:
     last = list(scan(ScanJob(folder=folder, kind="sensors", **asked), NeverStop()))[-1]  # type: ignore[arg-type]
     assert isinstance(last, Scanned), last
     return last.report
+
+
+def notes_of(report: ScanReport) -> tuple[str, ...]:
+    return tuple(map(english, report.notes))
 
 
 @pytest.mark.parametrize("front", ["combined", "spectrogram"])
@@ -72,18 +77,18 @@ def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
     (folder / "still" / "broken.csv").write_text("")
     report = look(folder)
     assert report.class_counts == {"shaking": 8, "still": 9}
-    assert {item.path: item.reason for item in report.unreadable} == {
+    assert {item.path: english(item.reason) for item in report.unreadable} == {
         "still/broken.csv": "The file is empty.",
     }
     assert report.windowing is not None
     assert report.windowing.columns == ("x", "y") and report.windowing.clock == "file"
     assert (report.windowing.rate, report.windowing.frames) == (50.0, 120)
     assert all(low < high for low, high in report.windowing.ranges)
-    assert "By the column “time” the logs have 50 rows a second." in report.notes
-    assert any("“state” holds words" in note for note in report.notes)
-    assert report.notes[-1] == (
-        "Only 1 of 17 logs has numbers in a column “z”, so it is left out; give a column the same name in all logs to "
-        "learn from it."
+    assert "The rate of the logs, by the column “time”: 50 rows per second." in notes_of(report)
+    assert any("“state” is left out: it holds words" in note for note in notes_of(report))
+    assert notes_of(report)[-1] == (
+        "Only 1 of 17 logs has numbers in a column “z”, so it is left out. To use it, give the column the same name in "
+        "all logs."
     )
 
 
@@ -114,9 +119,9 @@ def test_what_climbs_alike_in_every_log_is_no_measurement(tmp_path: Path) -> Non
     report = look(folder)
     assert report.windowing is not None and report.windowing.columns == ("x",)
     assert (
-        "The column “pulses” climbs by the same steps in every log, as a clock or a counter does, so it is left out; "
-        "if it is the time, call it “time”."
-    ) in report.notes
+        "The column “pulses” rises by the same steps in every log, like a clock or a counter, so it is left out. "
+        "If it is the time, name it “time”."
+    ) in notes_of(report)
 
 
 def test_a_project_that_learned_from_a_clock_still_knows_its_logs(tmp_path: Path) -> None:
@@ -148,9 +153,9 @@ def test_only_columns_that_nearly_all_logs_name_are_learned_from(tmp_path: Path)
     report = look(folder)
     assert report.windowing is not None and report.windowing.columns == ("gyro",)
     assert report.windowing.ranges == ((0.0, 4.0),) and not report.unreadable
-    assert report.notes[1:] == (
-        "Not all logs have numbers in the columns “accel” and “acc”, so they are left out; give a column the same name "
-        "in all logs to learn from it.",
+    assert notes_of(report)[1:] == (
+        "Not all logs have numbers in the columns “accel” and “acc”, so these are left out. To use a column, give it "
+        "the same name in all logs.",
     )
 
 
@@ -161,10 +166,11 @@ def test_the_few_logs_without_a_column_are_left_out_and_say_so(tmp_path: Path) -
     without.write_text(without.read_text().replace("x,y\n", ""))
     report = look(folder)
     assert report.windowing is not None and report.windowing.columns == ("x", "y")
-    assert {item.path: item.reason for item in report.unreadable} == {
-        "still/0.csv": "The log has no column “y” like the others but “z”; give a column the same name in all logs."
+    assert {item.path: english(item.reason) for item in report.unreadable} == {
+        "still/0.csv": "The log lacks the column “y” that the others have; it has “z”. "
+        "Give a column the same name in all logs."
     }
-    assert "1 log does not name its columns; they are taken in the order of the others." in report.notes
+    assert "1 log does not name its columns. They are taken in the order of the other logs." in notes_of(report)
 
 
 def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
@@ -174,11 +180,11 @@ def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
 
     report = look(logs_of(tmp_path / "logs", "time,x,y\n", row, rows=300))
     assert report.windowing is not None and report.windowing.frames == 150
-    assert report.notes[1:] == (
-        "The column “y” is mostly gaps in 4 of 6 logs: 95 % of its cells are empty, and straight lines between the "
-        "others take their place.",
-        "5 of 6 logs pause for long and are cut there: no window reaches over a pause, and times within these logs are "
-        "counted without the pauses.",
+    assert notes_of(report)[1:] == (
+        "The column “y” is mostly gaps: 95 % of its cells are empty. They are filled in with straight lines between "
+        "the others. This concerns 4 of 6 logs.",
+        "5 of 6 logs have long pauses and are cut there. No window spans a pause, and times in these logs are counted "
+        "without the pauses.",
     )
 
 
@@ -188,10 +194,13 @@ def test_a_column_that_is_empty_in_some_logs_is_named(tmp_path: Path) -> None:
 
     report = look(logs_of(tmp_path / "logs", "x,y,z\n", row, count=12))
     assert report.windowing is not None and report.windowing.columns == ("x", "z")
-    assert [item.reason for item in report.unreadable] == [
-        "The column “z” is empty in this log and not in the others; mend it or leave the log out."
+    assert [english(item.reason) for item in report.unreadable] == [
+        "The column “z” cannot be used in this log, unlike in the others: it is empty. "
+        "Fix the column or leave the log out."
     ]
-    assert report.notes[1:] == ("The column “y” is empty in 4 of 11 logs, so it is left out of all.",)
+    assert notes_of(report)[1:] == (
+        "The column “y” is left out: it is empty. Only 4 of 11 logs are affected, but the column is left out of all.",
+    )
 
 
 def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_path: Path) -> None:
@@ -201,10 +210,10 @@ def test_cells_that_are_no_numbers_are_counted_unless_they_are_a_handful(tmp_pat
 
     report = look(logs_of(tmp_path / "logs", "x,y,z\n", row))
     assert report.windowing is not None and report.windowing.columns == ("x", "y")
-    assert report.notes[1:] == (
-        "The column “z” has more than one cell in five that is not a number, so it is left out.",
-        "In the column “x” 12 of 360 cells are not numbers, “ERR” for example; they are filled in from their "
-        "neighbours (2 of 6 logs).",
+    assert notes_of(report)[1:] == (
+        "The column “z” is left out: more than one cell in five is not a number.",
+        "In the column “x” 12 of 360 cells are not numbers, for example “ERR”. They are filled in from their "
+        "neighbours. This concerns 2 of 6 logs.",
     )
 
 
@@ -300,7 +309,7 @@ def test_from_a_folder_of_logs_to_answers(tmp_path: Path) -> None:
     other.write_text("1,2,3\n" * 20)
     good, bad = predict_files(model, find_inputs([shaking, other], model.info), keep_maps=True)
     assert isinstance(good, FilePrediction) and model.info.classes[good.best] == "shaking"
-    assert isinstance(bad, UnreadableInput) and "has 3 columns of numbers" in bad.reason
+    assert isinstance(bad, UnreadableInput) and "has 3 columns of numbers" in english(bad.reason)
     write_overlay(good, model.info, tmp_path / "seen.png")
     assert (tmp_path / "seen.png").stat().st_size > 5_000
     shorter = dataclasses.replace(model.info.windowing, columns=("x",))
