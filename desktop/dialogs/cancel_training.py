@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from desktop.i18n import tr
+
 
 class CancelTraining(QMessageBox):
     """What is lost, and two verbs. The training goes on behind it: `say` keeps the words true."""
@@ -14,8 +16,8 @@ class CancelTraining(QMessageBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(self.tr("Cancel this run?"))
-        self._discard = self.addButton(self.tr("Discard the run"), QMessageBox.ButtonRole.DestructiveRole)
+        self.setWindowTitle(tr("Cancel this run?"))
+        self._discard = self.addButton(tr("Discard the run"), QMessageBox.ButtonRole.DestructiveRole)
         self._stay = self.addButton("", QMessageBox.ButtonRole.RejectRole)
         self.setDefaultButton(self._stay)
         self.setEscapeButton(self._stay)
@@ -31,7 +33,7 @@ class CancelTraining(QMessageBox):
 
     def say(self, *, otherwise: str, stay: str) -> None:
         """How the run would end otherwise, in a sentence, and the verb for that."""
-        self.setText(self.tr("Everything this run has learned so far will be discarded."))
+        self.setText(tr("Everything this run has learned so far will be discarded."))
         self.setInformativeText(otherwise)
         self._stay.setText(stay)
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
 
 from desktop import settings, style
 from desktop.dialogs.notice import Question
+from desktop.i18n import tr
 from desktop.pages.wizard_draft import Draft
 from desktop.pages.wizard_found import FoundPage
 from desktop.pages.wizard_place import PlacePage
@@ -32,7 +33,7 @@ class NewProjectWizard(QWizard):
     ) -> None:
         super().__init__(parent)
         self._draft = Draft(kind=kind, folder=folder.absolute() if folder is not None else None)
-        self.setWindowTitle(self.tr("A new project"))
+        self.setWindowTitle(tr("A new project"))
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setOption(QWizard.WizardOption.CancelButtonOnLeft)
@@ -48,10 +49,10 @@ class NewProjectWizard(QWizard):
             page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
             self.addPage(page)
         for which, text in (
-            (QWizard.WizardButton.NextButton, self.tr("Next")),
-            (QWizard.WizardButton.BackButton, self.tr("Back")),
-            (QWizard.WizardButton.FinishButton, self.tr("Create")),
-            (QWizard.WizardButton.CancelButton, self.tr("Cancel")),
+            (QWizard.WizardButton.NextButton, tr("Next")),
+            (QWizard.WizardButton.BackButton, tr("Back")),
+            (QWizard.WizardButton.FinishButton, tr("Create")),
+            (QWizard.WizardButton.CancelButton, tr("Cancel")),
         ):
             self.setButtonText(which, text)
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
@@ -77,9 +78,9 @@ class NewProjectWizard(QWizard):
             return
         if not self._draft.begun() or Question.ask(
             self,
-            self.tr("No project has been made yet. If you leave now, what was chosen and found here is let go."),
-            yes=self.tr("Leave"),
-            no=self.tr("Stay"),
+            tr("Leave without creating the project?"),
+            yes=tr("Leave"),
+            no=tr("Stay"),
         ):
             super().reject()
 

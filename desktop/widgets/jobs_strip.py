@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.widgets.elided_label import ElidedLabel
 
 _STEPS = 1000
@@ -27,10 +28,10 @@ class JobsStrip(QFrame):
         self._bar.setRange(0, _STEPS)
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(240)
-        self._show = QPushButton(self.tr("Show"))
+        self._show = QPushButton(tr("Show"))
         self._show.setProperty("role", "link")
         self._show.clicked.connect(self.chosen)
-        self._cancel = QPushButton(self.tr("Cancel"))
+        self._cancel = QPushButton(tr("Cancel"))
         self._cancel.setProperty("role", "link")
         self._cancel.clicked.connect(self.cancelled)
         row = QHBoxLayout(self)
