@@ -9,13 +9,15 @@ from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
 
 from desktop import settings, style
 from desktop.dialogs.notice import Question
-from desktop.i18n import tr
+from desktop.i18n import msg, text, tr
 from desktop.pages.wizard_draft import Draft
 from desktop.pages.wizard_found import FoundPage
 from desktop.pages.wizard_place import PlacePage
 from desktop.pages.wizard_source import SourcePage
 from desktop.pages.wizard_split import SplitPage
 from ml.api import Kind, Runner, Worker
+
+LEAVE = msg("Leave without creating the project?")
 
 
 class NewProjectWizard(QWizard):
@@ -48,13 +50,13 @@ class NewProjectWizard(QWizard):
         for page in (self.source_page, self.found_page, self.split_page, self.place_page):
             page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
             self.addPage(page)
-        for which, text in (
+        for which, words in (
             (QWizard.WizardButton.NextButton, tr("Next")),
             (QWizard.WizardButton.BackButton, tr("Back")),
             (QWizard.WizardButton.FinishButton, tr("Create")),
             (QWizard.WizardButton.CancelButton, tr("Cancel")),
         ):
-            self.setButtonText(which, text)
+            self.setButtonText(which, words)
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
             # They are polished already, with their texts.
             style.set_role(self.button(which), "primary")
@@ -78,7 +80,7 @@ class NewProjectWizard(QWizard):
             return
         if not self._draft.begun() or Question.ask(
             self,
-            tr("Leave without creating the project?"),
+            text(LEAVE),
             yes=tr("Leave"),
             no=tr("Stay"),
         ):

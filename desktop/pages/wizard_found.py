@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.dialogs.items import ItemsDialog
-from desktop.i18n import counted, counted_classes, current_language, text, tr, trn
+from desktop.i18n import counted, counted_classes, current_language, msg, text, tr, trn
 from desktop.pages.wizard_draft import Draft
 from desktop.pages.wizard_labels import use_words
 from desktop.pages.wizard_task import TaskPart
@@ -44,6 +44,8 @@ from ml.api import (
     problem,
     suggest_labels,
 )
+
+STOPPED = msg("You stopped this before every file was read. Look again, or go back and choose another folder.")
 
 _EXAMPLE_SIZE = 96
 _MOST_EXAMPLES = 200
@@ -174,9 +176,7 @@ class FoundPage(QWizardPage):
     @Slot()
     def _stop_looking(self) -> None:
         self._end_thread()
-        self._refuse(
-            tr("You stopped this before every file was read. Look again, or go back and choose another folder.")
-        )
+        self._refuse(text(STOPPED))
 
     def _end_thread(self) -> None:
         thread, self._thread = self._thread, None
@@ -203,9 +203,7 @@ class FoundPage(QWizardPage):
             case Failed(message=message):
                 self._refuse(text(message))
             case Stopped():
-                self._refuse(
-                    tr("You stopped this before every file was read. Look again, or go back and choose another folder.")
-                )
+                self._refuse(text(STOPPED))
             case _:
                 raise AssertionError(f"A scan does not end with {type(event).__name__}.")
         self.completeChanged.emit()

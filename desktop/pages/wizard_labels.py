@@ -18,10 +18,12 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.dialogs.folder import FileChooser, FolderChooser
-from desktop.i18n import counted_classes, counted_files, error_text, text, tr
+from desktop.i18n import counted_classes, counted_files, error_text, msg, text, tr
 from desktop.pages.wizard_draft import Draft
 from desktop.workers.tasks import Tasks
 from ml.api import LabelPreview, preview_labels, suggest_labels
+
+SEVERAL = msg("Some files have more than one label, so the project will allow several classes at once.")
 
 _TROUBLES_SHOWN = 2
 PAUSE_MS = 700
@@ -183,7 +185,7 @@ class LabelsPart(QWidget):
         )
         lines = [*map(text, answer.told[:2]), matched]
         if answer.several:
-            lines.append(tr("Some files have more than one label, so the project will allow several classes at once."))
+            lines.append(text(SEVERAL))
         self._say("\n".join(lines), "muted")
         troubles = [text(trouble) for trouble in answer.troubles[:_TROUBLES_SHOWN]]
         if len(answer.troubles) > _TROUBLES_SHOWN:

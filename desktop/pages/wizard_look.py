@@ -11,12 +11,14 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import msg, text, tr
 from desktop.widgets.picture_row import PictureRow
 from desktop.workers.examples import example, spread
 from desktop.workers.job_thread import JobThread
 from desktop.workers.tasks import Tasks
 from ml.api import Event, Failed, Looked, LookJob, Runner, ScanReport, Stopped
+
+NO_GUESSES = msg("There are no guesses for your pictures this time. This does not change the training.")
 
 _MOST = 6
 _HEIGHT = 104
@@ -135,10 +137,7 @@ class LookPart(QWidget):
                 # What the worker says is about trainings; here nothing was lost and nothing is to be done.
                 _log.warning("no words for the pictures: %s %s", message, details)
                 self._caption_all("")
-                self._say(
-                    tr("There are no guesses for your pictures this time. This does not change the training."),
-                    "muted",
-                )
+                self._say(text(NO_GUESSES), "muted")
             case Stopped():
                 self._caption_all("")
             case _:

@@ -180,8 +180,8 @@ class SourcePage(QWizardPage):
     def _show_hint(self) -> None:
         if self.labels.table_button.isChecked():
             hint = tr(
-                "A table has one line for each file, with its name and its class. For sounds it can also hold the start "
-                "and the end in seconds. A column named “fold” tells which files belong together."
+                "A table has one line for each file, with its name and its class. For sounds it can also hold the "
+                "start and the end in seconds. A column named “fold” tells which files belong together."
             )
         else:
             hint = tr(

@@ -42,11 +42,8 @@ class ProbabilityBars(QWidget):
 
     def set_bars(self, bars: Sequence[Bar]) -> None:
         self._bars = tuple(bars)
-        self.setAccessibleDescription(
-            current_language().join(
-                [tr("{name} {percent}", name=bar.name, percent=percent(bar.fraction)) for bar in self._bars]
-            )
-        )
+        said = [tr("{name} {percent}", name=bar.name, percent=percent(bar.fraction)) for bar in self._bars]
+        self.setAccessibleDescription(current_language().join(said))
         self.updateGeometry()
         self.update()
 
