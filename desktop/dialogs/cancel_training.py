@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from desktop.i18n import tr
+from desktop.i18n import Message, text, tr
 
 
 class CancelTraining(QMessageBox):
@@ -24,17 +24,17 @@ class CancelTraining(QMessageBox):
         self.finished.connect(self._on_finished)
 
     @classmethod
-    def ask(cls, parent: QWidget | None, *, otherwise: str, stay: str) -> CancelTraining:
+    def ask(cls, parent: QWidget | None, *, otherwise: Message | str, stay: str) -> CancelTraining:
         """Show it. Does not block; whoever asks closes it when the run has ended."""
         question = cls(parent)
         question.say(otherwise=otherwise, stay=stay)
         question.open()
         return question
 
-    def say(self, *, otherwise: str, stay: str) -> None:
+    def say(self, *, otherwise: Message | str, stay: str) -> None:
         """How the run would end otherwise, in a sentence, and the verb for that."""
         self.setText(tr("Everything this run has learned so far will be discarded."))
-        self.setInformativeText(otherwise)
+        self.setInformativeText(text(otherwise))
         self._stay.setText(stay)
 
     @Slot()

@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import Message, text, tr
 from desktop.widgets.elided_label import ElidedLabel
 
 _STEPS = 1000
@@ -43,20 +43,23 @@ class JobsStrip(QFrame):
         row.addWidget(self._bar)
         self.hide()
 
-    def show_job(self, words: str, fraction: float, *, can_cancel: bool = False, can_show: bool = False) -> None:
+    def show_job(
+        self, words: Message | str, fraction: float, *, can_cancel: bool = False, can_show: bool = False
+    ) -> None:
         """`fraction` is 0…1; below 0 there is no job any more."""
         if fraction < 0:
             self.hide()
             return
-        self._words.setText(words)
+        said = text(words)
+        self._words.setText(said)
         self._bar.show()
         self._bar.setValue(round(min(fraction, 1.0) * _STEPS))
-        self._bar.setAccessibleName(words)
+        self._bar.setAccessibleName(said)
         self._show.setVisible(can_show)
         self._cancel.setVisible(can_cancel)
         self.show()
 
-    def show_ended(self, words: str) -> None:
+    def show_ended(self, words: Message | str) -> None:
         """How a job ended that nobody was looking at."""
         self.show_job(words, 1.0, can_show=True)
         self._bar.hide()

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import Message, text, tr
 from desktop.widgets.pixels import fitted
 from ml.api import inferno
 
@@ -40,10 +40,10 @@ class OverlayView(QWidget):
         self._opacity = opacity
         self.update()
 
-    def set_message(self, message: str) -> None:
+    def set_message(self, message: Message | str) -> None:
         """Say in words why there is no picture."""
-        self._picture, self._overlay, self._message = None, None, message
-        self.setAccessibleDescription(message)
+        self._picture, self._overlay, self._message = None, None, text(message)
+        self.setAccessibleDescription(self._message)
         self.update()
 
     def has_overlay(self) -> bool:
