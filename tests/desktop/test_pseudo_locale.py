@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from desktop.i18n import PSEUDO, msg, tr
 from desktop.main_window import MainWindow
 from desktop.pages.explore import ExplorePage
 from desktop.pages.explore_board import VIEWS, View
+from desktop.pages.train import TrainPage
 from desktop.pages.workspace import DATA, EXPLORE, TRAIN
 from desktop.session import Session, open_session
 from desktop.widgets.class_keys import ClassKeys
@@ -50,6 +53,9 @@ from tests.desktop.wizards import BACK, NEXT, Look, Maker, click
 
 NAMES = (*CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS)
 NETWORKS = tuple(part for offered in OFFERED for part in (offered.name, offered.licence))
+FILES = (".png", ".jpg", ".wav", ".csv")
+AND = " and "
+"""Joins lists. It comes from Babel, which has it in every language, and no catalogue of ours."""
 KEYS = tuple(keys_of(action) for action in ACTIONS)
 
 Check = Callable[..., None]
@@ -69,7 +75,7 @@ def check(pseudo: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with painted(monkeypatch) as drawn:
             widget.grab()
         everything = [*shown_by(widget), *(("painted", words) for words in drawn)]
-        left = untranslated(everything, (*NAMES, *NETWORKS, *more, *map(str, (tmp_path, Path.home()))))
+        left = untranslated(everything, (*NAMES, *NETWORKS, *FILES, AND, *more, *map(str, (tmp_path, Path.home()))))
         assert not left, "in English:\n" + "\n".join(left)
 
     return look
@@ -96,11 +102,41 @@ def trained(tmp_path: Path, kind: Kind = "images", *, run: bool = True) -> Path:
     return project.path
 
 
+class Opened:
+    """Pages on projects. All are shut down however a test ends: a thread that is left would end the whole process."""
+
+    def __init__(self, qtbot: QtBot, tmp_path: Path) -> None:
+        self._qtbot, self._place = qtbot, tmp_path
+        self._made: list[tuple[TrainPage | ExplorePage, Session]] = []
+
+    def training(self, **script: Any) -> tuple[TrainPage, Script]:
+        session = open_session(trained(self._place))
+        runner = Script(session, **script)
+        page = shown(self._qtbot, session, runner)
+        self._made.append((page, session))
+        return page, runner
+
+    def exploring(self, kind: Kind = "images", *, run: bool = True) -> ExplorePage:
+        session = open_session(trained(self._place, kind, run=run))
+        page = ExplorePage(runner=Judge(session.project.path))
+        self._made.append((page, session))
+        self._qtbot.addWidget(page)
+        page.resize(1100, 640)
+        page.set_session(session)
+        page.show()
+        with self._qtbot.waitExposed(page):
+            return page
+
+    def close(self) -> None:
+        for page, session in self._made:
+            page.shutdown()
+            session.close()
+
+
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    session = open_session(trained(tmp_path))
-    yield session
-    session.close()
+def opened(qtbot: QtBot, tmp_path: Path) -> Iterator[Opened]:
+    with closing(Opened(qtbot, tmp_path)) as made:
+        yield made
 
 
 # -- the window and the start page -----------------------------------------------------------------------------------
@@ -166,7 +202,7 @@ def test_a_list_of_files(check: Check, qtbot: QtBot) -> None:
     rows = [("apple/apple 1.png", tr("no label"))]
     dialog = ItemsDialog(title=tr("Files to look at"), sentence=tr("Files to look at"), heads=(tr("File"),), rows=rows)
     qtbot.addWidget(dialog)
-    check(dialog, ".png")
+    check(dialog)
 
 
 # -- the wizard ------------------------------------------------------------------------------------------------------
@@ -213,7 +249,7 @@ def test_labels_from_a_table(make_wizard: Maker, check: Check, tmp_path: Path, q
     wizard.source_page.take_folder(folder)
     wizard.source_page.labels.take(table)
     qtbot.waitUntil(wizard.source_page.isComplete)
-    check(wizard, "none.png", ".png", ".jpg", "file", "label")
+    check(wizard, "none.png", "file", "label")
     wizard.source_page.labels.take(tmp_path / "gone.csv")
     qtbot.waitUntil(lambda: wizard.source_page.labels._said.property("role") == "error")
     check(wizard, "gone.csv")
@@ -235,43 +271,38 @@ def test_a_scan_that_found_nothing(make_wizard: Maker, check: Check, folder: Pat
 # -- training --------------------------------------------------------------------------------------------------------
 
 
-def test_before_a_training(check: Check, session: Session, qtbot: QtBot) -> None:
-    page = shown(qtbot, session, Script(session))
+def test_before_a_training(check: Check, opened: Opened) -> None:
+    page, _script = opened.training()
     for card in page.choose.cards.values():
         card.button.click()
         check(page)
     page.choose.fold.click()
     check(page)
-    page.shutdown()
 
 
-def test_during_a_training(check: Check, session: Session, qtbot: QtBot) -> None:
-    script = Script(session, hold=True)
-    page = shown(qtbot, session, script)
+def test_during_a_training(check: Check, opened: Opened, qtbot: QtBot) -> None:
+    page, script = opened.training(hold=True)
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: len(page.watch.showcase.shown()) > 0)
     check(page)
     script.go_on()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     check(page)
-    page.shutdown()
 
 
-def test_a_training_that_failed(check: Check, session: Session, qtbot: QtBot) -> None:
-    ending = Failed(message=msg("Looking through the folder."))
-    page = shown(qtbot, session, Script(session, ending=ending))
+def test_a_training_that_failed(check: Check, opened: Opened, qtbot: QtBot) -> None:
+    page, _script = opened.training(ending=Failed(message=msg("Looking through the folder.")))
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     check(page)
-    page.shutdown()
 
 
-# -- exploring -------------------------------------------------------------------------------------------------------
+# -- exploring --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_exploring(check: Check, session: Session, qtbot: QtBot, view: View) -> None:
-    page = explore(qtbot, session)
+def test_exploring(check: Check, opened: Opened, qtbot: QtBot, view: View) -> None:
+    page = opened.exploring()
     page.show_view(view)
     if view == "suspicious":
         qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
@@ -279,35 +310,17 @@ def test_exploring(check: Check, session: Session, qtbot: QtBot, view: View) -> 
     if len(grid.ids()):
         grid.choose(int(grid.ids()[0]))
     check(page)
-    page.shutdown()
 
 
-def test_exploring_without_a_run(check: Check, tmp_path: Path, qtbot: QtBot) -> None:
-    session = open_session(trained(tmp_path, run=False))
-    page = explore(qtbot, session)
-    check(page)
-    page.shutdown()
-    session.close()
+def test_exploring_without_a_run(check: Check, opened: Opened) -> None:
+    check(opened.exploring(run=False))
 
 
 @pytest.mark.parametrize("kind", ["recordings", "sensors"])
-def test_exploring_sounds_and_measurements(check: Check, tmp_path: Path, qtbot: QtBot, kind: Kind) -> None:
-    session = open_session(trained(tmp_path, kind))
-    page = explore(qtbot, session)
+def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: QtBot, kind: Kind) -> None:
+    page = opened.exploring(kind)
     qtbot.waitUntil(lambda: page.board.grid.current_id() is not None)
     check(page)
-    page.shutdown()
-    session.close()
-
-
-def explore(qtbot: QtBot, session: Session) -> ExplorePage:
-    page = ExplorePage(runner=Judge(session.project.path))
-    qtbot.addWidget(page)
-    page.resize(1100, 640)
-    page.set_session(session)
-    page.show()
-    qtbot.waitExposed(page)
-    return page
 
 
 # -- widgets ---------------------------------------------------------------------------------------------------------

@@ -158,4 +158,4 @@ def _of_model(model: QAbstractItemModel | None) -> Iterator[Text]:
 
 
 def _string(found: object) -> str:
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and found != "separator" else ""  # Qt's own mark in lists
