@@ -218,7 +218,8 @@ class LabelsPart(QWidget):
 
     @Slot()
     def _browse_file(self) -> None:
-        names = f"{tr('Tables and label tracks')} (*.csv *.tsv *.txt *.tab);;{tr('All files')} (*)"
+        tables, every = tr("Tables and label tracks"), tr("All files")
+        names = f"{tables} (*.csv *.tsv *.txt *.tab);;{every} (*)"
         chosen = FileChooser.ask(self, tr("The file with the labels"), names, start=self._draft.folder)
         if chosen is not None:
             self.take(chosen)

@@ -152,12 +152,10 @@ class LivePlot(QWidget):
             self._lines[name].setSymbolBrush(colour)
             self._lines[name].setSymbolPen(None)
         self._lines["rate"].setPen(pg.mkPen(colours.muted, width=1))
+        training, validation = html.escape(tr("training")), html.escape(tr("validation"))
+        training, validation = f"━ {training}", f'<span style="color:{colours.warn.name()}">● {validation}</span>'
         titles = (
-            tr(
-                "Loss, lower is better: {training} {validation}",
-                training="━ " + html.escape(tr("training")),
-                validation=f'<span style="color:{colours.warn.name()}">● {html.escape(tr("validation"))}</span>',
-            ),
+            tr("Loss, lower is better: {training} {validation}", training=training, validation=validation),
             tr("Correct, of 100 validation samples"),
             tr("Learning rate"),
         )
