@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from desktop import icons
-from desktop.words import QT_TRANSLATE_NOOP
+from desktop.i18n import Message, msg, text
 
 Where = Literal["everywhere", "project", "explore"]
 Handler = Callable[[], object]
@@ -22,7 +22,7 @@ class Action:
     """A verb. `shortcut` in Qt's portable notation; Those `bound_by_page` only stand in the sheet."""
 
     id: str
-    text: str
+    text: Message
     shortcut: str = ""
     icon: str = ""
     where: Where = "everywhere"
@@ -32,107 +32,101 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action(
         id="new_images",
-        text=QT_TRANSLATE_NOOP("actions", "Teach it your pictures…"),
+        text=msg("Teach it your pictures…"),
         shortcut="Ctrl+N",
         icon="ph.image",
     ),
     Action(
         id="new_recordings",
-        text=QT_TRANSLATE_NOOP("actions", "Teach it your sounds…"),
+        text=msg("Teach it your sounds…"),
         shortcut="Ctrl+Shift+N",
         icon="ph.speaker-high",
     ),
     Action(
         id="new_sensors",
-        text=QT_TRANSLATE_NOOP("actions", "Teach it your measurements…"),
+        text=msg("Teach it your measurements…"),
         shortcut="Ctrl+Alt+N",
         icon="ph.activity",
     ),
-    Action(id="open", text=QT_TRANSLATE_NOOP("actions", "Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
-    Action(
-        id="settings", text=QT_TRANSLATE_NOOP("actions", "Settings…"), shortcut="Ctrl+,", icon="ph.sliders-horizontal"
-    ),
+    Action(id="open", text=msg("Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
+    Action(id="settings", text=msg("Settings…"), shortcut="Ctrl+,", icon="ph.sliders-horizontal"),
     Action(
         id="theme",
-        text=QT_TRANSLATE_NOOP("actions", "Switch between light and dark"),
+        text=msg("Switch between light and dark"),
         shortcut="Ctrl+Shift+L",
         icon="ph.circle-half",
     ),
-    Action(id="shortcuts", text=QT_TRANSLATE_NOOP("actions", "Keys…"), shortcut="?", icon="ph.keyboard"),
-    Action(id="about", text=QT_TRANSLATE_NOOP("actions", "About Handlens…"), shortcut="F1", icon="ph.info"),
-    Action(id="quit", text=QT_TRANSLATE_NOOP("actions", "Quit"), shortcut="Ctrl+Q", icon="ph.sign-out"),
+    Action(id="shortcuts", text=msg("Keys…"), shortcut="?", icon="ph.keyboard"),
+    Action(id="about", text=msg("About Handlens…"), shortcut="F1", icon="ph.info"),
+    Action(id="quit", text=msg("Quit"), shortcut="Ctrl+Q", icon="ph.sign-out"),
     Action(
         id="close_project",
-        text=QT_TRANSLATE_NOOP("actions", "Back to the start page"),
+        text=msg("Back to the start page"),
         shortcut="Ctrl+W",
         icon="ph.house",
         where="project",
     ),
-    Action(
-        id="go_data", text=QT_TRANSLATE_NOOP("actions", "Data"), shortcut="Ctrl+1", icon="ph.stack", where="project"
-    ),
+    Action(id="go_data", text=msg("Data"), shortcut="Ctrl+1", icon="ph.stack", where="project"),
     Action(
         id="go_train",
-        text=QT_TRANSLATE_NOOP("actions", "Train"),
+        text=msg("Train"),
         shortcut="Ctrl+2",
         icon="ph.chart-line-up",
         where="project",
     ),
     Action(
         id="go_explore",
-        text=QT_TRANSLATE_NOOP("actions", "Explore"),
+        text=msg("Explore"),
         shortcut="Ctrl+3",
         icon="ph.magnifying-glass",
         where="project",
     ),
     Action(
         id="relabel",
-        text=QT_TRANSLATE_NOOP("actions", "Give the selected ones the class with that digit"),
+        text=msg("Give the selected samples the class of that digit"),
         shortcut="1…9",
         where="explore",
         bound_by_page=True,
     ),
     Action(
         id="right",
-        text=QT_TRANSLATE_NOOP("actions", "Among the suspicious labels: keep the label"),
+        text=msg("Keep the label of a suspicious sample"),
         shortcut="R",
         where="explore",
         bound_by_page=True,
     ),
-    Action(
-        id="undo", text=QT_TRANSLATE_NOOP("actions", "Undo"), shortcut="Ctrl+Z", where="explore", bound_by_page=True
-    ),
+    Action(id="undo", text=msg("Undo"), shortcut="Ctrl+Z", where="explore", bound_by_page=True),
     Action(
         id="redo",
-        text=QT_TRANSLATE_NOOP("actions", "Redo"),
+        text=msg("Redo"),
         shortcut="Ctrl+Shift+Z",
         where="explore",
         bound_by_page=True,
     ),
     Action(
         id="overlay",
-        text=QT_TRANSLATE_NOOP("actions", "The next map of where it looked, or none"),
+        text=msg("Show the next map of where it looked, or hide it"),
         shortcut="H",
         where="explore",
         bound_by_page=True,
     ),
     Action(
         id="play",
-        text=QT_TRANSLATE_NOOP("actions", "Play or pause the sound"),
+        text=msg("Play or pause the sound"),
         shortcut="Space",
         where="explore",
         bound_by_page=True,
     ),
 )
-PLACES: tuple[tuple[Where, str], ...] = (
-    ("everywhere", QT_TRANSLATE_NOOP("actions", "Everywhere")),
-    ("project", QT_TRANSLATE_NOOP("actions", "In a project")),
-    ("explore", QT_TRANSLATE_NOOP("actions", "On the Explore page")),
+PLACES: tuple[tuple[Where, Message], ...] = (
+    ("everywhere", msg("Everywhere")),
+    ("project", msg("In a project")),
+    ("explore", msg("On the Explore page")),
 )
 
 
 def text_of(action: Action) -> str:
-    return QCoreApplication.translate("actions", action.text)
+    return text(action.text)
 
 
 def keys_of(action: Action) -> str:

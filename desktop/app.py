@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, Qt, QTimer, QTranslator, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from desktop import icons, settings, style
 from desktop.dialogs.notice import Notice
+from desktop.i18n import speak, system_language, tr
 from desktop.main_window import MainWindow
 
 _log = logging.getLogger(__name__)
@@ -44,13 +44,16 @@ def make_app(arguments: list[str]) -> QApplication:
     app.setApplicationName("Handlens")
     app.setOrganizationName("Handlens")
     app.setDesktopFileName("handlens")
-    if QLocale().language() == QLocale.Language.C:
-        # No language at all is a bare server's; numbers should be readable there too.
-        QLocale.setDefault(QLocale(QLocale.Language.English))
-    _translate(app)
+    speak(app, wanted_language())
     style.apply(app, wanted_theme())
     app.setWindowIcon(icons.icon("ph.magnifying-glass", colour="accent"))
     return app
+
+
+def wanted_language() -> str:
+    """The language of the settings; the system's where they name none."""
+    chosen = settings.value(settings.LANGUAGE)
+    return system_language() if chosen == "system" else chosen
 
 
 def wanted_theme() -> style.Theme:
@@ -79,16 +82,6 @@ class ThemeKeeper(QObject):
             icons.follow_theme()
 
 
-def _translate(app: QApplication) -> None:
-    """Install the person's language where there is one; the application is written in English."""
-    ours = str(resources.files("resources") / "translations")
-    qts = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-    for folder, name in ((ours, "handlens"), (qts, "qtbase")):
-        translator = QTranslator(app)
-        if translator.load(QLocale(), name, "_", folder):
-            QCoreApplication.installTranslator(translator)
-
-
 class _Fault:
     """What happens to an exception that nobody caught: it is logged, and the person is told that nothing is lost."""
 
@@ -102,10 +95,9 @@ class _Fault:
         _log.error("uncaught", exc_info=(kind, error, trace))
         Notice.tell(
             self._window,
-            QCoreApplication.translate(
-                "app",
-                "Handlens met a fault in itself and could not finish this. Your labels and runs are on disk; "
-                "try again, or close the window and open the project anew.",
+            tr(
+                "A fault in Handlens stopped this. Your labels and runs are safe on disk. "
+                "Try again, or close the window and open the project again."
             ),
             details="".join(traceback.format_exception(kind, error, trace)),
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -16,6 +17,7 @@ from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
+from desktop.i18n import Kind, error_text, text, tr
 from desktop.pages.start import StartPage
 from desktop.widgets.drop_target import folder_in
 from desktop.widgets.jobs_strip import JobsStrip
@@ -25,7 +27,6 @@ from desktop.workers.tasks import Tasks
 if TYPE_CHECKING:  # these load the core, which the first window does not wait for
     from desktop.pages.wizard import NewProjectWizard
     from desktop.pages.workspace import Workspace
-    from desktop.words import Kind
     from desktop.workers.sample_thread import SampleThread
     from ml.api import Runner
 
@@ -117,7 +118,7 @@ class MainWindow(QMainWindow):
         """Open the project at `path` instead of the one that is open; `page` is shown first if it is given."""
         if not self.close_project():
             return
-        self.strip.show_job(self.tr("Opening {name}").format(name=path.stem), 0.0)
+        self.strip.show_job(tr("Opening {name}", name=path.stem), 0.0)
         self.start_page.setEnabled(False)
         self._first_page = page
         self._opening = {self._tasks.submit(load_project, path): path}
@@ -137,7 +138,7 @@ class MainWindow(QMainWindow):
         except HandlensError as error:
             loaded.project.close()
             self._end_opening()
-            Notice.tell(self, error.message, details=error.details)
+            Notice.tell(self, text(error.message), details=error.details)
             return
         self._end_opening()
         more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
@@ -150,7 +151,7 @@ class MainWindow(QMainWindow):
         self._progress, self._ended = {}, {}
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
-        self.setWindowTitle(f"{session.project.name} – Handlens")
+        self.setWindowTitle(tr("{project} – Handlens", project=session.project.name))
         settings.remember_project(session.project.path, session.project.name)
         self._enable_actions()
         self.project_opened.emit(workspace)
@@ -160,7 +161,7 @@ class MainWindow(QMainWindow):
         if self._opening.pop(number, None) is None:
             return
         self._end_opening()
-        Notice.tell(self, getattr(error, "message", str(error)), details=getattr(error, "details", ""))
+        Notice.tell(self, error_text(error), details=getattr(error, "details", ""))
         self.start_page.refresh()
 
     def _end_opening(self) -> None:
@@ -188,7 +189,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def choose_project(self) -> None:
         """Ask for a project folder, or for a folder to make a project of."""
-        folder = FolderChooser.ask(self, self.tr("Open a project"), start=settings.projects_folder())
+        folder = FolderChooser.ask(self, tr("Open a project"), start=settings.projects_folder())
         if folder is not None:
             self.take_folder(folder)
 
@@ -237,7 +238,7 @@ class MainWindow(QMainWindow):
         if self._sample is not None:
             return
         self.start_page.set_busy(True)
-        self._show_sample(self.tr("Making the sample"), 0.0)
+        self._show_sample(tr("Making the sample project"), 0.0)
         self._sample = SampleThread(
             "images" if kind == "images" else "recordings",
             place=settings.projects_folder(),
@@ -286,22 +287,31 @@ class MainWindow(QMainWindow):
     def show_settings(self) -> None:
         dialog = PreferencesDialog.show_settings(self)
         dialog.setting_changed.connect(self._apply_setting)
+        dialog.restart_requested.connect(self.restart)
 
     @Slot()
     def show_about(self) -> None:
         # It comes from the core, which is not loaded with the window.
         from ml.api import __version__
 
-        text = self.tr(
-            "Handlens {version}\n\nIt learns from your pictures, sounds and measurements on this computer, and sends "
-            "nothing anywhere. Your own files are never changed.\n\n“?” shows every key. The licence is Apache 2.0."
+        about = tr(
+            "Handlens {version}\n\nIt learns from your pictures, sounds and measurements on this computer. It sends "
+            "nothing anywhere and never changes your own files.\n\nPress “?” to see every key. "
+            "The licence is Apache 2.0.",
+            version=__version__,
         )
-        Notice.tell(self, text.format(version=__version__))
+        Notice.tell(self, about)
 
     @Slot(str)
     def _apply_setting(self, key: str) -> None:
         if key == settings.THEME.key:
             self.theme_switched.emit()
+
+    @Slot()
+    def restart(self) -> None:
+        """Close the window as a person would, and start the same program again. No restart if they want to stay."""
+        if self.close():
+            QProcess.startDetached(sys.executable, sys.orig_argv[1:])
 
     @Slot()
     def switch_theme(self) -> None:
@@ -355,9 +365,9 @@ class MainWindow(QMainWindow):
             return True
         return Question.ask(
             self,
-            self.tr("It is still learning. If you leave now, it pauses; you can resume it from the Train page."),
-            yes=self.tr("Pause and leave"),
-            no=self.tr("Stay"),
+            tr("The training is still running. If you leave now, it pauses. You can resume it on the Train page."),
+            yes=tr("Pause and leave"),
+            no=tr("Stay"),
         )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

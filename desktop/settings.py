@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from PySide6.QtCore import QCoreApplication, QSettings, QStandardPaths
+from PySide6.QtCore import QSettings, QStandardPaths
 
-from desktop.words import QT_TRANSLATE_NOOP
+from desktop.i18n import PSEUDO, Message, available, msg, own_name, text
 
 T = TypeVar("T")
 
@@ -22,8 +22,8 @@ class Setting(Generic[T]):
     key: str
     default: T
     valid: Callable[[object], bool]
-    words: str = ""
-    choices: tuple[tuple[T, str], ...] = ()
+    words: Message | None = None
+    choices: Callable[[], Sequence[tuple[T, Message | str]]] = tuple
 
 
 def _is_recent(value: object) -> bool:
@@ -36,13 +36,27 @@ THEME: Setting[str] = Setting(
     key="theme",
     default="system",
     valid=lambda value: value in ("system", "light", "dark"),
-    words=QT_TRANSLATE_NOOP("settings", "Appearance"),
-    choices=(
-        ("system", QT_TRANSLATE_NOOP("settings", "As the system")),
-        ("light", QT_TRANSLATE_NOOP("settings", "Light")),
-        ("dark", QT_TRANSLATE_NOOP("settings", "Dark")),
+    words=msg("Appearance"),
+    choices=lambda: (
+        ("system", msg("As the system")),
+        ("light", msg("Light")),
+        ("dark", msg("Dark")),
     ),
 )
+
+
+def _languages() -> list[tuple[str, Message | str]]:
+    return [("system", msg("As the system")), *((tag, own_name(tag)) for tag in available())]
+
+
+LANGUAGE: Setting[str] = Setting(
+    key="language",
+    default="system",
+    valid=lambda value: value in ("system", PSEUDO, *available()),
+    words=msg("Language"),
+    choices=_languages,
+)
+"""Holds from the next start on."""
 OVERLAY_OPACITY: Setting[float] = Setting(
     key="overlay_opacity",
     default=0.7,
@@ -58,6 +72,7 @@ LAST_FOLDER: Setting[str] = Setting(key="last_folder", default="", valid=lambda 
 GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
 SETTINGS: tuple[Setting[Any], ...] = (
+    LANGUAGE,
     THEME,
     OVERLAY_OPACITY,
     RECENT,
@@ -75,11 +90,11 @@ def _store() -> QSettings:
 
 def value(setting: Setting[T]) -> T:
     """What is remembered, or the default where nothing usable is."""
-    text = _store().value(setting.key)
-    if not isinstance(text, str):
+    stored = _store().value(setting.key)
+    if not isinstance(stored, str):
         return setting.default
     try:
-        read = json.loads(text)
+        read = json.loads(stored)
     except ValueError:
         return setting.default
     return cast(T, read) if setting.valid(read) else setting.default
@@ -95,7 +110,7 @@ def set_value(setting: Setting[T], new: T) -> None:
 
 
 def words(setting: Setting[T]) -> str:
-    return QCoreApplication.translate("settings", setting.words)
+    return text(setting.words) if setting.words is not None else ""
 
 
 def projects_folder() -> Path:

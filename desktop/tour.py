@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -56,7 +57,7 @@ def run_tour(folder: Path, *, quick: bool = False) -> int:
         except BlankPictureError as error:
             return _complain(f"The window painted nothing for {error}.")
         except OSError as error:
-            return _complain(f"The tour could not go on: {error.strerror or error}; choose a folder you may write to.")
+            return _complain(f"The tour cannot continue: {error.strerror or error}. Choose a folder you may write to.")
     return 0
 
 
@@ -178,9 +179,10 @@ class Tour:
         page.job_progress.connect(lambda said, _fraction: told.append(said))
         self._click(page.choose.train_button)
         if epochs:
-            last = f"{epochs} of {epochs}"
+            # "Training run 4 · pass 2 of 2": the numbers are the same in every language.
+            last = [str(epochs)] * 2
             self._until(
-                lambda: any(last in said for said in told) or not page.training(),
+                lambda: any(re.findall(r"\d+", said)[1:3] == last for said in told) or not page.training(),
                 "the last pass",
                 seconds=LONGEST_TRAINING,
             )
@@ -341,13 +343,13 @@ class Tour:
         while not happened():
             self._check()
             if time.monotonic() > end:
-                raise TourError(f"Waited {seconds:.0f} s in vain for {what}.")
+                raise TourError(f"Waited {seconds:.0f} s for {what}, which did not happen.")
             QTest.qWait(20)
         self._check()
 
     def _check(self) -> None:
         if self._faults:
-            raise TourError(f"The window met a fault:\n{self._faults[0]}")
+            raise TourError(f"The window had a fault:\n{self._faults[0]}")
 
     def _note_fault(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         self._faults.append("".join(traceback.format_exception(kind, error, trace)))

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
+from desktop.i18n import tr
 
 _ROW = 32
 _MOST_WRAPPED = 500
@@ -69,7 +70,7 @@ class ItemsDialog(QDialog):
         header.setStretchLastSection(True)
         table.setAccessibleName(sentence)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        copy = buttons.addButton(self.tr("Copy the list"), QDialogButtonBox.ButtonRole.ActionRole)
+        copy = buttons.addButton(tr("Copy the list"), QDialogButtonBox.ButtonRole.ActionRole)
         copy.clicked.connect(self._copy)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.actions import ACTIONS, PLACES, keys_of, text_of
+from desktop.i18n import text, tr
 
 
 class KeysDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         look = style.current()
-        self.setWindowTitle(self.tr("Keys"))
+        self.setWindowTitle(tr("Keys"))
         self.setMinimumWidth(520)
         grid = QGridLayout()
         grid.setHorizontalSpacing(look.xxl)
@@ -21,7 +22,7 @@ class KeysDialog(QDialog):
         grid.setColumnStretch(0, 1)
         row = 0
         for where, name in PLACES:
-            head = QLabel(QCoreApplication.translate("actions", name))
+            head = QLabel(text(name))
             head.setProperty("role", "emphasis")
             head.setContentsMargins(0, look.m if row else 0, 0, look.xs)
             grid.addWidget(head, row, 0, 1, 2)

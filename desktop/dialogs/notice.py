@@ -5,18 +5,20 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from desktop.i18n import Message, text
+
 
 class Notice(QMessageBox):
     """A sentence the person should read. Does not block: the window goes on working behind it."""
 
     @classmethod
-    def tell(cls, parent: QWidget | None, message: str, *, details: str = "") -> Notice:
+    def tell(cls, parent: QWidget | None, message: Message | str, *, details: str = "") -> Notice:
         """Show `message`; `details` only on request."""
         notice = cls(parent)
         notice.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         notice.setWindowTitle(QCoreApplication.applicationName())
         notice.setTextFormat(Qt.TextFormat.PlainText)
-        notice.setText(message)
+        notice.setText(text(message))
         if details:
             notice.setDetailedText(details)
         notice.open()
@@ -27,12 +29,12 @@ class Question(QMessageBox):
     """A question with two verbs as answers."""
 
     @classmethod
-    def ask(cls, parent: QWidget | None, question: str, *, yes: str, no: str) -> bool:
+    def ask(cls, parent: QWidget | None, question: Message | str, *, yes: str, no: str) -> bool:
         """Whether the person chose `yes`. Escape and closing mean `no`. Blocks."""
         box = cls(parent)
         box.setWindowTitle(QCoreApplication.applicationName())
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(question)
+        box.setText(text(question))
         go = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
         stay = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import settings, style
+from desktop.i18n import text, tr
 from desktop.settings import SETTINGS, Setting
 
 
@@ -15,11 +26,13 @@ class PreferencesDialog(QDialog):
     """Emits the key of a setting when it has been changed."""
 
     setting_changed = Signal(str)
+    restart_requested = Signal()
+    """The person wants the new language now. The dialog is closed already."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         look = style.current()
-        self.setWindowTitle(self.tr("Settings"))
+        self.setWindowTitle(tr("Settings"))
         self.setMinimumWidth(420)
         form = QFormLayout()
         form.setHorizontalSpacing(look.xl)
@@ -28,12 +41,15 @@ class PreferencesDialog(QDialog):
         for setting in SETTINGS:
             if setting.words:
                 form.addRow(settings.words(setting), self._list(setting))
+        self._language = settings.value(settings.LANGUAGE)
+        self.restart_button, self.restart_row = self._build_restart()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.setContentsMargins(look.xl, look.xl, look.xl, look.l)
         column.setSpacing(look.xl)
         column.addLayout(form)
+        column.addWidget(self.restart_row)
         column.addWidget(buttons)
 
     @classmethod
@@ -43,12 +59,27 @@ class PreferencesDialog(QDialog):
         dialog.open()
         return dialog
 
+    def _build_restart(self) -> tuple[QPushButton, QWidget]:
+        """A sentence and a button, hidden until another language is chosen."""
+        row, button = QWidget(), QPushButton(tr("Restart now"))
+        button.clicked.connect(self._restart)
+        told = QLabel(tr("Handlens will use this language after a restart."))
+        told.setProperty("role", "muted")
+        told.setWordWrap(True)
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(style.current().m)
+        line.addWidget(told, 1)
+        line.addWidget(button)
+        row.hide()
+        return button, row
+
     def _list(self, setting: Setting[str]) -> QComboBox:
         editor = QComboBox()
         editor.setObjectName(setting.key)
-        for choice, text in setting.choices:
-            editor.addItem(QCoreApplication.translate("settings", text), choice)
-        editor.setCurrentIndex(editor.findData(settings.value(setting)))
+        for choice, words in setting.choices():
+            editor.addItem(text(words), choice)
+        editor.setCurrentIndex(max(0, editor.findData(settings.value(setting))))
         editor.activated.connect(self._store)
         self._editors[editor] = setting
         return editor
@@ -59,3 +90,9 @@ class PreferencesDialog(QDialog):
             if editor.currentData() != settings.value(setting):
                 settings.set_value(setting, editor.currentData())
                 self.setting_changed.emit(setting.key)
+        self.restart_row.setVisible(settings.value(settings.LANGUAGE) != self._language)
+
+    @Slot()
+    def _restart(self) -> None:
+        self.accept()
+        self.restart_requested.emit()

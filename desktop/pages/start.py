@@ -10,7 +10,8 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from desktop import icons, settings, style, words
+from desktop import icons, settings, style
+from desktop.i18n import error_text, score, things, tr
 from desktop.widgets.card import ProjectCard
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.scrolling import scrolling
@@ -56,37 +57,37 @@ class StartPage(QWidget):
 
     def _left(self) -> QVBoxLayout:
         look = style.current()
-        headline = QLabel(self.tr("What should it learn?"))
+        headline = QLabel(tr("What should it learn?"))
         headline.setProperty("role", "headline")
         headline.setWordWrap(True)
         lead = QLabel(
-            self.tr("Give it a folder of examples. It learns to tell them apart, and shows you what it looked at.")
+            tr("Give it a folder of examples. It learns to tell them apart, and shows you what it looked at.")
         )
         lead.setProperty("role", "muted")
         lead.setWordWrap(True)
         self.pictures_button = ChoiceButton(
-            title=self.tr("Teach it your pictures"),
-            words=self.tr("Photographs, scans, camera frames."),
+            title=tr("Teach it your pictures"),
+            words=tr("Photographs, scans, camera frames."),
             icon="ph.image",
         )
         self.sounds_button = ChoiceButton(
-            title=self.tr("Teach it your sounds"),
-            words=self.tr("Recordings of any length: calls, machines, voices."),
+            title=tr("Teach it your sounds"),
+            words=tr("Recordings of any length: calls, machines, voices."),
             icon="ph.speaker-high",
         )
         self.logs_button = ChoiceButton(
-            title=self.tr("Teach it your measurements"),
-            words=self.tr("Logs of sensors: vibration, motion, currents."),
+            title=tr("Teach it your measurements"),
+            words=tr("Logs of sensors: vibration, motion, currents."),
             icon="ph.activity",
         )
-        self.open_button = QPushButton(self.tr("Open a project…"))
+        self.open_button = QPushButton(tr("Open a project…"))
         self.open_button.setIconSize(QSize(look.icon + look.s, look.icon))
         icons.set_icon(self.open_button, "ph.folder-open")
         self.pictures_button.clicked.connect(partial(self.new_requested.emit, "images"))
         self.sounds_button.clicked.connect(partial(self.new_requested.emit, "recordings"))
         self.logs_button.clicked.connect(partial(self.new_requested.emit, "sensors"))
         self.open_button.clicked.connect(self.open_requested)
-        hint = QLabel(self.tr("Or drop a folder anywhere in this window."))
+        hint = QLabel(tr("Or drop a folder anywhere in this window."))
         hint.setProperty("role", "caption")
         column = QVBoxLayout()
         column.setSpacing(look.m)
@@ -104,12 +105,12 @@ class StartPage(QWidget):
 
     def _right(self) -> QVBoxLayout:
         look = style.current()
-        head = QLabel(self.tr("Recent projects"))
+        head = QLabel(tr("Recent projects"))
         head.setProperty("role", "title")
         self._empty = QLabel(
-            self.tr(
-                "The projects you make or open will stand here.\n\n"
-                "A project is a folder that keeps your labels and what was learned from them. "
+            tr(
+                "Your projects will appear here.\n\n"
+                "A project is a folder with your labels and your trained models. "
                 "Your own files stay where they are and are never changed."
             )
         )
@@ -126,7 +127,7 @@ class StartPage(QWidget):
         inside.addStretch(1)
         self._scroll = scrolling(content)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.more_button = QPushButton(self.tr("More"))
+        self.more_button = QPushButton(tr("More"))
         self.more_button.setProperty("role", "quiet")
         icons.set_icon(self.more_button, "ph.list")
         self.more_button.clicked.connect(self._open_menu)
@@ -144,18 +145,18 @@ class StartPage(QWidget):
 
     def _below(self) -> QVBoxLayout:
         look = style.current()
-        line, head = QWidget(), QLabel(self.tr("Nothing at hand? Watch it learn from a sample."))
+        line, head = QWidget(), QLabel(tr("Nothing at hand? Watch it learn from a sample."))
         line.setFixedHeight(1)
         line.setProperty("role", "hairline")
         head.setProperty("role", "muted")
         self.bricks_button = ChoiceButton(
-            title=self.tr("Try it with bricks"),
-            words=self.tr("600 pictures of toy bricks on a conveyor belt, made on the spot."),
+            title=tr("Try it with bricks"),
+            words=tr("600 pictures of toy bricks on a conveyor belt, made on the spot."),
             icon="ph.cube",
         )
         self.forest_button = ChoiceButton(
-            title=self.tr("Try it with forest sounds"),
-            words=self.tr("300 short sounds: chainsaw, rain, birds, frogs and more, made on the spot."),
+            title=tr("Try it with forest sounds"),
+            words=tr("300 short sounds: chainsaw, rain, birds, frogs and more, made on the spot."),
             icon="ph.tree",
         )
         self.bricks_button.clicked.connect(partial(self.sample_requested.emit, "images"))
@@ -193,7 +194,7 @@ class StartPage(QWidget):
         self._cards.clear()
         recent: list[list[str]] = settings.value(settings.RECENT)
         for place, (path, name) in enumerate(recent):
-            card = ProjectCard(name=name, caption=self.tr("Looking…"))
+            card = ProjectCard(name=name, caption=tr("Looking…"))
             card.setToolTip(path)
             card.chosen.connect(partial(self.project_chosen.emit, Path(path)))
             card.removed.connect(partial(self._remove, path))
@@ -202,7 +203,7 @@ class StartPage(QWidget):
             if Path(path).exists():
                 self._asked[self._tasks.submit(read_recent, Path(path))] = path
             else:
-                card.show_missing(self.tr("Not there any more"))
+                card.show_missing(tr("Not there any more"))
         self._empty.setVisible(not self._cards)
         self._scroll.setVisible(bool(self._cards))
 
@@ -228,18 +229,18 @@ class StartPage(QWidget):
         if card is None:
             return
         if facts.run:
-            score = words.score(facts.accuracy, facts.tested, several=facts.several)
-            caption = self.tr("Run {run} · {score}").format(run=facts.run, score=score)
+            told = score(facts.accuracy, facts.tested, several=facts.several)
+            caption = tr("Run {run} · {score}", run=facts.run, score=told)
         else:
-            caption = self.tr("{things} · not trained yet").format(things=words.things(facts.kind, facts.samples))
+            caption = tr("{things} · not trained yet", things=things(facts.kind, facts.samples))
         card.show_facts(name=facts.name, caption=caption, images=facts.images)
 
     @Slot(int, object)
     def _fail_card(self, number: int, error: Exception) -> None:
         card = self._cards.get(self._asked.pop(number, ""))
         if card is not None:
-            card.show_missing(self.tr("Cannot be opened"))
-            card.setToolTip(str(error))
+            card.show_missing(tr("Cannot be opened"))
+            card.setToolTip(error_text(error))
 
     def _remove(self, path: str) -> None:
         settings.forget_project(Path(path))

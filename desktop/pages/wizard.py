@@ -9,12 +9,15 @@ from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
 
 from desktop import settings, style
 from desktop.dialogs.notice import Question
+from desktop.i18n import msg, text, tr
 from desktop.pages.wizard_draft import Draft
 from desktop.pages.wizard_found import FoundPage
 from desktop.pages.wizard_place import PlacePage
 from desktop.pages.wizard_source import SourcePage
 from desktop.pages.wizard_split import SplitPage
 from ml.api import Kind, Runner, Worker
+
+LEAVE = msg("Leave without creating the project?")
 
 
 class NewProjectWizard(QWizard):
@@ -32,7 +35,7 @@ class NewProjectWizard(QWizard):
     ) -> None:
         super().__init__(parent)
         self._draft = Draft(kind=kind, folder=folder.absolute() if folder is not None else None)
-        self.setWindowTitle(self.tr("A new project"))
+        self.setWindowTitle(tr("A new project"))
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setOption(QWizard.WizardOption.CancelButtonOnLeft)
@@ -47,13 +50,13 @@ class NewProjectWizard(QWizard):
         for page in (self.source_page, self.found_page, self.split_page, self.place_page):
             page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
             self.addPage(page)
-        for which, text in (
-            (QWizard.WizardButton.NextButton, self.tr("Next")),
-            (QWizard.WizardButton.BackButton, self.tr("Back")),
-            (QWizard.WizardButton.FinishButton, self.tr("Create")),
-            (QWizard.WizardButton.CancelButton, self.tr("Cancel")),
+        for which, words in (
+            (QWizard.WizardButton.NextButton, tr("Next")),
+            (QWizard.WizardButton.BackButton, tr("Back")),
+            (QWizard.WizardButton.FinishButton, tr("Create")),
+            (QWizard.WizardButton.CancelButton, tr("Cancel")),
         ):
-            self.setButtonText(which, text)
+            self.setButtonText(which, words)
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
             # They are polished already, with their texts.
             style.set_role(self.button(which), "primary")
@@ -77,9 +80,9 @@ class NewProjectWizard(QWizard):
             return
         if not self._draft.begun() or Question.ask(
             self,
-            self.tr("No project has been made yet. If you leave now, what was chosen and found here is let go."),
-            yes=self.tr("Leave"),
-            no=self.tr("Stay"),
+            text(LEAVE),
+            yes=tr("Leave"),
+            no=tr("Stay"),
         ):
             super().reject()
 

@@ -19,9 +19,11 @@ from PySide6.QtWidgets import (
     QWizardPage,
 )
 
-from desktop import style, words
+from desktop import style
 from desktop.dialogs.items import ItemsDialog
+from desktop.i18n import counted, counted_classes, current_language, msg, text, tr, trn
 from desktop.pages.wizard_draft import Draft
+from desktop.pages.wizard_labels import use_words
 from desktop.pages.wizard_task import TaskPart
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.examples import examples, spread
@@ -42,6 +44,8 @@ from ml.api import (
     problem,
     suggest_labels,
 )
+
+STOPPED = msg("You stopped this before every file was read. Look again, or go back and choose another folder.")
 
 _EXAMPLE_SIZE = 96
 _MOST_EXAMPLES = 200
@@ -85,7 +89,7 @@ class FoundPage(QWizardPage):
         self._now.setProperty("role", "muted")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self.stop_button = QPushButton(self.tr("Stop looking"))
+        self.stop_button = QPushButton(tr("Stop looking"))
         self.stop_button.clicked.connect(self._stop_looking)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
@@ -100,7 +104,7 @@ class FoundPage(QWizardPage):
         look = style.current()
         part = QWidget()
         self.bars = BarList()
-        self.bars.setAccessibleName(self.tr("Classes"))
+        self.bars.setAccessibleName(tr("Classes"))
         self.task = TaskPart()
         self.task.chosen.connect(self._on_task)
         self._findings = QVBoxLayout()
@@ -120,7 +124,7 @@ class FoundPage(QWizardPage):
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
-        self.again_button = QPushButton(self.tr("Look again"))
+        self.again_button = QPushButton(tr("Look again"))
         self.again_button.clicked.connect(self._look)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
@@ -156,7 +160,7 @@ class FoundPage(QWizardPage):
         self._draft.report = None
         if self._draft.folder is None or self._draft.kind is None:
             return
-        self._head.setText(self.tr("Looking at every file once"))
+        self._head.setText(tr("Looking at every file once"))
         self._now.setText(str(self._draft.folder))
         self._bar.setRange(0, 0)
         self._stack.setCurrentWidget(self._looking)
@@ -172,7 +176,7 @@ class FoundPage(QWizardPage):
     @Slot()
     def _stop_looking(self) -> None:
         self._end_thread()
-        self._refuse(self.tr("Looking was stopped. Look again, or go back and choose another folder."))
+        self._refuse(text(STOPPED))
 
     def _end_thread(self) -> None:
         thread, self._thread = self._thread, None
@@ -185,8 +189,8 @@ class FoundPage(QWizardPage):
         if isinstance(event, Progress):
             self._bar.setRange(0, max(event.total, 1))
             self._bar.setValue(event.done)
-            said = self.tr("{done} of {total} files")
-            self._now.setText(said.format(done=words.number(event.done), total=words.number(event.total)))
+            told = trn("{done} of {count} file", "{done} of {count} files", event.total, done=event.done)
+            self._now.setText(told)
 
     @Slot(object)
     def _on_ended(self, event: Event) -> None:
@@ -197,9 +201,9 @@ class FoundPage(QWizardPage):
                 assert self._draft.report is not None
                 self._show_report(self._draft.report)
             case Failed(message=message):
-                self._refuse(message)
+                self._refuse(text(message))
             case Stopped():
-                self._refuse(self.tr("Looking was stopped. Look again, or go back and choose another folder."))
+                self._refuse(text(STOPPED))
             case _:
                 raise AssertionError(f"A scan does not end with {type(event).__name__}.")
         self.completeChanged.emit()
@@ -213,7 +217,7 @@ class FoundPage(QWizardPage):
         self.completeChanged.emit()
 
     def _refuse(self, sentence: str) -> None:
-        self._head.setText(self.tr("Nothing to learn from yet"))
+        self._head.setText(tr("Nothing to learn from yet"))
         self._error.setText(sentence)
         self._stack.setCurrentWidget(self._refused)
         self.completeChanged.emit()
@@ -222,15 +226,15 @@ class FoundPage(QWizardPage):
 
     def _show_report(self, report: ScanReport) -> None:
         counts = report.class_counts
-        text = self.tr("Here is what I found: {classes}, {things}")
-        if not counts:
-            text = self.tr("Here is what I found: {things}, none with a label")
-        self._head.setText(
-            text.format(classes=words.classes(len(counts)), things=words.things(report.kind, len(report.files)))
-        )
+        found = counted(len(report.files), report.kind)
+        if counts:
+            told = tr("Here is what I found: {classes}, {things}", classes=counted_classes(len(counts)), things=found)
+        else:
+            told = tr("Here is what I found: {things}, none with a label", things=found)
+        self._head.setText(told)
         rows = []
         for place, (name, count) in enumerate(counts.items()):
-            said = self.tr("{name}: {things}").format(name=name, things=words.things(report.kind, count))
+            said = tr("{name}: {things}", name=name, things=counted(count, report.kind))
             rows.append(BarRow(name=name, count=count, colour=style.class_colour(place), words=said))
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
@@ -258,25 +262,26 @@ class FoundPage(QWizardPage):
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(style.current().s)
-        said = QLabel(finding.sentence)
+        sentence = text(finding.sentence)
+        said = QLabel(sentence)
         said.setProperty("role", _ROLES[finding.severity])
         said.setWordWrap(True)
         line.addWidget(said, 1)
         if finding.paths:
-            show = QPushButton(self.tr("Show"))
+            show = QPushButton(tr("Show"))
             show.setProperty("role", "link")
-            show.setAccessibleName(self.tr("Show: {sentence}").format(sentence=finding.sentence))
+            show.setAccessibleName(tr("Show: {sentence}", sentence=sentence))
             show.clicked.connect(partial(self._show_paths, finding, report))
             line.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
         return row
 
     def _show_paths(self, finding: Finding, report: ScanReport) -> None:
-        reasons = {item.path: item.reason for item in report.unreadable}
-        names = {file.path: ", ".join(file.class_names) or self.tr("no label") for file in report.files}
-        second = self.tr("Why") if all(path in reasons for path in finding.paths) else self.tr("Class")
+        reasons = {item.path: text(item.reason) for item in report.unreadable}
+        names = {file.path: current_language().join(file.class_names) or tr("no label") for file in report.files}
+        second = tr("Why") if all(path in reasons for path in finding.paths) else tr("Class")
         rows = [(path, reasons.get(path) or names.get(path, "")) for path in finding.paths]
-        title, heads = self.tr("Files to look at"), (self.tr("File"), second)
-        ItemsDialog.show_items(self, title=title, sentence=finding.sentence, heads=heads, rows=rows)
+        title, heads = tr("Files to look at"), (tr("File"), second)
+        ItemsDialog.show_items(self, title=title, sentence=text(finding.sentence), heads=heads, rows=rows)
 
     def _ask_for_examples(self, report: ScanReport) -> None:
         self._tasks.forget_all()
@@ -302,8 +307,7 @@ class FoundPage(QWizardPage):
         self.bars.set_images(self._asked.pop(number), answer)
 
     def _offer(self, table: Path) -> None:
-        text = self.tr("Tracks lie beside the sounds: use them") if table.is_dir() else self.tr("Use “{name}”")
-        self.use_button = QPushButton(text.format(name=table.name))
+        self.use_button = QPushButton(use_words(table))
         self.use_button.clicked.connect(partial(self._use, table))
         self._findings.addWidget(self.use_button, 0, Qt.AlignmentFlag.AlignLeft)
 

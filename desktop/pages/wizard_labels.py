@@ -16,11 +16,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop import style, words
+from desktop import style
 from desktop.dialogs.folder import FileChooser, FolderChooser
+from desktop.i18n import counted_classes, counted_files, error_text, msg, text, tr
 from desktop.pages.wizard_draft import Draft
 from desktop.workers.tasks import Tasks
 from ml.api import LabelPreview, preview_labels, suggest_labels
+
+SEVERAL = msg("Some files have more than one label, so the project will allow several classes at once.")
 
 _TROUBLES_SHOWN = 2
 PAUSE_MS = 700
@@ -41,9 +44,9 @@ class LabelsPart(QWidget):
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_answer)
         self._tasks.failed.connect(self._on_failure)
-        self.folders_button = QRadioButton(self.tr("Labels from the sub-folders"))
-        self.table_button = QRadioButton(self.tr("Labels from a table"))
-        self.table_button.setToolTip(self.tr("A CSV file, Audacity label tracks or Raven selection tables."))
+        self.folders_button = QRadioButton(tr("Labels from the sub-folders"))
+        self.table_button = QRadioButton(tr("Labels from a table"))
+        self.table_button.setToolTip(tr("A CSV file, Audacity label tracks or Raven selection tables."))
         self._group = QButtonGroup(self)
         choices = QHBoxLayout()
         choices.setSpacing(look.l)
@@ -71,15 +74,15 @@ class LabelsPart(QWidget):
         look = style.current()
         part = QWidget()
         self.edit = QLineEdit()
-        self.edit.setPlaceholderText(self.tr("A CSV file, an Audacity track, a Raven table, or a folder of these"))
-        self.edit.setAccessibleName(self.tr("Label file or folder"))
+        self.edit.setPlaceholderText(tr("A CSV file, an Audacity track, a Raven table, or a folder of these"))
+        self.edit.setAccessibleName(tr("Label file or folder"))
         self.edit.textEdited.connect(self._on_typed)
         self.edit.editingFinished.connect(self._note)
         # Half a path is no table: it is looked at once the typing pauses.
         self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._typing.timeout.connect(self._note)
-        self.file_button = QPushButton(self.tr("File…"))
-        self.folder_button = QPushButton(self.tr("Folder…"))
+        self.file_button = QPushButton(tr("File…"))
+        self.folder_button = QPushButton(tr("Folder…"))
         self.file_button.clicked.connect(self._browse_file)
         self.folder_button.clicked.connect(self._browse_folder)
         field = QHBoxLayout()
@@ -143,8 +146,8 @@ class LabelsPart(QWidget):
         self._details.setVisible(from_table)
         if from_table:
             self.suggestion_button.hide()
-        text = self.edit.text().strip()
-        labels = (Path(text).expanduser().absolute(),) if from_table and text else ()
+        typed = self.edit.text().strip()
+        labels = (Path(typed).expanduser().absolute(),) if from_table and typed else ()
         if labels != self._draft.labels or not labels:
             self._draft.labels = labels
             self._look()
@@ -154,7 +157,7 @@ class LabelsPart(QWidget):
         self._forget()
         folder, kind, labels = self._draft.folder, self._draft.kind, self._draft.labels
         if labels and folder is not None and folder.is_dir() and kind is not None:
-            self._say(self.tr("Looking at the table…"), "muted")
+            self._say(tr("Reading the table…"), "muted")
             self._asked = self._tasks.submit(preview_labels, folder, kind, labels)
         self.changed.emit()
 
@@ -174,19 +177,19 @@ class LabelsPart(QWidget):
         self._usable = True
         kind = self._draft.kind
         assert kind is not None
-        text = self.tr("{labelled} of {things} get a label, in {classes}.")
-        told = text.format(
-            labelled=words.number(answer.labelled),
-            things=words.things(kind, answer.files),
-            classes=words.classes(len(answer.classes)),
+        matched = tr(
+            "{labelled} of {things} get a label, in {classes}.",
+            labelled=answer.labelled,
+            things=counted_files(answer.files, kind),
+            classes=counted_classes(len(answer.classes)),
         )
-        lines = [*answer.told[:2], told]
+        lines = [*map(text, answer.told[:2]), matched]
         if answer.several:
-            lines.append(self.tr("Some have more than one, so this becomes a project in which several may be present."))
+            lines.append(text(SEVERAL))
         self._say("\n".join(lines), "muted")
-        troubles = list(answer.troubles[:_TROUBLES_SHOWN])
+        troubles = [text(trouble) for trouble in answer.troubles[:_TROUBLES_SHOWN]]
         if len(answer.troubles) > _TROUBLES_SHOWN:
-            troubles.append(self.tr("The rest is listed on the next page."))
+            troubles.append(tr("The rest is listed on the next page."))
         self._troubles.setText("\n".join(troubles))
         self._troubles.setVisible(bool(troubles))
         self.changed.emit()
@@ -194,14 +197,13 @@ class LabelsPart(QWidget):
     @Slot(int, object)
     def _on_failure(self, number: int, error: Exception) -> None:
         if number == self._asked:
-            self._say(getattr(error, "message", str(error)), "error")
+            self._say(error_text(error), "error")
             self.changed.emit()
 
     def _suggest(self, found: object) -> None:
         if isinstance(found, Path) and self.folders_button.isChecked():
             self._suggested = found
-            text = self.tr("Tracks lie beside the sounds: use them") if found.is_dir() else self.tr("Use “{name}”")
-            self.suggestion_button.setText(text.format(name=found.name))
+            self.suggestion_button.setText(use_words(found))
             self.suggestion_button.show()
 
     @Slot()
@@ -216,13 +218,19 @@ class LabelsPart(QWidget):
 
     @Slot()
     def _browse_file(self) -> None:
-        names = self.tr("Tables and tracks (*.csv *.tsv *.txt *.tab);;All files (*)")
-        chosen = FileChooser.ask(self, self.tr("The file with the labels"), names, start=self._draft.folder)
+        tables, every = tr("Tables and label tracks"), tr("All files")
+        names = f"{tables} (*.csv *.tsv *.txt *.tab);;{every} (*)"
+        chosen = FileChooser.ask(self, tr("The file with the labels"), names, start=self._draft.folder)
         if chosen is not None:
             self.take(chosen)
 
     @Slot()
     def _browse_folder(self) -> None:
-        chosen = FolderChooser.ask(self, self.tr("The folder with the label files"), start=self._draft.folder)
+        chosen = FolderChooser.ask(self, tr("The folder with the label files"), start=self._draft.folder)
         if chosen is not None:
             self.take(chosen)
+
+
+def use_words(found: Path) -> str:
+    """What a button says that takes the labels which were found: a table, or a folder of tracks."""
+    return tr("Use the label tracks beside the sounds") if found.is_dir() else tr("Use “{name}”", name=found.name)

@@ -6,16 +6,19 @@ import logging
 from collections import defaultdict
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import msg, text, tr
 from desktop.widgets.picture_row import PictureRow
 from desktop.workers.examples import example, spread
 from desktop.workers.job_thread import JobThread
 from desktop.workers.tasks import Tasks
 from ml.api import Event, Failed, Looked, LookJob, Runner, ScanReport, Stopped
+
+NO_GUESSES = msg("There are no guesses for your pictures this time. This does not change the training.")
 
 _MOST = 6
 _HEIGHT = 104
@@ -41,16 +44,13 @@ def chosen_pictures(report: ScanReport) -> tuple[str, ...]:
 
 def said(word: str, probability: float) -> str:
     """The network's word with how sure it is, such as "daisy, fairly sure"."""
-    tr = QCoreApplication.translate
     if not word:
-        return tr("wizard_look", "could not be read")
+        return tr("could not be read")
     if probability >= _FAIRLY_SURE:
-        text = tr("wizard_look", "{word}, fairly sure")
-    elif probability >= _PERHAPS:
-        text = tr("wizard_look", "perhaps: {word}")
-    else:
-        text = tr("wizard_look", "not sure: {word}")
-    return text.format(word=word)
+        return tr("{word}, fairly sure", word=word)
+    if probability >= _PERHAPS:
+        return tr("perhaps: {word}", word=word)
+    return tr("not sure: {word}", word=word)
 
 
 class LookPart(QWidget):
@@ -95,7 +95,7 @@ class LookPart(QWidget):
         for place, tile in enumerate(self.tiles):
             tile.setVisible(place < len(paths))
             tile.clear()
-        self._caption_all(self.tr("looking…"))
+        self._caption_all(tr("looking…"))
         self._thread = JobThread(LookJob(pictures=tuple(folder / path for path in paths)), self._runner, self)
         self._thread.ended.connect(self._on_ended)
         self._thread.start()
@@ -131,19 +131,13 @@ class LookPart(QWidget):
         match event:
             case Looked(words=words, probabilities=probabilities):
                 self._words = tuple(map(said, words, probabilities))
-                for tile, text, word in zip(self.tiles, self._words, words, strict=False):
-                    tile.caption(text, "" if word else "caption")
+                for tile, caption, word in zip(self.tiles, self._words, words, strict=False):
+                    tile.caption(caption, "" if word else "caption")
             case Failed(message=message, details=details):
                 # What the worker says is about trainings; here nothing was lost and nothing is to be done.
                 _log.warning("no words for the pictures: %s %s", message, details)
                 self._caption_all("")
-                self._say(
-                    self.tr(
-                        "It could not say what it already sees in your pictures this time. "
-                        "That changes nothing in what it will learn from you."
-                    ),
-                    "muted",
-                )
+                self._say(text(NO_GUESSES), "muted")
             case Stopped():
                 self._caption_all("")
             case _:
@@ -151,14 +145,10 @@ class LookPart(QWidget):
 
     def _introduction(self, count: int) -> str:
         if count == _MOST:
-            return self.tr(
-                "Before it has learned anything from you, it already knows a thousand everyday things. "
-                "This is what it takes six of your pictures for."
+            return tr(
+                "The pretrained network already knows a thousand everyday things. Its guesses for six of your pictures:"
             )
-        return self.tr(
-            "Before it has learned anything from you, it already knows a thousand everyday things. "
-            "This is what it takes your pictures for."
-        )
+        return tr("The pretrained network already knows a thousand everyday things. Its guesses for your pictures:")
 
     def _say(self, sentence: str, role: str) -> None:
         self._lead.setText(sentence)

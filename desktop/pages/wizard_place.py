@@ -9,8 +9,9 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWizardPage
 
-from desktop import settings, style, words
+from desktop import settings, style
 from desktop.dialogs.folder import FolderChooser
+from desktop.i18n import counted, counted_classes, error_text, tr
 from desktop.pages.wizard_draft import Draft
 from desktop.pages.wizard_look import LookPart
 from desktop.widgets.picture_row import PictureRow
@@ -33,16 +34,16 @@ class PlacePage(QWizardPage):
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_made)
         self._tasks.failed.connect(self._on_failed)
-        head = QLabel(self.tr("What is it called?"))
+        head = QLabel(tr("What is it called?"))
         head.setProperty("role", "title")
         self.name_edit = QLineEdit()
         self.name_edit.setMaxLength(100)
         self.place_edit = QLineEdit()
-        self.browse_button = QPushButton(self.tr("Browse…"))
+        self.browse_button = QPushButton(tr("Browse…"))
         self.browse_button.clicked.connect(self._browse)
         for edit in (self.name_edit, self.place_edit):
             edit.textChanged.connect(self._note)
-        name, place = QLabel(self.tr("&Name")), QLabel(self.tr("&Place"))
+        name, place = QLabel(tr("&Name")), QLabel(tr("&Place"))
         name.setBuddy(self.name_edit)
         place.setBuddy(self.place_edit)
         field = QHBoxLayout()
@@ -82,11 +83,14 @@ class PlacePage(QWizardPage):
             self.place_edit.setText(str(settings.projects_folder()))
         report = self._draft.report
         if report is not None:
-            text = self.tr("{things} in {classes} to begin with.")
-            said = text.format(
-                things=words.things(report.kind, len(report.files)), classes=words.classes(len(report.class_counts))
+            count, classes = len(report.files), len(report.class_counts)
+            self._summary.setText(
+                tr(
+                    "{things} in {classes} to begin with.",
+                    things=counted(count, report.kind),
+                    classes=counted_classes(classes),
+                )
             )
-            self._summary.setText(said)
         self._note()
 
     def show_pictures(self, images: Sequence[QImage]) -> None:
@@ -116,7 +120,7 @@ class PlacePage(QWizardPage):
         self.look.cancel()
         name = self.name_edit.text().strip()
         self._making = self._tasks.submit(_create, self.path.absolute(), name, self._draft.report, self._draft.plan)
-        self._say(self.tr("Making the project…"), "muted")
+        self._say(tr("Creating the project…"), "muted")
         self.completeChanged.emit()
 
     def making(self) -> bool:
@@ -129,7 +133,7 @@ class PlacePage(QWizardPage):
 
     @Slot()
     def _browse(self) -> None:
-        folder = FolderChooser.ask(self, self.tr("Where the project is kept"), start=Path(self.place_edit.text()))
+        folder = FolderChooser.ask(self, tr("Where the project is kept"), start=Path(self.place_edit.text()))
         if folder is not None:
             self.place_edit.setText(str(folder))
 
@@ -137,16 +141,16 @@ class PlacePage(QWizardPage):
         """Why the project cannot be made like this, "" if it can."""
         name = self.name_edit.text().strip()
         if not name:
-            return self.tr("Give the project a name.")
+            return tr("Give the project a name.")
         if any(letter in _FORBIDDEN for letter in name) or name.startswith("."):
-            return self.tr("A name cannot begin with a dot or hold any of {letters}").format(letters=_FORBIDDEN)
+            return tr("A name cannot begin with a dot or contain any of {letters}", letters=_FORBIDDEN)
         if not self.place_edit.text().strip():
-            return self.tr("Choose where the project is kept.")
+            return tr("Choose where the project is kept.")
         if self.path.exists():
-            return self.tr("There is already a project with that name in this place; choose another name.")
+            return tr("There is already a project with that name in this place. Choose another name.")
         folder = self._draft.folder
         if folder is not None and folder.resolve() in self.path.resolve().parents:
-            return self.tr("The project cannot lie inside the folder with your files; choose another place.")
+            return tr("The project cannot lie inside the folder with your files. Choose another place.")
         return ""
 
     @Slot()
@@ -155,8 +159,11 @@ class PlacePage(QWizardPage):
         if trouble:
             self._say(trouble, "error")
         else:
-            said = self.tr("“{name}” will keep your labels and what was learned. Your own files stay where they are.")
-            self._say(said.format(name=self.path.name), "muted")
+            told = tr(
+                "“{name}” will hold your labels and your trained models. Your own files stay where they are.",
+                name=self.path.name,
+            )
+            self._say(told, "muted")
         self.completeChanged.emit()
 
     def _say(self, sentence: str, role: str) -> None:
@@ -171,7 +178,7 @@ class PlacePage(QWizardPage):
     @Slot(int, object)
     def _on_failed(self, _number: int, error: Exception) -> None:
         self._making = 0
-        self._say(getattr(error, "message", str(error)), "error")
+        self._say(error_text(error), "error")
         self.begin_look()
         self.completeChanged.emit()
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.dialogs.folder import FolderChooser
+from desktop.i18n import tr
 from desktop.pages.wizard_draft import Draft, guess_kind
 from desktop.pages.wizard_labels import PAUSE_MS, LabelsPart
 from desktop.widgets.choice_button import ChoiceButton
@@ -37,19 +38,19 @@ class SourcePage(QWizardPage):
         super().__init__()
         look = style.current()
         self._draft = draft
-        head = QLabel(self.tr("What will it learn from?"))
+        head = QLabel(tr("What will it learn from?"))
         head.setProperty("role", "title")
         choices = self._build_choices()
         self.rate_box, self._rate_row = self._build_rate()
         self.folder_edit = QLineEdit()
-        self.folder_edit.setPlaceholderText(self.tr("The folder with your files"))
-        self.folder_edit.setAccessibleName(self.tr("Folder"))
+        self.folder_edit.setPlaceholderText(tr("The folder with your files"))
+        self.folder_edit.setAccessibleName(tr("Folder"))
         self.folder_edit.textChanged.connect(self._note)
         # Half a path is no mistake: a missing folder is named once the typing pauses.
         self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._typing.timeout.connect(self._show_missing)
         self.folder_edit.editingFinished.connect(self._show_missing)
-        self.browse_button = QPushButton(self.tr("Browse…"))
+        self.browse_button = QPushButton(tr("Browse…"))
         self.browse_button.clicked.connect(self._browse)
         field = QHBoxLayout()
         field.setSpacing(look.s)
@@ -57,7 +58,7 @@ class SourcePage(QWizardPage):
         field.addWidget(self.browse_button)
         self.labels = LabelsPart(draft)
         self.labels.changed.connect(self.completeChanged)
-        self.drop = DropTarget(self.tr("Or drop the folder here"))
+        self.drop = DropTarget(tr("Or drop the folder here"))
         self.drop.folder_dropped.connect(self.take_folder)
         self._hint = QLabel()
         self._hint.setProperty("role", "caption")
@@ -89,13 +90,13 @@ class SourcePage(QWizardPage):
 
     def _build_choices(self) -> QHBoxLayout:
         self.pictures_button = ChoiceButton(
-            title=self.tr("Pictures"), words=self.tr("JPEG, PNG, TIFF and others, of any size."), icon="ph.image"
+            title=tr("Pictures"), words=tr("JPEG, PNG, TIFF and others, of any size."), icon="ph.image"
         )
         self.sounds_button = ChoiceButton(
-            title=self.tr("Sounds"), words=self.tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"
+            title=tr("Sounds"), words=tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"
         )
         self.logs_button = ChoiceButton(
-            title=self.tr("Measurements"), words=self.tr("Logs of sensors: CSV, TSV or text."), icon="ph.activity"
+            title=tr("Measurements"), words=tr("Logs of sensors: CSV, TSV or text."), icon="ph.activity"
         )
         self._buttons: dict[Kind, ChoiceButton] = {
             "images": self.pictures_button,
@@ -117,13 +118,13 @@ class SourcePage(QWizardPage):
         box = QDoubleSpinBox()
         box.setRange(0.0, 1_000_000.0)
         box.setDecimals(3)
-        box.setSpecialValueText(self.tr("as the logs say"))
+        box.setSpecialValueText(tr("from the logs"))
         box.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach inside
         box.setMinimumWidth(160)
         box.valueChanged.connect(self._note)
-        name = QLabel(self.tr("&Rows in a second"))
+        name = QLabel(tr("&Rows in a second"))
         name.setBuddy(box)
-        said = QLabel(self.tr("Only needed if no column of your logs holds the time."))
+        said = QLabel(tr("Only needed if no column of your logs holds the time."))
         said.setProperty("role", "caption")
         row = QWidget()
         line = QHBoxLayout(row)
@@ -178,33 +179,33 @@ class SourcePage(QWizardPage):
     @Slot()
     def _show_hint(self) -> None:
         if self.labels.table_button.isChecked():
-            hint = self.tr(
-                "A table has a line for each file, with its name and its class; for sounds also from when to when, in "
-                "seconds. A column called fold says what belongs together."
+            hint = tr(
+                "A table has one line for each file, with its name and its class. For sounds it can also hold the "
+                "start and the end in seconds. A column named “fold” tells which files belong together."
             )
         else:
-            hint = self.tr(
-                "Best is one folder for each class: what the folder is called names the class. "
-                "Folders called train, valid or test are used as they are."
+            hint = tr(
+                "Use one folder for each class. The name of the folder is the name of the class. "
+                "Folders named train, valid or test are used as they are."
             )
         self._hint.setText(hint)
 
     @Slot()
     def _browse(self) -> None:
-        folder = FolderChooser.ask(self, self.tr("The folder with your files"), start=self._draft.folder)
+        folder = FolderChooser.ask(self, tr("The folder with your files"), start=self._draft.folder)
         if folder is not None:
             self.take_folder(folder)
 
     @Slot()
     def _note(self) -> None:
         before = self._draft.folder, self._draft.kind
-        text = self.folder_edit.text().strip()
+        typed = self.folder_edit.text().strip()
         checked = self._group.checkedButton()
         if checked is not None:
             self._draft.kind = next(kind for kind, button in self._buttons.items() if button is checked)
         self._rate_row.setVisible(self._draft.kind == "sensors")
         self._draft.take_rate(self.rate_box.value() if self._draft.kind == "sensors" else 0.0)
-        self._draft.folder = Path(text).expanduser().absolute() if text else None
+        self._draft.folder = Path(typed).expanduser().absolute() if typed else None
         if before != (self._draft.folder, self._draft.kind):
             self._say_missing(False)
             self._typing.start()
@@ -216,9 +217,9 @@ class SourcePage(QWizardPage):
         self._typing.stop()
         folder = self._draft.folder
         self._error.setText(
-            self.tr("That is a file; give the folder it lies in.")
+            tr("This is a file. Choose the folder that holds it.")
             if folder is not None and folder.is_file()
-            else self.tr("There is no folder with that name; check it, or plug in the drive it is on.")
+            else tr("There is no folder with that name. Check the name, or connect the drive it is on.")
         )
         self._say_missing(folder is not None and not folder.is_dir())
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
+from desktop.i18n import text, tr
 from desktop.pages.wizard_draft import Draft
 from desktop.widgets.fold import Fold
 from desktop.widgets.split_picture import SplitPicture, split_parts
@@ -31,17 +32,17 @@ class SplitPage(QWizardPage):
         look = style.current()
         self._draft = draft
         self._usable = True
-        head = QLabel(self.tr("How it will be tested"))
+        head = QLabel(tr("How it will be tested"))
         head.setProperty("role", "title")
         lead = QLabel(
-            self.tr("Only what it has never seen can test it. So your files are divided before it learns anything.")
+            tr("A fair test needs files that the training never used. So your files are split before the training.")
         )
         lead.setProperty("role", "muted")
         lead.setWordWrap(True)
         self.picture = SplitPicture()
         self._why = QLabel()
         self._why.setWordWrap(True)
-        self.fold = Fold(self.tr("Details"), self._build_details())
+        self.fold = Fold(tr("Details"), self._build_details())
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
@@ -62,15 +63,15 @@ class SplitPage(QWizardPage):
         look = style.current()
         part = QWidget()
         self.ways = {
-            "auto": QRadioButton(self.tr("Automatic: every file on its own, copies kept together")),
-            "folder": QRadioButton(self.tr("By sub-folder: files of one session, site or day stay together")),
-            "recording": QRadioButton(self.tr("By recording: all pieces of one recording stay together")),
-            PATTERN: QRadioButton(self.tr("By a part of the file name:")),
+            "auto": QRadioButton(tr("Automatic: every file on its own, copies kept together")),
+            "folder": QRadioButton(tr("By sub-folder: files of one session, site or day stay together")),
+            "recording": QRadioButton(tr("By recording: all pieces of one recording stay together")),
+            PATTERN: QRadioButton(tr("By a part of the file name:")),
         }
         self._group = QButtonGroup(self)
         self.pattern_edit = QLineEdit()
-        self.pattern_edit.setPlaceholderText(self.tr("such as  _([a-z]+)_  for digit_anna_3.wav"))
-        self.pattern_edit.setAccessibleName(self.tr("Regular expression; its first group says what stays together"))
+        self.pattern_edit.setPlaceholderText(tr("such as  _([a-z]+)_  for digit_anna_3.wav"))
+        self.pattern_edit.setAccessibleName(tr("Regular expression. Its first group tells what stays together"))
         self.pattern_edit.setEnabled(False)
         self.pattern_edit.textEdited.connect(self._replan)
         column = QVBoxLayout(part)
@@ -109,17 +110,17 @@ class SplitPage(QWizardPage):
         if self._draft.report is None:
             return
         if by_pattern and not self.pattern_edit.text():
-            self._refuse(self.tr("Write which part of the file name says what belongs together."))
+            self._refuse(tr("Enter the part of the file name that tells what belongs together."))
             return
         try:
             plan = plan_split(self._draft.report, split_by=self.split_by())
         except HandlensError as error:
-            self._refuse(error.message)
+            self._refuse(text(error.message))
             return
         self._usable = True
         self._draft.plan = plan
         self._error.hide()
-        self._why.setText(plan.why)
+        self._why.setText(text(plan.why))
         self.picture.set_parts(split_parts(plan.splits.values()))
         self.completeChanged.emit()
 

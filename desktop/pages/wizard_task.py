@@ -6,6 +6,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from ml.api import Kind, ScanReport, Task
 
 
@@ -17,7 +18,7 @@ class TaskPart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         look = style.current()
-        self.single, self.multi = QRadioButton(), QRadioButton(self.tr("More than one may be present"))
+        self.single, self.multi = QRadioButton(), QRadioButton(tr("More than one may be present"))
         self._group = QButtonGroup(self)
         row = QHBoxLayout()
         row.setSpacing(look.l)
@@ -50,16 +51,16 @@ class TaskPart(QWidget):
 
     def _one_thing(self, kind: Kind) -> str:
         return {
-            "images": self.tr("Each picture shows one thing"),
-            "recordings": self.tr("In each sound there is one thing"),
-            "sensors": self.tr("Each log shows one thing"),
+            "images": tr("Each picture shows one thing"),
+            "recordings": tr("In each sound there is one thing"),
+            "sensors": tr("Each log shows one thing"),
         }[kind]
 
     def _hint(self, report: ScanReport) -> str:
         if report.task == "multi":
-            return self.tr("It learns to say of each class whether it is there. None of them is an answer too.")
+            return tr("It learns for each class whether it is present. A sample may also have none of them.")
         if any(item.conflicting for item in report.duplicates):
-            return self.tr("Some lie in several class folders at once; perhaps more than one may be present.")
+            return tr("Some files lie in several class folders. Perhaps more than one class may be present.")
         return ""
 
     @Slot()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop import style
+from desktop.i18n import number
 from desktop.widgets.names_apart import cut_apart
 from desktop.widgets.picture_row import paint_filling
 
@@ -104,9 +105,9 @@ class _Bars(QStyledItemDelegate):
         left = area.x() + name_width + look.m
         square = area.height() - _AROUND
         top = area.y() + _AROUND / 2
-        count = self._view().locale().toString(row.count)
+        count = number(row.count)
         top_count = max(item.count for item in model.rows)
-        behind = metrics.horizontalAdvance(self._view().locale().toString(top_count)) + 2 * look.s
+        behind = metrics.horizontalAdvance(number(top_count)) + 2 * look.s
         free = area.right() - left - look.m - behind - _SHORTEST
         pictures = max(0, min(_PICTURES, free // (square + look.xs)))
         for place in range(pictures):

@@ -9,6 +9,7 @@ from PySide6.QtGui import QEnterEvent, QImage, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.picture_row import PictureRow
 
@@ -32,7 +33,7 @@ class ProjectCard(QFrame):
         self._name.setProperty("role", "emphasis")
         self._caption = ElidedLabel(caption)
         self._caption.setProperty("role", "caption")
-        self._remove = QPushButton(self.tr("Remove"))
+        self._remove = QPushButton(tr("Remove"))
         self._remove.setProperty("role", "link")
         self._remove.setCursor(Qt.CursorShape.PointingHandCursor)
         self._remove.clicked.connect(self.removed)
@@ -62,7 +63,7 @@ class ProjectCard(QFrame):
         self._caption.setText(sentence)
         style.set_role(self._name, "emphasis_muted")
         self.setCursor(Qt.CursorShape.ArrowCursor)
-        self._remove.setAccessibleName(self.tr("Remove {name} from this list").format(name=self._name.text()))
+        self._remove.setAccessibleName(tr("Remove {name} from this list", name=self._name.text()))
         self._remove.show()
         self._say()
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.scrolling import scrolling
 
@@ -32,7 +33,7 @@ class ClassKeys(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Classes"))
+        self.setAccessibleName(tr("Classes"))
         self._buttons: list[QToolButton] = []
         self._names: tuple[str, ...] = ()
         self._several = False
@@ -50,7 +51,7 @@ class ClassKeys(QWidget):
         self._names, self._several = tuple(names), several
         self._buttons = [self._make(index, name) for index, name in enumerate(names)]
         if several:
-            self._buttons.append(self._make(NONE, self.tr("none of them")))
+            self._buttons.append(self._make(NONE, tr("none of them")))
         self._flow.set_items(self._buttons)
         self.updateGeometry()
 
@@ -78,7 +79,7 @@ class ClassKeys(QWidget):
         shown = shortened(name)
         button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)
         button.setToolTip(name)
-        button.setAccessibleName(self.tr("Label as {name}").format(name=name))
+        button.setAccessibleName(tr("Label as {name}", name=name))
         if index != NONE:
             button.setIcon(_dot(style.class_colour(index)))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

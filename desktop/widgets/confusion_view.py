@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter,
 from PySide6.QtWidgets import QWidget
 
 from desktop import style
+from desktop.i18n import nmsg, number, text, tr
 
 SMALLEST_CELL, LARGEST_CELL = 26, 84
 LONGEST_NAME = 120
@@ -31,7 +33,7 @@ class ConfusionView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Confusion matrix"))
+        self.setAccessibleName(tr("Confusion matrix"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self._counts: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
@@ -57,19 +59,36 @@ class ConfusionView(QWidget):
         self.update()
 
     def sentence(self, row: int, column: int) -> str:
-        """A cell in words: "3 of 41 labelled “apple” were called “pear”."."""
+        """A cell in words: "3 of 41 labelled “apple” were predicted as “pear”."."""
         count, total = int(self._counts[row, column]), int(self._counts[row].sum())
+        label, predicted = self._names[row], self._names[column]
         if self._totals is not None:
             total = int(self._totals[row])
             if row == column:
-                text = self.tr("“{label}” was found in {count} of the {total} that have it.")
+                told = nmsg(
+                    "“{label}” was found in {count} of the {total} samples that have it.",
+                    "“{label}” was found in {count} of the {total} samples that have it.",
+                    count,
+                )
             else:
-                text = self.tr("In {count} of the {total} that have “{label}”, “{predicted}” was said wrongly.")
+                told = nmsg(
+                    "“{predicted}” was wrongly predicted for {count} of the {total} samples with “{label}”.",
+                    "“{predicted}” was wrongly predicted for {count} of the {total} samples with “{label}”.",
+                    count,
+                )
         elif row == column:
-            text = self.tr("{count} of {total} labelled “{label}” were recognised.")
+            told = nmsg(
+                "{count} of {total} labelled “{label}” was predicted correctly.",
+                "{count} of {total} labelled “{label}” were predicted correctly.",
+                count,
+            )
         else:
-            text = self.tr("{count} of {total} labelled “{label}” were called “{predicted}”.")
-        return text.format(count=count, total=total, label=self._names[row], predicted=self._names[column])
+            told = nmsg(
+                "{count} of {total} labelled “{label}” was predicted as “{predicted}”.",
+                "{count} of {total} labelled “{label}” were predicted as “{predicted}”.",
+                count,
+            )
+        return text(replace(told, values={"total": total, "label": label, "predicted": predicted}))
 
     def cell_rect(self, row: int, column: int) -> QRect:
         side = self._side()
@@ -110,7 +129,7 @@ class ConfusionView(QWidget):
         painter.fillRect(cell, colour)
         if count and cell.width() >= SMALLEST_CELL - 4:
             painter.setPen(ink_on(colour, look))
-            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, str(count))
+            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, number(count))
 
     def _paint_names(self, painter: QPainter, index: int, look: style.Tokens) -> None:
         side, metrics = self._side(), painter.fontMetrics()
@@ -129,11 +148,11 @@ class ConfusionView(QWidget):
     def _paint_titles(self, painter: QPainter, look: style.Tokens) -> None:
         painter.setPen(look.text)
         extent = len(self._names) * self._side()
-        painter.drawText(QRectF(self._left(), 2, max(extent, 160), 18), Qt.AlignmentFlag.AlignLeft, self.tr("called"))
+        painter.drawText(QRectF(self._left(), 2, max(extent, 160), 18), Qt.AlignmentFlag.AlignLeft, tr("predicted"))
         painter.save()
         painter.translate(14, self._top() + extent / 2)
         painter.rotate(-90)
-        painter.drawText(QRectF(-80, -10, 160, 20), Qt.AlignmentFlag.AlignCenter, self.tr("labelled"))
+        painter.drawText(QRectF(-80, -10, 160, 20), Qt.AlignmentFlag.AlignCenter, tr("labelled"))
         painter.restore()
 
     def _side(self) -> int:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop import style
+from desktop.i18n import Message, text, tr
 from desktop.widgets.elided_label import ElidedLabel
 
 _STEPS = 1000
@@ -27,10 +28,10 @@ class JobsStrip(QFrame):
         self._bar.setRange(0, _STEPS)
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(240)
-        self._show = QPushButton(self.tr("Show"))
+        self._show = QPushButton(tr("Show"))
         self._show.setProperty("role", "link")
         self._show.clicked.connect(self.chosen)
-        self._cancel = QPushButton(self.tr("Cancel"))
+        self._cancel = QPushButton(tr("Cancel"))
         self._cancel.setProperty("role", "link")
         self._cancel.clicked.connect(self.cancelled)
         row = QHBoxLayout(self)
@@ -42,20 +43,23 @@ class JobsStrip(QFrame):
         row.addWidget(self._bar)
         self.hide()
 
-    def show_job(self, words: str, fraction: float, *, can_cancel: bool = False, can_show: bool = False) -> None:
+    def show_job(
+        self, words: Message | str, fraction: float, *, can_cancel: bool = False, can_show: bool = False
+    ) -> None:
         """`fraction` is 0…1; below 0 there is no job any more."""
         if fraction < 0:
             self.hide()
             return
-        self._words.setText(words)
+        said = text(words)
+        self._words.setText(said)
         self._bar.show()
         self._bar.setValue(round(min(fraction, 1.0) * _STEPS))
-        self._bar.setAccessibleName(words)
+        self._bar.setAccessibleName(said)
         self._show.setVisible(can_show)
         self._cancel.setVisible(can_cancel)
         self.show()
 
-    def show_ended(self, words: str) -> None:
+    def show_ended(self, words: Message | str) -> None:
         """How a job ended that nobody was looking at."""
         self.show_job(words, 1.0, can_show=True)
         self._bar.hide()

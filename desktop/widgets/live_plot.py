@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 
 REPAINT_MS = 100
 MOST_POINTS = 1500
@@ -19,7 +22,7 @@ class LivePlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Curves of the training"))
+        self.setAccessibleName(tr("Curves of the training"))
         self._batches = _Curve()
         self._rates = _Curve()
         self._valid = _Curve()
@@ -149,17 +152,18 @@ class LivePlot(QWidget):
             self._lines[name].setSymbolBrush(colour)
             self._lines[name].setSymbolPen(None)
         self._lines["rate"].setPen(pg.mkPen(colours.muted, width=1))
+        training, validation = html.escape(tr("training")), html.escape(tr("validation"))
+        training, validation = f"━ {training}", f'<span style="color:{colours.warn.name()}">● {validation}</span>'
         titles = (
-            f"{self.tr('Loss, lower is better')}: ━ {self.tr('training')} "
-            f'<span style="color:{colours.warn.name()}">● {self.tr("kept aside to check by")}</span>',
-            self.tr("Right, of 100 kept aside to check by"),
-            self.tr("Learning rate"),
+            tr("Loss, lower is better: {training} {validation}", training=training, validation=validation),
+            tr("Correct, of 100 validation samples"),
+            tr("Learning rate"),
         )
         for plot, title in zip(self._plots, titles, strict=True):
             plot.setTitle(title, color=colours.muted.name(), size="9pt", justify="left")
             plot.titleLabel.item.setTextWidth(-1)
         small = {"color": colours.muted.name(), "font-size": "9pt"}
-        self._plots[2].setLabel("bottom", self.tr("passes over the data"), **small)
+        self._plots[2].setLabel("bottom", tr("passes over the data"), **small)
 
 
 class _Curve:

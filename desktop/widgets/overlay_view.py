@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
+from desktop.i18n import Message, text, tr
 from desktop.widgets.pixels import fitted
 from ml.api import inferno
 
@@ -18,7 +19,7 @@ class OverlayView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Picture"))
+        self.setAccessibleName(tr("Picture"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._picture: QImage | None = None
         self._overlay: QImage | None = None
@@ -39,10 +40,10 @@ class OverlayView(QWidget):
         self._opacity = opacity
         self.update()
 
-    def set_message(self, message: str) -> None:
+    def set_message(self, message: Message | str) -> None:
         """Say in words why there is no picture."""
-        self._picture, self._overlay, self._message = None, None, message
-        self.setAccessibleDescription(message)
+        self._picture, self._overlay, self._message = None, None, text(message)
+        self.setAccessibleDescription(self._message)
         self.update()
 
     def has_overlay(self) -> bool:
@@ -81,7 +82,7 @@ class OverlayLegend(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Legend: dark is little, bright is much"))
+        self.setAccessibleName(tr("Legend: dark is little, bright is much"))
         self.setFixedHeight(LEGEND_HEIGHT + 2)
 
     def sizeHint(self) -> QSize:
@@ -99,7 +100,7 @@ class OverlayLegend(QWidget):
         font.setPixelSize(look.caption)
         painter.setFont(font)
         painter.setPen(look.muted)
-        little, much = self.tr("little"), self.tr("much")
+        little, much = tr("little"), tr("much")
         metrics = painter.fontMetrics()
         left = metrics.horizontalAdvance(little) + look.s
         right = self.width() - metrics.horizontalAdvance(much) - look.s

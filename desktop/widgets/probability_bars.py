@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
+from desktop.i18n import current_language, tr
 from desktop.widgets.names_apart import cut_apart
 
 ROW = 24
@@ -35,13 +36,14 @@ class ProbabilityBars(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("How sure it is of each class"))
+        self.setAccessibleName(tr("Confidence in each class"))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._bars: tuple[Bar, ...] = ()
 
     def set_bars(self, bars: Sequence[Bar]) -> None:
         self._bars = tuple(bars)
-        self.setAccessibleDescription(", ".join(f"{bar.name} {percent(bar.fraction)}" for bar in self._bars))
+        said = [tr("{name} {percent}", name=bar.name, percent=percent(bar.fraction)) for bar in self._bars]
+        self.setAccessibleDescription(current_language().join(said))
         self.updateGeometry()
         self.update()
 
@@ -99,14 +101,14 @@ class ProbabilityBars(QWidget):
             painter.setFont(small)
             painter.setPen(look.muted)
             line = QRect(0, ROW * len(self._bars), self.width(), ROW)
-            text = self.tr("From the mark on, a class counts as present.")
-            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, text)
+            told = tr("A class counts as present from its mark on.")
+            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, told)
 
 
 def percent(fraction: float) -> str:
     """A fraction in words: "97 %", "> 99 %" and never "100 %" for what is not wholly certain, "< 1 %" for little."""
     if fraction < 0.005:
-        return "< 1 %"
+        return tr("< {n} %", n=1)
     if 0.995 <= fraction < 1.0:
-        return "> 99 %"
-    return f"{round(fraction * 100)} %"
+        return tr("> {n} %", n=99)
+    return tr("{n} %", n=round(fraction * 100))

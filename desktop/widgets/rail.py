@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QButtonGroup, QFrame, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from desktop import icons, style
+from desktop.i18n import tr
 from desktop.widgets.elided_label import ElidedLabel
 
 WIDTH = 152
@@ -43,7 +44,7 @@ class Rail(QFrame):
         column.addStretch(1)
         self._menu = QMenu(self)
         self._menu.addActions(list(more))
-        self._more = self._entry(self.tr("More"), "ph.list")
+        self._more = self._entry(tr("More"), "ph.list")
         self._more.clicked.connect(self._open_menu)
         column.addWidget(self._more)
 

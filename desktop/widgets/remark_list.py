@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from desktop import icons, style
+from desktop.i18n import Message, text, tr, trn
 from desktop.widgets.fold import Fold
 
 Level = Literal["warning", "note", "good"]
@@ -20,7 +21,7 @@ class Said:
     """One sentence. `verb` names a button beside it that leads on, if there is one; `key` says which was pressed."""
 
     level: Level
-    sentence: str
+    sentence: Message | str
     verb: str = ""
     key: str = ""
 
@@ -66,8 +67,7 @@ class RemarkList(QWidget):
         column.setSpacing(style.current().s)
         for said in good:
             column.addWidget(self._row(said))
-        words = self.tr("One thing is fine") if len(good) == 1 else self.tr("{n} things are fine").format(n=len(good))
-        self.fold = Fold(words, content)
+        self.fold = Fold(trn("{count} thing is fine", "{count} things are fine", len(good)), content)
         return self.fold
 
     def _row(self, said: Said) -> QWidget:
@@ -75,24 +75,24 @@ class RemarkList(QWidget):
         look = style.current()
         sign = QToolButton()
         name, colour, word = {
-            "warning": ("ph.warning", "warn", self.tr("Warning")),
-            "note": ("ph.info", "muted", self.tr("Note")),
-            "good": ("ph.check", "good", self.tr("Fine")),
+            "warning": ("ph.warning", "warn", tr("Warning")),
+            "note": ("ph.info", "muted", tr("Note")),
+            "good": ("ph.check", "good", tr("Fine")),
         }[said.level]
         icons.set_icon(sign, name, colour=colour)
         sign.setProperty("role", "sign")
         sign.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         sign.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         sign.setAccessibleName(word)
-        text = QLabel(said.sentence)
-        text.setWordWrap(True)
-        text.setTextFormat(Qt.TextFormat.PlainText)
-        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words = QLabel(text(said.sentence))
+        words.setWordWrap(True)
+        words.setTextFormat(Qt.TextFormat.PlainText)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(look.s)
         line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
-        line.addWidget(text, 1)
+        line.addWidget(words, 1)
         if said.verb:
             button = QPushButton(said.verb)
             button.setProperty("role", "link")

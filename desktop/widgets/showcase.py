@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
+from desktop.i18n import tr, trn
 from desktop.widgets.pixels import fitted
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, caption_lines
@@ -45,7 +46,7 @@ class ShowcaseView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("A few samples it has never seen"))
+        self.setAccessibleName(tr("A few validation samples"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
         self._shown: tuple[Shown, ...] = ()
@@ -62,7 +63,12 @@ class ShowcaseView(QWidget):
         self._places = len(self._shown) or 12
         right = sum(item.right is True for item in self._shown)
         self.setAccessibleDescription(
-            self.tr("{right} of these {count} are right").format(right=right, count=len(self._shown))
+            trn(
+                "{right} of {count} is predicted correctly",
+                "{right} of {count} are predicted correctly",
+                len(self._shown),
+                right=right,
+            )
         )
         self.update()
 
@@ -96,7 +102,8 @@ class ShowcaseView(QWidget):
         told = ""
         for item, cell in zip(self._shown, self._cells(), strict=False):
             if cell.contains(point):
-                told = self.tr("{caption}, {number} sure").format(caption=item.caption(), number=percent(item.fraction))
+                number = percent(item.fraction)
+                told = tr("{caption}, confidence {number}", caption=item.caption(), number=number)
         self.setToolTip(told)
 
     def paintEvent(self, _event: QPaintEvent) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from desktop import style
+from desktop.i18n import current_language, tr
 from desktop.widgets.overlay_view import OverlayView
 from ml.api import hz_to_mel
 
@@ -24,12 +25,12 @@ class SpectrogramView(OverlayView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Spectrogram"))
+        self.setAccessibleName(tr("Spectrogram"))
         self._start = 0.0
         self._seconds = 1.0
         self._f_min, self._f_max = 0.0, 8000.0
         self._cursor: float | None = None
-        self._unit = self.tr("seconds")
+        self._unit = tr("seconds")
         self._left = LEFT
 
     def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float) -> None:
@@ -90,9 +91,9 @@ class SpectrogramView(OverlayView):
             painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + 4))
             painter.setPen(look.muted)
             # The last one may stand wider than the plot, but not wider than the widget.
-            wide = painter.fontMetrics().horizontalAdvance(f"{tick:g}") + 2
+            wide = painter.fontMetrics().horizontalAdvance(axis_number(tick)) + 2
             box = QRectF(min(x - wide / 2, self.width() - wide), plot.bottom() + 5, wide, 14)
-            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, f"{tick:g}")
+            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, axis_number(tick))
             tick = round(tick + step, 6)
         painter.drawText(
             QRectF(plot.left(), plot.bottom() + 19, plot.width(), 16), Qt.AlignmentFlag.AlignHCenter, self._unit
@@ -112,12 +113,17 @@ class SpectrogramView(OverlayView):
             painter.drawLine(QPointF(plot.left() - 4, y), QPointF(plot.left(), y))
             painter.setPen(look.muted)
             box = QRectF(0, y - 8, LEFT - 7, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{khz:g}")
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, axis_number(khz))
         painter.save()
         painter.translate(10, plot.center().y())
         painter.rotate(-90)
-        painter.drawText(QRectF(-40, -10, 80, 14), Qt.AlignmentFlag.AlignCenter, self.tr("kHz"))
+        painter.drawText(QRectF(-40, -10, 80, 14), Qt.AlignmentFlag.AlignCenter, tr("kHz"))
         painter.restore()
+
+
+def axis_number(value: float) -> str:
+    """0.25 as it stands on an axis."""
+    return current_language().number(value, "g")
 
 
 def _round_step(rough: float) -> float:

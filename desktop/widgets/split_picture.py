@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
+from desktop.i18n import tr, trn
 
 _BAR = 40
 _BELOW = _BAR + 12
@@ -20,7 +21,7 @@ _WRAPPED = int(Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One part of the data: what it is for, and how many there are."""
+    """One part of the data: how many there are, and what for."""
 
     title: str
     words: str
@@ -29,23 +30,23 @@ class Part:
 
 def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
     """The three parts in words, from the split of every sample."""
-    tr = QCoreApplication.translate
     counts = Counter(splits)
+    train, valid, test = counts["train"], counts["valid"], counts["test"]
     return (
         Part(
-            title=tr("split", "to learn from"),
-            words=tr("split", "It sees these again and again while it learns."),
-            count=counts["train"],
+            title=trn("{count} for training", "{count} for training", train),
+            words=tr("The model learns from these."),
+            count=train,
         ),
         Part(
-            title=tr("split", "to check by"),
-            words=tr("split", "While it learns, these tell it when to stop."),
-            count=counts["valid"],
+            title=trn("{count} for validation", "{count} for validation", valid),
+            words=tr("For checking while it learns: they tell when to stop."),
+            count=valid,
         ),
         Part(
-            title=tr("split", "to test"),
-            words=tr("split", "Kept away until the end: they say how good it really is."),
-            count=counts["test"],
+            title=trn("{count} for the test", "{count} for the test", test),
+            words=tr("Not used until the end: they show how good the model really is."),
+            count=test,
         ),
     )
 
@@ -60,7 +61,7 @@ class SplitPicture(QWidget):
 
     def set_parts(self, parts: Sequence[Part]) -> None:
         self._parts = tuple(parts)
-        said = [f"{part.title}: {self.locale().toString(part.count)}. {part.words}" for part in parts]
+        said = [f"{part.title}. {part.words}" for part in parts]
         self.setAccessibleName(" ".join(said))
         self._fit()
         self.update()
@@ -84,12 +85,9 @@ class SplitPicture(QWidget):
         needs = [self._title_height(part, width) + self._words_height(part, width) for part in self._parts]
         self.setFixedHeight(_BELOW + style.current().s + max(needs, default=0))
 
-    def _title(self, part: Part) -> str:
-        return f"{self.locale().toString(part.count)} {part.title}"
-
     def _title_height(self, part: Part, width: int) -> int:
         room = QRect(0, 0, width - _KEY, 1000)
-        return QFontMetrics(self._bold()).boundingRect(room, _WRAPPED, self._title(part)).height()
+        return QFontMetrics(self._bold()).boundingRect(room, _WRAPPED, part.title).height()
 
     def _words_height(self, part: Part, width: int) -> int:
         return self.fontMetrics().boundingRect(QRect(0, 0, width, 1000), _WRAPPED, part.words).height()
@@ -131,7 +129,7 @@ class SplitPicture(QWidget):
         painter.drawRoundedRect(QRectF(area.x(), area.y() + line / 2 - 5, 10, 10), 3, 3)
         painter.setFont(self._bold())
         painter.setPen(look.text)
-        painter.drawText(area.adjusted(_KEY, 0, 0, 0), _WRAPPED, self._title(part))
+        painter.drawText(area.adjusted(_KEY, 0, 0, 0), _WRAPPED, part.title)
         painter.setFont(self.font())
         painter.setPen(look.muted)
         top = self._title_height(part, area.width()) + look.xs

@@ -21,6 +21,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QImage, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
+from desktop.i18n import tr
 from desktop.widgets.tiles import CAPTION, MARGIN, OVERLAY_ROLE, PICTURE_ROLE, TILE_ROLE, Tile, TilePainter
 
 Ids = NDArray[np.int64]
@@ -136,7 +137,7 @@ class ThumbnailGrid(QListView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Samples"))
+        self.setAccessibleName(tr("Samples"))
         self._model = TileModel(self)
         self._painter = TilePainter(self)
         self.setModel(self._model)

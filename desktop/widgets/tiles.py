@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.widgets.pixels import fitted
 
 TILE_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -85,7 +86,7 @@ def _paint_picture(
         painter.fillRect(frame, colours.sunken)
         if picture is not None:
             painter.setPen(colours.muted)
-            text = QCoreApplication.translate("Tile", "cannot be read")
+            text = tr("cannot be read")
             painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, text)
         return frame
     inside = fitted(picture.deviceIndependentSize(), frame)

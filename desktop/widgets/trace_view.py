@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QWidget
 
 from desktop import style
+from desktop.i18n import tr
 from desktop.widgets.spectrogram_view import SpectrogramView
 
 _WIDEST = 110
@@ -19,13 +20,13 @@ class TraceView(SpectrogramView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Measurements over time"))
+        self.setAccessibleName(tr("Measurements over time"))
         self._names: tuple[str, ...] = ()
 
     def set_lanes(self, names: Sequence[str], *, start: float, length: float, timed: bool) -> None:
         """The window begins at `start` and has `length`: seconds, or rows where it is not `timed`."""
         self._names = tuple(names)
-        self._unit = self.tr("seconds") if timed else self.tr("rows")
+        self._unit = tr("seconds") if timed else tr("rows")
         metrics = self.fontMetrics()
         self._left = 14 + min(_WIDEST, max((metrics.horizontalAdvance(name) for name in self._names), default=30))
         self.set_axes(start=start, seconds=length, f_min=0.0, f_max=0.0)

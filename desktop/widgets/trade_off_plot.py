@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.i18n import tr
 
 Shares = Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 FEWEST = 10
@@ -22,7 +23,7 @@ class TradeOffPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Wrong answers against how many are handed over"))
+        self.setAccessibleName(tr("Wrong answers against how many are left to you"))
         self._view = pg.PlotWidget(self)
         self._plot: pg.PlotItem = self._view.getPlotItem()
         self._plot.setMouseEnabled(x=False, y=False)
@@ -97,8 +98,8 @@ class TradeOffPlot(QWidget):
             axis.setTickFont(font)
             axis.enableAutoSIPrefix(False)
         small = {"color": look.muted.name(), "font-size": "9pt"}
-        self._plot.setLabel("left", self.tr("wrong, of 100 it decides"), **small)
-        self._plot.setLabel("bottom", self.tr("handed to you, of 100"), **small)
+        self._plot.setLabel("left", tr("wrong, of 100 accepted"), **small)
+        self._plot.setLabel("bottom", tr("left to you, of 100"), **small)
         nothing = pg.mkPen(None)
         self._lower.setPen(nothing)
         self._upper.setPen(nothing)

@@ -10,6 +10,7 @@ from typing import cast
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
+from desktop.i18n import msg
 from ml.api import TERMINAL, Event, Failed, Job, Runner, StopRequest
 
 _log = logging.getLogger(__name__)
@@ -79,11 +80,11 @@ class JobThread(QThread):
                         break
         except Exception as error:  # a thread has nobody to raise to: the window says it
             _log.exception("the job failed")
-            message = self.tr("The work ended unexpectedly; your labels and finished runs are untouched, so try again.")
+            message = msg("The job ended unexpectedly. Your labels and finished runs are safe. Try again.")
             last = Failed(message=message, details="".join(traceback.format_exception(error)))
             self._arrived.emit(last)
         if not isinstance(last, TERMINAL):
-            self._arrived.emit(Failed(message=self.tr("The work ended without a result; try again.")))
+            self._arrived.emit(Failed(message=msg("The job ended without a result. Try again.")))
 
     @Slot(object)
     def _deliver(self, event: Event) -> None:

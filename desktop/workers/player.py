@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QLoggingCategory, QObject, QTimer, Signal, Slot
 
+from desktop.i18n import tr
+
 TICK_MS = 30
 BUFFER_SECONDS = 0.08
 
@@ -77,7 +79,7 @@ class Player(QObject):
             return
         self.stop()
         if not self.problem() and self._multimedia.QMediaDevices.defaultAudioOutput().isNull():
-            self._problem = self.tr("Sounds cannot be played: no loudspeaker was found. Connect one and start again.")
+            self._problem = tr("Sounds cannot be played: no loudspeaker was found. Connect one and start again.")
         if self._problem:
             self.problem_found.emit(self._problem)
             return
@@ -130,11 +132,12 @@ class Player(QObject):
             module = importlib.import_module("PySide6.QtMultimedia")
         except ImportError as error:
             _log.info("no sound: %s", error)
-            text = self.tr(
+            told = tr(
                 "Sounds cannot be played here: a system library is missing ({what}). "
-                "“handlens doctor” prints the command that installs it."
+                "“handlens doctor” prints the command that installs it.",
+                what=_library(error),
             )
-            return None, text.format(what=_library(error))
+            return None, told
         return module, ""
 
 

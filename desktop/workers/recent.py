@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
 
-from desktop.words import Kind
+from desktop.i18n import Kind
 
 if TYPE_CHECKING:
     from ml.api import Project

@@ -11,6 +11,7 @@ from typing import cast
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from desktop.i18n import text, tr
 from ml.api import (
     DEMO_NAMES,
     SUFFIX,
@@ -66,15 +67,18 @@ class SampleThread(QThread):
         try:
             path = self._make()
         except HandlensError as error:
-            self._give_up(error.message)
+            self._give_up(text(error.message))
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            words = self.tr("The samples cannot be written to {place}: {reason}. Make room or allow writing there.")
-            self._give_up(words.format(place=self._place, reason=reason))
+            told = tr(
+                "The samples cannot be written to {place}: {reason}. Make room or allow writing there.",
+                place=str(self._place),
+                reason=(error.strerror or str(error)).lower(),
+            )
+            self._give_up(told)
         except Exception:  # a thread has nobody to raise to: the window says it
             _log.exception("the sample could not be made")
             _log.debug(traceback.format_exc())
-            self._give_up(self.tr("The sample could not be made because of a fault in Handlens; try the other one."))
+            self._give_up(tr("A fault in Handlens stopped the sample. Try the other one."))
         else:
             if path is not None and not self._cancelled:
                 self.made.emit(path)
@@ -84,14 +88,14 @@ class SampleThread(QThread):
         project, folder = self._place / (name + SUFFIX), self._place / name
         if project.exists():
             return project
-        words = self.tr("Making {name}: {done} of {total}")
         with contextlib.closing(
             cast("Generator[tuple[int, int]]", write_samples(folder, self._kind, count=self._count))
         ) as steps:
             for done, total in steps:
                 if self._cancelled:
                     return None
-                self.progressed.emit(words.format(name=name, done=done, total=total), _WRITING * done / max(total, 1))
+                told = tr("Making {name}: {done} of {total}", name=name, done=done, total=total)
+                self.progressed.emit(told, _WRITING * done / max(total, 1))
         report = self._look(folder)
         if report is None:
             return None
@@ -99,7 +103,7 @@ class SampleThread(QThread):
         return project
 
     def _look(self, folder: Path) -> ScanReport | None:
-        words = self.tr("Looking at every file once")
+        words = tr("Looking at every file once")
         for event in self._runner(ScanJob(folder=folder, kind=self._kind), self):
             match event:
                 case Progress(done=done, total=total):

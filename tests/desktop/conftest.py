@@ -14,17 +14,22 @@ from pytestqt.qtbot import QtBot
 
 from desktop import settings
 from desktop.app import make_app
+from desktop.i18n import use_language
 from desktop.pages.wizard import NewProjectWizard
 from ml.api import Runner
 from tests.desktop.wizards import Look, Maker
 
 
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path) -> None:
-    """Tests neither read nor write what the person has set or made."""
+def own_settings(tmp_path: Path) -> Iterator[None]:
+    """Tests neither read nor write what the person has set or made, and speak English unless they say otherwise."""
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))
     settings.set_value(settings.PROJECTS_FOLDER, str(tmp_path / "projects"))
     settings.set_value(settings.THEME, "light")
+    settings.set_value(settings.LANGUAGE, "en")
+    use_language("en")
+    yield
+    use_language("en")
 
 
 @pytest.fixture(scope="session")

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fabricate import add_run, image_folder, project_of
-from PySide6.QtCore import QEvent, QMimeData, QPointF, QSize, Qt, QUrl
+from PySide6.QtCore import QEvent, QLocale, QMimeData, QPointF, QProcess, QSize, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QScreen
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QMenu
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDialogButtonBox, QLabel, QMenu
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
-from desktop import actions, settings, style
-from desktop.app import ThemeKeeper
+from desktop import actions, i18n, settings, style
+from desktop.app import ThemeKeeper, make_app
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
+from desktop.i18n import current_language
 from desktop.main_window import MainWindow
 from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
 from ml.api import DEMO_NAMES, Project, __version__
+from ml.core.messages import language
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -287,9 +290,63 @@ def test_the_settings_offer_only_what_something_reads(window: MainWindow, qtbot:
     window.show_settings()
     dialog = window.findChild(PreferencesDialog)
     assert dialog is not None
-    assert [box.objectName() for box in dialog.findChildren(QComboBox)] == ["theme"]
+    assert [box.objectName() for box in dialog.findChildren(QComboBox)] == ["language", "theme"]
     assert not dialog.findChildren(QCheckBox)
     dialog.close()
+
+
+def test_another_language_offers_a_restart(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(QProcess, "startDetached", lambda program, words: started.append((program, words)))
+    window.show_settings()
+    dialog = window.findChild(PreferencesDialog)
+    assert dialog is not None and not dialog.restart_row.isVisible()
+    (editor,) = [box for box in dialog.findChildren(QComboBox) if box.objectName() == "language"]
+    assert [editor.itemText(place) for place in range(2)] == ["As the system", "English"]
+    assert editor.currentText() == "English", "it begins with what is set"
+    editor.setFocus()
+    qtbot.keyClick(editor, Qt.Key.Key_Home)
+    assert settings.value(settings.LANGUAGE) == "system" and dialog.restart_row.isVisible()
+    assert not started
+    qtbot.mouseClick(dialog.restart_button, Qt.MouseButton.LeftButton)
+    assert started == [(sys.executable, sys.orig_argv[1:])]
+    assert not window.isVisible() and not dialog.isVisible()
+
+
+def test_who_stays_with_a_training_is_not_restarted(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(QProcess, "startDetached", lambda program, _words: started.append(program))
+    monkeypatch.setattr(window, "_may_leave", lambda: False)
+    window.restart()
+    assert window.isVisible() and not started
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked", "spoken"),
+    [("system", "en_XA", "en_XA"), ("en", "en_XA", "en"), ("system", "xx:en_GB", "en"), ("en_XA", "en", "en_XA")],
+)
+def test_the_language_is_the_one_of_the_settings_or_of_the_system(
+    studio: QApplication, monkeypatch: pytest.MonkeyPatch, chosen: str, asked: str, spoken: str
+) -> None:
+    monkeypatch.setenv("LANGUAGE", asked)
+    settings.set_value(settings.LANGUAGE, chosen)
+    make_app([])
+    assert current_language().tag == spoken
+    assert QLocale().language() == QLocale.Language.English
+
+
+def test_qt_speaks_the_language_too(studio: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "use_language", lambda _tag: None)
+    monkeypatch.setattr(i18n, "current_language", lambda: language("de"))
+    i18n.speak(studio, "de")
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+    assert buttons.buttons()[0].text() == "Abbrechen"
+    assert i18n.own_name("de") == "Deutsch"
+    monkeypatch.undo()
+    i18n.speak(studio, "en")
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+    assert buttons.buttons()[0].text().replace("&", "") == "Cancel"
 
 
 def test_settings_keys_and_the_version_are_found_on_the_start_page(

@@ -53,7 +53,7 @@ def test_a_card_shows_pictures_and_the_score_and_opens_the_project(
     page.refresh()
     qtbot.waitUntil(lambda: not page.waiting)
     (card,) = page.cards()
-    assert "Run 1 · right on 5 of 6" in card.accessibleName()
+    assert "Run 1 · 5 of 6 correct" in card.accessibleName()
     assert len(card.pictures.images()) == 4
     with qtbot.waitSignal(page.project_chosen) as chosen:
         qtbot.mouseClick(card, Qt.MouseButton.LeftButton)

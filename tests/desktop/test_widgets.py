@@ -134,15 +134,15 @@ def test_confusion_says_its_cells_in_words(qtbot: QtBot) -> None:
     with qtbot.waitSignal(view.cell_pointed) as said:
         qtbot.mouseMove(view, view.cell_rect(0, 1).center())
         qtbot.mouseMove(view, view.cell_rect(0, 1).center() + QPoint(1, 1))
-    assert said.args == ["3 of 41 labelled “apple” were called “pear”."]
-    assert view.sentence(1, 1) == "20 of 20 labelled “pear” were recognised."
+    assert said.args == ["3 of 41 labelled “apple” were predicted as “pear”."]
+    assert view.sentence(1, 1) == "20 of 20 labelled “pear” were predicted correctly."
 
 
 def test_confusion_is_reached_with_keys(qtbot: QtBot) -> None:
     view = confusion(qtbot)
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Down):
         qtbot.keyClick(view, key)
-    assert view.accessibleDescription() == "1 of 10 labelled “plum” were called “apple”."
+    assert view.accessibleDescription() == "1 of 10 labelled “plum” was predicted as “apple”."
     with qtbot.waitSignal(view.cell_chosen) as chosen:
         qtbot.keyClick(view, Qt.Key.Key_Return)
     assert chosen.args == [2, 0]
@@ -219,7 +219,7 @@ def test_bars_say_their_numbers(qtbot: QtBot) -> None:
             Bar(name="tulip", fraction=0.001, colour=QColor("blue")),
         ]
     )
-    assert bars.accessibleDescription() == "rose 97 %, tulip < 1 %"
+    assert bars.accessibleDescription() == "rose 97 % and tulip < 1 %"
     assert percent(0.999) == percent(0.99999) == "> 99 %" and percent(1.0) == "100 %"
 
 

@@ -15,6 +15,8 @@ from scripted import Scan
 from desktop import settings, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.dialogs.notice import Question
+from desktop.i18n import msg
+from desktop.pages.wizard_found import STOPPED
 from ml.api import Failed, Project, Unreadable
 from tests.desktop.wizards import BACK, FINISH, NEXT, Maker, click, drop, texts
 
@@ -94,7 +96,7 @@ def test_a_folder_with_one_class_stops_with_a_sentence(make_wizard: Maker, tmp_p
 
 
 def test_a_scan_that_fails_can_be_tried_again(make_wizard: Maker, folder: Path, qtbot: QtBot) -> None:
-    wizard = make_wizard(Scan(ending=Failed(message="The folder went away while it was read.")), folder=folder)
+    wizard = make_wizard(Scan(ending=Failed(message=msg("The folder went away while it was read."))), folder=folder)
     qtbot.waitUntil(lambda: "went away" in texts(wizard.found_page))
     assert not wizard.button(NEXT).isEnabled()
     qtbot.mouseClick(wizard.found_page.again_button, Qt.MouseButton.LeftButton)
@@ -108,7 +110,7 @@ def test_looking_can_be_stopped(make_wizard: Maker, folder: Path, qtbot: QtBot) 
     qtbot.waitUntil(lambda: "5 of 10" in texts(wizard.found_page))
     qtbot.mouseClick(wizard.found_page.stop_button, Qt.MouseButton.LeftButton)
     assert scan.ended_by == ["cancel"]
-    assert "was stopped" in texts(wizard.found_page) and not wizard.button(NEXT).isEnabled()
+    assert str(STOPPED) in texts(wizard.found_page) and not wizard.button(NEXT).isEnabled()
 
 
 def test_closing_the_wizard_ends_the_scan(
@@ -132,8 +134,8 @@ def test_another_folder_is_looked_at_anew(make_wizard: Maker, folder: Path, tmp_
 
 
 def test_unreadable_files_are_listed_with_their_reasons(make_wizard: Maker, folder: Path, qtbot: QtBot) -> None:
-    broken = Unreadable(path="apple/half.jpg", reason="The picture is cut off.")
-    other = Unreadable(path="apple/none.jpg", reason="The file is empty.")
+    broken = Unreadable(path="apple/half.jpg", reason=msg("The picture is cut off."))
+    other = Unreadable(path="apple/none.jpg", reason=msg("The file is empty."))
     wizard = make_wizard(Scan(unreadable=(broken, other)), folder=folder)
     qtbot.waitUntil(lambda: "2 files could not be read" in texts(wizard.found_page))
     (show,) = (button for button in wizard.found_page.findChildren(QPushButton) if button.text() == "Show")

@@ -11,8 +11,9 @@ from pytestqt.qtbot import QtBot
 from scripted import report_of
 
 from desktop.dialogs.notice import Question
+from desktop.i18n import msg
 from desktop.pages.wizard import NewProjectWizard
-from desktop.pages.wizard_look import chosen_pictures, said
+from desktop.pages.wizard_look import NO_GUESSES, chosen_pictures, said
 from desktop.workers.job_thread import JobThread
 from ml.api import Failed, ScanJob
 from tests.desktop.wizards import BACK, FINISH, NEXT, Look, Maker, click, texts, to_the_last_page
@@ -59,9 +60,9 @@ def test_words_that_are_there_are_not_asked_for_again(make_wizard: Maker, folder
 
 
 def test_a_look_that_fails_leaves_the_page_usable(make_wizard: Maker, folder: Path, qtbot: QtBot) -> None:
-    wizard = make_wizard(Look(Failed(message="The work ended unexpectedly.")), folder=folder)
+    wizard = make_wizard(Look(Failed(message=msg("The work ended unexpectedly."))), folder=folder)
     to_the_last_page(qtbot, wizard)
-    qtbot.waitUntil(lambda: "It could not say" in texts(wizard.place_page))
+    qtbot.waitUntil(lambda: str(NO_GUESSES) in texts(wizard.place_page))
     assert not any(tile.words() for tile in wizard.place_page.look.tiles)
     with qtbot.waitSignal(wizard.created):
         click(qtbot, wizard, FINISH)

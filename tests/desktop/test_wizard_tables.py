@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from scripted import report_of
 
+from desktop.pages.wizard_labels import SEVERAL
 from ml.api import Event, Job, ScanJob, Scanned, Stop
 from tests.desktop.wizards import BACK, NEXT, Maker, click, texts
 
@@ -86,7 +87,7 @@ def test_a_table_with_several_classes_in_a_row_makes_it_a_project_for_several(
     page = wizard.source_page
     page.take_folder(flat)
     page.labels.take(table)
-    qtbot.waitUntil(lambda: "several may be present" in texts(page))
+    qtbot.waitUntil(lambda: str(SEVERAL) in texts(page))
     click(qtbot, wizard, NEXT)
     qtbot.waitUntil(lambda: "10 pictures show more than one class." in texts(wizard.found_page))
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QThread
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
+from desktop.i18n import msg
 from desktop.workers.job_thread import JobThread
 from desktop.workers.tasks import Tasks
 from ml.api import Event, Failed, Job, Progress, ScanJob, Stop, Stopped
@@ -29,13 +30,13 @@ def _silent(_job: Job, _stop: Stop) -> Iterator[Event]:
 def test_every_event_arrives_in_order_in_the_windows_thread(qtbot: QtBot) -> None:
     seen: list[tuple[str, bool]] = []
     here = QThread.currentThread()
-    thread = JobThread(JOB, Scan(ending=Failed(message="No luck.")))
+    thread = JobThread(JOB, Scan(ending=Failed(message=msg("No luck."))))
     thread.happened.connect(lambda event: seen.append((type(event).__name__, QThread.currentThread() is here)))
     with qtbot.waitSignal(thread.ended) as ended:
         thread.start()
     thread.wait()
     assert seen == [("StageStarted", True), ("Progress", True)]
-    assert ended.args == [Failed(message="No luck.")]
+    assert ended.args == [Failed(message=msg("No luck."))]
 
 
 def test_an_exception_ends_the_job_with_a_sentence(qtbot: QtBot) -> None:
@@ -44,7 +45,7 @@ def test_an_exception_ends_the_job_with_a_sentence(qtbot: QtBot) -> None:
         thread.start()
     thread.wait()
     assert ended.args is not None and isinstance(ended.args[0], Failed)
-    assert "cable" in ended.args[0].details and "cable" not in ended.args[0].message
+    assert "cable" in ended.args[0].details and "cable" not in str(ended.args[0].message)
 
 
 def test_a_job_without_an_end_is_ended(qtbot: QtBot) -> None:

@@ -22,9 +22,10 @@ NEXT, BACK, FINISH = QWizard.WizardButton.NextButton, QWizard.WizardButton.BackB
 class Look:
     """A runner for scans and looks. A look says `ending`, and only when it is free to."""
 
+    WORDS = ("daisy", "sea urchin", "pot", "soft-coated wheaten terrier", "", "banana")
+
     def __init__(self, ending: Event | None = None, *, hold: bool = False) -> None:
-        words = ("daisy", "sea urchin", "pot", "soft-coated wheaten terrier", "", "banana")
-        self._ending = ending or Looked(words=words, probabilities=(0.84, 0.4, 0.1, 0.7, 0.0, 0.6))
+        self._ending = ending or Looked(words=self.WORDS, probabilities=(0.84, 0.4, 0.1, 0.7, 0.0, 0.6))
         self._scan = Scan()
         self.free = threading.Event()
         self.looked_at: list[tuple[Path, ...]] = []
