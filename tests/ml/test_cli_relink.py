@@ -43,7 +43,7 @@ def test_other_files_of_the_same_names_are_no_originals(
     (changed / "red" / "1.png").write_bytes(b"more than there was" * 200)
     told = handlens("relink", project, "--to", other)
     assert told.code == 1
-    assert told.err.endswith("but they are others; choose the folder that holds the originals.\n")
+    assert told.err.endswith("but different contents. Choose the folder with the originals.\n")
     with Project.open(project) as opened:
         assert opened.source_folder == folder
     told = handlens("relink", project, "--to", changed)
