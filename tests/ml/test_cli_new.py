@@ -45,7 +45,7 @@ def test_a_folder_with_a_letter_is_not_said_to_hold_logs(handlens: Handlens, tmp
 def test_a_rate_may_be_written_with_its_unit(handlens: Handlens, tmp_path: Path, rate: str) -> None:
     log_folder(tmp_path / "logs")
     done = handlens("new", tmp_path / "p", "--from", tmp_path / "logs", "--rate", rate)
-    assert "The logs are taken to have 50 rows a second, as you said." in done.out
+    assert "The rate of the logs, as you entered it: 50 rows per second." in done.out
 
 
 @pytest.mark.parametrize(
