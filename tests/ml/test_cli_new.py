@@ -38,7 +38,7 @@ def test_a_folder_with_a_letter_is_not_said_to_hold_logs(handlens: Handlens, tmp
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/a.txt").write_text("Dear Anna, hello", encoding="utf-8")
     done = handlens("new", tmp_path / "p", "--from", tmp_path / "notes")
-    assert done.err.startswith("Nothing in “notes” can be read as a log of measurements; “a.txt”, for example")
+    assert done.err.startswith("Nothing in “notes” can be read as a log of measurements. For example “a.txt”")
 
 
 @pytest.mark.parametrize("rate", ["50Hz", "50 Hz", "50"])
