@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import counted_files, files, listed
 from ml.project.labelfiles.losing import lost_in_windows
 from ml.project.labelfiles.telling import MILD, issue_told, only_one_class, windows_told
-from ml.project.samples import SPLITS, ScanReport, Split, SplitPlan
+from ml.project.samples import SPLITS, Kind, ScanReport, Split, SplitPlan
 from ml.project.several import SEVERAL_PRESENT, gives_several
-from ml.wording import FILES, listed
 
 Severity = Literal["info", "warn", "bad"]
 
@@ -21,7 +22,7 @@ FEW = 10
 _TABLES_SHOWN = 5
 _SETS_SHOWN = 3
 _UNEVEN, _VERY_UNEVEN = 3, 10
-_PURPOSE: dict[Split, str] = {"train": "learn from", "valid": "choose the best model with", "test": "test with"}
+_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +30,7 @@ class Finding:
     """One sentence about the data, and the files it speaks of (relative to the folder)."""
 
     severity: Severity
-    sentence: str
+    sentence: Message
     paths: tuple[str, ...] = ()
 
 
@@ -44,30 +45,36 @@ def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))
 
 
-def problem(report: ScanReport) -> str | None:
+def problem(report: ScanReport) -> Message | None:
     """Why nothing can be learned from this folder as it is, and what to do; None if it can."""
-    one, many = FILES[report.kind]
-    counts = report.class_counts
+    many, counts = files(report.kind), report.class_counts
     if not report.files:
-        return f"None of the {many} could be read, so there is nothing to learn from; choose another folder."
+        return msg(
+            "None of the {files} could be read, so there is nothing to train on. Choose another folder.", files=many
+        )
     if gives_several(report) and report.task == "single":
         first = next(file for file in report.files if file.also)
-        return (
-            f"The table gives more than one class to a {one}, for example {' and '.join(first.class_names[:3])} to "
-            f"{first.path}; make it a project {SEVERAL_PRESENT}."
+        return msg(
+            "The table gives some {files} more than one class, for example {classes} to {file}. Make this a project "
+            "{several_present}.",
+            files=many,
+            classes=first.class_names[:3],
+            file=first.path,
+            several_present=SEVERAL_PRESENT,
         )
     if not counts:
-        return (
-            f"No {one} has a label yet; put the {many} of each class into a folder of its own, or take a table that "
-            "says what each of them is."
+        return msg(
+            "None of the {files} has a label yet. Put the {files} of each class into a folder of its own, or use a "
+            "table that says what each of them is.",
+            files=many,
         )
     if len(counts) == 1 and not _has_negatives(report):
         name = next(iter(counts))
         if report.labels is not None:
             return only_one_class(name, report.labels)
-        return f"There is only one class, “{name}”; add a folder for at least one more, so that it has to choose."
+        return msg("There is only one class, “{name}”. Add a folder for at least one more.", name=name)
     if max(counts.values()) < 2:
-        return f"Every class has only one {one}; add more, so that some are left to test with."
+        return msg("Every class has only one file. Add more {files}, so that some are left for the test.", files=many)
     return None
 
 
@@ -82,20 +89,21 @@ def _blocking(report: ScanReport) -> list[Finding]:
 
 
 def _unreadable(report: ScanReport) -> list[Finding]:
-    count = len(report.unreadable)
-    if not count:
-        return []
     paths = tuple(item.path for item in report.unreadable)
-    if count == 1:
-        only = report.unreadable[0]
-        sentence = f"One file could not be read and is left out: {only.reason[0].lower()}{only.reason[1:]}"
+    if not paths:
+        return []
+    if len(paths) == 1:
+        sentence = msg("One file could not be read and is left out. {reason}", reason=report.unreadable[0].reason)
     else:
-        sentence = f"{count:,} files could not be read and are left out."
+        sentence = nmsg(
+            "{count} file could not be read and is left out.",
+            "{count} files could not be read and are left out.",
+            len(paths),
+        )
     return [Finding(severity="warn", sentence=sentence, paths=paths)]
 
 
 def _duplicates(report: ScanReport) -> list[Finding]:
-    one, many = FILES[report.kind]
     if report.task == "multi":
         return _several(report)
     clashing = [item for item in report.duplicates if item.conflicting]
@@ -104,41 +112,72 @@ def _duplicates(report: ScanReport) -> list[Finding]:
     if clashing:
         paths = tuple(path for item in clashing for path in item.paths)
         first = clashing[0]
-        who = f"One {one} appears" if len(clashing) == 1 else f"{len(clashing):,} {many} appear"
-        sentence = (
-            f"{who} more than once with different labels, for example as {first.class_names[0]} and as "
-            f"{first.class_names[1]} ({first.paths[0]}, {first.paths[1]})."
+        sentence = nmsg(
+            "{count} of the {files} appears more than once with different labels, for example as “{one}” and as "
+            "“{other}” ({paths}).",
+            "{count} of the {files} appear more than once with different labels, for example as “{one}” and as "
+            "“{other}” ({paths}).",
+            len(clashing),
+            files=files(report.kind),
+            one=first.class_names[0],
+            other=first.class_names[1],
+            paths=first.paths[:2],
         )
         found.append(Finding(severity="warn", sentence=sentence, paths=paths))
     if plain:
         paths = tuple(path for item in plain for path in item.paths)
-        who = f"One {one} appears" if len(plain) == 1 else f"{len(plain):,} {many} appear"
-        sentence = f"{who} more than once; the copies stay on the same side of the test."
+        sentence = nmsg(
+            "{count} of the {files} appears more than once. Copies are never divided between training, validation and "
+            "test.",
+            "{count} of the {files} appear more than once. Copies are never divided between training, validation and "
+            "test.",
+            len(plain),
+            files=files(report.kind),
+        )
         found.append(Finding(severity="info", sentence=sentence, paths=paths))
     return found
 
 
 def _several(report: ScanReport) -> list[Finding]:
     """Multi-label: what shows several classes, what shows none, and what was there twice for no reason."""
-    one, many = FILES[report.kind]
+    many = files(report.kind)
     several = tuple(file.path for file in report.files if len(file.class_names) > 1)
     negative = tuple(file.path for file in report.files if file.negative)
     plain = [item for item in report.duplicates if not item.conflicting]
     found = []
     if report.class_counts and not several:
-        sentence = f"None of the {many} shows more than one class"
-        sentence += "; put a copy into the folder of each class it shows." if report.labels is None else "."
+        sentence = msg("None of the {files} shows more than one class.", files=many)
+        if report.labels is None:
+            sentence = msg(
+                "None of the {files} shows more than one class. If a file shows several, put a copy of it into the "
+                "folder of each.",
+                files=many,
+            )
         found.append(Finding(severity="info", sentence=sentence))
     if several:
-        who = f"One {one} shows" if len(several) == 1 else f"{len(several):,} {many} show"
-        found.append(Finding(severity="info", sentence=f"{who} more than one class.", paths=several))
+        sentence = nmsg(
+            "{count} of the {files} shows more than one class.",
+            "{count} of the {files} show more than one class.",
+            len(several),
+            files=many,
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=several))
     if negative:
-        who = f"One {one} shows" if len(negative) == 1 else f"{len(negative):,} {many} show"
-        found.append(Finding(severity="info", sentence=f"{who} none of the classes.", paths=negative))
+        sentence = nmsg(
+            "{count} of the {files} shows none of the classes.",
+            "{count} of the {files} show none of the classes.",
+            len(negative),
+            files=many,
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=negative))
     if plain:
         paths = tuple(path for item in plain for path in item.paths)
-        who = f"One {one} appears" if len(plain) == 1 else f"{len(plain):,} {many} appear"
-        sentence = f"{who} more than once in the same class; the copies count as one."
+        sentence = nmsg(
+            "{count} of the {files} appears more than once in the same class. The copies count as one.",
+            "{count} of the {files} appear more than once in the same class. The copies count as one.",
+            len(plain),
+            files=many,
+        )
         found.append(Finding(severity="info", sentence=sentence, paths=paths))
     return found
 
@@ -150,7 +189,8 @@ def _from_tables(report: ScanReport) -> list[Finding]:
     found = [Finding(severity="info", sentence=told) for told in report.labels.tables[:_TABLES_SHOWN]]
     if len(report.labels.tables) > _TABLES_SHOWN:
         more = len(report.labels.tables) - _TABLES_SHOWN
-        found.append(Finding(severity="info", sentence=f"Labels come from {more:,} more label files."))
+        sentence = nmsg("Labels come from {count} more label file.", "Labels come from {count} more label files.", more)
+        found.append(Finding(severity="info", sentence=sentence))
     found += [Finding(severity="info", sentence=told) for told in windows_told(report)]
     for issue in (*lost_in_windows(report), *report.labels.issues):
         told = issue_told(issue, kind=report.kind, task=report.task)
@@ -159,11 +199,15 @@ def _from_tables(report: ScanReport) -> list[Finding]:
 
 
 def _unlabelled(report: ScanReport) -> list[Finding]:
-    _one, many = FILES[report.kind]
     paths = tuple(file.path for file in report.files if not file.labelled)
     if not paths or not report.class_counts or report.labels is not None:
         return []
-    sentence = f"{len(paths):,} of the {many} lie in no class folder and have no label yet."
+    sentence = nmsg(
+        "{count} of the {files} is in no class folder and has no label yet.",
+        "{count} of the {files} are in no class folder and have no label yet.",
+        len(paths),
+        files=files(report.kind),
+    )
     return [Finding(severity="info", sentence=sentence, paths=paths)]
 
 
@@ -181,27 +225,49 @@ def _balance(report: ScanReport) -> list[Finding]:
     if counts[most] < _UNEVEN * counts[least]:
         return []
     if counts[most] <= _VERY_UNEVEN * counts[least]:
-        sentence = f"{most} has {times} times as many as {least} – that is fine."
+        sentence = nmsg(
+            "“{most}” has {count} time as many {files} as “{least}”. That is fine.",
+            "“{most}” has {count} times as many {files} as “{least}”. That is fine.",
+            times,
+            most=most,
+            least=least,
+            files=files(report.kind),
+        )
         return [Finding(severity="info", sentence=sentence)]
-    sentence = (
-        f"{most} has {times:,} times as many as {least}: rare classes weigh more in learning, and still {least} will "
-        f"be known less well; more of {least} would help most."
+    sentence = nmsg(
+        "“{most}” has {count} time as many {files} as “{least}”. Rare classes are weighted up, but “{least}” will "
+        "still be recognised less reliably. More {files} of “{least}” would help most.",
+        "“{most}” has {count} times as many {files} as “{least}”. Rare classes are weighted up, but “{least}” will "
+        "still be recognised less reliably. More {files} of “{least}” would help most.",
+        times,
+        most=most,
+        least=least,
+        files=files(report.kind),
     )
     return [Finding(severity="warn", sentence=sentence)]
 
 
 def _few(report: ScanReport) -> list[Finding]:
-    one, many = FILES[report.kind]
     few = {name: count for name, count in report.class_counts.items() if count < FEW}
     if not few:
         return []
     paths = tuple(file.path for file in report.files if any(name in few for name in file.class_names))
     if len(few) == 1:
         name, count = next(iter(few.items()))
-        having = f"only one {one}" if count == 1 else f"only {count} {many}"
-        sentence = f"{name} has {having}, too few to judge it by."
+        sentence = msg(
+            "“{name}” has only {count_files}, too few for a reliable score.",
+            name=name,
+            count_files=counted_files(count, report.kind),
+        )
     else:
-        sentence = f"{len(few):,} classes have fewer than {FEW} {many}, too few to judge them by: {_names(few)}."
+        sentence = nmsg(
+            "{count} class has fewer than {least} {files}, too few for a reliable score: {names}.",
+            "{count} classes have fewer than {least} {files}, too few for a reliable score: {names}.",
+            len(few),
+            least=FEW,
+            files=files(report.kind),
+            names=_names(few),
+        )
     return [Finding(severity="warn", sentence=sentence, paths=paths)]
 
 
@@ -210,10 +276,9 @@ def _twice_named(report: ScanReport) -> list[Finding]:
     sets = [names for names in _alike(report) if len(names) > 1]
     if not sets:
         return []
-    shown = "; ".join(listed([f"“{name}”" for name in names]) for names in sets[:_SETS_SHOWN])
-    more = f"; and {len(sets) - _SETS_SHOWN:,} more" if len(sets) > _SETS_SHOWN else ""
-    sentence = (
-        f"Some classes differ in upper and lower case only ({shown}{more}); if they mean the same, give them one name."
+    sentence = msg(
+        "Some class names differ only in upper and lower case: {names}. If they mean the same, use one name.",
+        names=listed([msg("“{name}”", name=" / ".join(names)) for names in sets], most=_SETS_SHOWN),
     )
     named = {name for names in sets for name in names}
     paths = tuple(file.path for file in report.files if not named.isdisjoint(file.class_names))
@@ -230,7 +295,6 @@ def _alike(report: ScanReport) -> list[list[str]]:
 
 def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
     """Classes that some split has none of; a split without anything at all is one finding, not one per class."""
-    _one, many = FILES[report.kind]
     held: dict[Split, Counter[str]] = defaultdict(Counter)
     for file in report.files:
         if file.path in plan.splits:
@@ -241,17 +305,33 @@ def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
         severity: Severity = "bad" if split == "train" else "warn"
         if not absent:
             continue
-        if not held[split]:
-            sentence = f"There are no {many} to {_PURPOSE[split]}."
+        if held[split]:
+            sentence = _without_classes(split, report.kind, _names(absent))
         else:
-            sentence = f"There are no {many} of {_names(absent)} to {_PURPOSE[split]}."
+            sentence = _without_files(split, report.kind)
         found.append(Finding(severity=severity, sentence=sentence))
     return found
 
 
-def _names(classes: Mapping[str, int]) -> str:
-    shown = list(classes)[:3]
-    more = len(classes) - len(shown)
-    if more:
-        return f"{', '.join(shown)} and {more:,} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+def _without_files(split: Split, kind: Kind) -> Message:
+    match split:
+        case "train":
+            return msg("There are no {files} for training.", files=files(kind))
+        case "valid":
+            return msg("There are no {files} for validation.", files=files(kind))
+        case "test":
+            return msg("There are no {files} for the test.", files=files(kind))
+
+
+def _without_classes(split: Split, kind: Kind, names: Message) -> Message:
+    match split:
+        case "train":
+            return msg("There are no {files} of {names} for training.", files=files(kind), names=names)
+        case "valid":
+            return msg("There are no {files} of {names} for validation.", files=files(kind), names=names)
+        case "test":
+            return msg("There are no {files} of {names} for the test.", files=files(kind), names=names)
+
+
+def _names(classes: Mapping[str, int]) -> Message:
+    return listed([msg("“{name}”", name=name) for name in classes], most=_NAMES_SHOWN)

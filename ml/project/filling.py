@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from ml.core.messages import Message, dumps
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows
@@ -29,7 +30,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         "task": report.task,
         "created_at": now(),
         "split_by": plan.split_by,
-        "split_why": plan.why,
+        "split_why": dumps(plan.why),
         **source_meta(Path(report.folder), final),
     }
     if report.windowing is not None:
@@ -203,8 +204,8 @@ def insert_unreadable(connection: sa.Connection, report: ScanReport) -> None:
     leave_out(connection, {item.path: item.reason for item in report.unreadable})
 
 
-def leave_out(connection: sa.Connection, reasons: Mapping[str, str]) -> None:
+def leave_out(connection: sa.Connection, reasons: Mapping[str, Message]) -> None:
     """What lies at these paths is neither learned from nor tested with, and why."""
     if reasons:
-        rows = [{"path": path, "reason": reason} for path, reason in reasons.items()]
+        rows = [{"path": path, "reason": dumps(reason)} for path, reason in reasons.items()]
         connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)

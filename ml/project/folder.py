@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml.core.messages import msg
 from ml.project.samples import Split
 
 READY_SPLITS: dict[str, Split] = {
@@ -23,7 +24,7 @@ READY_SPLITS: dict[str, Split] = {
 }
 """Names, in lower case, of folders that bring a ready-made split."""
 
-CLOSED_FOLDER = "The folder may not be opened; allow reading it and look again."
+CLOSED_FOLDER = msg("This folder cannot be opened. Allow reading it and look again.")
 """Of a folder inside the one that is searched."""
 
 _LITTER = frozenset(

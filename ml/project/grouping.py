@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.project.folder import class_depth
 from ml.project.samples import FoundFile
@@ -27,7 +28,9 @@ def base_groups(files: Sequence[FoundFile], split_by: str) -> dict[str, str]:
         return _by_folder(files)
     if split_by.startswith(_PATTERN):
         return _by_pattern(files, split_by.removeprefix(_PATTERN))
-    raise HandlensError(f"“{split_by}” is no way to split; use auto, folder, recording or pattern:REGEX.")
+    raise HandlensError(
+        msg("“{name}” is not a way to split. Use auto, folder, recording or pattern:REGEX.", name=split_by)
+    )
 
 
 def joined(groups: Mapping[str, str], files: Sequence[FoundFile]) -> dict[str, str]:
@@ -64,9 +67,16 @@ def _by_pattern(files: Sequence[FoundFile], pattern: str) -> dict[str, str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise HandlensError(f"The pattern “{pattern}” is not a regular expression: {error.msg}.") from error
+        raise HandlensError(
+            msg("The pattern “{pattern}” is not a regular expression: {reason}.", pattern=pattern, reason=error.msg)
+        ) from error
     if compiled.groups < 1:
-        raise HandlensError(f"The pattern “{pattern}” has no group; put brackets around the part that names the group.")
+        raise HandlensError(
+            msg(
+                "The pattern “{pattern}” has no group. Put brackets around the part that names the group.",
+                pattern=pattern,
+            )
+        )
     groups, example = {}, ""
     for file in files:
         name = PurePosixPath(file.path).name
@@ -77,12 +87,22 @@ def _by_pattern(files: Sequence[FoundFile], pattern: str) -> dict[str, str]:
             example = min(example or name, name)
     if len(groups) < len(files) / 2:
         raise HandlensError(
-            f"The pattern “{pattern}” fits {len(groups):,} of {len(files):,} file names, but not “{example}”;"
-            " change it so that it fits them all."
+            msg(
+                "The pattern “{pattern}” fits {fitting} of {total} file names, but not “{example}”. Change it so that "
+                "it fits all of them.",
+                pattern=pattern,
+                fitting=len(groups),
+                total=len(files),
+                example=example,
+            )
         )
     if len(files) > 1 and len(groups) == len(files) and len(set(groups.values())) == 1:
         raise HandlensError(
-            f"The pattern “{pattern}” puts every file into one group, so nothing is left to test with; choose another."
+            msg(
+                "The pattern “{pattern}” puts every file into one group, so nothing is left for the test. Choose "
+                "another pattern.",
+                pattern=pattern,
+            )
         )
     return {file.path: groups.get(file.path, file.path) for file in files}
 

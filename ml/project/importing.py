@@ -10,6 +10,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ml.core.messages import Message, english, msg
+from ml.core.phrases import counted_files
+from ml.core.phrases import files as files_of
 from ml.errors import HandlensError, UnreadableError
 from ml.events import Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.jobs import ScanJob, Stop
@@ -28,7 +31,7 @@ from ml.project.samples import DuplicateSet, FoundFile, Kind, ScanReport, Unread
 
 _BETWEEN_PROGRESS = 0.1
 _CHUNK = 1 << 20
-_BAD_NAME = "The name of the file is damaged and cannot be kept; rename it and look again."
+_BAD_NAME = msg("The file name contains damaged characters. Rename the file and look again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,11 +52,11 @@ class _Examined:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Search:
-    """What to look for: how one kind is recognised, examined and spoken of."""
+    """What to look for: how one kind is recognised and examined."""
 
+    kind: Kind
     suffixes: frozenset[str]
     examine: Callable[[Path], _Examined]
-    many: str
 
 
 def examine_image(path: Path) -> _Examined:
@@ -86,19 +89,19 @@ def examine_log(path: Path) -> _Examined:
 
 _SEARCHES: dict[Kind, _Search] = {
     "images": _Search(
+        kind="images",
         suffixes=IMAGE_SUFFIXES,
         examine=examine_image,
-        many="pictures",
     ),
     "recordings": _Search(
+        kind="recordings",
         suffixes=AUDIO_SUFFIXES,
         examine=examine_recording,
-        many="recordings",
     ),
     "sensors": _Search(
+        kind="sensors",
         suffixes=LOG_SUFFIXES,
         examine=examine_log,
-        many="logs",
     ),
 }
 
@@ -136,8 +139,13 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
     if outcomes is None:
         return None
     if not folder.is_dir():
-        raise HandlensError(f"The folder {_quoted(folder)} went away while it was read; connect it and try again.")
-    windowing, notes = job.windowing, tuple[str, ...]()
+        raise HandlensError(
+            msg(
+                "The folder “{folder}” disappeared while it was being read. Connect its drive and try again.",
+                folder=_named(folder),
+            )
+        )
+    windowing, notes = job.windowing, tuple[Message, ...]()
     if job.kind == "sensors":
         windowing, notes = _settle_logs(outcomes, job)
     files: list[FoundFile] = []
@@ -167,9 +175,11 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
 def _list(folder: Path, stop: Stop) -> list[str] | None:
     """Names of everything below, sorted; None if stopped."""
     if not folder.exists():
-        raise HandlensError(f"The folder {_quoted(folder)} is not there; choose it again.")
+        raise HandlensError(msg("The folder “{folder}” does not exist. Choose it again.", folder=_named(folder)))
     if not folder.is_dir():
-        raise HandlensError(f"{_quoted(folder)} is a file, not a folder; choose the folder it lies in.")
+        raise HandlensError(
+            msg("“{file}” is a file, not a folder. Choose the folder that contains it.", file=_named(folder))
+        )
     names = []
     try:
         for name in files_below(folder):
@@ -177,7 +187,9 @@ def _list(folder: Path, stop: Stop) -> list[str] | None:
             if stop.requested():
                 return None
     except OSError as error:
-        message = f"The folder {_quoted(folder)} cannot be opened; allow reading it or choose another."
+        message = msg(
+            "The folder “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=_named(folder)
+        )
         raise HandlensError(message, details=repr(error)) from error
     return sorted(names)
 
@@ -222,7 +234,7 @@ def _fingerprint(path: Path) -> tuple[int, int, str]:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     except OSError as error:
-        raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
+        raise UnreadableError(disk_reason(error) or msg("The file could not be read."), details=repr(error)) from error
     return info.st_size, info.st_mtime_ns, digest.hexdigest()
 
 
@@ -270,7 +282,7 @@ def _windowing(files: Sequence[FoundFile], job: ScanJob, *, agreed: Windowing | 
 
 def _settle_logs(
     outcomes: dict[str, _Examined | UnreadableError], job: ScanJob
-) -> tuple[Windowing | None, tuple[str, ...]]:
+) -> tuple[Windowing | None, tuple[Message, ...]]:
     """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""
     facts = {path: found.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.log}
     agreed = agree(facts, rate=job.rate, windowing=job.windowing)
@@ -295,30 +307,49 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _quoted(folder: Path) -> str:
-    return f"“{_printable(folder.name or str(folder))}”"
+def _named(folder: Path) -> str:
+    return _printable(folder.name or str(folder))
 
 
-def _nothing_found(folder: Path, names: Sequence[str], search: _Search) -> str:
-    if any(name.endswith("/") for name in names):
-        return f"A folder inside {_quoted(folder)} may not be opened; allow reading it or choose another."
+def _nothing_found(folder: Path, names: Sequence[str], search: _Search) -> Message:
+    name, wanted = _named(folder), files_of(search.kind)
+    if any(found.endswith("/") for found in names):
+        return msg(
+            "A folder inside “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=name
+        )
     if not names:
-        return f"The folder {_quoted(folder)} is empty; choose one with {search.many} in it."
+        return msg("The folder “{folder}” is empty. Choose a folder that contains {files}.", folder=name, files=wanted)
     for other in _SEARCHES.values():
-        count = sum(_suffix(name) in other.suffixes for name in names)
-        if count and (other.many != "logs" or all(_suffix(name) in LOG_SUFFIXES for name in names)):
-            kind = other.many
-            return f"There are no {search.many} in {_quoted(folder)}, only {kind} ({count:,}); choose {kind} instead."
-    return f"There are no {search.many} in {_quoted(folder)}; choose a folder with {search.many} in it."
+        count = sum(_suffix(found) in other.suffixes for found in names)
+        if count and (other.kind != "sensors" or all(_suffix(found) in LOG_SUFFIXES for found in names)):
+            return msg(
+                "There are no {files} in “{folder}”, only {count_others}. Choose {others} instead.",
+                files=wanted,
+                folder=name,
+                count_others=counted_files(count, other.kind),
+                others=files_of(other.kind),
+            )
+    return msg("There are no {files} in “{folder}”. Choose a folder that contains {files}.", folder=name, files=wanted)
 
 
-def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], search: _Search) -> str:
+def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], search: _Search) -> Message:
     first = unreadable[-1]
-    none = f"None of the {search.many} in {_quoted(folder)} can be read"
-    if search.many == "logs":  # a table or a text may be anything
-        none = f"Nothing in {_quoted(folder)} can be read as a log of measurements"
-    return f"{none}; “{PurePosixPath(first.path).name}”, for example: {first.reason[0].lower()}{first.reason[1:]}"
+    file, reason = PurePosixPath(first.path).name, first.reason
+    if search.kind == "sensors":  # a table or a text may be anything
+        return msg(
+            "Nothing in “{folder}” can be read as a log of measurements. For example “{file}”: {reason}",
+            folder=_named(folder),
+            file=file,
+            reason=reason,
+        )
+    return msg(
+        "None of the {files} in “{folder}” can be read. For example “{file}”: {reason}",
+        files=files_of(search.kind),
+        folder=_named(folder),
+        file=file,
+        reason=reason,
+    )
 
 
 def _listed(unreadable: Sequence[Unreadable]) -> str:
-    return "\n".join(f"{item.path}: {item.reason}" for item in unreadable)
+    return "\n".join(f"{item.path}: {english(item.reason)}" for item in unreadable)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError, UnreadableError
 from ml.media.log_columns import IS_TIME
 from ml.media.log_names import fitting_columns, nameless, places_of, spelt_alike
@@ -39,7 +40,7 @@ class Agreed:
     unfit: dict[str, UnreadableError]
     lengths: dict[str, tuple[float, float]]
     pauses: dict[str, tuple[tuple[float, float], ...]]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> Agreed:
@@ -48,7 +49,9 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
     `rate` in Hz, where the user gave one, stands above what the logs say of themselves.
     """
     if rate is not None and not 1e-7 < rate < 1e9:
-        raise HandlensError(f"{rate:g} readings per second are not possible; give the rate in Hz, for example 50.")
+        raise HandlensError(
+            msg("{rate:g} readings per second are not possible. Enter the rate in Hz, for example 50.", rate=rate)
+        )
     columns, clocks = (windowing.columns, ()) if windowing is not None else _measured(facts, _usual_columns(facts))
     unfit: dict[str, UnreadableError] = {}
     for path, found in facts.items():

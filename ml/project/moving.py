@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ml.core.messages import msg
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.filling import class_indices, leave_out
 from ml.project.labels import Given, append_imports, read_samples
 from ml.project.samples import FoundFile, ScanReport, Task, Windowing
 
-_GONE = "The file is not in the folder any more; put it back and add the folder again."
+_GONE = msg("The file is no longer in the folder. Put it back and add the folder again.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

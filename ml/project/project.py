@@ -12,6 +12,7 @@ from typing import cast
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from ml.core.messages import Message, dumps, loads, msg
 from ml.errors import HandlensError
 from ml.project import store as tables
 from ml.project.adding import add, assign
@@ -32,6 +33,7 @@ from ml.project.relinking import Found, Known, compare
 from ml.project.room import disk_is_full, is_writable, says_full
 from ml.project.runs import Runs
 from ml.project.samples import (
+    AT_RANDOM,
     ClassInfo,
     Kind,
     LabelChange,
@@ -73,15 +75,18 @@ class Project:
         """Make a new project folder at `path` from what a scan found. It appears whole or not at all."""
         path = path.absolute()
         if path.exists():
-            raise HandlensError(f"“{path.name}” is already there in {path.parent}; choose another name or open it.")
+            raise HandlensError(
+                msg(
+                    "“{name}” already exists in {folder}. Choose another name or open it.",
+                    name=path.name,
+                    folder=str(path.parent),
+                )
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         except OSError as error:
-            todo = "Free some space" if says_full(error) else "Choose a folder you may write to"
-            raise HandlensError(
-                f"The project cannot be made in {path.parent}: {_reason(error)}. {todo}.", details=repr(error)
-            ) from error
+            raise HandlensError(_not_created(path.parent, error), details=repr(error)) from error
         try:
             draft.chmod(0o755)
             store = Store(draft / "project.db", create=True)
@@ -91,7 +96,7 @@ class Project:
                 store.close()
             draft.rename(path)
         except OSError as error:
-            raise HandlensError(f"The project could not be written: {_reason(error)}.", details=repr(error)) from error
+            raise HandlensError(_not_written(error), details=repr(error)) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return cls.open(path)
@@ -107,19 +112,29 @@ class Project:
         if path.name == "project.db":
             path = path.parent
         if not path.exists():
-            raise HandlensError(f"There is no project at {path}; check the name, or plug in the drive it is on.")
+            raise HandlensError(
+                msg("There is no project at {path}. Check the name, or plug in its drive.", path=str(path))
+            )
         if path.suffix.lower() == ".onnx":
-            raise HandlensError(f"{path} is a model; give the project it came from, a folder.")
+            raise HandlensError(
+                msg("{path} is a model. Choose the folder of the project it came from.", path=str(path))
+            )
         if not (path / "project.db").is_file():
             raise HandlensError(
-                f"{path} is not a Handlens project. Choose the folder of a project, or for a new one a name that is "
-                "not taken."
+                msg(
+                    "{path} is not a Handlens project. Choose the folder of a project, or an unused name for a new "
+                    "one.",
+                    path=str(path),
+                )
             )
         read_only = not is_writable(path)
         if read_only and not to_read:
             raise HandlensError(
-                f"The project “{path.name}” cannot be written to, so nothing could be kept in it; "
-                "copy it to a folder you may write to and open that copy."
+                msg(
+                    "The project “{project}” is read-only, so nothing can be saved in it. Copy it to a folder you may "
+                    "write to and open the copy.",
+                    project=path.name,
+                )
             )
         full = not read_only and disk_is_full(path)
         if full and not to_read:
@@ -142,8 +157,7 @@ class Project:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            doing = "is being trained" if what == "train" else "is open in another window"
-            raise HandlensError(f"The project “{self.name}” {doing}; wait for it to end or stop it there.") from error
+            raise HandlensError(_in_use(self.name, what)) from error
         return lock
 
     # -- what is in it -----------------------------------------------------------------------------------------
@@ -158,8 +172,10 @@ class Project:
         return self._meta["split_by"]
 
     @property
-    def split_why(self) -> str:
-        return self._meta["split_why"]
+    def split_why(self) -> Message:
+        """How the files were split, for the user."""
+        stored = self._meta["split_why"]
+        return loads(stored) if stored else AT_RANDOM
 
     @property
     def label_sources(self) -> tuple[Path, ...]:
@@ -195,7 +211,10 @@ class Project:
             if folder.is_dir():
                 return folder.resolve()
         raise HandlensError(
-            f"The folder with the originals, {absolute}, is not there; plug in its drive, or say where it is now.",
+            msg(
+                "The folder with the originals, {folder}, is missing. Plug in its drive, or say where it is now.",
+                folder=str(absolute),
+            ),
             command=f'handlens relink "{self.path}" --to FOLDER',
         )
 
@@ -217,8 +236,10 @@ class Project:
         """A new class, after the others."""
         name = name.strip()
         known = self.classes()
-        if not name or any(item.name == name for item in known):
-            raise HandlensError(f"There is already a class called “{name}”." if name else "A class needs a name.")
+        if not name:
+            raise HandlensError(msg("A class needs a name."))
+        if any(item.name == name for item in known):
+            raise HandlensError(msg("There is already a class called “{name}”.", name=name))
         with self._store.writing() as connection:
             connection.execute(tables.classes.insert().values(index=len(known), name=name))
         return ClassInfo(index=len(known), name=name)
@@ -232,7 +253,7 @@ class Project:
         """The files that were left out when the project was made or files were added."""
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(tables.unreadable).order_by(tables.unreadable.c.path))
-            return tuple(Unreadable(path=row.path, reason=row.reason) for row in rows)
+            return tuple(Unreadable(path=row.path, reason=loads(row.reason)) for row in rows)
 
     # -- labels ------------------------------------------------------------------------------------------------
 
@@ -337,7 +358,7 @@ class Project:
 
     def _say_why(self, plan: SplitPlan) -> None:
         if not self.splits():
-            self._set_meta({"split_why": plan.why})
+            self._set_meta({"split_why": dumps(plan.why)})
 
     def take_labels(self, report: ScanReport, plan: SplitPlan) -> int:
         """Give the labels that tables bring to samples that nobody ever labelled. Returns how many got one."""
@@ -355,7 +376,7 @@ class Project:
         """What run `run` said of every sample there was when it ended."""
         folder = self.runs.folder(run) / "predictions"
         if not folder.is_dir():
-            raise HandlensError(f"Run {run} has no predictions; train again to get them.")
+            raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
         return read_predictions(folder)
 
     def _set_meta(self, values: dict[str, str]) -> None:
@@ -366,5 +387,26 @@ class Project:
         self._meta.update(values)
 
 
-def _reason(error: OSError) -> str:
-    return "the disk is full" if says_full(error) else (error.strerror or str(error)).lower()
+def _not_created(folder: Path, error: OSError) -> Message:
+    if says_full(error):
+        return msg(
+            "The project cannot be created in {folder} because the disk is full. Free some space and try again.",
+            folder=str(folder),
+        )
+    return msg(
+        "The project cannot be created in {folder} ({reason}). Choose a folder you may write to.",
+        folder=str(folder),
+        reason=error.strerror or str(error),
+    )
+
+
+def _not_written(error: OSError) -> Message:
+    if says_full(error):
+        return msg("The project could not be written because the disk is full. Free some space and try again.")
+    return msg("The project could not be written ({reason}). Try again.", reason=error.strerror or str(error))
+
+
+def _in_use(name: str, what: str) -> Message:
+    if what == "train":
+        return msg("The project “{project}” is being trained. Wait for it to end or stop it there.", project=name)
+    return msg("The project “{project}” is open in another window. Close it there first.", project=name)

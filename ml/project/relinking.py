@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 
 _READ = 16
@@ -36,7 +37,9 @@ def compare(known: Sequence[Known], folder: Path) -> Found:
     sizes = {file.path: size for file in known if (size := _size(folder / file.path)) is not None}
     there = [file for file in known if file.path in sizes]
     if not there:
-        raise HandlensError(f"None of the project's files is in {folder}; choose the folder that holds them.")
+        raise HandlensError(
+            msg("None of the project's files is in {folder}. Choose the folder that contains them.", folder=str(folder))
+        )
     same_size = [file for file in there if sizes[file.path] == file.size]
     # Recordings of one length have one size whatever is heard; the smallest files are read soonest.
     read = sorted(same_size, key=lambda file: (file.size, file.path))[:_READ]
@@ -44,8 +47,11 @@ def compare(known: Sequence[Known], folder: Path) -> Found:
     other = len(there) - len(same_size)
     if other > _MOST_DIFFER * len(there) or len(changed) > _MOST_DIFFER * len(read):
         raise HandlensError(
-            f"The files in {folder} have the names of the project's, but they are others; "
-            "choose the folder that holds the originals."
+            msg(
+                "The files in {folder} have the same names as the project's files, but different contents. Choose the "
+                "folder with the originals.",
+                folder=str(folder),
+            )
         )
     return Found(missing=len(known) - len(there), changed=other + len(changed))
 

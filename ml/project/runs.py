@@ -12,6 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from ml.core.messages import Message, dumps, loads, msg
 from ml.errors import HandlensError
 from ml.project import store as tables
 from ml.project.samples import Preset, RunInfo
@@ -43,7 +44,16 @@ class Runs:
         query = sa.select(tables.runs).where(tables.runs.c.state != "cancelled").order_by(tables.runs.c.number)
         with self._store.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return tuple(RunInfo(**{**row, "class_names": tuple(row["class_names"])}) for row in rows)
+        return tuple(
+            RunInfo(
+                **{
+                    **row,
+                    "class_names": tuple(row["class_names"]),
+                    "message": loads(row["message"]) if row["message"] else None,
+                }
+            )
+            for row in rows
+        )
 
     def newest(self, *states: str) -> RunInfo | None:
         """The newest run in one of `states` ("finished" if none is named)."""
@@ -74,13 +84,17 @@ class Runs:
         if run is None:
             found = self.newest()
             if found is None:
-                raise HandlensError("This project has no finished run yet; train it first.")
+                raise HandlensError(msg("This project has no finished run yet. Train it first."))
             return found
         for candidate in self.all():
             if candidate.number == run and candidate.state == "finished":
                 return candidate
-        known = ", ".join(str(item.number) for item in self.all() if item.state == "finished") or "none"
-        raise HandlensError(f"There is no finished run {run} in this project; its finished runs: {known}.")
+        known = tuple(str(item.number) for item in self.all() if item.state == "finished")
+        if not known:
+            raise HandlensError(msg("This project has no finished run yet. Train it first."))
+        raise HandlensError(
+            msg("There is no finished run {run} in this project. Its finished runs: {runs}.", run=str(run), runs=known)
+        )
 
     def made_for(self, run: int) -> float | None:
         """The share of wrong answers among the accepted ones that run `run` was made for; None where that is gone."""
@@ -104,12 +118,16 @@ class Runs:
                 class_names=class_names,
             )
             values = {name: getattr(info, name) for name in info.__slots__}
-            connection.execute(tables.runs.insert().values(**values | {"class_names": list(class_names)}))
+            values |= {"class_names": list(class_names), "message": ""}
+            connection.execute(tables.runs.insert().values(**values))
             self.folder(info.number).mkdir(parents=True, exist_ok=True)
         return info
 
     def update(self, run: int, **values: object) -> None:
-        """Set columns of run `run`, e.g. `state="finished", valid_accuracy=0.9`."""
+        """Set columns of run `run`, e.g. `state="finished", valid_accuracy=0.9`. No `message`: None."""
+        if "message" in values:
+            message = values["message"]
+            values["message"] = dumps(message) if isinstance(message, Message) else str(message or "")
         with self._store.writing() as connection:
             connection.execute(tables.runs.update().where(tables.runs.c.number == run).values(**values))
 

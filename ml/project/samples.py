@@ -1,9 +1,11 @@
-"""The values a project is made of. Plain, frozen, free of any library but the standard one."""
+"""The values a project is made of. Plain, frozen, free of any heavy library."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from ml.core.messages import Message, msg
 
 Kind = Literal["images", "recordings", "sensors"]
 Split = Literal["train", "valid", "test"]
@@ -105,7 +107,7 @@ class Unreadable:
     """A file that was left out, and why in one sentence."""
 
     path: str
-    reason: str
+    reason: Message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +147,7 @@ class LabelIssue:
 
     kind: IssueKind
     count: int
-    first: str
+    first: Message
     """The first example, as a clause: “x.wav” in esc50.csv, line 7."""
     paths: tuple[str, ...] = ()
     """The files it is about, where there are some."""
@@ -159,7 +161,7 @@ class LabelNotes:
 
     sources: tuple[str, ...]
     """The files and folders that were given, absolute."""
-    tables: tuple[str, ...]
+    tables: tuple[Message, ...]
     """What was recognised, one sentence each."""
     rows: int
     """Rows (or labels of a track) that could be understood."""
@@ -184,7 +186,7 @@ class ScanReport:
     task: Task = "single"
     labels: LabelNotes | None = None
     """Where the labels come from tables and tracks instead of folders."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     """Sentences about how the files were read."""
 
     @property
@@ -197,6 +199,10 @@ class ScanReport:
         return dict(sorted(counts.items()))
 
 
+AT_RANDOM = msg("The files were split at random, class by class.")
+"""How files were split of which nothing else is known."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SplitPlan:
     """Which source goes where. `splits` and `groups` are keyed by path; unlabelled sources are in neither split."""
@@ -204,8 +210,8 @@ class SplitPlan:
     split_by: SplitBy
     splits: dict[str, Split] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
-    why: str = ""
-    """One sentence for the user, e.g. "Pictures from one folder stay together, so the test is honest."."""
+    why: Message = AT_RANDOM
+    """For the user, e.g. "Pictures from one folder stay together, so the test is honest."."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -272,5 +278,6 @@ class RunInfo:
     valid_accuracy: float | None = None
     test_accuracy: float | None = None
     probe_accuracy: float | None = None
-    message: str = ""
+    message: Message | None = None
+    """Why it failed."""
     class_names: tuple[str, ...] = ()

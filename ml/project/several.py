@@ -6,11 +6,12 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
+from ml.core.messages import msg
 from ml.project.folder import READY_SPLITS
 from ml.project.samples import FoundFile, LabelIssue, LabelSpan, ScanReport, Task
 from ml.project.splitting import FARTHEST_FROM_LEARNING
 
-SEVERAL_PRESENT = "in which more than one may be present"
+SEVERAL_PRESENT = msg("in which more than one may be present")
 """What the user may choose; where, the wizard and the command line know themselves."""
 
 NEGATIVE_FOLDERS = frozenset({"none", "nothing", "negative", "negatives"})
@@ -40,7 +41,7 @@ def as_single_label(report: ScanReport) -> ScanReport:
     labels = report.labels
     if labels is not None and torn:
         names = next(file.class_names for file in report.files if file.path == torn[0])
-        first = f"{torn[0]} ({', '.join(names)})"
+        first = msg("{file} ({classes})", file=torn[0], classes=names)
         issue = LabelIssue(kind="conflict", count=len(torn), first=first, paths=torn)
         labels = dataclasses.replace(labels, issues=(*labels.issues, issue))
     return dataclasses.replace(report, files=tuple(alone), labels=labels, task="single")

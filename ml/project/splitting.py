@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from ml.core.messages import Message, msg
+from ml.core.phrases import files as files_of
 from ml.media.windowing import window_spans
 from ml.project.allotting import Group, Shares, allot
 from ml.project.folder import READY_SPLITS
 from ml.project.grouping import base_groups, joined, members
 from ml.project.samples import FoundFile, ScanReport, Split, SplitPlan, Windowing
-from ml.wording import FILES
 
 SHARES: Shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
 CARVED: Shares = {"train": 0.8, "valid": 0.2}
@@ -196,50 +197,84 @@ def _why(
     base: Mapping[str, str],
     set_aside: bool,
     splits: Mapping[str, Split],
-) -> str:
-    one, many = FILES[report.kind]
+) -> Message:
+    many = files_of(report.kind)
     if not files:
-        return f"No {one} has a label yet, so there is nothing to divide."
+        return msg("None of the {files} has a label yet, so there is nothing to split.", files=many)
     if sides:
         by_folder = all(file.ready_split in (None, file.path.split("/")[0].lower()) for file in files)
         by_table = report.labels is not None and not by_folder
-        return _why_ready(sides, files, brought_by="table" if by_table else "folder")
-    if split_by == "folder" and any(group != path for path, group in base.items()):
-        told = f"{many.capitalize()} from one folder stay together, so the test is honest"
-    elif split_by == "folder":
-        told = f"The class folders hold no folders, so every {one} was placed on its own"
-    elif split_by in {"auto", "recording"} and any(file.group is not None for file in files):
-        told = f"{many.capitalize()} that the table puts into one group stay together, so the test is honest"
-    elif split_by.startswith("pattern:"):
-        told = f"{many.capitalize()} whose names share the same part stay together, so the test is honest"
-    else:
-        told = _shares_told(splits, many)
+        return _why_ready(sides, files, by_table=by_table, many=many)
+    grouped = any(group != path for path, group in base.items())
+    why = _why_grouped(split_by, files, grouped=grouped, many=many) or _shares_told(splits, many)
     if set_aside:
-        return f"{told}; the folder's own division is not used, because it would separate them."
-    return f"{told}; identical files are never on both sides." if report.duplicates else f"{told}."
+        return msg(
+            "{first} {second}",
+            first=why,
+            second=msg("The folder's own split is not used, because it would separate them."),
+        )
+    if report.duplicates:
+        return msg("{first} {second}", first=why, second=msg("Copies of a file always stay together."))
+    return why
 
 
-def _shares_told(splits: Mapping[str, Split], many: str) -> str:
+def _why_grouped(split_by: str, files: Sequence[FoundFile], *, grouped: bool, many: Message) -> Message | None:
+    """What stays together; None where every file is on its own."""
+    if split_by == "folder" and grouped:
+        return msg("{files:capital} from one folder stay together, so the test is honest.", files=many)
+    if split_by == "folder":
+        return msg("The class folders contain no folders, so each file was placed on its own.")
+    if split_by in {"auto", "recording"} and any(file.group is not None for file in files):
+        return msg(
+            "{files:capital} that the table puts into one group stay together, so the test is honest.", files=many
+        )
+    if split_by.startswith("pattern:"):
+        return msg("{files:capital} whose names share the same part stay together, so the test is honest.", files=many)
+    return None
+
+
+def _shares_told(splits: Mapping[str, Split], many: Message) -> Message:
     """The shares that were wanted, or the numbers where there are too few for these."""
     held = Counter(splits.values())
     if abs(held["train"] / len(splits) - SHARES["train"]) <= _ABOUT:
-        return f"Out of every class, 60 % of the {many} are to learn from, 20 % to check by and 20 % to test"
-    return (
-        f"There are too few {many} for shares of 60, 20 and 20 %: of these {len(splits):,}, {held['train']:,} are to "
-        f"learn from, {held['valid']:,} to check by and {held['test']:,} to test"
+        return msg(
+            "In every class 60 % of the {files} are for training, 20 % for validation and 20 % for the test.",
+            files=many,
+        )
+    return msg(
+        "There are too few {files} to split them 60, 20 and 20 %. Instead {train} of {total} are for training, {valid} "
+        "for validation and {test} for the test.",
+        total=len(splits),
+        files=many,
+        train=held["train"],
+        valid=held["valid"],
+        test=held["test"],
     )
 
 
-def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile], *, brought_by: str) -> str:
-    told = f"The {brought_by} brings its own division into learning, checking and test, which is kept"
-    if "valid" not in sides.values():
+def _why_ready(sides: Mapping[str, Split], files: Sequence[FoundFile], *, by_table: bool, many: Message) -> Message:
+    if "valid" in sides.values():
+        why = _ready_kept(many, by_table=by_table)
+    else:
         others = {file.ready_split for file in files if file.ready_split and READY_SPLITS[file.ready_split] != "train"}
-        test = " and ".join(f"“{name}”" for name in sorted(others))
-        told = f"The {brought_by} brings its own test, {test}; a fifth of the rest is kept aside to check by"
+        why = _ready_carved(sorted(others), by_table=by_table)
     by_digest: dict[str, set[Split]] = defaultdict(set)
     for file in files:
         if file.path in sides:
             by_digest[file.digest].add(sides[file.path])
     if any(len(held) > 1 for held in by_digest.values()):
-        told += "; files that lie on both sides are kept out of learning"
-    return f"{told}."
+        return msg("{first} {second}", first=why, second=msg("Files that are on both sides are not used for training."))
+    return why
+
+
+def _ready_kept(many: Message, *, by_table: bool) -> Message:
+    if by_table:
+        return msg("The table splits the {files} into training, validation and test. This split is kept.", files=many)
+    return msg("The folder is already split into training, validation and test. This split is kept.")
+
+
+def _ready_carved(test: Sequence[str], *, by_table: bool) -> Message:
+    names = tuple(msg("“{name}”", name=name) for name in test)
+    if by_table:
+        return msg("The table has a test of its own, {names}. A fifth of the rest is for validation.", names=names)
+    return msg("The folder has a test of its own, {names}. A fifth of the rest is for validation.", names=names)

@@ -11,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError
 from ml.project.room import disk_is_full
 
 SCHEMA_VERSION = 1
-FULL = "The disk is full, so the project could not be written; free some space and try again. Nothing is lost."
+FULL = msg("The disk is full, so the project could not be written. Free some space and try again. Nothing is lost.")
 _LEAST_INDEX = 1 << 15
 
 _metadata = sa.MetaData()
@@ -169,21 +170,31 @@ class Store:
             if disk_is_full(self.path.parent):
                 raise HandlensError(FULL, details=str(error)) from error
             raise HandlensError(
-                f"The project file {self.path.name} in “{self.path.parent.name}” is damaged or is not a Handlens "
-                "project; nothing was changed in it, so put back a copy of the folder from a backup.",
+                msg(
+                    "The project file {file} in “{folder}” is damaged or is not a Handlens project. Nothing was "
+                    "changed in it. Put back a copy of the folder from a backup.",
+                    file=self.path.name,
+                    folder=self.path.parent.name,
+                ),
                 details=str(error),
             ) from error
         if version > SCHEMA_VERSION:
             self.close()
             raise HandlensError(
-                f"The project “{self.path.parent.name}” was made by a newer Handlens; "
-                "install the newest version to open it."
+                msg(
+                    "The project “{project}” was made by a newer Handlens. Install the newest version to open it.",
+                    project=self.path.parent.name,
+                )
             )
         if version < 1:
             self.close()
             raise HandlensError(
-                f"The project file {self.path.name} in “{self.path.parent.name}” is empty or was never finished; "
-                "create the project anew or put back a copy from a backup."
+                msg(
+                    "The project file {file} in “{folder}” is empty or was never finished. Create the project again "
+                    "or put back a copy from a backup.",
+                    file=self.path.name,
+                    folder=self.path.parent.name,
+                )
             )
 
 
@@ -210,16 +221,16 @@ def _in_words(folder: Path) -> Iterator[None]:
         raise HandlensError(_sentence(said, folder), details=str(error)) from error
 
 
-def _sentence(text: str, folder: Path) -> str:
-    if "full" in text or ("disk i/o" in text and disk_is_full(folder)):
+def _sentence(said: str, folder: Path) -> Message:
+    if "full" in said or ("disk i/o" in said and disk_is_full(folder)):
         return FULL
-    if "locked" in text or "busy" in text:
-        return "Another program holds the project for too long; close it there and try again."
-    if "readonly" in text or "read-only" in text:
-        return "The project cannot be written to; copy it to a folder you may write to and open that copy."
-    if "unable to open" in text:
-        return "The project's folder is not there any more; put it back or plug in its drive, then open it again."
-    return "The project could not be read or written; nothing was changed, so try again or put back a copy."
+    if "locked" in said or "busy" in said:
+        return msg("Another program has been using the project for too long. Close it there and try again.")
+    if "readonly" in said or "read-only" in said:
+        return msg("The project is read-only. Copy it to a folder you may write to and open the copy.")
+    if "unable to open" in said:
+        return msg("The project's folder is missing. Put it back or plug in its drive, then open the project again.")
+    return msg("The project could not be read or written. Nothing was changed. Try again or put back a copy.")
 
 
 def _share_with_nobody(dbapi_connection: Any, _record: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ml.core.messages import english, msg
 from ml.project.checks import findings, problem
 from ml.project.samples import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
 from ml.project.splitting import plan_split
@@ -25,8 +26,9 @@ def report_of(
 
 def sentences(report: ScanReport, plan: SplitPlan | None = None) -> list[str]:
     found = findings(report, plan)
-    assert all(finding.sentence.endswith(".") for finding in found)
-    return [finding.sentence for finding in found]
+    told = [english(finding.sentence) for finding in found]
+    assert all(sentence.endswith(".") for sentence in told)
+    return told
 
 
 def test_a_good_folder_needs_no_words() -> None:
@@ -38,11 +40,11 @@ def test_a_good_folder_needs_no_words() -> None:
 def test_classes_that_differ_in_case_only_are_named() -> None:
     report = report_of(GLASS=20, glass=20, metal=20, PAPER=20, paper=20, Paper=20)
     told = (
-        "Some classes differ in upper and lower case only (“GLASS” and “glass”; “PAPER”, “Paper” and “paper”); if they "
-        "mean the same, give them one name."
+        "Some class names differ only in upper and lower case: “GLASS / glass” and “PAPER / Paper / paper”. If they "
+        "mean the same, use one name."
     )
     assert told in sentences(report)
-    (finding,) = [finding for finding in findings(report) if finding.sentence == told]
+    (finding,) = [finding for finding in findings(report) if english(finding.sentence) == told]
     assert (finding.severity, len(finding.paths)) == ("warn", 100)
 
 
@@ -52,13 +54,14 @@ def test_classes_that_differ_in_case_only_are_named() -> None:
         (report_of(), "None of the pictures could be read"),
         (report_of(loose=5), "has a label yet"),
         (report_of(cats=20), "only one class, “cats”"),
-        (report_of(cats=1, dogs=1), "only one picture"),
+        (report_of(cats=1, dogs=1), "has only one file"),
     ],
 )
 def test_it_says_why_nothing_can_be_learned(report: ScanReport, word: str) -> None:
-    assert word in (problem(report) or "")
+    found = problem(report)
+    assert found is not None and word in english(found)
     assert findings(report)[0].severity == "bad"
-    assert findings(report)[0].sentence == problem(report)
+    assert findings(report)[0].sentence == found
 
 
 def test_a_class_with_one_file_is_allowed_and_told_of() -> None:
@@ -67,16 +70,16 @@ def test_a_class_with_one_file_is_allowed_and_told_of() -> None:
     plan = plan_split(report)
     assert plan.splits["dogs/0.jpg"] == "train"
     said = sentences(report, plan)
-    assert "dogs has only one picture, too few to judge it by." in said
-    assert "There are no pictures of dogs to test with." in said
+    assert "“dogs” has only 1 picture, too few for a reliable score." in said
+    assert "There are no pictures of “dogs” for the test." in said
 
 
 def test_unreadable_files_are_counted_and_named() -> None:
-    one = Unreadable(path="cats/broken.jpg", reason="The file is empty.")
+    one = Unreadable(path="cats/broken.jpg", reason=msg("The file is empty."))
     report = report_of(cats=20, dogs=20, unreadable=(one,))
-    assert sentences(report) == ["One file could not be read and is left out: the file is empty."]
-    both = findings(report_of(cats=20, dogs=20, unreadable=(one, Unreadable(path="b.jpg", reason="No."))))
-    assert both[0].sentence == "2 files could not be read and are left out."
+    assert sentences(report) == ["One file could not be read and is left out. The file is empty."]
+    both = findings(report_of(cats=20, dogs=20, unreadable=(one, Unreadable(path="b.jpg", reason=msg("No.")))))
+    assert english(both[0].sentence) == "2 files could not be read and are left out."
     assert both[0].paths == ("cats/broken.jpg", "b.jpg")
 
 
@@ -85,47 +88,57 @@ def test_copies_are_told_of_and_contradicting_ones_more_gravely() -> None:
     plain = DuplicateSet(paths=("cats/2.jpg", "cats/3.jpg"), class_names=("cats",))
     found = findings(report_of(cats=20, dogs=20, duplicates=(plain, clash)))
     assert [finding.severity for finding in found] == ["warn", "info"]
-    assert "different labels, for example as cats and as dogs" in found[0].sentence
+    assert "different labels, for example as “cats” and as “dogs” (cats/1.jpg and dogs/1.jpg)." in english(
+        found[0].sentence
+    )
     assert found[0].paths == clash.paths
     assert found[1].paths == plain.paths
 
 
 def test_imbalance_is_put_in_proportion() -> None:
-    assert sentences(report_of(roses=20, tulips=80)) == ["tulips has 4 times as many as roses – that is fine."]
+    assert sentences(report_of(roses=20, tulips=80)) == [
+        "“tulips” has 4 times as many pictures as “roses”. That is fine."
+    ]
     assert sentences(report_of(roses=20, tulips=50)) == []
-    assert sentences(report_of(roses=20, tulips=200)) == ["tulips has 10 times as many as roses – that is fine."]
+    assert sentences(report_of(roses=20, tulips=200)) == [
+        "“tulips” has 10 times as many pictures as “roses”. That is fine."
+    ]
     (grave,) = findings(report_of(roses=10, tulips=152))
     assert grave.severity == "warn"
-    assert grave.sentence == (
-        "tulips has 15 times as many as roses: rare classes weigh more in learning, and still roses will be known less "
-        "well; more of roses would help most."
+    assert english(grave.sentence) == (
+        "“tulips” has 15 times as many pictures as “roses”. Rare classes are weighted up, but “roses” will still be "
+        "recognised less reliably. More pictures of “roses” would help most."
     )
 
 
 def test_classes_that_are_probably_one_are_not_compared() -> None:
     (only,) = sentences(report_of(GLASS=10, glass=40, metal=50))
-    assert "differ in upper and lower case only" in only
-    assert "metal has 8 times as many as glass – that is fine." in sentences(report_of(GLASS=10, glass=30, metal=320))
+    assert "differ only in upper and lower case" in only
+    assert "“metal” has 8 times as many pictures as “glass”. That is fine." in sentences(
+        report_of(GLASS=10, glass=30, metal=320)
+    )
 
 
 def test_classes_too_small_to_judge_are_named() -> None:
     (finding,) = findings(report_of(a=9, b=8, c=7, d=7, e=20))
-    assert finding.sentence == "4 classes have fewer than 10 pictures, too few to judge them by: a, b, c and 1 more."
+    assert english(finding.sentence) == (
+        "4 classes have fewer than 10 pictures, too few for a reliable score: “a”, “b”, “c” and 1 more."
+    )
     assert len(finding.paths) == 31
 
 
 def test_unlabelled_files_beside_the_classes_are_told_of() -> None:
     (finding,) = findings(report_of(cats=20, dogs=20, loose=3))
-    assert finding.sentence == "3 of the pictures lie in no class folder and have no label yet."
+    assert english(finding.sentence) == "3 of the pictures are in no class folder and have no label yet."
 
 
 def test_a_class_that_a_split_lacks_is_named() -> None:
     report = report_of(cats=20, dogs=20)
     splits = {file.path: "test" if file.class_name == "dogs" else "train" for file in report.files}
     found = findings(report, SplitPlan(split_by="auto", splits=splits))  # type: ignore[arg-type]
-    assert [finding.sentence for finding in found] == [
-        "There are no pictures of dogs to learn from.",
-        "There are no pictures to choose the best model with.",
-        "There are no pictures of cats to test with.",
+    assert [english(finding.sentence) for finding in found] == [
+        "There are no pictures of “dogs” for training.",
+        "There are no pictures for validation.",
+        "There are no pictures of “cats” for the test.",
     ]
     assert found[0].severity == "bad"

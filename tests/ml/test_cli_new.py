@@ -38,14 +38,14 @@ def test_a_folder_with_a_letter_is_not_said_to_hold_logs(handlens: Handlens, tmp
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/a.txt").write_text("Dear Anna, hello", encoding="utf-8")
     done = handlens("new", tmp_path / "p", "--from", tmp_path / "notes")
-    assert done.err.startswith("Nothing in “notes” can be read as a log of measurements; “a.txt”, for example")
+    assert done.err.startswith("Nothing in “notes” can be read as a log of measurements. For example “a.txt”")
 
 
 @pytest.mark.parametrize("rate", ["50Hz", "50 Hz", "50"])
 def test_a_rate_may_be_written_with_its_unit(handlens: Handlens, tmp_path: Path, rate: str) -> None:
     log_folder(tmp_path / "logs")
     done = handlens("new", tmp_path / "p", "--from", tmp_path / "logs", "--rate", rate)
-    assert "The logs are taken to have 50 rows a second, as you said." in done.out
+    assert "The rate of the logs, as you entered it: 50 rows per second." in done.out
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_options_that_change_nothing_are_named(handlens: Handlens, trained: Path
     assert "how it is cut stays as it is" in done.err
     done = handlens("evaluate", trained / "runs" / "0001" / "model.onnx")
     assert done.code == 1
-    assert "is a model; give the project it came from" in done.err
+    assert "is a model. Choose the folder of the project it came from" in done.err
 
 
 def test_predict_goes_on_after_an_unreadable_file(handlens: Handlens, trained: Path, folder: Path) -> None:

@@ -43,7 +43,7 @@ def test_other_files_of_the_same_names_are_no_originals(
     (changed / "red" / "1.png").write_bytes(b"more than there was" * 200)
     told = handlens("relink", project, "--to", other)
     assert told.code == 1
-    assert told.err.endswith("but they are others; choose the folder that holds the originals.\n")
+    assert told.err.endswith("but different contents. Choose the folder with the originals.\n")
     with Project.open(project) as opened:
         assert opened.source_folder == folder
     told = handlens("relink", project, "--to", changed)
@@ -61,4 +61,4 @@ def test_other_recordings_of_the_same_length_are_no_originals(handlens: Handlens
                 noise = np.random.default_rng(list(f"{place}{name}{number}".encode())).normal(0, 0.1, 8000)
                 soundfile.write(tmp_path / place / name / f"{number}.wav", noise, 8000)
     assert handlens("new", tmp_path / "p", "--from", tmp_path / "sounds").code == 0
-    assert "but they are others" in handlens("relink", tmp_path / "p", "--to", tmp_path / "others").err
+    assert "but different contents" in handlens("relink", tmp_path / "p", "--to", tmp_path / "others").err

@@ -43,7 +43,7 @@ def test_what_only_reads_reads_without_writing(project: Path, full: None) -> Non
 
 
 def test_what_would_write_says_that_the_disk_is_full(project: Path, full: None) -> None:
-    with pytest.raises(HandlensError, match=r"^The disk is full, .*free some space"):
+    with pytest.raises(HandlensError, match=r"^The disk is full, .*Free some space"):
         Project.open(project)
 
 
@@ -71,7 +71,7 @@ def test_a_new_project_on_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatc
         connection.execute("PRAGMA max_page_count = 1")  # SQLite's own way to run out of room
 
     monkeypatch.setattr(store, "_configure", one_page)
-    with pytest.raises(HandlensError, match=r"^The disk is full, .*free some space"):
+    with pytest.raises(HandlensError, match=r"^The disk is full, .*Free some space"):
         create(pictures, tmp_path / "shapes.handlens")
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
@@ -79,9 +79,9 @@ def test_a_new_project_on_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatc
 def test_an_index_that_finds_no_room_is_no_damage(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite says “disk I/O error” then."""
     monkeypatch.setattr(store, "disk_is_full", lambda _folder: True)
-    assert store._sentence("disk i/o error", project).startswith("The disk is full")
+    assert store._sentence("disk i/o error", project) == store.FULL
     monkeypatch.setattr(store, "disk_is_full", lambda _folder: False)
-    assert store._sentence("disk i/o error", project).startswith("The project could not be read or written")
+    assert str(store._sentence("disk i/o error", project)).startswith("The project could not be read or written")
 
 
 @pytest.mark.usefixtures("full")

@@ -16,9 +16,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from ml.core.messages import english
 from ml.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.jobs import NeverStop, ScanJob, StopRequest
 from ml.media.files import disk_reason
+from ml.project.folder import CLOSED_FOLDER
 from ml.project.importing import scan
 from ml.project.samples import FoundFile, ScanReport
 
@@ -52,8 +54,9 @@ def report_of(folder: Path, kind: Literal["images", "recordings"] = "images") ->
 def failure_of(folder: Path, kind: Literal["images", "recordings", "sensors"] = "images") -> str:
     last = events_of(folder, kind)[-1]
     assert isinstance(last, Failed), last
-    assert last.message.endswith(".")
-    return last.message
+    told = english(last.message)
+    assert told.endswith(".")
+    return told
 
 
 def by_path(report: ScanReport) -> dict[str, FoundFile]:
@@ -161,7 +164,7 @@ def test_what_cannot_be_read_is_listed_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "dogs/scan.dcm").write_bytes(bytes(200))
     report = report_of(tmp_path)
     assert set(by_path(report)) == {"cats/a.png", "dogs/b.jpg"}
-    reasons = {item.path: item.reason for item in report.unreadable}
+    reasons = {item.path: english(item.reason) for item in report.unreadable}
     assert list(reasons) == ["cats/empty.jpg", "dogs/scan.dcm", "dogs/text.png"]
     assert reasons["cats/empty.jpg"] == "The file is empty."
     assert all(reason.endswith(".") and str(tmp_path) not in reason for reason in reasons.values())
@@ -217,7 +220,7 @@ def test_pipes_and_impossible_names_do_not_hold_it_up(tmp_path: Path) -> None:
     report = report_of(tmp_path)
     assert set(by_path(report)) == {"cats/a.png", "dogs/b.png"}
     (bad,) = report.unreadable
-    assert "rename it" in bad.reason
+    assert "Rename the file" in english(bad.reason)
     bad.path.encode("utf-8")  # can be stored and shown
 
 
@@ -231,7 +234,7 @@ def test_files_that_may_not_be_opened_say_so(tmp_path: Path) -> None:
     report = report_of(tmp_path)
     (tmp_path / "dogs").chmod(0o755)
     assert [item.path for item in report.unreadable] == ["cats/locked.png", "dogs"]
-    assert all("allow reading" in item.reason for item in report.unreadable)
+    assert all("allow reading" in english(item.reason).lower() for item in report.unreadable)
 
 
 def test_a_folder_inside_that_may_not_be_opened_is_listed(tmp_path: Path, close_folder: Callable[[str], None]) -> None:
@@ -240,9 +243,7 @@ def test_a_folder_inside_that_may_not_be_opened_is_listed(tmp_path: Path, close_
     close_folder("dogs")
     report = report_of(tmp_path)
     assert report.class_counts == {"cats": 1, "fish": 1}
-    assert [(item.path, item.reason) for item in report.unreadable] == [
-        ("dogs", "The folder may not be opened; allow reading it and look again.")
-    ]
+    assert [(item.path, item.reason) for item in report.unreadable] == [("dogs", CLOSED_FOLDER)]
 
 
 @pytest.mark.parametrize(
@@ -250,14 +251,14 @@ def test_a_folder_inside_that_may_not_be_opened_is_listed(tmp_path: Path, close_
     [(errno.EACCES, "allow reading it"), (errno.ENOENT, "no longer there"), (errno.EIO, "check the disk")],
 )
 def test_what_the_disk_says_becomes_a_sentence(number: int, word: str) -> None:
-    assert word in (disk_reason(OSError(number, "technical words", "/home/anna/a.png")) or "")
+    assert word in str(disk_reason(OSError(number, "technical words", "/home/anna/a.png"))).lower()
     assert disk_reason(OSError("a decoder's own words")) is None
 
 
 def test_a_file_that_is_only_in_the_cloud_is_told_of() -> None:
     error = OSError(errno.EINVAL, "The cloud file provider is not running")
     error.winerror = 362  # type: ignore[attr-defined]
-    assert "only in the cloud" in (disk_reason(error) or "")
+    assert "only in the cloud" in str(disk_reason(error))
 
 
 def test_the_folder_is_as_it_was(tmp_path: Path) -> None:
@@ -274,26 +275,24 @@ def test_the_folder_is_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_used_says_why_and_what_to_do(tmp_path: Path) -> None:
-    assert "is not there; choose it again" in failure_of(tmp_path / "gone")
+    assert "does not exist. Choose it again" in failure_of(tmp_path / "gone")
     picture(tmp_path / "file.png")
     assert "is a file, not a folder" in failure_of(tmp_path / "file.png")
     (tmp_path / "empty").mkdir()
-    assert "is empty; choose one with pictures" in failure_of(tmp_path / "empty")
+    assert "is empty. Choose a folder that contains pictures" in failure_of(tmp_path / "empty")
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters/a.txt").write_text("hello", encoding="utf-8")
     assert "There are no pictures" in failure_of(tmp_path / "letters")
     recording(tmp_path / "sounds/rain/a.wav", seconds=0.1)
-    assert "only recordings (1); choose recordings instead" in failure_of(tmp_path / "sounds")
+    assert "only 1 recording. Choose recordings instead" in failure_of(tmp_path / "sounds")
     picture(tmp_path / "photos/a.png")
-    assert "only pictures (1); choose pictures instead" in failure_of(tmp_path / "photos", "recordings")
+    assert "only 1 picture. Choose pictures instead" in failure_of(tmp_path / "photos", "recordings")
     (tmp_path / "broken/cats").mkdir(parents=True)
     (tmp_path / "broken/cats/a.jpg").write_bytes(b"")
     assert "None of the pictures in “broken” can be read" in failure_of(tmp_path / "broken")
     told = failure_of(tmp_path / "letters", "sensors")
-    assert told == (
-        "Nothing in “letters” can be read as a log of measurements; “a.txt”, for example: the log holds no numbers."
-    )
-    assert "only pictures (1); choose pictures instead" in failure_of(tmp_path / "photos", "sensors")
+    assert told.startswith("Nothing in “letters” can be read as a log of measurements. For example “a.txt”: The log ")
+    assert "only 1 picture. Choose pictures instead" in failure_of(tmp_path / "photos", "sensors")
 
 
 class _StopAfter:

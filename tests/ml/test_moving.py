@@ -16,6 +16,7 @@ import soundfile
 from PIL import Image
 from small import create, picture_folder, sound_folder
 
+from ml.core.messages import msg
 from ml.events import Scanned
 from ml.jobs import NeverStop, ScanJob
 from ml.project.importing import scan
@@ -331,7 +332,7 @@ def test_files_below_a_folder_that_may_not_be_opened_are_not_gone(
     before = project.samples()
     report = project.as_report()
     seen = tuple(file for file in report.files if not file.path.startswith("disc/"))
-    closed = Unreadable(path="disc", reason="The folder may not be opened.")
+    closed = Unreadable(path="disc", reason=msg("This folder cannot be opened."))
     stat = Path.stat
 
     def refuse(path: Path, **how: Any) -> Any:

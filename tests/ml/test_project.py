@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from small import create, picture_folder
 
+from ml.core.messages import english, msg, verbatim
 from ml.errors import HandlensError
 from ml.events import Scanned
 from ml.jobs import NeverStop, ScanJob
 from ml.project.importing import scan
 from ml.project.project import Project
+from ml.project.samples import AT_RANDOM, Unreadable
 from ml.project.splitting import plan_split
 from ml.training.beginning import labelled_and_split
 
@@ -132,14 +134,14 @@ def test_opening_what_is_not_there_says_so(tmp_path: Path) -> None:
 
 def test_creating_over_something_is_refused_and_leaves_it(project: Project, tmp_path: Path) -> None:
     samples = len(project.samples())
-    with pytest.raises(HandlensError, match="already there"):
+    with pytest.raises(HandlensError, match="already exists"):
         create(tmp_path / "pictures", project.path)
     assert len(project.samples()) == samples
 
 
 def test_a_failed_creation_leaves_no_half_project(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(HandlensError, match="cannot be made"):
+    with pytest.raises(HandlensError, match="cannot be created"):
         create(picture_folder(tmp_path / "pictures"), tmp_path / "file" / "shapes.handlens")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pictures"]
 
@@ -155,7 +157,7 @@ def test_a_share_that_says_it_can_be_written_to_and_cannot_is_read_only(
         return opened_before(path, flags, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(HandlensError, match="cannot be written to"):
+    with pytest.raises(HandlensError, match="is read-only"):
         Project.open(project.path)
     with Project.open(project.path, to_read=True) as opened:
         assert opened.read_only and opened.samples()
@@ -168,16 +170,16 @@ def test_why_it_was_split_so_is_known_once_there_are_labels(tmp_path: Path) -> N
     for path in sorted(folder.rglob("*.png")):
         path.rename(loose / path.name)
     with create(loose, tmp_path / "p.handlens") as project:
-        assert "has a label yet" in project.split_why
+        assert "has a label yet" in english(project.split_why)
         for name in ("bar", "disc"):
             project.add_class(name)
         samples = project.samples()
         project.set_labels([s.id for s in samples[:8]], (0,))
         project.set_labels([s.id for s in samples[8:]], (1,))
         labelled_and_split(project)
-        assert "60 % of the pictures are to learn from" in project.split_why
+        assert "60 % of the pictures are for training" in english(project.split_why)
     with Project.open(tmp_path / "p.handlens") as opened:
-        assert "60 %" in opened.split_why
+        assert "60 %" in english(opened.split_why)
 
 
 def test_why_it_was_split_so_is_known_when_labelled_files_come_later(tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_why_it_was_split_so_is_known_when_labelled_files_come_later(tmp_path: P
         job = ScanJob(folder=tmp_path / "loose", kind="images")
         (last,) = [event for event in scan(job, NeverStop()) if isinstance(event, Scanned)]
         project.add(last.report, plan_split(last.report, split_by=project.split_by, existing=project.splits()))
-        assert "60 % of the pictures are to learn from" in project.split_why
+        assert "60 % of the pictures are for training" in english(project.split_why)
 
 
 def test_a_project_with_nothing_to_learn_from_says_so_at_once(tmp_path: Path) -> None:
@@ -223,6 +225,41 @@ def test_runs_are_numbered_and_a_cancelled_one_is_gone(project: Project) -> None
     assert not project.runs.folder(second.number).exists()
     with pytest.raises(HandlensError, match="no finished run"):
         project.runs.finished(first.number)
+
+
+def test_why_a_run_failed_is_kept_as_a_message(project: Project) -> None:
+    run = project.runs.begin(preset="quick", seed=0, class_names=("disc", "square")).number
+    assert project.runs.all()[0].message is None
+    message = msg("{n} of {names} are missing.", n=1200, names=("discs", "squares"))
+    project.runs.update(run, state="failed", message=message)
+    (failed,) = project.runs.all()
+    assert failed.message == message
+    assert english(message) == "1,200 of discs and squares are missing."
+    project.runs.update(run, state="running", message=None)
+    assert project.runs.all()[0].message is None
+
+
+def test_words_are_stored_as_messages_and_those_of_an_older_handlens_stay(project: Project) -> None:
+    why = project.split_why
+    assert why.template.startswith("In every class 60 % of the {files}")
+    with sqlite3.connect(project.path / "project.db") as other:
+        other.execute("insert into unreadable values ('a.png', 'The file is empty.')")
+        other.execute("insert into unreadable values ('b.png', ?)", ('{"template": "No {x}.", "values": {"x": 3}}',))
+        other.execute("update meta set value = 'All at random.' where key = 'split_why'")
+        other.execute("insert into run values (1, 'failed', 'quick', 0, '', 0, null, null, null, 'Bad luck.', '[]')")
+    other.close()
+    with Project.open(project.path) as opened:
+        assert opened.split_why == verbatim("All at random.")
+        assert opened.unreadable() == (
+            Unreadable(path="a.png", reason=verbatim("The file is empty.")),
+            Unreadable(path="b.png", reason=msg("No {x}.", x=3)),
+        )
+        assert opened.runs.all()[0].message == verbatim("Bad luck.")
+    with sqlite3.connect(project.path / "project.db") as other:
+        other.execute("update meta set value = '' where key = 'split_why'")
+    other.close()
+    with Project.open(project.path) as opened:
+        assert opened.split_why == AT_RANDOM
 
 
 def test_a_run_that_was_cut_off_is_called_interrupted_but_not_while_it_is_trained(project: Project) -> None:

@@ -99,8 +99,8 @@ def test_only_the_command_line_names_its_option(tmp_path: Path) -> None:
         for number in range(2):
             rows = "".join(f"{row % 7},{row % (number + 3)}\n" for row in range(60))
             (folder / name / f"{number}.csv").write_text("x,y\n" + rows)
-    (note,) = [note for note in look(folder).notes if "counted in rows" in note]
-    assert note.endswith("if you know how many rows make a second, say so.")
+    (note,) = [note for note in look(folder).notes if "counted in rows" in str(note)]
+    assert str(note).endswith("If you know how many rows make a second, enter it.")
     assert _with_options(note).endswith("how many rows make a second (--rate), say so.")
 
 
