@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from ml.core.messages import english
+from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.errors import HandlensError
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.telling import issue_told
 from ml.project.labelfiles.values import Reading
-from ml.project.samples import LabelSpan
+from ml.project.samples import IssueKind, LabelIssue, LabelSpan, Task
 
 PICTURES = ("a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
 RECORDINGS = ("rec1.wav", "rec2.wav", "north/dawn.wav", "south/dawn.wav")
@@ -381,3 +382,16 @@ def test_words_that_name_no_class_are_quoted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["file,tags\na.jpg,none\nb.jpg,cat|dog\nc.jpg,none\n"])
 def test_where_several_may_be_present_the_word_stands_for_none_of_them(tmp_path: Path, content: str) -> None:
     assert classes(read(tmp_path, content)) == {"a.jpg": (), "b.jpg": ("cat", "dog"), "c.jpg": ()}
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+@pytest.mark.parametrize("words", [(), ("NA", "nan")])
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_issue_is_whole_in_another_language(task: Task, words: tuple[str, ...], count: int) -> None:
+    for kind in get_args(IssueKind):
+        issue = LabelIssue(kind=kind, count=count, first=msg("“{name}”", name="1.png"), paths=("1.png",), words=words)
+        told = issue_told(issue, kind="recordings", task=task)
+        assert "{" not in english(told)
+        foreign = language(PSEUDO).render(told)
+        assert foreign.startswith("⟦") and foreign.count("⟦") == foreign.count("⟧")
+        assert loads(dumps(told)) == told

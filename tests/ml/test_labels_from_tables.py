@@ -125,10 +125,8 @@ def test_several_classes_in_a_row_ask_for_a_multi_label_project(pictures: Path, 
     rows = "".join(f"{n:02d},{('cat', 'dog', 'cat dog', '')[n % 4]}\n" for n in range(12))
     table.write_text("image,tags\n" + rows)
     sentence = refused(tmp_path / "p", pictures, "--labels", table)
-    assert sentence == (
-        "The table gives more than one class to a picture, for example cat and dog to 02.png; make it a project in "
-        "which more than one may be present (--multi-label)."
-    )
+    assert "more than one class, for example cat and dog to 02.png" in sentence
+    assert "in which more than one may be present" in sentence and "--multi-label" in sentence
     made = new(tmp_path / "p", pictures, "--labels", table, "--multi-label")
     assert made["classes"] == {"cat": 6, "dog": 6}
     assert sum(made["split"].values()) == 12
@@ -143,7 +141,7 @@ def test_a_slip_of_two_classes_for_one_file_leaves_it_without_a_label(tmp_path: 
     (tmp_path / "t.csv").write_text(f"file,label\n{rows}00.png,b\n")
     made = new(tmp_path / "p", tmp_path / "all", "--labels", tmp_path / "t.csv")
     assert made["classes"] == {"a": 11, "b": 12}
-    assert issues_of(made) == {"conflict": (1, "00.png (a, b)")}
+    assert issues_of(made) == {"conflict": (1, "00.png (a and b)")}
 
 
 def test_good_parts_that_a_table_calls_none_are_a_class(tmp_path: Path) -> None:
@@ -197,7 +195,7 @@ def test_labels_of_parts_of_recordings(recordings: Path, tmp_path: Path) -> None
     for pieces in found.values():
         labelled = {start: classes for start, classes in pieces if classes is not None}
         assert labelled == {3: ("owl",), 4: ("owl",), 5: ("owl",), 11: ("fox",), 12: ("fox",), 13: ("fox",)}
-    told = "12 labels of parts of 6 recordings reach 36 of 114 windows of 2 s. The other 78 stay without a label."
+    told = "12 labels for parts of 6 recordings reach 36 of 114 windows of 2 s. The other 78 stay without a label."
     assert told in made["findings"]
     assert "3 Audacity label tracks with 6 labels." in made["findings"]
     assert "3 Raven selection tables with 6 labels." in made["findings"]
@@ -214,7 +212,7 @@ def test_labels_that_lie_over_each_other_are_counted_where_there_can_be_only_one
     assert lost == {"overlapping": (6, "“Wren” and “Robin” at 1.0 s in rec1.wav")}
     told = next(sentence for sentence in made["findings"] if "at once" in sentence)
     assert told.startswith("6 windows of 3 recordings have labels of several classes at once")
-    assert "in which more than one may be present (--multi-label)" in told
+    assert "in which more than one may be present" in told and "--multi-label" in told
     several = new(tmp_path / "m", folder, "--labels", folder, "--multi-label")
     assert several["labels"]["issues"] == {}, "nothing is lost there"
     assert not any("at once" in sentence for sentence in several["findings"])
@@ -227,7 +225,7 @@ def test_a_label_that_no_window_carries_is_named(tmp_path: Path) -> None:
         (folder / f"rec{number}.txt").write_text(f"0.5\t2.0\tcall {number % 2}\n1.2\t1.2\tclick\n")
     made = new(tmp_path / "p", folder, "--labels", folder)
     assert issues_of(made) == {"outdone": (6, "“click” at 1.2 s in rec0.wav")}
-    assert any("6 labels were dropped" in sentence and "(--multi-label)" in sentence for sentence in made["findings"])
+    assert any("6 labels were dropped" in sentence and "--multi-label" in sentence for sentence in made["findings"])
 
 
 def test_a_label_that_is_given_up_counts_also_where_another_of_its_class_survives(tmp_path: Path) -> None:
@@ -275,7 +273,7 @@ def test_where_something_hangs_on_the_windows_they_stay_and_what_is_lost_is_said
         opened.set_labels([opened.samples()[0].id], [0])
     made = new(tmp_path / "p", folder, "--labels", tracks)
     assert (made["windowing"]["seconds"], made["samples"], made["labels"]["given"]) == (5, 6, 5)
-    told = "12 labels of parts of 6 recordings reach 6 of 6 windows of 5 s."
+    told = "12 labels for parts of 6 recordings reach 6 of 6 windows of 5 s."
     assert told in made["findings"]
     assert made["labels"]["issues"]["outdone"]["count"] == 6
     assert any("windows of 1.5 s, but the project keeps its own of 5 s" in sentence for sentence in made["findings"])
