@@ -96,13 +96,14 @@ def made_told(created_at: str, run: RunInfo) -> Message:
 
 def compared_told(samples: int, difference: float) -> Message:
     """How near the exported file is to the trained network."""
+    shown = f"{difference:.1e}"
     return nmsg(
         "The exported file was compared with the trained network on {count} sample. The largest difference in "
         "probability was {difference}.",
         "The exported file was compared with the trained network on {count} samples. The largest difference in "
         "probability was {difference}.",
         samples,
-        difference=f"{difference:.1e}",
+        difference=shown,
     )
 
 
