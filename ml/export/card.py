@@ -60,7 +60,7 @@ def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequenc
     part = known.test if len(known.test[1]) else known.valid
     if len(part[1]):
         matrix = confusion(part[1], part[0].argmax(axis=1), classes=len(names))
-        lines += [f"{TABLE} samples | found | right when named |", "|---|---|---|---|"]
+        lines += [f"{TABLE} samples | found | correct when predicted |", "|---|---|---|---|"]
         for name, score in per_class(matrix, names, sources=known.files).items():
             found = f"{score['recall']:.0%} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"
             named = f"{score['precision']:.0%} ({score['precision_low']:.0%}–{score['precision_high']:.0%})"

@@ -76,7 +76,7 @@ def card_of_several(
 
 
 def _table(part: Part, thresholds: NDArray[np.float32], names: tuple[str, ...], *, files: int) -> Iterator[str]:
-    yield f"{TABLE} found | said wrongly | average precision | present from |"
+    yield f"{TABLE} found | wrongly predicted | average precision | present from |"
     yield "|---|---|---|---|---|"
     scores = found_and_named(present(part[0], thresholds), part[1], names, sources=files)
     precisions = average_precisions(*part)
