@@ -9,7 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, english, msg
+from ml.core.phrases import of_hundred
 from ml.errors import HandlensError
+from ml.export.rule import with_rule
 from ml.insight.selftest import promise_remark
 from ml.insight.several import rule_of, strict_thresholds
 from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of
@@ -19,7 +22,6 @@ from ml.project.project import Project
 from ml.project.remarks import read_remarks
 from ml.project.samples import Sample
 from ml.runtime.contract import ModelInfo
-from ml.wording import of_hundred
 
 
 def wanted_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
@@ -107,7 +109,7 @@ def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None
     for remark in read_remarks(project.runs.folder(run)):
         if remark.about == "promise":
             now = promise_remark(chosen, price_on_test(stored, samples, chosen), info.kind)
-            card = card.replace(remark.sentence, now.sentence)
+            card = card.replace(english(remark.sentence), english(now.sentence))
     return dataclasses.replace(
         info,
         wanted_error=wanted,
@@ -125,10 +127,21 @@ def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predict
         return project.predictions(run)
     if wanted == info.wanted_error:
         return None
-    made_for = f" than the {of_hundred(info.wanted_error)} it was made for" if info.wanted_error else ""
+    if not info.wanted_error:
+        raise HandlensError(
+            msg(
+                "Run {run} has no predictions any more, so Handlens cannot choose thresholds for another rate. Train "
+                "again.",
+                run=str(run),
+            )
+        )
     raise HandlensError(
-        f"Run {run} has no predictions any more, from which to choose thresholds for another rate{made_for}; "
-        f"{'choose that one or ' if made_for else ''}train again."
+        msg(
+            "Run {run} has no predictions any more, so Handlens cannot choose thresholds for another rate than "
+            "{rate}, which the run was made for. Choose that rate or train again.",
+            run=str(run),
+            rate=of_hundred(info.wanted_error),
+        )
     )
 
 
@@ -137,17 +150,20 @@ def _deciding_several(project: Project, run: int, info: ModelInfo, asked: float)
     if stored is None:
         return info
     thresholds, promised = several_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)
-    rule = rule_of(info.wanted_error, promised=info.promised)
+    rule = msg("{first} {second}", first=rule_of(asked, promised=promised), second=_instead(info, thresholds))
     return dataclasses.replace(
         info,
         wanted_error=asked,
         promised=promised,
         present_above=tuple(float(value) for value in thresholds),
-        card=info.card.replace(rule, f"{rule_of(asked, promised=promised)} {_instead(info, thresholds)}"),
+        card=with_rule(info.card, rule),
     )
 
 
-def _instead(info: ModelInfo, thresholds: NDArray[np.float32]) -> str:
+def _instead(info: ModelInfo, thresholds: NDArray[np.float32]) -> Message:
     """The thresholds that hold in place of those of the card's table."""
-    told = (f"{name} from {value:.0%}" for name, value in zip(info.classes, thresholds, strict=True))
-    return f"A class counts as present: {', '.join(told)}. The table shows what the run was made with."
+    each = tuple(
+        msg("{name} from {threshold:.0%}", name=name, threshold=float(value))
+        for name, value in zip(info.classes, thresholds, strict=True)
+    )
+    return msg("A class counts as present: {classes}. The table shows the thresholds of the run.", classes=each)

@@ -18,6 +18,8 @@ from ml.accepting import (
     thresholds_for,
     wanted_rate,
 )
+from ml.core.messages import msg, nmsg
+from ml.core.phrases import listed
 from ml.errors import HandlensError
 from ml.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.insight.calibration import tempered
@@ -64,8 +66,10 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     rows, truth = labelled_rows(stored, samples, "test")
     if not len(rows):
         raise HandlensError(
-            "No sample of the test split has a label, so there is nothing to test on; "
-            "test on another folder with: handlens evaluate PROJECT --on FOLDER."
+            msg(
+                "No test sample has a label, so there is nothing to test on. Test on another folder with: handlens "
+                "evaluate PROJECT --on FOLDER."
+            )
         )
     probabilities = np.asarray(stored.probabilities[rows])
     sources = len({samples[int(stored.sample_ids[row])].source_id for row in rows})
@@ -133,16 +137,21 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
     if report is None:  # the scan said itself why it ended
         return
     for left_out in report.unreadable:
-        yield Note(sentence=f"Left out {left_out.path}: {left_out.reason}")
+        yield Note(sentence=msg("Skipped {file}: {reason}", file=left_out.path, reason=left_out.reason))
     if model.info.task == "multi":
         report = as_multi_label(report)
     every = _labelled(report, model.info.classes)
     labelled = _not_learned_from(every, project)
     if len(labelled) < len(every):
-        yield Note(
-            sentence=f"Left out {len(every) - len(labelled)} of {len(every)} files: the project learned from these, or "
-            "chose by them, so they would say too much good of it."
+        sentence = nmsg(
+            "Skipped {count} of {files}: the project used it for training or validation, so it would make the score "
+            "too good.",
+            "Skipped {count} of {files}: the project used them for training or validation, so they would make the "
+            "score too good.",
+            len(every) - len(labelled),
+            files=nmsg("{count} file", "{count} files", len(every)),
         )
+        yield Note(sentence=sentence)
     yield StageStarted(stage="evaluate")
     truth: list[tuple[int, ...]] = []
     files: list[int] = []
@@ -154,7 +163,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
             yield Stopped()
             return
         if isinstance(result, UnreadableInput):
-            yield Note(sentence=f"Left out {file.path}: {result.reason}")
+            yield Note(sentence=msg("Skipped {file}: {reason}", file=file.path, reason=result.reason))
             continue
         rows = _rows(result)
         files += [sources] * len(rows)
@@ -163,7 +172,9 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
         truth += [tuple(model.info.classes.index(name) for name in file.class_names)] * len(rows)
         yield Progress(stage="predict", done=done, total=len(labelled))
     if not said:
-        raise HandlensError(f"No file in {folder} could be read, so there is nothing to test on.")
+        raise HandlensError(
+            msg("No file in {folder} could be read, so there is nothing to test on.", folder=str(folder))
+        )
     if model.info.task == "multi":
         info = deciding_by(project, number, model.info, job.wrong_at_most)
         yield _score_several(np.stack(said), truth, info.classes, np.array(info.present_above), sources=sources)
@@ -182,14 +193,23 @@ def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
     unknown = [name for name in report.class_counts if name not in classes]
     if unknown:
         raise HandlensError(
-            f"The model does not know the {_counted(unknown)} in this folder; it knows {', '.join(classes)}. "
-            "Give the class folders the names the model knows."
+            nmsg(
+                "The model does not know the class {unknown} in this folder. It knows {classes}. Give the class "
+                "folders the names that the model knows.",
+                "The model does not know the classes {unknown} in this folder. It knows {classes}. Give the class "
+                "folders the names that the model knows.",
+                len(unknown),
+                unknown=listed([msg("“{name}”", name=name) for name in unknown], most=3),
+                classes=tuple(classes),
+            )
         )
     files = [file for file in report.files if file.labelled]
     if not files:
         raise HandlensError(
-            "The folder has no class folders, so it is not known what is right; "
-            "put the files into one folder per class."
+            msg(
+                "The folder has no class folders, so the right answers are unknown. Put the files into one folder per "
+                "class."
+            )
         )
     return files
 
@@ -200,16 +220,12 @@ def _not_learned_from(files: Sequence[FoundFile], project: Project) -> list[Foun
     left = [file for file in files if file.digest not in seen]
     if not left:
         raise HandlensError(
-            "The project learned from every file in this folder, or chose by it, so none can test it; "
-            "test on other files, or leave out --on."
+            msg(
+                "The project used every file in this folder for training or validation, so none can test it. Test on "
+                "other files, or leave out --on."
+            )
         )
     return left
-
-
-def _counted(names: Sequence[str]) -> str:
-    shown = ", ".join(f"“{name}”" for name in names[:3])
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{'class' if len(names) == 1 else 'classes'} {shown}{more}"
 
 
 def _rows(result: FilePrediction) -> list[NDArray[np.float32]]:

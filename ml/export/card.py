@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, english, msg, nmsg
+from ml.core.phrases import things
+from ml.export.rule import TABLE
 from ml.insight.metrics import confusion, per_class
 from ml.insight.selftest import Remark
 from ml.project.project import Project
+from ml.project.samples import Kind, RunInfo
 from ml.runtime.contract import ModelInfo
-from ml.wording import NOUNS
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 Interval = tuple[float, float]
@@ -32,64 +35,129 @@ class Known:
     """Whether it learned from the validation split, too, after that was judged."""
 
 
-LEARNED_AGAIN = (
-    "After that it went on to learn from the validation split, too; what is said of that split was said before."
+LEARNED_AGAIN = msg(
+    "The final training also used the validation samples. The validation scores were measured before it."
 )
 
 
 def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequence[Remark]) -> str:
-    """Markdown."""
-    what = NOUNS[info.kind][1]
+    """Markdown, in English."""
     run = next(item for item in project.runs.all() if item.number == info.run)
-    lines = [
-        f"# {project.name}, run {info.run}",
-        "",
-        f"Tells {len(info.classes)} classes of {what} apart: {', '.join(info.classes)}.",
-        f"Made {info.created_at} with the preset “{run.preset}”, seed {run.seed}.",
-        "",
-        "## How good it is",
-        "",
-        _sentence("test", what, known.test, known.test_interval),
-        _sentence("validation", what, known.valid, known.valid_interval),
+    names = tuple(info.classes)
+    told: list[Message] = [
+        msg("Tells {n} classes of {things} apart: {classes}.", n=len(names), things=things(info.kind), classes=names),
+        made_told(info.created_at, run),
+    ]
+    lines = [title(project, info.run), "", *map(english, told), "", heading(), ""]
+    scores = [
+        _test_score(known.test, known.test_interval, info.kind),
+        _valid_score(known.valid, known.valid_interval, info.kind),
         *([LEARNED_AGAIN] if known.again else []),
         _calibration(info),
-        f"The exported file was compared with the trained network on {info.parity_samples} samples; the largest "
-        f"difference in probability was {info.parity_difference:.1e}.",
-        "",
+        compared_told(info.parity_samples, info.parity_difference),
     ]
+    lines += [*map(english, scores), ""]
     part = known.test if len(known.test[1]) else known.valid
     if len(part[1]):
-        matrix = confusion(part[1], part[0].argmax(axis=1), classes=len(info.classes))
-        lines += ["| class | samples | found | right when named |", "|---|---|---|---|"]
-        for name, score in per_class(matrix, info.classes, sources=known.files).items():
+        matrix = confusion(part[1], part[0].argmax(axis=1), classes=len(names))
+        lines += [f"{TABLE} samples | found | correct when predicted |", "|---|---|---|---|"]
+        for name, score in per_class(matrix, names, sources=known.files).items():
             found = f"{score['recall']:.0%} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"
             named = f"{score['precision']:.0%} ({score['precision_low']:.0%}–{score['precision_high']:.0%})"
             lines.append(f"| {name} | {score['n']:.0f} | {found} | {named} |")
-        lines += ["", "In brackets: what chance leaves open, with 95 % confidence.", ""]
+        lines += ["", english(IN_BRACKETS), ""]
     lines.append(findings_section(remarks))
-    return "\n".join([*lines, f"How the data was split: {project.split_why or 'at random, class by class.'}", ""])
+    return "\n".join([*lines, english(split_told(project)), ""])
+
+
+IN_BRACKETS = msg("In brackets: the 95 % confidence interval.")
+NOT_CHECKED = msg("The probabilities were not checked.")
+
+
+def title(project: Project, run: int) -> str:
+    """The first line of a card."""
+    return f"# {english(msg('{project}, run {run}', project=project.name, run=str(run)))}"
+
+
+def heading() -> str:
+    """Above the scores."""
+    return f"## {english(msg('How good it is'))}"
+
+
+def made_told(created_at: str, run: RunInfo) -> Message:
+    """When and how a run was made."""
+    return msg(
+        "Made {created_at} with the preset “{preset}”, seed {seed}.",
+        created_at=created_at,
+        preset=run.preset,
+        seed=str(run.seed),
+    )
+
+
+def compared_told(samples: int, difference: float) -> Message:
+    """How near the exported file is to the trained network."""
+    shown = f"{difference:.1e}"
+    return nmsg(
+        "The exported file was compared with the trained network on {count} sample. The largest difference in "
+        "probability was {difference}.",
+        "The exported file was compared with the trained network on {count} samples. The largest difference in "
+        "probability was {difference}.",
+        samples,
+        difference=shown,
+    )
+
+
+def split_told(project: Project) -> Message:
+    """How the data was divided."""
+    why = english(project.split_why)
+    if why:
+        return msg("How the data was split: {why}", why=why)
+    return msg("How the data was split: at random, class by class.")
 
 
 def findings_section(remarks: Sequence[Remark]) -> str:
-    """What the self-test found, Markdown."""
-    return "\n".join(["## What was found when it ended", "", *(f"- {remark.sentence}" for remark in remarks), ""])
+    """What the self-test found, Markdown, in English."""
+    head = english(msg("Findings at the end of the run"))
+    return "\n".join([f"## {head}", "", *(f"- {english(remark.sentence)}" for remark in remarks), ""])
 
 
-def _calibration(info: ModelInfo) -> str:
+def _calibration(info: ModelInfo) -> Message:
     if info.ece is None or info.ece_before is None:
-        return "Its probabilities were not checked."
-    return (
-        f"When it names a probability, it is off by {info.ece:.3f} on average (0 is perfect: “90 % sure” is right 90 "
-        f"times in 100); before it was calibrated, by {info.ece_before:.3f}. Temperature {info.temperature:.2f}."
+        return NOT_CHECKED
+    return msg(
+        "Its probabilities are off by {error:.3f} on average (0 is perfect: “90 % sure” is right 90 times in 100). "
+        "Before calibration they were off by {before:.3f}. Temperature {temperature:.2f}.",
+        error=info.ece,
+        before=info.ece_before,
+        temperature=info.temperature,
     )
 
 
-def _sentence(split: str, what: str, part: Part, interval: Interval | None) -> str:
+def _test_score(part: Part, interval: Interval | None, kind: Kind) -> Message:
+    values = _score_values(part, interval)
+    if values is None:
+        return msg("There were no labelled test {things}.", things=things(kind))
+    return msg(
+        "Right on {right} of {n} test {things}, {share:.1%} (95 % confidence: {low:.1%} to {high:.1%}).",
+        things=things(kind),
+        **values,
+    )
+
+
+def _valid_score(part: Part, interval: Interval | None, kind: Kind) -> Message:
+    values = _score_values(part, interval)
+    if values is None:
+        return msg("There were no labelled validation {things}.", things=things(kind))
+    return msg(
+        "Right on {right} of {n} validation {things}, {share:.1%} (95 % confidence: {low:.1%} to {high:.1%}).",
+        things=things(kind),
+        **values,
+    )
+
+
+def _score_values(part: Part, interval: Interval | None) -> dict[str, int | float] | None:
     n = len(part[1])
     if n == 0 or interval is None:
-        return f"There were no labelled {what} in the {split} split."
+        return None
     right = int((part[0].argmax(axis=1) == part[1]).sum())
-    return (
-        f"Right on {right} of {n} {what} of the {split} split, {right / n:.1%} "
-        f"(95 % confidence: {interval[0]:.1%} to {interval[1]:.1%})."
-    )
+    return {"right": right, "n": n, "share": right / n, "low": interval[0], "high": interval[1]}

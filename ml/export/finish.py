@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event, Note, StageStarted
 from ml.export.ask import Ingredients, ask_all
@@ -69,13 +70,17 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     difference = parity(exported, released, given.decoded.read(chosen), name=name, stored=stored)
     if not np.isfinite(difference):
         raise HandlensError(
-            "The exported model answers with what is no number; the run was kept but not released, so please report "
-            "this."
+            msg(
+                "The exported model produced invalid numbers. The run is kept but was not released. Please report this."
+            )
         )
     if difference > PARITY_LIMIT:
         raise HandlensError(
-            f"The exported model differs from the trained one by {difference:.2g} in probability, which is too much; "
-            "the run was kept but not released, so please report this."
+            msg(
+                "The probabilities of the exported model differ from those of the trained one by {difference:.2g}, "
+                "which is too much. The run is kept but was not released. Please report this.",
+                difference=difference,
+            )
         )
     predictions = read_predictions(draft)
     info = _info(given, predictions, temperature, parity_result=(len(chosen), difference), promised=promised)

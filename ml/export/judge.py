@@ -110,7 +110,7 @@ def _judge_several(
         rule=rule_of(info.wanted_error, promised=info.promised),
         parity=(info.parity_samples, info.parity_difference),
         files=len(np.unique(files[predictions.labelled("test" if len(test[1]) else "valid")])),
-        again=LEARNED_AGAIN if again else "",
+        again=LEARNED_AGAIN if again else None,
     )
     scores = Scores(valid=quality(*valid)[0], test=quality(*test)[0])
     return scores, replace(info, card=f"{card}\n{findings_section(remarks)}"), remarks

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from torch import Tensor, nn
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.runtime.contract import OUTPUTS
 
@@ -52,8 +53,10 @@ def export_newer(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...]
         proto: bytes = program.model_proto.SerializeToString()
     except Exception as error:  # as above
         raise HandlensError(
-            "This pretrained network cannot be written to a model file, so nothing could be released; "
-            "train with another one.",
+            msg(
+                "This pretrained network cannot be written to a model file, so no model was released. Train with "
+                "another network."
+            ),
             details=repr(error),
         ) from error
     return proto

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, english, msg
+from ml.core.phrases import counted, things
+from ml.export.card import IN_BRACKETS, NOT_CHECKED, compared_told, heading, made_told, split_told, title
+from ml.export.rule import TABLE
 from ml.insight.several import (
     average_precisions,
     calibration_error,
@@ -14,8 +20,7 @@ from ml.insight.several import (
 )
 from ml.networks.heads import Classifier
 from ml.project.project import Project
-from ml.project.samples import RunInfo
-from ml.wording import NOUNS
+from ml.project.samples import Kind, RunInfo
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Probabilities (n, classes) and targets (n, classes) of 0 and 1."""
@@ -35,60 +40,79 @@ def card_of_several(
     valid: Part,
     test: Part,
     thresholds: NDArray[np.float32],
-    rule: str,
+    rule: Message,
     parity: tuple[int, float],
     files: int,
-    again: str = "",
+    again: Message | None = None,
 ) -> str:
-    """The model card, Markdown. `files`: how many the samples that are judged by are from; `again`: what is to be said
-    of the validation split."""
-    what = NOUNS[project.kind][1]
-    lines = [
-        f"# {project.name}, run {run.number}",
-        "",
-        f"Says which of {len(run.class_names)} classes are present in {what}, any number of them: "
-        f"{', '.join(run.class_names)}.",
-        f"Made {created_at} with the preset “{run.preset}”, seed {run.seed}.",
-        "",
-        "## How good it is",
-        "",
-        _sentence("test", what, test),
-        _sentence("validation", what, valid),
-        *([again] if again else []),
-        "Mean average precision: how well it puts those that show a class before those that do not; 100 % is perfect.",
-        _calibration(valid),
-        f"The exported file was compared with the trained network on {parity[0]} samples; the largest difference in "
-        f"probability was {parity[1]:.1e}.",
-        "",
+    """The model card, Markdown, in English. `files`: how many the samples that are judged by are from; `again`: what is
+    to be said of the validation split."""
+    names = tuple(run.class_names)
+    told: list[Message] = [
+        msg(
+            "Predicts which of {n} classes are present in {things}, any number of them: {classes}.",
+            n=len(names),
+            things=things(project.kind),
+            classes=names,
+        ),
+        made_told(created_at, run),
     ]
+    scores = [
+        _test_score(test, project.kind),
+        _valid_score(valid, project.kind),
+        *([again] if again is not None else []),
+        msg(
+            "Mean average precision: how well samples that show a class rank before those that do not; 100 % is "
+            "perfect."
+        ),
+        _calibration(valid),
+        compared_told(*parity),
+    ]
+    lines = [title(project, run.number), "", *map(english, told), "", heading(), "", *map(english, scores), ""]
     part = test if len(test[1]) else valid
     if len(part[1]):
-        lines += [rule, ""]
-        lines += ["| class | found | said wrongly | average precision | present from |", "|---|---|---|---|---|"]
-        scores = found_and_named(present(part[0], thresholds), part[1], run.class_names, sources=files)
-        precisions = average_precisions(*part)
-        for place, (name, score) in enumerate(scores.items()):
-            found = f"{score['found']:.0f} of {score['n']:.0f} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"
-            average = "–" if np.isnan(precisions[place]) else f"{precisions[place]:.0%}"
-            lines.append(
-                f"| {name} | {found} | {score['wrongly']:.0f} of {score['named']:.0f} | {average} "
-                f"| {thresholds[place]:.0%} |"
-            )
-        lines += ["", "In brackets: what chance leaves open, with 95 % confidence."]
-    return "\n".join([*lines, "", f"How the data was split: {project.split_why or 'at random, class by class.'}", ""])
+        lines += [english(rule), "", *_table(part, thresholds, names, files=files), "", english(IN_BRACKETS)]
+    return "\n".join([*lines, "", english(split_told(project)), ""])
 
 
-def _calibration(valid: Part) -> str:
+def _table(part: Part, thresholds: NDArray[np.float32], names: tuple[str, ...], *, files: int) -> Iterator[str]:
+    yield f"{TABLE} found | wrongly predicted | average precision | present from |"
+    yield "|---|---|---|---|---|"
+    scores = found_and_named(present(part[0], thresholds), part[1], names, sources=files)
+    precisions = average_precisions(*part)
+    for place, (name, score) in enumerate(scores.items()):
+        found = f"{score['found']:.0f} of {score['n']:.0f} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"
+        average = "–" if np.isnan(precisions[place]) else f"{precisions[place]:.0%}"
+        wrongly = f"{score['wrongly']:.0f} of {score['named']:.0f}"
+        yield f"| {name} | {found} | {wrongly} | {average} | {thresholds[place]:.0%} |"
+
+
+def _calibration(valid: Part) -> Message:
     if not len(valid[1]):
-        return "Its probabilities were not checked."
-    return (
-        f"Calibration error on the validation split: {calibration_error(*valid):.3f} "
-        "(0 is perfect: “90 % sure” is right 90 times in 100)."
+        return NOT_CHECKED
+    return msg(
+        "Calibration error on the validation set: {error:.3f} (0 is perfect: “90 % sure” is right 90 times in 100).",
+        error=calibration_error(*valid),
     )
 
 
-def _sentence(split: str, what: str, part: Part) -> str:
+def _test_score(part: Part, kind: Kind) -> Message:
     score = mean_average_precision(*part)
     if score is None:
-        return f"There were no labelled {what} in the {split} split."
-    return f"Mean average precision on {len(part[1])} {what} of the {split} split: {score:.1%}."
+        return msg("There were no labelled test {things}.", things=things(kind))
+    return msg(
+        "Mean average precision on {samples} in the test set: {score:.1%}.",
+        samples=counted(len(part[1]), kind),
+        score=score,
+    )
+
+
+def _valid_score(part: Part, kind: Kind) -> Message:
+    score = mean_average_precision(*part)
+    if score is None:
+        return msg("There were no labelled validation {things}.", things=things(kind))
+    return msg(
+        "Mean average precision on {samples} in the validation set: {score:.1%}.",
+        samples=counted(len(part[1]), kind),
+        score=score,
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from ml.core.messages import msg, tr
 from ml.errors import HandlensError
 from ml.insight.overlays import inferno
 
@@ -65,7 +66,7 @@ def legend(sheet: Image.Image, at: tuple[int, int]) -> int:
     """Draw “little [colours] much” with its left upper corner at `at`; returns the width in pixels."""
     draw = ImageDraw.Draw(sheet)
     x, y = at
-    left = write(draw, (x, y + 8), "little", size=15, colour=MUTED, anchor="lm")
+    left = write(draw, (x, y + 8), tr("little"), size=15, colour=MUTED, anchor="lm")
     strength = np.linspace(0.0, 1.0, 120)
     alpha = strength[:, None]
     paper = np.array([242, 242, 239], dtype=np.float64)
@@ -74,7 +75,7 @@ def legend(sheet: Image.Image, at: tuple[int, int]) -> int:
     start = x + round(left) + 8
     sheet.paste(Image.fromarray(bar), (start, y + 3))
     draw.rectangle((start - 1, y + 2, start + 120, y + 15), outline=LINE)
-    right = write(draw, (start + 128, y + 8), "much", size=15, colour=MUTED, anchor="lm")
+    right = write(draw, (start + 128, y + 8), tr("much"), size=15, colour=MUTED, anchor="lm")
     return start + 128 + round(right) - x
 
 
@@ -91,10 +92,12 @@ def save_png(image: Image.Image, path: Path) -> None:
         finally:
             Path(draft).unlink(missing_ok=True)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise HandlensError(
-            f"The picture {path} could not be written: {reason}. Choose a folder you may write to.", details=repr(error)
-        ) from error
+        message = msg(
+            "The picture {file} could not be written: {reason}. Choose a folder you may write to.",
+            file=str(path),
+            reason=error.strerror or str(error),
+        )
+        raise HandlensError(message, details=repr(error)) from error
 
 
 def drawn_here(path: Path) -> bool:

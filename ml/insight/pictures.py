@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
+from ml.core.messages import current_language, text, tr, trn
+from ml.core.phrases import listed, percent
 from ml.insight.drawing import ACCENT, BAD, LINE, MUTED, PAGE, RADIUS, SURFACE, legend, write
 from ml.insight.overlays import along_time, blend, overlay_rgba
 from ml.insight.traces import lanes, trace_picture
@@ -92,7 +94,7 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, subtitle: str, columns: 
     draw = ImageDraw.Draw(sheet)
     write(draw, (_MARGIN, _MARGIN), title, size=32, width=width - 2 * _MARGIN)
     write(draw, (_MARGIN, _MARGIN + 46), subtitle, size=17, colour=MUTED, width=width - 2 * _MARGIN - 560)
-    words = "What spoke for the answer:"
+    words = tr("Evidence for the answer:")
     write(draw, (width - _MARGIN - 230, _MARGIN + 56), words, size=15, colour=MUTED, anchor="rm")
     legend(sheet, (width - _MARGIN - 218, _MARGIN + 48))
     for number, tile in enumerate(tiles):
@@ -161,7 +163,7 @@ def overlay_traces(
         for place, column in enumerate(shown_lanes):
             middle = top + size[1] * (place + 0.5) / len(shown_lanes)
             write(draw, (left - 9, middle), windowing.columns[column], size=14, colour=MUTED, anchor="rm", width=110)
-        unit = "rows" if windowing.clock == "none" else "seconds"
+        unit = tr("rows") if windowing.clock == "none" else tr("seconds")
         _draw_time(draw, (left, top + size[1]), size[0], seconds=(start, start + length), unit=unit)
 
     return _stacked(plots, verdict, left=_MARGIN + 120, below=44, axes=axes)
@@ -217,9 +219,16 @@ def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[
         arrow = x + _PAD + used + 8
         _draw_arrow(draw, (arrow, below + 10))
         write(draw, (arrow + 28, below), tile.predicted, size=18, colour=BAD, width=room - used - 36)
-    sure = "" if tile.probability is None else f", {_percent(tile.probability)} sure"
-    second = f"right{sure}" if tile.right else f"wrong: it said {tile.predicted}{sure}"
-    write(draw, (x + _PAD, below + 25), second, size=15, colour=MUTED if tile.right else BAD, width=room)
+    write(draw, (x + _PAD, below + 25), _second_line(tile), size=15, colour=MUTED if tile.right else BAD, width=room)
+
+
+def _second_line(tile: Tile) -> str:
+    if tile.probability is None:
+        return tr("right") if tile.right else tr("wrong: predicted {name}", name=tile.predicted)
+    sure = percent(tile.probability)
+    if tile.right:
+        return tr("right, {percent} sure", percent=sure)
+    return tr("wrong: predicted {name}, {percent} sure", name=tile.predicted, percent=sure)
 
 
 def _fitted(picture: NDArray[np.uint8]) -> tuple[int, int]:
@@ -243,11 +252,11 @@ def _draw_verdict(sheet: Image.Image, verdict: Verdict, x: int) -> None:
     """The answer large, its probability in words, then the runners-up as bars."""
     draw = ImageDraw.Draw(sheet)
     name, probability = verdict.top[0]
-    second = f"{_percent(probability)} sure"
+    second = tr("{percent} sure", percent=percent(probability))
     if verdict.present is not None:
-        name = " and ".join(verdict.present) or "none of the classes"
         count = len(verdict.present)
-        second = f"{count} {'class' if count == 1 else 'classes'} present"
+        name = text(listed(verdict.present, most=count)) if count else tr("none of the classes")
+        second = trn("{count} class present", "{count} classes present", count)
     write(draw, (x, _MARGIN), name, size=30, width=300)
     write(draw, (x, _MARGIN + 42), second, size=18, colour=MUTED, width=300)
     y = _MARGIN + 80
@@ -256,7 +265,7 @@ def _draw_verdict(sheet: Image.Image, verdict: Verdict, x: int) -> None:
         y += 22
     for other, value in verdict.top:
         write(draw, (x, y), other, size=15, width=230)
-        write(draw, (x + 300, y), _percent(value), size=15, colour=MUTED, anchor="ra")
+        write(draw, (x + 300, y), text(percent(value)), size=15, colour=MUTED, anchor="ra")
         draw.rounded_rectangle((x, y + 20, x + 300, y + 26), 3, fill=LINE)
         if value >= 0.005:
             draw.rounded_rectangle((x, y + 20, x + max(6, round(300 * value)), y + 26), 3, fill=ACCENT)
@@ -286,9 +295,9 @@ def _draw_axes(
             continue
         last = place
         draw.line((x - 5, place, x - 1, place), fill=MUTED)
-        write(draw, (x - 9, place), f"{hz / 1000:g}", size=14, colour=MUTED, anchor="rm")
+        write(draw, (x - 9, place), current_language().number(hz / 1000, "g"), size=14, colour=MUTED, anchor="rm")
     write(draw, (x - 9, y - 16), "kHz", size=14, colour=MUTED, anchor="rm")
-    _draw_time(draw, (x, y + height), width, seconds=seconds, unit="seconds")
+    _draw_time(draw, (x, y + height), width, seconds=seconds, unit=tr("seconds"))
 
 
 def _draw_time(
@@ -300,7 +309,7 @@ def _draw_time(
     while tick <= seconds[1] + 1e-6 * length:
         place = x + width * (tick - seconds[0]) / length
         draw.line((place, y + 1, place, y + 5), fill=MUTED)
-        write(draw, (place, y + 9), f"{tick:g}", size=14, colour=MUTED, anchor="ma")
+        write(draw, (place, y + 9), current_language().number(tick, "g"), size=14, colour=MUTED, anchor="ma")
         tick = float(f"{tick + step:.9g}")
     write(draw, (x + width, y + 28), unit, size=14, colour=MUTED, anchor="ra")
 
@@ -312,8 +321,3 @@ def _time_step(length: float, width: int) -> float:
             return step
     power = 10.0 ** math.floor(math.log10(60 * length / width))
     return next(factor * power for factor in (1, 2, 5, 10) if width * factor * power / length >= 59.9)
-
-
-def _percent(fraction: float) -> str:
-    shown = round(fraction * 100)
-    return f"{min(shown, 99) if fraction < 1 else shown} %"

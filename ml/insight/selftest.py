@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
 from ml.insight.metrics import accuracy_interval
 from ml.insight.nonsense import Nonsense, odd_logs, odd_pictures, odd_sounds
 from ml.insight.thresholds import Price, Thresholds
@@ -21,7 +23,6 @@ from ml.project.samples import SPLITS, Kind, Split
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import decide, present_classes
 from ml.runtime.model import Outputs
-from ml.wording import FILES, NOUNS, between, counted, counted_files, listed, of_hundred
 
 Level = Literal["good", "note", "warning"]
 About = Literal[
@@ -59,7 +60,7 @@ class Remark:
 
     about: About
     level: Level
-    sentence: str
+    sentence: Message
 
 
 def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
@@ -81,11 +82,11 @@ def self_test(
 ) -> tuple[Remark, ...]:
     """Every remark about a finished run, the gravest first. `predictions` are calibrated; `sources` (N,) name the file
     of each, by default each its own."""
-    files = np.arange(len(predictions)) if sources is None else sources
+    origin = np.arange(len(predictions)) if sources is None else sources
     splits = {name: predictions.labelled(name) for name in SPLITS}
-    learned = _files_of_each(predictions, splits["train"], files, info)
-    held_out = _files_of_each(predictions, splits["valid"] | splits["test"], files, info)
-    tested = _files_of_each(predictions, splits["test" if splits["test"].any() else "valid"], files, info)
+    learned = _files_of_each(predictions, splits["train"], origin, info)
+    held_out = _files_of_each(predictions, splits["valid"] | splits["test"], origin, info)
+    tested = _files_of_each(predictions, splits["test" if splits["test"].any() else "valid"], origin, info)
     found = list(_nonsense(odd, info))
     found += _copies(predictions, info)
     found += _untaught(learned, held_out, info)
@@ -96,7 +97,7 @@ def self_test(
     right = probabilities.argmax(axis=1) == np.asarray(predictions.labels)
     found += _collapsed(probabilities[splits["valid"] | splits["test"]], np.where(learned > 0, held_out, 0), info)
     found += _sure_and_wrong(probabilities, right, splits["train"], info)
-    found += _by_heart(right, splits, info, files)
+    found += _by_heart(right, splits, info, origin)
     return _gravest_first(found)
 
 
@@ -119,9 +120,9 @@ def _gravest_first(found: Sequence[Remark]) -> tuple[Remark, ...]:
 
 
 def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Remark]:
-    taken: list[str] = []
-    many = NOUNS[info.kind][1]
-    total = accepted = 0
+    taken: list[Message] = []
+    many = things(info.kind)
+    total = 0
     for what, said in odd.items():
         best = said.probabilities.argmax(axis=1)
         fooled = [
@@ -132,59 +133,89 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
             and info.classes[int(best[row])].lower() not in NOTHING
         ]
         total += len(best)
-        accepted += len(fooled)
         if fooled:
-            commonest = info.classes[int(np.bincount(fooled).argmax())]
-            mostly = "something, mostly " if len(set(fooled)) > 1 else ""
-            taken.append(f"it calls {len(fooled)} of {len(best)} {_odd_ones(what, info.kind)} {mostly}“{commonest}”")
+            taken.append(_fooled(fooled, len(best), what, info))
     if taken:
         yield Remark(
             about="nonsense",
             level="warning",
-            sentence=f"It is sure of nonsense: of {many} that Handlens made up to try it, none of yours, "
-            f"{listed(taken)}. Give it a class “nothing” with {many} of what comes by when nothing is there.",
+            sentence=msg(
+                "The model is confident about {things} that mean nothing: {examples}. Add a class “nothing” with "
+                "typical background {things}.",
+                things=many,
+                examples=tuple(taken),
+            ),
         )
     elif total:
-        kinds = listed([_odd_ones(what, info.kind) for what in odd])
-        made_up = counted(total, info.kind)
         yield Remark(
             about="nonsense",
             level="good",
-            sentence=f"It is not sure of nonsense: Handlens made up {made_up} to try it ({kinds}), and it has no name "
-            "for any of them.",
+            sentence=msg(
+                "Handlens tested the model with {made_up} that mean nothing ({kinds}). The model was not confident "
+                "about any of them.",
+                made_up=counted(total, info.kind),
+                kinds=listed([_odd_ones(what, info.kind) for what in odd]),
+            ),
         )
 
 
-def _odd_ones(what: Nonsense, kind: Kind) -> str:
-    """“blank pictures”, “stretches of noise”."""
-    if what in ("blank", "standing still"):
-        return "blank pictures" if what == "blank" else "stretches in which nothing moves"
-    if what in ("pictures of sounds", "tones"):
-        return what
-    return f"{NOUNS[kind][1]} of {what}" if kind != "recordings" else f"recordings of {what}"
+def _fooled(fooled: Sequence[int], total: int, what: Nonsense, info: ModelInfo) -> Message:
+    """“it predicts “rose” for 2 of 8 blank pictures”; `fooled` are the classes."""
+    commonest = info.classes[int(np.bincount(fooled).argmax())]
+    said = {"name": commonest, "n": len(fooled), "total": total, "odd": _odd_ones(what, info.kind)}
+    if len(set(fooled)) > 1:
+        return msg("it predicts a class for {n} of {total} {odd} (mostly “{name}”)", **said)
+    return msg("it predicts “{name}” for {n} of {total} {odd}", **said)
+
+
+def _odd_ones(what: Nonsense, kind: Kind) -> Message:
+    """“blank pictures”, “recordings of noise”."""
+    match what:
+        case "blank":
+            return msg("blank pictures")
+        case "patterns":
+            return msg("pictures of patterns")
+        case "pictures of sounds":
+            return msg("pictures of sounds")
+        case "silence":
+            return msg("recordings of silence")
+        case "tones":
+            return msg("tones")
+        case "standing still":
+            return msg("stretches without any movement")
+        case "noise":
+            by_kind: dict[Kind, Message] = {
+                "images": msg("pictures of noise"),
+                "recordings": msg("recordings of noise"),
+                "sensors": msg("measurements of noise"),
+            }
+            return by_kind[kind]
 
 
 def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
     """`learned` and `held_out` (classes,) files."""
     missed = [index for index in range(len(info.classes)) if held_out[index] and not learned[index]]
-    if missed:
-        names = listed([f"“{info.classes[index]}”" for index in missed])
-        all_of_it = _all_of(int(held_out[missed[0]]), info.kind) if len(missed) == 1 else "all that shows them was"
-        never = "so it never says so" if len(missed) == 1 else "so it never says any of these"
-        yield Remark(
-            about="untaught",
-            level="warning",
-            sentence=f"It had nothing to learn {names} from: {all_of_it} kept aside to check it with, {never}. "
-            "Label more of them.",
+    if not missed:
+        return
+    many = files(info.kind)
+    if len(missed) == 1:
+        sentence = nmsg(
+            "The model had no training {files} of “{name}”: the only one is in the validation or test set. So the "
+            "model never predicts this class. Label more {files} of it.",
+            "The model had no training {files} of “{name}”: all {count} are in the validation or test set. So the "
+            "model never predicts this class. Label more {files} of it.",
+            int(held_out[missed[0]]),
+            files=many,
+            name=info.classes[missed[0]],
         )
-
-
-def _all_of(number: int, kind: Kind) -> str:
-    """“the only picture of it was”, “both pictures of it were”, “all 3 pictures of it were”."""
-    one, many = FILES[kind]
-    if number == 1:
-        return f"the only {one} of it was"
-    return f"both {many} of it were" if number == 2 else f"all {number:,} {many} of it were"
+    else:
+        sentence = msg(
+            "The model had no training {files} of {names}: all of them are in the validation or test set. So the "
+            "model never predicts these classes. Label more {files} of them.",
+            files=many,
+            names=listed([msg("“{name}”", name=info.classes[index]) for index in missed]),
+        )
+    yield Remark(about="untaught", level="warning", sentence=sentence)
 
 
 def _collapsed(probabilities: NDArray[np.floating], counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
@@ -195,8 +226,13 @@ def _collapsed(probabilities: NDArray[np.floating], counts: NDArray[np.integer],
             yield Remark(
                 about="collapsed",
                 level="warning",
-                sentence=f"It never says “{name}”, although {counted_files(int(counts[index]), info.kind)} of those it "
-                "was checked on are that; give it more of them, or join the class with the one it is taken for.",
+                sentence=msg(
+                    "The model never predicts “{name}”, although {files} in the validation and test sets show it. Add "
+                    "more {things} of this class, or merge it with the class it is confused with.",
+                    name=name,
+                    files=counted_files(int(counts[index]), info.kind),
+                    things=things(info.kind),
+                ),
             )
 
 
@@ -208,40 +244,61 @@ def _sure_and_wrong(
         yield Remark(
             about="sure and wrong",
             level="warning",
-            sentence=f"Of the {counted(int(train.sum()), info.kind)} it learned from, it is sure of another class than "
-            f"the label for {wrong:,}: there the label, or what can be seen of it, is probably wrong. Look at the "
-            "suspicious labels.",
+            sentence=nmsg(
+                "The training set has {samples}. For {count} of them the model is confident of another class than the "
+                "label. Either the label or the {thing} is probably wrong. Check the suspicious labels.",
+                "The training set has {samples}. For {count} of them the model is confident of another class than the "
+                "label. Either the labels or the {things} are probably wrong. Check the suspicious labels.",
+                wrong,
+                samples=counted(int(train.sum()), info.kind),
+                thing=thing(info.kind),
+                things=things(info.kind),
+            ),
         )
 
 
 def _by_heart(
     right: NDArray[np.bool_], splits: Mapping[Split, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
 ) -> Iterator[Remark]:
-    many = NOUNS[info.kind][1]
+    many = things(info.kind)
     train, valid, test = (_share(right, splits[name], sources) for name in SPLITS)
     unseen = test if test is not None else valid
     if train is not None and unseen is not None and train[0] - unseen[0] > BY_HEART and train[1][0] > unseen[1][1]:
         yield Remark(
             about="by heart",
             level="note",
-            sentence=f"It is right on {of_hundred(train[0])} {many} it learned from, but on {of_hundred(unseen[0])} "
-            "it had never seen: part of what it learned, it learned by heart. More and more varied samples help.",
+            sentence=msg(
+                "The model is right on {train} training {things}, but only on {unseen} new ones. It has memorised part "
+                "of the training set. More and more varied samples help.",
+                train=of_hundred(train[0]),
+                things=many,
+                unseen=of_hundred(unseen[0]),
+            ),
         )
     if train is not None and unseen is not None and unseen[0] - train[0] > GAP / 2 and unseen[1][0] > train[1][1]:
         yield Remark(
             about="unequal",
             level="warning",
-            sentence=f"It is right on {of_hundred(unseen[0])} {many} it had never seen, more than the "
-            f"{of_hundred(train[0])} it learned from: the two are not alike, so the score may be too good. "
-            "Test it on samples from elsewhere before you trust it.",
+            sentence=msg(
+                "The model is right on {unseen} new {things}, more than the {train} in the training set. The two sets "
+                "differ, so the score may be too good. Test the model on samples from elsewhere before you trust it.",
+                unseen=of_hundred(unseen[0]),
+                things=many,
+                train=of_hundred(train[0]),
+            ),
         )
     if valid is not None and test is not None and valid[0] - test[0] > GAP and valid[1][0] > test[1][1]:
         yield Remark(
             about="unequal",
             level="warning",
-            sentence=f"It is right on {of_hundred(valid[0])} {many} it was checked by, but only on "
-            f"{of_hundred(test[0])} kept aside for the test ({between(test[1])}): the two are not alike. "
-            "Believe the lower number.",
+            sentence=msg(
+                "The model is right on {valid} validation {things}, but only on {test} test {things} ({between}). The "
+                "two sets differ. Trust the lower number.",
+                valid=of_hundred(valid[0]),
+                things=many,
+                test=of_hundred(test[0]),
+                between=between(test[1]),
+            ),
         )
 
 
@@ -263,21 +320,38 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
         yield Remark(
             about="copies",
             level="warning",
-            sentence=f"{same:,} of the {counted(len(held_out), info.kind)} it is checked on look almost the same as "
-            "one it learned from, so its score may be too good; if they belong together, make a project that "
-            "keeps them together (by folder, or by a part of the file name).",
+            sentence=nmsg(
+                "The validation and test sets have {samples}. {count} of them looks almost the same as a training "
+                "{thing}, so the score may be too good. If they belong together, make a project that keeps them "
+                "together (by folder, or by a part of the file name).",
+                "The validation and test sets have {samples}. {count} of them look almost the same as a training "
+                "{thing}, so the score may be too good. If they belong together, make a project that keeps them "
+                "together (by folder, or by a part of the file name).",
+                same,
+                samples=counted(len(held_out), info.kind),
+                thing=thing(info.kind),
+            ),
         )
 
 
 def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
     """`counts` (classes,) files to test with."""
-    few = [f"{name} ({counts[index]})" for index, name in enumerate(info.classes) if counts[index] < FEWEST]
+    few: list[str | Message] = [
+        msg("{name} ({n})", name=name, n=int(counts[index]))
+        for index, name in enumerate(info.classes)
+        if counts[index] < FEWEST
+    ]
     if few:
         yield Remark(
             about="small",
             level="note",
-            sentence=f"Too few to judge by: {listed(few)}. With fewer than {FEWEST} {FILES[info.kind][1]} to test a "
-            "class with, its score says little; label more of them.",
+            sentence=msg(
+                "There are too few {files} to test these classes: {classes}. With fewer than {fewest} {files}, the "
+                "score of a class says little. Label more of them.",
+                files=files(info.kind),
+                classes=listed(few),
+                fewest=FEWEST,
+            ),
         )
 
 
@@ -296,53 +370,95 @@ def _lengthless(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
     """What the wanted error rate costs, and whether it is a promise. `tested`: the thresholds on the test split."""
-    wanted, many = of_hundred(chosen.wanted), NOUNS[kind][1]
-    if chosen.price.n == 0:
-        return Remark(
-            about="promise",
-            level="note",
-            sentence=f"No {many} were kept aside to choose a threshold by, so it accepts everything.",
-        )
     price = tested if tested.n else chosen.price
-    aside = price.n - price.accepted
-    of_all = f"{price.accepted:,} of {counted(price.n, kind)}" if aside else f"all {counted(price.n, kind)}"
-    where = "In the test" if tested.n else "Of those it was checked by,"
-    seen = f"{where} it accepted {of_all}, {f'{price.wrong:,}' if price.wrong else 'none'} of them wrongly"
-    seen += f", and set {aside:,} aside." if aside else "."
-    aim = f"Of what it accepts, at most {wanted} should be wrong. {seen}"
+    if chosen.price.n == 0:
+        sentence = msg(
+            "There are no validation {things} to choose a threshold by, so the model accepts every answer.",
+            things=things(kind),
+        )
+        return Remark(about="promise", level="note", sentence=sentence)
+    seen = msg(
+        "{first} {second} {third}",
+        first=msg("At most {wanted} accepted answers should be wrong.", wanted=of_hundred(chosen.wanted)),
+        second=_accepted_told(price, kind, in_test=tested.n > 0),
+        third=_wrong_told(price.wrong),
+    )
     if chosen.promised:
-        sentence = f"{aim} With 95 % confidence it keeps to that, as long as new ones are like those it was tested on."
-        return Remark(about="promise", level="good", sentence=sentence)
-    there, needed = counted(chosen.price.n, kind), f"{chosen.needed:,}"
+        kept = msg(
+            "With 95 % confidence the model keeps to this rate, as long as new {things} are like the tested ones.",
+            things=things(kind),
+        )
+        return Remark(about="promise", level="good", sentence=msg("{first} {second}", first=seen, second=kept))
+    not_kept = msg(
+        "This is not guaranteed: up to {limit} may be wrong. {why} Label more, or allow more wrong answers.",
+        limit=of_hundred(price.error_at_most),
+        why=_why_not_promised(chosen, kind),
+    )
+    return Remark(about="promise", level="note", sentence=msg("{first} {second}", first=seen, second=not_kept))
+
+
+def _accepted_told(price: Price, kind: Kind, *, in_test: bool) -> Message:
+    samples, aside = counted(price.n, kind), price.n - price.accepted
+    if in_test and aside:
+        return msg(
+            "In the test the model accepted {accepted} of {samples} and left {aside} to you.",
+            accepted=price.accepted,
+            samples=samples,
+            aside=aside,
+        )
+    if in_test:
+        return msg("In the test the model accepted all {samples}.", samples=samples)
+    if aside:
+        return msg(
+            "On the validation set the model accepted {accepted} of {samples} and left {aside} to you.",
+            accepted=price.accepted,
+            samples=samples,
+            aside=aside,
+        )
+    return msg("On the validation set the model accepted all {samples}.", samples=samples)
+
+
+def _wrong_told(wrong: int) -> Message:
+    if not wrong:
+        return msg("None of the accepted answers was wrong.")
+    return nmsg("{count} accepted answer was wrong.", "{count} accepted answers were wrong.", wrong)
+
+
+def _why_not_promised(chosen: Thresholds, kind: Kind) -> Message:
+    if chosen.files >= chosen.needed:
+        return msg(
+            "The model is wrong too often even where it is most confident, or there are too few samples to tell."
+        )
+    needed, there = counted(chosen.needed, kind), counted(chosen.price.n, kind)
     if chosen.files < chosen.price.n:
         # Windows of one recording are right or wrong together.
-        there = f"{counted_files(chosen.files, kind)} ({there})"
         needed = counted_files(chosen.needed, kind)
-    only = "was only" if chosen.files == 1 else "were only"
-    why = (
-        f"there {only} {there} to choose by; {needed} that it is right on are needed"
-        if chosen.files < chosen.needed
-        else "it is wrong too often even where it is most sure, or there were too few to tell"
+        there = msg("{files} ({samples})", files=counted_files(chosen.files, kind), samples=there)
+    return msg(
+        "A guarantee needs {needed} in the validation set without a single error. You have {there}.",
+        needed=needed,
+        there=there,
     )
-    sentence = (
-        f"{aim} That is no promise: as many as {of_hundred(price.error_at_most)} may be wrong, because {why}. "
-        "Label more, or allow more to be wrong."
-    )
-    return Remark(about="promise", level="note", sentence=sentence)
 
 
 def source_remark(score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: Kind) -> Remark:
     """How it does on sources it has never met. `worth`: how much more of them it would name if it knew the source."""
     more = round(worth * 100)
-    told = (
-        f"On sources it has never met ({groups:,} of them, kept whole for the test) it is right on "
-        f"{of_hundred(score)} {NOUNS[kind][1]} ({between(interval)})"
+    told = nmsg(
+        "The model is right on {score} {things} from {count} source it has never seen ({between}).",
+        "The model is right on {score} {things} from {count} sources it has never seen ({between}).",
+        groups,
+        score=of_hundred(score),
+        things=things(kind),
+        between=between(interval),
     )
     if more > 2:
-        return Remark(
-            about="new source",
-            level="note",
-            sentence=f"{told}; on sources it knows, about {more} more of 100 would be. "
-            "Samples from more sources help more than more samples from the same.",
+        sentence = msg(
+            "{told} From known sources it would be right on about {more} more of 100. Samples from more sources help "
+            "more than more samples from the same ones.",
+            told=told,
+            more=more,
         )
-    return Remark(about="new source", level="good", sentence=f"{told}, hardly fewer than on sources it knows.")
+        return Remark(about="new source", level="note", sentence=sentence)
+    sentence = msg("{told} That is hardly fewer than from known sources.", told=told)
+    return Remark(about="new source", level="good", sentence=sentence)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from ml.core.messages import Message, msg
 from ml.insight.calibration import WIDTH
 from ml.insight.metrics import accuracy, log_loss, wilson_interval
 from ml.insight.thresholds import lowest_threshold
@@ -126,16 +127,23 @@ def _by_file(
     return np.maximum.reduceat(probabilities[order], starts), np.maximum.reduceat(targets[order], starts)
 
 
-def rule_of(wanted: float, *, promised: bool) -> str:
+def rule_of(wanted: float, *, promised: bool) -> Message:
     """How the thresholds were chosen, in a sentence."""
     if not wanted:
-        return "From the last column on a class counts as present: there it finds most for the fewest wrong ones."
-    rate = f"{100 * wanted:g} of 100"
+        return msg(
+            "A class counts as present from the probability in the last column on. These thresholds find the most with "
+            "the fewest wrong answers."
+        )
     if promised:
-        return f"Of those it says show a class, at most {rate} do not, with 95 % confidence for each class by itself."
-    return (
-        f"Of those it says show a class, at most {rate} should not show it; there are too few samples to promise it "
-        "for every class."
+        return msg(
+            "When the model predicts a class, at most {rate:g} of 100 predictions are wrong, with 95 % confidence for "
+            "each class by itself.",
+            rate=100 * wanted,
+        )
+    return msg(
+        "When the model predicts a class, at most {rate:g} of 100 predictions should be wrong. There are too few "
+        "samples to guarantee this for every class.",
+        rate=100 * wanted,
     )
 
 

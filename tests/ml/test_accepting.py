@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 
 from ml.accepting import deciding_by, wanted_rate
 from ml.cli import build_app
+from ml.core.messages import english, verbatim
 from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Evaluated
 from ml.export.metadata import write_model
 from ml.insight.selftest import Remark
-from ml.insight.several import strict_thresholds
+from ml.insight.several import rule_of, strict_thresholds
 from ml.jobs import EvaluateJob, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.remarks import write_remarks
@@ -39,7 +40,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     model = write_colour_model(folder / "model.onnx")
     info = replace(ReleasedModel.open(model).info, classes=CLASSES, card="# Tiny\n- What it promises.\n")
     write_model(model, model.read_bytes(), info)
-    write_remarks(folder, [Remark(about="promise", level="note", sentence="What it promises.")])
+    write_remarks(folder, [Remark(about="promise", level="note", sentence=verbatim("What it promises."))])
     yield made
     made.close()
 
@@ -96,7 +97,7 @@ def test_a_run_whose_predictions_were_deleted_is_used_with_its_own_thresholds(pr
     info = released(project).info
     shutil.rmtree(project.runs.folder(1) / "predictions")
     assert deciding_by(project, 1, info) is info
-    with pytest.raises(HandlensError, match=r"no predictions any more.* than the 2 of 100 it was made for"):
+    with pytest.raises(HandlensError, match=r"no predictions any more.* than 2 of 100, which the run was made for"):
         deciding_by(project, 1, info, 0.2)
     picture = next(iter(sorted((tmp_path / "fruit").rglob("*.png"))))
     written = tmp_path / "fruit.onnx"
@@ -167,13 +168,18 @@ def test_several_classes_at_once_each_keep_the_rate(tmp_path: Path) -> None:
         stored = several.predictions(1)
         row = stored.sample_ids.tolist().index(odd.id)
         made = replace(tiny_info(), classes=CLASSES, present_above=(0.5, 0.3, 0.6), wanted_error=0.0)
+        # The words of the rule are those of an earlier version.
+        made = replace(made, card="# Mixed\n\nIt is there from here on.\n\n| class | found |\n|---|---|\n")
         assert deciding_by(several, 1, made) is made
         strict = deciding_by(several, 1, made, 0.05)
         assert (strict.wanted_error, strict.promised) == (0.05, False)
+        before, rule, after = strict.card.partition(english(rule_of(0.05, promised=False)))
+        assert rule and "It is there from here on." not in strict.card
+        assert before == "# Mixed\n\n" and after.endswith("of the run.\n\n| class | found |\n|---|---|\n")
         assert strict.present_above[1] > stored.probabilities[row, 1], "it was wrong there"
         result = next(iter(evaluate(EvaluateJob(project=several.path, wrong_at_most=0.05), NeverStop())))
         assert isinstance(result, Evaluated)
-        assert "too few samples to promise" in result.findings[-1]
+        assert result.findings[-1] == rule_of(0.05, promised=False)
         least = next(iter(evaluate(EvaluateJob(project=several.path), NeverStop())))
         assert isinstance(least, Evaluated)
         assert result.per_class["pear"]["found"] < least.per_class["pear"]["found"], "that is the price"

@@ -102,7 +102,7 @@ def test_evaluate_leaves_out_what_it_learned_from(handlens: Handlens, trained: P
         learned = [sample.path for sample in project.samples() if sample.split != "test"]
     done = handlens("evaluate", trained, "--on", folder, "--json")
     assert done.lines[-1]["n"] == len(tested)
-    assert f"Left out {len(learned)} of 30 files" in done.err
+    assert f"Skipped {len(learned)} of 30 files" in done.err
     for path in tested:
         (folder / path).unlink()
     done = handlens("evaluate", trained, "--on", folder)

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from tiny_model import tiny_info
 
+from ml.core.messages import english
 from ml.insight.calibration import fit_temperature
 from ml.insight.metrics import accuracy_interval, expected_calibration_error
 from ml.insight.selftest import promise_remark
@@ -60,8 +61,9 @@ def test_too_few_samples_promise_nothing_and_say_how_many_it_takes() -> None:
     assert chosen.needed == samples_needed(0.01) == 299
     assert upper_bound(0, 299) <= 0.01 < upper_bound(0, 298)
     remark = promise_remark(chosen, chosen.price, "images")
-    assert remark.sentence.startswith("Of what it accepts, at most 1 of 100 should be wrong. In the test it accepted ")
-    assert "That is no promise" in remark.sentence and "299" in remark.sentence
+    told = english(remark.sentence)
+    assert told.startswith("At most 1 of 100 accepted answers should be wrong. In the test the model accepted ")
+    assert "This is not guaranteed" in told and "A guarantee needs 299 pictures in the validation set" in told
 
 
 def test_windows_of_a_recording_promise_no_more_than_the_recording() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.errors import HandlensError
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.reading import read_labels
 from ml.project.labelfiles.telling import issue_told
 from ml.project.labelfiles.values import Reading
-from ml.project.samples import LabelSpan
+from ml.project.samples import IssueKind, LabelIssue, LabelSpan, Task
 
 PICTURES = ("a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
 RECORDINGS = ("rec1.wav", "rec2.wav", "north/dawn.wav", "south/dawn.wav")
@@ -32,8 +34,12 @@ def spans(reading: Reading) -> dict[str, list[LabelSpan]]:
     return {path: list(given.spans) for path, given in reading.given.items()}
 
 
+def tables(reading: Reading) -> list[str]:
+    return [english(told) for told in reading.tables]
+
+
 def issues(reading: Reading) -> dict[str, tuple[int, str]]:
-    return {issue.kind: (issue.count, issue.first) for issue in reading.issues}
+    return {issue.kind: (issue.count, english(issue.first)) for issue in reading.issues}
 
 
 ABC = {"a.jpg": ("cat",), "b.jpg": ("dog",), "c.jpg": ("cat",)}
@@ -73,7 +79,7 @@ def test_a_table_like_that_of_esc_50(tmp_path: Path) -> None:
     reading = read(tmp_path, "filename,fold,target,category,esc10,src_file,take\n" + rows, paths)
     assert set(classes(reading).values()) == {("dog",)}
     assert {given.group for given in reading.given.values()} == {f"fold {fold}" for fold in range(1, 6)}
-    assert reading.tables == ("“t.csv”: 5 rows; files in “filename”, classes in “category”, groups in “fold”.",)
+    assert tables(reading) == ["“t.csv” has 5 rows: files in “filename”, classes in “category” and groups in “fold”."]
 
 
 def test_fewer_than_three_groups_divide_nothing(tmp_path: Path) -> None:
@@ -142,7 +148,7 @@ def test_what_cannot_be_used_is_counted_with_the_first_example(tmp_path: Path) -
     assert issues(reading) == {
         "no_file": (2, "“x.jpg” in “t.csv”, line 3"),
         "no_class": (1, "line 5 of “t.csv”"),
-        "unparsable": (1, "line 6 of “t.csv”, which names no file"),
+        "unparsable": (1, "line 6 of “t.csv” (it names no file)"),
     }
 
 
@@ -155,7 +161,7 @@ def test_a_name_that_several_files_have_is_no_name(tmp_path: Path) -> None:
     paths = ("one/a.jpg", "two/a.jpg", "b.jpg")
     reading = read(tmp_path, "file,label\na.jpg,cat\ntwo/a.jpg,dog\nb.jpg,cat\n", paths)
     assert classes(reading) == {"two/a.jpg": ("dog",), "b.jpg": ("cat",)}
-    assert issues(reading) == {"ambiguous": (1, "“a.jpg” in “t.csv”, line 2: one/a.jpg or two/a.jpg")}
+    assert issues(reading) == {"ambiguous": (1, "“a.jpg” in “t.csv”, line 2 (one/a.jpg or two/a.jpg)")}
 
 
 @pytest.mark.parametrize(
@@ -163,45 +169,45 @@ def test_a_name_that_several_files_have_is_no_name(tmp_path: Path) -> None:
     [
         (
             "file,width,height\na.jpg,3,4\nb.jpg,3,4\n",
-            "“t.csv” names the files in its column “file”, but which of the others (“width”, “height”) says what each "
-            "of them is, is not clear; rename that one to “label”, “class” or “species”.",
+            "“t.csv” names the files in its column “file”, but it is not clear which other column contains the class: "
+            "“width” and “height”. Rename that column to “label”, “class” or “species”.",
         ),
         (
             "id,observer,date,what I saw,image name\n1,Ann,2024-01-02,fox,a.jpg\n2,Bob,2024-01-03,hare,b.jpg\n",
-            "“t.csv” names the files in its column “image name”, but which of the others (“id”, “observer”, “date”, "
-            "“what I saw”) says what each of them is, is not clear; rename that one to “label”, “class” or “species”.",
+            "“t.csv” names the files in its column “image name”, but it is not clear which other column contains the "
+            "class: “id”, “observer”, “date” and “what I saw”. Rename that column to “label”, “class” or “species”.",
         ),
         (
             "file,width,height\nx.jpg,3,4\n",
-            "“t.csv” has the columns “file”, “width”, “height”; wanted are one that names the file (such as “file” or "
-            "“image_id”) and one that names the class (such as “label”).",
+            "“t.csv” has the columns “file”, “width” and “height”. It needs a column with the name of the file (such "
+            "as “file” or “image_id”) and a column with the class (such as “label”).",
         ),
         (
             "just\nsome\nwords\n",
-            "“t.csv” has only one column, “just”; wanted are one that names the file (such as “file” or “image_id”) "
-            "and one that names the class (such as “label”).",
+            "“t.csv” has only one column: “just”. It needs a column with the name of the file (such as “file” or "
+            "“image_id”) and a column with the class (such as “label”).",
         ),
         (
             "file,label\nx.jpg,cat\ny.jpg,dog\n",
-            "No row of “t.csv” names a file in “{folder}”, for example “x.jpg” in “t.csv”, line 2; choose the folder "
-            "it is about.",
+            "No row of “t.csv” names a file in “{folder}”, for example “x.jpg” in “t.csv”, line 2. Choose the folder "
+            "these labels belong to.",
         ),
-        ("", "“t.csv” cannot be used for labels: the file is empty."),
+        ("", "“t.csv” cannot be used for labels. The file is empty."),
         (
             "file,label\n",
-            "There is no row in “t.csv” below the names of the columns; choose a table that holds labels.",
+            "“t.csv” has no rows below the names of its columns. Choose a table that contains labels.",
         ),
-        ("a\0b", "“t.csv” cannot be used for labels: it is not a text file."),
+        ("a\0b", "“t.csv” cannot be used for labels. It is not a text file."),
     ],
 )
 def test_a_table_that_says_nothing_gets_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
     with pytest.raises(HandlensError) as error:
         read(tmp_path, content)
-    assert error.value.message == sentence.format(folder=tmp_path.name)
+    assert english(error.value.message) == sentence.format(folder=tmp_path.name)
 
 
 def test_a_spreadsheet_is_to_be_saved_as_csv(tmp_path: Path) -> None:
-    with pytest.raises(HandlensError, match="save it as CSV"):
+    with pytest.raises(HandlensError, match="Save it as CSV"):
         read(tmp_path, b"PK\x03\x04", name="t.xlsx")
 
 
@@ -209,7 +215,7 @@ def test_times_inside_recordings(tmp_path: Path) -> None:
     content = "file,label,start,end\nrec1.wav,owl,1.5,2.5\nrec1.wav,fox,0:01:02.5,0:01:03\nrec2.wav,owl,9,8\n"
     reading = read(tmp_path, content, RECORDINGS)
     assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 1.5, 2.5), LabelSpan("fox", 62.5, 63.0)]}
-    assert issues(reading) == {"unparsable": (1, "line 4 of “t.csv”, which ends before it starts")}
+    assert issues(reading) == {"unparsable": (1, "line 4 of “t.csv” (it ends before it starts)")}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +245,7 @@ OWL_FOX = [LabelSpan("owl", 1.0, 2.5), LabelSpan("fox", 3.5, 4.5), LabelSpan("ow
 def test_an_audacity_track_is_about_the_recording_of_its_name(tmp_path: Path, name: str) -> None:
     reading = read(tmp_path, TRACK, RECORDINGS, name)
     assert spans(reading) == {"rec1.wav": OWL_FOX}
-    assert reading.tables == ("1 Audacity label track with 3 labels.",)
+    assert tables(reading) == ["1 Audacity label track with 3 labels."]
 
 
 def test_a_track_beside_its_recording_and_one_that_could_be_about_two(tmp_path: Path) -> None:
@@ -251,7 +257,7 @@ def test_a_track_beside_its_recording_and_one_that_could_be_about_two(tmp_path: 
     reading = read_labels([tmp_path], tmp_path, RECORDINGS, timed=True)
     assert spans(reading) == {"north/dawn.wav": OWL_FOX}
     found = issues(reading)
-    assert found["many_recordings"] == (1, "“dawn.txt” could be about north/dawn.wav or south/dawn.wav")
+    assert found["many_recordings"] == (1, "“dawn.txt” (north/dawn.wav or south/dawn.wav)")
     assert found["no_recording"] == (1, "“dusk.txt”")
     assert found["not_a_table"][0] == 1
 
@@ -259,7 +265,7 @@ def test_a_track_beside_its_recording_and_one_that_could_be_about_two(tmp_path: 
 def test_an_empty_annotation_in_a_track_is_left_out(tmp_path: Path) -> None:
     reading = read(tmp_path, "1.0\t2.0\towl\n2.0\t3.0\t\n4.0\t5.0\tfox\n", RECORDINGS, "rec2.txt")
     assert spans(reading) == {"rec2.wav": [LabelSpan("owl", 1, 2), LabelSpan("fox", 4, 5)]}
-    assert issues(reading) == {"unparsable": (1, "line 2 of “rec2.txt”, which names no class")}
+    assert issues(reading) == {"unparsable": (1, "line 2 of “rec2.txt” (it names no class)")}
 
 
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)"
@@ -274,7 +280,7 @@ def test_a_raven_table_is_about_the_recording_of_its_name(tmp_path: Path, column
     )
     reading = read(tmp_path, f"{RAVEN}\t{column}\n{rows}", RECORDINGS, "rec1.Table.1.selections.txt")
     assert spans(reading) == {"rec1.wav": [LabelSpan("owl", 1, 1.5), LabelSpan("owl", 2, 2.5)]}
-    assert reading.tables == ("1 Raven selection table with 2 labels.",)
+    assert tables(reading) == ["1 Raven selection table with 2 labels."]
 
 
 def test_a_raven_table_over_several_recordings(tmp_path: Path) -> None:
@@ -288,7 +294,7 @@ def test_a_raven_table_over_several_recordings(tmp_path: Path) -> None:
 
 
 def test_a_raven_table_without_annotations_says_what_it_has(tmp_path: Path) -> None:
-    with pytest.raises(HandlensError, match=r"“Begin Time \(s\)”.*wanted are"):
+    with pytest.raises(HandlensError, match=r"“Begin Time \(s\)”.*It needs a column"):
         read(tmp_path, f"{RAVEN}\n1\tSpectrogram 1\t1\t1.0\t2.0\t1\t2\n", RECORDINGS, "rec1.selections.txt")
 
 
@@ -307,7 +313,7 @@ def test_any_bytes_end_in_labels_or_in_one_sentence(tmp_path: Path) -> None:
         try:
             read_labels([table], tmp_path, ("a.wav", "b.wav"), timed=number % 2 == 0)
         except HandlensError as error:
-            assert "\n" not in error.message
+            assert "\n" not in english(error.message)
 
 
 def test_what_a_table_would_say_before_anything_is_read(tmp_path: Path) -> None:
@@ -319,8 +325,9 @@ def test_what_a_table_would_say_before_anything_is_read(tmp_path: Path) -> None:
     assert suggest_labels(tmp_path, "sensors") == table
     preview = preview_labels(tmp_path, "sensors", (table,))
     assert (preview.labelled, preview.files, preview.classes, preview.several) == (5, 6, ("a", "b"), False)
-    assert preview.troubles == (
-        "One row names no file in the folder and is left out: “9.csv” in “states.csv”, line 7.",
+    (trouble,) = preview.troubles
+    assert english(trouble) == (
+        "One row names a file that is not in the folder, so it was skipped: “9.csv” in “states.csv”, line 7."
     )
 
 
@@ -337,13 +344,13 @@ def test_a_word_for_nothing_that_stands_there_often_is_a_class(tmp_path: Path) -
     reading = read(tmp_path, "file,defect\na.jpg,none\nb.jpg,scratch\nc.jpg,none\nd.jpg,\n")
     assert classes(reading) == {"a.jpg": ("none",), "b.jpg": ("scratch",), "c.jpg": ("none",), "deep/d.jpg": ()}
     assert issues(reading) == {"no_class": (1, "line 5 of “t.csv”")}
-    assert reading.tables == ("“t.csv”: 4 rows; files in “file”, classes in “defect”, “none” among them.",)
+    assert tables(reading) == ["“t.csv” has 4 rows: files in “file” and classes in “defect” (including “none”)."]
 
 
 def test_a_word_for_nothing_is_one_class_however_it_is_spelt(tmp_path: Path) -> None:
     reading = read(tmp_path, "file,defect\na.jpg,none\nb.jpg,None\nc.jpg,None\nd.jpg,NONE\na.jpg,dent\n")
     assert classes(reading) == {"a.jpg": ("dent",), "b.jpg": ("None",), "c.jpg": ("None",), "deep/d.jpg": ("None",)}
-    assert reading.tables == ("“t.csv”: 5 rows; files in “file”, classes in “defect”, “None” among them.",)
+    assert tables(reading) == ["“t.csv” has 5 rows: files in “file” and classes in “defect” (including “None”)."]
 
 
 def test_a_word_for_nothing_is_one_class_in_all_tables(tmp_path: Path) -> None:
@@ -367,10 +374,24 @@ def test_words_that_name_no_class_are_quoted(tmp_path: Path) -> None:
     assert classes(reading) == {"a.jpg": (), "b.jpg": ("scratch",), "c.jpg": (), "deep/d.jpg": ()}
     (issue,) = reading.issues
     assert issue.words == ("NA", "nan", "none")
-    told = issue_told(issue, kind="images", task="single")
-    assert told.startswith("3 rows name no class but “NA” or “nan” or “none” (if that is a class, call it by another")
+    told = english(issue_told(issue, kind="images", task="single"))
+    assert told.startswith("3 rows contain “NA”, “nan” and “none” instead of a class, so their files stay without a")
+    assert told.endswith("If that is a class, give it another name in the table.")
 
 
 @pytest.mark.parametrize("content", ["file,tags\na.jpg,none\nb.jpg,cat|dog\nc.jpg,none\n"])
 def test_where_several_may_be_present_the_word_stands_for_none_of_them(tmp_path: Path, content: str) -> None:
     assert classes(read(tmp_path, content)) == {"a.jpg": (), "b.jpg": ("cat", "dog"), "c.jpg": ()}
+
+
+@pytest.mark.parametrize("task", ["single", "multi"])
+@pytest.mark.parametrize("words", [(), ("NA", "nan")])
+@pytest.mark.parametrize("count", [1, 2])
+def test_every_issue_is_whole_in_another_language(task: Task, words: tuple[str, ...], count: int) -> None:
+    for kind in get_args(IssueKind):
+        issue = LabelIssue(kind=kind, count=count, first=msg("“{name}”", name="1.png"), paths=("1.png",), words=words)
+        told = issue_told(issue, kind="recordings", task=task)
+        assert "{" not in english(told)
+        foreign = language(PSEUDO).render(told)
+        assert foreign.startswith("⟦") and foreign.count("⟦") == foreign.count("⟧")
+        assert loads(dumps(told)) == told

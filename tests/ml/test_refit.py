@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from small import SHAPES, create, picture_folder
 
+from ml.core.messages import english
 from ml.engine import run
 from ml.estimate import LEARN_AGAIN_UP_TO
 from ml.events import Event, Finished, Note, Progress, StageStarted
+from ml.export.card import LEARNED_AGAIN
 from ml.jobs import NeverStop, Stop, StopRequest, TrainJob
 from ml.media.images import load_squashed
 from ml.networks.heads import Classifier
@@ -65,7 +67,7 @@ def test_the_model_learns_from_what_it_was_chosen_by_and_its_scores_do_not_know(
     assert (now[strange, disc] > np.asarray(said.probabilities)[strange, disc] + 0.003).all()
     assert np.abs(now[others] - np.asarray(said.probabilities)[others]).max() < 1e-3
     assert not (place / "runs" / "0001" / "earlier.part").exists()
-    assert "it went on to learn from the validation split" in model.info.card
+    assert english(LEARNED_AGAIN) in model.info.card
 
 
 class _StopWhenLearningAgain:

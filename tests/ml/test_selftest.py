@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +14,12 @@ from numpy.typing import NDArray
 from small import create, picture_folder
 from tiny_model import tiny_info
 
+from ml.core.messages import PSEUDO, english, language
 from ml.engine import run
 from ml.events import Finished
 from ml.insight.nonsense import odd_pictures, odd_sounds
-from ml.insight.selftest import self_test
+from ml.insight.selftest import promise_remark, self_test, source_remark
+from ml.insight.thresholds import Price, choose_thresholds
 from ml.jobs import NeverStop, TrainJob
 from ml.project.predictions import Predictions
 from ml.project.remarks import read_remarks, write_remarks
@@ -71,7 +75,7 @@ def answers(sure: float, unlike: float) -> Outputs:
 def about(predictions: Predictions, *, odd: Outputs | None = None) -> dict[str, str]:
     info = replace(tiny_info(), classes=("apple", "pear", "plum"), reject_below=0.8, unlike_above=0.99)
     found = self_test(predictions, info, {"blank": odd or answers(0.4, 0.5)})
-    return {remark.about: remark.sentence for remark in found}
+    return {remark.about: english(remark.sentence) for remark in found}
 
 
 SPLITS = (np.arange(300) % 3).astype(np.uint8)
@@ -92,16 +96,16 @@ def wrong_in(split: int, share: float) -> NDArray[np.int64]:
 def test_a_sound_run_has_only_good_to_say() -> None:
     found = about(run_of(labels=LABELS, said=LABELS, splits=SPLITS))
     assert list(found) == ["nonsense"]
-    assert "not sure of nonsense" in found["nonsense"]
+    assert "was not confident about any" in found["nonsense"]
 
 
 @pytest.mark.parametrize(
     ("make", "what", "words"),
     [
-        (lambda: wrong_in(2, 0.4), "by heart", "100 of 100 pictures it learned from, but on 60 of 100"),
-        (lambda: wrong_in(0, 0.4), "unequal", "more than the 60 of 100 it learned from"),
-        (lambda: wrong_in(0, 0.05), "sure and wrong", "for 5"),
-        (lambda: np.where((LABELS == 2) & (SPLITS > 0), 0, LABELS), "collapsed", "never says “plum”"),
+        (lambda: wrong_in(2, 0.4), "by heart", "100 of 100 training pictures, but only on 60 of 100"),
+        (lambda: wrong_in(0, 0.4), "unequal", "more than the 60 of 100 in the training set"),
+        (lambda: wrong_in(0, 0.05), "sure and wrong", "For 5 of them"),
+        (lambda: np.where((LABELS == 2) & (SPLITS > 0), 0, LABELS), "collapsed", "never predicts “plum”"),
     ],
 )
 def test_what_is_wrong_with_a_run_is_said(make: Callable[[], NDArray[np.int64]], what: str, words: str) -> None:
@@ -129,11 +133,11 @@ def test_a_class_of_a_few_cannot_be_judged() -> None:
 def test_recordings_are_counted_and_not_their_windows() -> None:
     run = run_of(labels=LABELS, said=np.where((LABELS == 2) & (SPLITS > 0), 0, LABELS), splits=SPLITS)
     info = replace(tiny_info(), classes=("apple", "pear", "plum"), kind="recordings")
-    found = {r.about: r.sentence for r in self_test(run, info, {}, sources=np.arange(300) // 50)}
+    found = {r.about: english(r.sentence) for r in self_test(run, info, {}, sources=np.arange(300) // 50)}
     assert "apple (6), pear (6) and plum (6)" in found["small"]
-    assert "fewer than 10 recordings to test a class with" in found["small"]
-    assert "although 6 recordings of those" in found["collapsed"]
-    few = {r.about: r.sentence for r in self_test(run, info, {}, sources=np.arange(300) // 100)}
+    assert "With fewer than 10 recordings, the score of a class says little" in found["small"]
+    assert "although 6 recordings in the validation and test sets show it" in found["collapsed"]
+    few = {r.about: english(r.sentence) for r in self_test(run, info, {}, sources=np.arange(300) // 100)}
     assert "apple (3), pear (3) and plum (3)" in few["small"]
     assert "collapsed" not in few
 
@@ -141,11 +145,11 @@ def test_recordings_are_counted_and_not_their_windows() -> None:
 def test_a_class_without_anything_to_learn_from_is_named() -> None:
     splits = np.where((LABELS == 2) & (SPLITS == 0), 3, SPLITS).astype(np.uint8)
     found = about(run_of(labels=np.where(splits == 3, -1, LABELS), said=LABELS % 2, splits=splits))
-    assert "nothing to learn “plum” from: all 66 pictures of it were kept aside" in found["untaught"]
+    assert "no training pictures of “plum”: all 66 are in the validation or test set" in found["untaught"]
     assert "collapsed" not in found
     splits = np.where((LABELS > 0) & (SPLITS == 0), 3, SPLITS).astype(np.uint8)
     found = about(run_of(labels=np.where(splits == 3, -1, LABELS), said=LABELS % 1, splits=splits))
-    assert "nothing to learn “pear” and “plum” from: all that shows them was kept aside" in found["untaught"]
+    assert "no training pictures of “pear” and “plum”: all of them are in the validation" in found["untaught"]
 
 
 def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: Path) -> None:
@@ -172,12 +176,11 @@ def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
     good = run_of(labels=LABELS, said=LABELS, splits=SPLITS)
     fooled = about(good, odd=answers(0.97, 0.5))["nonsense"]
     assert fooled.startswith(
-        "It is sure of nonsense: of pictures that Handlens made up to try it, none of yours, it calls 8 of 8 blank "
-        "pictures “pear”."
+        "The model is confident about pictures that mean nothing: it predicts “pear” for 8 of 8 blank pictures."
     )
     assert about(good, odd=answers(0.97, 0.999))["nonsense"] == (
-        "It is not sure of nonsense: Handlens made up 8 pictures to try it (blank pictures), and it has no name for "
-        "any of them."
+        "Handlens tested the model with 8 pictures that mean nothing (blank pictures). The model was not confident "
+        "about any of them."
     )
 
 
@@ -185,5 +188,36 @@ def test_remarks_are_kept_with_the_run(tmp_path: Path) -> None:
     found = self_test(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
     write_remarks(tmp_path, found)
     assert read_remarks(tmp_path) == found
-    (tmp_path / "findings.json").write_text("{", encoding="utf-8")
-    assert read_remarks(tmp_path) == ()
+    for damaged in ("{", "[1]", '[{"about": "small"}]', '[{"about": "small", "level": "note", "template": 1}]'):
+        (tmp_path / "findings.json").write_text(damaged, encoding="utf-8")
+        assert read_remarks(tmp_path) == ()
+
+
+def test_remarks_are_kept_for_every_language(tmp_path: Path) -> None:
+    found = self_test(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
+    write_remarks(tmp_path, found)
+    kept = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
+    assert [entry["sentence"] for entry in kept] == [english(remark.sentence) for remark in found]
+    foreign = [language(PSEUDO).render(remark.sentence) for remark in read_remarks(tmp_path)]
+    assert foreign and all(told.startswith("⟦") for told in foreign)
+
+
+def test_remarks_of_an_earlier_version_are_finished_sentences(tmp_path: Path) -> None:
+    old = [{"about": "small", "level": "note", "sentence": "Too few {plums}."}]
+    (tmp_path / "findings.json").write_text(json.dumps(old), encoding="utf-8")
+    (remark,) = read_remarks(tmp_path)
+    assert (remark.about, remark.level, english(remark.sentence)) == ("small", "note", "Too few {plums}.")
+
+
+def test_every_finding_can_be_shown_in_another_language() -> None:
+    """None is glued from English: rendered for the pseudo-locale, no plain word is left but names."""
+    chosen = choose_thresholds(np.full((50, 2), 0.5), np.zeros(50, dtype=np.int64), wanted=0.01)
+    price = Price(n=50, accepted=40, wrong=1)
+    remarks = [promise_remark(replace(chosen, files=files), price, "recordings") for files in (5, 50, 500)]
+    remarks += [source_remark(0.9, (0.8, 1.0), worth=worth, groups=3, kind="sensors") for worth in (0.0, 0.2)]
+    predictions = run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS)
+    remarks += self_test(predictions, replace(tiny_info(), classes=("1", "2", "3")), {"blank": answers(0.97, 0.5)})
+    for remark in remarks:
+        told = language(PSEUDO).render(remark.sentence)
+        assert told.count("⟦") == told.count("⟧") > 0
+        assert not re.search(r"\b(the|of|and|in|from)\b", told), told

@@ -13,7 +13,8 @@ from mixtures import mixture_folder
 from typer.testing import CliRunner
 
 from ml.cli import build_app
-from ml.insight.several import quality
+from ml.core.messages import english
+from ml.insight.several import quality, rule_of
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.project.samples import Sample
@@ -84,7 +85,7 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
     assert all(scores["found"] <= scores["n"] for scores in result["per_class"].values())
     said = run(build_app(), ["evaluate", str(target)])
     assert "out of 100 on" in said.stdout
-    assert "said wrongly" in said.stdout
+    assert "wrongly predicted" in said.stdout
 
     pair = next(path for path in (folder / "disc").iterdir() if (folder / "square" / path.name).is_file())
     table = tmp_path / "said.csv"
@@ -106,7 +107,7 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
         assert model.info.present_above == pytest.approx(kept.thresholds)
         assert "which of 3 classes are present" in model.info.card
         assert model.info.wanted_error == 0.0
-        assert "it finds most for the fewest wrong ones" in model.info.card
+        assert english(rule_of(0.0, promised=False)) in model.info.card
 
     again = run(build_app(), ["train", str(target), "--preset", "quick", "--wrong-at-most", "20%", "--json"])
     assert again.exit_code == 0, again.output
@@ -115,7 +116,7 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
         info = ReleasedModel.open(project.runs.folder(2) / "model.onnx").info
         assert info.wanted_error == 0.2
         assert info.present_above == pytest.approx(kept.thresholds)
-        assert "Of those it says show a class, at most 20 of 100 should not show it" in info.card
+        assert english(rule_of(0.2, promised=False)) in info.card
         assert kept.targets is not None
         valid = kept.splits == SPLIT_CODES.index("valid")
         said = np.asarray(kept.probabilities) >= kept.thresholds

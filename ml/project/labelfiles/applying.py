@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ml.core.messages import Message, msg
 from ml.project.folder import READY_SPLITS
 from ml.project.labelfiles.pauses import without_pauses
 from ml.project.labelfiles.values import Given, Reading
@@ -25,23 +26,28 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
         issues.append(elsewhere)
         given = {path: _whole(said) for path, said in given.items()}
     ready = _ready_folders([file.path for file in files])
-    labelled, late, late_first = [], 0, ""
+    labelled, late = [], 0
+    late_first: Message | None = None
     for file in files:
         said = given.get(file.path)
         if said is not None and said.timed:
             beyond = [span for span in said.spans if span.start >= file.duration]
             late += len(beyond)
             if beyond:
-                late_first = late_first or (
-                    f"“{beyond[0].class_name}” at {beyond[0].start:,.1f} s in {file.path}, which ends at "
-                    f"{file.duration:,.1f} s"
+                late_first = late_first or msg(
+                    "“{name}” at {start:,.1f} s in {file}, which ends at {end:,.1f} s",
+                    name=beyond[0].class_name,
+                    start=beyond[0].start,
+                    file=file.path,
+                    end=file.duration,
                 )
         labelled.append(_labelled(file, said, ready.get(file.path)))
-    if late:
+    if late_first is not None:
         issues.append(LabelIssue(kind="outside", count=late, first=late_first))
     without = tuple(file.path for file in files if file.path not in given)
     if without:
-        issues.append(LabelIssue(kind="no_row", count=len(without), first=f"“{without[0]}”", paths=without))
+        first = msg("“{name}”", name=without[0])
+        issues.append(LabelIssue(kind="no_row", count=len(without), first=first, paths=without))
     notes = LabelNotes(
         sources=tuple(str(source.absolute()) for source in sources),
         tables=reading.tables,
@@ -80,7 +86,9 @@ def _elsewhere(given: Mapping[str, Given], durations: Mapping[str, float]) -> La
     if len(spans) < 2 or len(beyond) < _ELSEWHERE * len(spans):
         return None
     path, span = beyond[0]
-    first = f"{span.start:,.1f} s in {path}, which ends at {durations[path]:,.1f} s"
+    first = msg(
+        "{start:,.1f} s in {file}, which ends at {end:,.1f} s", start=span.start, file=path, end=durations[path]
+    )
     return LabelIssue(kind="other_times", count=len(beyond), first=first)
 
 

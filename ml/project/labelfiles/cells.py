@@ -8,6 +8,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from ml.core.messages import Message, msg
+
 NOTHING = frozenset(["", "nan", "na", "n/a", "null", "none", "-", "?"])
 """What people and programs write where there is no class, in lower case."""
 MAY_BE_CLASS = frozenset(["none"])
@@ -25,6 +27,11 @@ def shortened(cell: str) -> str:
     """The cell as it fits into a sentence."""
     text = " ".join(cell.split())
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+
+
+def quoted(cell: str) -> Message:
+    """The cell between quotation marks, shortened."""
+    return msg("“{name}”", name=shortened(cell))
 
 
 def seconds(cell: str) -> float | None:

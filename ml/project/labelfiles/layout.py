@@ -6,17 +6,26 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from ml.core.messages import Message, msg
+from ml.core.phrases import listed
 from ml.errors import HandlensError
 from ml.project.folder import READY_SPLITS
 from ml.project.labelfiles import columns
-from ml.project.labelfiles.cells import NOTHING, all_flags, seconds, separator_of, shortened, words_kept
+from ml.project.labelfiles.cells import NOTHING, all_flags, quoted, seconds, separator_of, shortened, words_kept
 from ml.project.labelfiles.matching import FileIndex
 from ml.project.labelfiles.values import Layout, Sheet
 
 _LOOKED_AT = 5000
 _SHOWN = 12
 _NO_FILE = columns.NO_CLASS | {*columns.START, *columns.END}
-_WANTED = "one that names the file (such as “file” or “image_id”) and one that names the class (such as “label”)"
+_WANTED = msg(
+    "It needs a column with the name of the file (such as “file” or “image_id”) and a column with the class (such as "
+    "“label”)."
+)
+_WANTED_OF_RECORDINGS = msg(
+    "It needs a column with the name of the file (such as “file” or “image_id”) and a column with the class (such as "
+    "“label”). Or name the table after its recording and give each label a start and an end."
+)
 
 
 def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
@@ -46,9 +55,11 @@ def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> Layout:
     start, end = columns.first_of(head, columns.START), columns.first_of(head, columns.END)
     if timed and start is not None and end is not None and columns.first_of(head, columns.FILE) is None:
         return Layout(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
-    name = sheet.path.name
     raise HandlensError(
-        f"There is no row in “{name}” below the names of the columns; choose a table that holds labels."
+        msg(
+            "“{table}” has no rows below the names of its columns. Choose a table that contains labels.",
+            table=sheet.path.name,
+        )
     )
 
 
@@ -202,25 +213,31 @@ class _Table:
         return all(re.fullmatch(r"-?\d+[.,]\d+(e-?\d+)?", cell) for cell in filled)
 
 
-def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -> str | None:
+def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -> Message | None:
     """Where the files were found and only the class is missing: which column was understood, and what to rename."""
-    others = [shortened(cell) for place, cell in enumerate(table.header) if place != file and cell]
+    others = [quoted(cell) for place, cell in enumerate(table.header) if place != file and cell]
     if file is None or not others or not any(index.find(cell) for cell in table.cells[file]):
         return None
-    shown = ", ".join(f"“{name}”" for name in others[:_SHOWN])
-    more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
-    return (
-        f"“{sheet.path.name}” names the files in its column “{shortened(table.header[file])}”, but which of the others "
-        f"({shown}{more}) says what each of them is, is not clear; rename that one to “label”, “class” or “species”."
+    return msg(
+        "“{table}” names the files in its column “{column}”, but it is not clear which other column contains the "
+        "class: {others}. Rename that column to “label”, “class” or “species”.",
+        table=sheet.path.name,
+        column=shortened(table.header[file]),
+        others=listed(others, most=_SHOWN),
     )
 
 
-def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> str:
-    names = [shortened(cell) for cell in sheet.rows[0][1] if cell]
-    shown = ", ".join(f"“{name}”" for name in names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    times = ", or start and end of each label in a file named after its recording" if timed else ""
-    found = f"the columns {shown}{more}" if len(names) > 1 else f"only one column, {shown}"
-    if not table.first and len(names) > 1:
-        found = f"no column names that are known; its first line is {shown}{more}"
-    return f"“{sheet.path.name}” has {found}; wanted are {_WANTED}{times}."
+def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> Message:
+    name, cells = sheet.path.name, [quoted(cell) for cell in sheet.rows[0][1] if cell]
+    columns_found = listed(cells, most=_SHOWN)
+    if len(cells) == 1:
+        found = msg("“{table}” has only one column: {columns}.", table=name, columns=columns_found)
+    elif table.first:
+        found = msg("“{table}” has the columns {columns}.", table=name, columns=columns_found)
+    else:
+        found = msg(
+            "“{table}” has no column names that Handlens knows. Its first line is {columns}.",
+            table=name,
+            columns=columns_found,
+        )
+    return msg("{first} {second}", first=found, second=_WANTED_OF_RECORDINGS if timed else _WANTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
+from ml.core.messages import msg
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.samples import LabelIssue, LabelSpan, ScanReport
@@ -31,13 +32,18 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
     if outdone:
         path, span = outdone[0]
         paths = tuple(dict.fromkeys(path for path, _span in outdone))
-        first = f"“{span.class_name}” at {span.start:,.1f} s in {path}"
+        first = msg("“{name}” at {start:,.1f} s in {file}", name=span.class_name, start=span.start, file=path)
         found.append(LabelIssue(kind="outdone", count=len(outdone), first=first, paths=paths))
     if torn:
         path, (one, other) = torn[0]
         paths = tuple(dict.fromkeys(path for path, _pair in torn))
-        at = max(one.start, other.start)
-        first = f"“{one.class_name}” and “{other.class_name}” at {at:,.1f} s in {path}"
+        first = msg(
+            "“{one}” and “{other}” at {start:,.1f} s in {file}",
+            one=one.class_name,
+            other=other.class_name,
+            start=max(one.start, other.start),
+            file=path,
+        )
         found.append(LabelIssue(kind="overlapping", count=len(torn), first=first, paths=paths))
     return tuple(found)
 

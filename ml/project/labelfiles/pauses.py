@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ml.core.messages import Message, msg
 from ml.project.labelfiles.values import Given
 from ml.project.samples import FoundFile, LabelIssue, LabelSpan
 
@@ -12,7 +13,8 @@ from ml.project.samples import FoundFile, LabelIssue, LabelSpan
 def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:
     """What was said of each file by path, with times as they are without its pauses; labels that lie within a pause,
     where there is nothing to learn from, are an issue."""
-    moved, lost, first = dict(given), 0, ""
+    moved, lost = dict(given), 0
+    first: Message | None = None
     for file in files:
         said = given.get(file.path)
         if said is None or not said.timed or not file.pauses:
@@ -21,9 +23,14 @@ def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tu
         within = [span for span, cut in spans if cut is None]
         if within:
             lost += len(within)
-            first = first or f"“{within[0].class_name}” at {within[0].start:,.1f} s in {file.path}"
+            first = first or msg(
+                "“{name}” at {start:,.1f} s in {file}",
+                name=within[0].class_name,
+                start=within[0].start,
+                file=file.path,
+            )
         moved[file.path] = dataclasses.replace(said, spans=dict.fromkeys(cut for _span, cut in spans if cut))
-    return moved, [LabelIssue(kind="paused", count=lost, first=first)] if lost else []
+    return moved, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
 
 
 def _cut(span: LabelSpan, pauses: Sequence[tuple[float, float]]) -> LabelSpan | None:

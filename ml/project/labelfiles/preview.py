@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
@@ -33,8 +34,8 @@ class LabelPreview:
     classes: tuple[str, ...]
     several: bool
     """Whether it takes a project in which more than one class may be present."""
-    told: tuple[str, ...]
-    troubles: tuple[str, ...]
+    told: tuple[Message, ...]
+    troubles: tuple[Message, ...]
 
 
 def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> LabelPreview:
@@ -44,7 +45,10 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
     """
     for source in sources:
         if not source.exists():
-            raise HandlensError(f"There is no label file {source}; check the name, or plug in the drive it is on.")
+            message = msg(
+                "There is no label file {file}. Check the name, or connect the drive it is on.", file=str(source)
+            )
+            raise HandlensError(message)
     paths = _paths(folder, kind, without={source.absolute() for source in sources})
     reading = read_labels(sources, folder, paths, timed=kind != "images")
     given = [said for said in reading.given.values() if said.classes or said.spans or said.timed]
@@ -92,7 +96,9 @@ def _paths(folder: Path, kind: Kind, *, without: Collection[Path]) -> list[str]:
         found = [name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
         return [name for name in found if folder / name not in without]
     except OSError as error:
-        message = f"The folder “{folder.name}” cannot be opened; allow reading it or choose another."
+        message = msg(
+            "The folder “{folder}” cannot be opened. Allow reading it, or choose another folder.", folder=folder.name
+        )
         raise HandlensError(message, details=repr(error)) from error
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ml.core.messages import Message, msg, nmsg
 from ml.errors import HandlensError, UnreadableError
 from ml.project.folder import READY_SPLITS, files_below
-from ml.project.labelfiles.cells import shortened
+from ml.project.labelfiles.cells import quoted, shortened
 from ml.project.labelfiles.layout import layout_of
 from ml.project.labelfiles.matching import FileIndex
 from ml.project.labelfiles.rows import rows_of
@@ -20,12 +21,26 @@ from ml.project.labelfiles.values import Format, Given, Layout, Reading, Row, Sh
 from ml.project.samples import IssueKind, LabelIssue, LabelSpan
 
 _FEWEST_GROUPS = 3
-_BETWEEN = {" ": "spaces", ",": "commas"}
-_FORMATS: dict[Format, tuple[str, str]] = {
-    "audacity": ("Audacity label track", "Audacity label tracks"),
-    "raven": ("Raven selection table", "Raven selection tables"),
-    "table": ("table of times", "tables of times"),
+_BETWEEN = {" ": msg("spaces"), ",": msg("commas")}
+_NOTHING_FITS: dict[IssueKind, Message] = {
+    "no_file": msg(
+        "No row of {files} names a file in “{folder}”, for example {first}. Choose the folder these labels belong to."
+    ),
+    "ambiguous": msg(
+        "No row of {files} names exactly one file in “{folder}”, for example {first}. Choose the folder these labels "
+        "belong to."
+    ),
+    "many_recordings": msg(
+        "The name of a label file matches several recordings: {first}. Move it next to the recording it describes."
+    ),
+    "no_recording": msg(
+        "No label file in {files} has the name of a recording in “{folder}”, for example {first}. Give it the name of "
+        "its recording."
+    ),
+    "not_a_table": msg("No file in {files} contains labels, for example: {first}"),
+    "unparsable": msg("Handlens cannot read any line of {files}, for example {first}."),
 }
+"""Why nothing could be used: the first of these issues that there is."""
 
 
 def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, timed: bool) -> Reading:
@@ -51,12 +66,17 @@ def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
     try:
         below = sorted(source / name for name in files_below(source) if not name.endswith("/"))
     except OSError as error:
-        message = f"The folder “{source.name}” cannot be opened; allow reading it or choose another."
+        message = msg(
+            "The folder “{folder}” cannot be opened. Allow reading it, or choose another folder.", folder=source.name
+        )
         raise HandlensError(message, details=repr(error)) from error
     found = [path for path in below if path.suffix.lower() in LABEL_SUFFIXES and path not in labelled]
     if not found:
         raise HandlensError(
-            f"There is no label file in “{source.name}”; choose one with .csv, .tsv or .txt files in it."
+            msg(
+                "There is no label file in “{folder}”. Choose a folder with .csv, .tsv or .txt files.",
+                folder=source.name,
+            )
         )
     return found
 
@@ -69,14 +89,14 @@ class _Collected:
     index: FileIndex
     timed: bool
     given: dict[str, Given] = field(default_factory=dict)
-    tables: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
+    tables: dict[Message, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
     """Names and rows of those that are alike, by what they are like."""
     tracks: dict[Format, list[int]] = field(default_factory=lambda: defaultdict(list))
     rows: int = 0
     used: int = 0
     several: set[str] = field(default_factory=set)
     counts: Counter[IssueKind] = field(default_factory=Counter)
-    firsts: dict[IssueKind, str] = field(default_factory=dict)
+    firsts: dict[IssueKind, Message] = field(default_factory=dict)
     paths: dict[IssueKind, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     nothing: dict[str, None] = field(default_factory=dict)
     """What stands where rows name no class."""
@@ -93,8 +113,9 @@ class _Collected:
             layout = layout_of(sheet, self.index, timed=self.timed)
         except UnreadableError as error:
             if named:
-                raise HandlensError(f"“{path.name}” cannot be used for labels: {_lower(error.message)}") from error
-            self.note("not_a_table", f"“{path.name}”: {_lower(error.message)}")
+                message = msg("“{file}” cannot be used for labels. {why}", file=path.name, why=error.message)
+                raise HandlensError(message) from error
+            self.note("not_a_table", msg("“{file}”: {why}", file=path.name, why=error.message))
             return
         except HandlensError as error:
             if named:
@@ -108,7 +129,7 @@ class _Collected:
                 return
         self._take_rows(sheet, layout, about)
 
-    def note(self, kind: IssueKind, example: str, path: str = "") -> None:
+    def note(self, kind: IssueKind, example: Message, path: str = "") -> None:
         self.counts[kind] += 1
         self.firsts.setdefault(kind, example)
         if path:
@@ -123,9 +144,9 @@ class _Collected:
         if len(found) == 1:
             return found[0]
         if found:
-            self.note("many_recordings", f"“{path.name}” could be about {_listed(found)}")
+            self.note("many_recordings", msg("“{file}” ({found})", file=path.name, found=_one_of(found)))
         else:
-            self.note("no_recording", f"“{path.name}”")
+            self.note("no_recording", msg("“{name}”", name=path.name))
         return None
 
     def _take_rows(self, sheet: Sheet, layout: Layout, about: str | None) -> None:
@@ -134,7 +155,7 @@ class _Collected:
         layout = dataclasses.replace(layout, kept=spelt)
         understood = rows_of(sheet, layout)
         for line, why in understood.bad:
-            self.note("unparsable", f"line {line:,} of “{name}”, which {why}")
+            self.note("unparsable", msg("line {line} of “{table}” ({why})", line=line, table=name, why=why))
         self.rows += len(understood.good)
         promised = _promised_split(sheet.path)
         for row in understood.good:
@@ -154,13 +175,20 @@ class _Collected:
     def _file(self, row: Row, table: str) -> str | None:
         assert row.file is not None
         found = self.index.find(row.file)
-        where = f"“{shortened(row.file)}” in “{table}”, line {row.line:,}"
+        name = shortened(row.file)
         if len(found) == 1:
             return found[0]
         if found:
-            self.note("ambiguous", f"{where}: {_listed(found)}")
+            example = msg(
+                "“{name}” in “{table}”, line {line} ({found})",
+                name=name,
+                table=table,
+                line=row.line,
+                found=_one_of(found),
+            )
+            self.note("ambiguous", example)
         else:
-            self.note("no_file", where)
+            self.note("no_file", msg("“{name}” in “{table}”, line {line}", name=name, table=table, line=row.line))
         return None
 
     def _take_row(self, row: Row, path: str, table: str, layout: Layout) -> None:
@@ -171,10 +199,11 @@ class _Collected:
         else:
             given.classes |= dict.fromkeys(row.classes)
         if not row.classes and row.start is None:
-            self.note("no_class", f"line {row.line:,} of “{table}”", path)
+            self.note("no_class", msg("line {line} of “{table}”", line=row.line, table=table), path)
             self.nothing |= dict.fromkeys([row.nothing] if row.nothing else [])
         elif not row.classes:
-            self.note("unparsable", f"line {row.line:,} of “{table}”, which names no class")
+            why = msg("it names no class")
+            self.note("unparsable", msg("line {line} of “{table}” ({why})", line=row.line, table=table, why=why))
         if len(row.classes) > 1:
             self.several.add(path)
         if row.group is not None and layout.group is not None:
@@ -233,30 +262,17 @@ class _Collected:
         if not divided and len(values) >= _FEWEST_GROUPS:
             return
         if not divided:
-            self.counts["few_groups"], self.firsts["few_groups"] = len(values), f"“{values[0]}”"
+            self.counts["few_groups"], self.firsts["few_groups"] = len(values), msg("“{name}”", name=values[0])
         for given in self.given.values():
             given.group = None
 
-    def _nothing_fits(self, sources: Sequence[Path]) -> str:
-        what = f"“{sources[0].name}”" if len(sources) == 1 else "these label files"
-        where = f"“{self.folder.name}”"
-        for kind in ("no_file", "ambiguous"):
+    def _nothing_fits(self, sources: Sequence[Path]) -> Message:
+        files = msg("“{name}”", name=sources[0].name) if len(sources) == 1 else msg("these label files")
+        said = {"files": files, "folder": self.folder.name}
+        for kind, template in _NOTHING_FITS.items():
             if kind in self.counts:
-                names = "names a file in" if kind == "no_file" else "names exactly one file in"
-                first = self.firsts[kind]
-                return f"No row of {what} {names} {where}, for example {first}; choose the folder it is about."
-        if "many_recordings" in self.counts:
-            return f"{self.firsts['many_recordings']}; put it beside the one that it is about."
-        if "no_recording" in self.counts:
-            return (
-                f"No label file of {what} is called like a recording in {where}, for example "
-                f"{self.firsts['no_recording']}; give it the name of its recording."
-            )
-        if "not_a_table" in self.counts:
-            return f"No file in {what} holds labels, for example: {self.firsts['not_a_table']}"
-        if "unparsable" in self.counts:
-            return f"No line of {what} could be understood, for example {self.firsts['unparsable']}."
-        return f"There is no row in {what} below the names of the columns; choose a table that holds labels."
+                return dataclasses.replace(template, values={**said, "first": self.firsts[kind]})
+        return msg("There is no row in {files} below the names of the columns. Choose a table with labels.", **said)
 
 
 def _promised_split(path: Path) -> str | None:
@@ -264,48 +280,87 @@ def _promised_split(path: Path) -> str | None:
     return next((word for word in words if word in READY_SPLITS), None)
 
 
-def _columns_told(layout: Layout) -> str:
-    def column(place: int | None) -> str:
-        assert place is not None
-        return f"“{shortened(layout.header[place])}”" if layout.header else f"column {place + 1:,}"
+def _columns_told(layout: Layout) -> Message:
+    """“files in “image”, classes in “label” and groups in “site””."""
 
-    parts = [f"files in {column(layout.file)}"]
-    if layout.one_hot:
-        parts.append(f"one column for each of {len(layout.labels):,} classes")
-    else:
-        between = _BETWEEN.get(layout.separator, f"“{layout.separator}”")
-        several = f", several in a cell with {between} between" if layout.separator else ""
-        among = "".join(f", “{word}” among them" for word in sorted(layout.kept))
-        parts.append(f"classes in {column(layout.labels[0])}{several}{among}")
+    def column(place: int | None) -> Message:
+        assert place is not None
+        return quoted(layout.header[place]) if layout.header else msg("column {n}", n=place + 1)
+
+    parts = [msg("files in {column}", column=column(layout.file)), _classes_told(layout, column)]
     if layout.start is not None:
         last = layout.end if layout.end is not None else layout.length
-        parts.append(f"times in {column(layout.start)} and {column(last)}")
+        parts.append(msg("times in {start} and {end}", start=column(layout.start), end=column(last)))
     if layout.group is not None:
-        parts.append(f"groups in {column(layout.group)}")
+        parts.append(msg("groups in {column}", column=column(layout.group)))
     if layout.split is not None:
-        parts.append(f"the division in {column(layout.split)}")
-    return ", ".join(parts)
+        parts.append(msg("the split in {column}", column=column(layout.split)))
+    return Message("{text}", {"text": tuple(parts)})
 
 
-def _tables_told(alike: Sequence[tuple[str, int]], told: str) -> str:
-    rows = _plural(sum(count for _name, count in alike), "row", "rows")
-    named = f"“{alike[0][0]}”" if len(alike) == 1 else f"“{alike[0][0]}” and {len(alike) - 1:,} more like it"
-    return f"{named}: {rows}; {told}."
+def _classes_told(layout: Layout, column: Callable[[int | None], Message]) -> Message:
+    if layout.one_hot:
+        return nmsg("a column for {count} class", "a column for each of {count} classes", len(layout.labels))
+    where = column(layout.labels[0])
+    if layout.separator:
+        between = _BETWEEN.get(layout.separator) or msg("“{sign}”", sign=layout.separator)
+        return msg("classes in {column} (several in a cell, separated by {separator})", column=where, separator=between)
+    if layout.kept:
+        words = tuple(msg("“{name}”", name=word) for word in sorted(layout.kept))
+        return msg("classes in {column} (including {words})", column=where, words=words)
+    return msg("classes in {column}", column=where)
 
 
-def _tracks_told(form: Format, labels: Sequence[int]) -> str:
-    one, many = _FORMATS[form]
-    return f"{_plural(len(labels), one, many)} with {_plural(sum(labels), 'label', 'labels')}."
+def _tables_told(alike: Sequence[tuple[str, int]], columns: Message) -> Message:
+    name, rows = alike[0][0], sum(count for _name, count in alike)
+    if len(alike) == 1:
+        return nmsg(
+            "“{table}” has {count} row: {columns}.",
+            "“{table}” has {count} rows: {columns}.",
+            rows,
+            table=name,
+            columns=columns,
+        )
+    return nmsg(
+        "“{table}” and {count} more table like it have {rows}: {columns}.",
+        "“{table}” and {count} more tables like it have {rows}: {columns}.",
+        len(alike) - 1,
+        table=name,
+        rows=nmsg("{count} row", "{count} rows", rows),
+        columns=columns,
+    )
 
 
-def _plural(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _tracks_told(form: Format, labels: Sequence[int]) -> Message:
+    files, counted = len(labels), nmsg("{count} label", "{count} labels", sum(labels))
+    match form:
+        case "audacity":
+            return nmsg(
+                "{count} Audacity label track with {labels}.",
+                "{count} Audacity label tracks with {labels}.",
+                files,
+                labels=counted,
+            )
+        case "raven":
+            return nmsg(
+                "{count} Raven selection table with {labels}.",
+                "{count} Raven selection tables with {labels}.",
+                files,
+                labels=counted,
+            )
+        case "table":
+            return nmsg(
+                "{count} table of times with {labels}.",
+                "{count} tables of times with {labels}.",
+                files,
+                labels=counted,
+            )
 
 
-def _listed(found: Sequence[str]) -> str:
-    more = f" or {len(found) - 2:,} more" if len(found) > 2 else ""
-    return f"{found[0]} or {found[1]}{more}" if not more else f"{found[0]}, {found[1]}{more}"
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+def _one_of(found: Sequence[str]) -> Message:
+    """“a or b”, “a, b or 4 more”."""
+    if len(found) == 2:
+        return msg("{one} or {other}", one=found[0], other=found[1])
+    return nmsg(
+        "{one}, {other} or {count} more", "{one}, {other} or {count} more", len(found) - 2, one=found[0], other=found[1]
+    )

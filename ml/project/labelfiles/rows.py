@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from ml.core.messages import Message, msg, nmsg
 from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, seconds
 from ml.project.labelfiles.values import Layout, Row, Sheet
 
@@ -14,7 +15,7 @@ class Rows:
     """`bad` are lines that could not be understood: (line number, why)."""
 
     good: tuple[Row, ...]
-    bad: tuple[tuple[int, str], ...]
+    bad: tuple[tuple[int, Message], ...]
 
 
 def rows_of(sheet: Sheet, layout: Layout) -> Rows:
@@ -25,26 +26,26 @@ def rows_of(sheet: Sheet, layout: Layout) -> Rows:
         if layout.format == "audacity" and cells[0].startswith("\\"):
             continue  # the frequencies of the label above
         row = _row(line, cells, layout)
-        if isinstance(row, str):
+        if isinstance(row, Message):
             bad.append((line, row))
         else:
             good.setdefault(_numberless(row), row)
     return Rows(good=tuple(good.values()), bad=tuple(bad))
 
 
-def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | str:
+def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | Message:
     """The row, or why it cannot be understood."""
     needed = [layout.file, layout.start, *(layout.labels if layout.one_hot else ())]
     if any(place is not None and place >= len(cells) for place in needed):
-        return f"has only {len(cells)} of its columns"
+        return nmsg("it has only {count} of its columns", "it has only {count} of its columns", len(cells))
     file = None if layout.file is None else cells[layout.file]
     if file is not None and file.lower() in NOTHING:
-        return "names no file"
+        return msg("it names no file")
     classes = _classes(cells, layout)
     if classes is None:
-        return "has something else than 0 or 1 in the column of a class"
+        return msg("the column of a class contains something other than 0 or 1")
     times = _times(cells, layout)
-    if isinstance(times, str):
+    if isinstance(times, Message):
         return times
     start, end = times
     return Row(
@@ -68,7 +69,7 @@ def _classes(cells: tuple[str, ...], layout: Layout) -> tuple[str, ...] | None:
     return tuple(class_name(name) for name, value in flags if value)
 
 
-def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float | None] | str:
+def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float | None] | Message:
     """Start and end, none where the row gives neither, or what is wrong with them."""
     if layout.start is None:
         return None, None
@@ -79,9 +80,9 @@ def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float 
     if end is None and start is not None and length is not None:
         end = start + length
     if start is None or end is None:
-        return "has no time where its start or end should be"
+        return msg("its start or end is not a time")
     if end < start:
-        return "ends before it starts"
+        return msg("it ends before it starts")
     offset = seconds(_text(cells, layout.offset) or "")
     if offset is not None:
         # The table runs over several files: its times count from the first, the offset from the one that is meant.

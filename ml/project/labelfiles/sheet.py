@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from pathlib import Path
 
+from ml.core.messages import msg
 from ml.errors import UnreadableError
 from ml.media.files import EMPTY, disk_reason
 from ml.project.labelfiles.values import Sheet
@@ -24,13 +25,15 @@ _SPREADSHEETS = frozenset([".xlsx", ".xls", ".xlsm", ".ods", ".numbers"])
 def read_sheet(path: Path) -> Sheet:
     """The rows of `path` that hold anything. Raises UnreadableError with the reason in one sentence."""
     if path.suffix.lower() in _SPREADSHEETS:
-        raise UnreadableError("It is a spreadsheet; save it as CSV and choose that.")
+        raise UnreadableError(msg("It is a spreadsheet. Save it as CSV and choose that file."))
     try:
         if path.stat().st_size > _LARGEST:
-            raise UnreadableError("It is larger than 512 MB; leave out the columns that say nothing about labels.")
+            raise UnreadableError(
+                msg("It is larger than 512 MB. Remove the columns that have nothing to do with labels.")
+            )
         data = path.read_bytes()
     except OSError as error:
-        raise UnreadableError(disk_reason(error) or "The file could not be read.", details=repr(error)) from error
+        raise UnreadableError(disk_reason(error) or msg("The file could not be read."), details=repr(error)) from error
     text = _text(data)
     rows = _rows(text, _delimiter(text)) if text.strip() else ()
     if not rows:
@@ -43,7 +46,7 @@ def _text(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     if b"\0" in data:
-        raise UnreadableError("It is not a text file.")
+        raise UnreadableError(msg("It is not a text file."))
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ml.core.messages import Message
 from ml.project.samples import LabelIssue, LabelSpan
 
 Format = Literal["table", "raven", "audacity"]
@@ -81,7 +82,7 @@ class Reading:
     """What label files say, by the path of the file they say it of."""
 
     given: dict[str, Given]
-    tables: tuple[str, ...]
+    tables: tuple[Message, ...]
     """One sentence per label file (or per kind of them): what was recognised in it."""
     rows: int
     used: int
