@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from ml.catalogue import DEFAULT_BACKBONE
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event
 from ml.jobs import Stop, TrainJob
@@ -25,15 +26,20 @@ def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, 
         file = Path(noted["file"])
         if not file.is_file():
             raise HandlensError(
-                f"The run began with weights from {file}, which is not there any more; "
-                "put it back, or say where it is with --resume --weights FILE."
+                msg(
+                    "The run started with the weights in {file}, which no longer exists. "
+                    "Put the file back, or name it with --resume --weights FILE.",
+                    file=str(file),
+                )
             )
     _refuse_unknown(name, file)
     weights = yield from obtain.obtain(name, file, stop)
     if weights is not None and noted.get("sha256", weights.sha256) != weights.sha256:
         raise HandlensError(
-            f"{weights.path.name} is not the file of weights that the run began with; give that one, "
-            "or train without --resume."
+            msg(
+                "{file} is not the weights file that the run started with. Use that file, or train without --resume.",
+                file=weights.path.name,
+            )
         )
     return weights
 
@@ -47,8 +53,10 @@ def refuse_unknown(job: TrainJob) -> None:
 def _refuse_unknown(name: str, file: Path | None) -> None:
     if file is not None and not name:
         if not file.is_file():
-            raise HandlensError(f"There is no file {file}; check the name.")
-        raise HandlensError(f"{file.name} may belong to any network; say which one with --backbone NAME.")
+            raise HandlensError(msg("There is no file {file}. Check the name.", file=str(file)))
+        raise HandlensError(
+            msg("{file} could belong to any network. Name the network with --backbone NAME.", file=file.name)
+        )
     obtain.refuse_unknown(name or DEFAULT_BACKBONE, file)
 
 

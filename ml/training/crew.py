@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml import ranks
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.jobs import StopRequest
 from ml.project.samples import Sample
@@ -31,9 +32,9 @@ GO_HOME = "go home"
 """Said to helpers in place of a lesson."""
 
 _REQUESTS: tuple[StopRequest, ...] = ("", "stop", "cancel")
-_GONE = (
-    "Another process of this training ended or stopped answering, so it was cut off; everything up to the last "
-    "finished epoch is kept: start it again with --resume."
+_GONE = msg(
+    "Another process of this training ended or stopped responding, so the training was interrupted. "
+    "Everything up to the last finished pass is kept: start it again with --resume."
 )
 
 

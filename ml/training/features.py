@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ml.core.messages import msg
 from ml.events import Event, Note, Progress
 from ml.export.onnx import export_newer, export_older
 from ml.jobs import Stop
@@ -157,8 +158,10 @@ def extractor_for(
         _log.warning("the older exporter failed", exc_info=error)
     export_newer(_Trunk(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
     yield Note(
-        sentence=f"{network.backbone.spec.name} has parts that the quick way cannot run, so looking at the samples "
-        "takes about three times as long."
+        sentence=msg(
+            "{network} has parts that ONNX Runtime cannot run, so this step takes about three times as long.",
+            network=network.backbone.spec.name,
+        )
     )
     return torch_extractor(network, device)
 

@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ml.core.messages import Message, msg
 from ml.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.jobs import Stop
 from ml.networks.backbones import freeze_norms
@@ -38,10 +39,6 @@ from ml.training.score import Score
 from ml.training.standing import History, State, Timer, put_back
 from ml.training.step import Pieces, careful_backward, in_parts
 
-ENOUGH = (
-    "It ends after {done} of {of} passes: on the samples it is checked on it has not become better for a while, or "
-    "makes no mistake any more."
-)
 VALIDATION_BATCH, ON_A_GPU = 16, 64
 Shown = Callable[[Tensor, Tensor], Tensor]
 """Rows of a step (n,) and those of the next one -> raw input, or pictures, of the former on the device."""
@@ -121,6 +118,15 @@ def finetune(
         return (yield from _all_passes(learner, rescue, material, recipe, seed=seed, folder=folder, stop=stop))
 
 
+def stopped_early(done: int, planned: int) -> Message:
+    """Return the note that training ended before its last pass because more passes would not help."""
+    return msg(
+        "Training stopped after pass {done} of {planned}: the validation score no longer improves, or is perfect.",
+        done=done,
+        planned=planned,
+    )
+
+
 def _all_passes(
     learner: Learner, rescue: Rescue, material: Material, recipe: Recipe, *, seed: int, folder: Path, stop: Stop
 ) -> Generator[Event, None, Outcome]:
@@ -156,7 +162,7 @@ def _all_passes(
             early = True
             break
     if not (early or broken) and history.epoch < recipe.epochs:
-        yield Note(sentence=ENOUGH.format(done=history.epoch, of=recipe.epochs))
+        yield Note(sentence=stopped_early(history.epoch, recipe.epochs))
     return Outcome(
         improved=history.best_epoch > 0,
         early=early,

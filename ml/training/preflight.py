@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.core.messages import Message, english, msg
 from ml.errors import HandlensError
 from ml.events import Event, Note
 from ml.networks.backbones import freeze_norms
@@ -92,8 +93,10 @@ def look_once(plan: Plan) -> Seen:
         logits, features = plan.network(plan.network.front(_noise(plan.decoded, 1)))
     if not (torch.isfinite(logits).all() and torch.isfinite(features).all()):
         raise HandlensError(
-            "The pretrained network gives numbers that are none, so nothing can be learned from it; "
-            "install Handlens again, or choose another network."
+            msg(
+                "The pretrained network produces invalid numbers (NaN) and cannot be used. "
+                "Install Handlens again, or choose another network."
+            )
         )
     _, width, height, breadth = features.shape
     return Seen((width, height, breadth), sum(kept.values()))
@@ -109,11 +112,11 @@ def disk_needs(plan: Plan, features: tuple[int, int, int]) -> dict[str, int]:
     answers = 4 * classes + 2 * classes * height * breadth + 2 * width + 17
     return {
         "decoded samples": plan.decoded.bytes_to_write(plan.samples),
-        "what the network sees in them": len(embeddings.missing(plan.samples)) * each,
+        "features": len(embeddings.missing(plan.samples)) * each,
         # Weights, their average, two moments of each; the best. The old ones stay until the new ones are complete.
-        "where the training stands": 2 * 5 * network if plan.recipe.epochs else 0,
+        "checkpoints": 2 * 5 * network if plan.recipe.epochs else 0,
         "predictions": len(plan.samples) * answers,
-        "the finished model": 2 * network,
+        "released model": 2 * network,
     }
 
 
@@ -122,9 +125,14 @@ def check_disk(needs: dict[str, int], folder: Path) -> None:
     needed, free = sum(needs.values()) + SPARE_DISK, shutil.disk_usage(folder).free
     if needed > free:
         raise HandlensError(
-            f"This training needs about {_size(needed)} of disk space and there is {_size(free)} at {folder}; "
-            "free some space or move the project to a larger disk.",
-            details="\n".join(f"{what}: {_size(number)}" for what, number in needs.items()),
+            msg(
+                "This training needs about {needed} of disk space, but only {free} are free at {folder}. "
+                "Free some space, or move the project to a larger disk.",
+                needed=_size(needed),
+                free=_size(free),
+                folder=str(folder),
+            ),
+            details="\n".join(f"{what}: {english(_size(number))}" for what, number in needs.items()),
         )
 
 
@@ -172,16 +180,20 @@ def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
         pictures = ROOM if plan.kind == "recordings" else 0
         return max(probe, 4 * network + pictures + int(SCRATCH * at_once * seen.kept))
 
-    said = ""
+    note: Message | None = None
     while needed() > free:
         if probe > free or pieces.count >= plan.recipe.batch:
             raise HandlensError(
-                f"This training needs about {_size(needed())} of memory and {_size(free)} are free; "
-                "close other programs, or train with fewer samples."
+                msg(
+                    "This training needs about {needed} of memory, but only {free} are free. "
+                    "Close other programs, or train with fewer samples.",
+                    needed=_size(needed()),
+                    free=_size(free),
+                )
             )
-        said = pieces.halve(plan.recipe.batch)
-    if said:
-        yield Note(sentence=said)
+        note = pieces.halve(plan.recipe.batch)
+    if note is not None:
+        yield Note(sentence=note)
 
 
 def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, None, None]:
@@ -201,7 +213,7 @@ def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, 
     total = yield from careful_backward(fabric, trial, pictures, loss_of, weight=1 / count, pieces=pieces)
     if not math.isfinite(total):
         raise HandlensError(
-            "A first step gives numbers that are none, so this training cannot work; choose another device or network."
+            msg("A first training step produced invalid numbers (NaN). Choose another device or network.")
         )
 
 
@@ -244,6 +256,6 @@ def _noise(decoded: Decoded, count: int) -> Tensor:
     return torch.rand((count, *decoded.shape), generator=generator) * 2 - 1
 
 
-def _size(number: float) -> str:
+def _size(number: float) -> Message:
     """Bytes as a person says them."""
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
+    return msg("{n:.1f} GB", n=number / 1e9) if number >= 1e9 else msg("{n:.0f} MB", n=number / 1e6)

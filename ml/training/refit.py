@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from ml.core.messages import msg
 from ml.estimate import AGAIN, LEARN_AGAIN_UP_TO
 from ml.events import Event, Note
 from ml.jobs import Stop
@@ -40,7 +41,7 @@ from ml.training.together import Lesson
 
 RATES = 0.5
 """Of those before."""
-KEPT = "Learning once more did not make it better, so the model before that is kept."
+KEPT = msg("The final training on all samples did not improve the model, so the previous model is kept.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

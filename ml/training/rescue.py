@@ -7,15 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ml.core.messages import msg
 from ml.training.standing import History, State, put_back
 
-CALMED = (
-    "The numbers grew beyond all bounds, so it went back to the last good weights and goes on with half the learning "
-    "rate."
-)
-GIVEN_UP = (
-    "The numbers grew beyond all bounds again, so the training ends here and the best model so far is kept; "
-    "look for samples that are damaged or empty, or use a shorter training."
+CALMED = msg("Training became unstable. Handlens restored the last good weights and halved the learning rate.")
+GIVEN_UP = msg(
+    "Training became unstable again and ended early. The best model so far is kept. "
+    "Look for damaged or empty samples, or choose a shorter training."
 )
 
 

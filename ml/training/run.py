@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event, Finished, ProbeDone, RunStarted, Stopped
 from ml.export.ask import Ingredients
@@ -54,6 +55,8 @@ from ml.training.steps import (
 )
 from ml.training.symmetry import allowed
 from ml.training.together import Lesson, help_out
+
+_INTERNAL_ERROR = msg("An internal error in Handlens ended this training.")
 
 
 def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
@@ -107,7 +110,7 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
         project.runs.update(run.number, state="interrupted")
         yield Stopped(resumable=True)
     except Exception as error:
-        message = error.message if isinstance(error, HandlensError) else "It hit a fault in Handlens."
+        message = error.message if isinstance(error, HandlensError) else _INTERNAL_ERROR
         project.runs.update(run.number, state="failed", message=message)
         raise
     except BaseException:
@@ -355,9 +358,13 @@ def _first_model(network: Classifier, probe: Probe, *, front: nn.Module) -> Clas
 
 def _fabric(device: str, crew: Crew) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
-        raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
+        raise HandlensError(
+            msg("This computer has no CUDA device that PyTorch can use. Leave out --device, or use --device cpu.")
+        )
     if device == "mps" and not torch.backends.mps.is_available():
-        raise HandlensError("This machine has no Apple graphics that torch can use; leave out --device or say cpu.")
+        raise HandlensError(
+            msg("This computer has no Apple GPU that PyTorch can use. Leave out --device, or use --device cpu.")
+        )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     # Rounded products would make features, and with them stored answers, differ from what the exported model says.

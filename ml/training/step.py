@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ml.core.messages import Message, msg, nmsg
 from ml.errors import HandlensError
 from ml.events import Event, Note
 
@@ -22,9 +23,9 @@ _log = logging.getLogger(__name__)
 LossOf = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), which rows of the step they are (n,)) -> their mean loss."""
 
-_CREW_OUT_OF_MEMORY = (
-    "Memory ran out in one of the processes that train together, so all of them end; use more machines or fewer "
-    "processes on each, and go on with --resume."
+_CREW_OUT_OF_MEMORY = msg(
+    "Memory ran out in one of the training processes, so all of them ended. "
+    "Use more machines or fewer processes on each, and continue with --resume."
 )
 
 
@@ -34,19 +35,23 @@ class Pieces:
 
     count: int = 1
 
-    def halve(self, samples: int, *, because: str = "") -> str:
+    def halve(self, samples: int, *, because: str = "") -> Message:
         """Twice as many pieces of `samples` samples; returns what to tell the user. HandlensError at one each."""
         if self.count >= samples:
             raise HandlensError(
-                "Memory ran out even with one sample at a time; close other programs, or train on the processor "
-                "with --device cpu.",
+                msg(
+                    "Memory ran out even with one sample at a time. "
+                    "Close other programs, or train on the CPU with --device cpu."
+                ),
                 details=because,
             )
         self.count = min(samples, 2 * self.count)
-        at_once = -(-samples // self.count)
-        return (
-            f"Memory ran short, so it now looks at {at_once} {'sample' if at_once == 1 else 'samples'} at a time and "
-            "goes on; this takes a little longer and learns the same."
+        return nmsg(
+            "Memory ran short, so training continues with {count} sample at a time. "
+            "This takes a little longer and gives the same result.",
+            "Memory ran short, so training continues with {count} samples at a time. "
+            "This takes a little longer and gives the same result.",
+            -(-samples // self.count),
         )
 
 

@@ -11,8 +11,10 @@ from typing import cast
 import torch
 from lightning_fabric import Fabric
 
+from ml.core.messages import Message, msg, nmsg
+from ml.core.stages import Stage
 from ml.errors import HandlensError
-from ml.events import BatchDone, Event, Note, Progress, Stage, StageStarted
+from ml.events import BatchDone, Event, Note, Progress, StageStarted
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.project.project import Project
@@ -43,14 +45,23 @@ class TooEarlyError(Exception):
 def decode_all(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:
     """Every source file opened once; returns the samples whose files could be read."""
     yield stage("decode")
-    unreadable: dict[str, str] = {}
+    unreadable: dict[str, Message] = {}
     yield from decoded.decode(samples, stop, unreadable)
     raise_if_ended(stop)
     if unreadable:
         first = next(iter(unreadable.values()))
         if len(unreadable) == len({sample.path for sample in samples}):
-            raise HandlensError(f"None of the project's files can be read any more; the first says: {first}")
-        yield Note(sentence=f"{len(unreadable)} files could not be read any more and were left out; the first: {first}")
+            raise HandlensError(
+                msg("None of the project's files can be read any more. The first error: {reason}", reason=first)
+            )
+        yield Note(
+            sentence=nmsg(
+                "{count} file could not be read any more and was left out. The error: {reason}",
+                "{count} files could not be read any more and were left out. The first error: {reason}",
+                len(unreadable),
+                reason=first,
+            )
+        )
     return tuple(sample for sample in samples if sample.path not in unreadable)
 
 
@@ -158,7 +169,9 @@ def blended(
         network, checkpoints, material, stop, device=device, improved=outcome.improved, whole=outcome.whole
     )
     if not (share or outcome.early):
-        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
+        yield Note(
+            sentence=msg("Adjusting the network did not improve on the first model, so the first model is kept.")
+        )
     return share
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.insight.sources import folds_of
@@ -39,7 +40,7 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
         asked_of_each = _questions(labels, task=project.task)
         if len(samples) < FEWEST or not asked_of_each:
             raise HandlensError(
-                "There are too few labels to find wrong ones among them; label at least ten samples of two classes."
+                msg("There are too few labels to find wrong ones. Label at least ten samples of two classes.")
             )
         yield StageStarted(stage="label_issues")
         embeddings = _pretrained(project, run, samples)

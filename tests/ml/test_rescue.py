@@ -15,13 +15,14 @@ from little import RECIPE, LittleBackbone, learn, material, network
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.core.messages import Message, english
 from ml.errors import HandlensError
 from ml.events import BatchDone, EpochDone, Event, Note
 from ml.jobs import NeverStop
 from ml.training import checkpoint
 from ml.training.blend import choose_blend
 from ml.training.finetune import finetune
-from ml.training.rescue import CALMED
+from ml.training.rescue import CALMED, GIVEN_UP
 from ml.training.score import NONE
 from ml.training.step import Pieces, in_parts, is_out_of_memory
 
@@ -36,7 +37,7 @@ def _at_passes(*which: int) -> object:
     return staticmethod(spoil)
 
 
-def _notes(events: list[Event]) -> list[str]:
+def _notes(events: list[Event]) -> list[Message]:
     return [event.sentence for event in events if isinstance(event, Note)]
 
 
@@ -47,8 +48,7 @@ def test_numbers_that_explode_once_cost_half_the_rate(
     calm = [e.rate for e in learn(tmp_path / "calm")[0] if isinstance(e, BatchDone)]
     monkeypatch.setattr(LittleBackbone, "while_learning", _at_passes(spoiled))
     events, outcome, network = learn(tmp_path / "spoiled")
-    assert len(_notes(events)) == 1
-    assert "half the learning rate" in _notes(events)[0]
+    assert _notes(events) == [CALMED]
     assert outcome.improved
     assert [e.epoch for e in events if isinstance(e, EpochDone)] == [1, 2, 3]
     assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
@@ -74,8 +74,7 @@ def test_numbers_that_explode_again_end_it_and_keep_the_best(tmp_path: Path, mon
     monkeypatch.setattr(LittleBackbone, "while_learning", _at_passes(5, 9))
     events, outcome, _network = learn(tmp_path, recipe=replace(RECIPE, epochs=10))
     assert [e.epoch for e in events if isinstance(e, EpochDone)] == [1, 2]
-    assert len(_notes(events)) == 2
-    assert "best model so far is kept" in _notes(events)[1]
+    assert _notes(events) == [CALMED, GIVEN_UP]
     assert outcome.improved
     assert not outcome.early
     best, _facts = checkpoint.load(tmp_path / "best.safetensors")
@@ -120,8 +119,8 @@ def test_a_full_memory_halves_the_batch_and_learns_the_same(tmp_path: Path, monk
 
     monkeypatch.setattr(LittleBackbone, "while_learning", staticmethod(at_most_three))
     events, outcome, _network = learn(tmp_path / "short")
-    assert [note.split(" at a time")[0][-9:] for note in _notes(events)] == ["4 samples", "2 samples"]
-    assert all("Memory ran short" in note for note in _notes(events))
+    assert [note.count for note in _notes(events)] == [4, 2]
+    assert all("Memory ran short" in english(note) for note in _notes(events))
     assert outcome.improved
     short = [e for e in events if isinstance(e, EpochDone)]
     assert [e.train_loss for e in short] == pytest.approx([e.train_loss for e in plain], abs=1e-5)
@@ -141,7 +140,7 @@ def test_every_device_has_words_of_its_own_for_a_full_memory() -> None:
     assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"))
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    assert "1 sample at a time" in Pieces(2).halve(3)
+    assert "1 sample at a time" in english(Pieces(2).halve(3))
 
 
 def test_a_state_of_another_network_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torchaudio
 from little import RECIPE
 from small import create, picture_folder
 
+from ml.core.messages import Message, english
 from ml.errors import HandlensError
 from ml.insight.calibration import fit_temperature, softmax
 from ml.insight.metrics import accuracy, expected_calibration_error, log_loss
@@ -188,7 +189,7 @@ def test_a_copy_stands_in_for_a_file_that_has_gone(tmp_path: Path) -> None:
         first.unlink()
         samples = project.samples()
         decoded = Decoded(project, size=32)
-        unreadable: dict[str, str] = {}
+        unreadable: dict[str, Message] = {}
         assert list(decoded.decode(samples, NeverStop(), unreadable))
         assert list(unreadable) == ["disc/disc-00.png"]
         rest = [sample for sample in samples if sample.path not in unreadable]
@@ -280,10 +281,10 @@ def test_a_file_that_changed_after_it_was_imported_is_not_taken_for_what_it_was(
         changed, touched = folder / "disc" / "disc-00.png", folder / "disc" / "disc-01.png"
         changed.write_bytes((folder / "square" / "square-00.png").read_bytes())
         os.utime(touched, (1, 1))  # as copied folders have other times
-        unreadable: dict[str, str] = {}
+        unreadable: dict[str, Message] = {}
         list(Decoded(project, size=32).decode(project.samples(), NeverStop(), unreadable))
         assert list(unreadable) == ["disc/disc-00.png"]
-        assert "has changed" in unreadable["disc/disc-00.png"]
+        assert "has changed" in english(unreadable["disc/disc-00.png"])
 
 
 def test_what_a_kill_left_of_a_cache_goes_and_what_is_whole_stays(tmp_path: Path) -> None:
