@@ -34,11 +34,11 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
         report = project.as_report()
         project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
         samples = project.samples()
-    refuse_hopeless([sample for sample in samples if sample.split == "train" and sample.labelled])
+    require_two_classes([sample for sample in samples if sample.split == "train" and sample.labelled])
     return samples, tuple(item.name for item in project.classes())
 
 
-def refuse_hopeless(train: Sequence[Sample]) -> None:
+def require_two_classes(train: Sequence[Sample]) -> None:
     """Raises HandlensError where the samples to learn from do not tell anything apart."""
     if not train:
         raise HandlensError(NO_TRAINING_SAMPLES)

@@ -60,25 +60,25 @@ def _refuse_unknown(name: str, file: Path | None) -> None:
     obtain.refuse_unknown(name or DEFAULT_BACKBONE, file)
 
 
-def weights_for(
+def weights_for_job(
     job: TrainJob, recipe: Recipe, folder: Path, *, device: str, stop: Stop
 ) -> Generator[Event, None, Weights | None]:
     """As `chosen_weights`; the run notes which, before they are here and after."""
     if not (job.resume and (folder / "settings.toml").is_file()):
-        write_settings(folder, job, recipe, device=device, backbone=wanted_facts(job))
+        write_settings(folder, job, recipe, device=device, backbone=requested_info(job))
     weights = yield from chosen_weights(job, folder, stop)
     if weights is not None:
-        write_settings(folder, job, recipe, device=device, backbone=facts_of(weights))
+        write_settings(folder, job, recipe, device=device, backbone=weights_info(weights))
     return weights
 
 
-def facts_of(weights: Weights) -> dict[str, str]:
+def weights_info(weights: Weights) -> dict[str, str]:
     """What settings.toml says of them."""
     facts = {"name": weights.name, "sha256": weights.sha256, "source": weights.source, "licence": weights.licence}
     return facts | ({"file": str(weights.path)} if weights.source == "file" else {})
 
 
-def wanted_facts(job: TrainJob) -> dict[str, str]:
+def requested_info(job: TrainJob) -> dict[str, str]:
     """The same before they are here: enough to resume a run that was cut off while they were downloaded."""
     facts = {"name": job.backbone or DEFAULT_BACKBONE}
     return facts | ({"source": "file", "file": str(job.weights.absolute())} if job.weights is not None else {})

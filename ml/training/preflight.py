@@ -26,9 +26,9 @@ from ml.training.augment_sensors import varied
 from ml.training.decode import Decoded
 from ml.training.features import Features
 from ml.training.finetune import parameter_groups
-from ml.training.heard import ROOM
+from ml.training.heard import MAX_CACHE_BYTES
 from ml.training.recipe import Recipe
-from ml.training.step import Pieces, careful_backward
+from ml.training.step import MicroBatches, backward_with_oom_retry
 
 SPARE_DISK = 20 * 2**20
 """For the database, tables and whatever else is written meanwhile."""
@@ -52,33 +52,33 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ForwardProfile:
     """One sample's way through the network: the shape of its features (width, h, w), bytes kept for the way back."""
 
     features: tuple[int, int, int]
     kept: int
 
 
-def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, Pieces]:
+def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, MicroBatches]:
     """Raises HandlensError with one sentence where the run cannot work; returns how its steps fit into memory.
 
     Takes about as long as one step. The network is as it was afterwards.
     """
     # The first model may show that every stage has to learn, see `recipe.fitted`.
     with _as_in_training(plan.network, dataclasses.replace(plan.recipe, frozen_stages=0)):
-        seen = look_once(plan)
+        profile = profile_forward(plan)
     with _as_in_training(plan.network, plan.recipe):
-        check_disk(disk_needs(plan, seen.features), plan.project)
-        pieces = Pieces()
+        check_disk(disk_needs(plan, profile.features), plan.project)
+        micro_batches = MicroBatches()
         if fabric.device.type == "cpu":
-            yield from _fit_into_memory(plan, seen, pieces)
+            yield from _fit_into_memory(plan, profile, micro_batches)
         if plan.recipe.epochs > 0:
-            yield from _try_a_step(plan, fabric, pieces)
+            yield from _try_training_step(plan, fabric, micro_batches)
             plan.network.cpu()
-    return pieces
+    return micro_batches
 
 
-def look_once(plan: Plan) -> Seen:
+def profile_forward(plan: Plan) -> ForwardProfile:
     """Send one sample of noise through the network and see what that takes. HandlensError where it gives no numbers."""
     own = {parameter.untyped_storage().data_ptr() for parameter in plan.network.parameters()}
     kept: dict[int, int] = {}
@@ -99,7 +99,7 @@ def look_once(plan: Plan) -> Seen:
             )
         )
     _, width, height, breadth = features.shape
-    return Seen((width, height, breadth), sum(kept.values()))
+    return ForwardProfile((width, height, breadth), sum(kept.values()))
 
 
 def disk_needs(plan: Plan, features: tuple[int, int, int]) -> dict[str, int]:
@@ -165,10 +165,10 @@ def _container_leaves() -> Iterator[int]:
             yield max(0, most - used + min(used, int(facts.get(pages, 0))))
 
 
-def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
+def _fit_into_memory(plan: Plan, profile: ForwardProfile, micro_batches: MicroBatches) -> Iterator[Event]:
     """Halve the pieces until a step fits by estimate; HandlensError where nothing does."""
     network: int = sum(tensor.nbytes for tensor in plan.network.state_dict().values())
-    width = seen.features[0]
+    width = profile.features[0]
     probe = COPIES_OF_SAMPLES * plan.train * width * 4
     free = available_memory()
 
@@ -176,13 +176,13 @@ def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
         if not plan.recipe.epochs:
             return probe
         # Gradients, the average and two moments; the probe's memory is free again by then.
-        at_once = -(-min(plan.recipe.batch, plan.train) // pieces.count)
-        pictures = ROOM if plan.kind == "recordings" else 0
-        return max(probe, 4 * network + pictures + int(SCRATCH * at_once * seen.kept))
+        at_once = -(-min(plan.recipe.batch, plan.train) // micro_batches.count)
+        pictures = MAX_CACHE_BYTES if plan.kind == "recordings" else 0
+        return max(probe, 4 * network + pictures + int(SCRATCH * at_once * profile.kept))
 
     note: Message | None = None
     while needed() > free:
-        if probe > free or pieces.count >= plan.recipe.batch:
+        if probe > free or micro_batches.count >= plan.recipe.batch:
             raise HandlensError(
                 msg(
                     "This training needs about {needed} of memory, but only {free} are free. "
@@ -191,12 +191,12 @@ def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
                     free=_size(free),
                 )
             )
-        note = pieces.halve(plan.recipe.batch)
+        note = micro_batches.halve(plan.recipe.batch)
     if note is not None:
         yield Note(sentence=note)
 
 
-def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, None, None]:
+def _try_training_step(plan: Plan, fabric: Fabric, micro_batches: MicroBatches) -> Generator[Event, None, None]:
     """One batch of noise forward and backward, as the recipe has it; the weights stay as they are."""
     count = min(plan.recipe.batch, plan.train)
     network = plan.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -210,7 +210,9 @@ def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, 
         return functional.cross_entropy(logits, (rows % classes).to(logits.device))
 
     trial = _Trial(network, fabric)
-    total = yield from careful_backward(fabric, trial, pictures, loss_of, weight=1 / count, pieces=pieces)
+    total = yield from backward_with_oom_retry(
+        fabric, trial, pictures, loss_of, weight=1 / count, micro_batches=micro_batches
+    )
     if not math.isfinite(total):
         raise HandlensError(
             msg("A first training step produced invalid numbers (NaN). Choose another device or network.")
