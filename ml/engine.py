@@ -8,11 +8,14 @@ import traceback
 from collections.abc import Iterator
 from typing import assert_never
 
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError
 from ml.evaluating import evaluate
 from ml.events import Event, Failed
 from ml.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
 from ml.project.importing import scan
+
+INTERNAL_ERROR = msg("An internal error in Handlens ended the work. Your labels and finished runs are unchanged.")
 
 
 def run(job: Job, stop: Stop) -> Iterator[Event]:
@@ -61,33 +64,61 @@ def explain(error: Exception) -> Failed:
         return Failed(message=_system_sentence(error), details=details)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return Failed(
-            message="Memory ran out; close other programs or choose a smaller preset, then train again.",
+            message=msg("Memory ran out. Close other programs or choose a smaller preset, then train again."),
             details=details,
         )
     if isinstance(error, ImportError):
         return Failed(
-            message=f"A library that training needs is missing ({error.name}); "
-            'install everything from the Handlens folder with: pip install -e ".[studio]".',
+            message=msg(
+                "A library that training needs is missing ({name}). "
+                'Install everything from the Handlens folder with: pip install -e ".[studio]".',
+                name=str(error.name),
+            ),
             details=details,
         )
-    return Failed(
-        message="It hit a fault in Handlens and ended; your labels and finished runs are untouched.", details=details
-    )
+    return Failed(message=INTERNAL_ERROR, details=details)
 
 
-def _system_sentence(error: OSError) -> str:
-    where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+def _system_sentence(error: OSError) -> Message:
     # numpy says it in words and without a number.
     number = errno.ENOSPC if "free space" in str(error) else error.errno
+    path = os.fsdecode(error.filename) if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    return _with_path(number, path, reason) if path else _without_path(number, reason)
+
+
+def _with_path(number: int | None, path: str, reason: str) -> Message:
     match number:
         case errno.ENOSPC | errno.EDQUOT:
-            return (
-                f"The disk is full{where}; free some space and try again, or go on with a training by --resume. "
+            return msg(
+                "The disk is full ({path}). Free some space and try again, or continue a training with --resume. "
+                "Nothing that was saved is lost.",
+                path=path,
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return msg(
+                "Handlens has no permission to read or write {path}. Change the permissions or use another folder.",
+                path=path,
+            )
+        case errno.ENOENT:
+            return msg("{path} no longer exists. Put it back or connect its drive, then try again.", path=path)
+        case _:
+            return msg("The system could not read or write {path}: {reason}.", path=path, reason=reason)
+
+
+def _without_path(number: int | None, reason: str) -> Message:
+    match number:
+        case errno.ENOSPC | errno.EDQUOT:
+            return msg(
+                "The disk is full. Free some space and try again, or continue a training with --resume. "
                 "Nothing that was saved is lost."
             )
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"Handlens may not write or read there{where}; change the permissions or use another folder."
+            return msg(
+                "Handlens has no permission to read or write a file or folder. "
+                "Change the permissions or use another folder."
+            )
         case errno.ENOENT:
-            return f"A file or folder is not there any more{where}; put it back or plug in its drive, then try again."
+            return msg("A file or folder no longer exists. Put it back or connect its drive, then try again.")
         case _:
-            return f"The system refused to read or write{where}: {(error.strerror or str(error)).lower()}."
+            return msg("The system could not read or write a file: {reason}.", reason=reason)

@@ -1,4 +1,4 @@
-"""Memory that was let go of, given back to the system."""
+"""Return freed memory to the system."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from contextlib import suppress
 
 
-def give_back() -> None:
-    """Where the C library keeps what was freed for later (glibc does, hundreds of megabytes of it): ask it not to.
+def release_memory() -> None:
+    """Call `malloc_trim`: glibc keeps hundreds of megabytes of freed memory for later.
 
-    To be called between stages that need much memory of different shapes.
+    Call it between stages that allocate large arrays of different shapes.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library

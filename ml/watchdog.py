@@ -1,4 +1,4 @@
-"""Notices that a job says nothing any more, and puts it in a sentence. It never ends anything by itself."""
+"""Detect jobs that make no progress and say so in a message. Nothing is ended here."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ml.events import Event, Progress, Stage, StageStarted, Stalled
+from ml.core.messages import Message, msg
+from ml.core.phrases import duration
+from ml.core.stages import Stage
+from ml.events import Event, Progress, StageStarted, Stalled
 
 QUIET_SECONDS = 60.0
 """How long a job may say nothing before the user is told; then again each time the silence has doubled."""
 
-_DOING: dict[Stage, str] = {
-    "scan": "it was looking through the folder",
-    "preflight": "it was getting ready",
-    "download": "it was downloading the pretrained network",
-    "decode": "it was opening the files",
-    "features": "the pretrained network was looking at the samples",
-    "probe": "it was learning a first model",
-    "finetune": "it was adjusting the network",
-    "refit": "it was learning once more",
-    "predict": "it was asking the finished model about the samples",
-    "export": "it was writing the model to a file",
-}
+SLOW = msg("It may only be slow. Wait, or cancel and try again later.")
+HANGING = msg("The process does not respond; a disk or network drive may hang. Wait, or cancel.")
 
 
 class Watch:
@@ -34,12 +27,12 @@ class Watch:
         self._clock = clock
         self._last = clock()
         self._next = quiet
-        self._doing = "it was starting"
+        self._stage: Stage | None = None
 
     def heard(self, event: Event) -> None:
         self._last, self._next = self._clock(), self._quiet
         if isinstance(event, StageStarted | Progress):
-            self._doing = _DOING[event.stage]
+            self._stage = event.stage
 
     def overdue(self, *, answers: bool = True) -> Stalled | None:
         """What to tell the user, once for each doubling of the silence. `answers`: the process shows signs of life."""
@@ -47,11 +40,11 @@ class Watch:
         if silent < self._next:
             return None
         self._next = 2 * silent
-        what = f"Nothing has happened for {_spoken(silent)} while {self._doing}"
-        if answers:
-            sentence = f"{what}; it may only be slow, so wait, or cancel and go on later."
-        else:
-            sentence = f"{what}, and it does not answer; a disk or network drive may hang, so wait, or cancel."
+        sentence = msg(
+            "{no_progress} {advice}",
+            no_progress=_no_progress(self._stage, duration(silent)),
+            advice=SLOW if answers else HANGING,
+        )
         return Stalled(sentence=sentence, seconds=silent, answers=answers)
 
 
@@ -85,7 +78,32 @@ class Watchdog:
                 self._say(stalled)
 
 
-def _spoken(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes"
+def _no_progress(stage: Stage | None, time: Message) -> Message:
+    """The whole sentence that nothing happened in `stage`, or before the first stage, for `time`."""
+    match stage:
+        case None:
+            return msg("No progress for {time} while starting.", time=time)
+        case "scan":
+            return msg("No progress for {time} while looking through the folder.", time=time)
+        case "preflight":
+            return msg("No progress for {time} while getting ready.", time=time)
+        case "download":
+            return msg("No progress for {time} while downloading the pretrained network.", time=time)
+        case "decode":
+            return msg("No progress for {time} while opening the files.", time=time)
+        case "features":
+            return msg("No progress for {time} while the pretrained network looks at the samples.", time=time)
+        case "probe":
+            return msg("No progress for {time} while training the first model.", time=time)
+        case "finetune":
+            return msg("No progress for {time} while adjusting the network.", time=time)
+        case "refit":
+            return msg("No progress for {time} during the final training.", time=time)
+        case "predict":
+            return msg("No progress for {time} while predicting the samples.", time=time)
+        case "export":
+            return msg("No progress for {time} while writing the model to a file.", time=time)
+        case "label_issues":
+            return msg("No progress for {time} while checking the labels.", time=time)
+        case "evaluate":
+            return msg("No progress for {time} while testing the model.", time=time)

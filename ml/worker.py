@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError
 from ml.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
 from ml.jobs import Job, Stop, StopRequest, TrainJob
@@ -24,6 +25,11 @@ from ml.watchdog import QUIET_SECONDS, Watch
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 1.5
 """How long a child usually may take to act before it is killed, so that all has ended within two seconds."""
+
+KILLED = msg(
+    "The system ended the work, most likely because memory ran short. "
+    "Close other programs or choose a smaller preset, then resume the training."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,11 @@ class Worker:
             process.start()
         except OSError as error:
             yield Failed(
-                message="The work could not be started: this machine refused another process.", details=repr(error)
+                message=msg(
+                    "The work could not start: the system refused to start another process. "
+                    "Close other programs and try again."
+                ),
+                details=repr(error),
             )
             return
         theirs.close()
@@ -144,21 +154,26 @@ def _end(process: BaseProcess) -> None:
     process.close()
 
 
-def _how_it_ended(code: int | None) -> str:
+def _how_it_ended(code: int | None) -> Message:
     if code is None:
-        return "The work stopped answering and was ended; try again."
+        return msg("The work stopped responding and was ended. Try again.")
     if code == -getattr(signal, "SIGKILL", 9):
-        return (
-            "The work was ended by the system, most likely because memory ran short; "
-            "close other programs or choose a smaller preset, then resume."
-        )
+        return KILLED
     if code < 0:
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = str(-code)
-        return f"The work was ended from outside ({name}); everything up to the last finished epoch is kept, so resume."
-    return f"The work ended unexpectedly with code {code}; everything up to the last finished epoch is kept, so resume."
+        return msg(
+            "The work was ended from outside ({signal}). "
+            "Everything up to the last finished pass is kept: resume the training.",
+            signal=name,
+        )
+    return msg(
+        "The work ended unexpectedly with code {code}. "
+        "Everything up to the last finished pass is kept: resume the training.",
+        code=str(code),
+    )
 
 
 class _PipeStop:
@@ -197,14 +212,18 @@ def _child(pipe: Connection, job: Job) -> None:
             heart.send(event)
             ended = isinstance(event, TERMINAL)
         if not ended:
-            heart.send(Failed(message="The work ended without a result; this is a fault in Handlens."))
+            heart.send(
+                Failed(message=msg("The work ended without a result. This is an error in Handlens; please report it."))
+            )
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)  # the parent is gone: nobody is left to tell
     except BaseException:
         with contextlib.suppress(OSError):
             heart.send(
                 Failed(
-                    message="The work hit a fault in Handlens and ended; your labels and finished runs are untouched.",
+                    message=msg(
+                        "An internal error in Handlens ended the work. Your labels and finished runs are unchanged."
+                    ),
                     details=traceback.format_exc(),
                 )
             )

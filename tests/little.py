@@ -17,10 +17,10 @@ from ml.jobs import NeverStop, Stop
 from ml.networks.frontend import PixelFrontEnd
 from ml.networks.heads import Classifier
 from ml.project.samples import Sample
-from ml.training.crew import Crew
-from ml.training.finetune import Material, Outcome, finetune
+from ml.training.crew import DistributedContext
+from ml.training.finetune import Outcome, TrainingData, finetune
 from ml.training.recipe import Recipe
-from ml.training.score import NONE
+from ml.training.score import WORST
 
 RECIPE = Recipe(
     epochs=3,
@@ -74,7 +74,7 @@ class Held:
         return self._pixels[[sample.id for sample in samples]]
 
 
-def material(*, train: int = 21, valid: int = 9) -> Material:
+def training_data(*, train: int = 21, valid: int = 9) -> TrainingData:
     """`train` is no multiple of the batch, and odd: the last batch is smaller than the processes may be many."""
     samples = tuple(
         Sample(
@@ -89,7 +89,7 @@ def material(*, train: int = 21, valid: int = 9) -> Material:
     )
     labels = np.array([sample.labels[0] for sample in samples], dtype=np.int64)
     held: Any = Held(train + valid)
-    return Material(
+    return TrainingData(
         kind="images",
         decoded=held,
         train=samples[:train],
@@ -112,7 +112,7 @@ def learn(
     *,
     recipe: Recipe = RECIPE,
     fabric: Fabric | None = None,
-    crew: Crew | None = None,
+    distributed: DistributedContext | None = None,
     stop: Stop | None = None,
     before: Callable[[Event], None] | None = None,
 ) -> tuple[list[Event], Outcome, Classifier]:
@@ -120,14 +120,14 @@ def learn(
     own = network()
     loop = finetune(
         own,
-        material(),
+        training_data(),
         recipe,
         fabric=fabric or Fabric(accelerator="cpu", devices=1),
         seed=1,
         folder=folder,
-        probe=NONE,
+        probe=WORST,
         stop=stop or NeverStop(),
-        crew=crew,
+        distributed=distributed,
     )
     events: list[Event] = []
     while True:

@@ -1,4 +1,4 @@
-"""The training split's raw input for one step after the other, read while the step before is learned from."""
+"""Prefetch the raw input of the next training step in a thread."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ml.project.samples import Sample
 from ml.training.decode import Decoded
 
 
-class Ahead:
-    """Rows of the training split -> their raw input on the device; a thread reads those that come next."""
+class Prefetcher:
+    """Map rows of the training split to raw input on the device, and read the next rows in the background."""
 
     def __init__(self, decoded: Decoded, samples: tuple[Sample, ...], device: torch.device, reader: Executor) -> None:
         self._decoded = decoded
@@ -30,5 +30,5 @@ class Ahead:
 
     def _read(self, numbers: list[int]) -> Tensor:
         raw = torch.from_numpy(self._decoded.read([self._samples[number] for number in numbers]))
-        # Only from pinned memory does a graphics processor fetch while it computes.
+        # Only copies from pinned memory overlap with computation on the GPU.
         return raw.pin_memory() if self._device.type == "cuda" else raw

@@ -14,7 +14,7 @@ from ml.project.samples import Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Variation:
+class AugmentConfig:
     """How much the copies differ: `strength` 0…1. Of pictures: whether left and right may change places, and whether
     they may be turned any way up, see `ml.training.symmetry`."""
 
@@ -23,10 +23,10 @@ class Variation:
     turns: bool = False
 
 
-def augment(pictures: Tensor, *, kind: Kind, variation: Variation, generator: torch.Generator) -> Tensor:
+def augment(pictures: Tensor, *, kind: Kind, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
     """A varied copy of each picture. `generator` is on the CPU, so a seed means the same anywhere."""
     if kind == "images":
-        pictures = _turned(_geometry(pictures, variation, generator), variation, generator)
+        pictures = _rotate(_geometry(pictures, variation, generator), variation, generator)
         return _colour(_focus(pictures, variation.strength, generator), variation.strength, generator)
     return _spectrogram(pictures, variation.strength, generator)
 
@@ -35,12 +35,12 @@ def _uniform(count: int, low: float, high: float, generator: torch.Generator, li
     return (low + (high - low) * torch.rand(count, generator=generator)).to(like.device, like.dtype)
 
 
-def _places(chosen: Tensor, like: Tensor) -> Tensor:
+def _sample_positions(chosen: Tensor, like: Tensor) -> Tensor:
     """Where a mask on the CPU is true, as indices: a mask on a graphics processor would have to be waited for."""
     return chosen.nonzero()[:, 0].to(like.device)
 
 
-def _geometry(pictures: Tensor, variation: Variation, generator: torch.Generator) -> Tensor:
+def _geometry(pictures: Tensor, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
     """Crop, flip left to right, tilt and stretch in one resampling.
 
     To 7/8 of the size: a crop enlarges what it shows, so whole pictures are to be read larger (Touvron et al. 2019).
@@ -64,14 +64,14 @@ def _geometry(pictures: Tensor, variation: Variation, generator: torch.Generator
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
-def _turned(pictures: Tensor, variation: Variation, generator: torch.Generator) -> Tensor:
+def _rotate(pictures: Tensor, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
     """Each by a random number of quarter turns, where that is allowed."""
     if not variation.turns:
         return pictures
     quarters = torch.randint(4, (len(pictures),), generator=generator)
     turned = torch.empty_like(pictures)
     for quarter in range(4):
-        chosen = _places(quarters == quarter, pictures)
+        chosen = _sample_positions(quarters == quarter, pictures)
         turned[chosen] = torch.rot90(pictures[chosen], quarter, (2, 3))
     return turned
 
@@ -80,7 +80,7 @@ def _focus(pictures: Tensor, strength: float, generator: torch.Generator) -> Ten
     """Every second one a little out of focus, or oversharp."""
     n = len(pictures)
     blur = _uniform(n, -0.5, 1.5, generator, pictures) * strength
-    chosen = _places(torch.rand(n, generator=generator) < 0.5, pictures)
+    chosen = _sample_positions(torch.rand(n, generator=generator) < 0.5, pictures)
     sharp = pictures[chosen]
     soft = functional.avg_pool2d(sharp, 3, stride=1, padding=1, count_include_pad=False)
     varied = pictures.clone()
@@ -109,7 +109,7 @@ def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) 
     """
     n, channels, rows, columns = pictures.shape
     # The three channels are one picture; silence is -1.
-    sound = _rolled(_played(pictures[:, :1] + 1.0, strength, generator), strength, generator) - 1.0
+    sound = _roll(_time_pitch_shift(pictures[:, :1] + 1.0, strength, generator), strength, generator) - 1.0
     sound = _with_background(sound, strength, generator)
     tilt = _uniform(n, -0.4, 0.4, generator, pictures)[:, None] * torch.linspace(-1, 1, rows).to(pictures)
     sound = sound + strength * (
@@ -127,7 +127,7 @@ def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) 
     return sound.expand(-1, channels, -1, -1)
 
 
-def _played(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def _time_pitch_shift(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """At full strength up to a third faster or slower and an eighth of the mel range higher or lower."""
     n = len(sound)
     matrix = torch.zeros(n, 2, 3, device=sound.device, dtype=sound.dtype)
@@ -138,7 +138,7 @@ def _played(sound: Tensor, strength: float, generator: torch.Generator) -> Tenso
     return functional.grid_sample(sound, grid, padding_mode="zeros", align_corners=False)
 
 
-def _rolled(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+def _roll(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     """Moved in time by up to ± 40 % at full strength; what leaves at one end comes back at the other."""
     n, columns = len(sound), sound.shape[3]
     shifts = (_uniform(n, -0.4, 0.4, generator, sound) * strength * columns).long()
@@ -151,7 +151,7 @@ def _with_background(sound: Tensor, strength: float, generator: torch.Generator)
     n = len(sound)
     partners = torch.randperm(n, generator=generator).to(sound.device)
     softer = _uniform(n, 10.0, 30.0, generator, sound)[:, None, None, None] * (2.0 / RANGE_DB)
-    chosen = _places(torch.rand(n, generator=generator) < 0.5 * strength, sound)
+    chosen = _sample_positions(torch.rand(n, generator=generator) < 0.5 * strength, sound)
     front, other = sound[chosen], sound[partners[chosen]]
     bels = RANGE_DB / 20.0
     both = torch.log10(10.0 ** (bels * front) + 10.0 ** (bels * (other - softer[chosen]))) / bels
@@ -160,7 +160,7 @@ def _with_background(sound: Tensor, strength: float, generator: torch.Generator)
     return mixed
 
 
-def cosine(step: int, steps: int, *, warmup: float) -> float:
+def cosine_lr(step: int, steps: int, *, warmup: float) -> float:
     """One cycle: from a tenth up to 1 over the first `warmup` of all steps, then down to 0 along a cosine."""
     at = (step + 1) / max(1, steps)
     if at < warmup:

@@ -8,12 +8,14 @@ from torch.nn import functional
 
 from ml.networks.log_frontend import LogFrontEnd
 from ml.project.samples import Kind
-from ml.training.augment import Variation, augment
+from ml.training.augment import AugmentConfig, augment
 
 _KNOTS = 5
 
 
-def varied(front: nn.Module, raw: Tensor, *, kind: Kind, variation: Variation, generator: torch.Generator) -> Tensor:
+def varied(
+    front: nn.Module, raw: Tensor, *, kind: Kind, variation: AugmentConfig, generator: torch.Generator
+) -> Tensor:
     """Pictures of varied copies of `raw`: logs are varied before `front` makes a picture of them, the others after."""
     if isinstance(front, LogFrontEnd):
         pictures: Tensor = front(augment_logs(raw, scale=front.scale, strength=variation.strength, generator=generator))

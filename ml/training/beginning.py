@@ -6,11 +6,18 @@ import dataclasses
 import tomllib
 from collections.abc import Sequence
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, TrainJob
 from ml.project.project import Project
 from ml.project.samples import Preset, RunInfo, Sample
 from ml.project.splitting import plan_split
+
+NO_TRAINING_SAMPLES = msg(
+    "There are no training samples: every labelled sample is in the validation or test set. "
+    "Label more samples, or create the project again with a different split."
+)
+ONE_CLASS = msg("Only one class has training samples. Label samples of at least two classes.")
 
 
 def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
@@ -20,28 +27,23 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
     """
     samples = project.samples()
     if not samples:
-        raise HandlensError("The project is empty; add a folder with samples first.")
+        raise HandlensError(msg("The project is empty. Add a folder with samples."))
     if not any(sample.labels for sample in samples):
-        raise HandlensError("No sample has a label yet; label some of each class first.")
+        raise HandlensError(msg("No sample has a label yet. Label some samples of each class."))
     if any(sample.labelled and sample.split is None for sample in samples):
         report = project.as_report()
         project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
         samples = project.samples()
-    refuse_hopeless([sample for sample in samples if sample.split == "train" and sample.labelled])
+    require_two_classes([sample for sample in samples if sample.split == "train" and sample.labelled])
     return samples, tuple(item.name for item in project.classes())
 
 
-def refuse_hopeless(train: Sequence[Sample]) -> None:
+def require_two_classes(train: Sequence[Sample]) -> None:
     """Raises HandlensError where the samples to learn from do not tell anything apart."""
     if not train:
-        raise HandlensError(
-            "Nothing is left to learn from: every labelled sample is kept aside to check by or to test. "
-            "Label more samples, or make the project anew with another way to divide them."
-        )
+        raise HandlensError(NO_TRAINING_SAMPLES)
     if len({sample.labels for sample in train}) < 2:
-        raise HandlensError(
-            "There is only one class to learn from; give it samples of at least two classes to tell apart."
-        )
+        raise HandlensError(ONE_CLASS)
 
 
 def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
@@ -56,10 +58,13 @@ def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
     run = project.runs.unfinished()
     if run is None:
-        raise HandlensError("There is no interrupted run to resume; train without --resume.")
+        raise HandlensError(msg("There is no interrupted run to resume. Train without --resume."))
     if run.class_names != class_names:
         raise HandlensError(
-            f"Classes were added since run {run.number} was interrupted, so it cannot go on; train without --resume."
+            msg(
+                "Classes were added after run {run} was interrupted, so it cannot continue. Train without --resume.",
+                run=str(run.number),
+            )
         )
     settings_path = project.runs.folder(run.number) / "settings.toml"
     epochs, wrong_at_most, front = job.epochs, job.wrong_at_most, job.front

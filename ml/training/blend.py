@@ -1,8 +1,8 @@
-"""The delivered weights: somewhere on the straight line from the first model to the fine-tuned one.
+"""Interpolate between the weights of the first model and the fine-tuned ones (WiSE-FT, Wortsman et al. 2022).
 
-Averages of the two are right more often than either, above all where there was little to learn from (WiSE-FT, Wortsman
-et al. 2022), and cost nothing: both heads speak of the same features, for fine-tuning began from a weaker head of the
-same regression. How far to go, the validation split says.
+The interpolated model is often better than both ends, above all with little training data, and costs nothing. Both
+heads use the same features, because fine-tuning starts from a more regularised head of the same regression. The
+validation split selects the weight `alpha` of the fine-tuned end.
 """
 
 from __future__ import annotations
@@ -20,59 +20,58 @@ from ml.insight.metrics import accuracy
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.training import checkpoint
-from ml.training.finetune import Material, score_samples
-from ml.training.listening import StoppedError, listening
+from ml.training.finetune import TrainingData, score_samples
+from ml.training.listening import StopRequestedError, interruptible
 from ml.training.score import losses_of, merit_of
 
-SHARES = (0.0, 0.3, 0.6, 0.8, 1.0)
-"""Of the way from the first model to the fine-tuned one."""
+ALPHAS = (0.0, 0.3, 0.6, 0.8, 1.0)
+"""Candidate weights of the fine-tuned end."""
 MOST = 1000
-"""Validation samples to choose by, at most."""
+"""At most this many validation samples are used to select alpha."""
 
 
-def choose_blend(
+def choose_alpha(
     network: Classifier,
     folder: Path,
-    material: Material,
+    data: TrainingData,
     stop: Stop,
     *,
     device: torch.device,
-    improved: bool,
-    whole: bool = False,
+    beats_probe: bool,
+    schedule_completed: bool = False,
 ) -> float:
-    """Give `network`, which comes as the first model, the weights that validate best, and say the share of the way.
+    """Load the interpolated weights that validate best into `network`, which holds the first model; return alpha.
 
-    None that is right less often than the first model, on the samples it is judged by, is taken, whatever its loss:
-    nobody would call that better. Of the others it is the one that goes farthest of those whose loss is, within what
-    chance may do, as low as the lowest.
-    `folder` holds what the loop left: its best epoch where one `improved` on the first model, the last one in any
-    case. That is taken where the cycle was `whole`: as the rate falls models become better than before, and by a small
-    validation split the best of many is the luckiest. Without samples to choose by, or when asked to stop, it is all
-    the way or none. The network ends on the CPU.
+    Candidates with a lower accuracy than the first model are excluded, whatever their loss. Of the others the largest
+    alpha wins whose loss is within one standard error of the lowest.
+    `folder` holds the checkpoints: the best epoch if one beats the first model (`beats_probe`), and always the last.
+    The last one is used if the schedule was completed: models improve as the learning rate decays, and the best of many
+    epochs on a small validation split is mostly luck. Without validation samples, or on a stop request, alpha is 0 or
+    1. The network ends on the CPU.
     """
     first = {name: value.clone() for name, value in checkpoint.network_tensors(network).items()}
-    tuned = tuned_weights(network, folder, best=improved and not whole)
+    tuned = load_finetuned(network, folder, best=beats_probe and not schedule_completed)
     if tuned is None:
         return 0.0
-    unasked = 1.0 if improved else 0.0
-    every = max(1, -(-len(material.valid) // MOST))
-    samples, targets = material.valid[::every], material.valid_labels[::every]
+    unasked = 1.0 if beats_probe else 0.0
+    every = max(1, -(-len(data.valid) // MOST))
+    samples, targets = data.valid[::every], data.valid_labels[::every]
     network.to(device)
-    tried: list[_Tried] = []
+    candidates: list[_Candidate] = []
     try:
-        with listening(stop, network):
-            for share in SHARES if len(samples) and not stop.requested() else ():
-                network.load_state_dict(mixed(first, tuned, share))
-                tried.append(_judged(share, score_samples(network, material.decoded, samples, device), targets))
-        best = _chosen(tried) if tried else unasked
-    except StoppedError:
+        with interruptible(stop, network):
+            for alpha in ALPHAS if len(samples) and not stop.requested() else ():
+                network.load_state_dict(interpolate_weights(first, tuned, alpha))
+                candidates.append(_judged(alpha, score_samples(network, data.decoded, samples, device), targets))
+        best = _chosen(candidates) if candidates else unasked
+    except StopRequestedError:
         best = unasked
-    network.cpu().load_state_dict(mixed(first, tuned, best))
+    network.cpu().load_state_dict(interpolate_weights(first, tuned, best))
     return best
 
 
-def tuned_weights(network: Classifier, folder: Path, *, best: bool) -> dict[str, Tensor] | None:
-    """What the loop left in `folder`, for `network`: its best epoch, or the last; None where no epoch was ended."""
+def load_finetuned(network: Classifier, folder: Path, *, best: bool) -> dict[str, Tensor] | None:
+    """Return the weights of the best epoch in `folder`, or of the last one; None if no epoch was completed."""
     if best:
         return checkpoint.state_of(network, checkpoint.load(folder / "best.safetensors")[0])
     last = folder / "latest.safetensors"
@@ -81,45 +80,44 @@ def tuned_weights(network: Classifier, folder: Path, *, best: bool) -> dict[str,
     return checkpoint.state_of(network, checkpoint.load(last)[0], "steady.")
 
 
-def mixed(first: dict[str, Tensor], tuned: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights a share of the way from the first to the tuned ones."""
+def interpolate_weights(first: dict[str, Tensor], tuned: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """Return the weights (1 - alpha) · first + alpha · tuned."""
     return {
-        name: torch.lerp(value, tuned[name], share) if value.is_floating_point() else tuned[name]
+        name: torch.lerp(value, tuned[name], alpha) if value.is_floating_point() else tuned[name]
         for name, value in first.items()
     }
 
 
-class _Tried(NamedTuple):
-    """What the validation samples say of one share. `losses`: of each of them (n,), empty for multi-label."""
+class _Candidate(NamedTuple):
+    """The validation scores of one alpha. `losses`: of each sample (n,), empty for multi-label."""
 
-    share: float
+    alpha: float
     merit: float
     right: float
     losses: NDArray[np.float64]
 
 
-def _judged(share: float, probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> _Tried:
+def _judged(alpha: float, probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> _Candidate:
     if targets.ndim > 1:
-        # Judged by precision already, so how many are right never rules a share out.
-        return _Tried(share, merit_of(probabilities, targets), 1.0, np.zeros(0))
+        # Scored by mean average precision already, so accuracy excludes no alpha.
+        return _Candidate(alpha, merit_of(probabilities, targets), 1.0, np.zeros(0))
     losses = losses_of(probabilities, targets)
-    return _Tried(share, -float(losses.mean()), accuracy(probabilities, targets) or 0.0, losses)
+    return _Candidate(alpha, -float(losses.mean()), accuracy(probabilities, targets) or 0.0, losses)
 
 
-def _chosen(tried: list[_Tried]) -> float:
-    """The share to take of those tried, the first model first.
+def _chosen(candidates: list[_Candidate]) -> float:
+    """Return the alpha to use; the first candidate is the first model.
 
-    A few validation samples cannot tell neighbours apart, so that the lowest loss may lie anywhere among them; what was
-    learned from many more samples then has the benefit of the doubt (the rule of one standard error, Breiman et al.
-    1984, of the paired differences).
+    A few validation samples cannot separate neighbouring alphas. Ties go to the fine-tuned end, which saw more samples
+    (one-standard-error rule on paired differences, Breiman et al. 1984).
     """
-    able = [each for each in tried if each.right >= tried[0].right]
+    able = [each for each in candidates if each.right >= candidates[0].right]
     best = max(able, key=lambda each: each.merit)
 
-    def as_good(other: _Tried) -> bool:
+    def within_one_se(other: _Candidate) -> bool:
         if not len(best.losses):
             return other.merit >= best.merit
         worse = other.losses - best.losses
         return float(worse.mean()) <= float(worse.std()) / math.sqrt(len(worse))
 
-    return max(each.share for each in able if each.share >= best.share and as_good(each))
+    return max(each.alpha for each in able if each.alpha >= best.alpha and within_one_se(each))

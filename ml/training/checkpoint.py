@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 
 
@@ -42,7 +43,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name).clone() for name in file.keys()}, facts  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise HandlensError(
-            f"The saved state of the run, {path.name}, is damaged; train again without --resume.", details=repr(error)
+            msg("The checkpoint {file} is damaged. Train again without --resume.", file=path.name), details=repr(error)
         ) from error
 
 
@@ -74,7 +75,7 @@ def state_of(network: nn.Module, tensors: dict[str, Tensor], prefix: str = "") -
     if shapes != wanted:
         others = sorted(str(name) for name in {*shapes.items()} ^ {*wanted.items()})
         raise HandlensError(
-            "This run was begun by another version of Handlens, whose network has another shape; begin a new training.",
+            msg("This run was started by another version of Handlens with a different network. Start a new training."),
             details=", ".join(others),
         )
     return state

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from ml.catalogue import DEFAULT_BACKBONE
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event
 from ml.jobs import Stop, TrainJob
@@ -25,15 +26,20 @@ def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, 
         file = Path(noted["file"])
         if not file.is_file():
             raise HandlensError(
-                f"The run began with weights from {file}, which is not there any more; "
-                "put it back, or say where it is with --resume --weights FILE."
+                msg(
+                    "The run started with the weights in {file}, which no longer exists. "
+                    "Put the file back, or name it with --resume --weights FILE.",
+                    file=str(file),
+                )
             )
     _refuse_unknown(name, file)
     weights = yield from obtain.obtain(name, file, stop)
     if weights is not None and noted.get("sha256", weights.sha256) != weights.sha256:
         raise HandlensError(
-            f"{weights.path.name} is not the file of weights that the run began with; give that one, "
-            "or train without --resume."
+            msg(
+                "{file} is not the weights file that the run started with. Use that file, or train without --resume.",
+                file=weights.path.name,
+            )
         )
     return weights
 
@@ -47,30 +53,32 @@ def refuse_unknown(job: TrainJob) -> None:
 def _refuse_unknown(name: str, file: Path | None) -> None:
     if file is not None and not name:
         if not file.is_file():
-            raise HandlensError(f"There is no file {file}; check the name.")
-        raise HandlensError(f"{file.name} may belong to any network; say which one with --backbone NAME.")
+            raise HandlensError(msg("There is no file {file}. Check the name.", file=str(file)))
+        raise HandlensError(
+            msg("{file} could belong to any network. Name the network with --backbone NAME.", file=file.name)
+        )
     obtain.refuse_unknown(name or DEFAULT_BACKBONE, file)
 
 
-def weights_for(
+def weights_for_job(
     job: TrainJob, recipe: Recipe, folder: Path, *, device: str, stop: Stop
 ) -> Generator[Event, None, Weights | None]:
     """As `chosen_weights`; the run notes which, before they are here and after."""
     if not (job.resume and (folder / "settings.toml").is_file()):
-        write_settings(folder, job, recipe, device=device, backbone=wanted_facts(job))
+        write_settings(folder, job, recipe, device=device, backbone=requested_info(job))
     weights = yield from chosen_weights(job, folder, stop)
     if weights is not None:
-        write_settings(folder, job, recipe, device=device, backbone=facts_of(weights))
+        write_settings(folder, job, recipe, device=device, backbone=weights_info(weights))
     return weights
 
 
-def facts_of(weights: Weights) -> dict[str, str]:
+def weights_info(weights: Weights) -> dict[str, str]:
     """What settings.toml says of them."""
     facts = {"name": weights.name, "sha256": weights.sha256, "source": weights.source, "licence": weights.licence}
     return facts | ({"file": str(weights.path)} if weights.source == "file" else {})
 
 
-def wanted_facts(job: TrainJob) -> dict[str, str]:
+def requested_info(job: TrainJob) -> dict[str, str]:
     """The same before they are here: enough to resume a run that was cut off while they were downloaded."""
     facts = {"name": job.backbone or DEFAULT_BACKBONE}
     return facts | ({"source": "file", "file": str(job.weights.absolute())} if job.weights is not None else {})

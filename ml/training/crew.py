@@ -1,4 +1,4 @@
-"""The processes that teach one network together, each from its share of every batch. Alone, every method is a no-op."""
+"""Distributed data parallel: process group, sharding, reductions. No-ops if there is one process."""
 
 from __future__ import annotations
 
@@ -16,47 +16,48 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml import ranks
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.jobs import StopRequest
 from ml.project.samples import Sample
 
 T = TypeVar("T")
 
-ANSWER_WITHIN = timedelta(minutes=5)
-"""How long one process waits for another in the middle of an epoch before it takes it for lost."""
-PREPARED_WITHIN = timedelta(hours=24)
-"""How long the helpers wait while rank 0 decodes and fits the first model."""
+COLLECTIVE_TIMEOUT = timedelta(minutes=5)
+"""How long a rank waits for another one within an epoch before it counts as lost."""
+SETUP_TIMEOUT = timedelta(hours=24)
+"""How long the worker ranks wait while rank 0 decodes the files and fits the first model."""
 
-GO_HOME = "go home"
-"""Said to helpers in place of a lesson."""
+SHUTDOWN = "go home"
+"""Broadcast in place of a task to end the worker ranks."""
 
 _REQUESTS: tuple[StopRequest, ...] = ("", "stop", "cancel")
-_GONE = (
-    "Another process of this training ended or stopped answering, so it was cut off; everything up to the last "
-    "finished epoch is kept: start it again with --resume."
+_PEER_LOST = msg(
+    "Another process of this training ended or stopped responding, so the training was interrupted. "
+    "Everything up to the last finished pass is kept: start it again with --resume."
 )
 
 
-class Crew:
-    """Rank 0 reads, writes and speaks; the others only compute. `size` 1 is a process that is alone."""
+class DistributedContext:
+    """Rank 0 reads, writes and emits events; the others only compute. `size` is 1 without `torchrun`."""
 
     def __init__(self) -> None:
         self.rank, self.size = ranks.rank(), ranks.size()
         self._brisk: Any = None
         self._patient: Any = None
         self._waiting = False
-        """Whether helpers still wait to be told what to do."""
+        """Whether worker ranks wait for a task."""
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         return self.rank == 0
 
     def fabric(self, device: str, *, precision: Any) -> Fabric:
-        """Fabric for this process, connected with the others. `device`: "cpu", "cuda" or "mps"."""
+        """Return the Fabric of this process, connected with the others. `device`: "cpu", "cuda" or "mps"."""
         if self.size == 1:
             return Fabric(accelerator=device, devices=1, precision=precision)
-        # The weights of norms are the same everywhere and stay so: nothing to send around in every step.
-        strategy = DDPStrategy(timeout=ANSWER_WITHIN, broadcast_buffers=False)
+        # Norm layers are frozen and equal on all ranks, so their buffers need no broadcast.
+        strategy = DDPStrategy(timeout=COLLECTIVE_TIMEOUT, broadcast_buffers=False)
         fabric = Fabric(
             accelerator=device,
             devices=ranks.on_this_machine(),
@@ -64,19 +65,19 @@ class Crew:
             strategy=strategy,
             precision=precision,
         )
-        with peers_gone():
+        with peer_failure_as_error():
             fabric.launch()
-            self._brisk = dist.new_group(backend="gloo", timeout=ANSWER_WITHIN)
-            self._patient = dist.new_group(backend="gloo", timeout=PREPARED_WITHIN)
-        self._waiting = self.leads
+            self._brisk = dist.new_group(backend="gloo", timeout=COLLECTIVE_TIMEOUT)
+            self._patient = dist.new_group(backend="gloo", timeout=SETUP_TIMEOUT)
+        self._waiting = self.is_main_process
         return fabric
 
-    def share(self, rows: Tensor) -> Tensor:
-        """This process's part of the rows of a step."""
+    def shard(self, rows: Tensor) -> Tensor:
+        """Return this rank's rows of a step."""
         return rows[self.rank :: self.size]
 
-    def agree(self, loss: float, request: StopRequest) -> tuple[float, StopRequest]:
-        """The sum of all processes' `loss`, and the strongest request any of them heard."""
+    def all_reduce_loss_and_stop(self, loss: float, request: StopRequest) -> tuple[float, StopRequest]:
+        """Return the sum of `loss` over all ranks, and the strongest stop request that any of them received."""
         if self.size == 1:
             return loss, request
         mine = torch.zeros(1 + len(_REQUESTS), dtype=torch.float64)
@@ -86,10 +87,10 @@ class Crew:
         heard = [word for word, count in zip(_REQUESTS, mine[1:].tolist(), strict=True) if count]
         return float(mine[0]), heard[-1]
 
-    def scored(
+    def gather_scores(
         self, score: Callable[[tuple[Sample, ...]], NDArray[np.float32]], samples: tuple[Sample, ...]
     ) -> NDArray[np.float32]:
-        """`score` of all `samples` (n, classes), each process having asked its network about its share."""
+        """Return `score` of all `samples` (n, classes); each rank computes its shard."""
         if self.size == 1:
             return score(samples)
         parts: list[Any] = [None] * self.size
@@ -99,8 +100,8 @@ class Crew:
             whole[rank :: self.size] = part
         return whole
 
-    def told(self, word: T | None) -> T:
-        """What rank 0 says, on every process; the helpers give None and wait, for hours if need be."""
+    def broadcast(self, word: T | None) -> T:
+        """Return the value of rank 0 on every rank. Worker ranks pass None and wait, for hours if necessary."""
         if self.size > 1:
             box: list[Any] = [word]
             self._waiting = False
@@ -109,26 +110,26 @@ class Crew:
         assert word is not None
         return word
 
-    def may_be_asked_again(self) -> None:
-        """A lesson has ended well: helpers wait for the next one."""
-        self._waiting = self.leads and self.size > 1
+    def keep_workers(self) -> None:
+        """Note that a task ended well and the worker ranks wait for the next one."""
+        self._waiting = self.is_main_process and self.size > 1
 
-    def dismiss(self) -> None:
-        """Let helpers go that wait for something to do: there is nothing to learn together."""
+    def shutdown_workers(self) -> None:
+        """End the worker ranks that wait for a task."""
         if self._waiting:
-            with contextlib.suppress(RuntimeError):  # one that has gone already need not be sent away
-                self.told(GO_HOME)
+            with contextlib.suppress(RuntimeError):  # a rank that has exited already
+                self.broadcast(SHUTDOWN)
 
 
-class peers_gone:  # noqa: N801 - used like a function
-    """A context in which the loss of another process becomes one sentence."""
+class peer_failure_as_error:  # noqa: N801 - used like a function
+    """Context manager that turns the loss of another process into a HandlensError."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, RuntimeError) and ranks.size() > 1 and _is_connection(error):
-            raise HandlensError(_GONE, details=repr(error)) from error
+            raise HandlensError(_PEER_LOST, details=repr(error)) from error
 
 
 def _is_connection(error: RuntimeError) -> bool:

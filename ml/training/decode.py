@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import Message, msg
 from ml.errors import HandlensError
 from ml.events import Event, Progress
 from ml.jobs import Stop
@@ -51,7 +52,7 @@ class Decoded:
             name = f"waves-{DECODED}-{self.windowing.rate}-{self.windowing.seconds:g}"
             self._rows = RowCache(cache / name, {"data": ((self.windowing.frames,), np.int16)})
 
-    def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, str]) -> Iterator[Event]:
+    def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, Message]) -> Iterator[Event]:
         """Decode what is not here yet. Files that cannot be read any more go into `unreadable`, with why."""
         wanted: dict[str, list[Sample]] = defaultdict(list)
         waiting = set(self._rows.missing([key_of(sample) for sample in samples]))
@@ -111,12 +112,15 @@ class Decoded:
         path, group = item
         try:
             if not self._as_imported(path, group[0].digest):
-                return HandlensError(f"{path} has changed since the project was made; put the old file back.")
+                return HandlensError(
+                    msg("{path} has changed since the project was created. Put the old file back.", path=path)
+                )
             return load_rows(self._folder / path, group, windowing=self.windowing, size=self._size)
         except HandlensError as error:
             return error
         except OSError as error:
-            return HandlensError(f"{path} could not be read: {(error.strerror or str(error)).lower()}.")
+            reason = (error.strerror or str(error)).lower()
+            return HandlensError(msg("{path} could not be read: {reason}.", path=path, reason=reason))
 
     def _as_imported(self, path: str, digest: str) -> bool:
         """What is kept under the digest of a file has to come from it."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ml.core.messages import msg
 from ml.events import Event, Note, Progress
 from ml.export.onnx import export_newer, export_older
 from ml.jobs import Stop
@@ -131,7 +132,7 @@ def fingerprint(network: Classifier) -> str:
     return f"{network.backbone.spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
-class _Trunk(nn.Module):
+class _Backbone(nn.Module):
     """Raw input -> embeddings and feature grids, these in half the precision to save room."""
 
     def __init__(self, network: Classifier) -> None:
@@ -155,10 +156,12 @@ def extractor_for(
         return onnx_extractor(network, example)
     except Exception as error:  # the errors of the exporter and of ONNX Runtime share no narrower base class
         _log.warning("the older exporter failed", exc_info=error)
-    export_newer(_Trunk(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
+    export_newer(_Backbone(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
     yield Note(
-        sentence=f"{network.backbone.spec.name} has parts that the quick way cannot run, so looking at the samples "
-        "takes about three times as long."
+        sentence=msg(
+            "{network} has parts that ONNX Runtime cannot run, so this step takes about three times as long.",
+            network=network.backbone.spec.name,
+        )
     )
     return torch_extractor(network, device)
 
@@ -176,13 +179,13 @@ def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extract
 
 def trunk_graph(network: Classifier, example: NDArray[np.generic]) -> bytes:
     """The ONNX graph from raw input, as in `example` (two samples), to embeddings and feature grids."""
-    return export_older(_Trunk(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
+    return export_older(_Backbone(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
 
 
 def torch_extractor(network: Classifier, device: torch.device) -> Extractor:
     """The same on a GPU, through torch. The network moves there."""
     # The layout in which convolutions are quickest on a GPU.
-    trunk = _Trunk(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trunk = _Backbone(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def ask(raw: torch.Tensor) -> tuple[NDArray[Any], ...]:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""The loop: fine-tune from a modest head, epoch by epoch; where it stands and the best epoch so far are on disk."""
+"""The training loop: fine-tune from the initial head; write the newest and the best epoch to disk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ml.core.messages import Message, msg
 from ml.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.jobs import Stop
 from ml.networks.backbones import freeze_norms
@@ -24,34 +25,30 @@ from ml.networks.frontend import MelFrontEnd
 from ml.networks.heads import Classifier
 from ml.project.samples import Kind, Sample
 from ml.training import checkpoint
-from ml.training.ahead import Ahead
-from ml.training.augment import cosine
+from ml.training.ahead import Prefetcher
+from ml.training.augment import cosine_lr
 from ml.training.augment_sensors import varied
-from ml.training.crew import Crew
+from ml.training.crew import DistributedContext
 from ml.training.decode import Decoded
-from ml.training.heard import Heard
-from ml.training.listening import StoppedError
-from ml.training.objective import RowsLoss, loss_over
+from ml.training.heard import SpectrogramCache
+from ml.training.listening import StopRequestedError
+from ml.training.objective import RowsLoss, make_loss
 from ml.training.recipe import Recipe
-from ml.training.rescue import CALMED, GIVEN_UP, DivergedError, Rescue
+from ml.training.rescue import DIVERGED_AGAIN, RESTORED, DivergedError, DivergenceGuard
 from ml.training.score import Score
-from ml.training.standing import History, State, Timer, put_back
-from ml.training.step import Pieces, careful_backward, in_parts
+from ml.training.standing import State, Timer, TrainingHistory, load_state
+from ml.training.step import MicroBatches, backward_with_oom_retry, in_parts
 
-ENOUGH = (
-    "It ends after {done} of {of} passes: on the samples it is checked on it has not become better for a while, or "
-    "makes no mistake any more."
-)
 VALIDATION_BATCH, ON_A_GPU = 16, 64
 Shown = Callable[[Tensor, Tensor], Tensor]
-"""Rows of a step (n,) and those of the next one -> raw input, or pictures, of the former on the device."""
-USUAL_STAGES = 9
-"""Of the bundled network; a residual network has five or six, a transformer as many as blocks."""
+"""Maps the rows of a step (n,) and of the next one to the raw input, or spectrograms, of the former on the device."""
+REFERENCE_NUM_STAGES = 9
+"""Stages of the bundled network; a ResNet has five or six, a transformer as many as blocks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
-    """What the loop learns from. Labels are aligned with their samples, see `training.objective`."""
+class TrainingData:
+    """Training and validation samples. Labels are aligned with their samples, see `training.objective`."""
 
     kind: Kind
     decoded: Decoded
@@ -70,27 +67,27 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How the loop ended. `improved`: `best.safetensors` holds a better model than the probe. `early`: it was asked to
-    stop. `whole`: the rate had fallen, so the last weights are the ones to take."""
+    """How the loop ended. `beats_probe`: `best.safetensors` holds a better model than the probe. `stopped_early`: the
+    user stopped it. `schedule_completed`: the learning rate had decayed, so the last weights are the ones to use."""
 
-    improved: bool
-    early: bool
-    whole: bool
+    beats_probe: bool
+    stopped_early: bool
+    schedule_completed: bool
     train_seconds: float
     """Per sample, one optimiser step's share."""
 
 
-def outcome_so_far(folder: Path, material: Material, *, early: bool) -> Outcome:
-    """What an interrupted loop left in `folder`, for a run that is stopped before it goes on with it."""
+def outcome_so_far(folder: Path, data: TrainingData, *, early: bool) -> Outcome:
+    """Return the outcome of an interrupted loop from its checkpoint, for a run that stops before it continues."""
     path = folder / "latest.safetensors"
     facts = checkpoint.load(path)[1] if path.is_file() else {}
-    improved = bool(facts) and facts["labels"] == material.fingerprint and facts["best_epoch"] > 0
-    return Outcome(improved=improved, early=early, whole=False, train_seconds=0.0)
+    improved = bool(facts) and facts["labels"] == data.fingerprint and facts["best_epoch"] > 0
+    return Outcome(beats_probe=improved, stopped_early=early, schedule_completed=False, train_seconds=0.0)
 
 
 def finetune(
     network: Classifier,
-    material: Material,
+    data: TrainingData,
     recipe: Recipe,
     *,
     fabric: Fabric,
@@ -98,163 +95,187 @@ def finetune(
     folder: Path,
     probe: Score,
     stop: Stop,
-    crew: Crew | None = None,
-    pieces: Pieces | None = None,
+    distributed: DistributedContext | None = None,
+    micro_batches: MicroBatches | None = None,
 ) -> Generator[Event, None, Outcome]:
-    """Train `network` from the head that it comes with. Continues from `folder/latest.safetensors` where that is there.
+    """Fine-tune `network` from its present head. Continues from `folder/latest.safetensors` if that exists.
 
-    Every process of a `crew` runs this with the same arguments; only rank 0 writes, and its events are to be shown.
+    Every rank runs this with the same arguments; only rank 0 writes files, and only its events are shown.
     """
-    crew = crew or Crew()
+    distributed = distributed or DistributedContext()
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as reader:
-        learner, rescue = _begun(
+        train_state, guard = _init_or_restore(
             network,
-            material,
+            data,
             recipe,
             fabric=fabric,
             folder=folder,
             probe=probe,
-            crew=crew,
-            pieces=pieces or Pieces(),
+            distributed=distributed,
+            micro_batches=micro_batches or MicroBatches(),
             reader=reader,
         )
-        return (yield from _all_passes(learner, rescue, material, recipe, seed=seed, folder=folder, stop=stop))
+        return (yield from _train_epochs(train_state, guard, data, recipe, seed=seed, folder=folder, stop=stop))
 
 
-def _all_passes(
-    learner: Learner, rescue: Rescue, material: Material, recipe: Recipe, *, seed: int, folder: Path, stop: Stop
+def early_stop_message(done: int, planned: int) -> Message:
+    """Return the note that training ended before its last pass because more passes would not help."""
+    return msg(
+        "Training stopped after pass {done} of {planned}: the validation score no longer improves, or is perfect.",
+        done=done,
+        planned=planned,
+    )
+
+
+def _train_epochs(
+    train_state: TrainState,
+    guard: DivergenceGuard,
+    data: TrainingData,
+    recipe: Recipe,
+    *,
+    seed: int,
+    folder: Path,
+    stop: Stop,
 ) -> Generator[Event, None, Outcome]:
-    history, steady, crew = learner.history, learner.steady, learner.crew
+    history, ema_model, distributed = train_state.history, train_state.ema_model, train_state.distributed
     early = broken = False
 
-    while not history.ended(recipe):
+    while not history.should_stop(recipe):
         epoch = history.epoch + 1
         try:
-            train_loss = yield from _train_epoch(learner, material, recipe, epoch=epoch, seed=seed, stop=stop)
+            train_loss = yield from _train_epoch(train_state, data, recipe, epoch=epoch, seed=seed, stop=stop)
             if train_loss is None:
                 early = True
                 break
-            done = _judge(learner, material, recipe, epoch=epoch, train_loss=train_loss)
-            if crew.leads:
-                history.save(folder, learner.network, steady, learner.optimiser)
-            rescue.saved_now()
-            learner.timer.resume(len(material.valid))
+            done = _validate(train_state, data, recipe, epoch=epoch, train_loss=train_loss)
+            if distributed.is_main_process:
+                history.save(folder, train_state.network, ema_model, train_state.optimiser)
+            guard.note_checkpoint()
+            train_state.timer.resume(len(data.valid))
             yield done
-            if crew.leads:
-                yield showcase(steady, material, learner.fabric.device, epoch=epoch)
-        except StoppedError:
+            if distributed.is_main_process:
+                yield showcase(ema_model, data, train_state.fabric.device, epoch=epoch)
+        except StopRequestedError:
             early = True
             break
         except DivergedError:
-            if not rescue.go_back():
-                yield Note(sentence=GIVEN_UP)
+            if not guard.restore_and_halve_lr():
+                yield Note(sentence=DIVERGED_AGAIN)
                 broken = True
                 break
-            yield Note(sentence=CALMED)
+            yield Note(sentence=RESTORED)
             continue
-        if crew.agree(0.0, stop.requested())[1]:
+        if distributed.all_reduce_loss_and_stop(0.0, stop.requested())[1]:
             early = True
             break
     if not (early or broken) and history.epoch < recipe.epochs:
-        yield Note(sentence=ENOUGH.format(done=history.epoch, of=recipe.epochs))
+        yield Note(sentence=early_stop_message(history.epoch, recipe.epochs))
     return Outcome(
-        improved=history.best_epoch > 0,
-        early=early,
-        whole=not (early or broken) and history.epoch > recipe.turning_point,
-        train_seconds=learner.timer.per_sample,
+        beats_probe=history.best_epoch > 0,
+        stopped_early=early,
+        schedule_completed=not (early or broken) and history.epoch > recipe.midpoint_epoch,
+        train_seconds=train_state.timer.per_sample,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Learner:
-    """Everything that changes while a network learns. `steady` is the moving average of `network`, which is scored;
-    `module` is `network` as Fabric wraps it for the device."""
+class TrainState:
+    """Everything that changes during training. `ema_model` is the exponential moving average of `network`, which is
+    validated; `module` is `network` as Fabric wraps it for the device."""
 
     network: Classifier
     module: nn.Module
-    steady: Classifier
+    ema_model: Classifier
     optimiser: torch.optim.Optimizer
     fabric: Fabric
-    history: History
+    history: TrainingHistory
     timer: Timer
-    crew: Crew
-    pieces: Pieces
+    distributed: DistributedContext
+    micro_batches: MicroBatches
     shown: Shown
-    """What is varied: raw input, or the pictures of what was heard."""
+    """Loads the input of a step: raw, or cached spectrograms."""
 
 
-def _begun(
+def _init_or_restore(
     network: Classifier,
-    material: Material,
+    data: TrainingData,
     recipe: Recipe,
     *,
     fabric: Fabric,
     folder: Path,
     probe: Score,
-    crew: Crew,
-    pieces: Pieces,
+    distributed: DistributedContext,
+    micro_batches: MicroBatches,
     reader: Executor,
-) -> tuple[Learner, Rescue]:
-    """Everything as it was left in `folder`, or new."""
+) -> tuple[TrainState, DivergenceGuard]:
+    """Restore the state from the checkpoint in `folder`, or create it."""
     network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
-    steady = copy.deepcopy(network).eval().requires_grad_(False)
+    ema_model = copy.deepcopy(network).eval().requires_grad_(False)
 
     def saved() -> State | None:
         path = folder / "latest.safetensors"
-        return crew.told((checkpoint.load(path) if path.is_file() else None,) if crew.leads else None)[0]
+        return distributed.broadcast(
+            (checkpoint.load(path) if path.is_file() else None,) if distributed.is_main_process else None
+        )[0]
 
     state = saved()
     if state is not None:
-        put_back(state, network, steady, optimiser)
-    history = History.restored(state, probe=probe, labels=material.fingerprint)
+        load_state(state, network, ema_model, optimiser)
+    history = TrainingHistory.restored(state, probe=probe, labels=data.fingerprint)
     del state
     module, optimiser = fabric.setup(network, optimiser)
-    shown = _shown(network.front, material, fabric.device, reader)
-    learner = Learner(network, module, steady, optimiser, fabric, history, Timer(), crew, pieces, shown)
-    return learner, Rescue(network, steady, optimiser, history, saved=saved)
+    shown = _shown(network.front, data, fabric.device, reader)
+    train_state = TrainState(
+        network, module, ema_model, optimiser, fabric, history, Timer(), distributed, micro_batches, shown
+    )
+    return train_state, DivergenceGuard(network, ema_model, optimiser, history, saved=saved)
 
 
 def _train_epoch(
-    learner: Learner, material: Material, recipe: Recipe, *, epoch: int, seed: int, stop: Stop
+    train_state: TrainState, data: TrainingData, recipe: Recipe, *, epoch: int, seed: int, stop: Stop
 ) -> Generator[Event, None, float | None]:
-    """One pass over the training split. Returns its mean loss, None if the user stopped it. Yields every step."""
-    module, optimiser, crew = learner.module, learner.optimiser, learner.crew
+    """Train for one epoch. Returns its mean loss, None if the user stopped it. Yields an event for every step."""
+    module, optimiser, distributed = train_state.module, train_state.optimiser, train_state.distributed
     module.train()
     freeze_norms(module)
     # Seeded by the epoch, so that a resumed run draws what an uninterrupted one would have drawn.
     generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
-    order = torch.randperm(len(material.train), generator=generator)
-    if crew.rank:
-        # Each process varies its own samples in its own way.
-        generator.manual_seed(generator.initial_seed() + 7_919 * crew.rank)
-    # What some networks leave out at random (dropout, stochastic depth) is drawn from torch's own generator.
+    order = torch.randperm(len(data.train), generator=generator)
+    if distributed.rank:
+        # Each rank augments its own samples differently.
+        generator.manual_seed(generator.initial_seed() + 7_919 * distributed.rank)
+    # Dropout and stochastic depth draw from torch's global generator.
     torch.manual_seed(generator.initial_seed())
-    loss_of = loss_over(material.train_labels, smoothing=recipe.smoothing, device=learner.fabric.device)
-    front = learner.network.front
-    # What was heard is a picture already.
-    front = nn.Identity() if isinstance(learner.shown, Heard) else front
-    vary = partial(varied, front, kind=material.kind, variation=recipe.variation, generator=generator)
+    loss_of = make_loss(data.train_labels, smoothing=recipe.smoothing, device=train_state.fabric.device)
+    front = train_state.network.front
+    # The cache holds spectrograms already.
+    front = nn.Identity() if isinstance(train_state.shown, SpectrogramCache) else front
+    vary = partial(varied, front, kind=data.kind, variation=recipe.variation, generator=generator)
     steps = -(-len(order) // recipe.batch)
     total = 0.0
     for step in range(steps):
         rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-        share = cosine((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
+        share = cosine_lr((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
         for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * share * learner.history.rate_share
+            group["lr"] = group["peak"] * share * train_state.history.lr_factor
         then = order[(step + 1) * recipe.batch : (step + 2) * recipe.batch]
-        loss_sum = yield from _gradients(learner, rows, loss_of, vary, then=then)
-        # Gradients that are none make the next loss none, or show when the pass is judged: asking here holds up a GPU.
-        learner.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
-        loss_sum, asked = crew.agree(loss_sum, stop.requested())
+        loss_sum = yield from _backward_batch(train_state, rows, loss_of, vary, then=then)
+        # NaN gradients show in the next loss or in the validation; checking here would synchronise the GPU.
+        train_state.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
+        loss_sum, asked = distributed.all_reduce_loss_and_stop(loss_sum, stop.requested())
         if not math.isfinite(loss_sum):
             raise DivergedError
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        learner.history.step += 1
-        _follow(learner.steady, learner.network, min(recipe.average, learner.history.step / (9 + learner.history.step)))
+        train_state.history.step += 1
+        _update_ema(
+            train_state.ema_model,
+            train_state.network,
+            min(recipe.average, train_state.history.step / (9 + train_state.history.step)),
+        )
         total += loss_sum
-        learner.timer.tick(len(rows))
+        train_state.timer.tick(len(rows))
         left = (recipe.epochs - epoch + 1) * len(order) - min(len(order), (step + 1) * recipe.batch)
         yield BatchDone(
             epoch=epoch,
@@ -263,54 +284,56 @@ def _train_epoch(
             steps=steps,
             loss=loss_sum / len(rows),
             rate=optimiser.param_groups[-1]["lr"],
-            samples_per_second=learner.timer.per_second,
-            seconds_left=learner.timer.left(left, len(material.valid) * (recipe.epochs - epoch + 1)),
+            samples_per_second=train_state.timer.per_second,
+            seconds_left=train_state.timer.left(left, len(data.valid) * (recipe.epochs - epoch + 1)),
         )
         if asked:
             return None
     return total / len(order)
 
 
-def _gradients(
-    learner: Learner, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor], *, then: Tensor
+def _backward_batch(
+    train_state: TrainState, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor], *, then: Tensor
 ) -> Generator[Event, None, float]:
-    """Leave the gradient of the mean loss of `rows`; returns the sum of the losses of this process's share of them."""
-    crew = learner.crew
-    mine = crew.share(rows)
-    # One that gets none of a small last batch lends a sample that does not count: the others wait for its gradients.
-    weight = crew.size / len(rows) if len(mine) else 0.0
+    """Accumulate the gradient of the mean loss of `rows`; return the sum of the losses of this rank's shard."""
+    distributed = train_state.distributed
+    mine = distributed.shard(rows)
+    # A rank with no row of a small last batch computes one with weight 0: the others wait for its gradients.
+    weight = distributed.size / len(rows) if len(mine) else 0.0
     mine = mine if len(mine) else rows[:1]
     with torch.no_grad():
-        pictures = vary(learner.shown(mine, crew.share(then)))
-    loss_sum = yield from careful_backward(
-        learner.fabric,
-        learner.module,
+        pictures = vary(train_state.shown(mine, distributed.shard(then)))
+    loss_sum = yield from backward_with_oom_retry(
+        train_state.fabric,
+        train_state.module,
         pictures,
         lambda logits, part: loss_of(mine[part], logits),
         weight=weight,
-        pieces=learner.pieces,
+        micro_batches=train_state.micro_batches,
     )
     return loss_sum if weight else 0.0
 
 
-def _shown(front: nn.Module, material: Material, device: torch.device, reader: Executor) -> Shown:
+def _shown(front: nn.Module, data: TrainingData, device: torch.device, reader: Executor) -> Shown:
     if isinstance(front, MelFrontEnd):
-        return Heard(front, material.decoded, material.train)
-    return Ahead(material.decoded, material.train, device, reader)
+        return SpectrogramCache(front, data.decoded, data.train)
+    return Prefetcher(data.decoded, data.train, device, reader)
 
 
-def _judge(learner: Learner, material: Material, recipe: Recipe, *, epoch: int, train_loss: float) -> EpochDone:
-    """Score the averaged network on the validation split."""
-    learner.timer.pause()
-    device = learner.fabric.device
-    probabilities = learner.crew.scored(
-        lambda part: score_samples(learner.steady, material.decoded, part, device), material.valid
+def _validate(
+    train_state: TrainState, data: TrainingData, recipe: Recipe, *, epoch: int, train_loss: float
+) -> EpochDone:
+    """Score the EMA model on the validation split."""
+    train_state.timer.pause()
+    device = train_state.fabric.device
+    probabilities = train_state.distributed.gather_scores(
+        lambda part: score_samples(train_state.ema_model, data.decoded, part, device), data.valid
     )
-    sums = torch.stack([parameter.sum() for parameter in learner.steady.parameters()])
+    sums = torch.stack([parameter.sum() for parameter in train_state.ema_model.parameters()])
     if not (np.isfinite(probabilities).all() and bool(sums.isfinite().all())):
         raise DivergedError
-    rate = learner.optimiser.param_groups[-1]["lr"]
-    return learner.history.judge(epoch, train_loss, probabilities, material.valid_labels, rate=rate, of=recipe)
+    rate = train_state.optimiser.param_groups[-1]["lr"]
+    return train_state.history.record_epoch(epoch, train_loss, probabilities, data.valid_labels, rate=rate, of=recipe)
 
 
 def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:
@@ -320,7 +343,7 @@ def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, obje
     the last group. "peak" is the rate the cycle reaches.
     """
     stages = network.backbone.stages()
-    frozen = round(len(stages) * recipe.frozen_stages / USUAL_STAGES)
+    frozen = round(len(stages) * recipe.frozen_stages / REFERENCE_NUM_STAGES)
     groups: list[dict[str, object]] = []
     for depth, parameters in enumerate(stages):
         learns = depth >= frozen
@@ -351,31 +374,31 @@ def score_samples(
     return np.concatenate(rows) if rows else np.zeros((0, network.head.out_features), dtype=np.float32)
 
 
-def showcase(network: Classifier, material: Material, device: torch.device, *, epoch: int) -> Showcase:
+def showcase(network: Classifier, data: TrainingData, device: torch.device, *, epoch: int) -> Showcase:
     """What `network` says of the showcase samples, with every class's map."""
-    answers = network.look(torch.from_numpy(material.decoded.read(material.showcase)).to(device))
+    answers = network.look(torch.from_numpy(data.decoded.read(data.showcase)).to(device))
     return showcase_of(
-        material, answers.probabilities.float().cpu().numpy(), answers.maps.float().cpu().numpy(), epoch=epoch
+        data, answers.probabilities.float().cpu().numpy(), answers.maps.float().cpu().numpy(), epoch=epoch
     )
 
 
 def showcase_of(
-    material: Material, probabilities: NDArray[np.float32], maps: NDArray[np.float32], *, epoch: int
+    data: TrainingData, probabilities: NDArray[np.float32], maps: NDArray[np.float32], *, epoch: int
 ) -> Showcase:
     """The same from answers that are known: probabilities (n, classes), maps (n, classes, h, w)."""
     return Showcase(
         epoch=epoch,
-        sample_ids=tuple(sample.id for sample in material.showcase),
+        sample_ids=tuple(sample.id for sample in data.showcase),
         probabilities=probabilities,
         maps=maps,
     )
 
 
-def _follow(steady: nn.Module, network: nn.Module, decay: float) -> None:
-    """One step of the exponential moving average over the parameters that learn."""
+def _update_ema(ema_model: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update the exponential moving average of the trainable parameters."""
     mine: list[Tensor] = []
     theirs: list[Tensor] = []
-    for own, other in zip(steady.parameters(), network.parameters(), strict=True):
+    for own, other in zip(ema_model.parameters(), network.parameters(), strict=True):
         if other.requires_grad:
             mine.append(own)
             theirs.append(other.detach())

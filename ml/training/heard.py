@@ -1,4 +1,4 @@
-"""Pictures of the training split's sounds, kept in memory: making one takes a fifth of the time of learning from it."""
+"""Cache the spectrograms of the training split in memory: computing one takes a fifth of a training step on it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ml.networks.frontend import MelFrontEnd
 from ml.project.samples import Sample
 from ml.training.decode import Decoded
 
-ROOM = 512 * 2**20
-"""Bytes of memory for them: about 9,000 windows; what does not fit is made anew each time."""
+MAX_CACHE_BYTES = 512 * 2**20
+"""About 9,000 windows; the others are computed again each time."""
 
 
-class Heard:
-    """Rows of the training split -> log-mel pictures (n, 3, rows, columns) on the front end's device."""
+class SpectrogramCache:
+    """Map rows of the training split to log-mel spectrograms (n, 3, rows, columns) on the front end's device."""
 
     def __init__(self, front: MelFrontEnd, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
         self._front = front
         self._decoded = decoded
         self._samples = samples
         self._kept: dict[int, Tensor] = {}
-        self._room = ROOM
+        self._room = MAX_CACHE_BYTES
 
     def __call__(self, rows: Tensor, _then: Tensor | None = None) -> Tensor:
         numbers = rows.tolist()
@@ -30,7 +30,7 @@ class Heard:
         new = [number for number in numbers if number not in self._kept]
         if new:
             raw = torch.from_numpy(self._decoded.read([self._samples[number] for number in new])).to(device)
-            # Rounded at once, not only when kept: a run that is resumed has to learn from the same.
+            # Round every spectrogram, cached or not: a resumed run must see the same input.
             made = dict(zip(new, self._front(raw)[:, :1].half().cpu(), strict=True))
         for number, picture in made.items():
             if self._room >= picture.nbytes:

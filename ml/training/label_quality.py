@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from ml.training.scaling import scale_at_once
+from ml.training.scaling import fit_whitener_at_once
 
 STRENGTH = 0.003
 """Weak, so that a few wrong labels are not learned along with the right ones."""
@@ -23,7 +23,7 @@ MOST_ROUNDS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Suspicion:
+class LabelIssues:
     """For n samples: `score` (n,) 0…1, 1 is most probably wrong; `suggested` (n,) the class it looks like instead;
     `flagged` (n,) whether confident learning takes the label for an error."""
 
@@ -47,11 +47,11 @@ def fold_of(embeddings: NDArray[np.float32], targets: NDArray[np.integer], held:
     others = np.asarray(embeddings[~held], dtype=np.float32)
     if not len(others):
         return Fold(held, others, embeddings)
-    scaling = scale_at_once(others, targets[~held])
-    return Fold(held, others, scaling.apply(embeddings[held]))
+    whitener = fit_whitener_at_once(others, targets[~held])
+    return Fold(held, others, whitener.apply(embeddings[held]))
 
 
-def from_the_others(fold: Fold, labels: NDArray[np.integer], *, classes: int) -> NDArray[np.float64]:
+def out_of_fold_probabilities(fold: Fold, labels: NDArray[np.integer], *, classes: int) -> NDArray[np.float64]:
     """(held, classes) probabilities of the samples that are judged, from a model that learned from the others' `labels`
     (n,).
 
@@ -74,12 +74,12 @@ def from_the_others(fold: Fold, labels: NDArray[np.integer], *, classes: int) ->
     return np.asarray(told / told.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def suspicion(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> Suspicion:
+def label_issues(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelIssues:
     """Judge labels (n,) by out-of-fold probabilities (n, classes); every class needs a sample."""
     quality = get_label_quality_scores(labels, probabilities, method="self_confidence", adjust_pred_probs=False)
     others = np.array(probabilities)
     others[np.arange(len(labels)), labels] = -1.0
-    return Suspicion(
+    return LabelIssues(
         score=1.0 - np.asarray(quality, dtype=np.float64),
         suggested=np.asarray(others.argmax(axis=1), dtype=np.int64),
         flagged=np.asarray(find_label_issues(labels, probabilities, filter_by="both", n_jobs=1), dtype=np.bool_),

@@ -1,4 +1,4 @@
-"""Hears a stop in the middle of a step or of the scoring, which say nothing till they are done."""
+"""Interrupt a training step or a validation pass when the user requests a stop."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from ml.jobs import Stop
 
-REST = 1.0
-"""Seconds: what is done by then after a stop is still waited for."""
+STOP_GRACE_SECONDS = 1.0
+"""Grace period in seconds for the current step after a stop request."""
 ASK_EVERY = 0.05
 
 
-class StoppedError(Exception):
-    """The user wants the end, and what is going on is given up; unwinds to the loop."""
+class StopRequestedError(Exception):
+    """The user requested a stop and the current step is abandoned; unwinds to the loop."""
 
 
-class Patience:
-    """Asked with `check` between the parts of a longer work: raises StoppedError once a stop is older than `REST`."""
+class StopChecker:
+    """Call `check` between parts of longer work: raises StopRequestedError after the grace period of a stop request."""
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
@@ -36,24 +36,24 @@ class Patience:
         if not request:
             return
         self._heard = now if self._heard is None else self._heard
-        if request == "cancel" or now - self._heard >= REST:
-            raise StoppedError
+        if request == "cancel" or now - self._heard >= STOP_GRACE_SECONDS:
+            raise StopRequestedError
 
 
 @contextlib.contextmanager
-def listening(stop: Stop, network: nn.Module) -> Iterator[None]:
-    """Within it, passes through `network` and its copies raise StoppedError in the middle once a stop is overdue.
+def interruptible(stop: Stop, network: nn.Module) -> Iterator[None]:
+    """Make forward and backward passes of `network` and its copies raise StopRequestedError when a stop is overdue.
 
-    A step of a strong network on a processor takes longer than a user should wait. A step that is given up was not
-    taken: it would have been a part of an epoch that is not scored any more.
+    On a CPU a step of a large network takes longer than a user should wait. An abandoned step loses nothing: its epoch
+    would not have been scored any more.
     """
-    patience = Patience(stop)
+    checker = StopChecker(stop)
 
     def after(_layer: nn.Module, _given: object, output: object) -> None:
-        patience.check()
-        # A graphics processor is quick, and there the way back does not wait for Python.
+        checker.check()
+        # A GPU is fast, and its backward pass does not wait for Python.
         if isinstance(output, Tensor) and output.requires_grad and output.device.type == "cpu":
-            output.register_hook(patience.check)  # type: ignore[no-untyped-call]
+            output.register_hook(checker.check)  # type: ignore[no-untyped-call]
 
     layers = [layer for layer in network.modules() if not list(layer.children())]
     handles = [layer.register_forward_hook(after) for layer in layers]

@@ -9,11 +9,11 @@ from ml.networks.heads import Classifier
 from ml.networks.log_frontend import LogFrontEnd
 from ml.project.project import Project
 from ml.project.samples import Sample, Task
-from ml.training.beginning import refuse_hopeless
+from ml.training.beginning import require_two_classes
 from ml.training.decode import Decoded
-from ml.training.finetune import Material
+from ml.training.finetune import TrainingData
 from ml.training.objective import answerable, targets_of
-from ml.training.shown import spread_over_classes
+from ml.training.shown import pick_showcase
 
 Part = tuple[tuple[Sample, ...], NDArray[np.int64]]
 """Samples and their targets."""
@@ -21,22 +21,24 @@ STATISTICS = 1000
 """About as many windows tell the levels and the strengths of a log well enough."""
 
 
-def material_of(project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int) -> Material:
+def make_training_data(
+    project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int
+) -> TrainingData:
     """For the loop. Raises HandlensError where the samples to learn from do not tell anything apart."""
-    (train, train_labels), (valid, valid_labels) = parts_of(samples, task=project.task, classes=classes)
-    refuse_hopeless(train)
-    return Material(
+    (train, train_labels), (valid, valid_labels) = split_targets(samples, task=project.task, classes=classes)
+    require_two_classes(train)
+    return TrainingData(
         kind=project.kind,
         decoded=decoded,
         train=train,
         train_labels=train_labels,
         valid=valid,
         valid_labels=valid_labels,
-        showcase=spread_over_classes(valid or train),
+        showcase=pick_showcase(valid or train),
     )
 
 
-def parts_of(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[Part, Part]:
+def split_targets(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[Part, Part]:
     """What is learned from, and what judges: no choice among models can make one right on a class that it had no
     sample to learn from."""
     train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))
@@ -45,7 +47,7 @@ def parts_of(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[
     return (train, learned), (tuple(sample for sample, can_be in zip(valid, fair, strict=True) if can_be), asked[fair])
 
 
-def learn_levels(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
+def fit_normalisation(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
     """Logs are measured in deviations of the training split: learn these from some of its windows, evenly picked."""
     if not isinstance(network.front, LogFrontEnd):
         return

@@ -40,7 +40,7 @@ def answerable(targets: NDArray[np.integer], learned: NDArray[np.integer]) -> ND
     return np.asarray(~(targets > 0)[:, ~(learned > 0).any(axis=0)].any(axis=1))
 
 
-def balance(targets: NDArray[np.int64]) -> NDArray[np.float32]:
+def class_weights(targets: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n,) weights, 1 on average: a sample of a class that is four times as rare counts twice as much.
 
     Half-way, geometrically, between every sample alike, which lets rare classes vanish, and every class alike, which
@@ -51,16 +51,16 @@ def balance(targets: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(weights / weights.mean(), dtype=np.float32)
 
 
-def favour(targets: NDArray[np.int64]) -> NDArray[np.float32]:
+def logit_adjustment(targets: NDArray[np.int64]) -> NDArray[np.float32]:
     """How much those weights add to the logit of each class among `targets`, in order of the classes.
 
     What is learned with them says of a rare class that it is likelier than it is. A head that learns to answer for the
     sum of its own logits and these says by itself how likely a class is (Menon et al. 2021).
     """
-    return np.asarray(np.log(balance(targets)[np.unique(targets, return_index=True)[1]]), dtype=np.float32)
+    return np.asarray(np.log(class_weights(targets)[np.unique(targets, return_index=True)[1]]), dtype=np.float32)
 
 
-def loss_over(targets: NDArray[np.int64], *, smoothing: float, device: torch.device) -> RowsLoss:
+def make_loss(targets: NDArray[np.int64], *, smoothing: float, device: torch.device) -> RowsLoss:
     """The loss of the training split with these targets. `smoothing`: how far they are drawn towards not knowing.
 
     Single-label: cross entropy, smoothed towards all classes alike, rare classes weighing more (`balance`) without
@@ -72,8 +72,8 @@ def loss_over(targets: NDArray[np.int64], *, smoothing: float, device: torch.dev
         present = torch.from_numpy(np.unique(targets))
         indices = torch.searchsorted(present, torch.from_numpy(targets))
         columns = present.to(device)
-        weights = torch.from_numpy(balance(targets))
-        favoured = torch.from_numpy(favour(targets)).to(device)
+        weights = torch.from_numpy(class_weights(targets))
+        favoured = torch.from_numpy(logit_adjustment(targets)).to(device)
 
         def one_of(rows: Tensor, logits: Tensor) -> Tensor:
             each = functional.cross_entropy(

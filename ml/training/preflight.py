@@ -16,6 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.core.messages import Message, english, msg
 from ml.errors import HandlensError
 from ml.events import Event, Note
 from ml.networks.backbones import freeze_norms
@@ -25,9 +26,9 @@ from ml.training.augment_sensors import varied
 from ml.training.decode import Decoded
 from ml.training.features import Features
 from ml.training.finetune import parameter_groups
-from ml.training.heard import ROOM
+from ml.training.heard import MAX_CACHE_BYTES
 from ml.training.recipe import Recipe
-from ml.training.step import Pieces, careful_backward
+from ml.training.step import MicroBatches, backward_with_oom_retry
 
 SPARE_DISK = 20 * 2**20
 """For the database, tables and whatever else is written meanwhile."""
@@ -51,33 +52,33 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ForwardProfile:
     """One sample's way through the network: the shape of its features (width, h, w), bytes kept for the way back."""
 
     features: tuple[int, int, int]
     kept: int
 
 
-def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, Pieces]:
+def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, MicroBatches]:
     """Raises HandlensError with one sentence where the run cannot work; returns how its steps fit into memory.
 
     Takes about as long as one step. The network is as it was afterwards.
     """
     # The first model may show that every stage has to learn, see `recipe.fitted`.
     with _as_in_training(plan.network, dataclasses.replace(plan.recipe, frozen_stages=0)):
-        seen = look_once(plan)
+        profile = profile_forward(plan)
     with _as_in_training(plan.network, plan.recipe):
-        check_disk(disk_needs(plan, seen.features), plan.project)
-        pieces = Pieces()
+        check_disk(disk_needs(plan, profile.features), plan.project)
+        micro_batches = MicroBatches()
         if fabric.device.type == "cpu":
-            yield from _fit_into_memory(plan, seen, pieces)
+            yield from _fit_into_memory(plan, profile, micro_batches)
         if plan.recipe.epochs > 0:
-            yield from _try_a_step(plan, fabric, pieces)
+            yield from _try_training_step(plan, fabric, micro_batches)
             plan.network.cpu()
-    return pieces
+    return micro_batches
 
 
-def look_once(plan: Plan) -> Seen:
+def profile_forward(plan: Plan) -> ForwardProfile:
     """Send one sample of noise through the network and see what that takes. HandlensError where it gives no numbers."""
     own = {parameter.untyped_storage().data_ptr() for parameter in plan.network.parameters()}
     kept: dict[int, int] = {}
@@ -92,11 +93,13 @@ def look_once(plan: Plan) -> Seen:
         logits, features = plan.network(plan.network.front(_noise(plan.decoded, 1)))
     if not (torch.isfinite(logits).all() and torch.isfinite(features).all()):
         raise HandlensError(
-            "The pretrained network gives numbers that are none, so nothing can be learned from it; "
-            "install Handlens again, or choose another network."
+            msg(
+                "The pretrained network produces invalid numbers (NaN) and cannot be used. "
+                "Install Handlens again, or choose another network."
+            )
         )
     _, width, height, breadth = features.shape
-    return Seen((width, height, breadth), sum(kept.values()))
+    return ForwardProfile((width, height, breadth), sum(kept.values()))
 
 
 def disk_needs(plan: Plan, features: tuple[int, int, int]) -> dict[str, int]:
@@ -109,11 +112,11 @@ def disk_needs(plan: Plan, features: tuple[int, int, int]) -> dict[str, int]:
     answers = 4 * classes + 2 * classes * height * breadth + 2 * width + 17
     return {
         "decoded samples": plan.decoded.bytes_to_write(plan.samples),
-        "what the network sees in them": len(embeddings.missing(plan.samples)) * each,
+        "features": len(embeddings.missing(plan.samples)) * each,
         # Weights, their average, two moments of each; the best. The old ones stay until the new ones are complete.
-        "where the training stands": 2 * 5 * network if plan.recipe.epochs else 0,
+        "checkpoints": 2 * 5 * network if plan.recipe.epochs else 0,
         "predictions": len(plan.samples) * answers,
-        "the finished model": 2 * network,
+        "released model": 2 * network,
     }
 
 
@@ -122,9 +125,14 @@ def check_disk(needs: dict[str, int], folder: Path) -> None:
     needed, free = sum(needs.values()) + SPARE_DISK, shutil.disk_usage(folder).free
     if needed > free:
         raise HandlensError(
-            f"This training needs about {_size(needed)} of disk space and there is {_size(free)} at {folder}; "
-            "free some space or move the project to a larger disk.",
-            details="\n".join(f"{what}: {_size(number)}" for what, number in needs.items()),
+            msg(
+                "This training needs about {needed} of disk space, but only {free} are free at {folder}. "
+                "Free some space, or move the project to a larger disk.",
+                needed=_size(needed),
+                free=_size(free),
+                folder=str(folder),
+            ),
+            details="\n".join(f"{what}: {english(_size(number))}" for what, number in needs.items()),
         )
 
 
@@ -157,10 +165,10 @@ def _container_leaves() -> Iterator[int]:
             yield max(0, most - used + min(used, int(facts.get(pages, 0))))
 
 
-def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
+def _fit_into_memory(plan: Plan, profile: ForwardProfile, micro_batches: MicroBatches) -> Iterator[Event]:
     """Halve the pieces until a step fits by estimate; HandlensError where nothing does."""
     network: int = sum(tensor.nbytes for tensor in plan.network.state_dict().values())
-    width = seen.features[0]
+    width = profile.features[0]
     probe = COPIES_OF_SAMPLES * plan.train * width * 4
     free = available_memory()
 
@@ -168,23 +176,27 @@ def _fit_into_memory(plan: Plan, seen: Seen, pieces: Pieces) -> Iterator[Event]:
         if not plan.recipe.epochs:
             return probe
         # Gradients, the average and two moments; the probe's memory is free again by then.
-        at_once = -(-min(plan.recipe.batch, plan.train) // pieces.count)
-        pictures = ROOM if plan.kind == "recordings" else 0
-        return max(probe, 4 * network + pictures + int(SCRATCH * at_once * seen.kept))
+        at_once = -(-min(plan.recipe.batch, plan.train) // micro_batches.count)
+        pictures = MAX_CACHE_BYTES if plan.kind == "recordings" else 0
+        return max(probe, 4 * network + pictures + int(SCRATCH * at_once * profile.kept))
 
-    said = ""
+    note: Message | None = None
     while needed() > free:
-        if probe > free or pieces.count >= plan.recipe.batch:
+        if probe > free or micro_batches.count >= plan.recipe.batch:
             raise HandlensError(
-                f"This training needs about {_size(needed())} of memory and {_size(free)} are free; "
-                "close other programs, or train with fewer samples."
+                msg(
+                    "This training needs about {needed} of memory, but only {free} are free. "
+                    "Close other programs, or train with fewer samples.",
+                    needed=_size(needed()),
+                    free=_size(free),
+                )
             )
-        said = pieces.halve(plan.recipe.batch)
-    if said:
-        yield Note(sentence=said)
+        note = micro_batches.halve(plan.recipe.batch)
+    if note is not None:
+        yield Note(sentence=note)
 
 
-def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, None, None]:
+def _try_training_step(plan: Plan, fabric: Fabric, micro_batches: MicroBatches) -> Generator[Event, None, None]:
     """One batch of noise forward and backward, as the recipe has it; the weights stay as they are."""
     count = min(plan.recipe.batch, plan.train)
     network = plan.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -198,10 +210,12 @@ def _try_a_step(plan: Plan, fabric: Fabric, pieces: Pieces) -> Generator[Event, 
         return functional.cross_entropy(logits, (rows % classes).to(logits.device))
 
     trial = _Trial(network, fabric)
-    total = yield from careful_backward(fabric, trial, pictures, loss_of, weight=1 / count, pieces=pieces)
+    total = yield from backward_with_oom_retry(
+        fabric, trial, pictures, loss_of, weight=1 / count, micro_batches=micro_batches
+    )
     if not math.isfinite(total):
         raise HandlensError(
-            "A first step gives numbers that are none, so this training cannot work; choose another device or network."
+            msg("A first training step produced invalid numbers (NaN). Choose another device or network.")
         )
 
 
@@ -244,6 +258,6 @@ def _noise(decoded: Decoded, count: int) -> Tensor:
     return torch.rand((count, *decoded.shape), generator=generator) * 2 - 1
 
 
-def _size(number: float) -> str:
+def _size(number: float) -> Message:
     """Bytes as a person says them."""
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
+    return msg("{n:.1f} GB", n=number / 1e9) if number >= 1e9 else msg("{n:.0f} MB", n=number / 1e6)

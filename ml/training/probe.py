@@ -13,13 +13,13 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.insight.calibration import softmax
 from ml.insight.several import quality
-from ml.training.objective import balance, favour
-from ml.training.scaling import Head, Scaling, scale
+from ml.training.objective import class_weights, logit_adjustment
+from ml.training.scaling import Head, Whitener, fit_whitener
 from ml.training.score import Score, score_of
 
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
+C_GRID = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Inverse regularisation strengths to try on the scaled features; the validation split chooses."""
-MODEST = 0.0005
+INIT_C = 0.0005
 """That of the head which fine-tuning begins from: one that explains every training sample leaves nothing to learn."""
 ABSENT = -20.0
 """The bias of a class that has no training sample: never predicted, but there once it has some."""
@@ -40,7 +40,7 @@ class Probe:
     """The first model: a linear head with its scores."""
 
     head: Head
-    modest: Head
+    init_head: Head
     """Where fine-tuning begins."""
     strength: float
     train_loss: float
@@ -55,7 +55,7 @@ class Probe:
 
 
 def fit_probe(
-    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = STRENGTHS
+    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = C_GRID
 ) -> Iterator[Probe | None]:
     """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
 
@@ -66,24 +66,24 @@ def fit_probe(
     are not taken for more likely for that.
     """
     scaled, labels = train
-    scaling = yield from scale(scaled, labels)
+    whitener = yield from fit_whitener(scaled, labels)
     model = LogisticRegression(tol=1e-3, warm_start=True)
-    weights = balance(labels)
+    weights = class_weights(labels)
 
     def fit(strength: float) -> Generator[None, None, Head]:
         model.C = strength
-        yield from in_pieces(model, scaled, labels, classes=classes, weights=weights)
+        yield from fit_incrementally(model, scaled, labels, classes=classes, weights=weights)
         head = _head_of(model, classes=classes)
-        head.bias[model.classes_] -= favour(labels)
+        head.bias[model.classes_] -= logit_adjustment(labels)
         return head
 
-    yield from best_of(fit, softmax, scaling, train, valid, strengths=strengths)
+    yield from select_c(fit, softmax, whitener, train, valid, strengths=strengths)
 
 
-def best_of(
+def select_c(
     fit: Fit,
     answers: Callable[[NDArray[np.floating]], NDArray[np.float32]],
-    scaling: Scaling,
+    whitener: Whitener,
     train: Part,
     valid: Part,
     *,
@@ -93,17 +93,17 @@ def best_of(
 
     `fit` makes a head of scaled features, `answers` probabilities of logits. Yields as `fit_probe` does.
     """
-    modest = scaling.on_raw((yield from fit(MODEST)))
+    init_head = whitener.fold_into_head((yield from fit(INIT_C)))
     best: Probe | None = None
     for strength in strengths if len(valid[1]) else (strengths[len(strengths) // 2],):
         head = yield from fit(strength)
         train_loss = quality(answers(head.logits(train[0])), train[1])[1]
-        head = scaling.on_raw(head)
+        head = whitener.fold_into_head(head)
         on_valid = answers(head.logits(valid[0]))
         how_good, valid_loss = quality(on_valid, valid[1])
         probe = Probe(
             head=head,
-            modest=modest,
+            init_head=init_head,
             strength=strength,
             train_loss=train_loss or 0.0,
             valid_loss=valid_loss,
@@ -120,7 +120,7 @@ def best_of(
     yield best
 
 
-def in_pieces(
+def fit_incrementally(
     model: LogisticRegression,
     scaled: NDArray[np.float32],
     labels: NDArray[np.int64],

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from ml.insight.several import sigmoid
-from ml.training.probe import ABSENT, STRENGTHS, Part, Probe, best_of, in_pieces
-from ml.training.scaling import Head, scale
+from ml.training.probe import ABSENT, C_GRID, Part, Probe, fit_incrementally, select_c
+from ml.training.scaling import Head, fit_whitener
 
 
 def fit_several(
-    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = STRENGTHS
+    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = C_GRID
 ) -> Iterator[Probe | None]:
     """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
     In between it yields None for whoever wants to end it, as `fit_probe` does.
@@ -24,13 +24,13 @@ def fit_several(
     The embeddings of `train` are used up, as by `fit_probe`.
     """
     scaled, targets = train
-    scaling = yield from scale(scaled, targets)
+    whitener = yield from fit_whitener(scaled, targets)
     models: dict[int, LogisticRegression] = {}
 
     def fit(strength: float) -> Generator[None, None, Head]:
         return (yield from _fitted(models, scaled, targets, classes=classes, strength=strength))
 
-    yield from best_of(fit, sigmoid, scaling, train, valid, strengths=strengths)
+    yield from select_c(fit, sigmoid, whitener, train, valid, strengths=strengths)
 
 
 def _fitted(
@@ -52,6 +52,6 @@ def _fitted(
         else:
             model = models.setdefault(index, LogisticRegression(warm_start=True))
             model.C = strength
-            yield from in_pieces(model, scaled, targets[:, index], classes=1)
+            yield from fit_incrementally(model, scaled, targets[:, index], classes=1)
             head.weight[index], head.bias[index] = model.coef_[0], float(model.intercept_[0])
     return head

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.estimate import boldness, epochs_for, lengthened
 from ml.jobs import TrainJob
-from ml.training.augment import Variation
+from ml.training.augment import AugmentConfig
 
 GENTLE, BOLD = 5e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
@@ -53,13 +53,13 @@ class Recipe:
     """Of pictures: whether the finished model looks at the mirror image too, where there may be one."""
 
     @property
-    def turning_point(self) -> int:
+    def midpoint_epoch(self) -> int:
         """The last epoch of the first half; from here on the rate falls far enough to count."""
         return self.epochs // 2
 
     @property
-    def variation(self) -> Variation:
-        return Variation(strength=self.strength, mirror=self.mirror, turns=self.turns)
+    def variation(self) -> AugmentConfig:
+        return AugmentConfig(strength=self.strength, mirror=self.mirror, turns=self.turns)
 
 
 def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
@@ -83,18 +83,18 @@ def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
     )
 
 
-def fitted(recipe: Recipe, *, doubt: float, train: int, lengthen: bool = True) -> Recipe:
-    """The recipe for how far the probe is from its aim, and for `train` samples; `doubt` is 0…1, see `doubt_of`.
+def adapt_recipe(recipe: Recipe, *, relative_loss: float, train: int, lengthen: bool = True) -> Recipe:
+    """Return the recipe adapted to the quality of the probe and to the number of training samples.
 
-    Where pretrained features already tell the classes apart, haste destroys more than it teaches (Kumar et al. 2022).
-    Where they do not, as pictures of speech to a network that has seen photographs, there is little to destroy and
-    much to learn: higher rates, every stage takes part, and with `lengthen` it takes more passes. A handful of steps
-    at such rates would only break what the pretrained network knows, so few steps are small ones.
+    `relative_loss` is 0…1, see `relative_probe_loss`. If the pretrained features already separate the classes, high
+    learning rates distort them (Kumar et al. 2022). If they do not, as with spectrograms of speech, all stages train
+    at higher rates and, with `lengthen`, for more epochs. With few steps in total the rates stay small, because a
+    handful of large steps would only damage the pretrained weights.
     """
     if recipe.epochs == 0:
         return recipe
-    bold = boldness(doubt)
-    epochs = lengthened(recipe.epochs, doubt) if lengthen else recipe.epochs
+    bold = boldness(relative_loss)
+    epochs = lengthened(recipe.epochs, relative_loss) if lengthen else recipe.epochs
     steps = epochs * -(-train // recipe.batch)
     care = min(1.0, steps / ENOUGH_STEPS)
     return dataclasses.replace(
@@ -107,8 +107,8 @@ def fitted(recipe: Recipe, *, doubt: float, train: int, lengthen: bool = True) -
     )
 
 
-def doubt_of(loss: float | None, targets: NDArray[np.int64]) -> float:
-    """The probe's validation loss as a share of what saying how common each class is would cost: 0 knows, 1 guesses.
+def relative_probe_loss(loss: float | None, targets: NDArray[np.int64]) -> float:
+    """Return the probe's validation loss divided by that of guessing by class frequency: 0 is perfect, 1 is guessing.
 
     `targets` of the training split as in `ml.training.objective`. Without a loss: 0.
     """

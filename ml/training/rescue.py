@@ -1,4 +1,4 @@
-"""When the loss is not a number any more: once back to the last good weights with half the rate, then no further."""
+"""Handle divergence (NaN or infinite loss): restore the last good weights once at half the rate, then give up."""
 
 from __future__ import annotations
 
@@ -7,56 +7,54 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ml.training.standing import History, State, put_back
+from ml.core.messages import msg
+from ml.training.standing import State, TrainingHistory, load_state
 
-CALMED = (
-    "The numbers grew beyond all bounds, so it went back to the last good weights and goes on with half the learning "
-    "rate."
-)
-GIVEN_UP = (
-    "The numbers grew beyond all bounds again, so the training ends here and the best model so far is kept; "
-    "look for samples that are damaged or empty, or use a shorter training."
+RESTORED = msg("Training became unstable. Handlens restored the last good weights and halved the learning rate.")
+DIVERGED_AGAIN = msg(
+    "Training became unstable again and ended early. The best model so far is kept. "
+    "Look for damaged or empty samples, or choose a shorter training."
 )
 
 
 class DivergedError(Exception):
-    """A loss, a gradient or an answer is not a finite number."""
+    """A loss, a gradient or a prediction is not finite."""
 
 
-class Rescue:
-    """Knows the last good weights. Made before the first step of a loop; `saved` gives the newest checkpoint."""
+class DivergenceGuard:
+    """Keep the last good weights. Create it before the first step; `saved` loads the newest checkpoint."""
 
     def __init__(
         self,
         network: nn.Module,
-        steady: nn.Module,
+        ema_model: nn.Module,
         optimiser: torch.optim.Optimizer,
-        history: History,
+        history: TrainingHistory,
         *,
         saved: Callable[[], State | None],
     ) -> None:
-        self._network, self._steady, self._optimiser, self._history = network, steady, optimiser, history
+        self._network, self._ema_model, self._optimiser, self._history = network, ema_model, optimiser, history
         self._saved = saved
         self._first = {} if history.epoch else _copy(network)
 
-    def saved_now(self) -> None:
-        """There is a checkpoint: the copy in memory is not needed any more."""
+    def note_checkpoint(self) -> None:
+        """Note that a checkpoint exists, and free the copy in memory."""
         self._first = {}
 
-    def go_back(self) -> bool:
-        """Put the last good weights back and halve the rate; False where that was done before."""
+    def restore_and_halve_lr(self) -> bool:
+        """Restore the last good weights and halve the learning rate; return False if that was done before."""
         history = self._history
         if history.calmed:
             return False
         if self._first:
             self._network.load_state_dict(self._first)
-            self._steady.load_state_dict(self._first)
+            self._ema_model.load_state_dict(self._first)
             self._optimiser.load_state_dict({"state": {}, "param_groups": self._optimiser.state_dict()["param_groups"]})
             history.step = 0
         else:
             state = self._saved()
             assert state is not None, "an epoch has ended, so there is a checkpoint"
-            put_back(state, self._network, self._steady, self._optimiser)
+            load_state(state, self._network, self._ema_model, self._optimiser)
             history.step = state[1]["step"]
         self._optimiser.zero_grad(set_to_none=True)
         history.calmed = True

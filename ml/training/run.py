@@ -13,47 +13,50 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event, Finished, ProbeDone, RunStarted, Stopped
 from ml.export.ask import Ingredients
 from ml.export.finish import finish_run
 from ml.export.judge import Scores
 from ml.jobs import DEFAULT_FRONT, Front, Stop, TrainJob
-from ml.memory import give_back
+from ml.memory import release_memory
 from ml.networks.build import build_network
 from ml.networks.heads import Classifier
 from ml.networks.weights import Weights
 from ml.project.project import Project
 from ml.project.samples import RunInfo, Sample
 from ml.training.beginning import labelled_and_split, resumed_or_new
-from ml.training.chosen import facts_of, refuse_unknown, weights_for
-from ml.training.crew import Crew
+from ml.training.chosen import refuse_unknown, weights_for_job, weights_info
+from ml.training.crew import DistributedContext
 from ml.training.decode import Decoded
 from ml.training.features import Features, frozen_answers
-from ml.training.finetune import Material, Outcome, outcome_so_far, showcase, showcase_of
-from ml.training.materials import learn_levels, material_of, parts_of
+from ml.training.finetune import Outcome, TrainingData, outcome_so_far, showcase, showcase_of
+from ml.training.materials import fit_normalisation, make_training_data, split_targets
 from ml.training.preflight import Plan, preflight
 from ml.training.probe import Probe
-from ml.training.recipe import Recipe, doubt_of, fitted, recipe_for
+from ml.training.recipe import Recipe, adapt_recipe, recipe_for, relative_probe_loss
 from ml.training.records import read_recipe, write_history, write_settings
-from ml.training.refit import Chosen, learned_from_all, seen_again, worth_learning_again
-from ml.training.score import NONE
-from ml.training.step import Pieces
+from ml.training.refit import SelectedConfig, retrain_on_all, retrain_samples, should_retrain
+from ml.training.score import WORST
+from ml.training.step import MicroBatches
 from ml.training.steps import (
     CancelledError,
-    TooEarlyError,
-    adjust,
-    blended,
+    NoModelYetError,
     decode_all,
+    extract_features,
+    finetune_stage,
     fit_first_model,
-    give_head,
-    look_at_all,
+    interpolation_stage,
     raise_if_cancelled,
     raise_if_ended,
+    set_head,
     stage,
 )
-from ml.training.symmetry import allowed
-from ml.training.together import Lesson, help_out
+from ml.training.symmetry import detect_symmetries
+from ml.training.together import FinetuneTask, run_worker_rank
+
+_INTERNAL_ERROR = msg("An internal error in Handlens ended this training.")
 
 
 def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
@@ -61,34 +64,34 @@ def train(job: TrainJob, stop: Stop) -> Iterator[Event]:
 
     Of several processes under `torchrun` only the first opens the project; the others help it learn.
     """
-    crew = Crew()
-    if not crew.leads:
-        help_out(_fabric(job.device, crew), crew)
+    distributed = DistributedContext()
+    if not distributed.is_main_process:
+        run_worker_rank(_fabric(job.device, distributed), distributed)
         yield Stopped()
         return
     project = Project.open(job.project)
     try:
         lock = project.lock("train")
         try:
-            yield from _train_locked(project, job, stop, crew)
+            yield from _train_locked(project, job, stop, distributed)
         finally:
             lock.release()
-            crew.dismiss()
+            distributed.shutdown_workers()
     finally:
         project.close()
 
 
-def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> Iterator[Event]:
+def _train_locked(project: Project, job: TrainJob, stop: Stop, distributed: DistributedContext) -> Iterator[Event]:
     began = time.monotonic()
     yield stage("preflight")
     # Originals, a device, a network or a file that are not there are said before a run begins.
     _ = project.source_folder
     refuse_unknown(job)
-    fabric = _fabric(job.device, crew)
+    fabric = _fabric(job.device, distributed)
     samples, class_names = labelled_and_split(project)
     run, job = resumed_or_new(project, job, class_names)
     try:
-        (train, _), (valid, _) = parts_of(samples, task=project.task, classes=len(class_names))
+        (train, _), (valid, _) = split_targets(samples, task=project.task, classes=len(class_names))
         yield RunStarted(
             run=run.number,
             resumed=job.resume,
@@ -98,16 +101,18 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
             class_names=class_names,
             task=project.task,
         )
-        course, recipe = yield from _planned(project, job, run, samples, stop, began=began, crew=crew, fabric=fabric)
-        yield from _learn(course, recipe, samples)
+        context, recipe = yield from _planned(
+            project, job, run, samples, stop, began=began, distributed=distributed, fabric=fabric
+        )
+        yield from _learn(context, recipe, samples)
     except CancelledError:
         project.runs.discard(run.number)
         yield Stopped()
-    except TooEarlyError:
+    except NoModelYetError:
         project.runs.update(run.number, state="interrupted")
         yield Stopped(resumable=True)
     except Exception as error:
-        message = error.message if isinstance(error, HandlensError) else "It hit a fault in Handlens."
+        message = error.message if isinstance(error, HandlensError) else _INTERNAL_ERROR
         project.runs.update(run.number, state="failed", message=message)
         raise
     except BaseException:
@@ -118,7 +123,7 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, crew: Crew) -> It
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class _RunContext:
     """What all steps of one training share."""
 
     project: Project
@@ -126,7 +131,7 @@ class _Course:
     run: RunInfo
     weights: Weights
     fabric: Fabric
-    crew: Crew
+    distributed: DistributedContext
     stop: Stop
     began: float
     begun: bool
@@ -149,56 +154,56 @@ def _planned(
     stop: Stop,
     *,
     began: float,
-    crew: Crew,
+    distributed: DistributedContext,
     fabric: Fabric,
-) -> Generator[Event, None, tuple[_Course, Recipe]]:
+) -> Generator[Event, None, tuple[_RunContext, Recipe]]:
     """What is needed to begin, the pretrained weights above all, which may have to be downloaded."""
     folder = project.runs.folder(run.number)
     begun = job.resume and (folder / "checkpoint" / "latest.safetensors").is_file()
     # As it began, even where the machine or its devices changed: the saved state fits nothing else.
     recipe = read_recipe(folder) if begun else recipe_for(job, train=_to_learn_from(samples), on_gpu=_on_gpu(fabric))
-    weights = yield from weights_for(job, recipe, folder, device=str(fabric.device), stop=stop)
+    weights = yield from weights_for_job(job, recipe, folder, device=str(fabric.device), stop=stop)
     raise_if_ended(stop)  # what has arrived of a download is kept
     assert weights is not None
-    return _Course(project, job, run, weights, fabric, crew, stop, began, begun), recipe
+    return _RunContext(project, job, run, weights, fabric, distributed, stop, began, begun), recipe
 
 
-def _learn(course: _Course, recipe: Recipe, samples: tuple[Sample, ...]) -> Iterator[Event]:
-    project, job, run, fabric, stop = course.project, course.job, course.run, course.fabric, course.stop
-    network = course.new_network()
+def _learn(context: _RunContext, recipe: Recipe, samples: tuple[Sample, ...]) -> Iterator[Event]:
+    project, job, run, fabric, stop = context.project, context.job, context.run, context.fabric, context.stop
+    network = context.new_network()
 
     decoded = Decoded(project, size=network.backbone.spec.size)
     if not decoded.bytes_to_write(samples):
-        learn_levels(network, decoded, samples)  # before preflight asks what is cached of what the network sees
-    pieces = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
-    give_back()
+        fit_normalisation(network, decoded, samples)  # before preflight asks what is cached of what the network sees
+    micro_batches = yield from preflight(_plan(project, network, decoded, samples, recipe), fabric)
+    release_memory()
 
     samples = yield from decode_all(decoded, samples, stop)
-    learn_levels(network, decoded, samples)
-    features, forward_seconds = yield from look_at_all(project, network, samples, decoded, fabric, stop=stop)
-    give_back()
+    fit_normalisation(network, decoded, samples)
+    features, forward_seconds = yield from extract_features(project, network, samples, decoded, fabric, stop=stop)
+    release_memory()
 
-    material = material_of(project, decoded, samples, classes=len(run.class_names))
-    probe = yield from _learn_first_model(course, network, features, material)
-    if not course.begun:
-        recipe = _settled(course, recipe, network, probe, material)
+    data = make_training_data(project, decoded, samples, classes=len(run.class_names))
+    probe = yield from _learn_first_model(context, network, features, data)
+    if not context.begun:
+        recipe = _adapt_recipe_to_data(context, recipe, network, probe, data)
 
-    checkpoints = course.folder / "checkpoint"
-    outcome = outcome_so_far(checkpoints, material, early=recipe.epochs > 0)
+    checkpoints = context.folder / "checkpoint"
+    outcome = outcome_so_far(checkpoints, data, early=recipe.epochs > 0)
     if recipe.epochs > 0 and not stop.requested():
-        give_head(network, probe.modest)
-        lesson = Lesson(network, material, recipe, job.seed, checkpoints, probe.valid_score or NONE, pieces)
-        again = seen_again(recipe, material) if worth_learning_again(material, samples) else 0
-        outcome = yield from adjust(lesson, fabric, course.crew, stop, then=again)
+        set_head(network, probe.init_head)
+        task = FinetuneTask(network, data, recipe, job.seed, checkpoints, probe.valid_score or WORST, micro_batches)
+        again = retrain_samples(recipe, data) if should_retrain(data, samples) else 0
+        outcome = yield from finetune_stage(task, fabric, context.distributed, stop, then=again)
     raise_if_cancelled(stop)
 
-    best, share = yield from _delivered(course, recipe, network, probe=probe, material=material, outcome=outcome)
+    best, alpha = yield from _choose_final_weights(context, recipe, network, probe=probe, data=data, outcome=outcome)
     raise_if_cancelled(stop)
     whole: Classifier | None = None
-    if outcome.whole and not stop.requested() and worth_learning_again(material, samples):
-        chosen = Chosen(network=best, recipe=recipe, strength=probe.strength, share=share)
-        whole = yield from _learned_from_all(
-            course, network, chosen, material=material, features=features, pieces=pieces
+    if outcome.schedule_completed and not stop.requested() and should_retrain(data, samples):
+        selected = SelectedConfig(network=best, recipe=recipe, strength=probe.strength, alpha=alpha)
+        whole = yield from _retrain_on_all(
+            context, network, selected, data=data, features=features, micro_batches=micro_batches
         )
         raise_if_cancelled(stop)
     ingredients = Ingredients(
@@ -208,106 +213,114 @@ def _learn(course: _Course, recipe: Recipe, samples: tuple[Sample, ...]) -> Iter
         before=None if whole is None else best,
         samples=samples,
         decoded=decoded,
-        features=None if share or not features.grids_kept else features,
+        features=None if alpha or not features.grids_kept else features,
         device=fabric.device,
         wrong_at_most=job.wrong_at_most,
     )
     scores = yield from finish_run(ingredients, stop)
     raise_if_cancelled(stop)
-    doubt = doubt_of(probe.valid_loss, material.train_labels)
-    speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds, "doubt": doubt}
-    facts = facts_of(course.weights)
-    write_settings(course.folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=share)
-    yield _finished(course, probe, scores, early=outcome.early or stop.requested() == "stop")
+    relative_loss = relative_probe_loss(probe.valid_loss, data.train_labels)
+    speed = {"forward_seconds": forward_seconds, "train_seconds": outcome.train_seconds, "doubt": relative_loss}
+    facts = weights_info(context.weights)
+    write_settings(context.folder, job, recipe, device=str(fabric.device), backbone=facts, speed=speed, blend=alpha)
+    yield _finished_event(context, probe, scores, early=outcome.stopped_early or stop.requested() == "stop")
 
 
 def _learn_first_model(
-    course: _Course, network: Classifier, features: Features, material: Material
+    context: _RunContext, network: Classifier, features: Features, data: TrainingData
 ) -> Generator[Event, None, Probe]:
     """Fit the probe, write it down, and give `network`, which goes to the device, its head; show what it says."""
     yield stage("probe")
-    probe = yield from fit_first_model(features, material, classes=len(course.run.class_names), stop=course.stop)
-    give_back()
-    give_head(network, probe.head)
+    probe = yield from fit_first_model(features, data, classes=len(context.run.class_names), stop=context.stop)
+    release_memory()
+    set_head(network, probe.head)
     yield ProbeDone(
-        seconds=time.monotonic() - course.began,
+        seconds=time.monotonic() - context.began,
         train_loss=probe.train_loss,
         valid_loss=probe.valid_loss,
         valid_accuracy=probe.valid_accuracy,
     )
-    network.to(course.fabric.device)
+    network.to(context.fabric.device)
     if features.grids_kept and network.backbone.pooled is None:
-        probabilities, maps, _ = frozen_answers(network, features, material.showcase)
-        yield showcase_of(material, probabilities, maps, epoch=0)
+        probabilities, maps, _ = frozen_answers(network, features, data.showcase)
+        yield showcase_of(data, probabilities, maps, epoch=0)
     else:
-        yield showcase(network, material, course.fabric.device, epoch=0)
-    write_history(course.folder, epoch=0, probe=probe)
+        yield showcase(network, data, context.fabric.device, epoch=0)
+    write_history(context.folder, epoch=0, probe=probe)
     return probe
 
 
-def _settled(course: _Course, recipe: Recipe, network: Classifier, probe: Probe, material: Material) -> Recipe:
+def _adapt_recipe_to_data(
+    context: _RunContext, recipe: Recipe, network: Classifier, probe: Probe, data: TrainingData
+) -> Recipe:
     """The recipe as the first model suggests, written down for a run that is resumed."""
-    job = course.job
-    doubt = doubt_of(probe.valid_loss, material.train_labels)
-    recipe = fitted(recipe, doubt=doubt, train=len(material.train), lengthen=job.epochs is None)
-    if course.project.kind == "images" and recipe.epochs > 0:
-        single = [sample for sample in material.valid if len(sample.labels) == 1]
-        recipe = allowed(recipe, network, material.decoded, single, course.stop)
-    facts = facts_of(course.weights)
-    write_settings(course.folder, job, recipe, device=str(course.fabric.device), backbone=facts)
+    job = context.job
+    relative_loss = relative_probe_loss(probe.valid_loss, data.train_labels)
+    recipe = adapt_recipe(recipe, relative_loss=relative_loss, train=len(data.train), lengthen=job.epochs is None)
+    if context.project.kind == "images" and recipe.epochs > 0:
+        single = [sample for sample in data.valid if len(sample.labels) == 1]
+        recipe = detect_symmetries(recipe, network, data.decoded, single, context.stop)
+    facts = weights_info(context.weights)
+    write_settings(context.folder, job, recipe, device=str(context.fabric.device), backbone=facts)
     return recipe
 
 
-def _delivered(
-    course: _Course, recipe: Recipe, network: Classifier, *, probe: Probe, material: Material, outcome: Outcome
+def _choose_final_weights(
+    context: _RunContext, recipe: Recipe, network: Classifier, *, probe: Probe, data: TrainingData, outcome: Outcome
 ) -> Generator[Event, None, tuple[Classifier, float]]:
     """The model that is delivered, on the CPU, and its share of the way from the first model to the fine-tuned one."""
     if recipe.epochs == 0:
         return network.cpu(), 0.0
-    best = _first_model(course.new_network(), probe, front=network.front)
-    share = yield from blended(
-        best, course.folder / "checkpoint", material, course.stop, device=course.fabric.device, outcome=outcome
+    best = _first_model(context.new_network(), probe, front=network.front)
+    alpha = yield from interpolation_stage(
+        best, context.folder / "checkpoint", data, context.stop, device=context.fabric.device, outcome=outcome
     )
-    best.both_sides = share > 0.0 and course.project.kind == "images" and recipe.both_sides and recipe.mirror
-    return best, share
+    best.both_sides = alpha > 0.0 and context.project.kind == "images" and recipe.both_sides and recipe.mirror
+    return best, alpha
 
 
-def _learned_from_all(
-    course: _Course, network: Classifier, chosen: Chosen, *, material: Material, features: Features, pieces: Pieces
+def _retrain_on_all(
+    context: _RunContext,
+    network: Classifier,
+    selected: SelectedConfig,
+    *,
+    data: TrainingData,
+    features: Features,
+    micro_batches: MicroBatches,
 ) -> Generator[Event, None, Classifier | None]:
     """`chosen` once more, from the validation samples too, where that is better. `network` lends its front end."""
-    fresh = course.new_network()
+    fresh = context.new_network()
     fresh.front = copy.deepcopy(network.front).cpu()
     return (
-        yield from learned_from_all(
+        yield from retrain_on_all(
             fresh,
-            chosen,
-            material,
+            selected,
+            data,
             features,
-            seed=course.job.seed,
-            folder=course.folder / "checkpoint",
-            fabric=course.fabric,
-            crew=course.crew,
-            pieces=pieces,
-            stop=course.stop,
+            seed=context.job.seed,
+            folder=context.folder / "checkpoint",
+            fabric=context.fabric,
+            distributed=context.distributed,
+            micro_batches=micro_batches,
+            stop=context.stop,
         )
     )
 
 
-def _finished(course: _Course, probe: Probe, scores: Scores, *, early: bool) -> Finished:
+def _finished_event(context: _RunContext, probe: Probe, scores: Scores, *, early: bool) -> Finished:
     """Write down that the run is done."""
-    seconds = time.monotonic() - course.began
+    seconds = time.monotonic() - context.began
     accuracies = {
         "valid_accuracy": scores.valid,
         "test_accuracy": scores.test,
         "probe_accuracy": probe.valid_accuracy,
     }
-    course.project.runs.update(course.run.number, state="finished", seconds=seconds, **accuracies)
+    context.project.runs.update(context.run.number, state="finished", seconds=seconds, **accuracies)
     # Only an unfinished run needs where it stood; the best weights stay.
-    (course.folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
-    shutil.rmtree(course.folder / "checkpoint" / "refit", ignore_errors=True)
+    (context.folder / "checkpoint" / "latest.safetensors").unlink(missing_ok=True)
+    shutil.rmtree(context.folder / "checkpoint" / "refit", ignore_errors=True)
     return Finished(
-        run=course.run.number,
+        run=context.run.number,
         seconds=seconds,
         early=early,
         **accuracies,
@@ -349,18 +362,22 @@ def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front =
 def _first_model(network: Classifier, probe: Probe, *, front: nn.Module) -> Classifier:
     """The probe as a network of its own, on the CPU: fine-tuning changes the weights it began with."""
     network.front = front.cpu()
-    give_head(network, probe.head)
+    set_head(network, probe.head)
     return network
 
 
-def _fabric(device: str, crew: Crew) -> Fabric:
+def _fabric(device: str, distributed: DistributedContext) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
-        raise HandlensError("This machine has no CUDA device that torch can use; leave out --device or say cpu.")
+        raise HandlensError(
+            msg("This computer has no CUDA device that PyTorch can use. Leave out --device, or use --device cpu.")
+        )
     if device == "mps" and not torch.backends.mps.is_available():
-        raise HandlensError("This machine has no Apple graphics that torch can use; leave out --device or say cpu.")
+        raise HandlensError(
+            msg("This computer has no Apple GPU that PyTorch can use. Leave out --device, or use --device cpu.")
+        )
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     # Rounded products would make features, and with them stored answers, differ from what the exported model says.
     torch.backends.cudnn.allow_tf32 = False
     half = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return crew.fabric(device, precision="bf16-mixed" if half else "32-true")
+    return distributed.fabric(device, precision="bf16-mixed" if half else "32-true")

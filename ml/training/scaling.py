@@ -38,7 +38,7 @@ class Head(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
+class Whitener:
     """Raw features x (n, width) are learned from as root⁻¹ ((x - mean) / spread) / level."""
 
     mean: NDArray[np.float32]
@@ -53,7 +53,7 @@ class Scaling:
         scaled = solve_triangular(self.root, ((features - self.mean) / self.spread).T, lower=True, check_finite=False)
         return np.asarray(scaled.T / self.level, dtype=np.float32)
 
-    def on_raw(self, head: Head) -> Head:
+    def fold_into_head(self, head: Head) -> Head:
         """A head of scaled features, as one of raw features."""
         weight = solve_triangular(self.root, head.weight.T, lower=True, trans="T", check_finite=False).T
         weight = weight / (self.level * self.spread)
@@ -61,14 +61,14 @@ class Scaling:
         return Head(np.asarray(weight, dtype=np.float32), np.asarray(bias, dtype=np.float32))
 
 
-def scale(features: NDArray[np.float32], targets: NDArray[np.integer]) -> Generator[None, None, Scaling]:
+def fit_whitener(features: NDArray[np.float32], targets: NDArray[np.integer]) -> Generator[None, None, Whitener]:
     """Scale `features` (n, width) in place and return how; yields about every second, for whoever wants to end it.
 
     `targets` are (n,) class indices, or (n, classes) of 0 and 1 where more than one may be present.
     """
     mean = features.mean(axis=0)
     yield
-    spread = half_scale(features, mean)
+    spread = fit_half(features, mean)
     yield
     features -= mean
     features /= spread
@@ -92,17 +92,17 @@ def scale(features: NDArray[np.float32], targets: NDArray[np.integer]) -> Genera
         yield
     level = np.sqrt(squares / max(1, len(features)) / SQUARE) or 1.0
     features /= np.float32(level)
-    return Scaling(mean, spread, root, float(level))
+    return Whitener(mean, spread, root, float(level))
 
 
-def scale_at_once(features: NDArray[np.float32], targets: NDArray[np.integer]) -> Scaling:
+def fit_whitener_at_once(features: NDArray[np.float32], targets: NDArray[np.integer]) -> Whitener:
     """`scale` where nobody waits to end it."""
-    steps = scale(features, targets)
+    steps = fit_whitener(features, targets)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            return cast(Scaling, end.value)
+            return cast(Whitener, end.value)
 
 
 def _within(
@@ -155,7 +155,7 @@ def _blocks(features: NDArray[np.float32]) -> Iterator[slice]:
     return (slice(start, start + many) for start in range(0, n, many))
 
 
-def half_scale(features: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit_half(features: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
     """(width,) divisors half-way, geometrically, between one for all dimensions and each one's own deviation from the
     `mean` (width,).
 

@@ -1,4 +1,4 @@
-"""How good a model is on held-out samples, for comparing it with the others of the same training."""
+"""Score models on held-out samples, to compare the models of one run."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Score(NamedTuple):
     accuracy: float
 
 
-NONE = Score(-float("inf"), 0.0)
-"""Worse than any."""
+WORST = Score(-float("inf"), 0.0)
+"""Worse than any other score."""
 
 
 def score_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> Score:
-    """Of uncalibrated `probabilities` (n, classes); at least one row."""
+    """Return the score of uncalibrated `probabilities` (n, classes) with at least one row."""
     return Score(merit_of(probabilities, targets), quality(probabilities, targets)[0] or 0.0)
 
 
 def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """Higher is better: minus the loss at the best temperature, since models are calibrated before they are released.
+    """Return the negative log loss at the best temperature, since models are calibrated before release.
 
-    Less a matter of luck than how many are right, of which a small validation split has only few values. Multi-label:
-    mean average precision, which no temperature changes.
+    It is less noisy than accuracy, which takes few values on a small validation split. Multi-label: mean average
+    precision, which does not depend on the temperature.
     """
     if targets.ndim > 1:
         return quality(probabilities, targets)[0] or 0.0
@@ -40,7 +40,7 @@ def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 
 
 def losses_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What each sample (n,) costs at the best temperature, in nats; not for multi-label."""
+    """Return the loss of each sample (n,) at the best temperature, in nats. Single-label only."""
     temperature = fit_temperature(np.log(np.maximum(probabilities, 1e-12)), targets)
     own = tempered(probabilities, temperature)[np.arange(len(targets)), targets].astype(np.float64)
     return np.asarray(-np.log(np.maximum(own, 1e-12)))

@@ -1,4 +1,4 @@
-"""Which samples are shown while a network learns."""
+"""Pick the samples that are shown during training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from ml.project.samples import Sample
 SHOWCASE = 12
 
 
-def spread_over_classes(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Up to `SHOWCASE` samples, one class after the other, always the same ones."""
+def pick_showcase(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return up to `SHOWCASE` samples, spread over the classes, always the same ones."""
     by_class: dict[tuple[int, ...], list[Sample]] = {}
     for sample in samples:
         by_class.setdefault(sample.labels, []).append(sample)

@@ -21,7 +21,7 @@ State = tuple[dict[str, Tensor], dict[str, Any]]
 """What `checkpoint.load` gives: tensors and facts."""
 
 
-class History:
+class TrainingHistory:
     """Where the loop stands and the best it has seen; goes to disk after every epoch."""
 
     def __init__(self, probe: Score, labels: str) -> None:
@@ -31,32 +31,32 @@ class History:
         self.step = 0
         self.first = self.best = probe
         self.best_epoch = 0
-        self.counted_from = 0
-        self.merits: list[float] = []
+        self.baseline_epoch = 0
+        self.scores: list[float] = []
         """Of every epoch since then."""
         self.calmed = False
         """Whether the rate was halved, because the loss had stopped being a number."""
 
     @property
-    def rate_share(self) -> float:
+    def lr_factor(self) -> float:
         """What the recipe's rates are multiplied with."""
         return 0.5 if self.calmed else 1.0
 
-    def ended(self, recipe: Recipe) -> bool:
+    def should_stop(self, recipe: Recipe) -> bool:
         """Whether every pass is done, or nothing better is to be expected of the rest."""
         if self.epoch >= recipe.epochs:
             return True
         # What makes no mistake can hardly become better, whatever the rate.
-        if self.best.accuracy >= 1.0 and self.epoch - max(self.best_epoch, self.counted_from) >= recipe.patience:
+        if self.best.accuracy >= 1.0 and self.epoch - max(self.best_epoch, self.baseline_epoch) >= recipe.patience:
             return True
         # Against where it stood when it lost patience, not against the best: while the rate was high, one of many
         # passes was lucky, and what has become better since will go on as the rate falls to nothing.
-        if len(self.merits) <= recipe.patience or self.epoch - recipe.turning_point < recipe.patience:
+        if len(self.scores) <= recipe.patience or self.epoch - recipe.midpoint_epoch < recipe.patience:
             return False
-        return max(self.merits[-recipe.patience :]) <= self.merits[-recipe.patience - 1]
+        return max(self.scores[-recipe.patience :]) <= self.scores[-recipe.patience - 1]
 
     @classmethod
-    def restored(cls, state: State | None, *, probe: Score, labels: str) -> History:
+    def restored(cls, state: State | None, *, probe: Score, labels: str) -> TrainingHistory:
         """Where a checkpoint stood, or the beginning."""
         history = cls(probe, labels)
         if state is not None:
@@ -65,13 +65,13 @@ class History:
             history.calmed = facts.get("calmed", False)
             if facts["labels"] == labels:
                 history.best, history.best_epoch = Score(*facts["best"]), facts["best_epoch"]
-                history.counted_from = facts["counted_from"]
-                history.merits = facts["merits"]
+                history.baseline_epoch = facts["counted_from"]
+                history.scores = facts["merits"]
             else:
-                history.counted_from = history.epoch
+                history.baseline_epoch = history.epoch
         return history
 
-    def judge(
+    def record_epoch(
         self,
         epoch: int,
         train_loss: float,
@@ -84,7 +84,7 @@ class History:
         accuracy, loss = quality(probabilities, labels)
         score = score_of(probabilities, labels) if len(labels) else Score(-train_loss, 0.0)
         self.epoch = epoch
-        self.merits.append(score.merit)
+        self.scores.append(score.merit)
         # Nobody would call better what is right less often than the first model, whatever its loss.
         better = score > self.best and score.accuracy >= self.first.accuracy
         if better:
@@ -99,32 +99,32 @@ class History:
             best=better,
         )
 
-    def save(self, folder: Path, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, folder: Path, network: nn.Module, ema_model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         facts = {
             "epoch": self.epoch,
             "step": self.step,
             "best": list(self.best),
             "best_epoch": self.best_epoch,
             "labels": self.labels,
-            "counted_from": self.counted_from,
-            "merits": self.merits,
+            "counted_from": self.baseline_epoch,
+            "merits": self.scores,
             "calmed": self.calmed,
         }
         if self.best_epoch == self.epoch:
-            checkpoint.save(folder / "best.safetensors", checkpoint.network_tensors(steady), facts)
+            checkpoint.save(folder / "best.safetensors", checkpoint.network_tensors(ema_model), facts)
         tensors = (
             checkpoint.network_tensors(network, "network.")
-            | checkpoint.network_tensors(steady, "steady.")
+            | checkpoint.network_tensors(ema_model, "steady.")
             | checkpoint.optimiser_tensors(optimiser)
         )
         checkpoint.save(folder / "latest.safetensors", tensors, facts)
 
 
-def put_back(state: State, network: nn.Module, steady: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+def load_state(state: State, network: nn.Module, ema_model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
     """Weights and optimiser as a checkpoint has them. Raises HandlensError where they are of another network."""
     tensors = state[0]
     network.load_state_dict(checkpoint.state_of(network, tensors, "network."))
-    steady.load_state_dict(checkpoint.state_of(steady, tensors, "steady."))
+    ema_model.load_state_dict(checkpoint.state_of(ema_model, tensors, "steady."))
     checkpoint.restore_optimiser(optimiser, tensors)
 
 

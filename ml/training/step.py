@@ -1,4 +1,4 @@
-"""One step's gradients, in as many pieces as the memory takes."""
+"""Compute the gradients of one step, in micro batches that fit into memory (gradient accumulation)."""
 
 from __future__ import annotations
 
@@ -14,44 +14,52 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ml.core.messages import Message, msg, nmsg
 from ml.errors import HandlensError
 from ml.events import Event, Note
 
 _log = logging.getLogger(__name__)
 
 LossOf = Callable[[Tensor, Tensor], Tensor]
-"""(logits (n, classes), which rows of the step they are (n,)) -> their mean loss."""
+"""Maps logits (n, classes) and their rows of the step (n,) to the mean loss."""
 
-_CREW_OUT_OF_MEMORY = (
-    "Memory ran out in one of the processes that train together, so all of them end; use more machines or fewer "
-    "processes on each, and go on with --resume."
+_WORKER_OUT_OF_MEMORY = msg(
+    "Memory ran out in one of the training processes, so all of them ended. "
+    "Use more machines or fewer processes on each, and continue with --resume."
 )
 
 
 @dataclass(slots=True)
-class Pieces:
-    """Into how many pieces a step's samples are cut, one after the other, for their gradients to be added up."""
+class MicroBatches:
+    """Number of micro batches that a step is split into; their gradients are added."""
 
     count: int = 1
 
-    def halve(self, samples: int, *, because: str = "") -> str:
-        """Twice as many pieces of `samples` samples; returns what to tell the user. HandlensError at one each."""
+    def halve(self, samples: int, *, because: str = "") -> Message:
+        """Double the number of micro batches of `samples` samples; return the note for the user.
+
+        Raises HandlensError if each micro batch has one sample already.
+        """
         if self.count >= samples:
             raise HandlensError(
-                "Memory ran out even with one sample at a time; close other programs, or train on the processor "
-                "with --device cpu.",
+                msg(
+                    "Memory ran out even with one sample at a time. "
+                    "Close other programs, or train on the CPU with --device cpu."
+                ),
                 details=because,
             )
         self.count = min(samples, 2 * self.count)
-        at_once = -(-samples // self.count)
-        return (
-            f"Memory ran short, so it now looks at {at_once} {'sample' if at_once == 1 else 'samples'} at a time and "
-            "goes on; this takes a little longer and learns the same."
+        return nmsg(
+            "Memory ran short, so training continues with {count} sample at a time. "
+            "This takes a little longer and gives the same result.",
+            "Memory ran short, so training continues with {count} samples at a time. "
+            "This takes a little longer and gives the same result.",
+            -(-samples // self.count),
         )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device said that its memory is full; each has words of its own."""
+    """Return whether the error is an out-of-memory error of any device; each has its own wording."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     said = str(error).lower()
@@ -61,7 +69,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def in_parts(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
-    """What `ask` says of `raw`, row by row; where memory runs out, of one half after the other."""
+    """Return `ask(raw)`; if memory runs out, run it on halves and concatenate the results."""
     try:
         return ask(raw)
     except (RuntimeError, MemoryError) as error:
@@ -76,15 +84,15 @@ def in_parts(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> 
 
 
 def backward(
-    fabric: Fabric, module: nn.Module, pictures: Tensor, loss_of: LossOf, *, weight: float, pieces: int
+    fabric: Fabric, module: nn.Module, pictures: Tensor, loss_of: LossOf, *, weight: float, micro_batches: int
 ) -> float:
-    """Leave gradients in `module`, of the losses of `pictures` (n, 3, h, w), each times `weight`; returns their sum.
+    """Accumulate the gradients of the losses of `pictures` (n, 3, h, w), each times `weight`; return the loss sum.
 
-    `weight` is 1 / n, and for n of several processes' samples of a step what their mean needs. Adding up pieces gives
-    what the whole would have given, for norms are frozen.
+    `weight` is 1 / n in one process; with several processes it makes the averaged gradient that of the mean loss.
+    Micro batches give the same gradients as the whole batch, because the norm layers are frozen.
     """
     total = torch.zeros((), device=pictures.device)
-    chunks = torch.arange(len(pictures)).chunk(pieces)
+    chunks = torch.arange(len(pictures)).chunk(micro_batches)
     for number, rows in enumerate(chunks, 1):
         with _unsent(fabric, module) if number < len(chunks) else contextlib.nullcontext():
             part = pictures[rows[0] : rows[-1] + 1]
@@ -95,30 +103,30 @@ def backward(
     return float(total)
 
 
-def careful_backward(
-    fabric: Fabric, module: nn.Module, pictures: Tensor, loss_of: LossOf, *, weight: float, pieces: Pieces
+def backward_with_oom_retry(
+    fabric: Fabric, module: nn.Module, pictures: Tensor, loss_of: LossOf, *, weight: float, micro_batches: MicroBatches
 ) -> Generator[Event, None, float]:
-    """`backward`; where memory runs out it halves the pieces, says so, and does the step again."""
+    """Run `backward`; if memory runs out, halve the micro batches, yield a note, and repeat the step."""
     while True:
         try:
-            return backward(fabric, module, pictures, loss_of, weight=weight, pieces=pieces.count)
+            return backward(fabric, module, pictures, loss_of, weight=weight, micro_batches=micro_batches.count)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             if fabric.world_size > 1:
-                # The others wait inside their step and cannot be told to begin it again.
-                raise HandlensError(_CREW_OUT_OF_MEMORY, details=repr(error)) from error
+                # The other ranks wait inside their step and cannot repeat it.
+                raise HandlensError(_WORKER_OUT_OF_MEMORY, details=repr(error)) from error
             because = repr(error)
-        # Outside the handler: the traceback holds on to the very tensors that were too many.
+        # Outside the handler: the traceback keeps references to the tensors to be freed.
         for parameter in module.parameters():
             parameter.grad = None
         if pictures.is_cuda:
             torch.cuda.empty_cache()
-        yield Note(sentence=pieces.halve(len(pictures), because=because))
+        yield Note(sentence=micro_batches.halve(len(pictures), because=because))
 
 
 def _unsent(fabric: Fabric, module: nn.Module) -> contextlib.AbstractContextManager[None]:
-    """Gradients that are still to be added to need not be sent to the other processes."""
+    """Skip the gradient all-reduce until the last micro batch."""
     if fabric.world_size == 1:
         return contextlib.nullcontext()
     return fabric.no_backward_sync(module)  # type: ignore[arg-type]

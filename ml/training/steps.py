@@ -1,4 +1,4 @@
-"""The steps of a training, each with its sentence and with an ear for a stop; `run.py` puts them in order."""
+"""Training stages. Each emits progress events and checks for a stop request; `run.py` calls them in order."""
 
 from __future__ import annotations
 
@@ -11,50 +11,61 @@ from typing import cast
 import torch
 from lightning_fabric import Fabric
 
+from ml.core.messages import Message, msg, nmsg
+from ml.core.stages import Stage
 from ml.errors import HandlensError
-from ml.events import BatchDone, Event, Note, Progress, Stage, StageStarted
+from ml.events import BatchDone, Event, Note, Progress, StageStarted
 from ml.jobs import Stop
 from ml.networks.heads import Classifier
 from ml.project.project import Project
 from ml.project.samples import Sample
-from ml.training.blend import choose_blend
-from ml.training.crew import Crew
+from ml.training.blend import choose_alpha
+from ml.training.crew import DistributedContext
 from ml.training.decode import Decoded
 from ml.training.features import Features, extractor_for
-from ml.training.finetune import Material, Outcome
-from ml.training.probe import STRENGTHS, Probe, fit_probe
+from ml.training.finetune import Outcome, TrainingData
+from ml.training.probe import C_GRID, Probe, fit_probe
 from ml.training.probe_several import fit_several
 from ml.training.records import write_history
 from ml.training.scaling import Head
-from ml.training.together import Lesson, teach
+from ml.training.together import FinetuneTask, run_finetune
 
 ENOUGH_TO_CHOOSE = 10_000
-"""So many validation samples tell which first model is better as well as more would, in less memory."""
+"""At most this many validation samples select the first model; more would only take more memory."""
 
 
 class CancelledError(Exception):
-    """The user cancelled; unwinds to `run.train`."""
+    """The user cancelled the run; unwinds to `run.train`."""
 
 
-class TooEarlyError(Exception):
-    """The user stopped before there was a model to keep; unwinds to `run.train`."""
+class NoModelYetError(Exception):
+    """The user stopped the run before there was a model; unwinds to `run.train`."""
 
 
 def decode_all(decoded: Decoded, samples: tuple[Sample, ...], stop: Stop) -> Generator[Event, None, tuple[Sample, ...]]:
-    """Every source file opened once; returns the samples whose files could be read."""
+    """Decode every source file once; return the samples whose files could be read."""
     yield stage("decode")
-    unreadable: dict[str, str] = {}
+    unreadable: dict[str, Message] = {}
     yield from decoded.decode(samples, stop, unreadable)
     raise_if_ended(stop)
     if unreadable:
         first = next(iter(unreadable.values()))
         if len(unreadable) == len({sample.path for sample in samples}):
-            raise HandlensError(f"None of the project's files can be read any more; the first says: {first}")
-        yield Note(sentence=f"{len(unreadable)} files could not be read any more and were left out; the first: {first}")
+            raise HandlensError(
+                msg("None of the project's files can be read any more. The first error: {reason}", reason=first)
+            )
+        yield Note(
+            sentence=nmsg(
+                "{count} file could not be read any more and was left out. The error: {reason}",
+                "{count} files could not be read any more and were left out. The first error: {reason}",
+                len(unreadable),
+                reason=first,
+            )
+        )
     return tuple(sample for sample in samples if sample.path not in unreadable)
 
 
-def look_at_all(
+def extract_features(
     project: Project,
     network: Classifier,
     samples: tuple[Sample, ...],
@@ -63,7 +74,7 @@ def look_at_all(
     *,
     stop: Stop,
 ) -> Generator[Event, None, tuple[Features, float]]:
-    """The frozen features of all samples, and the seconds that each new one took."""
+    """Return the frozen features of all samples, and the seconds per newly computed one."""
     yield stage("features")
     began = time.monotonic()
     grid = _grid(network, decoded, samples[0])
@@ -77,55 +88,59 @@ def look_at_all(
 
 
 def fit_first_model(
-    features: Features, material: Material, *, classes: int, stop: Stop
+    features: Features, data: TrainingData, *, classes: int, stop: Stop
 ) -> Generator[Event, None, Probe]:
-    """The best probe; a stop ends the trying of strengths, or is too early for any model."""
-    every = max(1, -(-len(material.valid) // ENOUGH_TO_CHOOSE))
-    train = (features.embeddings(material.train), material.train_labels)
-    valid = (features.embeddings(material.valid[::every]), material.valid_labels[::every])
+    """Return the best probe. A stop request ends the search, or raises NoModelYetError before the first probe."""
+    every = max(1, -(-len(data.valid) // ENOUGH_TO_CHOOSE))
+    train = (features.embeddings(data.train), data.train_labels)
+    valid = (features.embeddings(data.valid[::every]), data.valid_labels[::every])
     best: Probe | None = None
     tried = 0
-    fit = fit_probe if material.train_labels.ndim == 1 else fit_several
+    fit = fit_probe if data.train_labels.ndim == 1 else fit_several
     for probe in fit(train, valid, classes=classes):
         raise_if_cancelled(stop)
         if probe is not None:
             best, tried = probe, tried + 1
-            yield Progress(stage="probe", done=min(tried, len(STRENGTHS)), total=len(STRENGTHS))
+            yield Progress(stage="probe", done=min(tried, len(C_GRID)), total=len(C_GRID))
         elif stop.requested():
             if best is None:
-                raise TooEarlyError
+                raise NoModelYetError
             break
     assert best is not None
     return best
 
 
-def give_head(network: Classifier, head: Head) -> None:
-    """Put a head of raw features in the place of the network's."""
+def set_head(network: Classifier, head: Head) -> None:
+    """Replace the weights of the network's head."""
     network.head.load_state_dict({"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(head.bias)})
 
 
-def adjust(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop, *, then: int = 0) -> Generator[Event, None, Outcome]:
-    """Fine-tune, and write down how it goes. `then`: samples that will be learned from after this lesson."""
+def finetune_stage(
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, stop: Stop, *, then: int = 0
+) -> Generator[Event, None, Outcome]:
+    """Fine-tune and write history.csv. `then`: samples of the retraining that follows, for the time left."""
     yield stage("finetune")
 
     def told(event: Event) -> Event | None:
-        write_history(lesson.folder.parent, event=event)
+        write_history(task.folder.parent, event=event)
         if isinstance(event, BatchDone) and event.seconds_left is not None:
             left = event.seconds_left + then / max(1e-9, event.samples_per_second)
             return dataclasses.replace(event, seconds_left=left)
         return event
 
-    return (yield from _retold(teach(lesson, fabric, crew, stop), told))
+    return (yield from _retold(run_finetune(task, fabric, distributed, stop), told))
 
 
-def learn_again(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
-    """The same where nothing is left to validate by: only how far it is."""
-    each = len(lesson.material.train)
+def retrain_stage(
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, stop: Stop
+) -> Generator[Event, None, Outcome]:
+    """Fine-tune without a validation split; yields progress and notes only."""
+    each = len(task.data.train)
 
     def told(event: Event) -> Event | None:
         if not isinstance(event, BatchDone):
             return event if isinstance(event, Note) else None
-        done = (event.epoch - 1) * each + min(each, event.step * lesson.recipe.batch)
+        done = (event.epoch - 1) * each + min(each, event.step * task.recipe.batch)
         return Progress(
             stage="refit",
             done=done,
@@ -134,13 +149,13 @@ def learn_again(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Gener
             seconds_left=event.seconds_left,
         )
 
-    return (yield from _retold(teach(lesson, fabric, crew, stop), told))
+    return (yield from _retold(run_finetune(task, fabric, distributed, stop), told))
 
 
 def _retold(
     loop: Generator[Event, None, Outcome], told: Callable[[Event], Event | None]
 ) -> Generator[Event, None, Outcome]:
-    """The events of `loop` as `told` makes them; what it makes None is not heard."""
+    """Yield the events of `loop` as converted by `told`; None drops an event."""
     while True:
         try:
             event = told(next(loop))
@@ -150,38 +165,46 @@ def _retold(
             yield event
 
 
-def blended(
-    network: Classifier, checkpoints: Path, material: Material, stop: Stop, *, device: torch.device, outcome: Outcome
+def interpolation_stage(
+    network: Classifier, checkpoints: Path, data: TrainingData, stop: Stop, *, device: torch.device, outcome: Outcome
 ) -> Generator[Event, None, float]:
-    """Give `network` the weights that are delivered; returns their share of the way."""
-    share = choose_blend(
-        network, checkpoints, material, stop, device=device, improved=outcome.improved, whole=outcome.whole
+    """Load the final weights into `network`; return their alpha."""
+    alpha = choose_alpha(
+        network,
+        checkpoints,
+        data,
+        stop,
+        device=device,
+        beats_probe=outcome.beats_probe,
+        schedule_completed=outcome.schedule_completed,
     )
-    if not (share or outcome.early):
-        yield Note(sentence="Adjusting the network did not beat the first model, so the first model is kept.")
-    return share
+    if not (alpha or outcome.stopped_early):
+        yield Note(
+            sentence=msg("Adjusting the network did not improve on the first model, so the first model is kept.")
+        )
+    return alpha
 
 
 def _grid(network: Classifier, decoded: Decoded, sample: Sample) -> tuple[int, int]:
-    """Height and width of the feature grid, from one real sample."""
+    """Return the height and width of the feature grid, measured on one sample."""
     with torch.inference_mode():
         features = network.backbone(network.front(torch.from_numpy(decoded.read([sample]))))
     return int(features.shape[2]), int(features.shape[3])
 
 
 def stage(stage: Stage) -> StageStarted:
-    """The event that a stage begins, with its sentence."""
+    """Return the event that a stage started."""
     return StageStarted(stage=stage)
 
 
 def raise_if_cancelled(stop: Stop) -> None:
-    """Raises CancelledError."""
+    """Raise CancelledError if the user cancelled."""
     if stop.requested() == "cancel":
         raise CancelledError
 
 
 def raise_if_ended(stop: Stop) -> None:
-    """The same while there is no model yet that a stop could keep."""
+    """Raise CancelledError or, on a stop request, NoModelYetError: there is no model to keep yet."""
     raise_if_cancelled(stop)
     if stop.requested():
-        raise TooEarlyError
+        raise NoModelYetError

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.messages import msg
 from ml.errors import HandlensError
 from ml.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.insight.sources import folds_of
@@ -17,7 +18,7 @@ from ml.project.project import Project
 from ml.project.samples import Sample, Task
 from ml.training.decode import key_of
 from ml.training.features import embedding_folders
-from ml.training.label_quality import Suspicion, fold_of, from_the_others, suspicion
+from ml.training.label_quality import LabelIssues, fold_of, label_issues, out_of_fold_probabilities
 from ml.training.objective import targets_of
 from ml.training.records import read_backbone
 
@@ -39,7 +40,7 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
         asked_of_each = _questions(labels, task=project.task)
         if len(samples) < FEWEST or not asked_of_each:
             raise HandlensError(
-                "There are too few labels to find wrong ones among them; label at least ten samples of two classes."
+                msg("There are too few labels to find wrong ones. Label at least ten samples of two classes.")
             )
         yield StageStarted(stage="label_issues")
         embeddings = _pretrained(project, run, samples)
@@ -58,8 +59,8 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
                 if stop.requested():
                     yield Stopped()
                     return
-                told[done][fold.held] = from_the_others(fold, question.truth, classes=len(question.classes))
-        answers = [suspicion(question.truth, told[number]) for number, question in enumerate(asked_of_each)]
+                told[done][fold.held] = out_of_fold_probabilities(fold, question.truth, classes=len(question.classes))
+        answers = [label_issues(question.truth, told[number]) for number, question in enumerate(asked_of_each)]
         yield _ranked(run, samples, asked_of_each, answers)
 
 
@@ -83,7 +84,7 @@ def _questions(labels: Sequence[Labels], *, task: Task) -> list[_Question]:
 
 
 def _ranked(
-    run: int, samples: Sequence[Sample], questions: Sequence[_Question], answers: Sequence[Suspicion]
+    run: int, samples: Sequence[Sample], questions: Sequence[_Question], answers: Sequence[LabelIssues]
 ) -> Suspected:
     """Every sample with its worst answer, the most suspicious first."""
     scores = np.stack([answer.score for answer in answers])

@@ -21,12 +21,14 @@ from ml.training.recipe import Recipe
 
 ASKED = 96
 """Samples to ask about, at most: every one costs three looks of the network."""
-AS_GOOD = 0.9
+MIN_AGREEMENT = 0.9
 """Share of the right answers that have to stay right."""
 BATCH = 16
 
 
-def allowed(recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequence[Sample], stop: Stop) -> Recipe:
+def detect_symmetries(
+    recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequence[Sample], stop: Stop
+) -> Recipe:
     """The recipe with `mirror` and `turns` as these held-out samples allow. `network` has the first model's head.
 
     `samples` have one label each; without any, or when asked to stop, the recipe stays as it is. The network stays
@@ -48,7 +50,7 @@ def allowed(recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequ
             if stop.requested():
                 return recipe
             views[view] += int((_answers(network, shown) == labels).sum())
-    least = AS_GOOD * views["as it is"]
+    least = MIN_AGREEMENT * views["as it is"]
     return dataclasses.replace(recipe, mirror=views["mirrored"] >= least, turns=views["turned"] >= least)
 
 

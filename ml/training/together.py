@@ -1,4 +1,4 @@
-"""The fine-tuning in one process or in many: rank 0 tells the others what to learn, then all run the same loop."""
+"""Run fine-tuning in one process or in several: rank 0 broadcasts the task, then every rank runs the same loop."""
 
 from __future__ import annotations
 
@@ -12,63 +12,70 @@ from lightning_fabric import Fabric
 from ml.events import Event
 from ml.jobs import NeverStop, Stop
 from ml.networks.heads import Classifier
-from ml.training.crew import Crew, peers_gone
-from ml.training.finetune import Material, Outcome, finetune
-from ml.training.listening import listening
+from ml.training.crew import DistributedContext, peer_failure_as_error
+from ml.training.finetune import Outcome, TrainingData, finetune
+from ml.training.listening import interruptible
 from ml.training.recipe import Recipe
 from ml.training.score import Score
-from ml.training.step import Pieces
+from ml.training.step import MicroBatches
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """All that the loop needs. It travels between processes of one training, never to a disk."""
+class FinetuneTask:
+    """All arguments of the loop. Broadcast to the worker ranks, never written to disk."""
 
     network: Classifier
-    material: Material
+    data: TrainingData
     recipe: Recipe
     seed: int
     folder: Path
     probe: Score
-    pieces: Pieces
+    micro_batches: MicroBatches
 
 
-def teach(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
-    """Fine-tune as rank 0, with the help of the others. Raises HandlensError where one of them is lost."""
-    if crew.size == 1:
-        with listening(stop, lesson.network):
-            return (yield from _loop(lesson, fabric, crew, stop))
-    # Only one of several processes hears the user: they stop together after a step, not within one.
-    with peers_gone():
-        lesson.network.to(torch.device("cpu"))  # as the others' devices have other numbers
-        crew.told(lesson)
-        outcome = yield from _loop(lesson, fabric, crew, stop)
-        crew.may_be_asked_again()
+def run_finetune(
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, stop: Stop
+) -> Generator[Event, None, Outcome]:
+    """Fine-tune as rank 0, together with the worker ranks. Raises HandlensError if one of them is lost."""
+    if distributed.size == 1:
+        with interruptible(stop, task.network):
+            return (yield from _loop(task, fabric, distributed, stop))
+    # Only rank 0 sees a stop request, so all ranks stop together after a step, not within one.
+    with peer_failure_as_error():
+        task.network.to(torch.device("cpu"))  # the workers' devices have other indices
+        distributed.broadcast(task)
+        outcome = yield from _loop(task, fabric, distributed, stop)
+        distributed.keep_workers()
         return outcome
 
 
-def help_out(fabric: Fabric, crew: Crew) -> None:
-    """Wait for lessons, learn them along, and say nothing. The project's folder has to lie where rank 0 has it."""
-    with peers_gone():
-        while isinstance(lesson := _told(crew), Lesson):
-            for _event in _loop(lesson, fabric, crew, NeverStop()):
+def run_worker_rank(fabric: Fabric, distributed: DistributedContext) -> None:
+    """Worker ranks: receive tasks from rank 0 and run the same loop without emitting events.
+
+    The project folder must have the same path as on rank 0.
+    """
+    with peer_failure_as_error():
+        while isinstance(task := _told(distributed), FinetuneTask):
+            for _event in _loop(task, fabric, distributed, NeverStop()):
                 pass
 
 
-def _told(crew: Crew) -> object:
-    return crew.told(None)
+def _told(distributed: DistributedContext) -> object:
+    return distributed.broadcast(None)
 
 
-def _loop(lesson: Lesson, fabric: Fabric, crew: Crew, stop: Stop) -> Generator[Event, None, Outcome]:
+def _loop(
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, stop: Stop
+) -> Generator[Event, None, Outcome]:
     return finetune(
-        lesson.network,
-        lesson.material,
-        lesson.recipe,
+        task.network,
+        task.data,
+        task.recipe,
         fabric=fabric,
-        seed=lesson.seed,
-        folder=lesson.folder,
-        probe=lesson.probe,
+        seed=task.seed,
+        folder=task.folder,
+        probe=task.probe,
         stop=stop,
-        crew=crew,
-        pieces=lesson.pieces,
+        distributed=distributed,
+        micro_batches=task.micro_batches,
     )

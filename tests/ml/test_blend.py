@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from little import learn, material, network
+from little import learn, network, training_data
 
 from ml.jobs import NeverStop
 from ml.networks.heads import Classifier
 from ml.training import checkpoint
-from ml.training.blend import SHARES, choose_blend, mixed
+from ml.training.blend import ALPHAS, choose_alpha, interpolate_weights
 from ml.training.finetune import outcome_so_far
 from ml.training.score import merit_of, score_of
 
@@ -40,11 +40,11 @@ def test_the_better_end_is_taken(tmp_path: Path, improved: bool) -> None:
     checkpoint.save(
         tmp_path / ("best" if improved else "latest.safetensors").replace("best", "best.safetensors"), tensors, {}
     )
-    assert choose_blend(bad, tmp_path, material(), NeverStop(), device=CPU, improved=improved) == 1.0
+    assert choose_alpha(bad, tmp_path, training_data(), NeverStop(), device=CPU, beats_probe=improved) == 1.0
     assert torch.equal(bad.head.weight, good.head.weight)
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-4.0)), {})
     first = good.head.weight.clone()
-    assert choose_blend(good, tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
+    assert choose_alpha(good, tmp_path, training_data(), NeverStop(), device=CPU, beats_probe=True) == 0.0
     assert torch.equal(good.head.weight, first)
 
 
@@ -54,21 +54,28 @@ def test_after_a_whole_cycle_the_last_weights_are_taken_and_not_the_luckiest(tmp
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(luckiest), {})
     for whole, taken in ((True, last), (False, luckiest)):
         first = _knowing(-1.0)
-        assert choose_blend(first, tmp_path, material(), NeverStop(), device=CPU, improved=True, whole=whole) == 1.0
+        assert (
+            choose_alpha(
+                first, tmp_path, training_data(), NeverStop(), device=CPU, beats_probe=True, schedule_completed=whole
+            )
+            == 1.0
+        )
         assert torch.equal(first.head.weight, taken.head.weight)
 
 
 def test_a_run_that_is_stopped_as_it_is_resumed_keeps_the_best_it_had(tmp_path: Path) -> None:
-    assert not outcome_so_far(tmp_path, material(), early=True).improved
+    assert not outcome_so_far(tmp_path, training_data(), early=True).beats_probe
     learn(tmp_path)
     assert (tmp_path / "best.safetensors").is_file()
-    left = outcome_so_far(tmp_path, material(), early=True)
-    assert left.improved and left.early and not left.whole
-    assert not outcome_so_far(tmp_path, material(valid=7), early=True).improved, "of other samples that says nothing"
+    left = outcome_so_far(tmp_path, training_data(), early=True)
+    assert left.beats_probe and left.stopped_early and not left.schedule_completed
+    assert not outcome_so_far(tmp_path, training_data(valid=7), early=True).beats_probe, (
+        "of other samples that says nothing"
+    )
 
 
 def test_where_nothing_was_adjusted_the_first_model_stays(tmp_path: Path) -> None:
-    assert choose_blend(_knowing(1.0), tmp_path, material(), NeverStop(), device=CPU, improved=False) == 0.0
+    assert choose_alpha(_knowing(1.0), tmp_path, training_data(), NeverStop(), device=CPU, beats_probe=False) == 0.0
 
 
 def test_a_stop_does_not_wait_for_the_choice(tmp_path: Path) -> None:
@@ -77,13 +84,13 @@ def test_a_stop_does_not_wait_for_the_choice(tmp_path: Path) -> None:
             return "stop"
 
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
-    assert choose_blend(_knowing(1.0), tmp_path, material(), _Hurry(), device=CPU, improved=True) == 1.0
+    assert choose_alpha(_knowing(1.0), tmp_path, training_data(), _Hurry(), device=CPU, beats_probe=True) == 1.0
 
 
 def test_what_is_right_less_often_than_the_first_model_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    targets = material().valid_labels
+    targets = training_data().valid_labels
     rows = np.arange(len(targets))
     first = np.full((len(targets), 2), 0.01, dtype=np.float32)
     first[rows, targets] = 0.99
@@ -93,10 +100,10 @@ def test_what_is_right_less_often_than_the_first_model_is_not_taken(
     for row in (0, 1):  # two wrong, hardly
         tuned[row] = [0.49, 0.51] if targets[row] == 0 else [0.51, 0.49]
     assert merit_of(tuned, targets) > merit_of(first, targets)
-    answers = iter([first, *[tuned] * (len(SHARES) - 1)])
+    answers = iter([first, *[tuned] * (len(ALPHAS) - 1)])
     monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(answers))
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
-    assert choose_blend(_knowing(1.0), tmp_path, material(), NeverStop(), device=CPU, improved=True) == 0.0
+    assert choose_alpha(_knowing(1.0), tmp_path, training_data(), NeverStop(), device=CPU, beats_probe=True) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -120,16 +127,16 @@ def test_where_few_samples_cannot_tell_it_goes_farther(
     monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(queue))
     monkeypatch.setattr("ml.training.score.fit_temperature", lambda *_given: 1.0)
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
-    given = dataclasses.replace(material(valid=40), valid_labels=targets)
-    assert choose_blend(_knowing(1.0), tmp_path, given, NeverStop(), device=CPU, improved=True) == taken
+    given = dataclasses.replace(training_data(valid=40), valid_labels=targets)
+    assert choose_alpha(_knowing(1.0), tmp_path, given, NeverStop(), device=CPU, beats_probe=True) == taken
 
 
 def test_half_way_lies_in_the_middle() -> None:
-    halfway = mixed(
+    halfway = interpolate_weights(
         {"a": torch.zeros(2), "count": torch.tensor(3)}, {"a": torch.ones(2), "count": torch.tensor(5)}, 0.5
     )
     assert halfway["a"].tolist() == [0.5, 0.5]
-    assert SHARES[0] == 0.0 and SHARES[-1] == 1.0
+    assert ALPHAS[0] == 0.0 and ALPHAS[-1] == 1.0
 
 
 def test_too_much_confidence_is_no_fault_since_it_is_calibrated_later() -> None:

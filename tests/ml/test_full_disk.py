@@ -13,6 +13,7 @@ import pytest
 from small import create, picture_folder
 
 from ml.commands.common import unwritable
+from ml.core.messages import english
 from ml.engine import explain
 from ml.errors import HandlensError
 from ml.project import room, store
@@ -117,5 +118,5 @@ def test_where_the_disk_is_full_another_folder_on_it_is_no_advice(tmp_path: Path
 
 
 def test_work_that_a_full_disk_ends_says_how_to_go_on() -> None:
-    told = explain(OSError(errno.ENOSPC, "No space left on device", "/data/p/cache")).message
-    assert told.startswith("The disk is full (/data/p/cache); free some space and try again, or go on with a training")
+    told = english(explain(OSError(errno.ENOSPC, "No space left on device", "/data/p/cache")).message)
+    assert told.startswith("The disk is full (/data/p/cache). Free some space and try again, or continue a training")

@@ -14,8 +14,8 @@ from ml.media.mel import settings_for
 from ml.networks.frontend import MelFrontEnd
 from ml.project.samples import Sample, Windowing
 from ml.training import heard
-from ml.training.ahead import Ahead
-from ml.training.heard import Heard
+from ml.training.ahead import Prefetcher
+from ml.training.heard import SpectrogramCache
 
 WINDOWING = Windowing(rate=8000, seconds=1.0, step=1.0)
 SAMPLES = tuple(
@@ -33,10 +33,10 @@ class _Tones:
         return np.stack([np.sin(2 * np.pi * 300 * (1 + sample.id) * time) for sample in samples]).astype(np.float32)
 
 
-def _heard() -> tuple[Heard, Any, MelFrontEnd]:
+def _heard() -> tuple[SpectrogramCache, Any, MelFrontEnd]:
     tones: Any = _Tones()
     front = MelFrontEnd(settings_for(WINDOWING), (96, 128))
-    return Heard(front, tones, SAMPLES), tones, front
+    return SpectrogramCache(front, tones, SAMPLES), tones, front
 
 
 def test_the_second_pass_is_the_first_one_without_the_sounds() -> None:
@@ -52,7 +52,7 @@ def test_the_second_pass_is_the_first_one_without_the_sounds() -> None:
 
 
 def test_what_does_not_fit_is_made_anew_and_just_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heard, "ROOM", 2 * 96 * 128 * 2)
+    monkeypatch.setattr(heard, "MAX_CACHE_BYTES", 2 * 96 * 128 * 2)
     pictures, tones, _front = _heard()
     first = pictures(torch.arange(6))
     tones.asked.clear()
@@ -64,14 +64,14 @@ def test_what_comes_next_is_read_before_it_is_asked_for() -> None:
     tones: Any = _Tones()
     first, second, third = torch.tensor([3, 1]), torch.tensor([5, 0]), torch.tensor([2])
     with ThreadPoolExecutor(1) as reader:
-        ahead = Ahead(tones, SAMPLES, torch.device("cpu"), reader)
+        ahead = Prefetcher(tones, SAMPLES, torch.device("cpu"), reader)
         got = [ahead(first, second), ahead(second, first), ahead(third, third[:0])]
     for rows, raw in zip((first, second, third), got, strict=True):
         expected = tones.read([SAMPLES[row] for row in rows.tolist()])
         assert np.array_equal(raw.numpy(), expected)
     tones.asked.clear()
     with ThreadPoolExecutor(1) as reader:
-        ahead = Ahead(tones, SAMPLES, torch.device("cpu"), reader)
+        ahead = Prefetcher(tones, SAMPLES, torch.device("cpu"), reader)
         ahead(first, second)
         ahead(second, third[:0])
     assert tones.asked == [3, 1, 5, 0], "each once, though the second step asks again for what was read ahead"

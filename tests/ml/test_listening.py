@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from little import RECIPE, LittleBackbone, material, network
+from little import RECIPE, LittleBackbone, network, training_data
 from torch import Tensor
 
 from ml.events import BatchDone, EpochDone
 from ml.jobs import StopRequest
 from ml.training import listening as subject
-from ml.training.crew import Crew
-from ml.training.listening import StoppedError, listening
-from ml.training.score import NONE
-from ml.training.step import Pieces
-from ml.training.together import Lesson, teach
+from ml.training.crew import DistributedContext
+from ml.training.listening import StopRequestedError, interruptible
+from ml.training.score import WORST
+from ml.training.step import MicroBatches
+from ml.training.together import FinetuneTask, run_finetune
 
 
 class Button:
@@ -29,7 +29,7 @@ class Button:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(subject, "REST", 0.0)
+    monkeypatch.setattr(subject, "STOP_GRACE_SECONDS", 0.0)
     monkeypatch.setattr(subject, "ASK_EVERY", 0.0)
     yield
     LittleBackbone.while_learning = None
@@ -38,12 +38,12 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_stop_is_heard_on_the_way_there_and_back() -> None:
     button, own = Button(), network()
     pictures = torch.zeros(2, 3, 16, 16)
-    with listening(button, own):
+    with interruptible(button, own):
         logits, _ = own(pictures)
         button.request = "stop"
-        with pytest.raises(StoppedError):
+        with pytest.raises(StopRequestedError):
             logits.sum().backward()
-        with pytest.raises(StoppedError):
+        with pytest.raises(StopRequestedError):
             own(pictures)
     own(pictures)[0].sum().backward()  # afterwards nobody listens any more
 
@@ -59,9 +59,9 @@ def test_a_step_that_is_given_up_was_not_taken(tmp_path: Path) -> None:
         return pictures
 
     LittleBackbone.while_learning = press_late
-    crew = Crew()
-    lesson = Lesson(network(), material(), RECIPE, 1, tmp_path, NONE, Pieces())
-    loop = teach(lesson, crew.fabric("cpu", precision="32-true"), crew, button)
+    distributed = DistributedContext()
+    task = FinetuneTask(network(), training_data(), RECIPE, 1, tmp_path, WORST, MicroBatches())
+    loop = run_finetune(task, distributed.fabric("cpu", precision="32-true"), distributed, button)
     events = []
     while True:
         try:
@@ -69,6 +69,6 @@ def test_a_step_that_is_given_up_was_not_taken(tmp_path: Path) -> None:
         except StopIteration as end:
             outcome = end.value
             break
-    assert outcome.early and outcome.improved
+    assert outcome.stopped_early and outcome.beats_probe
     assert [event.epoch for event in events if isinstance(event, EpochDone)] == [1]
     assert sum(isinstance(event, BatchDone) for event in events) == 4

@@ -26,7 +26,7 @@ from ml.training import steps
 from ml.training.decode import Decoded
 from ml.training.finetune import score_samples
 from ml.training.run import train
-from ml.training.together import Lesson
+from ml.training.together import FinetuneTask
 
 SAMPLES = 50
 
@@ -98,13 +98,13 @@ def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monke
     create(picture_folder(tmp_path / "in", each=10, classes=3), tmp_path / "p.handlens").close()
     begun: list[float] = []
 
-    def watched(lesson: Lesson, *rest: object, **more: object) -> Iterator[Event]:
-        material = lesson.material
-        told = score_samples(lesson.network, material.decoded, material.showcase, torch.device("cpu"))
+    def watched(task: FinetuneTask, *rest: object, **more: object) -> Iterator[Event]:
+        training_data = task.training_data
+        told = score_samples(task.network, training_data.decoded, training_data.showcase, torch.device("cpu"))
         begun.append(float(told.max(1).mean()))
-        return (yield from steps.adjust(lesson, *rest, **more))  # type: ignore[arg-type]
+        return (yield from steps.finetune_stage(task, *rest, **more))  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ml.training.run.adjust", watched)
+    monkeypatch.setattr("ml.training.run.finetune_stage", watched)
     events = list(train(TrainJob(project=tmp_path / "p.handlens", epochs=1, device="cpu"), NeverStop()))
     first = next(event for event in events if isinstance(event, Showcase))
     assert first.epoch == 0

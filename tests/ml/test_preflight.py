@@ -12,6 +12,7 @@ import psutil
 import pytest
 from small import create, picture_folder
 
+from ml.core.messages import english
 from ml.engine import run
 from ml.events import Event, Failed, Note, StageStarted
 from ml.jobs import NeverStop, TrainJob
@@ -51,10 +52,11 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_opened(
     last = _begin(place)[-1]
     assert time.monotonic() - began < 30
     assert isinstance(last, Failed)
-    assert "needs about" in last.message
-    assert "there is 3 MB" in last.message
+    said = english(last.message)
+    assert "needs about" in said
+    assert "only 3 MB are free" in said
     assert "decoded samples" in last.details
-    assert last.message.count(". ") == 0
+    assert said.count(". ") == 1, "what happened, and what to do"
     with Project.open(place) as project:
         newest = project.runs.all()[-1]
         assert (newest.state, newest.message) == ("failed", last.message)
@@ -67,11 +69,11 @@ def test_a_memory_that_is_short_halves_the_batch_and_one_too_small_is_refused(
     monkeypatch.setattr(preflight, "available_memory", lambda: 250 * 10**6)
     events = _begin(place)
     assert isinstance(events[-1], StageStarted), events[-1]
-    assert any(isinstance(event, Note) and "Memory ran short" in event.sentence for event in events)
+    assert any(isinstance(event, Note) and "Memory ran short" in english(event.sentence) for event in events)
     monkeypatch.setattr(preflight, "available_memory", lambda: 10 * 10**6)
     last = _begin(place)[-1]
     assert isinstance(last, Failed)
-    assert "10 MB are free" in last.message
+    assert "10 MB are free" in english(last.message)
 
 
 def test_a_container_s_limit_counts_but_not_the_files_it_has_read(

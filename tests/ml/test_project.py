@@ -17,7 +17,7 @@ from ml.project.importing import scan
 from ml.project.project import Project
 from ml.project.samples import AT_RANDOM, Unreadable
 from ml.project.splitting import plan_split
-from ml.training.beginning import labelled_and_split
+from ml.training.beginning import NO_TRAINING_SAMPLES, ONE_CLASS, labelled_and_split
 
 
 @pytest.fixture
@@ -199,10 +199,10 @@ def test_a_project_with_nothing_to_learn_from_says_so_at_once(tmp_path: Path) ->
     with create(picture_folder(tmp_path / "in"), tmp_path / "p.handlens") as project:
         learned = [sample for sample in project.samples() if sample.split == "train"]
         project.set_labels([sample.id for sample in learned], (0,))
-        with pytest.raises(HandlensError, match="only one class to learn from"):
+        with pytest.raises(HandlensError, match=english(ONE_CLASS)):
             labelled_and_split(project)
         project.set_labels([sample.id for sample in learned], ())
-        with pytest.raises(HandlensError, match="Nothing is left to learn from"):
+        with pytest.raises(HandlensError, match=english(NO_TRAINING_SAMPLES)):
             labelled_and_split(project)
 
 

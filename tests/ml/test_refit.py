@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from little import RECIPE, learn, material, network
+from little import RECIPE, learn, network, training_data
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from small import SHAPES, create, picture_folder
@@ -27,11 +27,11 @@ from ml.networks.heads import Classifier
 from ml.project.project import Project
 from ml.project.samples import Sample
 from ml.runtime.model import ReleasedModel
-from ml.training.crew import Crew
-from ml.training.finetune import Material, score_samples
-from ml.training.refit import KEPT, Chosen, learned_from_all, worth_learning_again
+from ml.training.crew import DistributedContext
+from ml.training.finetune import TrainingData, score_samples
+from ml.training.refit import KEEP_PREVIOUS, SelectedConfig, retrain_on_all, should_retrain
 from ml.training.score import score_of
-from ml.training.step import Pieces
+from ml.training.step import MicroBatches
 
 CPU = torch.device("cpu")
 STRENGTH = 0.03
@@ -98,16 +98,16 @@ def test_who_stops_it_then_has_the_model_that_was_chosen(tmp_path: Path) -> None
     [(20, 5, True, True), (20, 5, False, False), (20, 0, True, False), (LEARN_AGAIN_UP_TO, 1, True, False)],
 )
 def test_it_is_for_small_sets_that_have_a_test(train: int, valid: int, tested: bool, worth: bool) -> None:
-    some = material()
+    some = training_data()
     repeated = dataclasses.replace(some, train=some.train[:1] * train, valid=some.valid[:1] * valid)
     kept = some.train[0]._replace(split="test")
-    assert worth_learning_again(repeated, [*some.train, kept] if tested else some.train) is worth
+    assert should_retrain(repeated, [*some.train, kept] if tested else some.train) is worth
 
 
 class _Seen:
     """The little network's features, as the cache would give them."""
 
-    def __init__(self, given: Material) -> None:
+    def __init__(self, given: TrainingData) -> None:
         self._given = given
 
     def embeddings(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
@@ -119,7 +119,7 @@ class _Seen:
 
 def _that_knows(labels: NDArray[np.int64]) -> Classifier:
     """The little network with the validation samples learned by heart, as if these were their labels."""
-    own, given = network(), material()
+    own, given = network(), training_data()
     optimiser = torch.optim.SGD(own.parameters(), lr=0.5)
     raw, truth = torch.from_numpy(given.decoded.read(given.valid)), torch.tensor(labels)
     for _ in range(300):
@@ -130,22 +130,24 @@ def _that_knows(labels: NDArray[np.int64]) -> Classifier:
 
 
 def _again(
-    folder: Path, *, share: float = 1.0, chosen: Classifier | None = None, stop: Stop | None = None, steps: int = 999
+    folder: Path, *, alpha: float = 1.0, chosen: Classifier | None = None, stop: Stop | None = None, steps: int = 999
 ) -> tuple[list[Event], Classifier | None]:
-    """`learned_from_all` for the little network, which is fine-tuned first; dropped, as by a kill, after `steps`."""
-    seen: Any = _Seen(material())
+    """`retrain_on_all` for the little network, which is fine-tuned first; dropped, as by a kill, after `steps`."""
+    seen: Any = _Seen(training_data())
     if not (folder / "latest.safetensors").is_file():
         learn(folder)
-    loop = learned_from_all(
+    loop = retrain_on_all(
         network(),
-        Chosen(network=chosen or _that_knows(1 - material().valid_labels), recipe=LONG, strength=STRENGTH, share=share),
-        material(),
+        SelectedConfig(
+            network=chosen or _that_knows(1 - training_data().valid_labels), recipe=LONG, strength=STRENGTH, alpha=alpha
+        ),
+        training_data(),
         seen,
         seed=1,
         folder=folder,
         fabric=Fabric(accelerator="cpu", devices=1),
-        crew=Crew(),
-        pieces=Pieces(),
+        distributed=DistributedContext(),
+        micro_batches=MicroBatches(),
         stop=stop or NeverStop(),
     )
     events: list[Event] = []
@@ -171,7 +173,7 @@ def test_a_run_that_is_killed_while_it_learns_again_goes_on_to_the_same_end(tmp_
 
 
 def test_its_weights_lie_as_far_along_the_way_as_was_chosen(tmp_path: Path) -> None:
-    ends = [_again(tmp_path / str(share), share=share)[1] for share in (0.0, 0.6, 1.0)]
+    ends = [_again(tmp_path / str(alpha), alpha=alpha)[1] for alpha in (0.0, 0.6, 1.0)]
     first, between, last = (end.backbone.first.weight for end in ends if end is not None)
     assert not torch.allclose(first, last, atol=1e-4)
     assert torch.allclose(between, torch.lerp(first, last, 0.6), atol=1e-6)
@@ -180,9 +182,9 @@ def test_its_weights_lie_as_far_along_the_way_as_was_chosen(tmp_path: Path) -> N
 
 def test_what_did_not_become_better_is_not_taken(tmp_path: Path) -> None:
     """A model that knows every validation sample already, and better than learning from them would teach."""
-    perfect, given = _that_knows(material().valid_labels), material()
+    perfect, given = _that_knows(training_data().valid_labels), training_data()
     merit = score_of(score_samples(perfect, given.decoded, given.valid, CPU), given.valid_labels).merit
     assert merit > -0.01
     events, network_again = _again(tmp_path, chosen=perfect)
     assert network_again is None
-    assert KEPT in [event.sentence for event in events if isinstance(event, Note)]
+    assert KEEP_PREVIOUS in [event.sentence for event in events if isinstance(event, Note)]

@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from little import RECIPE, LittleBackbone, learn, material, network
+from little import RECIPE, LittleBackbone, learn, network, training_data
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.core.messages import Message, english
 from ml.errors import HandlensError
 from ml.events import BatchDone, EpochDone, Event, Note
 from ml.jobs import NeverStop
 from ml.training import checkpoint
-from ml.training.blend import choose_blend
+from ml.training.blend import choose_alpha
 from ml.training.finetune import finetune
-from ml.training.rescue import CALMED
-from ml.training.score import NONE
-from ml.training.step import Pieces, in_parts, is_out_of_memory
+from ml.training.rescue import DIVERGED_AGAIN, RESTORED
+from ml.training.score import WORST
+from ml.training.step import MicroBatches, in_parts, is_out_of_memory
 
 
 def _at_passes(*which: int) -> object:
@@ -36,7 +37,7 @@ def _at_passes(*which: int) -> object:
     return staticmethod(spoil)
 
 
-def _notes(events: list[Event]) -> list[str]:
+def _notes(events: list[Event]) -> list[Message]:
     return [event.sentence for event in events if isinstance(event, Note)]
 
 
@@ -47,9 +48,8 @@ def test_numbers_that_explode_once_cost_half_the_rate(
     calm = [e.rate for e in learn(tmp_path / "calm")[0] if isinstance(e, BatchDone)]
     monkeypatch.setattr(LittleBackbone, "while_learning", _at_passes(spoiled))
     events, outcome, network = learn(tmp_path / "spoiled")
-    assert len(_notes(events)) == 1
-    assert "half the learning rate" in _notes(events)[0]
-    assert outcome.improved
+    assert _notes(events) == [RESTORED]
+    assert outcome.beats_probe
     assert [e.epoch for e in events if isinstance(e, EpochDone)] == [1, 2, 3]
     assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
     rates = [e.rate for e in events if isinstance(e, BatchDone)]
@@ -61,10 +61,10 @@ def test_numbers_that_explode_once_cost_half_the_rate(
 def test_gradients_that_explode_in_the_last_step_are_found_though_nothing_validates(tmp_path: Path) -> None:
     own, steps = network(), itertools.count(1)
     own.head.weight.register_hook(lambda gradient: gradient * float("nan") if next(steps) == 9 else gradient)
-    unseen = replace(material(), valid=(), valid_labels=np.zeros(0, dtype=np.int64))
+    unseen = replace(training_data(), valid=(), valid_labels=np.zeros(0, dtype=np.int64))
     fabric = Fabric(accelerator="cpu", devices=1)
-    events = list(finetune(own, unseen, RECIPE, fabric=fabric, seed=1, folder=tmp_path, probe=NONE, stop=NeverStop()))
-    assert _notes(events) == [CALMED]
+    events = list(finetune(own, unseen, RECIPE, fabric=fabric, seed=1, folder=tmp_path, probe=WORST, stop=NeverStop()))
+    assert _notes(events) == [RESTORED]
     for name in ("best", "latest"):
         kept, _facts = checkpoint.load(tmp_path / f"{name}.safetensors")
         assert all(torch.isfinite(tensor).all() for tensor in kept.values())
@@ -74,10 +74,9 @@ def test_numbers_that_explode_again_end_it_and_keep_the_best(tmp_path: Path, mon
     monkeypatch.setattr(LittleBackbone, "while_learning", _at_passes(5, 9))
     events, outcome, _network = learn(tmp_path, recipe=replace(RECIPE, epochs=10))
     assert [e.epoch for e in events if isinstance(e, EpochDone)] == [1, 2]
-    assert len(_notes(events)) == 2
-    assert "best model so far is kept" in _notes(events)[1]
-    assert outcome.improved
-    assert not outcome.early
+    assert _notes(events) == [RESTORED, DIVERGED_AGAIN]
+    assert outcome.beats_probe
+    assert not outcome.stopped_early
     best, _facts = checkpoint.load(tmp_path / "best.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in best.values())
 
@@ -120,9 +119,9 @@ def test_a_full_memory_halves_the_batch_and_learns_the_same(tmp_path: Path, monk
 
     monkeypatch.setattr(LittleBackbone, "while_learning", staticmethod(at_most_three))
     events, outcome, _network = learn(tmp_path / "short")
-    assert [note.split(" at a time")[0][-9:] for note in _notes(events)] == ["4 samples", "2 samples"]
-    assert all("Memory ran short" in note for note in _notes(events))
-    assert outcome.improved
+    assert [note.count for note in _notes(events)] == [4, 2]
+    assert all("Memory ran short" in english(note) for note in _notes(events))
+    assert outcome.beats_probe
     short = [e for e in events if isinstance(e, EpochDone)]
     assert [e.train_loss for e in short] == pytest.approx([e.train_loss for e in plain], abs=1e-5)
     assert [e.valid_loss for e in short] == pytest.approx([e.valid_loss for e in plain], abs=1e-5)
@@ -141,7 +140,7 @@ def test_every_device_has_words_of_its_own_for_a_full_memory() -> None:
     assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"))
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    assert "1 sample at a time" in Pieces(2).halve(3)
+    assert "1 sample at a time" in english(MicroBatches(2).halve(3))
 
 
 def test_a_state_of_another_network_is_refused_in_a_sentence(tmp_path: Path) -> None:
@@ -153,7 +152,7 @@ def test_a_state_of_another_network_is_refused_in_a_sentence(tmp_path: Path) -> 
         learn(tmp_path)
     (tmp_path / "best.safetensors").unlink(missing_ok=True)
     with pytest.raises(HandlensError, match="another version of Handlens"):
-        choose_blend(network(), tmp_path, material(), NeverStop(), device=torch.device("cpu"), improved=False)
+        choose_alpha(network(), tmp_path, training_data(), NeverStop(), device=torch.device("cpu"), beats_probe=False)
 
 
 def test_what_is_only_asked_is_asked_in_halves_where_memory_runs_out() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.training.probe import ABSENT, fit_probe
 from ml.training.probe_several import fit_several
-from ml.training.scaling import SHRINKAGE, SQUARE, Head, scale_at_once
+from ml.training.scaling import SHRINKAGE, SQUARE, Head, fit_whitener_at_once
 
 WIDTH = 12
 
@@ -34,11 +34,11 @@ def test_what_varies_within_the_classes_is_evened_out_as_far_as_is_known(several
     raw = features_of(labels)
     targets = np.eye(4, dtype=np.int64)[labels] if several else labels
     scaled = raw.copy()
-    scaling = scale_at_once(scaled, targets)
+    whitener = fit_whitener_at_once(scaled, targets)
     assert np.square(scaled).sum(1).mean() == pytest.approx(SQUARE, rel=1e-3)
 
-    before = np.linalg.eigvalsh(within((raw - scaling.mean) / scaling.spread, labels))
-    after = np.linalg.eigvalsh(within(scaled, labels)) * scaling.level**2
+    before = np.linalg.eigvalsh(within((raw - whitener.mean) / whitener.spread, labels))
+    after = np.linalg.eigvalsh(within(scaled, labels)) * whitener.level**2
     shrunk = before / ((1 - SHRINKAGE) * before + SHRINKAGE * before.mean())
     assert np.allclose(np.sort(after), np.sort(shrunk), rtol=1e-3)
 
@@ -47,11 +47,11 @@ def test_a_head_says_the_same_of_raw_features() -> None:
     labels = np.arange(90) % 3
     raw = features_of(labels)
     scaled = raw.copy()
-    scaling = scale_at_once(scaled, labels)
-    assert np.allclose(scaling.apply(raw), scaled, atol=1e-3)
+    whitener = fit_whitener_at_once(scaled, labels)
+    assert np.allclose(whitener.apply(raw), scaled, atol=1e-3)
     rng = np.random.default_rng(0)
     head = Head(rng.normal(size=(3, WIDTH)).astype(np.float32), rng.normal(size=3).astype(np.float32))
-    assert np.allclose(scaling.on_raw(head).logits(raw), head.logits(scaled), atol=1e-2)
+    assert np.allclose(whitener.fold_into_head(head).logits(raw), head.logits(scaled), atol=1e-2)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -67,10 +67,10 @@ def test_where_nothing_varies_within_the_classes_it_is_learned_from_all_the_same
     elif what == "nearly copies":
         raw += rng.normal(0, 3e-4, raw.shape).astype(np.float32)
     scaled = raw.copy()
-    scaling = scale_at_once(scaled, targets)
+    whitener = fit_whitener_at_once(scaled, targets)
     assert np.square(scaled).sum(1).mean() == pytest.approx(SQUARE, rel=1e-3)
     if what in ("one of each", "copies"):
-        assert np.array_equal(scaling.root, np.eye(256))
+        assert np.array_equal(whitener.root, np.eye(256))
     if targets.ndim == 1:
         *_, probe = fit_probe((raw, labels), (raw[:0], labels[:0]), classes=3)
         assert probe is not None and np.isfinite(probe.head.weight).all()
@@ -92,5 +92,5 @@ def test_the_head_to_go_on_from_leaves_more_to_learn_than_the_first_model(severa
         own = logits[np.arange(60), labels]
         return float((own - (logits.sum(1) - own) / 2).mean())
 
-    assert 0 < lead(probe.modest) < lead(probe.head) / 2
-    assert probe.modest.bias[3] < ABSENT / 2
+    assert 0 < lead(probe.init_head) < lead(probe.head) / 2
+    assert probe.init_head.bias[3] < ABSENT / 2

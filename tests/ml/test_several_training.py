@@ -19,7 +19,7 @@ from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.project.samples import Sample
 from ml.runtime.model import ReleasedModel
-from ml.training.objective import answerable, loss_over, targets_of
+from ml.training.objective import answerable, make_loss, targets_of
 from ml.training.probe_several import fit_several
 
 
@@ -41,7 +41,7 @@ def test_a_class_that_was_never_shown_cannot_be_known() -> None:
 
 def test_the_loss_is_least_at_the_truth_and_knows_no_class_that_nobody_has_shown() -> None:
     targets = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]])
-    loss = loss_over(targets, smoothing=0.1, device=torch.device("cpu"))
+    loss = make_loss(targets, smoothing=0.1, device=torch.device("cpu"))
     rows = torch.arange(4)
     right = torch.tensor(np.where(targets, 3.0, -3.0))
     assert loss(rows, right) < loss(rows, torch.zeros(4, 3)) < loss(rows, -right)

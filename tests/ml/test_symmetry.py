@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.jobs import NeverStop, Stop, StopRequest
 from ml.project.samples import Sample
-from ml.training.symmetry import allowed
+from ml.training.symmetry import detect_symmetries
 
 
 class _Halves:
@@ -51,7 +51,7 @@ def _asked(across: bool, stop: Stop | None = None) -> tuple[bool, bool]:
     samples = [
         Sample(id=n, source_id=n, path=f"{n}.png", digest=f"{n}", labels=(n % 2,), split="valid") for n in range(20)
     ]
-    recipe = allowed(RECIPE, network_, cast(Any, _Halves(across=across)), samples, stop or NeverStop())
+    recipe = detect_symmetries(RECIPE, network_, cast(Any, _Halves(across=across)), samples, stop or NeverStop())
     return recipe.mirror, recipe.turns
 
 
@@ -72,5 +72,5 @@ def test_a_stop_is_not_kept_waiting() -> None:
 
 
 def test_without_samples_to_ask_about_it_stays_as_it_is() -> None:
-    recipe = allowed(RECIPE, network(), cast(Any, None), [], NeverStop())
+    recipe = detect_symmetries(RECIPE, network(), cast(Any, None), [], NeverStop())
     assert (recipe.mirror, recipe.turns) == (RECIPE.mirror, RECIPE.turns)

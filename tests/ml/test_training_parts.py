@@ -13,6 +13,7 @@ import torchaudio
 from little import RECIPE
 from small import create, picture_folder
 
+from ml.core.messages import Message, english
 from ml.errors import HandlensError
 from ml.insight.calibration import fit_temperature, softmax
 from ml.insight.metrics import accuracy, expected_calibration_error, log_loss
@@ -24,12 +25,12 @@ from ml.networks.frontend import MelFrontEnd
 from ml.project.predictions import PredictionWriter, read_predictions
 from ml.project.samples import Sample, Windowing
 from ml.training import checkpoint
-from ml.training.augment import Variation, augment, cosine
+from ml.training.augment import AugmentConfig, augment, cosine_lr
 from ml.training.cache import RowCache
 from ml.training.decode import Decoded, key_of
 from ml.training.probe import fit_probe
 from ml.training.score import Score
-from ml.training.standing import History
+from ml.training.standing import TrainingHistory
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
 
@@ -162,7 +163,7 @@ def test_augmentation_varies_and_repeats_with_its_seed(kind: str) -> None:
 
     def varied(seed: int) -> torch.Tensor:
         return augment(
-            pictures, kind=kind, variation=Variation(strength=0.5), generator=torch.Generator().manual_seed(seed)
+            pictures, kind=kind, variation=AugmentConfig(strength=0.5), generator=torch.Generator().manual_seed(seed)
         )
 
     assert varied(1).shape == ((4, 3, 56, 84) if kind == "images" else pictures.shape)
@@ -172,7 +173,7 @@ def test_augmentation_varies_and_repeats_with_its_seed(kind: str) -> None:
 
 
 def test_the_rate_rises_once_and_falls_to_nothing() -> None:
-    shares = [cosine(step, 100, warmup=0.2) for step in range(100)]
+    shares = [cosine_lr(step, 100, warmup=0.2) for step in range(100)]
     top = shares.index(max(shares))
     assert 15 <= top <= 25
     assert shares[:top] == sorted(shares[:top])
@@ -188,7 +189,7 @@ def test_a_copy_stands_in_for_a_file_that_has_gone(tmp_path: Path) -> None:
         first.unlink()
         samples = project.samples()
         decoded = Decoded(project, size=32)
-        unreadable: dict[str, str] = {}
+        unreadable: dict[str, Message] = {}
         assert list(decoded.decode(samples, NeverStop(), unreadable))
         assert list(unreadable) == ["disc/disc-00.png"]
         rest = [sample for sample in samples if sample.path not in unreadable]
@@ -230,30 +231,30 @@ def test_segments_of_a_cache_are_as_small_as_their_rows_are_large(tmp_path: Path
 def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     network = torch.nn.Linear(2, 2)
     optimiser = torch.optim.AdamW(network.parameters())
-    history = History(Score(-1.0, 0.5), "before")
-    history.epoch, history.best, history.best_epoch, history.merits = 3, Score(-0.1, 0.9), 2, [-0.3, -0.1, -0.2]
+    history = TrainingHistory(Score(-1.0, 0.5), "before")
+    history.epoch, history.best, history.best_epoch, history.scores = 3, Score(-0.1, 0.9), 2, [-0.3, -0.1, -0.2]
     history.save(tmp_path, network, network, optimiser)
     state = checkpoint.load(tmp_path / "latest.safetensors")
-    same = History.restored(state, probe=Score(-1.0, 0.6), labels="before")
-    assert (same.best.accuracy, same.best_epoch, same.counted_from) == (0.9, 2, 0)
-    assert same.merits == [-0.3, -0.1, -0.2]
-    other = History.restored(state, probe=Score(-1.0, 0.6), labels="after")
-    assert (other.best.accuracy, other.best_epoch, other.counted_from) == (0.6, 0, 3)
-    assert not other.merits
+    same = TrainingHistory.restored(state, probe=Score(-1.0, 0.6), labels="before")
+    assert (same.best.accuracy, same.best_epoch, same.baseline_epoch) == (0.9, 2, 0)
+    assert same.scores == [-0.3, -0.1, -0.2]
+    other = TrainingHistory.restored(state, probe=Score(-1.0, 0.6), labels="after")
+    assert (other.best.accuracy, other.best_epoch, other.baseline_epoch) == (0.6, 0, 3)
+    assert not other.scores
 
 
 def test_what_is_right_less_often_than_the_first_model_is_not_its_better() -> None:
     targets = np.array([0, 1] * 10)
     sure = np.where(np.eye(2)[targets] > 0, 0.97, 0.03)
     sure[:4] = 0.51 - 0.02 * np.eye(2)[targets[:4]]
-    history = History(Score(-0.6, 0.9), "labels")
-    done = history.judge(1, 0.2, sure.astype(np.float32), targets, rate=0.1, of=RECIPE)
+    history = TrainingHistory(Score(-0.6, 0.9), "labels")
+    done = history.record_epoch(1, 0.2, sure.astype(np.float32), targets, rate=0.1, of=RECIPE)
     assert done.valid_loss is not None and done.valid_loss < 0.6
     assert (done.valid_accuracy, done.best, history.best_epoch) == (0.8, False, 0)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "merits", "ended"),
+    ("accuracy", "scores", "should_stop"),
     [
         (0.9, [-0.5] * 29, False),  # the rate fell for nine epochs only
         (0.9, [-0.5] * 30, True),
@@ -267,11 +268,11 @@ def test_what_is_right_less_often_than_the_first_model_is_not_its_better() -> No
     ],
 )
 def test_training_ends_early_only_once_the_rate_falls_and_nothing_becomes_better(
-    accuracy: float, merits: list[float], ended: bool
+    accuracy: float, scores: list[float], should_stop: bool
 ) -> None:
-    history = History(Score(-1.0, accuracy), "labels")
-    history.epoch, history.merits = len(merits), merits
-    assert history.ended(dataclasses.replace(RECIPE, epochs=40, patience=10)) == ended
+    history = TrainingHistory(Score(-1.0, accuracy), "labels")
+    history.epoch, history.scores = len(scores), scores
+    assert history.should_stop(dataclasses.replace(RECIPE, epochs=40, patience=10)) == should_stop
 
 
 def test_a_file_that_changed_after_it_was_imported_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
@@ -280,10 +281,10 @@ def test_a_file_that_changed_after_it_was_imported_is_not_taken_for_what_it_was(
         changed, touched = folder / "disc" / "disc-00.png", folder / "disc" / "disc-01.png"
         changed.write_bytes((folder / "square" / "square-00.png").read_bytes())
         os.utime(touched, (1, 1))  # as copied folders have other times
-        unreadable: dict[str, str] = {}
+        unreadable: dict[str, Message] = {}
         list(Decoded(project, size=32).decode(project.samples(), NeverStop(), unreadable))
         assert list(unreadable) == ["disc/disc-00.png"]
-        assert "has changed" in unreadable["disc/disc-00.png"]
+        assert "has changed" in english(unreadable["disc/disc-00.png"])
 
 
 def test_what_a_kill_left_of_a_cache_goes_and_what_is_whole_stays(tmp_path: Path) -> None:

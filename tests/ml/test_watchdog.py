@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
+from typing import get_args
 
+import pytest
+
+from ml.core.messages import english
+from ml.core.stages import Stage
 from ml.events import Progress, StageStarted, Stalled
-from ml.watchdog import Watch, Watchdog
+from ml.watchdog import HANGING, SLOW, Watch, Watchdog
 
 
 def test_silence_is_told_once_for_each_doubling() -> None:
@@ -18,13 +23,23 @@ def test_silence_is_told_once_for_each_doubling() -> None:
         if stalled is not None:
             told.append((now, stalled.sentence))
     assert [when for when, _ in told] == [60, 120, 240]
-    assert told[0][1].startswith("Nothing has happened for 60 seconds while it was opening the files")
+    assert english(told[0][1]) == f"No progress for 60 s while opening the files. {english(SLOW)}"
     watch.heard(Progress(stage="probe", done=1, total=5))
     assert watch.overdue() is None
     now = 400.0
     lifeless = watch.overdue(answers=False)
     assert lifeless is not None
-    assert "learning a first model, and it does not answer" in lifeless.sentence
+    assert english(lifeless.sentence) == f"No progress for 2 min while training the first model. {english(HANGING)}"
+
+
+@pytest.mark.parametrize("stage", get_args(Stage))
+def test_every_stage_has_a_sentence(stage: Stage) -> None:
+    now = 0.0
+    watch = Watch(quiet=60, clock=lambda: now)
+    watch.heard(StageStarted(stage=stage))
+    now = 90.0
+    stalled = watch.overdue()
+    assert stalled is not None and english(stalled.sentence).startswith("No progress for 2 min ")
 
 
 def test_a_job_in_this_process_is_watched_from_a_thread() -> None:
@@ -39,4 +54,4 @@ def test_a_job_in_this_process_is_watched_from_a_thread() -> None:
         watchdog.heard(StageStarted(stage="export"))
         assert heard.wait(10)
     assert said[0].answers
-    assert "writing the model" in said[0].sentence
+    assert "writing the model" in english(said[0].sentence)

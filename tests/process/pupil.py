@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from little import RECIPE, material, network
+from little import RECIPE, network, training_data
 
 import ml.training.finetune as loop
 from ml.events import EpochDone, Event
 from ml.jobs import NeverStop
-from ml.training.crew import Crew
-from ml.training.score import NONE
-from ml.training.step import Pieces
-from ml.training.together import Lesson, help_out, teach
+from ml.training.crew import DistributedContext
+from ml.training.score import WORST
+from ml.training.step import MicroBatches
+from ml.training.together import FinetuneTask, run_finetune, run_worker_rank
 
 
 def main() -> None:
@@ -26,12 +26,12 @@ def main() -> None:
     unvaried: Any = lambda front, raw, **_settings: front(raw)  # noqa: E731 - as short as what it replaces
     loop.varied = unvaried
     folder = Path(sys.argv[1])
-    crew = Crew()
-    fabric = crew.fabric("cpu", precision="32-true")
-    if not crew.leads:
-        help_out(fabric, crew)
+    distributed = DistributedContext()
+    fabric = distributed.fabric("cpu", precision="32-true")
+    if not distributed.is_main_process:
+        run_worker_rank(fabric, distributed)
         return
-    taught, apart = network(), material()
+    taught, apart = network(), training_data()
     both = dataclasses.replace(
         apart,
         train=(*apart.train, *apart.valid),
@@ -41,10 +41,10 @@ def main() -> None:
     )
     told: dict[str, list[list[float]]] = {}
     for name, samples in (("first", apart), ("last", both)):
-        lesson = Lesson(taught, samples, RECIPE, 1, folder / name, NONE, Pieces())
-        events: list[Event] = list(teach(lesson, fabric, crew, NeverStop()))
+        task = FinetuneTask(taught, samples, RECIPE, 1, folder / name, WORST, MicroBatches())
+        events: list[Event] = list(run_finetune(task, fabric, distributed, NeverStop()))
         told[name] = [[e.train_loss, e.valid_loss] for e in events if isinstance(e, EpochDone)]
-    crew.dismiss()
+    distributed.shutdown_workers()
     told["weights"] = [weights.detach().flatten().tolist() for weights in taught.cpu().parameters()]
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
