@@ -28,6 +28,7 @@ from ml.watchdog import Watchdog
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_INTERRUPTED = msg("Interrupted.")
 DEBUG_SETTING = "HANDLENS_DEBUG=1"
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells expect it."""
@@ -37,7 +38,9 @@ class InterruptedByUserError(HandlensError):
     """Ctrl+C, with a sentence of its own that says how to go on."""
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help=tr("Print one JSON object per line, in English, and nothing else."))]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help=tr("Print one JSON object per line, in English, and nothing else."))
+]
 ProjectArgument = Annotated[
     Path, typer.Argument(metavar="PROJECT", help=tr("The folder of the project."), show_default=False)
 ]
@@ -120,7 +123,7 @@ def fail(sentence: Message | str, *, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def verb(*, interrupted: Message = msg("Interrupted.")) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def verb(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a verb: whatever goes wrong in it ends as one sentence on stderr and exit code 1.
 
     `interrupted` is what Ctrl+C answers. With `--json` the sentence is the last event as well.
@@ -147,9 +150,7 @@ def verb(*, interrupted: Message = msg("Interrupted.")) -> Callable[[Callable[P,
             except Exception as error:
                 told = explain(error)
                 _failed(told, json=json)
-                fail(
-                    msg("{what} For details, run it again with {setting}.", what=told.message, setting=DEBUG_SETTING)
-                )
+                fail(msg("{what} For details, run it again with {setting}.", what=told.message, setting=DEBUG_SETTING))
 
         return guarded
 
@@ -191,9 +192,7 @@ def make_folder(folder: Path) -> None:
     above = folder.absolute().parent
     if not above.exists():
         raise HandlensError(
-            msg(
-                "There is no folder {above} to create {name} in. Check the name.", above=str(above), name=folder.name
-            )
+            msg("There is no folder {above} to create {name} in. Check the name.", above=str(above), name=folder.name)
         )
     folder.mkdir(exist_ok=True)
 
@@ -212,7 +211,9 @@ def unwritable(target: Path, error: OSError) -> HandlensError:
         told = msg("{path} could not be written: the disk is read-only. Choose another folder.", path=path)
     else:
         told = msg(
-            "{path} could not be written: {reason}. Choose another folder.", path=path, reason=verbatim(reason_of(error))
+            "{path} could not be written: {reason}. Choose another folder.",
+            path=path,
+            reason=verbatim(reason_of(error)),
         )
     return HandlensError(told, details=repr(error))
 

@@ -45,7 +45,9 @@ def evaluate(
     run: RunOption = None,
     on: Annotated[
         Path | None,
-        typer.Option("--on", metavar="FOLDER", help=tr("Test on this folder instead. It has one sub-folder per class.")),
+        typer.Option(
+            "--on", metavar="FOLDER", help=tr("Test on this folder instead. It has one sub-folder per class.")
+        ),
     ] = None,
     wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
@@ -165,7 +167,12 @@ def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
 def _found(scores: dict[str, float]) -> str:
     if not scores["n"]:
         return "–"
-    return tr("{found} of {n} {interval}", found=round(scores["found"]), n=round(scores["n"]), interval=_open(scores, "recall"))
+    return tr(
+        "{found} of {n} {interval}",
+        found=round(scores["found"]),
+        n=round(scores["n"]),
+        interval=_open(scores, "recall"),
+    )
 
 
 def _wrongly(scores: dict[str, float]) -> str:

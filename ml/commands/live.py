@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ml.core.messages import Message, msg, nmsg, text, tr, trn
+from ml.commands.phrases import split_parts
+from ml.core.messages import Message, msg, text, tr, trn
 from ml.core.phrases import counted_classes, duration, percent
 from ml.core.stages import stage_message
 from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
@@ -122,12 +123,7 @@ def _label(level: str) -> tuple[str, str]:
 
 
 def _run_sentence(event: RunStarted) -> Message:
-    parts = (
-        nmsg("{count} training sample", "{count} training samples", event.train),
-        nmsg("{count} validation sample", "{count} validation samples", event.valid),
-        nmsg("{count} test sample", "{count} test samples", event.test),
-        counted_classes(len(event.class_names)),
-    )
+    parts = (*split_parts(event.train, event.valid, event.test), counted_classes(len(event.class_names)))
     if event.resumed:
         return msg("Run {run} continues with {parts}.", run=str(event.run), parts=parts)
     return msg("Run {run} starts with {parts}.", run=str(event.run), parts=parts)

@@ -63,6 +63,15 @@ def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:
     return msg("below its threshold of {percent:.1f} %", percent=info.threshold(best) * 100)
 
 
+def split_parts(train: int, valid: int, test: int) -> tuple[Message, ...]:
+    """“18 training samples”, “6 validation samples” and “6 test samples”, for a list in a sentence."""
+    return (
+        nmsg("{count} training sample", "{count} training samples", train),
+        nmsg("{count} validation sample", "{count} validation samples", valid),
+        nmsg("{count} test sample", "{count} test samples", test),
+    )
+
+
 def length(windowing: Windowing, seconds: float) -> Message:
     """“5 s”; “200 rows” of logs without a known rate."""
     if windowing.clock == "none":

@@ -51,9 +51,7 @@ class Verbs(TyperGroup):
     def get_help_option(self, ctx: Any) -> Any:
         return _translated(super().get_help_option(ctx))
 
-    def main(
-        self, args: Sequence[str] | None = None, prog_name: str | None = None, *given: Any, **options: Any
-    ) -> Any:
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *given: Any, **options: Any) -> Any:
         if not options.pop("standalone_mode", True):
             return super().main(args, prog_name, *given, standalone_mode=False, **options)
         try:
