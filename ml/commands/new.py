@@ -345,7 +345,7 @@ def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message |
         command = f'handlens new "{project.path}" --from "{project.source_folder}" --labels FILE'
         return [msg("Next, add labels from a table of files and classes: {command}", command=command)]
     split = outcome["split"]
-    parts = split_parts(split["train"], split["valid"], split["test"])
+    parts = split_parts(split["train"], split["valid"], split["test"], windows=project.windowing is not None)
     next_command = msg("Next: {command}", command=f'handlens train "{project.path}"')
     return [msg("{parts}. {why}", parts=parts, why=project.split_why), next_command]
 

@@ -63,8 +63,14 @@ def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:
     return msg("below its threshold of {percent:.1f} %", percent=info.threshold(best) * 100)
 
 
-def split_parts(train: int, valid: int, test: int) -> tuple[Message, ...]:
+def split_parts(train: int, valid: int, test: int, *, windows: bool = False) -> tuple[Message, ...]:
     """“18 training samples”, “6 validation samples” and “6 test samples”, for a list in a sentence."""
+    if windows:
+        return (
+            nmsg("{count} training window", "{count} training windows", train),
+            nmsg("{count} validation window", "{count} validation windows", valid),
+            nmsg("{count} test window", "{count} test windows", test),
+        )
     return (
         nmsg("{count} training sample", "{count} training samples", train),
         nmsg("{count} validation sample", "{count} validation samples", valid),

@@ -84,7 +84,7 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
     assert all(scores["found"] <= scores["n"] for scores in result["per_class"].values())
     said = run(build_app(), ["evaluate", str(target)])
     assert "out of 100 on" in said.stdout
-    assert "said wrongly" in said.stdout
+    assert "wrongly predicted" in said.stdout
 
     pair = next(path for path in (folder / "disc").iterdir() if (folder / "square" / path.name).is_file())
     table = tmp_path / "said.csv"
