@@ -32,7 +32,7 @@ SHOWN_EPOCHS = 2
 _INDENT = "   "
 
 
-@verb(interrupted=msg("Interrupted. Run handlens demo again to start anew."))
+@verb(interrupted=msg("Interrupted. To start again, run {command}.", command="handlens demo"))
 def demo(
     kind: Annotated[
         str, typer.Option(metavar="images|recordings", help=tr("Bricks on a belt, or sounds of a forest."))
@@ -101,7 +101,8 @@ def _samples(folder: Path, kind: DemoKind, console: Console, *, seed: int, count
     except OSError as error:
         raise HandlensError(
             msg(
-                "The samples could not be written to {folder}: {reason}. Choose another place with --to DIR.",
+                "The samples could not be written to {folder}: {reason}. Choose another place with {option}.",
+                option="--to DIR",
                 folder=str(folder),
                 reason=verbatim(reason_of(error)),
             ),

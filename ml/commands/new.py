@@ -100,7 +100,8 @@ def new(
             "--multi-label",
             help=tr(
                 "More than one class may be present. Copies of a file in several class folders count as one file of "
-                "all these classes. Files in a folder “none” show none of them."
+                "all these classes. Files in a folder “{none}” show none of them.",
+                none="none",
             ),
         ),
     ] = False,
@@ -309,9 +310,10 @@ def _say(project: Project, report: ScanReport, outcome: dict[str, Any], console:
         say(console, "  " + tr("Left out: {path}. {reason}", path=item.path, reason=item.reason))
     if len(report.unreadable) > _LISTED:
         more = nmsg(
-            "… and {count} more left out. --json lists all.",
-            "… and {count} more left out. --json lists all.",
+            "… and {count} more left out. {option} lists all.",
+            "… and {count} more left out. {option} lists all.",
             len(report.unreadable) - _LISTED,
+            option="--json",
         )
         say(console, "  " + text(more))
     for sentence in outcome["findings"]:
@@ -381,7 +383,8 @@ def _known_label_files(project: Project) -> tuple[Path, ...]:
             raise HandlensError(
                 msg(
                     "The labels of “{name}” came from {path}, which no longer exists. Give their new place with "
-                    "--labels.",
+                    "{option}.",
+                    option="--labels",
                     name=project.name,
                     path=str(path),
                 )
@@ -436,7 +439,8 @@ def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: 
         raise HandlensError(
             msg(
                 "“{name}” is already a project, and its windows cannot change. Choose another project name for "
-                "another --rate.",
+                "another {option}.",
                 name=name,
+                option="--rate",
             )
         )

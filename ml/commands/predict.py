@@ -56,7 +56,11 @@ def predict(
     on_ray: Annotated[
         bool,
         typer.Option(
-            "--ray", help=tr("Spread the work over a Ray cluster (RAY_ADDRESS), or over the cores of this machine.")
+            "--ray",
+            help=tr(
+                "Spread the work over a Ray cluster ({variable}), or over the cores of this machine.",
+                variable="RAY_ADDRESS",
+            ),
         ),
     ] = False,
     json: JsonOption = False,
@@ -67,7 +71,7 @@ def predict(
     more than one class may be present, the probability of a class is the largest in any of its windows.
     """
     if on_ray and overlays is not None:
-        raise WrongUsageError(msg("With --ray no pictures are written."), option="--overlays")
+        raise WrongUsageError(msg("With {option} no pictures are written.", option="--ray"), option="--overlays")
     file, released = _opened(model, run)
     paths = originals(find_inputs(inputs, released.info), inputs)
     if overlays is not None:
@@ -138,7 +142,11 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
         from ml.runtime.cluster import predict_on_cluster  # an extra that few need, and slow to load
     except ImportError as error:
         raise HandlensError(
-            msg("--ray needs Ray, which is not installed. Install it: {command}", command='pip install "ray[data]"'),
+            msg(
+                "{option} needs Ray, which is not installed. Install it: {command}",
+                option="--ray",
+                command='pip install "ray[data]"',
+            ),
             details=repr(error),
         ) from error
     return predict_on_cluster(model, paths, info=info)

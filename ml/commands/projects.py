@@ -113,9 +113,10 @@ def relink(
     if found.missing:
         complain(
             nmsg(
-                "{count} of its {total} files is missing. If this is the wrong folder, run relink again.",
-                "{count} of its {total} files are missing. If this is the wrong folder, run relink again.",
+                "{count} of its {total} files is missing. If this is the wrong folder, run {command} again.",
+                "{count} of its {total} files are missing. If this is the wrong folder, run {command} again.",
                 found.missing,
+                command="handlens relink",
                 total=count,
             )
         )

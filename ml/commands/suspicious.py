@@ -95,10 +95,14 @@ def _say(found: Suspected, rows: list[tuple[str, ...]], *, with_place: bool) -> 
         table.add_row(*[escape(cell) for cell in shown])
     console.print(table)
     if found.flagged > SHOWN:
-        more = found.flagged - SHOWN
         say(
             console,
-            nmsg("… and {count} more. --json lists all.", "… and {count} more. --json lists all.", more),
+            nmsg(
+                "… and {count} more. {option} lists all.",
+                "… and {count} more. {option} lists all.",
+                found.flagged - SHOWN,
+                option="--json",
+            ),
         )
 
 

@@ -85,7 +85,11 @@ def train(
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help=tr("Continue the newest run that was interrupted."))] = False,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help=tr("What computes: cpu, cuda, mps, or auto (the fastest)."))
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=tr("What computes: {devices}, or {auto} (the fastest).", devices="cpu, cuda, mps", auto="auto"),
+        ),
     ] = "auto",
     backbone: Annotated[
         str,
@@ -99,15 +103,19 @@ def train(
     ] = "",
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help=tr("The weights of --backbone as a file, for a machine without internet.")),
+        typer.Option(
+            metavar="FILE",
+            help=tr("The weights of {option} as a file, for a machine without internet.", option="--backbone"),
+        ),
     ] = None,
     front: Annotated[
         str,
         typer.Option(
             metavar="NAME",
             help=tr(
-                "For sensor logs, the picture that the network gets: how the rhythms change (spectrogram), the curves "
-                "(traces), when a state returns (recurrence), or all three (combined, the default)."
+                "For sensor logs, the picture that the network gets: how the rhythms change ({spectrogram}), the "
+                "curves ({traces}), when a state returns ({recurrence}), or all three ({combined}, the default).",
+                **{name: name for name in FRONTS},
             ),
         ),
     ] = "",
@@ -179,7 +187,9 @@ def _looked_up(target: Path, *, front: str) -> _Asked:
     """Raises HandlensError where there is no project, its originals have gone, or `front` does not fit it."""
     with Project.open(target) as opened:
         if front and opened.kind != "sensors":
-            raise HandlensError(msg("Only sensor logs can become different pictures. Leave out --front."))
+            raise HandlensError(
+                msg("Only sensor logs can become different pictures. Leave out {option}.", option="--front")
+            )
         _ = opened.source_folder
         return _Asked(opened.kind, opened.task)
 
@@ -241,7 +251,8 @@ def _cut_off(_signal: int, _frame: object) -> None:
     raise HandlensError(
         msg(
             "This training, or another of its processes, was ended from outside. Everything up to the last finished "
-            "pass is kept. Start it again with --resume."
+            "pass is kept. Start it again with {option}.",
+            option="--resume",
         )
     )
 

@@ -29,7 +29,7 @@ def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path,
     shutil.copy(tmp_path / "moved" / "red" / "0.png", few)
     done = handlens("relink", trained, "--to", few.parent)
     assert done.code == 0
-    assert done.err == "29 of its 30 files are missing. If this is the wrong folder, run relink again.\n"
+    assert done.err == "29 of its 30 files are missing. If this is the wrong folder, run handlens relink again.\n"
 
 
 def test_other_files_of_the_same_names_are_no_originals(
