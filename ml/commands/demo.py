@@ -39,7 +39,11 @@ def demo(
     ] = "images",
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="DIR", help=tr("Where to put it. If not given, “Handlens” in your documents.")),
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help=tr("Where to put it. If not given, “{folder}” in your documents.", folder="Handlens"),
+        ),
     ] = None,
     preset: Annotated[
         str | None,

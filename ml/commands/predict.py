@@ -32,7 +32,9 @@ from ml.runtime.model import ReleasedModel
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL_OR_PROJECT", help=tr("A model.onnx, or a project (its newest finished run).")),
+        typer.Argument(
+            metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
+        ),
     ],
     inputs: Annotated[
         list[Path], typer.Argument(metavar="INPUT...", help=tr("Files, or folders that are searched for files."))

@@ -53,7 +53,7 @@ def model_path(project: Project, run: int | None) -> Path:
     number = project.runs.finished(run).number
     path = project.runs.folder(number) / "model.onnx"
     if not path.is_file():
-        raise HandlensError(msg("Run {run} has no model.onnx. Train again to get one.", run=str(number)))
+        raise HandlensError(msg("Run {run} has no {file}. Train again to get one.", run=str(number), file="model.onnx"))
     return path
 
 
@@ -145,7 +145,11 @@ def export(
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     if to.suffix.lower() != ".onnx":
         raise HandlensError(
-            msg("Models are written as .onnx only. Give a name such as {name}.onnx.", name=to.stem or "model")
+            msg(
+                "Models are written as {suffix} only. Give a name such as {name}.",
+                suffix=".onnx",
+                name=f"{to.stem or 'model'}.onnx",
+            )
         )
     with Project.open(find_project(project), to_read=True) as opened:
         number = opened.runs.finished(run).number
@@ -194,7 +198,7 @@ def _refuse_another_file(target: Path) -> None:
             ReleasedModel.open(target)
         except HandlensError as error:
             raise HandlensError(
-                msg("{path} already exists and is not a model of Handlens. Give another name.", path=str(target))
+                msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
             ) from error
 
 

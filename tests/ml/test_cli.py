@@ -301,7 +301,7 @@ def test_export_writes_a_model_that_can_be_used(
     mine.write_text("mine")
     refused = handlens("export", trained, "--to", mine)
     assert (refused.code, mine.read_text()) == (1, "mine")
-    assert "is not a model of Handlens. Give another name." in refused.err
+    assert "is not a Handlens model. Give another name." in refused.err
     refused = handlens("export", trained, "--to", tmp_path / "m.html")
     assert refused.code == 1
     assert ".onnx only" in refused.err
