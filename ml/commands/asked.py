@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-import typer
-
+from ml.commands.usage import WrongUsageError
+from ml.core.messages import msg
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
 from ml.media.sensors import LOG_SUFFIXES
@@ -17,28 +17,32 @@ from ml.project.samples import KINDS, Kind
 _NAMES_LOOKED_AT = 2000
 
 
-def rows_a_second(text: str | float) -> float:
+def rows_a_second(given: str | float) -> float:
     """A rate written as “100”, “100Hz” or “0.5 Hz”; a usage error for anything else."""
     try:
-        rate = float(str(text).strip().lower().removesuffix("hz"))
+        rate = float(str(given).strip().lower().removesuffix("hz"))
     except ValueError:
         rate = math.nan
     if not math.isfinite(rate):
-        raise typer.BadParameter(f"“{text}” is no number; write how many rows there are in a second, such as 100")
+        raise WrongUsageError(
+            msg("“{given}” is not a number. Write the number of rows per second, such as 100.", given=str(given))
+        )
     return rate
 
 
 def check_split_by(split_by: str) -> None:
     """A usage error for a way to split that there is not."""
     if split_by not in ("auto", "folder", "recording") and not split_by.startswith("pattern:"):
-        raise typer.BadParameter("choose folder, recording or pattern:REGEX", param_hint="--split-by")
+        raise WrongUsageError(
+            msg("Choose one of: {choices}.", choices="folder, recording, pattern:REGEX"), option="--split-by"
+        )
 
 
 def kind_of(given: str, folder: Path, *, rate: float | None) -> Kind:
     """What the user said, else what the names say. Only logs can be given a `rate`."""
     kind = _kind_named(given) if given else _kind_seen(folder)
     if rate is not None and kind != "sensors":
-        raise typer.BadParameter("only logs of sensors can be given a rate", param_hint="--rate")
+        raise WrongUsageError(msg("Only sensor logs have a rate."), option="--rate")
     return kind
 
 
@@ -46,7 +50,7 @@ def _kind_named(given: str) -> Kind:
     for kind in KINDS:
         if kind == given:
             return kind
-    raise typer.BadParameter("choose images, recordings or sensors", param_hint="--kind")
+    raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(KINDS)), option="--kind")
 
 
 def _kind_seen(folder: Path) -> Kind:

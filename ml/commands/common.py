@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -14,6 +15,8 @@ import typer
 from rich.console import Console
 
 from ml import ranks
+from ml.commands.usage import WrongUsageError
+from ml.core.messages import Message, msg, text, tr, verbatim
 from ml.engine import explain, run
 from ml.errors import HandlensError
 from ml.events import TERMINAL, Event, Failed, Stopped, as_json
@@ -25,6 +28,8 @@ from ml.watchdog import Watchdog
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_INTERRUPTED = msg("Interrupted.")
+DEBUG_SETTING = "HANDLENS_DEBUG=1"
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells expect it."""
 
@@ -33,41 +38,47 @@ class InterruptedByUserError(HandlensError):
     """Ctrl+C, with a sentence of its own that says how to go on."""
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per line and nothing else.")]
-ProjectArgument = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project's folder.", show_default=False)]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help=tr("Print one JSON object per line, in English, and nothing else."))
+]
+ProjectArgument = Annotated[
+    Path, typer.Argument(metavar="PROJECT", help=tr("The folder of the project."), show_default=False)
+]
 
 
-def whole_number(text: str | int) -> int:
+def whole_number(given: str | int) -> int:
     """A number from 0 on; a usage error for anything else."""
     try:
-        number = int(text)
+        number = int(given)
     except ValueError:
         number = -1
     if number < 0:
-        raise typer.BadParameter(f"“{text}” is no whole number; write one such as 3")
+        raise WrongUsageError(msg("“{given}” is not a whole number. Write one such as 3.", given=str(given)))
     return number
 
 
 RunOption = Annotated[
     int | None,
-    typer.Option("--run", parser=whole_number, metavar="N", help="Which run; the newest finished one if not given."),
+    typer.Option(
+        "--run", parser=whole_number, metavar="N", help=tr("Which run. If not given, the newest finished one.")
+    ),
 ]
 
 
-def rate_named(text: str) -> float:
+def rate_named(given: str) -> float:
     """A share written as “1%”, “1 %”, “0.01” or “1/100”; a usage error for anything else."""
     try:
-        if "/" in text:
-            above, below = text.split("/")
+        if "/" in given:
+            above, below = given.split("/")
             rate = float(above) / float(below)
-        elif text.rstrip().endswith("%"):
-            rate = float(text.rstrip()[:-1]) / 100
+        elif given.rstrip().endswith("%"):
+            rate = float(given.rstrip()[:-1]) / 100
         else:
-            rate = float(text)
+            rate = float(given)
     except (ValueError, ZeroDivisionError):
         rate = -1.0
     if not 0.0 < rate < 1.0:
-        raise typer.BadParameter("write a share such as 1% or 0.01", param_hint="--wrong-at-most")
+        raise WrongUsageError(msg("Write a share such as 1% or 0.01."), option="--wrong-at-most")
     return rate
 
 
@@ -76,7 +87,10 @@ WrongAtMostOption = Annotated[
     typer.Option(
         "--wrong-at-most",
         metavar="RATE",
-        help="Of the answers it accepts, at most this share may be wrong, e.g. 1%; the rest is set aside.",
+        help=tr(
+            "At most this share of the accepted answers may be wrong, e.g. 1%. Answers that are not certain enough "
+            "are set aside."
+        ),
     ),
 ]
 
@@ -92,19 +106,24 @@ def print_json(values: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def complain(sentence: str) -> None:
+def say(console: Console, sentence: Message | str) -> None:
+    """Print a sentence as it is, whatever brackets are in it."""
+    console.print(text(sentence), markup=False)
+
+
+def complain(sentence: Message | str) -> None:
     """One sentence on stderr."""
-    sys.stderr.write(sentence + "\n")
+    sys.stderr.write(text(sentence) + "\n")
     sys.stderr.flush()
 
 
-def fail(sentence: str, *, code: int = 1) -> NoReturn:
+def fail(sentence: Message | str, *, code: int = 1) -> NoReturn:
     """End the program with one sentence on stderr."""
     complain(sentence)
     raise typer.Exit(code)
 
 
-def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Callable[P, R]]:
+def verb(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a verb: whatever goes wrong in it ends as one sentence on stderr and exit code 1.
 
     `interrupted` is what Ctrl+C answers. With `--json` the sentence is the last event as well.
@@ -131,7 +150,7 @@ def verb(*, interrupted: str = "Interrupted.") -> Callable[[Callable[P, R]], Cal
             except Exception as error:
                 told = explain(error)
                 _failed(told, json=json)
-                fail(f"{told.message} (For details rerun with HANDLENS_DEBUG=1.)")
+                fail(msg("{what} For details, run it again with {setting}.", what=told.message, setting=DEBUG_SETTING))
 
         return guarded
 
@@ -148,9 +167,9 @@ def last_event(job: Job, show: Callable[[Event], None]) -> Event:
     if isinstance(last, Failed):
         raise HandlensError(last.message, details=last.details)
     if isinstance(last, Stopped):
-        raise HandlensError("The work was cancelled and what it had made was discarded.")
+        raise HandlensError(msg("The work was cancelled and its unfinished results were removed."))
     if last is None or not isinstance(last, TERMINAL):
-        raise HandlensError("The work ended without a result; try again.")
+        raise HandlensError(msg("The work ended without a result. Try again."))
     return last
 
 
@@ -172,22 +191,43 @@ def make_folder(folder: Path) -> None:
     """
     above = folder.absolute().parent
     if not above.exists():
-        raise HandlensError(f"There is no folder {above}, in which {folder.name} would be made; check the name.")
+        raise HandlensError(
+            msg("There is no folder {above} to create {name} in. Check the name.", above=str(above), name=folder.name)
+        )
     folder.mkdir(exist_ok=True)
 
 
 def unwritable(target: Path, error: OSError) -> HandlensError:
     """What to say of a file that could not be written."""
+    path = str(target)
     if says_full(error):
-        told = "the disk is full. Free some space and try again, or choose another disk"
+        told = msg(
+            "{path} could not be written: the disk is full. Free some space and try again, or choose another disk.",
+            path=path,
+        )
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        told = msg("{path} could not be written: permission denied. Choose a folder you may write to.", path=path)
+    elif error.errno == errno.EROFS:
+        told = msg("{path} could not be written: the disk is read-only. Choose another folder.", path=path)
     else:
-        told = f"{(error.strerror or str(error)).lower()}. Choose a folder you may write to"
-    return HandlensError(f"{target} could not be written: {told}.", details=repr(error))
+        told = msg(
+            "{path} could not be written: {reason}. Choose another folder.",
+            path=path,
+            reason=verbatim(reason_of(error)),
+        )
+    return HandlensError(told, details=repr(error))
 
 
-def _with_command(error: HandlensError) -> str:
-    """What happened, and what to type where something would mend it."""
-    return f"{error.message.removesuffix('.')}: {error.command}." if error.command else error.message
+def reason_of(error: OSError) -> str:
+    """What the system says, in its own words."""
+    return error.strerror or str(error)
+
+
+def _with_command(error: HandlensError) -> Message:
+    """What happened, and what to type if that would fix it."""
+    if not error.command:
+        return error.message
+    return msg("{what} The command: {command}", what=error.message, command=error.command)
 
 
 def _nobody_reads() -> None:

@@ -10,15 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from ml import doctor as facts
-from ml.commands.common import JsonOption, print_json, verb, words
-
-_PURPOSES = {"tests": "any window, even without a screen", "window": "a window on a screen", "sound": "playing sounds"}
+from ml.commands.common import JsonOption, print_json, say, verb, words
+from ml.core.messages import Message, english, msg, text, to_json, tr
 
 
 @verb()
 def doctor(
     packages: Annotated[
-        bool, typer.Option("--packages", help="Print only the names of the missing system packages.")
+        bool, typer.Option("--packages", help=tr("Print only the names of the missing system packages."))
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -30,7 +29,7 @@ def doctor(
             words().print(" ".join(facts.package_names(missing, manager or "apt-get")), markup=False)
         return
     command = facts.install_command(missing, manager)
-    versions, (weights_good, weights_words) = facts.versions(), facts.weights()
+    versions, (weights_good, weights_told) = facts.versions(), facts.weights()
     devices = facts.devices()
     qt_ready = versions["PySide6"] is not None and not any(library.purpose == "tests" for library in missing)
     if json:
@@ -39,9 +38,9 @@ def doctor(
                 "event": "doctor",
                 "python": platform.python_version(),
                 "system": facts.system(),
-                "devices": devices,
+                "devices": {name: english(told) for name, told in devices.items()},
                 "versions": versions,
-                "weights": {"good": weights_good, "message": weights_words},
+                "weights": {"good": weights_good, "message": english(weights_told), **to_json(weights_told)},
                 "window": qt_ready,
                 "missing": [
                     {
@@ -58,31 +57,52 @@ def doctor(
     console = words()
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("Python", platform.python_version())
-    table.add_row("System", facts.system())
-    for name, description in devices.items():
-        table.add_row(f"Device {name}", description)
-    table.add_row("Pretrained network", weights_words)
+    table.add_row(tr("System"), escape(facts.system()))
+    for name, told in devices.items():
+        table.add_row(tr("Device {name}", name=name), escape(text(told)))
+    table.add_row(tr("Pretrained network"), escape(text(weights_told)))
     for name, version in versions.items():
-        lacking = ", ".join(["not installed", *([facts.OPTIONAL[name]] if name in facts.OPTIONAL else [])])
-        table.add_row(name, version or f"[dim]{escape(lacking)}[/]")
+        table.add_row(name, version or f"[dim]{escape(_lacking(name))}[/]")
     console.print(table)
     console.print()
     for line in _advice(missing, command, versions["PySide6"] is not None, versions["torch"] is not None):
-        console.print(line, markup=False)
+        say(console, line)
 
 
-def _advice(missing: tuple[facts.SystemLibrary, ...], command: str, has_qt: bool, has_torch: bool) -> list[str]:
+def _lacking(library: str) -> str:
+    if library in facts.OPTIONAL:
+        return tr(
+            "not installed; only {use} needs it: {command}",
+            use="handlens predict --ray",
+            command=facts.OPTIONAL[library],
+        )
+    return tr("not installed")
+
+
+def _advice(missing: tuple[facts.SystemLibrary, ...], command: str, has_qt: bool, has_torch: bool) -> list[Message]:
     lines = []
     if not has_torch or not has_qt:
         lines.append(
-            "This installation runs finished models. To train and to open the studio, run in the Handlens folder: "
-            'pip install -e ".[studio]"'
+            msg(
+                "This installation runs finished models. To train and to open the window, run this in the Handlens "
+                "folder: {command}",
+                command='pip install -e ".[studio]"',
+            )
         )
     if missing:
-        lines += [f"Missing for {_PURPOSES[library.purpose]}: {library.file}" for library in missing]
-        lines.append(
-            f"One command installs them: {command}"
-            if command
-            else "Install the packages of your system that bring these files."
-        )
-    return lines or ["Nothing is missing."]
+        lines += [_missing(library) for library in missing]
+        if command:
+            lines.append(msg("One command installs them: {command}", command=command))
+        else:
+            lines.append(msg("Install the packages of your system that contain these files."))
+    return lines or [msg("Nothing is missing.")]
+
+
+def _missing(library: facts.SystemLibrary) -> Message:
+    match library.purpose:
+        case "tests":
+            return msg("Missing for any window, even without a screen: {file}", file=library.file)
+        case "window":
+            return msg("Missing for a window on a screen: {file}", file=library.file)
+        case "sound":
+            return msg("Missing for playing sounds: {file}", file=library.file)

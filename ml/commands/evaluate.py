@@ -21,17 +21,19 @@ from ml.commands.common import (
     last_event,
     print_json,
     rate_named,
+    say,
     verb,
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import SCORE_MEANS, capital, percent, result_on, score_sentence
+from ml.commands.phrases import result_on, score_sentence
+from ml.core.messages import Message, msg, nmsg, text, tr
+from ml.core.phrases import counted, counted_files, of_hundred, percent, things
 from ml.errors import HandlensError
 from ml.events import Accepting, Evaluated, Event, Note, as_json
 from ml.jobs import EvaluateJob
 from ml.project.project import Project
 from ml.project.samples import Kind
-from ml.wording import NOUNS, counted, counted_files, of_hundred
 
 ENOUGH_TO_TELL = 50
 """Of fewer files nobody can say how far off a model's probabilities are."""
@@ -42,14 +44,17 @@ def evaluate(
     project: ProjectArgument,
     run: RunOption = None,
     on: Annotated[
-        Path | None, typer.Option("--on", metavar="FOLDER", help="Test on this folder of class folders instead.")
+        Path | None,
+        typer.Option(
+            "--on", metavar="FOLDER", help=tr("Test on this folder instead. It has one sub-folder per class.")
+        ),
     ] = None,
     wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say how often a run is right on samples it has never seen."""
     if on is not None and not on.is_dir():
-        raise HandlensError(f"There is no folder {on}; check the name.")
+        raise HandlensError(msg("There is no folder {folder}. Check the name.", folder=str(on)))
     target = find_project(project)
     job = EvaluateJob(
         project=target,
@@ -80,8 +85,9 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
     if result.task == "multi":
         _say_several(result, kind, console)
         return
-    console.print(capital(score_sentence(result.accuracy, result.n, kind, result.interval, result.files)) + ".")
-    table = Table("class", "n", "found", "right when named", "mostly taken for", box=None, pad_edge=False)
+    say(console, score_sentence(result.accuracy, result.n, kind, result.interval, result.files))
+    headers = (tr("class"), tr("samples"), tr("found"), tr("correct when predicted"), tr("most often mistaken for"))
+    table = Table(*headers, box=None, pad_edge=False)
     names = list(result.per_class)
     for name in sorted(names, key=lambda item: (result.per_class[item]["recall"], item)):
         scores = result.per_class[name]
@@ -98,64 +104,103 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
     console.print(table)
     _say_calibration(result, console)
     if result.accepting is not None:
-        console.print(accepting_sentence(result.accepting, kind))
-    for finding in result.findings:
-        console.print(f"• {finding}", markup=False)
+        say(console, accepting_sentence(result.accepting, kind))
+    _say_findings(result, console)
 
 
-def accepting_sentence(told: Accepting, kind: Kind) -> str:
+def accepting_sentence(told: Accepting, kind: Kind) -> Message:
     """What it costs to keep to a wanted share of wrong answers."""
-    n = told.accepted + told.rejected
-    price = (
-        f"It sets aside what it is too unsure of, so as to be wrong on at most {of_hundred(told.wrong_at_most)} it "
-        f"accepts. Put to the test: {told.rejected:,} of {counted(n, kind)} set aside, and of the {told.accepted:,} "
-        f"accepted {told.wrong:,} {'is' if told.wrong == 1 else 'are'} wrong"
+    rule = msg(
+        "Answers that are not certain enough are set aside, so that at most {rate} accepted answers are wrong.",
+        rate=of_hundred(told.wrong_at_most),
+    )
+    result = nmsg(
+        "In the test, {rejected} of {samples} were set aside. {count} of the {accepted} accepted answers is wrong.",
+        "In the test, {rejected} of {samples} were set aside. {count} of the {accepted} accepted answers are wrong.",
+        told.wrong,
+        rejected=told.rejected,
+        samples=counted(told.accepted + told.rejected, kind),
+        accepted=told.accepted,
     )
     if told.promised:
-        return f"{price}. The {NOUNS[kind][1]} it was chosen by promise that, with 95 % confidence."
-    # Windows of one recording are right or wrong together.
-    return (
-        f"{price} (at most {of_hundred(told.error_at_most)} with 95 % confidence). That is an aim, no promise: "
-        f"for one it has to be right on all of at least {counted_files(told.needed, kind)} to choose by, or on "
-        "more with few mistakes."
-    )
+        end = msg("The validation {things} guarantee this with 95 % confidence.", things=things(kind))
+    else:
+        # Windows of one recording are right or wrong together.
+        end = msg(
+            "With 95 % confidence, at most {rate} are. This is not guaranteed: a guarantee needs at least {files} for "
+            "validation without a single error, or more with few errors.",
+            rate=of_hundred(told.error_at_most),
+            files=counted_files(told.needed, kind),
+        )
+    return msg("{rule} {result} {end}", rule=rule, result=result, end=end)
 
 
 def _with_interval(scores: dict[str, float], key: str) -> str:
-    return f"{percent(scores[key])} {_open(scores, key)}"
+    return f"{text(percent(scores[key]))} {_open(scores, key)}"
 
 
 def _open(scores: dict[str, float], key: str) -> str:
-    """What chance leaves open, of 100."""
+    """The confidence interval, of 100."""
     return f"({scores[f'{key}_low'] * 100:.0f}–{scores[f'{key}_high'] * 100:.0f})"
 
 
 def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
     """The same where more than one class may be present; the weakest class first."""
-    console.print(capital(result_on(result.accuracy, result.n, kind, result.task, result.files)) + f". {SCORE_MEANS}")
-    table = Table("class", "found", "said wrongly", "average precision", box=None, pad_edge=False)
+    say(console, result_on(result.accuracy, result.n, kind, result.task, result.files))
+    headers = (tr("class"), tr("found"), tr("wrongly predicted"), tr("average precision"))
+    table = Table(*headers, box=None, pad_edge=False)
     for name, scores in sorted(result.per_class.items(), key=lambda item: (item[1]["average_precision"], item[0])):
         if scores["n"] == 0 and scores["named"] == 0:
             continue
         table.add_row(
             escape(name),
-            f"found {scores['found']:.0f} of {scores['n']:.0f} {_open(scores, 'recall')}" if scores["n"] else "–",
-            f"{scores['wrongly']:.0f} of {scores['named']:.0f} said wrongly" if scores["named"] else "never named",
-            percent(scores["average_precision"]) if scores["n"] else "–",
+            _found(scores),
+            _wrongly(scores),
+            text(percent(scores["average_precision"])) if scores["n"] else "–",
         )
     console.print(table)
-    console.print("In brackets: of 100, what chance leaves open with 95 % confidence.")
+    say(console, msg("In brackets: the range with 95 % confidence, out of 100."))
     _say_calibration(result, console)
+    _say_findings(result, console)
+
+
+def _found(scores: dict[str, float]) -> str:
+    if not scores["n"]:
+        return "–"
+    return tr(
+        "{found} of {n} {interval}",
+        found=round(scores["found"]),
+        n=round(scores["n"]),
+        interval=_open(scores, "recall"),
+    )
+
+
+def _wrongly(scores: dict[str, float]) -> str:
+    if not scores["named"]:
+        return tr("never predicted")
+    return tr("{wrong} of {named} predictions", wrong=round(scores["wrongly"]), named=round(scores["named"]))
+
+
+def _say_findings(result: Evaluated, console: Console) -> None:
     for finding in result.findings:
-        console.print(f"• {finding}", markup=False)
+        say(console, f"• {text(finding)}")
 
 
 def _say_calibration(result: Evaluated, console: Console) -> None:
-    """How far off its probabilities are; nothing of fewer files, where chance is larger than what it would say."""
+    """How far off its probabilities are; nothing for few files, where chance matters more."""
     if result.files < ENOUGH_TO_TELL:
         return
-    before = "" if result.ece_before is None else f" (before it was calibrated: {percent(result.ece_before)})"
-    console.print(f"When it names a probability, it is off by {percent(result.ece)} on average{before}.")
+    if result.ece_before is None:
+        say(console, msg("Its probabilities are off by {error} on average.", error=percent(result.ece)))
+        return
+    say(
+        console,
+        msg(
+            "Its probabilities are off by {error} on average ({before} before calibration).",
+            error=percent(result.ece),
+            before=percent(result.ece_before),
+        ),
+    )
 
 
 def _most_confused(result: Evaluated, row: int, names: list[str]) -> str:

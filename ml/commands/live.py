@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ml.commands.phrases import duration, percent
-from ml.core.messages import text
+from ml.commands.phrases import split_parts
+from ml.core.messages import Message, msg, text, tr, trn
+from ml.core.phrases import counted_classes, duration, percent
 from ml.core.stages import stage_message
 from ml.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
 from ml.events import Progress as ProgressEvent
@@ -43,15 +45,12 @@ class LiveReport:
         """Say what the event means."""
         match event:
             case StageStarted():
-                self._say(text(stage_message(event.stage)))
+                self._say(stage_message(event.stage))
                 self._end_bar()
             case Stalled():
-                self._say(f"[yellow]Note:[/] {_plain(event.sentence)} Ctrl+C ends it.", markup=True)
+                self._say_marked("yellow", tr("Note:"), text(event.sentence), tr("Press Ctrl+C to end it."))
             case Note():
-                called = {"good": "[green]Fine:[/]", "warning": "[bold yellow]Careful:[/]"}.get(
-                    event.level, "[yellow]Note:[/]"
-                )
-                self._say(f"{called} {_plain(event.sentence)}", markup=True)
+                self._say_marked(*_label(event.level), text(event.sentence))
             case RunStarted():
                 self._several = event.task == "multi"
                 self._say(_run_sentence(event))
@@ -62,11 +61,24 @@ class LiveReport:
                     (event.epoch - 1) * event.steps + event.step, event.epochs * event.steps, _batch_words(event)
                 )
             case ProbeDone():
-                self._say(f"  First model after {duration(event.seconds)}: {self._valid_words(event.valid_accuracy)}.")
+                self._say(
+                    msg(
+                        "First model after {duration}: {score}.",
+                        duration=duration(event.seconds),
+                        score=self._validated(event.valid_accuracy),
+                    ),
+                    indent="  ",
+                )
             case EpochDone():
                 self._say(
-                    f"  Pass {event.epoch} of {event.epochs}: loss {event.train_loss:.3f}, "
-                    f"{self._valid_words(event.valid_accuracy)}."
+                    msg(
+                        "Pass {epoch} of {epochs}: loss {loss:.3f}, {score}.",
+                        epoch=event.epoch,
+                        epochs=event.epochs,
+                        loss=event.train_loss,
+                        score=self._validated(event.valid_accuracy),
+                    ),
+                    indent="  ",
                 )
             case _:
                 pass
@@ -75,15 +87,18 @@ class LiveReport:
         """For work that is not a job: `done` of `total`, with a few words."""
         self._move(done, total, words)
 
-    def _valid_words(self, accuracy: float | None) -> str:
+    def _validated(self, accuracy: float | None) -> Message:
         if accuracy is None:
-            return "nothing to check it on"
+            return msg("no validation samples")
         if self._several:
-            return f"a score of {accuracy * 100:.0f} out of 100 on the samples it is checked on"
-        return f"right on {percent(accuracy)} of the samples it is checked on"
+            return msg("validation score {score} out of 100", score=round(accuracy * 100))
+        return msg("validation accuracy {accuracy}", accuracy=percent(accuracy))
 
-    def _say(self, sentence: str, *, markup: bool = False) -> None:
-        self._console.print(sentence, markup=markup)
+    def _say(self, sentence: Message, *, indent: str = "") -> None:
+        self._console.print(indent + text(sentence), markup=False)
+
+    def _say_marked(self, style: str, label: str, *sentences: str) -> None:
+        self._console.print(f"[{style}]{escape(label)}[/] {escape(' '.join(sentences))}")
 
     def _move(self, done: int, total: int, words: str) -> None:
         if self._task is None:
@@ -96,38 +111,50 @@ class LiveReport:
             self._task = None
 
 
-def _run_sentence(event: RunStarted) -> str:
-    begun = "goes on" if event.resumed else "begins"
-    return (
-        f"Run {event.run} {begun}: {event.train:,} samples to learn from, {event.valid:,} to check by, "
-        f"{event.test:,} kept aside to test with; {len(event.class_names)} classes."
-    )
+def _label(level: str) -> tuple[str, str]:
+    """The style and the first word of a note."""
+    match level:
+        case "good":
+            return "green", tr("Good:")
+        case "warning":
+            return "bold yellow", tr("Warning:")
+        case _:
+            return "yellow", tr("Note:")
+
+
+def _run_sentence(event: RunStarted) -> Message:
+    parts = (*split_parts(event.train, event.valid, event.test), counted_classes(len(event.class_names)))
+    if event.resumed:
+        return msg("Run {run} continues with {parts}.", run=str(event.run), parts=parts)
+    return msg("Run {run} starts with {parts}.", run=str(event.run), parts=parts)
 
 
 def _progress_words(event: ProgressEvent) -> str:
     if event.stage == "download":
-        return f"downloading {event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB"
-    parts = [f"{event.done:,} of {event.total:,}"]
+        return tr("{done:.0f} of {total:.0f} MB downloaded", done=event.done / 1e6, total=event.total / 1e6)
+    parts = [done_of(event.done, event.total)]
     if event.per_second:
-        parts.append(f"{event.per_second:,.0f} a second")
+        parts.append(tr("{n:,.0f} per second", n=event.per_second))
     return _joined(parts, event.seconds_left)
+
+
+def done_of(done: int, total: int) -> str:
+    """“300 of 1,000”."""
+    return tr("{done} of {total}", done=done, total=total)
 
 
 def _batch_words(event: BatchDone) -> str:
     parts = [
-        f"pass {event.epoch} of {event.epochs}",
-        f"loss {event.loss:.3f}",
-        f"learning rate {event.rate:.1e}",
-        f"{event.samples_per_second:,.0f} samples a second",
+        tr("pass {epoch} of {epochs}", epoch=event.epoch, epochs=event.epochs),
+        tr("loss {loss:.3f}", loss=event.loss),
+        tr("learning rate {rate}", rate=f"{event.rate:.1e}"),
+        trn("{count} sample per second", "{count} samples per second", round(event.samples_per_second)),
     ]
     return _joined(parts, event.seconds_left)
 
 
 def _joined(parts: list[str], seconds_left: float | None) -> str:
+    """Statements of their own, side by side."""
     if seconds_left is not None:
-        parts = [*parts, f"{duration(seconds_left)} left"]
+        parts = [*parts, tr("{duration} left", duration=duration(seconds_left))]
     return " · ".join(parts)
-
-
-def _plain(sentence: str) -> str:
-    return sentence.replace("[", r"\[")

@@ -20,14 +20,17 @@ from ml.commands.common import (
     find_project,
     last_event,
     print_json,
+    say,
     verb,
     whole_number,
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import plural, window_sentence
+from ml.commands.phrases import split_parts, window_sentence
+from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
+from ml.core.phrases import counted_classes, counted_files
 from ml.errors import HandlensError
-from ml.events import Event, Failed, Scanned, as_json
+from ml.events import Event, Failed, Scanned, as_json, plain_fields
 from ml.jobs import ScanJob
 from ml.project.checks import findings, problem
 from ml.project.labelfiles.losing import lost_in_windows
@@ -35,27 +38,31 @@ from ml.project.labelfiles.telling import as_json as labels_as_json
 from ml.project.logs import ROWS_A_SECOND
 from ml.project.moving import Followed
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import SPLITS, DuplicateSet, ScanReport, SplitPlan, Windowing
+from ml.project.samples import KINDS, SPLITS, DuplicateSet, ScanReport, SplitPlan, Windowing
 from ml.project.several import SEVERAL_PRESENT, for_task, gives_several
 from ml.project.splitting import plan_split
-from ml.wording import counted_files
 
+INTERRUPTED = msg("Interrupted. No project was created and nothing was changed.")
 _LISTED = 20
 
 
-@verb(interrupted="Interrupted; no project was made and nothing was changed.")
+@verb(interrupted=INTERRUPTED)
 def new(
     project: ProjectArgument,
     *,
     source: Annotated[
-        Path, typer.Option("--from", metavar="FOLDER", help="The folder with the files, one sub-folder per class.")
+        Path,
+        typer.Option("--from", metavar="FOLDER", help=tr("The folder with the files, one sub-folder per class.")),
     ],
     kind: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="What the files are: images, recordings or sensors (tables of measurements, as CSV); seen from their "
-            "names if not given.",
+            help=tr(
+                "What the files are: {kinds} (sensors: tables of measurements, as CSV). If not given, it is seen from "
+                "their names.",
+                kinds=", ".join(KINDS),
+            ),
         ),
     ] = "",
     rate: Annotated[
@@ -63,34 +70,43 @@ def new(
         typer.Option(
             parser=rows_a_second,
             metavar="HZ",
-            help="For logs of sensors: rows in a second, where no column of times says so or it is wrong.",
+            help=tr("For sensor logs: rows per second, if they have no column of times or it is wrong."),
         ),
     ] = None,
     split_by: Annotated[
         str,
         typer.Option(
             metavar="HOW",
-            help="What must stay together when samples are put aside for testing: folder, recording or pattern:REGEX.",
+            help=tr(
+                "What must stay together when the samples are split for the test: {choices}.",
+                choices="folder, recording, pattern:REGEX",
+            ),
         ),
     ] = "auto",
     labels: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE|FOLDER",
-            help="Where the labels are, if not in sub-folders: a table (CSV) with a column of file names and one of "
-            "classes, Audacity label tracks, Raven selection tables, or a folder of these. May be given several times.",
+            help=tr(
+                "Where the labels are, if not in sub-folders: a table (CSV) with a column of file names and one of "
+                "classes, Audacity label tracks, Raven selection tables, or a folder of these. Can be given several "
+                "times."
+            ),
         ),
     ] = None,
     multi_label: Annotated[
         bool,
         typer.Option(
             "--multi-label",
-            help="More than one class may be present: copies of a file in several class folders are one file of all of "
-            "these classes; files in a folder “none” show none of them.",
+            help=tr(
+                "More than one class may be present. Copies of a file in several class folders count as one file of "
+                "all these classes. Files in a folder “{none}” show none of them.",
+                none="none",
+            ),
         ),
     ] = False,
     seed: Annotated[
-        int, typer.Option(parser=whole_number, metavar="N", help="Another number gives another split.")
+        int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
     ] = 0,
     json: JsonOption = False,
 ) -> None:
@@ -112,9 +128,11 @@ def new(
 def _folder_named(source: Path) -> Path:
     folder = source.expanduser().absolute()
     if folder.is_file():
-        raise HandlensError(f"{source} is a file; give the folder it lies in.")
+        raise HandlensError(msg("{path} is a file. Give the folder it is in.", path=str(source)))
     if not folder.is_dir():
-        raise HandlensError(f"There is no folder {source}; check the name, or plug in the drive it is on.")
+        raise HandlensError(
+            msg("There is no folder {folder}. Check the name, or connect the drive it is on.", folder=str(source))
+        )
     return folder
 
 
@@ -127,24 +145,38 @@ class _Joined:
     followed: Followed
 
 
-def _followed_told(followed: Followed) -> list[str]:
-    """What became of the files that the project knew, where they do not lie where they did."""
+def _followed_told(followed: Followed) -> list[Message]:
+    """What became of the files that the project knew, if they are not where they were."""
     told = []
     if followed.moved:
         told.append(
-            f"{plural(followed.moved, 'file was', 'files were')} moved or renamed since; what people said of them and "
-            "their side of the test stay as they were."
+            nmsg(
+                "{count} file was moved or renamed. Its label and its place in the split stay the same.",
+                "{count} files were moved or renamed. Their labels and their places in the split stay the same.",
+                followed.moved,
+            )
         )
     if followed.changed:
         told.append(
-            f"{plural(len(followed.changed), 'file holds', 'files hold')} something else under the same name, such as "
-            f"{followed.changed[0]}; what people said of them and their side of the test stay as they were."
+            nmsg(
+                "{count} file has a new content under the same name: {example}. Its label and its place in the split "
+                "stay the same.",
+                "{count} files have a new content under the same name, for example {example}. Their labels and their "
+                "places in the split stay the same.",
+                len(followed.changed),
+                example=followed.changed[0],
+            )
         )
     if followed.gone:
         told.append(
-            f"{plural(len(followed.gone), 'file is', 'files are')} not in the folder any more, such as "
-            f"{followed.gone[0]}, and left out of learning and testing; put back what should count, then add the "
-            "folder again."
+            nmsg(
+                "{count} file is no longer in the folder: {example}. It is left out of training and test. To use it, "
+                "put it back and add the folder again.",
+                "{count} files are no longer in the folder, for example {example}. They are left out of training and "
+                "test. To use them, put them back and add the folder again.",
+                len(followed.gone),
+                example=followed.gone[0],
+            )
         )
     return told
 
@@ -152,7 +184,7 @@ def _followed_told(followed: Followed) -> list[str]:
 def _make(target: Path, report: ScanReport, console: Console, *, split_by: str, seed: int, json: bool) -> None:
     trouble = problem(report)
     if trouble is not None and report.class_counts:  # files without any label may be labelled later, in the studio
-        raise HandlensError(_with_options(trouble))
+        raise HandlensError(with_options(trouble))
     plan = plan_split(report, split_by=split_by, seed=seed, existing={})
     name = target.name.removesuffix(SUFFIX)
     with Project.create(target, name=name, report=report, plan=plan) as made:
@@ -164,7 +196,7 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     scanned = _scan(_job_to_join(known, folder, labels or _known_label_files(known)), console, json=json)
     report = for_task(scanned, known.task)
     if known.task == "single" and gives_several(report):
-        raise HandlensError(_with_options(problem(report) or ""))
+        raise HandlensError(with_options(problem(report) or msg("More than one class is given to a file.")))
     report = _in_windows_of(known, report)
     followed = known.follow(report)
     plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
@@ -182,9 +214,11 @@ def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
         return dataclasses.replace(report, windowing=has)
     if known.cut_anew(asked):
         return report
-    told = (
-        f"The new labels ask for windows of {asked.seconds:g} s, but the project keeps its own of {has.seconds:g} s, "
-        "because it has labels or runs; to have all of them heard, make a new project with these labels."
+    told = msg(
+        "The new labels ask for windows of {asked:g} s. The project keeps its windows of {own:g} s, because it has "
+        "labels or runs. To use all new labels, create a new project with them.",
+        asked=asked.seconds,
+        own=has.seconds,
     )
     return dataclasses.replace(report, windowing=has, notes=(*report.notes, told))
 
@@ -229,7 +263,7 @@ def _conclude(
         "samples": len(samples),
         "files": len({sample.path for sample in samples}),
         "classes": {name: labelled.get(name, 0) for name in names.values()},
-        "unreadable": [{"path": item.path, "reason": item.reason} for item in report.unreadable],
+        "unreadable": [plain_fields({"path": item.path, "reason": item.reason}) for item in report.unreadable],
         "duplicates": [
             {"paths": list(item.paths), "classes": list(item.class_names), "conflicting": _conflicting(item, project)}
             for item in report.duplicates
@@ -239,7 +273,7 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
-        "findings": [_with_options(finding.sentence) for finding in findings(report, plan)],
+        "findings": [with_options(finding.sentence) for finding in findings(report, plan)],
         "project": str(project.path),
     }
     if report.labels is not None:
@@ -252,53 +286,79 @@ def _conclude(
         if report.labels is not None:
             outcome["labels"]["given"] = joined.given
     if json:
-        print_json(outcome)
+        print_json(plain_fields(outcome))
     else:
-        _say(project, outcome, console)
+        _say(project, report, outcome, console)
 
 
-def _say(project: Project, outcome: dict[str, Any], console: Console) -> None:
-    done = f"was brought up to date: {plural(outcome['added'], 'new file')}" if "added" in outcome else "was made"
-    classes, split, unreadable = outcome["classes"], outcome["split"], outcome["unreadable"]
-    given = outcome.get("labels", {}).get("given", 0)
-    done += f", {plural(given, 'label')} for what had none" if given else ""
-    console.print(f"The project “{project.name}” {done}.", markup=False)
-    in_classes = f" in {plural(len(classes), 'class', 'classes')}" if classes else ", without labels yet"
-    console.print(f"It holds {counted_files(outcome['files'], project.kind)}{in_classes}.")
-    cut = project.windowing is not None
-    if project.windowing is not None:
-        console.print(window_sentence(project.windowing, outcome["samples"]), markup=False)
-    table = Table("class", "windows" if cut else "samples", box=None, pad_edge=False, header_style="dim")
-    for name, count in classes.items():
-        table.add_row(escape(name), f"{count:,}")
+def _say(project: Project, report: ScanReport, outcome: dict[str, Any], console: Console) -> None:
+    classes = outcome["classes"]
+    for sentence in _summary(project, outcome):
+        say(console, sentence)
     if classes:
+        table = Table(
+            tr("class"),
+            tr("samples") if project.windowing is None else tr("windows"),
+            box=None,
+            pad_edge=False,
+            header_style="dim",
+        )
+        for name, count in classes.items():
+            table.add_row(escape(name), current_language().number(count))
         console.print(table)
-    for item in unreadable[:_LISTED]:
-        console.print(f"  left out {item['path']}: {item['reason']}", markup=False)
-    if len(unreadable) > _LISTED:
-        console.print(f"  … and {len(unreadable) - _LISTED:,} more left out: --json lists them all")
+    for item in report.unreadable[:_LISTED]:
+        say(console, "  " + tr("Left out: {path}. {reason}", path=item.path, reason=item.reason))
+    if len(report.unreadable) > _LISTED:
+        more = nmsg(
+            "… and {count} more left out. {option} lists all.",
+            "… and {count} more left out. {option} lists all.",
+            len(report.unreadable) - _LISTED,
+            option="--json",
+        )
+        say(console, "  " + text(more))
     for sentence in outcome["findings"]:
-        console.print(f"• {sentence}", markup=False)
-    if classes:
-        console.print(
-            f"{split['train']:,}{' windows' if cut else ''} to learn from, {split['valid']:,} to check by, "
-            f"{split['test']:,} kept aside to test with. {project.split_why}",
-            markup=False,
-        )
-        console.print(f'Next: handlens train "{project.path}"', markup=False)
+        say(console, f"• {text(sentence)}")
+    for sentence in _split_and_next(project, outcome):
+        say(console, sentence)
+
+
+def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:
+    """What was created or added, and what the project holds now."""
+    if "added" in outcome:
+        new_files = nmsg("{count} new file", "{count} new files", outcome["added"])
+        told = [msg("The project “{name}” is up to date: {new_files}.", name=project.name, new_files=new_files)]
     else:
-        console.print(
-            f'Next, give labels: handlens new "{project.path}" --from "{project.source_folder}" --labels FILE, a table '
-            "of files and their classes.",
-            markup=False,
-        )
+        told = [msg("The project “{name}” was created.", name=project.name)]
+    if given := outcome.get("labels", {}).get("given", 0):
+        told.append(nmsg("{count} sample without a label got one.", "{count} samples without a label got one.", given))
+    held = counted_files(outcome["files"], project.kind)
+    if classes := outcome["classes"]:
+        told.append(msg("It has {files} in {classes}.", files=held, classes=counted_classes(len(classes))))
+    else:
+        told.append(msg("It has {files}, without labels yet.", files=held))
+    if project.windowing is not None:
+        told.append(window_sentence(project.windowing, outcome["samples"]))
+    return told
 
 
-def _with_options(sentence: str) -> str:
-    """The same, with the options of this verb that it speaks of; the wizard asks the same in other ways."""
+def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message | str]:
+    """How the samples were split, and the next command to type."""
+    if not outcome["classes"]:
+        command = f'handlens new "{project.path}" --from "{project.source_folder}" --labels FILE'
+        return [msg("Next, add labels from a table of files and classes: {command}", command=command)]
+    split = outcome["split"]
+    parts = split_parts(split["train"], split["valid"], split["test"], windows=project.windowing is not None)
+    next_command = msg("Next: {command}", command=f'handlens train "{project.path}"')
+    return [msg("{parts}. {why}", parts=parts, why=project.split_why), next_command]
+
+
+def with_options(sentence: Message | str) -> Message:
+    """The same, with the options of this command that it is about. The wizard asks the same in other ways."""
+    told = verbatim(sentence) if isinstance(sentence, str) else sentence
     for asked, option in ((SEVERAL_PRESENT, "--multi-label"), (ROWS_A_SECOND, "--rate")):
-        sentence = sentence.replace(asked, f"{asked} ({option})")
-    return sentence
+        if english(asked) in english(sentence):
+            told = msg("{what} The option for this: {option}.", what=told, option=option)
+    return told
 
 
 def _conflicting(copies: DuplicateSet, project: Project) -> bool:
@@ -310,7 +370,9 @@ def _label_files(given: list[Path] | None) -> tuple[Path, ...]:
     paths = tuple(path.expanduser().absolute() for path in given or ())
     for path in paths:
         if not path.exists():
-            raise HandlensError(f"There is no label file {path}; check the name, or plug in the drive it is on.")
+            raise HandlensError(
+                msg("There is no label file {path}. Check the name, or connect the drive it is on.", path=str(path))
+            )
     return paths
 
 
@@ -319,8 +381,13 @@ def _known_label_files(project: Project) -> tuple[Path, ...]:
     for path in project.label_sources:
         if not path.exists():
             raise HandlensError(
-                f"The labels of “{project.name}” came from {path}, which is not there any more; "
-                "say where they are with --labels."
+                msg(
+                    "The labels of “{name}” came from {path}, which no longer exists. Give their new place with "
+                    "{option}.",
+                    option="--labels",
+                    name=project.name,
+                    path=str(path),
+                )
             )
     return project.label_sources
 
@@ -341,23 +408,39 @@ def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> Sc
 
 def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: str, rate: float | None) -> None:
     """Raises HandlensError where what is asked for contradicts the project that is there."""
+    name = project.name
     if project.source_folder != folder.resolve():
         raise HandlensError(
-            f"“{project.name}” is already a project, made from {project.source_folder}; "
-            "choose another project name, or give that folder to add its new files."
+            msg(
+                "“{name}” is already a project, created from {folder}. Choose another project name, or give that "
+                "folder to add its new files.",
+                name=name,
+                folder=str(project.source_folder),
+            )
         )
     if multi_label and project.task == "single":
         raise HandlensError(
-            f"“{project.name}” is already a project in which every sample has one class; "
-            "choose another project name for one in which more than one may be present."
+            msg(
+                "“{name}” is already a project in which every sample has one class. Choose another project name for "
+                "samples with more than one class.",
+                name=name,
+            )
         )
     if split_by not in ("auto", project.split_by):
         raise HandlensError(
-            f"“{project.name}” is split already, by {project.split_by}, and what was tested with is not learned from "
-            "later; choose another project name for another split."
+            msg(
+                "“{name}” is already split by {how}, and its test samples must stay out of training. Choose another "
+                "project name for another split.",
+                name=name,
+                how=project.split_by,
+            )
         )
     if rate is not None and (project.windowing is None or rate != project.windowing.rate):
         raise HandlensError(
-            f"“{project.name}” is there already, and how it is cut stays as it is; choose another project name to give "
-            "another --rate."
+            msg(
+                "“{name}” is already a project, and its windows cannot change. Choose another project name for "
+                "another {option}.",
+                name=name,
+                option="--rate",
+            )
         )

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.commands.common import make_folder, unwritable
-from ml.commands.phrases import percent, rejected_because
+from ml.commands.phrases import rejected_because
+from ml.core.messages import msg, tr
+from ml.core.phrases import percent
 from ml.errors import HandlensError
 from ml.insight.drawing import drawn_here, save_png
 from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
@@ -37,7 +39,9 @@ LONGEST_NAME = 200
 def check_folder(folder: Path) -> None:
     """Raises HandlensError where no picture could be written, before hours are spent on them."""
     if folder.is_file():
-        raise HandlensError(f"{folder} is a file; give a folder for the pictures, which may be a new one.")
+        raise HandlensError(
+            msg("{path} is a file. Give a folder for the pictures; it may be a new one.", path=str(folder))
+        )
     try:
         make_folder(folder)
         try_to_fill(folder)
@@ -55,7 +59,7 @@ def originals(paths: Sequence[Path], given: Sequence[Path]) -> list[Path]:
         if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path)
     ]
     if not found:
-        raise HandlensError("There are only pictures here that Handlens drew itself; give the folder of the originals.")
+        raise HandlensError(msg("All pictures here were drawn by Handlens itself. Give the folder with the originals."))
     return found
 
 
@@ -106,7 +110,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     shown = _around_surest(result.windows, next(iter(classes), result.best), longest)
     start, end = shown[0].start, max(shown[-1].end, shown[-1].start + 0.1)
     if len(shown) < len(result.windows):
-        verdict = replace(verdict, note=f"shown: {start:g} to {end:g} s")
+        verdict = replace(verdict, note=tr("shown: {start:g} to {end:g} s", start=start, end=end))
     if info.windowing.columns:
         values = load_log(result.path, info.windowing)
         rate = info.windowing.rate
@@ -131,11 +135,16 @@ def _said(result: FilePrediction, info: ModelInfo) -> tuple[dict[int, str], Verd
     """The classes to draw, each with its caption, and what is written beside them."""
     order = result.probabilities.argsort()[::-1][:5]
     top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)
-    rejected = f"set aside: {rejected_because(result.unlike, result.best, info)}" if result.decision == "reject" else ""
+    rejected = ""
+    if result.decision == "reject":
+        rejected = tr("set aside: {why}", why=rejected_because(result.unlike, result.best, info))
     if info.task == "single":
         return {result.best: ""}, Verdict(top=top, rejected=rejected)
     there = present_classes(result.probabilities, info)
-    captions = {index: f"{info.classes[index]}, {percent(float(result.probabilities[index]))} sure" for index in there}
+    captions = {
+        index: tr("{name}: {percent}", name=info.classes[index], percent=percent(float(result.probabilities[index])))
+        for index in there
+    }
     names = tuple(info.classes[index] for index in there)
     return captions, Verdict(top=top, rejected=rejected, present=names)
 

@@ -1,95 +1,120 @@
-"""Numbers as a person says them."""
+"""Sentences that several commands share."""
 
 from __future__ import annotations
 
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import between, counted, counted_files
 from ml.project.samples import Kind, Task, Windowing
 from ml.runtime.contract import ModelInfo
-from ml.wording import between, counted, counted_files
+
+_COLUMNS_SHOWN = 6
+
+SCORE_MEANS = msg(
+    "The score (mean average precision) says how well the model ranks samples that show a class above those that do "
+    "not. 100 is perfect."
+)
+NONE_OF_THEM = msg("none of the classes")
 
 
-def plural(number: int, singular: str, several: str | None = None) -> str:
-    """“1 class”, “5 classes”."""
-    return f"{number:,} {singular if number == 1 else several or singular + 's'}"
-
-
-def right_on(accuracy: float, n: int, kind: Kind, files: int | None = None) -> str:
-    """“right on 91 of 100 pictures it has never seen”; of windows also from how many `files` they are."""
-    return f"right on {round(accuracy * n):,} of {_tested(n, kind, files)} it has never seen"
+def right_on(accuracy: float, n: int, kind: Kind, files: int | None = None) -> Message:
+    """How many of the samples were predicted correctly; of windows also from how many `files` they are."""
+    right, samples = round(accuracy * n), counted(n, kind)
+    if files is None or kind == "images":
+        return msg("The model is correct on {right} of {samples} it has never seen.", right=right, samples=samples)
+    return msg(
+        "The model is correct on {right} of {samples} (from {files}) it has never seen.",
+        right=right,
+        samples=samples,
+        files=counted_files(files, kind),
+    )
 
 
 def score_sentence(
     accuracy: float, n: int, kind: Kind, interval: tuple[float, float] | None, files: int | None = None
-) -> str:
-    """The score with what chance leaves open, see `insight.metrics.accuracy_interval`."""
+) -> Message:
+    """The accuracy with its confidence interval, see `insight.metrics.accuracy_interval`."""
+    first = right_on(accuracy, n, kind, files)
     if interval is None:
-        return right_on(accuracy, n, kind, files)
-    return f"{right_on(accuracy, n, kind, files)} ({between(interval)} with 95 % confidence)"
+        return first
+    return msg("{first} With 95 % confidence, it is correct on {between}.", first=first, between=between(interval))
 
 
-def _tested(n: int, kind: Kind, files: int | None) -> str:
-    """“100 pictures”; “48 sounds of 16 recordings”."""
-    if files is None or kind == "images":
-        return counted(n, kind)
-    return f"{counted(n, kind)} of {counted_files(files, kind)}"
-
-
-def result_on(score: float, n: int, kind: Kind, task: Task, files: int | None = None) -> str:
-    """What a run reached, for either task: “right on 91 of 100 pictures…” or “a score of 86 out of 100 on…”."""
+def result_on(score: float, n: int, kind: Kind, task: Task, files: int | None = None) -> Message:
+    """What a run reached, for either task; where more than one class may be present also what the score means."""
     if task == "single":
         return right_on(score, n, kind, files)
-    return f"a score of {score * 100:.0f} out of 100 on {_tested(n, kind, files)} it has never seen"
+    shown, samples = round(score * 100), counted(n, kind)
+    if files is None or kind == "images":
+        first = msg("The model scores {score} out of 100 on {samples} it has never seen.", score=shown, samples=samples)
+    else:
+        first = msg(
+            "The model scores {score} out of 100 on {samples} (from {files}) it has never seen.",
+            score=shown,
+            samples=samples,
+            files=counted_files(files, kind),
+        )
+    return msg("{first} {second}", first=first, second=SCORE_MEANS)
 
 
-SCORE_MEANS = (
-    "The score (mean average precision) says how well it puts those that show a class before those that do not; "
-    "100 is perfect."
-)
-
-
-def percent(fraction: float) -> str:
-    """“97 %”; never “100 %” for what is not quite so."""
-    shown = round(fraction * 100)
-    return f"{min(shown, 99) if fraction < 1 else shown} %"
-
-
-def rejected_because(unlike: float, best: int, info: ModelInfo) -> str:
+def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:
     """Why an answer, class index `best`, was set aside, in a few words."""
     if unlike > info.unlike_above:
-        return "unlike anything it was shown"
-    return f"less sure than the {info.threshold(best) * 100:.1f} % it takes"
+        return msg("unlike all training samples")
+    return msg("below its threshold of {percent:.1f} %", percent=info.threshold(best) * 100)
 
 
-def duration(seconds: float) -> str:
-    """“20 s”, “6 min”, “1 h 20 min”."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+def split_parts(train: int, valid: int, test: int, *, windows: bool = False) -> tuple[Message, ...]:
+    """“18 training samples”, “6 validation samples” and “6 test samples”, for a list in a sentence."""
+    if windows:
+        return (
+            nmsg("{count} training window", "{count} training windows", train),
+            nmsg("{count} validation window", "{count} validation windows", valid),
+            nmsg("{count} test window", "{count} test windows", test),
+        )
+    return (
+        nmsg("{count} training sample", "{count} training samples", train),
+        nmsg("{count} validation sample", "{count} validation samples", valid),
+        nmsg("{count} test sample", "{count} test samples", test),
+    )
 
 
-def capital(sentence: str) -> str:
-    """The sentence with its first letter large."""
-    return sentence[:1].upper() + sentence[1:]
-
-
-def length(windowing: Windowing, seconds: float) -> str:
-    """“5 s”; “200 rows” of logs whose rate nobody knows."""
-    return plural(round(seconds), "row") if windowing.clock == "none" else f"{seconds:g} s"
-
-
-def part(windowing: Windowing, start: float, end: float) -> str:
-    """“1.5–3 s” of a recording; “rows 0–512” of a log whose rate nobody knows."""
+def length(windowing: Windowing, seconds: float) -> Message:
+    """“5 s”; “200 rows” of logs without a known rate."""
     if windowing.clock == "none":
-        return f"rows {start:,.0f}–{end:,.0f}"
-    return f"{round(start, 2):g}–{round(end, 2):g} s"
+        return nmsg("{count} row", "{count} rows", round(seconds))
+    return msg("{seconds:g} s", seconds=seconds)
 
 
-def window_sentence(windowing: Windowing, count: int) -> str:
+def part(windowing: Windowing, start: float, end: float) -> Message:
+    """“1.5–3 s” of a recording; “rows 0–512” of a log without a known rate."""
+    if windowing.clock == "none":
+        return msg("rows {start}–{end}", start=round(start), end=round(end))
+    return msg("{start:g}–{end:g} s", start=round(start, 2), end=round(end, 2))
+
+
+def window_sentence(windowing: Windowing, count: int) -> Message:
     """How recordings or logs are cut into samples, and how many these are."""
+    windows = nmsg("{count} window", "{count} windows", count)
     if not windowing.columns:
-        return f"Recordings are read in windows of {windowing.seconds:g} s, {count:,} in all."
-    names = ", ".join(windowing.columns[:6]) + (", …" if len(windowing.columns) > 6 else "")
-    rows = "" if windowing.clock == "none" else f" ({plural(windowing.frames, 'row')})"
-    columns = plural(len(windowing.columns), "column")
+        return msg(
+            "Recordings are cut into windows of {seconds:g} s: {windows}.", seconds=windowing.seconds, windows=windows
+        )
+    shown: list[str | Message] = list(windowing.columns[:_COLUMNS_SHOWN])
+    if len(windowing.columns) > _COLUMNS_SHOWN:
+        shown.append(nmsg("{count} more", "{count} more", len(windowing.columns) - _COLUMNS_SHOWN))
+    columns = nmsg("{count} column: {names}", "{count} columns: {names}", len(windowing.columns), names=tuple(shown))
     long = length(windowing, windowing.seconds)
-    return f"Logs are read in windows of {long}{rows}, {count:,} in all, {columns}: {names}."
+    if windowing.clock == "none":
+        return msg(
+            "Logs are cut into windows of {length}: {windows}, {columns}.",
+            length=long,
+            windows=windows,
+            columns=columns,
+        )
+    return msg(
+        "Logs are cut into windows of {length} ({rows}): {windows}, {columns}.",
+        length=long,
+        rows=nmsg("{count} row", "{count} rows", windowing.frames),
+        windows=windows,
+        columns=columns,
+    )

@@ -12,11 +12,14 @@ import typer
 from numpy.typing import NDArray
 
 from ml.accepting import deciding_by
-from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, verb, words
+from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, say, verb, words
 from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
-from ml.commands.phrases import percent, plural, rejected_because
+from ml.commands.phrases import NONE_OF_THEM, rejected_because
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
+from ml.commands.usage import WrongUsageError
+from ml.core.messages import Message, msg, nmsg, text, tr
+from ml.core.phrases import listed, percent
 from ml.errors import HandlensError
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -25,14 +28,16 @@ from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction,
 from ml.runtime.model import ReleasedModel
 
 
-@verb(interrupted="Interrupted; what was printed so far stands, and is in the table if there is one.")
+@verb(interrupted=msg("Interrupted. The answers so far are kept, also in the table if there is one."))
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL_OR_PROJECT", help="A model.onnx, or a project (its newest finished run)."),
+        typer.Argument(
+            metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
+        ),
     ],
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Files, or folders that are searched for files.")
+        list[Path], typer.Argument(metavar="INPUT...", help=tr("Files, or folders that are searched for files."))
     ],
     *,
     run: RunOption = None,
@@ -41,16 +46,24 @@ def predict(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write the answers to this table as well; of a recording also what each of its windows is.",
+            help=tr("Also write the answers to this table. For recordings, it has a row for every window."),
         ),
     ] = None,
     overlays: Annotated[
         Path | None,
-        typer.Option("--overlays", metavar="DIR", help="Write a picture of where the network looked for each input."),
+        typer.Option(
+            "--overlays", metavar="DIR", help=tr("For each input, write a picture of where the network looked.")
+        ),
     ] = None,
     on_ray: Annotated[
         bool,
-        typer.Option("--ray", help="Spread the work over a Ray cluster (RAY_ADDRESS), or over this machine's cores."),
+        typer.Option(
+            "--ray",
+            help=tr(
+                "Spread the work over a Ray cluster ({variable}), or over the cores of this machine.",
+                variable="RAY_ADDRESS",
+            ),
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -60,7 +73,7 @@ def predict(
     more than one class may be present, the probability of a class is the largest in any of its windows.
     """
     if on_ray and overlays is not None:
-        raise typer.BadParameter("pictures are written without --ray only", param_hint="--overlays")
+        raise WrongUsageError(msg("With {option} no pictures are written.", option="--ray"), option="--overlays")
     file, released = _opened(model, run)
     paths = originals(find_inputs(inputs, released.info), inputs)
     if overlays is not None:
@@ -86,29 +99,44 @@ def predict(
     if not json:
         _say_where(csv_file, overlays, pictures)
     if unreadable:
-        fail(f"{unreadable:,} of {len(paths):,} could not be read; why stands beside each above.")
+        fail(
+            nmsg(
+                "{count} of {total} files could not be read. The reasons are above.",
+                "{count} of {total} files could not be read. The reasons are above.",
+                unreadable,
+                total=len(paths),
+            )
+        )
 
 
 def _say_where(table: Path | None, folder: Path | None, pictures: int) -> None:
     """What was written, and where it is."""
     if table is not None:
-        words().print(f"The answers as a table: {table}", markup=False)
+        say(words(), msg("The answers as a table: {path}", path=str(table)))
     if folder is not None and pictures:
-        words().print(f"{plural(pictures, 'picture')} of where it looked: {folder}", markup=False)
+        say(
+            words(),
+            nmsg(
+                "{count} picture of where it looked: {folder}",
+                "{count} pictures of where it looked: {folder}",
+                pictures,
+                folder=str(folder),
+            ),
+        )
 
 
 def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:
     """The answer, once it is said."""
     if isinstance(result, UnreadableInput):
-        complain(f"{result.path}: {result.reason}")
-        return {"path": str(result.path), "decision": "unreadable", "reason": result.reason}
+        complain(f"{result.path}: {text(result.reason)}")
+        return {"path": str(result.path), "decision": "unreadable", "reason": text(result.reason)}
     row = _as_row(result, info)
-    why = rejected_because(row["unlike"], result.best, info) if result.decision == "reject" else ""
+    why = rejected_because(row["unlike"], result.best, info) if result.decision == "reject" else None
     if json:
         print_json(row)
     else:
         _say(row, why)
-    return row | {"reason": why}
+    return row | {"reason": "" if why is None else text(why)}
 
 
 def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
@@ -116,7 +144,11 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
         from ml.runtime.cluster import predict_on_cluster  # an extra that few need, and slow to load
     except ImportError as error:
         raise HandlensError(
-            'Ray is not installed, which --ray needs; install it with: pip install "ray[data]" (the extra “cluster”).',
+            msg(
+                "{option} needs Ray, which is not installed. Install it: {command}",
+                option="--ray",
+                command='pip install "ray[data]"',
+            ),
             details=repr(error),
         ) from error
     return predict_on_cluster(model, paths, info=info)
@@ -133,7 +165,7 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
             released.info = deciding_by(project, number, released.info)
         return file, released
     if run is not None:
-        raise typer.BadParameter("a run can be chosen in a project only", param_hint="--run")
+        raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
     return given, ReleasedModel.open(given, many=True)
 
 
@@ -171,26 +203,33 @@ def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
     return [info.classes[index] for index in present_classes(probabilities, info)]
 
 
-def _say(row: dict[str, Any], why: str) -> None:
+def _say(row: dict[str, Any], why: Message | None) -> None:
     """`why` it was set aside, if it was."""
     console = words()
-    remark = f", set aside: {why}" if why else ""
-    console.print(f"{row['path']}: {_said(row, dict(row['top']))}{remark}", markup=False)
+    answer = _said(row, dict(row["top"]))
+    if why is None:
+        say(console, msg("{path}: {answer}", path=row["path"], answer=answer))
+    else:
+        say(console, msg("{path}: {answer}, set aside: {why}", path=row["path"], answer=answer, why=why))
     windows = row.get("windows", [])
     if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
         for window in windows:
             start, end = round(window["start"], 1), round(window["end"], 1)
-            console.print(f"  {start:g}–{end:g} s: {_said(window)}", markup=False)
+            say(console, "  " + tr("{start:g}–{end:g} s: {answer}", start=start, end=end, answer=_said(window)))
 
 
-def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> str:
-    """“rose, 97 % sure”; where more than one class may be present “rose (97 %) and tulip (61 %)”."""
+def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> Message:
+    """“rose (97 %)”; where more than one class may be present “rose (97 %) and tulip (61 %)”."""
     if "labels" not in row:
-        return f"{row['label']}, {percent(row['probability'])} sure"
+        return _with_percent(row["label"], row["probability"])
     if not row["labels"]:
-        return "none of the classes"
+        return NONE_OF_THEM
     known = chances or {}
-    return " and ".join(f"{name} ({percent(known[name])})" if name in known else name for name in row["labels"])
+    return listed([_with_percent(name, known[name]) if name in known else name for name in row["labels"]], most=99)
+
+
+def _with_percent(name: str, probability: float) -> Message:
+    return msg("{name} ({percent})", name=name, percent=percent(probability))
 
 
 def _rounded(value: float) -> float:

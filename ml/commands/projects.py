@@ -23,18 +23,29 @@ from ml.commands.common import (
     make_folder,
     print_json,
     rate_named,
+    say,
     unwritable,
     verb,
     words,
 )
-from ml.commands.phrases import SCORE_MEANS, duration, percent
+from ml.commands.phrases import SCORE_MEANS
+from ml.core.messages import Message, msg, nmsg, text, tr
+from ml.core.phrases import duration, of_hundred, percent
 from ml.errors import HandlensError
+from ml.events import plain_fields
 from ml.insight.several import rule_of
 from ml.project.project import Project
 from ml.project.samples import Task
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
-from ml.wording import of_hundred
+
+_STATES = {
+    "running": msg("running"),
+    "interrupted": msg("interrupted"),
+    "finished": msg("finished"),
+    "failed": msg("failed"),
+    "cancelled": msg("cancelled"),
+}
 
 
 def model_path(project: Project, run: int | None) -> Path:
@@ -42,7 +53,7 @@ def model_path(project: Project, run: int | None) -> Path:
     number = project.runs.finished(run).number
     path = project.runs.folder(number) / "model.onnx"
     if not path.is_file():
-        raise HandlensError(f"Run {number} has no model.onnx; train again to get one.")
+        raise HandlensError(msg("Run {run} has no {file}. Train again to get one.", run=str(number), file="model.onnx"))
     return path
 
 
@@ -55,62 +66,77 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
         found, task = opened.runs.all(), opened.task
     if json:
         for run in found:
-            print_json({"event": "run", **dataclasses.asdict(run)})
+            fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+            print_json({"event": "run", **plain_fields(fields)})
         return
     console = words()
     if not found:
-        console.print(f'No run yet. Next: handlens train "{project}"', markup=False)
+        say(console, msg("No run yet. Next: {command}", command=f'handlens train "{project}"'))
         return
-    table = Table("run", "state", "preset", "made", "took", "validation", "test", box=None, pad_edge=False)
+    headers = (tr("run"), tr("state"), tr("preset"), tr("started"), tr("took"), tr("validation"), tr("test"))
+    table = Table(*headers, box=None, pad_edge=False)
     for run in found:
         table.add_row(
             str(run.number),
-            run.state,
+            text(_STATES.get(run.state, run.state)),
             run.preset,
             run.created_at[:16].replace("T", " "),
-            duration(run.seconds) if run.seconds else "–",
+            text(duration(run.seconds)) if run.seconds else "–",
             _score(run.valid_accuracy, task),
             _score(run.test_accuracy, task),
         )
     console.print(table)
     if task == "multi":
-        console.print(SCORE_MEANS)
+        say(console, SCORE_MEANS)
     for run in found:
-        if run.state == "failed" and run.message:
-            console.print(f"Run {run.number}: {run.message}", markup=False)
+        if run.state == "failed" and run.message and text(run.message):
+            say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
 
 
 @verb()
 def relink(
     project: ProjectArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where the originals are now.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help=tr("Where the original files are now."))],
     json: JsonOption = False,
 ) -> None:
     """Tell the project where its original files are now."""
     folder = to.expanduser().absolute()
     if not folder.is_dir():
-        raise HandlensError(f"There is no folder {to}; check the name.")
+        raise HandlensError(msg("There is no folder {folder}. Check the name.", folder=str(to)))
     with Project.open(find_project(project)) as opened:
         found = opened.relink(folder)
         name, count = opened.name, len(opened.stamps())
     if json:
         print_json({"event": "relinked", "folder": str(folder), "missing": found.missing, "changed": found.changed})
         return
-    words().print(f"“{name}” now reads its files from {folder}.", markup=False)
+    say(words(), msg("“{name}” now reads its files from {folder}.", name=name, folder=str(folder)))
     if found.missing:
-        complain(f"{found.missing:,} of its {count:,} files are not there; if that is the wrong folder, say so again.")
-    if found.changed:
-        differ = "differs" if found.changed == 1 else "differ"
         complain(
-            f"At least {found.changed:,} of its {count:,} files {differ} from the one of that name that it was made "
-            "from; put the originals back."
+            nmsg(
+                "{count} of its {total} files is missing. If this is the wrong folder, run {command} again.",
+                "{count} of its {total} files are missing. If this is the wrong folder, run {command} again.",
+                found.missing,
+                command="handlens relink",
+                total=count,
+            )
+        )
+    if found.changed:
+        complain(
+            nmsg(
+                "At least {count} of its {total} files differs from the original of the same name. Put the original "
+                "back.",
+                "At least {count} of its {total} files differ from the originals of the same names. Put the originals "
+                "back.",
+                found.changed,
+                total=count,
+            )
         )
 
 
-@verb(interrupted="Interrupted; no file was written.")
+@verb(interrupted=msg("Interrupted. No file was written."))
 def export(
     project: ProjectArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help="The file to write.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help=tr("The file to write."))],
     run: RunOption = None,
     wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
@@ -118,7 +144,13 @@ def export(
     """Write a run's model to a file that runs anywhere ONNX does."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     if to.suffix.lower() != ".onnx":
-        raise HandlensError(f"This version writes models as .onnx only; give a name such as {to.stem or 'model'}.onnx.")
+        raise HandlensError(
+            msg(
+                "Models are written as {suffix} only. Give a name such as {name}.",
+                suffix=".onnx",
+                name=f"{to.stem or 'model'}.onnx",
+            )
+        )
     with Project.open(find_project(project), to_read=True) as opened:
         number = opened.runs.finished(run).number
         source = model_path(opened, number)
@@ -133,26 +165,41 @@ def export(
         return
     console = words()
     if info.task == "single":
-        rate = of_hundred(info.wanted_error)
-        promise = f"At most {rate} accepted answers are wrong, with 95 % confidence."
-        aim = (
-            f"It aims at no more than {rate} accepted answers being wrong, but there are too few samples to promise it."
-        )
-        console.print(promise if info.promised else aim)
+        say(console, _promise(info))
     elif info.wanted_error:
-        console.print(rule_of(info.wanted_error, promised=info.promised))
-    console.print(f'Run {number} is now in {to}. Use it with: handlens predict "{to}" FILE…', markup=False)
+        say(console, rule_of(info.wanted_error, promised=info.promised))
+    say(
+        console,
+        msg(
+            "Run {run} is now in {path}. Use it: {command}",
+            run=str(number),
+            path=str(to),
+            command=f'handlens predict "{to}" FILE…',
+        ),
+    )
+
+
+def _promise(info: ModelInfo) -> Message:
+    rate = of_hundred(info.wanted_error)
+    if info.promised:
+        return msg("At most {rate} accepted answers are wrong, with 95 % confidence.", rate=rate)
+    return msg(
+        "The aim is that at most {rate} accepted answers are wrong. There are too few samples to guarantee it.",
+        rate=rate,
+    )
 
 
 def _refuse_another_file(target: Path) -> None:
     """An older model may be replaced, nothing else."""
     if target.is_dir():
-        raise HandlensError(f"{target} is a folder; give the name of a file in it.")
+        raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
     if target.is_file() and target.stat().st_size:
         try:
             ReleasedModel.open(target)
         except HandlensError as error:
-            raise HandlensError(f"{target} is there already and is no model of Handlens; give another name.") from error
+            raise HandlensError(
+                msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
+            ) from error
 
 
 def _exchanged(source: Path, info: ModelInfo) -> bytes:
@@ -160,8 +207,10 @@ def _exchanged(source: Path, info: ModelInfo) -> bytes:
         from ml.export.metadata import with_info  # of an extra that running a model does not need
     except ImportError as error:
         raise HandlensError(
-            "To export with other thresholds than the run was made with, the library onnx is needed; "
-            'install it with: pip install "handlens[train]".',
+            msg(
+                "Exporting with other thresholds needs the library onnx. Install it: {command}",
+                command='pip install "handlens[train]"',
+            ),
             details=repr(error),
         ) from error
     return with_info(source.read_bytes(), info)
@@ -191,4 +240,4 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
 def _score(accuracy: float | None, task: Task) -> str:
     if accuracy is None:
         return "–"
-    return percent(accuracy) if task == "single" else of_hundred(accuracy)
+    return text(percent(accuracy) if task == "single" else of_hundred(accuracy))

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.commands.phrases import NONE_OF_THEM
+from ml.core.messages import msg, text, tr
 from ml.errors import HandlensError
 from ml.insight.drawing import save_png
 from ml.insight.overlays import along_time
@@ -30,7 +32,7 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
     rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}
     tested = [s for s in project.samples() if s.split == "test" and s.labelled and s.id in rows]
     if not tested:
-        raise HandlensError("No sample of the test split has a label, so there is nothing to show.")
+        raise HandlensError(msg("No test sample has a label, so there is nothing to show."))
     folder = project.source_folder
     names = tuple(item.name for item in project.classes())
     said = {s.id: _said(stored, rows[s.id]) for s in tested}
@@ -47,7 +49,11 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
             probability=None if stored.several else float(probabilities.max()),
         )
         tiles.append(tile)
-    subtitle = f"{project.name}, run {run}. Left as it is, right with what spoke for the answer; wrong answers first."
+    subtitle = tr(
+        "{project}, run {run}. Left: the sample. Right: what spoke for the answer. Wrong answers come first.",
+        project=project.name,
+        run=str(run),
+    )
     save_png(contact_sheet(tiles, title=title, subtitle=subtitle), target)
     return target
 
@@ -61,7 +67,7 @@ def _said(stored: Predictions, row: int) -> tuple[int, ...]:
 
 
 def _named(classes: tuple[int, ...], names: tuple[str, ...]) -> str:
-    return ", ".join(names[index] for index in sorted(classes)) or "none of them"
+    return ", ".join(names[index] for index in sorted(classes)) or text(NONE_OF_THEM)
 
 
 def _chosen(tested: list[Sample], said: dict[int, tuple[int, ...]], sure: dict[int, float]) -> list[Sample]:

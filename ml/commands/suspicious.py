@@ -13,10 +13,12 @@ from ml.commands.common import (
     find_project,
     last_event,
     print_json,
+    say,
     verb,
     words,
 )
-from ml.commands.phrases import part, plural
+from ml.commands.phrases import NONE_OF_THEM, part
+from ml.core.messages import msg, nmsg, text, tr
 from ml.events import Event, Note, Suspected
 from ml.jobs import SuspectJob
 from ml.project.project import Project
@@ -24,9 +26,9 @@ from ml.project.samples import Task
 
 SHOWN = 25
 LEAST_CERTAIN = 5
-SCORE_SAYS = (
-    "The score is how much a model that never saw the file doubts its label: near 0 it agrees, near 1 it is sure of "
-    "something else."
+SCORE_SAYS = msg(
+    "The score says how strongly a model that was not trained on the file disagrees with its label: near 0 it agrees, "
+    "near 1 it is certain of another class."
 )
 
 
@@ -53,29 +55,55 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         row |= {"score": round(score, 4), "looks_wrong": place < found.flagged}
         if sample.start is not None:
             row |= {"start": sample.start, "end": sample.end}
-        label = ", ".join(names[index] for index in labels) or "none of them"
-        place_in_file = () if windowing is None else (part(windowing, sample.start or 0.0, sample.end or 0.0),)
+        label = ", ".join(names[index] for index in labels) or text(NONE_OF_THEM)
+        place_in_file = () if windowing is None else (text(part(windowing, sample.start or 0.0, sample.end or 0.0)),)
         rows.append((row, (sample.path, *place_in_file, label, said, f"{score:.2f}")))
     if json:
         for row, _shown in rows:
             print_json(row)
         return
+    _say(found, [shown for _row, shown in rows], with_place=windowing is not None)
+
+
+def _say(found: Suspected, rows: list[tuple[str, ...]], *, with_place: bool) -> None:
     console = words()
     if found.confirmed:
-        console.print(f"{plural(found.confirmed, 'label')} that somebody called right left out.")
+        say(
+            console,
+            nmsg(
+                "{count} label that somebody confirmed is left out.",
+                "{count} labels that somebody confirmed are left out.",
+                found.confirmed,
+            ),
+        )
     if found.flagged == 0:
-        console.print("No label looks wrong. The least certain ones:")
+        say(console, msg("No label looks wrong. The least certain ones:"))
     else:
-        console.print(f"{plural(found.flagged, 'label')} of {len(rows):,} may be wrong. The most suspicious first:")
-    console.print(SCORE_SAYS)
-    where = () if windowing is None else ("where",)
-    table = Table("file", *where, "labelled", "looks like", "score", box=None, pad_edge=False)
-    count = min(found.flagged, SHOWN) if found.flagged else LEAST_CERTAIN
-    for _row, shown in rows[:count]:
+        say(
+            console,
+            nmsg(
+                "{count} of {total} labels may be wrong. The most suspicious first:",
+                "{count} of {total} labels may be wrong. The most suspicious first:",
+                found.flagged,
+                total=len(rows),
+            ),
+        )
+    say(console, SCORE_SAYS)
+    where = (tr("where"),) if with_place else ()
+    table = Table(tr("file"), *where, tr("label"), tr("looks like"), tr("score"), box=None, pad_edge=False)
+    for shown in rows[: min(found.flagged, SHOWN) if found.flagged else LEAST_CERTAIN]:
         table.add_row(*[escape(cell) for cell in shown])
     console.print(table)
     if found.flagged > SHOWN:
-        console.print(f"… and {found.flagged - SHOWN:,} more: --json lists them all.")
+        say(
+            console,
+            nmsg(
+                "… and {count} more. {option} lists all.",
+                "… and {count} more. {option} lists all.",
+                found.flagged - SHOWN,
+                option="--json",
+            ),
+        )
 
 
 def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task: Task) -> tuple[list[str], str]:
@@ -83,8 +111,8 @@ def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task:
     if task == "single":
         return [names[suggested]], names[suggested]
     if suggested in labels:
-        return [names[index] for index in labels if index != suggested], f"no {names[suggested]}"
-    return [names[index] for index in sorted({*labels, suggested})], f"{names[suggested]}, too"
+        return [names[index] for index in labels if index != suggested], tr("no {name}", name=names[suggested])
+    return [names[index] for index in sorted({*labels, suggested})], tr("also {name}", name=names[suggested])
 
 
 def _only_notes(event: Event) -> None:

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ml.commands.common import make_folder, unwritable
+from ml.commands.phrases import NONE_OF_THEM
+from ml.core.messages import english, msg
 from ml.errors import HandlensError
 from ml.project.room import try_to_fill
 from ml.runtime.contract import ModelInfo
@@ -76,7 +78,7 @@ class AnswerTable:
     def _write(self, row: dict[str, Any]) -> None:
         cells = {name: row.get(name, "") for name in self._fields}
         if "labels" in row:
-            cells["labels"] = "; ".join(row["labels"]) or "none of the classes"
+            cells["labels"] = "; ".join(row["labels"]) or english(NONE_OF_THEM)
         if _is_formula(cells["path"]):
             cells["path"] = f"./{cells['path']}"  # still the same file
         others = (value for pair in row.get("top", [])[1:] for value in pair)
@@ -104,8 +106,12 @@ class AnswerTable:
             with suppress(OSError):
                 kept = self._draft.rename(_free_name(self._target))
             raise HandlensError(
-                f"{self._target} could not be replaced, perhaps because it is open in another program; "
-                f"the answers are in {kept}.",
+                msg(
+                    "{path} could not be replaced, perhaps because it is open in another program. The answers are in "
+                    "{kept}.",
+                    path=str(self._target),
+                    kept=str(kept),
+                ),
                 details=repr(error),
             ) from error
 
@@ -146,7 +152,7 @@ def _is_number(text: str) -> bool:
 def _refuse_another_file(target: Path) -> None:
     """An older table of answers may be replaced, nothing else: not the input, nor the labels."""
     if target.is_dir():
-        raise HandlensError(f"{target} is a folder; give the name of a file in it.")
+        raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
     if target.is_file() and target.stat().st_size:
         try:
             with target.open("r+b") as file:  # where somebody else holds it, Windows says so now
@@ -155,5 +161,8 @@ def _refuse_another_file(target: Path) -> None:
             raise unwritable(target, error) from error
         if not set(FIELDS) <= set(first):
             raise HandlensError(
-                f"{target} is there already and is no table of answers; give another name, so that it is not lost."
+                msg(
+                    "{path} already exists and is not a table of answers. Give another name, so that it is not lost.",
+                    path=str(target),
+                )
             )

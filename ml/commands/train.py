@@ -24,12 +24,16 @@ from ml.commands.common import (
     last_event,
     print_json,
     rate_named,
+    say,
     verb,
     whole_number,
     words,
 )
 from ml.commands.live import LiveReport
-from ml.commands.phrases import SCORE_MEANS, capital, duration, result_on, score_sentence
+from ml.commands.phrases import result_on, score_sentence
+from ml.commands.usage import WrongUsageError
+from ml.core.messages import msg, text, tr
+from ml.core.phrases import duration
 from ml.engine import run
 from ml.errors import HandlensError
 from ml.events import Event, Failed, Finished, Showcase, as_json
@@ -37,7 +41,12 @@ from ml.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.project.project import Project
 from ml.project.samples import PRESETS, Kind, Preset, Task
 
-_OFFERED = ", ".join(f"{item.name} ({item.title})" for item in OFFERED)
+_TITLES = {"small": msg("small"), "default": msg("default"), "strong": msg("strong")}
+
+
+def _offered() -> str:
+    """The pretrained networks to choose from."""
+    return ", ".join(f"{item.name} ({text(_TITLES[item.title])})" for item in OFFERED)
 
 
 def preset_named(name: str) -> Preset:
@@ -45,7 +54,7 @@ def preset_named(name: str) -> Preset:
     for preset in PRESETS:
         if preset == name:
             return preset
-    raise typer.BadParameter(f"choose {', '.join(PRESETS)}", param_hint="--preset")
+    raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(PRESETS)), option="--preset")
 
 
 def front_named(name: str) -> Front:
@@ -53,7 +62,7 @@ def front_named(name: str) -> Front:
     for front in FRONTS:
         if front == (name or DEFAULT_FRONT):
             return front
-    raise typer.BadParameter(f"choose {', '.join(FRONTS)}", param_hint="--front")
+    raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(FRONTS)), option="--front")
 
 
 @verb()
@@ -63,36 +72,51 @@ def train(
     *,
     preset: Annotated[
         str,
-        typer.Option(metavar="NAME", help="How much time the network may take to learn: quick, standard or thorough."),
+        typer.Option(metavar="NAME", help=tr("How long to train: {presets}.", presets=", ".join(PRESETS))),
     ] = "standard",
     epochs: Annotated[
         int | None,
-        typer.Option(parser=whole_number, metavar="N", help="Passes over the samples, instead of the preset's."),
+        typer.Option(
+            parser=whole_number, metavar="N", help=tr("Passes over the samples, instead of those of the preset.")
+        ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(parser=whole_number, metavar="N", help="Another number gives another random order.")
+        int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another random order."))
     ] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the newest run that was cut off.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=tr("Continue the newest run that was interrupted."))] = False,
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="What computes: cpu, cuda, mps, or auto, the fastest there is.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=tr("What computes: {devices}, or {auto} (the fastest).", devices="cpu, cuda, mps", auto="auto"),
+        ),
     ] = "auto",
     backbone: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help=f"Another pretrained network to start from, any of timm's: {_OFFERED}. It is downloaded once.",
+            help=tr(
+                "Another pretrained network to start from, any of timm: {offered}. It is downloaded once.",
+                offered=_offered(),
+            ),
         ),
     ] = "",
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The weights of --backbone as a file, for a machine without internet."),
+        typer.Option(
+            metavar="FILE",
+            help=tr("The weights of {option} as a file, for a machine without internet.", option="--backbone"),
+        ),
     ] = None,
     front: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="For logs of sensors, the picture the network is shown: how the rhythms change (spectrogram), the "
-            "curves (traces), when a state comes back (recurrence), or all three (combined, the usual one).",
+            help=tr(
+                "For sensor logs, the picture that the network gets: how the rhythms change ({spectrogram}), the "
+                "curves ({traces}), when a state returns ({recurrence}), or all three ({combined}, the default).",
+                **{name: name for name in FRONTS},
+            ),
         ),
     ] = "",
     wrong_at_most: WrongAtMostOption = None,
@@ -100,7 +124,7 @@ def train(
 ) -> None:
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
     if device not in ("auto", "cpu", "cuda", "mps"):
-        raise typer.BadParameter("choose auto, cpu, cuda or mps", param_hint="--device")
+        raise WrongUsageError(msg("Choose one of: {choices}.", choices="auto, cpu, cuda, mps"), option="--device")
     if resume and not ranks.rank():
         _say_what_stays(context, find_project(project))
     job = TrainJob(
@@ -130,7 +154,8 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
     }
     given = [name.replace("_", "-") for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if given:
-        complain(f"The run goes on as it began; left aside: --{', --'.join(given)}.")
+        options = ", ".join(f"--{name}" for name in given)
+        complain(msg("The run continues with its own settings. Ignored: {options}.", options=options))
 
 
 def _teach(job: TrainJob, *, front: str, json: bool) -> None:
@@ -162,7 +187,9 @@ def _looked_up(target: Path, *, front: str) -> _Asked:
     """Raises HandlensError where there is no project, its originals have gone, or `front` does not fit it."""
     with Project.open(target) as opened:
         if front and opened.kind != "sensors":
-            raise HandlensError("Only logs of sensors become pictures in several ways; leave out --front.")
+            raise HandlensError(
+                msg("Only sensor logs can become different pictures. Leave out {option}.", option="--front")
+            )
         _ = opened.source_folder
         return _Asked(opened.kind, opened.task)
 
@@ -176,12 +203,21 @@ def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console)
             if asked.task == "single"
             else result_on(finished.test_accuracy, tested, asked.kind, asked.task)
         )
-        console.print(capital(sentence) + "." + ("" if asked.task == "single" else f" {SCORE_MEANS}"))
-    early = " It was stopped early and kept its best." if finished.early else ""
-    console.print(f"Run {finished.run} is finished after {duration(finished.seconds)}.{early}")
+        say(console, sentence)
+    if finished.early:
+        ended = msg(
+            "Run {run} is finished after {duration}. It was stopped early and keeps its best model.",
+            run=str(finished.run),
+            duration=duration(finished.seconds),
+        )
+    else:
+        ended = msg(
+            "Run {run} is finished after {duration}.", run=str(finished.run), duration=duration(finished.seconds)
+        )
+    say(console, ended)
     model = target / "runs" / f"{finished.run:04d}" / "model.onnx"
-    console.print(f"The model: {model}", markup=False)
-    console.print(f'Next: handlens evaluate "{target}"', markup=False)
+    say(console, msg("The model: {path}", path=str(model)))
+    say(console, msg("Next: {command}", command=f'handlens evaluate "{target}"'))
 
 
 def train_with(job: TrainJob, show: Callable[[Event], None]) -> Finished:
@@ -192,7 +228,7 @@ def train_with(job: TrainJob, show: Callable[[Event], None]) -> Finished:
     try:
         last = last_event(job, show)
     except KeyboardInterrupt:
-        sentence = f'Interrupted; continue where it was with: handlens train "{job.project}" --resume'
+        sentence = msg("Interrupted. To continue: {command}", command=f'handlens train "{job.project}" --resume')
         show(Failed(message=sentence))
         raise InterruptedByUserError(sentence) from None
     assert isinstance(last, Finished)
@@ -213,8 +249,11 @@ def _cut_off(_signal: int, _frame: object) -> None:
     """`torchrun` ends all processes when one is lost."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise HandlensError(
-        "This training was ended from outside, or another of its processes was; everything up to the last finished "
-        "epoch is kept: start it again with --resume."
+        msg(
+            "This training, or another of its processes, was ended from outside. Everything up to the last finished "
+            "pass is kept. Start it again with {option}.",
+            option="--resume",
+        )
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ml.commands.new import INTERRUPTED
 from ml.demo.projects import DemoKind, write_samples
 from ml.project.project import Project
 from ml.runtime.folder import FilePrediction, predict_files
@@ -160,7 +161,7 @@ def test_ctrl_c_while_files_are_read_leaves_nothing_behind(tmp_path: Path) -> No
         os.killpg(process.pid, signal.SIGINT)
         _out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "Interrupted; no project was made and nothing was changed.\n"
+    assert err == f"{INTERRUPTED}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
@@ -169,7 +170,7 @@ def test_the_demo_plays_the_whole_game_without_a_display(tmp_path: Path) -> None
     command = [sys.executable, "-m", "desktop", "demo", "--to", str(tmp_path / "demo"), "--count", "48"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Right on" in done.stdout
+    assert "The model is correct on" in done.stdout
     assert "handlens predict" in done.stdout
     with Image.open(next((tmp_path / "demo").glob("*/predictions.png"))) as sheet:
         assert sheet.width > 1000

@@ -16,6 +16,9 @@ from tiny_model import COLOURS, SIZE, WINDOWING
 from ml import engine
 from ml.catalogue import OFFERED
 from ml.commands import common
+from ml.commands.suspicious import SCORE_SAYS
+from ml.core.messages import msg
+from ml.core.stages import stage_message
 from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted, Suspected
 from ml.jobs import FRONTS, Job, Stop, TrainJob
 from ml.project.project import Project
@@ -72,10 +75,10 @@ def test_new_on_a_project_says_what_was_moved_what_was_changed_and_what_is_gone(
     created = done.lines[-1]
     assert (created["added"], created["moved"], created["gone"]) == (0, 10, ["blue/1.png"])
     assert created["changed"] == ["green/2.png"]
-    assert "1 file holds something else under the same name, such as green/2.png" in " ".join(created["findings"])
+    assert "1 file has a new content under the same name: green/2.png." in " ".join(created["findings"])
     assert (created["samples"], created["classes"]) == (29, {"blue": 9, "green": 10, "rouge": 10})
     told = handlens("new", project, "--from", folder).out
-    assert "1 file is not in the folder any more, such as blue/1.png, and left out" in told
+    assert "1 file is no longer in the folder: blue/1.png. It is left out" in told
     assert "moved" not in told
 
 
@@ -198,8 +201,8 @@ def test_train_says_in_words_what_happens(handlens: Handlens, trained: Path, mon
     monkeypatch.setattr(common, "run", scripted(stage, STARTED, EPOCH, FINISHED))
     done = handlens("train", trained)
     assert done.code == 0
-    assert "Now it learns." in done.out
-    assert "right on 90 %" in done.out
+    assert str(stage_message("probe")) in done.out
+    assert "validation accuracy 90 %" in done.out
     assert f"of {tested} pictures" in done.out, "by what was predicted, whatever there was before the training"
     assert f'handlens evaluate "{trained}"' in done.out
 
@@ -207,12 +210,12 @@ def test_train_says_in_words_what_happens(handlens: Handlens, trained: Path, mon
 def test_a_failed_training_is_one_sentence_and_code_1(
     handlens: Handlens, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "run", scripted(Failed(message="The disk is full; free some space.", details="secret")))
+    monkeypatch.setattr(common, "run", scripted(Failed(message=msg("The disk is full."), details="secret")))
     done = handlens("train", project, "--json")
     assert done.code == 1
     assert done.lines[-1]["event"] == "failed"
-    assert done.lines[-1]["message"] == "The disk is full; free some space."
-    assert done.err == "The disk is full; free some space.\n"
+    assert done.lines[-1]["message"] == "The disk is full."
+    assert done.err == "The disk is full.\n"
 
 
 def test_ctrl_c_says_how_to_continue(handlens: Handlens, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,13 +239,14 @@ def test_a_fault_is_one_sentence_with_details_on_request(
 def test_train_without_a_project_fails_in_both_languages(handlens: Handlens, tmp_path: Path) -> None:
     done = handlens("train", tmp_path / "absent", "--json")
     assert done.code == 1
-    assert done.lines == [{"event": "failed", "message": done.err.rstrip("\n"), "details": ""}]
+    (line,) = done.lines
+    assert (line["event"], line["message"], line["details"]) == ("failed", done.err.rstrip("\n"), "")
 
 
 def test_the_demo_makes_samples_once_and_keeps_earlier_projects(
     handlens: Handlens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing = Failed(message="Nothing is trained in this test.")
+    failing = Failed(message=msg("Nothing is trained in this test."))
 
     def run(job: Job, stop: Stop) -> Iterator[Event]:
         return scripted(failing)(job, stop) if isinstance(job, TrainJob) else engine.run(job, stop)
@@ -261,7 +265,7 @@ def test_the_demo_makes_samples_once_and_keeps_earlier_projects(
 def test_a_project_is_not_split_anew_behind_its_back(handlens: Handlens, project: Path, folder: Path) -> None:
     done = handlens("new", project, "--from", folder, "--split-by", "folder")
     assert done.code == 1
-    assert "is split already" in done.err
+    assert "is already split by" in done.err
 
 
 @pytest.mark.parametrize(
@@ -297,7 +301,7 @@ def test_export_writes_a_model_that_can_be_used(
     mine.write_text("mine")
     refused = handlens("export", trained, "--to", mine)
     assert (refused.code, mine.read_text()) == (1, "mine")
-    assert "is no model of Handlens; give another name" in refused.err
+    assert "is not a Handlens model. Give another name." in refused.err
     refused = handlens("export", trained, "--to", tmp_path / "m.html")
     assert refused.code == 1
     assert ".onnx only" in refused.err
@@ -333,9 +337,9 @@ def test_suspicious_says_where_in_a_recording_a_label_may_be_wrong(
     )
     monkeypatch.setattr(common, "run", scripted(found))
     told = handlens("suspicious", tmp_path / "p").out
-    assert "The score is how much a model that never saw the file doubts its label: near 0 it agrees" in told
+    assert str(SCORE_SAYS) in told
     rows = [line.split() for line in told.splitlines()]
-    assert ["file", "where", "labelled", "looks", "like", "score"] in rows
+    assert ["file", "where", "label", "looks", "like", "score"] in rows
     assert ["owl/0.wav", f"{second.start:g}–{second.end:g}", "s", "owl", "wind", "0.90"] in rows
 
 

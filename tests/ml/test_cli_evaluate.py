@@ -44,9 +44,8 @@ def test_evaluate_believes_the_labels_as_they_are_now(handlens: Handlens, traine
 
 def test_evaluate_begins_with_a_sentence(handlens: Handlens, trained: Path) -> None:
     done = handlens("evaluate", trained)
-    assert done.out.startswith("Right on ")
-    assert "pictures it has never seen (between" in done.out.splitlines()[0]
-    assert "with 95 % confidence" in done.out.splitlines()[0]
+    assert done.out.startswith("The model is correct on ")
+    assert "pictures it has never seen. With 95 % confidence, it is correct on between" in done.out.splitlines()[0]
 
 
 @pytest.mark.parametrize(("each", "told"), [(2, False), (20, True)])
@@ -61,7 +60,7 @@ def test_how_far_off_its_probabilities_are_is_only_said_of_enough_files(
             pixels[..., channel] += 100
             Image.fromarray(pixels).save(tmp_path / "other" / name / f"{number}.png")
     words = handlens("evaluate", trained, "--on", tmp_path / "other").out
-    assert ("off by" in words) == told
+    assert ("Its probabilities are off by" in words) == told
     (line,) = handlens("evaluate", trained, "--on", tmp_path / "other", "--json").lines
     assert (line["files"], 0 <= line["ece"] <= 1) == (3 * each, True)
 
@@ -71,7 +70,7 @@ def test_of_windows_it_is_said_from_how_many_recordings_they_are(task: Task) -> 
     result = Evaluated(accuracy=0.75, n=48, files=16, per_class={}, confusion=(), ece=0.1, task=task)
     out = io.StringIO()
     say_result(result, "recordings", Console(file=out, width=200))
-    assert "48 sounds of 16 recordings it has never seen" in out.getvalue().splitlines()[0]
+    assert "48 sounds (from 16 recordings) it has never seen" in out.getvalue().splitlines()[0]
     out = io.StringIO()
     say_result(result, "images", Console(file=out, width=200))
     assert "48 pictures it has never seen" in out.getvalue().splitlines()[0]

@@ -14,11 +14,11 @@ from tests.ml.terminal import Handlens
 @pytest.mark.parametrize(
     ("make", "word", "windows", "other"),
     [
-        (sound_folder, "recordings", "Recordings are read in windows of 0.5 s, 16 in all.", "sounds"),
+        (sound_folder, "recordings", "Recordings are cut into windows of 0.5 s: 16 windows.", "sounds"),
         (
             log_folder,
             "logs",
-            "Logs are read in windows of 2.4 s (120 rows), 16 in all, 2 columns: x, y.",
+            "Logs are cut into windows of 2.4 s (120 rows): 16 windows, 2 columns: x and y.",
             "measurement",
         ),
     ],
@@ -28,9 +28,9 @@ def test_there_is_one_word_for_the_files_and_one_for_their_parts(
 ) -> None:
     make(tmp_path / "files")
     out = handlens("new", tmp_path / "p", "--from", tmp_path / "files").out
-    assert f"It holds 16 {word} in 2 classes." in out
+    assert f"It has 16 {word} in 2 classes." in out
     assert windows in out
-    assert "10 windows to learn from" in out
+    assert "10 training windows" in out
     assert other not in out
 
 
@@ -53,11 +53,11 @@ def test_a_rate_may_be_written_with_its_unit(handlens: Handlens, tmp_path: Path,
     [
         (
             ("new", "p", "--from", ".", "--rate", "fast"),
-            "“fast” is no number; write how many rows there are in a second",
+            "“fast” is not a number. Write the number of rows per second",
         ),
-        (("new", "p", "--from", ".", "--seed", "luck"), "“luck” is no whole number; write one such as 3"),
-        (("train", "p", "--epochs", "-1"), "“-1” is no whole number; write one such as 3"),
-        (("evaluate", "p", "--run", "best"), "“best” is no whole number; write one such as 3"),
+        (("new", "p", "--from", ".", "--seed", "luck"), "“luck” is not a whole number. Write one such as 3"),
+        (("train", "p", "--epochs", "-1"), "“-1” is not a whole number. Write one such as 3"),
+        (("evaluate", "p", "--run", "best"), "“best” is not a whole number. Write one such as 3"),
     ],
 )
 def test_what_is_no_number_is_said_in_plain_words(
@@ -76,4 +76,4 @@ def test_where_many_files_are_left_out_it_is_said_how_to_see_all(
     for number in range(30):
         (folder / "red" / f"empty{number}.png").touch()
     done = handlens("new", tmp_path / "p", "--from", folder)
-    assert "… and 11 more left out: --json lists them all" in done.out
+    assert "… and 11 more left out. --json lists all." in done.out

@@ -30,16 +30,16 @@ def test_predict_prints_a_line_per_input(handlens: Handlens, trained: Path, fold
 def test_options_that_change_nothing_are_named(handlens: Handlens, trained: Path, folder: Path) -> None:
     done = handlens("train", trained, "--resume", "--preset", "quick", "--seed", "3", "--epochs", "2")
     assert done.code == 1
-    assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --preset, --seed."
+    assert done.err.splitlines()[0] == "The run continues with its own settings. Ignored: --preset, --seed."
     with Project.open(trained) as opened:
         opened.runs.update(1, state="interrupted")
         (opened.runs.folder(1) / "settings.toml").write_text("")
         opened.add_class("violet")  # so that it does not really go on
     done = handlens("train", trained, "--resume", "--seed", "3", "--epochs", "2", "--backbone", "resnet18")
-    assert done.err.splitlines()[0] == "The run goes on as it began; left aside: --seed, --epochs, --backbone."
+    assert done.err.splitlines()[0] == "The run continues with its own settings. Ignored: --seed, --epochs, --backbone."
     done = handlens("new", trained, "--from", folder, "--rate", "50")
     assert done.code == 1
-    assert "how it is cut stays as it is" in done.err
+    assert "its windows cannot change" in done.err
     done = handlens("evaluate", trained / "runs" / "0001" / "model.onnx")
     assert done.code == 1
     assert "is a model. Choose the folder of the project it came from" in done.err
@@ -50,7 +50,7 @@ def test_predict_goes_on_after_an_unreadable_file(handlens: Handlens, trained: P
     assert done.code == 1
     assert len(done.lines) == 30
     assert "red/broken.png: " in done.err.splitlines()[0]
-    assert done.err.endswith("\n1 of 31 could not be read; why stands beside each above.\n")
+    assert done.err.endswith("\n1 of 31 files could not be read. The reasons are above.\n")
 
 
 def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
@@ -60,7 +60,7 @@ def test_predict_takes_a_model_alone_and_writes_tables_and_pictures(
     inputs = [folder / "red" / "0.png", folder / "blue" / "0.png", folder / "red" / "broken.png"]
     done = handlens("predict", model, *inputs, "--csv", tmp_path / "out" / "t.csv", "--overlays", tmp_path / "looked")
     assert done.code == 1
-    assert "red, 9" in done.out
+    assert "red (9" in done.out
     assert f"The answers as a table: {tmp_path / 'out' / 't.csv'}\n" in done.out
     assert f"2 pictures of where it looked: {tmp_path / 'looked'}\n" in done.out
     with (tmp_path / "out" / "t.csv").open(encoding="utf-8-sig", newline="") as stream:
@@ -103,7 +103,7 @@ def test_no_picture_is_drawn_over_a_file_of_the_users(handlens: Handlens, folder
     shutil.copy(given / "0.png.png.png", tmp_path / "looked")
     done = handlens("predict", model, tmp_path / "looked")
     assert (done.code, done.err.count("\n")) == (1, 1)
-    assert "only pictures here that Handlens drew" in done.err
+    assert "All pictures here were drawn by Handlens" in done.err
 
 
 def test_a_very_long_name_is_predicted_and_drawn(handlens: Handlens, folder: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.ml.terminal import Handlens
 def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:
     folder.rename(tmp_path / "moved")
     told = handlens("train", trained)
-    assert told.code == 1 and told.err.endswith(f'say where it is now: handlens relink "{trained}" --to FOLDER.\n')
+    assert told.code == 1 and told.err.endswith(f'The command: handlens relink "{trained}" --to FOLDER\n')
     with Project.open(trained) as opened:
         assert len(opened.runs.all()) == 1, "no run was begun"
     assert handlens("relink", trained, "--to", tmp_path).code == 1
@@ -29,7 +29,7 @@ def test_a_moved_source_folder_is_found_again(handlens: Handlens, trained: Path,
     shutil.copy(tmp_path / "moved" / "red" / "0.png", few)
     done = handlens("relink", trained, "--to", few.parent)
     assert done.code == 0
-    assert done.err == "29 of its 30 files are not there; if that is the wrong folder, say so again.\n"
+    assert done.err == "29 of its 30 files are missing. If this is the wrong folder, run handlens relink again.\n"
 
 
 def test_other_files_of_the_same_names_are_no_originals(
@@ -48,7 +48,7 @@ def test_other_files_of_the_same_names_are_no_originals(
         assert opened.source_folder == folder
     told = handlens("relink", project, "--to", changed)
     assert told.code == 0
-    assert told.err.startswith("At least 1 of its 30 files differs from the one of that name")
+    assert told.err.startswith("At least 1 of its 30 files differs from the original of the same name.")
     assert handlens("relink", project, "--to", folder, "--json").lines[-1]["changed"] == 0
 
 

@@ -64,7 +64,7 @@ def test_the_pretrained_network_is_checked(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(doctor, "WEIGHTS_PACKAGE", "harmed_weights")
     good, words = doctor.weights()
     assert not good
-    assert "damaged" in words
+    assert "damaged" in str(words)
     monkeypatch.setattr(doctor, "WEIGHTS_PACKAGE", "not_there_at_all")
     assert doctor.weights()[0] is False
 

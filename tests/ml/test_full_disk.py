@@ -112,9 +112,9 @@ def test_there_is_room_elsewhere(tmp_path: Path) -> None:
 
 
 def test_where_the_disk_is_full_another_folder_on_it_is_no_advice(tmp_path: Path) -> None:
-    told = unwritable(tmp_path / "a.csv", OSError(errno.ENOSPC, "No space left on device")).message
+    told = str(unwritable(tmp_path / "a.csv", OSError(errno.ENOSPC, "No space left on device")))
     assert told.endswith("the disk is full. Free some space and try again, or choose another disk.")
-    assert "Choose a folder" in unwritable(tmp_path / "a.csv", OSError(errno.EACCES, "Permission denied")).message
+    assert "Choose a folder" in str(unwritable(tmp_path / "a.csv", OSError(errno.EACCES, "Permission denied")))
 
 
 def test_work_that_a_full_disk_ends_says_how_to_go_on() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from small import create, log_folder
 
-from ml.commands.new import _with_options
+from ml.commands.new import with_options
 from ml.commands.overlays import write_overlay
 from ml.core.messages import english
 from ml.engine import run
@@ -101,7 +101,7 @@ def test_only_the_command_line_names_its_option(tmp_path: Path) -> None:
             (folder / name / f"{number}.csv").write_text("x,y\n" + rows)
     (note,) = [note for note in look(folder).notes if "counted in rows" in str(note)]
     assert str(note).endswith("If you know how many rows make a second, enter it.")
-    assert _with_options(note).endswith("how many rows make a second (--rate), say so.")
+    assert str(with_options(note)).endswith("enter it. The option for this: --rate.")
 
 
 def logs_of(folder: Path, head: str, row: Callable[[int, int], str], *, count: int = 6, rows: int = 60) -> Path:

@@ -8,6 +8,7 @@ import pytest
 from fabricate_several import add_run_of_several, mixed_project
 
 from ml.commands import sheet
+from ml.commands.phrases import NONE_OF_THEM
 from ml.insight.pictures import Tile
 from ml.project.project import Project
 
@@ -29,7 +30,9 @@ def test_every_class_that_is_said_is_drawn_and_named(tmp_path: Path, monkeypatch
 def check(project: Project, tiles: list[Tile]) -> None:
     names = [item.name for item in project.classes()]
     assert [tile.right for tile in tiles[:3]] == [False, False, True], "the mistakes come first"
-    assert all(tile.predicted == (", ".join(names[index] for index in tile.shown) or "none of them") for tile in tiles)
-    assert {tile.label for tile in tiles} >= {"none of them", "apple"}
+    assert all(
+        tile.predicted == (", ".join(names[index] for index in tile.shown) or str(NONE_OF_THEM)) for tile in tiles
+    )
+    assert {tile.label for tile in tiles} >= {str(NONE_OF_THEM), "apple"}
     assert any(len(tile.shown) == 2 for tile in tiles)
     assert all(tile.probability is None for tile in tiles)
