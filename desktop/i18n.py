@@ -23,7 +23,7 @@ from ml.core.messages import (
     use_language,
 )
 from ml.core.phrases import counted, counted_classes, counted_files
-from ml.project.samples import Kind
+from ml.core.types import Kind
 
 __all__ = [
     "PSEUDO",

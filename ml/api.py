@@ -1,26 +1,9 @@
 """The door between the core and the window: everything `desktop` may use of `ml`. Loads neither torch nor Qt."""
 
 from ml import __version__
-from ml.catalogue import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
-from ml.core.messages import Message, english, msg, nmsg, text
-from ml.core.phrases import (
-    between,
-    counted,
-    counted_classes,
-    counted_files,
-    duration,
-    files,
-    listed,
-    of_hundred,
-    percent,
-    thing,
-    things,
-)
-from ml.core.stages import Stage, stage_message
-from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
-from ml.errors import HandlensError, UnreadableError
-from ml.estimate import estimate_seconds
-from ml.events import (
+from ml.core.backbone_catalog import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
+from ml.core.errors import HandlensError, UnreadableError
+from ml.core.events import (
     TERMINAL,
     BackboneChecked,
     BatchDone,
@@ -41,20 +24,7 @@ from ml.events import (
     Stopped,
     Suspected,
 )
-from ml.insight.metrics import accuracy_interval, confusion, wilson_interval
-from ml.insight.overlays import along_time, blend, inferno, overlay_rgba, strength
-from ml.insight.selftest import Remark
-from ml.insight.several import (
-    found_and_named,
-    leaning,
-    mean_average_precision,
-    mistaken,
-    present,
-    strict_thresholds,
-)
-from ml.insight.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
-from ml.insight.traces import lanes, trace_picture
-from ml.jobs import (
+from ml.core.jobs import (
     DEFAULT_FRONT,
     FRONTS,
     WRONG_AT_MOST,
@@ -71,18 +41,22 @@ from ml.jobs import (
     SuspectJob,
     TrainJob,
 )
-from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
-from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
-from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
-from ml.media.sensors import LOG_SUFFIXES, load_log_windows
-from ml.project.checks import Finding, findings, problem
-from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
-from ml.project.labels import default_annotator
-from ml.project.predictions import SPLIT_CODES, Predictions
-from ml.project.project import SUFFIX, Project
-from ml.project.remarks import read_remarks
-from ml.project.runs import Pass
-from ml.project.samples import (
+from ml.core.messages import Message, english, msg, nmsg, text
+from ml.core.phrases import (
+    between,
+    counted,
+    counted_classes,
+    counted_files,
+    duration,
+    files,
+    listed,
+    of_hundred,
+    percent,
+    thing,
+    things,
+)
+from ml.core.stages import Stage, stage_message
+from ml.core.types import (
     KINDS,
     PRESETS,
     SPLITS,
@@ -105,9 +79,35 @@ from ml.project.samples import (
     Unreadable,
     Windowing,
 )
-from ml.project.several import for_task, gives_several
-from ml.project.splitting import plan_split
-from ml.worker import Worker
+from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
+from ml.evaluation.findings_file import read_remarks
+from ml.evaluation.sanity_checks import Remark
+from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
+from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
+from ml.media.logs.log import LOG_SUFFIXES, load_log_windows
+from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
+from ml.pictures.heatmap import along_time, blend, inferno, overlay_rgba, strength
+from ml.pictures.traces import lanes, trace_picture
+from ml.pipeline.worker import Worker
+from ml.project.estimate import estimate_seconds
+from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labels import default_annotator
+from ml.project.predictions import SPLIT_CODES, Predictions
+from ml.project.project import SUFFIX, Project
+from ml.project.runs import Pass
+from ml.project.scan.checks import Finding, findings, problem
+from ml.project.scan.multilabel import for_task, gives_several
+from ml.project.split.plan import plan_split
+from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
+from ml.scoring.multilabel import (
+    found_and_named,
+    leaning,
+    mean_average_precision,
+    mistaken,
+    present,
+    strict_thresholds,
+)
+from ml.scoring.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
 
 __all__ = [
     "AUDIO_SUFFIXES",

@@ -12,13 +12,13 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ml.events import Event
-from ml.jobs import NeverStop, Stop
-from ml.networks.frontend import PixelFrontEnd
+from ml.core.events import Event
+from ml.core.jobs import NeverStop, Stop
+from ml.core.types import Sample
+from ml.networks.frontends.image_and_mel import PixelFrontEnd
 from ml.networks.heads import Classifier
-from ml.project.samples import Sample
-from ml.training.crew import DistributedContext
-from ml.training.finetune import Outcome, TrainingData, finetune
+from ml.training.distributed import DistributedContext
+from ml.training.finetune.loop import Outcome, TrainingData, finetune
 from ml.training.recipe import Recipe
 from ml.training.score import WORST
 

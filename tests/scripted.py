@@ -23,8 +23,8 @@ from ml.api import (
     Stopped,
     Unreadable,
 )
-from ml.project.labelfiles.applying import apply
-from ml.project.labelfiles.reading import read_labels
+from ml.project.labelfiles.apply import apply
+from ml.project.labelfiles.read import read_labels
 
 
 def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanReport:

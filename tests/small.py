@@ -8,12 +8,12 @@ import numpy as np
 import soundfile
 from PIL import Image, ImageDraw
 
-from ml.events import Scanned
-from ml.jobs import NeverStop, ScanJob
-from ml.project.importing import scan
+from ml.core.events import Scanned
+from ml.core.jobs import NeverStop, ScanJob
+from ml.core.types import Kind
 from ml.project.project import Project
-from ml.project.samples import Kind
-from ml.project.splitting import plan_split
+from ml.project.scan.scan import scan
+from ml.project.split.plan import plan_split
 
 SHAPES = {"disc": (200, 60, 50), "square": (60, 120, 200), "bar": (80, 160, 70)}
 

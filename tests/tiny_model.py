@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ml.project.samples import Windowing
+from ml.core.types import Windowing
 from ml.runtime.contract import METADATA_KEY, ModelInfo
 
 COLOURS = ("red", "green", "blue")

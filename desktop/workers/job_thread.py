@@ -1,4 +1,4 @@
-"""A QThread that walks through the events of one job. The job itself runs in a child process, see `ml.worker`."""
+"""A QThread that walks through the events of one job. The job itself runs in a child process, see `ml.pipeline.worker`."""
 
 from __future__ import annotations
 

@@ -14,16 +14,16 @@ from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 import typer
 from rich.console import Console
 
-from ml import ranks
 from ml.commands.usage import WrongUsageError
+from ml.core import ranks
+from ml.core.disk import says_full
+from ml.core.errors import HandlensError
+from ml.core.events import TERMINAL, Event, Failed, Stopped, as_json
+from ml.core.jobs import Job, NeverStop
 from ml.core.messages import Message, msg, text, tr, verbatim
-from ml.engine import explain, run
-from ml.errors import HandlensError
-from ml.events import TERMINAL, Event, Failed, Stopped, as_json
-from ml.jobs import Job, NeverStop
+from ml.pipeline.dispatch import explain, run
+from ml.pipeline.watchdog import Watchdog
 from ml.project.project import SUFFIX
-from ml.project.room import says_full
-from ml.watchdog import Watchdog
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,22 +11,22 @@ import typer
 from rich.console import Console
 
 from ml.commands.common import reason_of, say, verb, words
+from ml.commands.contact_sheet import write_sheet
 from ml.commands.evaluate import evaluate_with, say_result
-from ml.commands.live import LiveReport, done_of
 from ml.commands.new import scan_with
-from ml.commands.phrases import right_on
-from ml.commands.sheet import write_sheet
+from ml.commands.progress import LiveReport, done_of
 from ml.commands.train import preset_named, train_with
 from ml.commands.usage import WrongUsageError
+from ml.commands.wording import right_on
+from ml.core.errors import HandlensError
+from ml.core.events import Finished
+from ml.core.jobs import EvaluateJob, ScanJob, TrainJob
 from ml.core.messages import msg, text, tr, verbatim
 from ml.core.phrases import counted, counted_classes
+from ml.core.types import Preset
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
-from ml.errors import HandlensError
-from ml.events import Finished
-from ml.jobs import EvaluateJob, ScanJob, TrainJob
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import Preset
-from ml.project.splitting import plan_split
+from ml.project.split.plan import plan_split
 
 SHOWN_EPOCHS = 2
 _INDENT = "   "

@@ -25,15 +25,15 @@ from ml.commands.common import (
     verb,
     words,
 )
-from ml.commands.live import LiveReport
-from ml.commands.phrases import result_on, score_sentence
+from ml.commands.progress import LiveReport
+from ml.commands.wording import result_on, score_sentence
+from ml.core.errors import HandlensError
+from ml.core.events import Accepting, Evaluated, Event, Note, as_json
+from ml.core.jobs import EvaluateJob
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import counted, counted_files, of_hundred, percent, things
-from ml.errors import HandlensError
-from ml.events import Accepting, Evaluated, Event, Note, as_json
-from ml.jobs import EvaluateJob
+from ml.core.types import Kind
 from ml.project.project import Project
-from ml.project.samples import Kind
 
 ENOUGH_TO_TELL = 50
 """Of fewer files nobody can say how far off a model's probabilities are."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ml.commands.asked import check_split_by, kind_of, rows_a_second
+from ml.commands.arguments import check_split_by, kind_of, rows_a_second
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
@@ -25,22 +25,22 @@ from ml.commands.common import (
     whole_number,
     words,
 )
-from ml.commands.live import LiveReport
-from ml.commands.phrases import split_parts, window_sentence
+from ml.commands.progress import LiveReport
+from ml.commands.wording import split_parts, window_sentence
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Failed, Scanned, as_json, plain_fields
+from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
 from ml.core.phrases import counted_classes, counted_files
-from ml.errors import HandlensError
-from ml.events import Event, Failed, Scanned, as_json, plain_fields
-from ml.jobs import ScanJob
-from ml.project.checks import findings, problem
+from ml.core.types import KINDS, SPLITS, DuplicateSet, ScanReport, SplitPlan, Windowing
 from ml.project.labelfiles.losing import lost_in_windows
-from ml.project.labelfiles.telling import as_json as labels_as_json
-from ml.project.logs import ROWS_A_SECOND
-from ml.project.moving import Followed
+from ml.project.labelfiles.messages import as_json as labels_as_json
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import KINDS, SPLITS, DuplicateSet, ScanReport, SplitPlan, Windowing
-from ml.project.several import SEVERAL_PRESENT, for_task, gives_several
-from ml.project.splitting import plan_split
+from ml.project.scan.agree_logs import ROWS_A_SECOND
+from ml.project.scan.checks import findings, problem
+from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, gives_several
+from ml.project.split.plan import plan_split
+from ml.project.update.reconcile import Followed
 
 INTERRUPTED = msg("Interrupted. No project was created and nothing was changed.")
 _LISTED = 20

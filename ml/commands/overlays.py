@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.commands.common import make_folder, unwritable
-from ml.commands.phrases import rejected_because
+from ml.commands.wording import rejected_because
+from ml.core.disk import try_to_fill
+from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
 from ml.core.phrases import percent
-from ml.errors import HandlensError
-from ml.insight.drawing import drawn_here, save_png
-from ml.insight.pictures import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
+from ml.core.types import Windowing
 from ml.media.audio import load_waveform
 from ml.media.images import thumbnail
+from ml.media.logs.log import load_log
 from ml.media.mel import mel_picture, settings_for
-from ml.media.sensors import load_log
-from ml.project.room import try_to_fill
-from ml.project.samples import Windowing
+from ml.pictures.axes import drawn_here, save_png
+from ml.pictures.contact_sheet import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, WindowPrediction

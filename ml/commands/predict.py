@@ -11,16 +11,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ml.accepting import deciding_by
 from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, say, verb, words
 from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
-from ml.commands.phrases import NONE_OF_THEM, rejected_because
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
 from ml.commands.usage import WrongUsageError
+from ml.commands.wording import NONE_OF_THEM, rejected_because
+from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
-from ml.errors import HandlensError
+from ml.evaluation.thresholds_in_use import deciding_by
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import present_classes

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ml.accepting import deciding_by
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
@@ -28,16 +27,17 @@ from ml.commands.common import (
     verb,
     words,
 )
-from ml.commands.phrases import SCORE_MEANS
+from ml.commands.wording import SCORE_MEANS
+from ml.core.errors import HandlensError
+from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import duration, of_hundred, percent
-from ml.errors import HandlensError
-from ml.events import plain_fields
-from ml.insight.several import rule_of
+from ml.core.types import Task
+from ml.evaluation.thresholds_in_use import deciding_by
 from ml.project.project import Project
-from ml.project.samples import Task
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
+from ml.scoring.multilabel import rule_of
 
 _STATES = {
     "running": msg("running"),
@@ -204,7 +204,7 @@ def _refuse_another_file(target: Path) -> None:
 
 def _exchanged(source: Path, info: ModelInfo) -> bytes:
     try:
-        from ml.export.metadata import with_info  # of an extra that running a model does not need
+        from ml.release.metadata import with_info  # of an extra that running a model does not need
     except ImportError as error:
         raise HandlensError(
             msg(

@@ -17,12 +17,12 @@ from ml.commands.common import (
     verb,
     words,
 )
-from ml.commands.phrases import NONE_OF_THEM, part
+from ml.commands.wording import NONE_OF_THEM, part
+from ml.core.events import Event, Note, Suspected
+from ml.core.jobs import SuspectJob
 from ml.core.messages import msg, nmsg, text, tr
-from ml.events import Event, Note, Suspected
-from ml.jobs import SuspectJob
+from ml.core.types import Task
 from ml.project.project import Project
-from ml.project.samples import Task
 
 SHOWN = 25
 LEAST_CERTAIN = 5

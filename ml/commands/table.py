@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from ml.commands.common import make_folder, unwritable
-from ml.commands.phrases import NONE_OF_THEM
+from ml.commands.wording import NONE_OF_THEM
+from ml.core.disk import try_to_fill
+from ml.core.errors import HandlensError
 from ml.core.messages import english, msg
-from ml.errors import HandlensError
-from ml.project.room import try_to_fill
 from ml.runtime.contract import ModelInfo
 
 FIELDS = ("path", "label", "probability", "unlike", "decision")

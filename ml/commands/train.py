@@ -11,8 +11,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ml import ranks
-from ml.catalogue import OFFERED
 from ml.commands.common import (
     INTERRUPTED,
     InterruptedByUserError,
@@ -29,17 +27,19 @@ from ml.commands.common import (
     whole_number,
     words,
 )
-from ml.commands.live import LiveReport
-from ml.commands.phrases import result_on, score_sentence
+from ml.commands.progress import LiveReport
 from ml.commands.usage import WrongUsageError
+from ml.commands.wording import result_on, score_sentence
+from ml.core import ranks
+from ml.core.backbone_catalog import OFFERED
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Failed, Finished, Showcase, as_json
+from ml.core.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.core.messages import msg, text, tr
 from ml.core.phrases import duration
-from ml.engine import run
-from ml.errors import HandlensError
-from ml.events import Event, Failed, Finished, Showcase, as_json
-from ml.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
+from ml.core.types import PRESETS, Kind, Preset, Task
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.samples import PRESETS, Kind, Preset, Task
 
 _TITLES = {"small": msg("small"), "default": msg("default"), "strong": msg("strong")}
 

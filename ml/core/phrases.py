@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from ml.core.messages import Message, msg, nmsg
-from ml.project.samples import Kind
+from ml.core.types import Kind
 
 FORMS = ("accusative", "dative", "genitive")
 """Grammatical forms a translation may ask for; the form without a name is the nominative."""

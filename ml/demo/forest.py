@@ -9,8 +9,8 @@ import numpy as np
 import scipy.signal
 import soundfile
 
-from ml.demo.noises import band, chainsaw, rain, wind
-from ml.demo.voices import FRAMES, RATE, Wave, bird, frog, levelled, mosquito, wander
+from ml.evaluation.synthesizers.noises import band, chainsaw, rain, wind
+from ml.evaluation.synthesizers.voices import FRAMES, RATE, Wave, bird, frog, levelled, mosquito, wander
 
 _SOURCES: dict[str, Callable[[np.random.Generator], Wave]] = {
     "Bird": bird,

@@ -1,7 +1,7 @@
 """What a model said of the validation samples before it learned from them too: all that is known of it hangs on that.
 
 How sure it may be of itself, what is strange to it and how often it is wrong is measured on samples it has not learned
-from. The delivered model of a small set has learned from them all (`ml.training.refit`), so the model it was until
+from. The delivered model of a small set has learned from them all (`ml.pipeline.retrain`), so the model it was until
 then answers for it: the same recipe, and fewer samples.
 """
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.events import Event
-from ml.export.ask import Ingredients, ask_all
-from ml.jobs import Stop
+from ml.core.events import Event
+from ml.core.jobs import Stop
 from ml.networks.heads import Classifier
+from ml.pipeline.predict_all import Ingredients, ask_all
 from ml.project.predictions import Predictions
 
 

@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted, things
-from ml.export.card import IN_BRACKETS, NOT_CHECKED, compared_told, heading, made_told, split_told, title
+from ml.core.types import Kind, RunInfo
 from ml.export.rule import TABLE
-from ml.insight.several import (
+from ml.networks.heads import Classifier
+from ml.project.project import Project
+from ml.release.card import IN_BRACKETS, NOT_CHECKED, compared_told, heading, made_told, split_told, title
+from ml.scoring.multilabel import (
     average_precisions,
     calibration_error,
     found_and_named,
     mean_average_precision,
     present,
 )
-from ml.networks.heads import Classifier
-from ml.project.project import Project
-from ml.project.samples import Kind, RunInfo
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Probabilities (n, classes) and targets (n, classes) of 0 and 1."""

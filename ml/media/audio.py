@@ -13,12 +13,12 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
-from ml.errors import UnreadableError
+from ml.core.types import Windowing
 from ml.media.files import EMPTY, disk_reason
 from ml.media.mel import SILENCE
 from ml.media.windowing import choose_windowing, window_spans
-from ml.project.samples import Windowing
 
 __all__ = [
     "AUDIO_SUFFIXES",

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
-from ml.errors import UnreadableError
 from ml.media.files import EMPTY, disk_reason
+from ml.media.formats import REFUSED, refused
 from ml.media.pixels import is_plain, to_rgb
-from ml.media.refused import REFUSED, refused
 
 MAX_PIXELS = 120_000_000
 """Enough for a 108-megapixel phone; a file that claims more is refused before a byte of it is decoded."""

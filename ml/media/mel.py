@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.project.samples import Windowing
+from ml.core.types import Windowing
 
 RANGE_DB = 80.0
 """Everything quieter than the loudest point by more than this is shown, and read, as silence."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml.project.samples import Clock, Windowing
+from ml.core.types import Clock, Windowing
 
 HIGHEST_RATE = 32_000
 SHORTEST, LONGEST, GRAIN = 0.5, 5.0, 0.5

@@ -11,10 +11,10 @@ from timm.models import EfficientNet, group_parameters
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.errors import HandlensError
+from ml.core.errors import HandlensError
 from ml.networks.gradcam import Pooled
 from ml.networks.layout import Layout, layout_of
-from ml.networks.weights import Weights, card_of, fill
+from ml.networks.weights.bundled import Weights, card_of, fill
 
 LARGEST_NATIVE = 384
 """A network made for larger pictures reads them at `INSTEAD`: four times as many places cost sixteen times the time."""

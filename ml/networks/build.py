@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ml.jobs import DEFAULT_FRONT, Front
+from ml.core.jobs import DEFAULT_FRONT, Front
+from ml.core.types import Task, Windowing
 from ml.media.mel import settings_for
 from ml.networks.backbones import build
-from ml.networks.frontend import MelFrontEnd, PixelFrontEnd
+from ml.networks.frontends.image_and_mel import MelFrontEnd, PixelFrontEnd
+from ml.networks.frontends.log import SIZE, LogFrontEnd, WithNumbers, settings_for_logs
 from ml.networks.heads import Classifier
-from ml.networks.log_frontend import SIZE, LogFrontEnd, WithNumbers, settings_for_logs
-from ml.networks.weights import Weights, bundled
-from ml.project.samples import Task, Windowing
+from ml.networks.weights.bundled import Weights, bundled
 
 
 def mel_size(windowing: Windowing) -> tuple[int, int]:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.insight.unlike import NEIGHBOURS, TAIL_FROM, Familiar
+from ml.core.types import Task
 from ml.networks.backbones import Backbone
+from ml.networks.frontends.log import WithNumbers
 from ml.networks.gradcam import LIKELIEST, grad_cam
-from ml.networks.log_frontend import WithNumbers
-from ml.project.samples import Task
+from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, Familiar
 
 
 class Answers(NamedTuple):
@@ -25,7 +25,7 @@ class Answers(NamedTuple):
 
 
 class Unlikeness(nn.Module):
-    """Embedding (batch, width) -> unlike score (batch,), the same as `ml.insight.unlike` says; nothing is known yet.
+    """Embedding (batch, width) -> unlike score (batch,), the same as `ml.scoring.ood` says; nothing is known yet.
 
     What it knows is no part of the checkpoints: it is found once, when a run is finished.
     """

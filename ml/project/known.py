@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from ml.core.types import FoundFile, Task
 from ml.project import store as tables
 from ml.project.labels import read_samples
-from ml.project.samples import FoundFile, Task
 
 
 def known_files(connection: sa.Connection, *, task: Task, from_table: bool) -> tuple[FoundFile, ...]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ml.core.types import LabelChange, LabelSpan, Origin, Sample, Task
 from ml.project import store as tables
-from ml.project.samples import LabelChange, LabelSpan, Origin, Sample, Task
 
 Given = tuple[int, float | None, float | None]
 """A class by its index, and the part of the recording it was given for, in seconds; None, None: the sample itself."""

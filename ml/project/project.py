@@ -12,27 +12,10 @@ from typing import cast
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from ml.core.disk import disk_is_full, is_writable, says_full
+from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
-from ml.errors import HandlensError
-from ml.project import store as tables
-from ml.project.adding import add, assign
-from ml.project.filling import (
-    class_indices,
-    fill,
-    label_untouched,
-    source_meta,
-    windowing_meta,
-    windowing_of,
-)
-from ml.project.known import known_files
-from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
-from ml.project.moving import Followed, follow
-from ml.project.predictions import Predictions, read_predictions
-from ml.project.recutting import cut_anew
-from ml.project.relinking import Found, Known, compare
-from ml.project.room import disk_is_full, is_writable, says_full
-from ml.project.runs import Runs
-from ml.project.samples import (
+from ml.core.types import (
     AT_RANDOM,
     ClassInfo,
     Kind,
@@ -47,7 +30,24 @@ from ml.project.samples import (
     Unreadable,
     Windowing,
 )
+from ml.project import store as tables
+from ml.project.known import known_files
+from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
+from ml.project.predictions import Predictions, read_predictions
+from ml.project.runs import Runs
 from ml.project.store import FULL, Store
+from ml.project.update.add import add, assign
+from ml.project.update.insert import (
+    class_indices,
+    fill,
+    label_untouched,
+    source_meta,
+    windowing_meta,
+    windowing_of,
+)
+from ml.project.update.reconcile import Followed, follow
+from ml.project.update.relink import Found, Known, compare
+from ml.project.update.rewindow import cut_anew
 
 SUFFIX = ".handlens"
 

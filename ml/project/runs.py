@@ -12,10 +12,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
-from ml.errors import HandlensError
+from ml.core.types import Preset, RunInfo
 from ml.project import store as tables
-from ml.project.samples import Preset, RunInfo
 from ml.project.store import Store
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from ml.core.disk import disk_is_full
+from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
-from ml.errors import HandlensError
-from ml.project.room import disk_is_full
 
 SCHEMA_VERSION = 1
 FULL = msg("The disk is full, so the project could not be written. Free some space and try again. Nothing is lost.")

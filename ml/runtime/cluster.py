@@ -14,8 +14,8 @@ import ray
 import ray.data
 from numpy.typing import NDArray
 
+from ml.core.errors import HandlensError
 from ml.core.messages import from_json, msg, to_json
-from ml.errors import HandlensError
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import BATCH, FilePrediction, UnreadableInput, WindowPrediction, predict_files
 from ml.runtime.model import ReleasedModel

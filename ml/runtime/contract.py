@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from ml.core.errors import HandlensError
 from ml.core.messages import msg
-from ml.errors import HandlensError
-from ml.project.samples import Kind, Task, Windowing
+from ml.core.types import Kind, Task, Windowing
 
 FORMAT = 1
 METADATA_KEY = "handlens"

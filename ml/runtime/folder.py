@@ -12,15 +12,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, verbatim
 from ml.core.phrases import files
-from ml.errors import HandlensError, UnreadableError
+from ml.core.types import Kind, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bits
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
-from ml.media.sensors import LOG_SUFFIXES, load_log, load_log_windows
+from ml.media.logs.log import LOG_SUFFIXES, load_log, load_log_windows
 from ml.media.windowing import window_spans
-from ml.project.folder import CLOSED_FOLDER, files_below
-from ml.project.samples import Kind, Windowing
+from ml.project.scan.folder import CLOSED_FOLDER, files_below
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide, over_windows
 from ml.runtime.model import Outputs, ReleasedModel

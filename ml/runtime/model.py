@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ml.core.errors import HandlensError
 from ml.core.messages import msg
-from ml.errors import HandlensError
 from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
 

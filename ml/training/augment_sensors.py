@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.networks.log_frontend import LogFrontEnd
-from ml.project.samples import Kind
-from ml.training.augment import AugmentConfig, augment
+from ml.core.types import Kind
+from ml.networks.frontends.log import LogFrontEnd
+from ml.training.data.augment import AugmentConfig, augment
 
 _KNOTS = 5
 

@@ -6,12 +6,12 @@ import dataclasses
 import tomllib
 from collections.abc import Sequence
 
+from ml.core.errors import HandlensError
+from ml.core.jobs import DEFAULT_FRONT, WRONG_AT_MOST, TrainJob
 from ml.core.messages import msg
-from ml.errors import HandlensError
-from ml.jobs import DEFAULT_FRONT, WRONG_AT_MOST, TrainJob
+from ml.core.types import Preset, RunInfo, Sample
 from ml.project.project import Project
-from ml.project.samples import Preset, RunInfo, Sample
-from ml.project.splitting import plan_split
+from ml.project.split.plan import plan_split
 
 NO_TRAINING_SAMPLES = msg(
     "There are no training samples: every labelled sample is in the validation or test set. "

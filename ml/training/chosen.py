@@ -6,15 +6,15 @@ import tomllib
 from collections.abc import Generator
 from pathlib import Path
 
-from ml.catalogue import DEFAULT_BACKBONE
+from ml.core.backbone_catalog import DEFAULT_BACKBONE
+from ml.core.errors import HandlensError
+from ml.core.events import Event
+from ml.core.jobs import Stop, TrainJob
 from ml.core.messages import msg
-from ml.errors import HandlensError
-from ml.events import Event
-from ml.jobs import Stop, TrainJob
-from ml.networks import obtain
-from ml.networks.weights import Weights
+from ml.networks.weights import resolve as obtain
+from ml.networks.weights.bundled import Weights
 from ml.training.recipe import Recipe
-from ml.training.records import write_settings
+from ml.training.run_files import write_settings
 
 
 def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, None, Weights | None]:

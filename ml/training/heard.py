@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ml.networks.frontend import MelFrontEnd
-from ml.project.samples import Sample
-from ml.training.decode import Decoded
+from ml.core.types import Sample
+from ml.networks.frontends.image_and_mel import MelFrontEnd
+from ml.training.data.decode import Decoded
 
 MAX_CACHE_BYTES = 512 * 2**20
 """About 9,000 windows; the others are computed again each time."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.types import Sample, Task
+from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
-from ml.networks.log_frontend import LogFrontEnd
 from ml.project.project import Project
-from ml.project.samples import Sample, Task
 from ml.training.beginning import require_two_classes
-from ml.training.decode import Decoded
-from ml.training.finetune import TrainingData
+from ml.training.data.decode import Decoded
+from ml.training.finetune.loop import TrainingData
 from ml.training.objective import answerable, targets_of
 from ml.training.shown import pick_showcase
 

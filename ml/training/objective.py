@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ml.project.samples import Sample, Task
+from ml.core.types import Sample, Task
 
 RowsLoss = Callable[[Tensor, Tensor], Tensor]
 """From rows of the training split (n,) and their logits (n, classes) to their mean loss."""

@@ -16,19 +16,19 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Note
 from ml.core.messages import Message, english, msg
-from ml.errors import HandlensError
-from ml.events import Event, Note
+from ml.core.types import Kind, Sample
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
-from ml.project.samples import Kind, Sample
 from ml.training.augment_sensors import varied
-from ml.training.decode import Decoded
-from ml.training.features import Features
-from ml.training.finetune import parameter_groups
+from ml.training.data.decode import Decoded
+from ml.training.data.features import Features
+from ml.training.finetune.loop import parameter_groups
+from ml.training.finetune.step import MicroBatches, backward_with_oom_retry
 from ml.training.heard import MAX_CACHE_BYTES
 from ml.training.recipe import Recipe
-from ml.training.step import MicroBatches, backward_with_oom_retry
 
 SPARE_DISK = 20 * 2**20
 """For the database, tables and whatever else is written meanwhile."""

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from ml.insight.several import sigmoid
-from ml.training.probe import ABSENT, C_GRID, Part, Probe, fit_incrementally, select_c
-from ml.training.scaling import Head, fit_whitener
+from ml.probe.probe import ABSENT, C_GRID, Part, Probe, fit_incrementally, select_c
+from ml.probe.whitening import Head, fit_whitener
+from ml.scoring.multilabel import sigmoid
 
 
 def fit_several(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.estimate import boldness, epochs_for, lengthened
-from ml.jobs import TrainJob
-from ml.training.augment import AugmentConfig
+from ml.core.jobs import TrainJob
+from ml.project.estimate import boldness, epochs_for, lengthened
+from ml.training.data.augment import AugmentConfig
 
 GENTLE, BOLD = 5e-4, 1e-3
 """Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""

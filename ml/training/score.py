@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.insight.calibration import fit_temperature, tempered
-from ml.insight.several import quality
+from ml.scoring.calibration import fit_temperature, tempered
+from ml.scoring.multilabel import quality
 
 
 class Score(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml.project.samples import Sample
+from ml.core.types import Sample
 
 SHOWCASE = 12
 

@@ -15,12 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from ml.engine import run
-from ml.events import Failed, Finished, ProbeDone, Scanned
-from ml.jobs import NeverStop, ScanJob, TrainJob
+from ml.core.events import Failed, Finished, ProbeDone, Scanned
+from ml.core.jobs import NeverStop, ScanJob, TrainJob
+from ml.core.types import Preset
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.samples import Preset
-from ml.project.splitting import plan_split
+from ml.project.split.plan import plan_split
 
 SETS = Path(__file__).parents[3] / "shared" / "data" / "images"
 NAMES = ("flowers", "trashnet", "eurosat")
@@ -29,7 +29,7 @@ _FASTAI = """
 import json, sys, time
 import pandas, timm
 from fastai.vision.all import *
-from ml.networks.weights import lite0_path, load_in_order
+from ml.networks.weights.bundled import lite0_path, load_in_order
 
 def lite0(pretrained=True):
     model = timm.create_model("tf_efficientnet_lite0")

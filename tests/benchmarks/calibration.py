@@ -6,9 +6,9 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from ml.engine import run
-from ml.events import Evaluated
-from ml.jobs import EvaluateJob, NeverStop
+from ml.core.events import Evaluated
+from ml.core.jobs import EvaluateJob, NeverStop
+from ml.pipeline.dispatch import run
 from tests.benchmarks.projects import PLACES, parser_for, trained
 
 

@@ -13,19 +13,19 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from ml.catalogue import DEFAULT_BACKBONE
+from ml.core.backbone_catalog import DEFAULT_BACKBONE
+from ml.core.events import BatchDone, Failed, Finished, Scanned
+from ml.core.jobs import NeverStop, ScanJob, TrainJob
 from ml.demo.projects import DemoKind, write_samples
-from ml.engine import run
-from ml.events import BatchDone, Failed, Finished, Scanned
-from ml.jobs import NeverStop, ScanJob, TrainJob
 from ml.networks.backbones import freeze_norms
 from ml.networks.build import build_network
-from ml.networks.weights import Weights, bundled, sha256_of
+from ml.networks.weights.bundled import Weights, bundled, sha256_of
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.splitting import plan_split
-from ml.training.augment import augment
-from ml.training.finetune import parameter_groups
-from ml.training.records import read_recipe
+from ml.project.split.plan import plan_split
+from ml.training.data.augment import augment
+from ml.training.finetune.loop import parameter_groups
+from ml.training.run_files import read_recipe
 
 WARM = 2
 """Steps that do not count: the first ones allocate."""

@@ -14,23 +14,23 @@ import numpy as np
 import psutil
 import torch
 
+from ml.core.events import Failed, Finished, ProbeDone, Scanned
+from ml.core.jobs import NeverStop, ScanJob, TrainJob
 from ml.demo.projects import write_samples
-from ml.engine import run
-from ml.events import Failed, Finished, ProbeDone, Scanned
-from ml.jobs import NeverStop, ScanJob, TrainJob
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.networks.build import build_network
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.splitting import plan_split
+from ml.project.split.plan import plan_split
 from ml.runtime.session import open_session
-from ml.training.features import trunk_graph
+from ml.training.data.features import trunk_graph
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks first_model", description=__doc__)
     parser.add_argument("--folder", type=Path, help="a folder of class folders; 1,000 generated bricks if not given")
     given = parser.parse_args(arguments)
-    importlib.import_module("ml.training.run")
+    importlib.import_module("ml.pipeline.train")
     loaded = time.time() - psutil.Process().create_time()
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.folder or Path(scratch) / "bricks"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ml.engine import run
-from ml.events import Failed, Finished, Scanned
-from ml.jobs import NeverStop, ScanJob, TrainJob
+from ml.core.events import Failed, Finished, Scanned
+from ml.core.jobs import NeverStop, ScanJob, TrainJob
+from ml.core.types import Kind, Preset
+from ml.pipeline.dispatch import run
 from ml.project.project import SUFFIX, Project
-from ml.project.samples import Kind, Preset
-from ml.project.splitting import plan_split
+from ml.project.split.plan import plan_split
 
 PLACES: dict[str, tuple[Kind, str]] = {
     "flowers": ("images", "images/flowers"),

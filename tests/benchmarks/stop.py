@@ -1,6 +1,6 @@
 """How soon a training ends after "Stop and keep" and after "Cancel", asked in each of its parts.
 
-Everything runs as under the window: in a child process, through `ml.worker`.
+Everything runs as under the window: in a child process, through `ml.pipeline.worker`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from ml.demo.projects import write_samples
-from ml.events import (
+from ml.core.events import (
     TERMINAL,
     BatchDone,
     Event,
@@ -29,10 +28,11 @@ from ml.events import (
     Scanned,
     StageStarted,
 )
-from ml.jobs import Job, NeverStop, ScanJob, StopRequest, SuspectJob, TrainJob
+from ml.core.jobs import Job, NeverStop, ScanJob, StopRequest, SuspectJob, TrainJob
+from ml.demo.projects import write_samples
+from ml.pipeline.worker import Worker
 from ml.project.project import Project
-from ml.project.splitting import plan_split
-from ml.worker import Worker
+from ml.project.split.plan import plan_split
 
 Moment = Callable[[Event], bool]
 

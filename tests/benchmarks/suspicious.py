@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.engine import run
-from ml.events import Failed, Suspected
-from ml.jobs import NeverStop, SuspectJob
+from ml.core.events import Failed, Suspected
+from ml.core.jobs import NeverStop, SuspectJob
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from tests.benchmarks.projects import parser_for, trained
 

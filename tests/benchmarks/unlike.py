@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.insight.nonsense import odd_pictures, odd_sounds
+from ml.evaluation.ood_probes import odd_pictures, odd_sounds
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.folder import FilePrediction, find_inputs, predict_files

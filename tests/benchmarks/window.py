@@ -52,12 +52,12 @@ def _stutter(scratch: Path, pictures: int) -> None:
 
     from desktop.app import make_app
     from desktop.main_window import MainWindow
+    from ml.core.events import Scanned
+    from ml.core.jobs import NeverStop, ScanJob
     from ml.demo.projects import write_samples
-    from ml.engine import run
-    from ml.events import Scanned
-    from ml.jobs import NeverStop, ScanJob
+    from ml.pipeline.dispatch import run
     from ml.project.project import Project
-    from ml.project.splitting import plan_split
+    from ml.project.split.plan import plan_split
 
     for _ in write_samples(scratch / "bricks", "images", count=pictures):
         pass

@@ -15,19 +15,19 @@ from fabricate_several import add_run_of_several, mixed_project
 from tiny_model import SIZE, tiny_info, write_colour_model
 from typer.testing import CliRunner
 
-from ml.accepting import deciding_by, wanted_rate
 from ml.cli import build_app
+from ml.core.errors import HandlensError
+from ml.core.events import Evaluated
+from ml.core.jobs import EvaluateJob, NeverStop, TrainJob
 from ml.core.messages import english, verbatim
-from ml.errors import HandlensError
-from ml.evaluating import evaluate
-from ml.events import Evaluated
-from ml.export.metadata import write_model
-from ml.insight.selftest import Remark
-from ml.insight.several import rule_of, strict_thresholds
-from ml.jobs import EvaluateJob, NeverStop, TrainJob
+from ml.evaluation.evaluate import evaluate
+from ml.evaluation.findings_file import write_remarks
+from ml.evaluation.sanity_checks import Remark
+from ml.evaluation.thresholds_in_use import deciding_by, wanted_rate
 from ml.project.project import Project
-from ml.project.remarks import write_remarks
+from ml.release.metadata import write_model
 from ml.runtime.model import ReleasedModel
+from ml.scoring.multilabel import rule_of, strict_thresholds
 from ml.training.beginning import resumed_or_new
 
 

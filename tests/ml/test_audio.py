@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ml.core.errors import UnreadableError
 from ml.core.messages import english
-from ml.errors import UnreadableError
+from ml.core.types import Windowing
 from ml.media.audio import (
     AUDIO_SUFFIXES,
     audio_facts,
@@ -23,7 +24,6 @@ from ml.media.audio import (
     load_windows,
     window_spans,
 )
-from ml.project.samples import Windowing
 
 
 def tone(seconds: float, *, rate: int, hertz: float = 440.0) -> NDArray[np.float64]:

@@ -14,26 +14,26 @@ import torch
 from safetensors.torch import save_file
 from small import create, picture_folder
 
+from ml.core.errors import HandlensError
+from ml.core.events import BackboneChecked, Event, Finished, Note
+from ml.core.jobs import BackboneJob, NeverStop, TrainJob
 from ml.core.messages import english
-from ml.errors import HandlensError
-from ml.events import BackboneChecked, Event, Finished, Note
-from ml.export.onnx import export_newer, export_older
-from ml.jobs import BackboneJob, NeverStop, TrainJob
+from ml.core.types import Windowing
 from ml.networks.backbones import freeze_norms
 from ml.networks.build import build_network
 from ml.networks.gradcam import Pooled, grad_cam
 from ml.networks.heads import Classifier, Released
 from ml.networks.layout import layout_of
-from ml.networks.obtain import check, obtain
-from ml.networks.weights import Weights, bundled, fill
-from ml.project.samples import Windowing
+from ml.networks.onnx import export_newer, export_older
+from ml.networks.weights.bundled import Weights, bundled, fill
+from ml.networks.weights.resolve import check, obtain
+from ml.pipeline.train import train
 from ml.runtime.contract import OUTPUTS
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
-from ml.training import features
-from ml.training.finetune import parameter_groups, score_samples
+from ml.training.data import features
+from ml.training.finetune.loop import parameter_groups, score_samples
 from ml.training.recipe import recipe_for
-from ml.training.run import train
 
 WINDOWING = Windowing(rate=16_000, seconds=3.5, step=3.5)
 

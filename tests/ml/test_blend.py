@@ -10,12 +10,12 @@ import pytest
 import torch
 from little import learn, network, training_data
 
-from ml.jobs import NeverStop
+from ml.core.jobs import NeverStop
 from ml.networks.heads import Classifier
-from ml.training import checkpoint
-from ml.training.blend import ALPHAS, choose_alpha, interpolate_weights
-from ml.training.finetune import outcome_so_far
+from ml.training.finetune import checkpoint
+from ml.training.finetune.loop import outcome_so_far
 from ml.training.score import merit_of, score_of
+from ml.training.selection.interpolate import ALPHAS, choose_alpha, interpolate_weights
 
 CPU = torch.device("cpu")
 
@@ -101,7 +101,7 @@ def test_what_is_right_less_often_than_the_first_model_is_not_taken(
         tuned[row] = [0.49, 0.51] if targets[row] == 0 else [0.51, 0.49]
     assert merit_of(tuned, targets) > merit_of(first, targets)
     answers = iter([first, *[tuned] * (len(ALPHAS) - 1)])
-    monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(answers))
+    monkeypatch.setattr("ml.training.selection.interpolate.score_samples", lambda *_given: next(answers))
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
     assert choose_alpha(_knowing(1.0), tmp_path, training_data(), NeverStop(), device=CPU, beats_probe=True) == 0.0
 
@@ -124,7 +124,7 @@ def test_where_few_samples_cannot_tell_it_goes_farther(
 
     answers = [saying(loss) for loss in (0.6, 0.45, 0.30, loss_at_the_end, loss_at_the_end)]
     queue = iter(answers)
-    monkeypatch.setattr("ml.training.blend.score_samples", lambda *_given: next(queue))
+    monkeypatch.setattr("ml.training.selection.interpolate.score_samples", lambda *_given: next(queue))
     monkeypatch.setattr("ml.training.score.fit_temperature", lambda *_given: 1.0)
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
     given = dataclasses.replace(training_data(valid=40), valid_labels=targets)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ml.core.messages import english, msg
-from ml.project.checks import findings, problem
-from ml.project.samples import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
-from ml.project.splitting import plan_split
+from ml.core.types import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
+from ml.project.scan.checks import findings, problem
+from ml.project.split.plan import plan_split
 
 
 def report_of(

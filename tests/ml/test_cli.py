@@ -13,16 +13,16 @@ from fabricate_several import mixed_project
 from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING
 
-from ml import engine
-from ml.catalogue import OFFERED
 from ml.commands import common
 from ml.commands.suspicious import SCORE_SAYS
+from ml.core.backbone_catalog import OFFERED
+from ml.core.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted, Suspected
+from ml.core.jobs import FRONTS, Job, Stop, TrainJob
 from ml.core.messages import msg
 from ml.core.stages import stage_message
-from ml.events import EpochDone, Event, Failed, Finished, RunStarted, Showcase, StageStarted, Suspected
-from ml.jobs import FRONTS, Job, Stop, TrainJob
+from ml.core.types import KINDS, PRESETS
+from ml.pipeline import dispatch as engine
 from ml.project.project import Project
-from ml.project.samples import KINDS, PRESETS
 from ml.runtime.model import ReleasedModel
 from tests.ml.terminal import Handlens
 

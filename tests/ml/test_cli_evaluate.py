@@ -12,9 +12,9 @@ from rich.console import Console
 from tiny_model import COLOURS, SIZE
 
 from ml.commands.evaluate import say_result
-from ml.events import Evaluated
+from ml.core.events import Evaluated
+from ml.core.types import Task
 from ml.project.project import Project
-from ml.project.samples import Task
 from tests.ml.terminal import Handlens
 
 

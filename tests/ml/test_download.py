@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.errors import HandlensError
-from ml.events import Event, Progress
-from ml.jobs import NeverStop, StopRequest
-from ml.networks import download
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Progress
+from ml.core.jobs import NeverStop, StopRequest
+from ml.networks.weights import download
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8).tobytes()
 

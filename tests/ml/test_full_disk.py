@@ -13,10 +13,11 @@ import pytest
 from small import create, picture_folder
 
 from ml.commands.common import unwritable
+from ml.core import disk as room
+from ml.core.errors import HandlensError
 from ml.core.messages import english
-from ml.engine import explain
-from ml.errors import HandlensError
-from ml.project import room, store
+from ml.pipeline.dispatch import explain
+from ml.project import store
 from ml.project.project import Project
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import english, msg
-from ml.errors import HandlensError, UnreadableError
-from ml.media.guard import checked
+from ml.media.probing import checked
 
 
 def behave(path: Path) -> str:

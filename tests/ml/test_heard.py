@@ -10,11 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from ml.core.types import Sample, Windowing
 from ml.media.mel import settings_for
-from ml.networks.frontend import MelFrontEnd
-from ml.project.samples import Sample, Windowing
+from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.training import heard
-from ml.training.ahead import Prefetcher
+from ml.training.data.prefetch import Prefetcher
 from ml.training.heard import SpectrogramCache
 
 WINDOWING = Windowing(rate=8000, seconds=1.0, step=1.0)

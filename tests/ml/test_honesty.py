@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from tiny_model import tiny_info
 
 from ml.core.messages import english
-from ml.insight.calibration import fit_temperature
-from ml.insight.metrics import accuracy_interval, expected_calibration_error
-from ml.insight.selftest import promise_remark
-from ml.insight.sources import known_and_new
-from ml.insight.thresholds import choose_thresholds, price_of, samples_needed, trade_off, upper_bound
+from ml.evaluation.sanity_checks import promise_remark
 from ml.runtime.decision import decide
+from ml.scoring.calibration import fit_temperature
+from ml.scoring.group_effect import known_and_new
+from ml.scoring.metrics import accuracy_interval, expected_calibration_error
+from ml.scoring.thresholds import choose_thresholds, price_of, samples_needed, trade_off, upper_bound
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 

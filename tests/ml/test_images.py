@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ml.core.errors import UnreadableError
 from ml.core.messages import english
-from ml.errors import UnreadableError
 from ml.media.images import (
     IMAGE_SUFFIXES,
     ImageFacts,

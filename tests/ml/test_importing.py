@@ -16,13 +16,13 @@ import pytest
 import soundfile
 from PIL import Image
 
+from ml.core.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
+from ml.core.jobs import NeverStop, ScanJob, StopRequest
 from ml.core.messages import english
-from ml.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
-from ml.jobs import NeverStop, ScanJob, StopRequest
+from ml.core.types import FoundFile, ScanReport
 from ml.media.files import disk_reason
-from ml.project.folder import CLOSED_FOLDER
-from ml.project.importing import scan
-from ml.project.samples import FoundFile, ScanReport
+from ml.project.scan.folder import CLOSED_FOLDER
+from ml.project.scan.scan import scan
 
 
 def picture(path: Path, seed: int | None = None) -> None:

@@ -25,7 +25,8 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import ml.api", "import ml.cli; ml.cli.build_app()", "import ml.engine", "import desktop.__main__"]
+    "statement",
+    ["import ml.api", "import ml.cli; ml.cli.build_app()", "import ml.pipeline.dispatch", "import desktop.__main__"],
 )
 def test_neither_torch_nor_qt_is_loaded_by(statement: str) -> None:
     loaded = loaded_by(statement)

@@ -8,13 +8,13 @@ from typing import get_args
 
 import pytest
 
+from ml.core.errors import HandlensError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
-from ml.errors import HandlensError
+from ml.core.types import IssueKind, LabelIssue, LabelSpan, Task
+from ml.project.labelfiles.messages import issue_told
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
-from ml.project.labelfiles.reading import read_labels
-from ml.project.labelfiles.telling import issue_told
-from ml.project.labelfiles.values import Reading
-from ml.project.samples import IssueKind, LabelIssue, LabelSpan, Task
+from ml.project.labelfiles.read import read_labels
+from ml.project.labelfiles.types import Reading
 
 PICTURES = ("a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
 RECORDINGS = ("rec1.wav", "rec2.wav", "north/dawn.wav", "south/dawn.wav")

@@ -9,11 +9,11 @@ from fabricate import add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
 from numpy.typing import NDArray
 
-from ml.engine import run
-from ml.events import Stopped, Suspected
-from ml.insight.sources import folds_of
-from ml.jobs import NeverStop, StopRequest, SuspectJob
-from ml.training.label_quality import fold_of, label_issues, out_of_fold_probabilities
+from ml.core.events import Stopped, Suspected
+from ml.core.jobs import NeverStop, StopRequest, SuspectJob
+from ml.pipeline.dispatch import run
+from ml.probe.label_quality import fold_of, label_issues, out_of_fold_probabilities
+from ml.scoring.group_effect import folds_of
 
 
 def test_folds_keep_groups_whole() -> None:

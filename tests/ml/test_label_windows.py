@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ml.core.types import LabelSpan, Windowing
 from ml.media.windowing import FEWEST_FRAMES
 from ml.project.labelfiles.windows import labels_of_windows, suited_to, suited_to_states
-from ml.project.samples import LabelSpan, Windowing
 
 WINDOWS = [(0.0, 2.0), (1.0, 3.0), (2.0, 4.0), (3.0, 5.0)]
 

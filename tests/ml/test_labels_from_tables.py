@@ -14,10 +14,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ml.cli import build_app
-from ml.media.sensors import load_log_windows
+from ml.core.types import LabelSpan
+from ml.media.logs.log import load_log_windows
 from ml.project.project import Project
-from ml.project.samples import LabelSpan
-from ml.project.splitting import plan_split
+from ml.project.split.plan import plan_split
 
 RATE = 8000
 

@@ -10,14 +10,14 @@ import torch
 from little import RECIPE, LittleBackbone, network, training_data
 from torch import Tensor
 
-from ml.events import BatchDone, EpochDone
-from ml.jobs import StopRequest
-from ml.training import listening as subject
-from ml.training.crew import DistributedContext
-from ml.training.listening import StopRequestedError, interruptible
+from ml.core.events import BatchDone, EpochDone
+from ml.core.jobs import StopRequest
+from ml.training.distributed import DistributedContext
+from ml.training.finetune import interruptible as subject
+from ml.training.finetune.interruptible import StopRequestedError, interruptible
+from ml.training.finetune.step import MicroBatches
+from ml.training.finetune.task import FinetuneTask, run_finetune
 from ml.training.score import WORST
-from ml.training.step import MicroBatches
-from ml.training.together import FinetuneTask, run_finetune
 
 
 class Button:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.core.errors import UnreadableError
 from ml.core.messages import english
-from ml.errors import UnreadableError
-from ml.media.log_columns import IS_TIME
-from ml.media.sensors import FEWEST_ROWS, LARGEST_BYTES, MOST_COLUMNS, load_log, load_log_windows, log_facts, read_log
-from ml.project.samples import Windowing
+from ml.core.types import Windowing
+from ml.media.logs.columns import IS_TIME
+from ml.media.logs.log import FEWEST_ROWS, LARGEST_BYTES, MOST_COLUMNS, load_log, load_log_windows, log_facts, read_log
 
 ROWS = [(float(f"{a:.3f}"), float(f"{b:.3f}")) for a, b in np.random.default_rng(3).normal((0, 9), 1, (24, 2))]
 

@@ -16,15 +16,15 @@ import soundfile
 from PIL import Image
 from small import create, picture_folder, sound_folder
 
+from ml.core.events import Scanned
+from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import msg
-from ml.events import Scanned
-from ml.jobs import NeverStop, ScanJob
-from ml.project.importing import scan
-from ml.project.moving import Followed
+from ml.core.types import FoundFile, Sample, ScanReport, Unreadable
 from ml.project.project import Project
-from ml.project.samples import FoundFile, Sample, ScanReport, Unreadable
-from ml.project.several import for_task
-from ml.project.splitting import plan_split
+from ml.project.scan.multilabel import for_task
+from ml.project.scan.scan import scan
+from ml.project.split.plan import plan_split
+from ml.project.update.reconcile import Followed
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ from typing import Literal
 
 import pytest
 
+from ml.core.errors import UnreadableError
+from ml.core.events import Scanned
+from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import english
-from ml.errors import UnreadableError
-from ml.events import Scanned
-from ml.jobs import NeverStop, ScanJob
+from ml.core.types import ScanReport, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, load_window
-from ml.media.guard import checked
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
-from ml.project.importing import examine_image, examine_recording, scan
-from ml.project.samples import ScanReport, Windowing
+from ml.media.probing import checked
+from ml.project.scan.scan import examine_image, examine_recording, scan
 
 pytestmark = pytest.mark.data
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from small import create, picture_folder
 
-from ml.engine import run
-from ml.events import EpochDone, Event, Finished, Progress
-from ml.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
+from ml.core.events import EpochDone, Event, Finished, Progress
+from ml.core.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
+from ml.pipeline import label_issues as suspicious
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.splitting import plan_split
-from ml.training import features, suspicious
-from ml.training.features import embedding_folders
-from ml.training.records import read_backbone
+from ml.project.split.plan import plan_split
+from ml.training.data import features
+from ml.training.data.features import embedding_folders
+from ml.training.run_files import read_backbone
 
 
 def _train(place: Path) -> list[Event]:

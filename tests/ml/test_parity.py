@@ -11,22 +11,22 @@ import soundfile
 import torch
 from small import create, picture_folder, sound_folder
 
-from ml.events import Event, Finished, Showcase
-from ml.export.metadata import write_model
-from ml.export.onnx import export_graph
-from ml.jobs import NeverStop, TrainJob
+from ml.core.events import Event, Finished, Showcase
+from ml.core.jobs import NeverStop, TrainJob
+from ml.core.types import Kind
 from ml.networks.build import build_network
 from ml.networks.heads import Released
+from ml.networks.onnx import export_graph
+from ml.pipeline import stages as steps
+from ml.pipeline.train import train
 from ml.project.project import Project
-from ml.project.samples import Kind
+from ml.release.metadata import write_model
 from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.folder import predict_files
 from ml.runtime.model import ReleasedModel
-from ml.training import steps
-from ml.training.decode import Decoded
-from ml.training.finetune import score_samples
-from ml.training.run import train
-from ml.training.together import FinetuneTask
+from ml.training.data.decode import Decoded
+from ml.training.finetune.loop import score_samples
+from ml.training.finetune.task import FinetuneTask
 
 SAMPLES = 50
 
@@ -104,7 +104,7 @@ def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monke
         begun.append(float(told.max(1).mean()))
         return (yield from steps.finetune_stage(task, *rest, **more))  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ml.training.run.finetune_stage", watched)
+    monkeypatch.setattr("ml.pipeline.train.finetune_stage", watched)
     events = list(train(TrainJob(project=tmp_path / "p.handlens", epochs=1, device="cpu"), NeverStop()))
     first = next(event for event in events if isinstance(event, Showcase))
     assert first.epoch == 0

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ml.commands.overlays import stitched
-from ml.errors import HandlensError
-from ml.insight.drawing import BAD, font_for, save_png
-from ml.insight.pictures import (
+from ml.core.errors import HandlensError
+from ml.core.types import Windowing
+from ml.media.mel import settings_for
+from ml.pictures.axes import BAD, font_for, save_png
+from ml.pictures.contact_sheet import (
     Tile,
     Verdict,
     contact_sheet,
@@ -21,8 +23,6 @@ from ml.insight.pictures import (
     overlay_spectrogram,
     with_overlay,
 )
-from ml.media.mel import settings_for
-from ml.project.samples import Windowing
 from ml.runtime.folder import WindowPrediction
 
 GREY = np.full((60, 80, 3), 128, dtype=np.uint8)

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from small import create, picture_folder
 
+from ml.core.events import Event, Failed, Note, StageStarted
+from ml.core.jobs import NeverStop, TrainJob
 from ml.core.messages import english
-from ml.engine import run
-from ml.events import Event, Failed, Note, StageStarted
-from ml.jobs import NeverStop, TrainJob
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.training import preflight
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from small import create, picture_folder
 
+from ml.core.errors import HandlensError
+from ml.core.events import Scanned
+from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import english, msg, verbatim
-from ml.errors import HandlensError
-from ml.events import Scanned
-from ml.jobs import NeverStop, ScanJob
-from ml.project.importing import scan
+from ml.core.types import AT_RANDOM, Unreadable
 from ml.project.project import Project
-from ml.project.samples import AT_RANDOM, Unreadable
-from ml.project.splitting import plan_split
+from ml.project.scan.scan import scan
+from ml.project.split.plan import plan_split
 from ml.training.beginning import NO_TRAINING_SAMPLES, ONE_CLASS, labelled_and_split
 
 
@@ -71,10 +71,10 @@ def test_many_samples_change_in_one_step(project: Project) -> None:
 def test_new_files_are_taken_in_and_old_splits_are_kept(project: Project, tmp_path: Path) -> None:
     before = project.splits()
     picture_folder(tmp_path / "pictures", each=12, classes=3)
-    from ml.events import Scanned
-    from ml.jobs import NeverStop, ScanJob
-    from ml.project.importing import scan
-    from ml.project.splitting import plan_split
+    from ml.core.events import Scanned
+    from ml.core.jobs import NeverStop, ScanJob
+    from ml.project.scan.scan import scan
+    from ml.project.split.plan import plan_split
 
     last = list(scan(ScanJob(folder=tmp_path / "pictures", kind="images"), NeverStop()))[-1]
     assert isinstance(last, Scanned)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from fabricate import image_folder, project_of
 
-from ml.estimate import epochs_for, estimate_seconds
-from ml.jobs import TrainJob
-from ml.training.augment import AugmentConfig, augment
+from ml.core.jobs import TrainJob
+from ml.project.estimate import epochs_for, estimate_seconds
+from ml.training.data.augment import AugmentConfig, augment
 from ml.training.objective import class_weights, make_loss
 from ml.training.recipe import adapt_recipe, recipe_for, relative_probe_loss
 

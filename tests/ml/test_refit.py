@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from small import SHAPES, create, picture_folder
 
+from ml.core.events import Event, Finished, Note, Progress, StageStarted
+from ml.core.jobs import NeverStop, Stop, StopRequest, TrainJob
 from ml.core.messages import english
-from ml.engine import run
-from ml.estimate import LEARN_AGAIN_UP_TO
-from ml.events import Event, Finished, Note, Progress, StageStarted
-from ml.export.card import LEARNED_AGAIN
-from ml.jobs import NeverStop, Stop, StopRequest, TrainJob
+from ml.core.types import Sample
 from ml.media.images import load_squashed
 from ml.networks.heads import Classifier
+from ml.pipeline.dispatch import run
+from ml.pipeline.retrain import KEEP_PREVIOUS, SelectedConfig, retrain_on_all, should_retrain
+from ml.project.estimate import LEARN_AGAIN_UP_TO
 from ml.project.project import Project
-from ml.project.samples import Sample
+from ml.release.card import LEARNED_AGAIN
 from ml.runtime.model import ReleasedModel
-from ml.training.crew import DistributedContext
-from ml.training.finetune import TrainingData, score_samples
-from ml.training.refit import KEEP_PREVIOUS, SelectedConfig, retrain_on_all, should_retrain
+from ml.training.distributed import DistributedContext
+from ml.training.finetune.loop import TrainingData, score_samples
+from ml.training.finetune.step import MicroBatches
 from ml.training.score import score_of
-from ml.training.step import MicroBatches
 
 CPU = torch.device("cpu")
 STRENGTH = 0.03

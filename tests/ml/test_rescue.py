@@ -15,16 +15,16 @@ from little import RECIPE, LittleBackbone, learn, network, training_data
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.core.errors import HandlensError
+from ml.core.events import BatchDone, EpochDone, Event, Note
+from ml.core.jobs import NeverStop
 from ml.core.messages import Message, english
-from ml.errors import HandlensError
-from ml.events import BatchDone, EpochDone, Event, Note
-from ml.jobs import NeverStop
-from ml.training import checkpoint
-from ml.training.blend import choose_alpha
-from ml.training.finetune import finetune
-from ml.training.rescue import DIVERGED_AGAIN, RESTORED
+from ml.training.finetune import checkpoint
+from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED
+from ml.training.finetune.loop import finetune
+from ml.training.finetune.step import MicroBatches, in_parts, is_out_of_memory
 from ml.training.score import WORST
-from ml.training.step import MicroBatches, in_parts, is_out_of_memory
+from ml.training.selection.interpolate import choose_alpha
 
 
 def _at_passes(*which: int) -> object:

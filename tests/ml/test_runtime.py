@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, write_loudness_model
 
+from ml.core.errors import HandlensError
 from ml.core.messages import english
-from ml.errors import HandlensError
+from ml.core.types import Windowing
 from ml.media.images import load_squashed
-from ml.project.folder import CLOSED_FOLDER
-from ml.project.samples import Windowing
+from ml.project.scan.folder import CLOSED_FOLDER
 from ml.runtime import folder
 from ml.runtime.contract import METADATA_KEY
 from ml.runtime.decision import decide

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.training.probe import ABSENT, fit_probe
+from ml.probe.probe import ABSENT, fit_probe
+from ml.probe.whitening import SHRINKAGE, SQUARE, Head, fit_whitener_at_once
 from ml.training.probe_several import fit_several
-from ml.training.scaling import SHRINKAGE, SQUARE, Head, fit_whitener_at_once
 
 WIDTH = 12
 

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from small import create, picture_folder
 from tiny_model import tiny_info
 
+from ml.core.events import Finished
+from ml.core.jobs import NeverStop, TrainJob
 from ml.core.messages import PSEUDO, english, language
-from ml.engine import run
-from ml.events import Finished
-from ml.insight.nonsense import odd_pictures, odd_sounds
-from ml.insight.selftest import promise_remark, self_test, source_remark
-from ml.insight.thresholds import Price, choose_thresholds
-from ml.jobs import NeverStop, TrainJob
+from ml.core.types import Windowing
+from ml.evaluation.findings_file import read_remarks, write_remarks
+from ml.evaluation.ood_probes import odd_pictures, odd_sounds
+from ml.evaluation.sanity_checks import promise_remark, self_test, source_remark
+from ml.pipeline.dispatch import run
 from ml.project.predictions import Predictions
-from ml.project.remarks import read_remarks, write_remarks
-from ml.project.samples import Windowing
 from ml.runtime.model import Outputs, ReleasedModel
+from ml.scoring.thresholds import Price, choose_thresholds
 
 
 def test_nonsense_is_what_the_model_takes() -> None:

@@ -13,19 +13,19 @@ from small import create, log_folder
 
 from ml.commands.new import with_options
 from ml.commands.overlays import write_overlay
+from ml.core.events import Finished, Scanned
+from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.core.messages import english
-from ml.engine import run
-from ml.events import Finished, Scanned
-from ml.insight.overlays import along_time
-from ml.insight.traces import trace_picture
-from ml.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
-from ml.media.sensors import MOST_COLUMNS, load_log, log_facts
+from ml.core.types import ScanReport, Windowing
+from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
 from ml.media.windowing import choose_log_windowing
-from ml.networks.log_frontend import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
-from ml.project.importing import scan
-from ml.project.logs import agree
+from ml.networks.frontends.log import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
+from ml.pictures.heatmap import along_time
+from ml.pictures.traces import trace_picture
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.samples import ScanReport, Windowing
+from ml.project.scan.agree_logs import agree
+from ml.project.scan.scan import scan
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
 from ml.training.augment_sensors import augment_logs

@@ -12,13 +12,13 @@ from small import create
 from typer.testing import CliRunner
 
 from ml.cli import build_app
-from ml.events import Scanned
-from ml.jobs import NeverStop, ScanJob
-from ml.project.importing import scan
+from ml.core.events import Scanned
+from ml.core.jobs import NeverStop, ScanJob
+from ml.core.types import FoundFile, Sample, ScanReport
 from ml.project.project import Project
-from ml.project.samples import FoundFile, Sample, ScanReport
-from ml.project.several import as_multi_label
-from ml.project.splitting import plan_split
+from ml.project.scan.multilabel import as_multi_label
+from ml.project.scan.scan import scan
+from ml.project.split.plan import plan_split
 
 
 def _file(path: str, digest: str, class_name: str | None, ready_split: str | None = None) -> FoundFile:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from ml.insight.several import (
+from ml.scoring.multilabel import (
     average_precisions,
     best_thresholds,
     calibration_error,

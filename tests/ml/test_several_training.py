@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from ml.cli import build_app
 from ml.core.messages import english
-from ml.insight.several import quality, rule_of
+from ml.core.types import Sample
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
-from ml.project.samples import Sample
 from ml.runtime.model import ReleasedModel
+from ml.scoring.multilabel import quality, rule_of
 from ml.training.objective import answerable, make_loss, targets_of
 from ml.training.probe_several import fit_several
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fabricate_several import add_run_of_several, mixed_project
 
-from ml.commands import sheet
-from ml.commands.phrases import NONE_OF_THEM
-from ml.insight.pictures import Tile
+from ml.commands import contact_sheet as sheet
+from ml.commands.wording import NONE_OF_THEM
+from ml.pictures.contact_sheet import Tile
 from ml.project.project import Project
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.core.errors import HandlensError
 from ml.core.messages import english
-from ml.errors import HandlensError
-from ml.project.samples import FoundFile, ScanReport, SplitPlan, Windowing
-from ml.project.splitting import plan_split
+from ml.core.types import FoundFile, ScanReport, SplitPlan, Windowing
+from ml.project.split.plan import plan_split
 
 
 def found(path: str, class_name: str | None, *, digest: str = "", ready: str | None = None) -> FoundFile:

@@ -9,9 +9,9 @@ import torch
 from little import RECIPE, network
 from numpy.typing import NDArray
 
-from ml.jobs import NeverStop, Stop, StopRequest
-from ml.project.samples import Sample
-from ml.training.symmetry import detect_symmetries
+from ml.core.jobs import NeverStop, Stop, StopRequest
+from ml.core.types import Sample
+from ml.training.selection.symmetry import detect_symmetries
 
 
 class _Halves:

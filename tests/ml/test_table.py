@@ -10,7 +10,7 @@ import pytest
 from tiny_model import COLOURS, tiny_info
 
 from ml.commands.table import AnswerTable
-from ml.errors import HandlensError
+from ml.core.errors import HandlensError
 
 ROW = {"path": "a.png", "label": "red", "probability": 0.9, "unlike": 0.1, "decision": "accept"}
 ROW["top"] = [["red", 0.9], ["green", 0.06], ["blue", 0.04]]

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from ml.catalogue import OFFERED
 from ml.commands.usage import WrongUsageError, told_of
 from ml.core import messages, terminal_language
+from ml.core.backbone_catalog import OFFERED
+from ml.core.jobs import FRONTS
 from ml.core.messages import PSEUDO, Message, msg
-from ml.jobs import FRONTS
-from ml.project.samples import KINDS, PRESETS
+from ml.core.types import KINDS, PRESETS
 from tests.ml.terminal import Done
 
 ROOT = Path(__file__).parents[2]

@@ -13,24 +13,24 @@ import torchaudio
 from little import RECIPE
 from small import create, picture_folder
 
+from ml.core.errors import HandlensError
+from ml.core.jobs import NeverStop
 from ml.core.messages import Message, english
-from ml.errors import HandlensError
-from ml.insight.calibration import fit_temperature, softmax
-from ml.insight.metrics import accuracy, expected_calibration_error, log_loss
-from ml.jobs import NeverStop
+from ml.core.types import Sample, Windowing
 from ml.media.mel import filterbank, mel_picture, settings_for
-from ml.networks import weights
 from ml.networks.build import build_network
-from ml.networks.frontend import MelFrontEnd
+from ml.networks.frontends.image_and_mel import MelFrontEnd
+from ml.networks.weights import bundled as weights
+from ml.probe.probe import fit_probe
 from ml.project.predictions import PredictionWriter, read_predictions
-from ml.project.samples import Sample, Windowing
-from ml.training import checkpoint
-from ml.training.augment import AugmentConfig, augment, cosine_lr
-from ml.training.cache import RowCache
-from ml.training.decode import Decoded, key_of
-from ml.training.probe import fit_probe
+from ml.scoring.calibration import fit_temperature, softmax
+from ml.scoring.metrics import accuracy, expected_calibration_error, log_loss
+from ml.training.data.augment import AugmentConfig, augment, cosine_lr
+from ml.training.data.cache import RowCache
+from ml.training.data.decode import Decoded, key_of
+from ml.training.finetune import checkpoint
+from ml.training.finetune.progress import TrainingHistory
 from ml.training.score import Score
-from ml.training.standing import TrainingHistory
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml.insight.unlike import NEIGHBOURS, familiar, strangeness, unlike_scores
 from ml.networks.heads import Unlikeness
+from ml.scoring.ood import NEIGHBOURS, familiar, strangeness, unlike_scores
 
 
 def test_the_unlike_score_is_the_share_of_known_samples_that_are_less_strange() -> None:

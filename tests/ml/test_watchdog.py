@@ -7,10 +7,10 @@ from typing import get_args
 
 import pytest
 
+from ml.core.events import Progress, StageStarted, Stalled
 from ml.core.messages import english
 from ml.core.stages import Stage
-from ml.events import Progress, StageStarted, Stalled
-from ml.watchdog import HANGING, SLOW, Watch, Watchdog
+from ml.pipeline.watchdog import HANGING, SLOW, Watch, Watchdog
 
 
 def test_silence_is_told_once_for_each_doubling() -> None:

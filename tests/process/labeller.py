@@ -8,10 +8,10 @@ import sys
 import threading
 from pathlib import Path
 
-from ml.events import Failed, Progress, Showcase
-from ml.jobs import NeverStop, TrainJob
+from ml.core.events import Failed, Progress, Showcase
+from ml.core.jobs import NeverStop, TrainJob
+from ml.pipeline.worker import Worker
 from ml.project.project import Project
-from ml.worker import Worker
 
 
 def _say(line: str) -> None:

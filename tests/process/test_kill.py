@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from small import create, picture_folder
 
-from ml.engine import run
-from ml.events import Finished, ProbeDone
-from ml.jobs import StopRequest, TrainJob
+from ml.core.events import Finished, ProbeDone
+from ml.core.jobs import StopRequest, TrainJob
+from ml.pipeline.dispatch import run
 from ml.project.project import Project
 
 KILLS = 20

@@ -12,13 +12,13 @@ from fabricate_several import mixed_project
 from second_device import SecondDevice, SecondFabric
 from small import create, log_folder, picture_folder, sound_folder
 
-from ml.engine import run
-from ml.events import Failed, Finished
-from ml.export import finish
-from ml.jobs import NeverStop, TrainJob
-from ml.project.samples import Kind
-from ml.training import features
-from ml.training import run as training
+from ml.core.events import Failed, Finished
+from ml.core.jobs import NeverStop, TrainJob
+from ml.core.types import Kind
+from ml.pipeline import finish
+from ml.pipeline import train as training
+from ml.pipeline.dispatch import run
+from ml.training.data import features
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from small import create, picture_folder, sound_folder
 
+from ml.core.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stalled, Stopped
+from ml.core.jobs import LookJob, NeverStop, ScanJob, StopRequest, TrainJob
 from ml.core.messages import english
-from ml.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stalled, Stopped
-from ml.jobs import LookJob, NeverStop, ScanJob, StopRequest, TrainJob
+from ml.pipeline.watchdog import HANGING
+from ml.pipeline.worker import KILLED, Worker
 from ml.project.project import Project
-from ml.watchdog import HANGING
-from ml.worker import KILLED, Worker
 
 
 class Asked:

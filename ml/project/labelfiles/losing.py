@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from ml.core.messages import msg
+from ml.core.types import LabelIssue, LabelSpan, ScanReport
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.windows import labels_of_windows
-from ml.project.samples import LabelIssue, LabelSpan, ScanReport
 
 _SLIP = 0.1
 """Seconds by which labels that follow each other may overlap: nobody draws them to the frame."""

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ml.core.messages import Message, msg
-from ml.project.labelfiles.values import Given
-from ml.project.samples import FoundFile, LabelIssue, LabelSpan
+from ml.core.types import FoundFile, LabelIssue, LabelSpan
+from ml.project.labelfiles.types import Given
 
 
 def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
-from ml.errors import HandlensError
+from ml.core.types import Kind, Task
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
-from ml.media.sensors import LOG_SUFFIXES
-from ml.project.folder import files_below
-from ml.project.labelfiles.reading import read_labels
-from ml.project.labelfiles.sheet import LABEL_SUFFIXES
-from ml.project.labelfiles.telling import MILD, issue_told
-from ml.project.samples import Kind, Task
-from ml.project.several import means_several
+from ml.media.logs.log import LOG_SUFFIXES
+from ml.project.labelfiles.messages import MILD, issue_told
+from ml.project.labelfiles.read import read_labels
+from ml.project.scan.folder import files_below
+from ml.project.scan.multilabel import means_several
+from ml.tables.sheet import LABEL_SUFFIXES
 
 _NAMES_LOOKED_AT = 50_000
 _TABLES_TRIED = 30

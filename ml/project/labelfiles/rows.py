@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ml.core.messages import Message, msg, nmsg
 from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, seconds
-from ml.project.labelfiles.values import Layout, Row, Sheet
+from ml.project.labelfiles.types import Layout, Row, Sheet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

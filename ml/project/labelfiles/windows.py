@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ml.core.types import LabelSpan, Windowing
 from ml.media.windowing import FEWEST_FRAMES
-from ml.project.samples import LabelSpan, Windowing
 
 _SHARE = 0.5
 _SLACK = 1e-6

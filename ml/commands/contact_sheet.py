@@ -1,0 +1,109 @@
+"""The contact sheet of a run: what it said of samples it has never seen, and where it looked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.commands.wording import NONE_OF_THEM
+from ml.core.errors import HandlensError
+from ml.core.messages import msg, text, tr
+from ml.core.types import Sample, Windowing
+from ml.media.audio import load_window
+from ml.media.images import thumbnail
+from ml.media.logs.log import load_log_windows
+from ml.media.mel import mel_picture, settings_for
+from ml.pictures.axes import save_png
+from ml.pictures.contact_sheet import Tile, contact_sheet, mel_rgb, upright
+from ml.pictures.heatmap import along_time
+from ml.pictures.traces import trace_picture
+from ml.project.predictions import Predictions
+from ml.project.project import Project
+
+TILES = 20
+_MOST_WRONG = 8
+
+
+def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path:
+    """Draw the test samples of run `run`, the wrong ones first, and give back `target`."""
+    stored = project.predictions(run)
+    rows = {int(sample_id): row for row, sample_id in enumerate(stored.sample_ids)}
+    tested = [s for s in project.samples() if s.split == "test" and s.labelled and s.id in rows]
+    if not tested:
+        raise HandlensError(msg("No test sample has a label, so there is nothing to show."))
+    folder = project.source_folder
+    names = tuple(item.name for item in project.classes())
+    said = {s.id: _said(stored, rows[s.id]) for s in tested}
+    tiles = []
+    for sample in _chosen(tested, said, {s.id: float(stored.probabilities[rows[s.id]].max()) for s in tested}):
+        picture, maps = _picture(folder / sample.path, sample, stored.maps[rows[sample.id]], project.windowing)
+        probabilities = stored.probabilities[rows[sample.id]]
+        tile = Tile(
+            picture=picture,
+            maps=maps,
+            shown=said[sample.id],
+            label=_named(sample.labels, names),
+            predicted=_named(said[sample.id], names),
+            probability=None if stored.several else float(probabilities.max()),
+        )
+        tiles.append(tile)
+    subtitle = tr(
+        "{project}, run {run}. Left: the sample. Right: what spoke for the answer. Wrong answers come first.",
+        project=project.name,
+        run=str(run),
+    )
+    save_png(contact_sheet(tiles, title=title, subtitle=subtitle), target)
+    return target
+
+
+def _said(stored: Predictions, row: int) -> tuple[int, ...]:
+    """The classes that are said of a row, by index."""
+    probabilities = np.asarray(stored.probabilities[row])
+    if stored.thresholds is None:
+        return (int(probabilities.argmax()),)
+    return tuple(int(index) for index in np.flatnonzero(probabilities >= stored.thresholds))
+
+
+def _named(classes: tuple[int, ...], names: tuple[str, ...]) -> str:
+    return ", ".join(names[index] for index in sorted(classes)) or text(NONE_OF_THEM)
+
+
+def _chosen(tested: list[Sample], said: dict[int, tuple[int, ...]], sure: dict[int, float]) -> list[Sample]:
+    """The surest mistakes, then right ones turn by turn from every class, or from every set of classes."""
+    wrong = [s for s in tested if set(said[s.id]) != set(s.labels)]
+    wrong.sort(key=lambda s: -sure[s.id])
+    mistakes = wrong[:_MOST_WRONG]
+    queues: dict[tuple[int, ...], list[Sample]] = {}
+    for sample in tested:
+        if set(said[sample.id]) == set(sample.labels):
+            queues.setdefault(tuple(sorted(sample.labels)), []).append(sample)
+    right: list[Sample] = []
+    while len(mistakes) + len(right) < TILES and any(queues.values()):
+        for label in sorted(queues):
+            if queues[label] and len(mistakes) + len(right) < TILES:
+                right.append(queues[label].pop(0))
+    return mistakes + right
+
+
+def _picture(
+    path: Path, sample: Sample, maps: NDArray[np.floating], windowing: Windowing | None
+) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    """What is shown of a sample, and its maps the same way up."""
+    maps = np.asarray(maps, dtype=np.float32)
+    if windowing is None:
+        return thumbnail(path, size=360), maps
+    if windowing.columns:
+        values = load_log_windows(path, windowing, [sample.start or 0.0])[0]
+        return trace_picture(values, windowing.ranges, size=(360, 360), thick=1.0), along_time(maps)
+    waveform = load_window(path, windowing, start=sample.start or 0.0)
+    return _square(mel_rgb(mel_picture(waveform, settings_for(windowing)))), upright(maps)
+
+
+def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A spectrogram is wider or taller by its settings, not by its content: show it as square as its tile."""
+    side = max(picture.shape[:2])
+    rows = np.arange(side) * picture.shape[0] // side
+    columns = np.arange(side) * picture.shape[1] // side
+    return np.asarray(picture[rows][:, columns])

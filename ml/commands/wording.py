@@ -1,0 +1,120 @@
+"""Sentences that several commands share."""
+
+from __future__ import annotations
+
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import between, counted, counted_files
+from ml.core.types import Kind, Task, Windowing
+from ml.runtime.contract import ModelInfo
+
+_COLUMNS_SHOWN = 6
+
+SCORE_MEANS = msg(
+    "The score (mean average precision) says how well the model ranks samples that show a class above those that do "
+    "not. 100 is perfect."
+)
+NONE_OF_THEM = msg("none of the classes")
+
+
+def right_on(accuracy: float, n: int, kind: Kind, files: int | None = None) -> Message:
+    """How many of the samples were predicted correctly; of windows also from how many `files` they are."""
+    right, samples = round(accuracy * n), counted(n, kind)
+    if files is None or kind == "images":
+        return msg("The model is correct on {right} of {samples} it has never seen.", right=right, samples=samples)
+    return msg(
+        "The model is correct on {right} of {samples} (from {files}) it has never seen.",
+        right=right,
+        samples=samples,
+        files=counted_files(files, kind),
+    )
+
+
+def score_sentence(
+    accuracy: float, n: int, kind: Kind, interval: tuple[float, float] | None, files: int | None = None
+) -> Message:
+    """The accuracy with its confidence interval, see `insight.metrics.accuracy_interval`."""
+    first = right_on(accuracy, n, kind, files)
+    if interval is None:
+        return first
+    return msg("{first} With 95 % confidence, it is correct on {between}.", first=first, between=between(interval))
+
+
+def result_on(score: float, n: int, kind: Kind, task: Task, files: int | None = None) -> Message:
+    """What a run reached, for either task; where more than one class may be present also what the score means."""
+    if task == "single":
+        return right_on(score, n, kind, files)
+    shown, samples = round(score * 100), counted(n, kind)
+    if files is None or kind == "images":
+        first = msg("The model scores {score} out of 100 on {samples} it has never seen.", score=shown, samples=samples)
+    else:
+        first = msg(
+            "The model scores {score} out of 100 on {samples} (from {files}) it has never seen.",
+            score=shown,
+            samples=samples,
+            files=counted_files(files, kind),
+        )
+    return msg("{first} {second}", first=first, second=SCORE_MEANS)
+
+
+def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:
+    """Why an answer, class index `best`, was set aside, in a few words."""
+    if unlike > info.unlike_above:
+        return msg("unlike all training samples")
+    return msg("below its threshold of {percent:.1f} %", percent=info.threshold(best) * 100)
+
+
+def split_parts(train: int, valid: int, test: int, *, windows: bool = False) -> tuple[Message, ...]:
+    """“18 training samples”, “6 validation samples” and “6 test samples”, for a list in a sentence."""
+    if windows:
+        return (
+            nmsg("{count} training window", "{count} training windows", train),
+            nmsg("{count} validation window", "{count} validation windows", valid),
+            nmsg("{count} test window", "{count} test windows", test),
+        )
+    return (
+        nmsg("{count} training sample", "{count} training samples", train),
+        nmsg("{count} validation sample", "{count} validation samples", valid),
+        nmsg("{count} test sample", "{count} test samples", test),
+    )
+
+
+def length(windowing: Windowing, seconds: float) -> Message:
+    """“5 s”; “200 rows” of logs without a known rate."""
+    if windowing.clock == "none":
+        return nmsg("{count} row", "{count} rows", round(seconds))
+    return msg("{seconds:g} s", seconds=seconds)
+
+
+def part(windowing: Windowing, start: float, end: float) -> Message:
+    """“1.5–3 s” of a recording; “rows 0–512” of a log without a known rate."""
+    if windowing.clock == "none":
+        return msg("rows {start}–{end}", start=round(start), end=round(end))
+    return msg("{start:g}–{end:g} s", start=round(start, 2), end=round(end, 2))
+
+
+def window_sentence(windowing: Windowing, count: int) -> Message:
+    """How recordings or logs are cut into samples, and how many these are."""
+    windows = nmsg("{count} window", "{count} windows", count)
+    if not windowing.columns:
+        return msg(
+            "Recordings are cut into windows of {seconds:g} s: {windows}.", seconds=windowing.seconds, windows=windows
+        )
+    shown: list[str | Message] = list(windowing.columns[:_COLUMNS_SHOWN])
+    if len(windowing.columns) > _COLUMNS_SHOWN:
+        shown.append(nmsg("{count} more", "{count} more", len(windowing.columns) - _COLUMNS_SHOWN))
+    columns = nmsg("{count} column: {names}", "{count} columns: {names}", len(windowing.columns), names=tuple(shown))
+    long = length(windowing, windowing.seconds)
+    if windowing.clock == "none":
+        return msg(
+            "Logs are cut into windows of {length}: {windows}, {columns}.",
+            length=long,
+            windows=windows,
+            columns=columns,
+        )
+    return msg(
+        "Logs are cut into windows of {length} ({rows}): {windows}, {columns}.",
+        length=long,
+        rows=nmsg("{count} row", "{count} rows", windowing.frames),
+        windows=windows,
+        columns=columns,
+    )

@@ -1,0 +1,117 @@
+"""What to do: frozen values that travel to a worker process as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from ml.core.events import Event
+from ml.core.types import Kind, Preset, Windowing
+
+StopRequest = Literal["", "stop", "cancel", "leave"]
+
+Front = Literal["combined", "spectrogram", "traces", "recurrence"]
+"""What picture the network is shown of a log: how its rhythms change, its curves, when it comes back to where it was,
+or all three below each other."""
+FRONTS: tuple[Front, ...] = get_args(Front)
+DEFAULT_FRONT: Front = "combined"
+
+WRONG_AT_MOST = 0.05
+"""Of the answers it accepts, unless the user wants another rate."""
+
+
+class Stop(Protocol):
+    """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it; "leave" ends the process
+    that a `Worker` runs it in, whatever it is doing, and leaves a run to be resumed."""
+
+    def requested(self) -> StopRequest: ...
+
+
+class NeverStop:
+    """For callers that let a job run to its end."""
+
+    def requested(self) -> StopRequest:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanJob:
+    """Decode every file of `folder` once and report what is there. Ends with `events.Scanned`.
+
+    `labels` are label files, or folders of them; where there are some, no sub-folder names a class.
+
+    For logs: `rate` in Hz where the user knows it better than the files. `windowing` is that of the project that the
+    files are to join; then they have to have its columns.
+    """
+
+    folder: Path
+    kind: Kind
+    labels: tuple[Path, ...] = ()
+    rate: float | None = None
+    windowing: Windowing | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainJob:
+    """Train a run in the project at `project`. Ends with `events.Finished`.
+
+    `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
+    "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
+    file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
+    that may be wrong (None: what the user chose for the project); the threshold follows from it. `front` is for logs of
+    sensors only.
+    """
+
+    project: Path
+    preset: Preset = "standard"
+    epochs: int | None = None
+    seed: int = 0
+    resume: bool = False
+    device: str = "auto"
+    backbone: str = ""
+    weights: Path | None = None
+    wrong_at_most: float | None = None
+    front: Front = DEFAULT_FRONT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluateJob:
+    """Score run `run` (the newest finished one if None) on the test split or on a labelled folder `on`.
+
+    `wrong_at_most`: another share of wrong answers among the accepted ones than was chosen for the project.
+    """
+
+    project: Path
+    run: int | None = None
+    on: Path | None = None
+    wrong_at_most: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookJob:
+    """What the pretrained network already sees in a few pictures, in its own words. Ends with `events.Looked`."""
+
+    pictures: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackboneJob:
+    """Whether there is a pretrained network of that name, and what it may be used for. Ends with
+    `events.BackboneChecked`."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SuspectJob:
+    """Find the labels that are probably wrong among the samples run `run` saw. Ends with `events.Suspected`."""
+
+    project: Path
+    run: int | None = None
+
+
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob
+Runner = Callable[[Job, Stop], Iterator[Event]]
+"""`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

@@ -1,0 +1,464 @@
+"""What a run should say about itself when it ends: is it sure of nonsense, has a class collapsed, can it be believed?
+
+Reads the finished model's answers; the judging is pure array functions. Remarks about classes are for single-label
+projects only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
+from ml.core.types import SPLITS, Kind, Split
+from ml.evaluation.ood_probes import Nonsense, odd_logs, odd_pictures, odd_sounds
+from ml.project.predictions import SPLIT_CODES, Predictions
+from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import decide, present_classes
+from ml.runtime.model import Outputs
+from ml.scoring.metrics import accuracy_interval
+from ml.scoring.thresholds import Price, Thresholds
+
+Level = Literal["good", "note", "warning"]
+About = Literal[
+    "nonsense",
+    "untaught",
+    "collapsed",
+    "sure and wrong",
+    "by heart",
+    "unequal",
+    "copies",
+    "small",
+    "promise",
+    "new source",
+]
+
+SURE = 0.9
+FEWEST = 10
+"""A class with fewer samples to test with cannot be judged."""
+GAP = 0.1
+BY_HEART = 0.2
+"""A first model on few samples is always right on those; only a larger gap than its usual one is worth a remark."""
+COPY = 0.995
+"""Two samples whose embeddings have a larger cosine look the same to the network."""
+COPIES = 0.05
+MOST_COMPARED = 4000
+NOTHING = frozenset(
+    ["background", "blank", "empty", "idle", "negative", "noise", "none", "nothing", "off", "quiet", "silence", "still"]
+)
+"""Classes with such names are the right answer to nonsense."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remark:
+    """One thing found, as a sentence for the user."""
+
+    about: About
+    level: Level
+    sentence: Message
+
+
+def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
+    """What the model says of input that shows nothing."""
+    odd: Mapping[Nonsense, NDArray[np.generic]]
+    if info.windowing is None:
+        odd = odd_pictures(info.size)
+    else:
+        odd = odd_logs(info.windowing) if info.kind == "sensors" else odd_sounds(info.windowing)
+    return {what: ask(rows) for what, rows in odd.items()}
+
+
+def self_test(
+    predictions: Predictions,
+    info: ModelInfo,
+    odd: Mapping[Nonsense, Outputs],
+    *,
+    sources: NDArray[np.integer] | None = None,
+) -> tuple[Remark, ...]:
+    """Every remark about a finished run, the gravest first. `predictions` are calibrated; `sources` (N,) name the file
+    of each, by default each its own."""
+    origin = np.arange(len(predictions)) if sources is None else sources
+    splits = {name: predictions.labelled(name) for name in SPLITS}
+    learned = _files_of_each(predictions, splits["train"], origin, info)
+    held_out = _files_of_each(predictions, splits["valid"] | splits["test"], origin, info)
+    tested = _files_of_each(predictions, splits["test" if splits["test"].any() else "valid"], origin, info)
+    found = list(_nonsense(odd, info))
+    found += _copies(predictions, info)
+    found += _untaught(learned, held_out, info)
+    found += _small(tested, info)
+    if info.task == "multi":
+        return _gravest_first(found)
+    probabilities = np.asarray(predictions.probabilities)
+    right = probabilities.argmax(axis=1) == np.asarray(predictions.labels)
+    found += _collapsed(probabilities[splits["valid"] | splits["test"]], np.where(learned > 0, held_out, 0), info)
+    found += _sure_and_wrong(probabilities, right, splits["train"], info)
+    found += _by_heart(right, splits, info, origin)
+    return _gravest_first(found)
+
+
+def _files_of_each(
+    predictions: Predictions, rows: NDArray[np.bool_], files: NDArray[np.integer], info: ModelInfo
+) -> NDArray[np.int64]:
+    """(classes,) from how many files the samples of each class are, of those in `rows`: windows of one recording are
+    right or wrong together."""
+    if predictions.targets is None:
+        shown, of = np.asarray(predictions.labels[rows]), files[rows]
+    else:
+        row, shown = np.nonzero(np.asarray(predictions.targets[rows]))
+        of = files[rows][row]
+    pairs = np.unique(np.stack([shown, of]), axis=1)
+    return np.bincount(pairs[0], minlength=len(info.classes))
+
+
+def _gravest_first(found: Sequence[Remark]) -> tuple[Remark, ...]:
+    return tuple(sorted(found, key=lambda remark: ("warning", "note", "good").index(remark.level)))
+
+
+def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Remark]:
+    taken: list[Message] = []
+    many = things(info.kind)
+    total = 0
+    for what, said in odd.items():
+        best = said.probabilities.argmax(axis=1)
+        fooled = [
+            int(best[row])
+            for row, (probabilities, unlike) in enumerate(zip(said.probabilities, said.unlike, strict=True))
+            if decide(probabilities, float(unlike), info) == "accept"
+            and (info.task == "single" or present_classes(probabilities, info))
+            and info.classes[int(best[row])].lower() not in NOTHING
+        ]
+        total += len(best)
+        if fooled:
+            taken.append(_fooled(fooled, len(best), what, info))
+    if taken:
+        yield Remark(
+            about="nonsense",
+            level="warning",
+            sentence=msg(
+                "The model is confident about {things} that mean nothing: {examples}. Add a class “nothing” with "
+                "typical background {things}.",
+                things=many,
+                examples=tuple(taken),
+            ),
+        )
+    elif total:
+        yield Remark(
+            about="nonsense",
+            level="good",
+            sentence=msg(
+                "Handlens tested the model with {made_up} that mean nothing ({kinds}). The model was not confident "
+                "about any of them.",
+                made_up=counted(total, info.kind),
+                kinds=listed([_odd_ones(what, info.kind) for what in odd]),
+            ),
+        )
+
+
+def _fooled(fooled: Sequence[int], total: int, what: Nonsense, info: ModelInfo) -> Message:
+    """“it predicts “rose” for 2 of 8 blank pictures”; `fooled` are the classes."""
+    commonest = info.classes[int(np.bincount(fooled).argmax())]
+    said = {"name": commonest, "n": len(fooled), "total": total, "odd": _odd_ones(what, info.kind)}
+    if len(set(fooled)) > 1:
+        return msg("it predicts a class for {n} of {total} {odd} (mostly “{name}”)", **said)
+    return msg("it predicts “{name}” for {n} of {total} {odd}", **said)
+
+
+def _odd_ones(what: Nonsense, kind: Kind) -> Message:
+    """“blank pictures”, “recordings of noise”."""
+    match what:
+        case "blank":
+            return msg("blank pictures")
+        case "patterns":
+            return msg("pictures of patterns")
+        case "pictures of sounds":
+            return msg("pictures of sounds")
+        case "silence":
+            return msg("recordings of silence")
+        case "tones":
+            return msg("tones")
+        case "standing still":
+            return msg("stretches without any movement")
+        case "noise":
+            by_kind: dict[Kind, Message] = {
+                "images": msg("pictures of noise"),
+                "recordings": msg("recordings of noise"),
+                "sensors": msg("measurements of noise"),
+            }
+            return by_kind[kind]
+
+
+def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+    """`learned` and `held_out` (classes,) files."""
+    missed = [index for index in range(len(info.classes)) if held_out[index] and not learned[index]]
+    if not missed:
+        return
+    many = files(info.kind)
+    if len(missed) == 1:
+        sentence = nmsg(
+            "The model had no training {files} of “{name}”: the only one is in the validation or test set. So the "
+            "model never predicts this class. Label more {files} of it.",
+            "The model had no training {files} of “{name}”: all {count} are in the validation or test set. So the "
+            "model never predicts this class. Label more {files} of it.",
+            int(held_out[missed[0]]),
+            files=many,
+            name=info.classes[missed[0]],
+        )
+    else:
+        sentence = msg(
+            "The model had no training {files} of {names}: all of them are in the validation or test set. So the "
+            "model never predicts these classes. Label more {files} of them.",
+            files=many,
+            names=listed([msg("“{name}”", name=info.classes[index]) for index in missed]),
+        )
+    yield Remark(about="untaught", level="warning", sentence=sentence)
+
+
+def _collapsed(probabilities: NDArray[np.floating], counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+    """`probabilities` (n, classes) of held-out samples, `counts` (classes,) of the files they are from."""
+    named = np.bincount(probabilities.argmax(axis=1), minlength=len(info.classes))
+    for index, name in enumerate(info.classes):
+        if counts[index] >= FEWEST // 2 and named[index] == 0:
+            yield Remark(
+                about="collapsed",
+                level="warning",
+                sentence=msg(
+                    "The model never predicts “{name}”, although {files} in the validation and test sets show it. Add "
+                    "more {things} of this class, or merge it with the class it is confused with.",
+                    name=name,
+                    files=counted_files(int(counts[index]), info.kind),
+                    things=things(info.kind),
+                ),
+            )
+
+
+def _sure_and_wrong(
+    probabilities: NDArray[np.floating], right: NDArray[np.bool_], train: NDArray[np.bool_], info: ModelInfo
+) -> Iterator[Remark]:
+    wrong = int((train & ~right & (probabilities.max(axis=1) >= SURE)).sum())
+    if wrong:
+        yield Remark(
+            about="sure and wrong",
+            level="warning",
+            sentence=nmsg(
+                "The training set has {samples}. For {count} of them the model is confident of another class than the "
+                "label. Either the label or the {thing} is probably wrong. Check the suspicious labels.",
+                "The training set has {samples}. For {count} of them the model is confident of another class than the "
+                "label. Either the labels or the {things} are probably wrong. Check the suspicious labels.",
+                wrong,
+                samples=counted(int(train.sum()), info.kind),
+                thing=thing(info.kind),
+                things=things(info.kind),
+            ),
+        )
+
+
+def _by_heart(
+    right: NDArray[np.bool_], splits: Mapping[Split, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
+) -> Iterator[Remark]:
+    many = things(info.kind)
+    train, valid, test = (_share(right, splits[name], sources) for name in SPLITS)
+    unseen = test if test is not None else valid
+    if train is not None and unseen is not None and train[0] - unseen[0] > BY_HEART and train[1][0] > unseen[1][1]:
+        yield Remark(
+            about="by heart",
+            level="note",
+            sentence=msg(
+                "The model is right on {train} training {things}, but only on {unseen} new ones. It has memorised part "
+                "of the training set. More and more varied samples help.",
+                train=of_hundred(train[0]),
+                things=many,
+                unseen=of_hundred(unseen[0]),
+            ),
+        )
+    if train is not None and unseen is not None and unseen[0] - train[0] > GAP / 2 and unseen[1][0] > train[1][1]:
+        yield Remark(
+            about="unequal",
+            level="warning",
+            sentence=msg(
+                "The model is right on {unseen} new {things}, more than the {train} in the training set. The two sets "
+                "differ, so the score may be too good. Test the model on samples from elsewhere before you trust it.",
+                unseen=of_hundred(unseen[0]),
+                things=many,
+                train=of_hundred(train[0]),
+            ),
+        )
+    if valid is not None and test is not None and valid[0] - test[0] > GAP and valid[1][0] > test[1][1]:
+        yield Remark(
+            about="unequal",
+            level="warning",
+            sentence=msg(
+                "The model is right on {valid} validation {things}, but only on {test} test {things} ({between}). The "
+                "two sets differ. Trust the lower number.",
+                valid=of_hundred(valid[0]),
+                things=many,
+                test=of_hundred(test[0]),
+                between=between(test[1]),
+            ),
+        )
+
+
+def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
+    """Held-out samples that look the same as one it learned from: the split leaks."""
+    splits = np.asarray(predictions.splits)
+    held_out = np.flatnonzero((splits == SPLIT_CODES.index("test")) | (splits == SPLIT_CODES.index("valid")))
+    train = np.flatnonzero(splits == SPLIT_CODES.index("train"))
+    rng = np.random.default_rng(0)
+    held_out, train = (np.sort(rng.permutation(rows)[:MOST_COMPARED]) for rows in (held_out, train))
+    if not len(held_out) or not len(train):
+        return
+    known = _lengthless(np.asarray(predictions.embeddings[train], dtype=np.float32))
+    same = 0
+    for start in range(0, len(held_out), 512):
+        rows = np.asarray(predictions.embeddings[held_out[start : start + 512]], dtype=np.float32)
+        same += int(((_lengthless(rows) @ known.T).max(axis=1) > COPY).sum())
+    if same > COPIES * len(held_out):
+        yield Remark(
+            about="copies",
+            level="warning",
+            sentence=nmsg(
+                "The validation and test sets have {samples}. {count} of them looks almost the same as a training "
+                "{thing}, so the score may be too good. If they belong together, make a project that keeps them "
+                "together (by folder, or by a part of the file name).",
+                "The validation and test sets have {samples}. {count} of them look almost the same as a training "
+                "{thing}, so the score may be too good. If they belong together, make a project that keeps them "
+                "together (by folder, or by a part of the file name).",
+                same,
+                samples=counted(len(held_out), info.kind),
+                thing=thing(info.kind),
+            ),
+        )
+
+
+def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+    """`counts` (classes,) files to test with."""
+    few: list[str | Message] = [
+        msg("{name} ({n})", name=name, n=int(counts[index]))
+        for index, name in enumerate(info.classes)
+        if counts[index] < FEWEST
+    ]
+    if few:
+        yield Remark(
+            about="small",
+            level="note",
+            sentence=msg(
+                "There are too few {files} to test these classes: {classes}. With fewer than {fewest} {files}, the "
+                "score of a class says little. Label more of them.",
+                files=files(info.kind),
+                classes=listed(few),
+                fewest=FEWEST,
+            ),
+        )
+
+
+def _share(
+    right: NDArray[np.bool_], rows: NDArray[np.bool_], sources: NDArray[np.integer]
+) -> tuple[float, tuple[float, float]] | None:
+    if not rows.any():
+        return None
+    share = float(right[rows].mean())
+    return share, accuracy_interval(share, len(np.unique(sources[rows])))
+
+
+def _lengthless(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(embeddings / (np.linalg.norm(embeddings, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
+
+
+def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
+    """What the wanted error rate costs, and whether it is a promise. `tested`: the thresholds on the test split."""
+    price = tested if tested.n else chosen.price
+    if chosen.price.n == 0:
+        sentence = msg(
+            "There are no validation {things} to choose a threshold by, so the model accepts every answer.",
+            things=things(kind),
+        )
+        return Remark(about="promise", level="note", sentence=sentence)
+    seen = msg(
+        "{first} {second} {third}",
+        first=msg("At most {wanted} accepted answers should be wrong.", wanted=of_hundred(chosen.wanted)),
+        second=_accepted_told(price, kind, in_test=tested.n > 0),
+        third=_wrong_told(price.wrong),
+    )
+    if chosen.promised:
+        kept = msg(
+            "With 95 % confidence the model keeps to this rate, as long as new {things} are like the tested ones.",
+            things=things(kind),
+        )
+        return Remark(about="promise", level="good", sentence=msg("{first} {second}", first=seen, second=kept))
+    not_kept = msg(
+        "This is not guaranteed: up to {limit} may be wrong. {why} Label more, or allow more wrong answers.",
+        limit=of_hundred(price.error_at_most),
+        why=_why_not_promised(chosen, kind),
+    )
+    return Remark(about="promise", level="note", sentence=msg("{first} {second}", first=seen, second=not_kept))
+
+
+def _accepted_told(price: Price, kind: Kind, *, in_test: bool) -> Message:
+    samples, aside = counted(price.n, kind), price.n - price.accepted
+    if in_test and aside:
+        return msg(
+            "In the test the model accepted {accepted} of {samples} and left {aside} to you.",
+            accepted=price.accepted,
+            samples=samples,
+            aside=aside,
+        )
+    if in_test:
+        return msg("In the test the model accepted all {samples}.", samples=samples)
+    if aside:
+        return msg(
+            "On the validation set the model accepted {accepted} of {samples} and left {aside} to you.",
+            accepted=price.accepted,
+            samples=samples,
+            aside=aside,
+        )
+    return msg("On the validation set the model accepted all {samples}.", samples=samples)
+
+
+def _wrong_told(wrong: int) -> Message:
+    if not wrong:
+        return msg("None of the accepted answers was wrong.")
+    return nmsg("{count} accepted answer was wrong.", "{count} accepted answers were wrong.", wrong)
+
+
+def _why_not_promised(chosen: Thresholds, kind: Kind) -> Message:
+    if chosen.files >= chosen.needed:
+        return msg(
+            "The model is wrong too often even where it is most confident, or there are too few samples to tell."
+        )
+    needed, there = counted(chosen.needed, kind), counted(chosen.price.n, kind)
+    if chosen.files < chosen.price.n:
+        # Windows of one recording are right or wrong together.
+        needed = counted_files(chosen.needed, kind)
+        there = msg("{files} ({samples})", files=counted_files(chosen.files, kind), samples=there)
+    return msg(
+        "A guarantee needs {needed} in the validation set without a single error. You have {there}.",
+        needed=needed,
+        there=there,
+    )
+
+
+def source_remark(score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: Kind) -> Remark:
+    """How it does on sources it has never met. `worth`: how much more of them it would name if it knew the source."""
+    more = round(worth * 100)
+    told = nmsg(
+        "The model is right on {score} {things} from {count} source it has never seen ({between}).",
+        "The model is right on {score} {things} from {count} sources it has never seen ({between}).",
+        groups,
+        score=of_hundred(score),
+        things=things(kind),
+        between=between(interval),
+    )
+    if more > 2:
+        sentence = msg(
+            "{told} From known sources it would be right on about {more} more of 100. Samples from more sources help "
+            "more than more samples from the same ones.",
+            told=told,
+            more=more,
+        )
+        return Remark(about="new source", level="note", sentence=sentence)
+    sentence = msg("{told} That is hardly fewer than from known sources.", told=told)
+    return Remark(about="new source", level="good", sentence=sentence)

@@ -1,0 +1,169 @@
+"""Which answers of a run are sure enough, for the share of wrong ones that is wanted now and by the labels as they are
+now: a run keeps what it was made for, but it can be used for something else. Torch-free."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.core.errors import HandlensError
+from ml.core.jobs import WRONG_AT_MOST
+from ml.core.messages import Message, english, msg
+from ml.core.phrases import of_hundred
+from ml.core.types import Sample
+from ml.evaluation.findings_file import read_remarks
+from ml.evaluation.sanity_checks import promise_remark
+from ml.export.rule import with_rule
+from ml.project.predictions import Predictions
+from ml.project.project import Project
+from ml.runtime.contract import ModelInfo
+from ml.scoring.multilabel import rule_of, strict_thresholds
+from ml.scoring.thresholds import Price, Thresholds, choose_thresholds, price_of
+
+
+def wanted_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
+    """What is asked for, else what the user chose for the project, else what the run was made for."""
+    made_for = WRONG_AT_MOST if info is None else info.wanted_error
+    return asked or project.wrong_at_most or made_for
+
+
+def labelled_rows(
+    stored: Predictions, samples: Mapping[int, Sample], split: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows whose sample is in `split`, and their labels as they are now, -1 for none of the classes."""
+    wanted = [
+        (row, -1 if sample.label is None else sample.label)
+        for row, sample_id in enumerate(stored.sample_ids.tolist())
+        if (sample := samples.get(sample_id)) is not None and sample.split == split
+    ]
+    table = np.array(wanted, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def thresholds_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> Thresholds:
+    """From the validation split; `samples` are the labelled ones, by id."""
+    rows, truth = labelled_rows(stored, samples, "valid")
+    known = truth < stored.probabilities.shape[1]
+    rows, truth = rows[known], truth[known]
+    sources = sources_of(stored, samples, rows)
+    return choose_thresholds(np.asarray(stored.probabilities[rows]), truth, wanted=wanted, sources=sources)
+
+
+def _relabelled(stored: Predictions, samples: Mapping[int, Sample]) -> bool:
+    """Whether what the run was chosen by is labelled otherwise now."""
+    rows, truth = labelled_rows(stored, samples, "valid")
+    before = np.flatnonzero(stored.labelled("valid"))
+    return not (np.array_equal(rows, before) and np.array_equal(truth, stored.labels[before]))
+
+
+def sources_of(stored: Predictions, samples: Mapping[int, Sample], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The file of each row."""
+    return np.array([samples[int(sample_id)].source_id for sample_id in stored.sample_ids[rows]], dtype=np.int64)
+
+
+def price_on_test(stored: Predictions, samples: Mapping[int, Sample], chosen: Thresholds) -> Price:
+    """What the thresholds do to the test split."""
+    rows, truth = labelled_rows(stored, samples, "test")
+    sources = sources_of(stored, samples, rows)
+    return price_of(np.asarray(stored.probabilities[rows]), truth, chosen.per_class, sources=sources)
+
+
+def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> tuple[NDArray[np.float32], bool]:
+    """The same where more than one class may be present: see `insight.several.strict_thresholds`."""
+    rows, _first = labelled_rows(stored, samples, "valid")
+    probabilities = np.asarray(stored.probabilities[rows])
+    classes = probabilities.shape[1]
+    targets = np.zeros((len(rows), classes), dtype=np.int64)
+    for row, place in enumerate(rows.tolist()):
+        labels = samples[int(stored.sample_ids[place])].labels
+        targets[row, [index for index in labels if index < classes]] = 1
+    return strict_thresholds(probabilities, targets, wanted=wanted, sources=sources_of(stored, samples, rows))
+
+
+def rate_of_several(project: Project, asked: float | None = None) -> float | None:
+    """What is asked for, else what the user chose for the project; None: the run's own thresholds, whatever these are
+    for."""
+    return asked or project.wrong_at_most
+
+
+def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
+    """`info` of run `run` with the thresholds for the wanted rate, by the labels as they are now; as it is where it was
+    made for that rate by the same labels, or nothing is left to choose others by."""
+    if info.task == "multi":
+        rate = rate_of_several(project, asked)
+        return info if rate is None else _deciding_several(project, run, info, rate)
+    wanted = wanted_rate(project, info, asked)
+    stored = _said(project, run, info, wanted)
+    if stored is None:
+        return info
+    samples = {sample.id: sample for sample in project.samples() if sample.labelled}
+    # Without a mistake nothing was set aside in earlier versions.
+    as_made = wanted == info.wanted_error and asked is None and info.reject_below > 0.0
+    if as_made and not _relabelled(stored, samples):
+        return info
+    chosen = thresholds_for(stored, samples, wanted)
+    card = info.card
+    for remark in read_remarks(project.runs.folder(run)):
+        if remark.about == "promise":
+            now = promise_remark(chosen, price_on_test(stored, samples, chosen), info.kind)
+            card = card.replace(english(remark.sentence), english(now.sentence))
+    return dataclasses.replace(
+        info,
+        wanted_error=wanted,
+        reject_below=chosen.overall,
+        class_reject_below=chosen.per_class,
+        promised=chosen.promised,
+        card=card,
+    )
+
+
+def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predictions | None:
+    """What the run said of the samples; None where that was deleted, as to save space, and the model is for the wanted
+    rate anyway."""
+    if (project.runs.folder(run) / "predictions").is_dir():
+        return project.predictions(run)
+    if wanted == info.wanted_error:
+        return None
+    if not info.wanted_error:
+        raise HandlensError(
+            msg(
+                "Run {run} has no predictions any more, so Handlens cannot choose thresholds for another rate. Train "
+                "again.",
+                run=str(run),
+            )
+        )
+    raise HandlensError(
+        msg(
+            "Run {run} has no predictions any more, so Handlens cannot choose thresholds for another rate than "
+            "{rate}, which the run was made for. Choose that rate or train again.",
+            run=str(run),
+            rate=of_hundred(info.wanted_error),
+        )
+    )
+
+
+def _deciding_several(project: Project, run: int, info: ModelInfo, asked: float) -> ModelInfo:
+    stored = _said(project, run, info, asked)
+    if stored is None:
+        return info
+    thresholds, promised = several_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)
+    rule = msg("{first} {second}", first=rule_of(asked, promised=promised), second=_instead(info, thresholds))
+    return dataclasses.replace(
+        info,
+        wanted_error=asked,
+        promised=promised,
+        present_above=tuple(float(value) for value in thresholds),
+        card=with_rule(info.card, rule),
+    )
+
+
+def _instead(info: ModelInfo, thresholds: NDArray[np.float32]) -> Message:
+    """The thresholds that hold in place of those of the card's table."""
+    each = tuple(
+        msg("{name} from {threshold:.0%}", name=name, threshold=float(value))
+        for name, value in zip(info.classes, thresholds, strict=True)
+    )
+    return msg("A class counts as present: {classes}. The table shows the thresholds of the run.", classes=each)

@@ -1,0 +1,173 @@
+"""Weights from the Hugging Face hub: shown, checked against their SHA-256, and going on where a transfer broke off.
+
+huggingface_hub says what there is; the transfer itself is done here, since that library starts again from the
+beginning in every new process (its versions of 2026), which is no good for 100 MB over a field station's line.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import certifi
+from filelock import FileLock, Timeout
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Progress
+from ml.core.jobs import Stop
+from ml.core.messages import msg
+from ml.networks.weights.bundled import sha256_of
+
+HUB = "https://huggingface.co"
+FILE = "model.safetensors"
+CHUNK = 1 << 18
+PATIENCE = 30.0
+"""Seconds without a byte before a connection counts as lost."""
+TRIES = 4
+"""Attempts without any progress…"""
+PAUSE = 1.0
+"""…and seconds between them."""
+
+
+class _BrokenError(Exception):
+    """The line went dead; `str` says how."""
+
+
+def address_of(repo: str) -> str:
+    """Where a person finds the file."""
+    return f"{HUB}/{repo}/resolve/main/{FILE}"
+
+
+def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
+    """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields bytes.
+
+    Returns "" if the user stopped it; what has arrived is kept and used the next time. Raises HandlensError where
+    there is no connection, it breaks off for good, or what arrived is not what the hub has.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(to.with_suffix(".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise HandlensError(
+            msg("Another training is downloading {name} at this moment. Wait until it has finished.", name=name)
+        ) from error
+    try:
+        facts = _facts(repo, name)
+        part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
+        if not (part.is_file() and _noted(note) == facts):
+            part.write_bytes(b"")
+            note.write_text(json.dumps(facts), encoding="utf-8")
+        yield from _transfer(repo, part, facts, name, stop)
+        if stop.requested():
+            return ""
+        found = sha256_of(part)
+        note.unlink()
+        if facts["sha256"] and found != facts["sha256"]:
+            part.unlink()
+            raise HandlensError(
+                msg(
+                    "The weights of {name} arrived damaged (their checksum is wrong) and were removed. Train again to "
+                    "download them again, or download {address} yourself and train with --weights FILE.",
+                    name=name,
+                    address=address_of(repo),
+                ),
+                details=f"SHA-256 is {found}, expected {facts['sha256']}",
+            )
+        part.replace(to)
+        return found
+    finally:
+        lock.release()
+
+
+def _noted(note: Path) -> object:
+    """The facts of what has arrived so far; None where a kill or a full disk left no whole note."""
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _facts(repo: str, name: str) -> dict[str, Any]:
+    """Address, size and checksum of the file."""
+    endpoint = os.environ.get("HF_ENDPOINT") or HUB
+    url = hf_hub_url(repo, FILE, endpoint=endpoint)
+    try:
+        found = get_hf_file_metadata(url, token=False, timeout=10)
+    except Exception as error:  # its HTTP library, and with it the errors, changes with its version
+        raise HandlensError(
+            msg(
+                "The weights of {name} could not be downloaded: there is no connection to {endpoint}, or they are not "
+                "there. Download {address} on another computer and train with --backbone {name} --weights FILE.",
+                name=name,
+                endpoint=endpoint,
+                address=address_of(repo),
+            ),
+            details=repr(error),
+        ) from error
+    # Large files are named by their SHA-256 there, small ones by something else.
+    etag = found.etag or ""
+    return {"url": url, "size": found.size or 0, "sha256": etag if re.fullmatch("[0-9a-f]{64}", etag) else ""}
+
+
+def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Stop) -> Generator[Event]:
+    size = int(facts["size"])
+    left, reached, why = TRIES, part.stat().st_size, ""
+    yield Progress(stage="download", done=reached, total=size)
+    while not stop.requested() and (reached < size or not size):
+        try:
+            yield from _stream(part, facts, stop)
+            if not size:
+                return
+        except _BrokenError as error:
+            why = str(error)
+        now = part.stat().st_size
+        left = TRIES if now > reached else left - 1
+        reached = now
+        if left == 0:
+            raise HandlensError(
+                msg(
+                    "The download of {name} broke off after {reached:.0f} of {size:.0f} MB. Train again to continue, "
+                    "or download {address} yourself and train with --weights FILE.",
+                    name=name,
+                    reached=reached / 1e6,
+                    size=size / 1e6,
+                    address=address_of(repo),
+                ),
+                details=why,
+            )
+        if left < TRIES:
+            time.sleep(PAUSE)
+
+
+def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
+    """One connection: append to `part` what is still missing."""
+    have, size = part.stat().st_size, int(facts["size"])
+    request = urllib.request.Request(facts["url"], headers={"User-Agent": "handlens", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    try:
+        with (
+            urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer,
+            # A server that knows no ranges sends everything again.
+            part.open("ab" if answer.status == 206 else "wb") as file,
+        ):
+            while chunk := answer.read(CHUNK):
+                file.write(chunk)
+                yield Progress(stage="download", done=min(file.tell(), size or file.tell()), total=size)
+                if stop.requested():
+                    return
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        raise _BrokenError(str(error)) from error

@@ -1,0 +1,124 @@
+"""Runs any job, here in this process. `ml.pipeline.worker.Worker.run` does the same in a child."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from collections.abc import Iterator
+from typing import assert_never
+
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Failed
+from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
+from ml.core.messages import Message, msg
+from ml.evaluation.evaluate import evaluate
+from ml.project.scan.scan import scan
+
+INTERNAL_ERROR = msg("An internal error in Handlens ended the work. Your labels and finished runs are unchanged.")
+
+
+def run(job: Job, stop: Stop) -> Iterator[Event]:
+    """Yield the events of `job`; ends with exactly one of `events.TERMINAL` and raises nothing."""
+    try:
+        yield from _dispatch(job, stop)
+    except GeneratorExit:
+        raise
+    except Exception as error:
+        yield explain(error)
+
+
+def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
+    match job:
+        case ScanJob():
+            yield from scan(job, stop)
+        case TrainJob():
+            # Only training needs torch, which takes seconds to load.
+            from ml.pipeline.train import train
+
+            yield from train(job, stop)
+        case EvaluateJob():
+            yield from evaluate(job, stop)
+        case LookJob():
+            from ml.networks.imagenet_preview import look
+
+            yield from look(job)
+        case BackboneJob():
+            from ml.networks.weights.resolve import check
+
+            yield from check(job)
+        case SuspectJob():
+            from ml.pipeline.label_issues import suspicious
+
+            yield from suspicious(job, stop)
+        case _:
+            assert_never(job)
+
+
+def explain(error: Exception) -> Failed:
+    """The failure in one sentence, for whatever went wrong."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, HandlensError):
+        return Failed(message=error.message, details=error.details)
+    if isinstance(error, OSError):
+        return Failed(message=_system_sentence(error), details=details)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return Failed(
+            message=msg("Memory ran out. Close other programs or choose a smaller preset, then train again."),
+            details=details,
+        )
+    if isinstance(error, ImportError):
+        return Failed(
+            message=msg(
+                "A library that training needs is missing ({name}). "
+                'Install everything from the Handlens folder with: pip install -e ".[studio]".',
+                name=str(error.name),
+            ),
+            details=details,
+        )
+    return Failed(message=INTERNAL_ERROR, details=details)
+
+
+def _system_sentence(error: OSError) -> Message:
+    # numpy says it in words and without a number.
+    number = errno.ENOSPC if "free space" in str(error) else error.errno
+    path = os.fsdecode(error.filename) if error.filename else ""
+    reason = (error.strerror or str(error)).lower()
+    return _with_path(number, path, reason) if path else _without_path(number, reason)
+
+
+def _with_path(number: int | None, path: str, reason: str) -> Message:
+    match number:
+        case errno.ENOSPC | errno.EDQUOT:
+            return msg(
+                "The disk is full ({path}). Free some space and try again, or continue a training with --resume. "
+                "Nothing that was saved is lost.",
+                path=path,
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return msg(
+                "Handlens has no permission to read or write {path}. Change the permissions or use another folder.",
+                path=path,
+            )
+        case errno.ENOENT:
+            return msg("{path} no longer exists. Put it back or connect its drive, then try again.", path=path)
+        case _:
+            return msg("The system could not read or write {path}: {reason}.", path=path, reason=reason)
+
+
+def _without_path(number: int | None, reason: str) -> Message:
+    match number:
+        case errno.ENOSPC | errno.EDQUOT:
+            return msg(
+                "The disk is full. Free some space and try again, or continue a training with --resume. "
+                "Nothing that was saved is lost."
+            )
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return msg(
+                "Handlens has no permission to read or write a file or folder. "
+                "Change the permissions or use another folder."
+            )
+        case errno.ENOENT:
+            return msg("A file or folder no longer exists. Put it back or connect its drive, then try again.")
+        case _:
+            return msg("The system could not read or write a file: {reason}.", reason=reason)

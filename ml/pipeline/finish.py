@@ -1,0 +1,207 @@
+"""The end of every run: calibrate, export, compare, predict every sample, write the card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.core.errors import HandlensError
+from ml.core.events import Event, Note, StageStarted
+from ml.core.jobs import Stop
+from ml.core.messages import msg
+from ml.core.types import Sample, Split
+from ml.evaluation.findings_file import write_remarks
+from ml.export.earlier import asked_before, keep_what_was_said
+from ml.networks.heads import Released
+from ml.networks.onnx import export_graph, parity
+from ml.pipeline.predict_all import Ingredients, ask_all
+from ml.project.predictions import Predictions, read_predictions, write_thresholds
+from ml.release.assess import Scores, judge
+from ml.release.metadata import write_model
+from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
+from ml.runtime.model import ReleasedModel
+from ml.runtime.session import open_session
+from ml.scoring.calibration import fit_temperature, tempered
+from ml.scoring.multilabel import best_thresholds, sigmoid, strict_thresholds
+from ml.scoring.multilabel import fit_temperature as fit_temperature_of_several
+from ml.scoring.ood import Familiar, familiar, known_again, strangeness, unlike_scores
+from ml.training.objective import answerable
+
+PARITY_SAMPLES = 8
+PARITY_LIMIT = 1e-3
+BLOCK = 4096
+ENOUGH_TO_KNOW = 10_000
+"""As many samples tell what is familiar as well as more would."""
+UNLIKE_ABOVE = 0.99
+"""What is stranger than 99 of 100 known samples is set aside."""
+
+
+def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
+    """Leaves `model.onnx`, `predictions/`, `findings.json` and `card.md` in the run's folder."""
+    folder, draft, before = given.folder, given.folder / "predictions.part", given.folder / "earlier.part"
+    yield StageStarted(stage="predict")
+    earlier: Predictions | None = None
+    if given.before is not None:
+        earlier = yield from asked_before(given, given.before, before, stop)
+    predictions = yield from ask_all(given, draft, stop)
+    if stop.requested() == "cancel":
+        return Scores()
+
+    yield StageStarted(stage="export")
+    temperature, known = _calibrated(given, predictions if earlier is None else earlier)
+    if earlier is not None:
+        _store_unlike(before, earlier, known)
+        known = known_again(_embeddings(predictions, "train"), known, left_out=given.network.backbone.early)
+    given.network.get_buffer("temperature").fill_(temperature)
+    given.network.unlikeness.learn(known)
+    _store_unlike(draft, predictions, known)
+    if earlier is not None:
+        keep_what_was_said(draft, predictions, earlier)
+    calibrated, promised = _write_calibrated(draft, predictions, temperature, given)
+    name, released = INPUTS[given.project.kind], Released(given.network).eval()
+    graph = export_graph(released, given.example, outputs=OUTPUTS, name=name)
+    chosen, stored = _to_compare(given, calibrated)
+    exported = open_session(graph, many=True)
+    difference = parity(exported, released, given.decoded.read(chosen), name=name, stored=stored)
+    if not np.isfinite(difference):
+        raise HandlensError(
+            msg(
+                "The exported model produced invalid numbers. The run is kept but was not released. Please report this."
+            )
+        )
+    if difference > PARITY_LIMIT:
+        raise HandlensError(
+            msg(
+                "The probabilities of the exported model differ from those of the trained one by {difference:.2g}, "
+                "which is too much. The run is kept but was not released. Please report this.",
+                difference=difference,
+            )
+        )
+    predictions = read_predictions(draft)
+    info = _info(given, predictions, temperature, parity_result=(len(chosen), difference), promised=promised)
+    ask = ReleasedModel(exported, info).predict
+    learned: tuple[Split, ...] = ("train",) if earlier is None else ("train", "valid")
+    scores, info, remarks = judge(given.project, info, predictions, given.samples, ask=ask, learned=learned)
+    for remark in remarks:
+        yield Note(sentence=remark.sentence, about=remark.about, level=remark.level)
+    write_model(folder / "model.onnx", graph, info)
+    write_remarks(folder, remarks)
+    card = folder / "card.md.part"
+    card.write_text(info.card, encoding="utf-8")
+    card.replace(folder / "card.md")
+    # Windows does not rename a folder whose files are still mapped.
+    del predictions, calibrated, stored, earlier
+    shutil.rmtree(before, ignore_errors=True)
+    shutil.rmtree(folder / "predictions", ignore_errors=True)
+    draft.rename(folder / "predictions")
+    return scores
+
+
+def _calibrated(given: Ingredients, said: Predictions) -> tuple[float, Familiar]:
+    """The temperature, and what is familiar, by what a network said of validation samples that it had not learned
+    from."""
+    train, valid = said.labelled("train"), said.labelled("valid")
+    several = said.targets is not None
+    truth = np.asarray(said.targets if several else said.labels)
+    fair = np.flatnonzero(valid)[answerable(truth[valid], truth[train])]
+    probabilities = np.asarray(said.probabilities[fair])
+    temperature = (
+        fit_temperature_of_several(probabilities, truth[fair])
+        if several
+        else fit_temperature(np.log(np.maximum(probabilities, 1e-12)), truth[fair])
+    )
+    files = {sample.id: sample.source_id for sample in given.samples}
+    known = familiar(
+        _embeddings(said, "train"),
+        held_out=_embeddings(said, "valid"),
+        sources=np.array([files[int(each)] for each in said.sample_ids[_some(train)]]),
+        left_out=given.network.backbone.early,
+    )
+    return temperature, known
+
+
+def _embeddings(said: Predictions, split: Split) -> NDArray[np.float32]:
+    """Those of enough labelled samples of a split."""
+    return np.asarray(said.embeddings[_some(said.labelled(split))], dtype=np.float32)
+
+
+def _some(chosen: NDArray[np.bool_]) -> NDArray[np.integer]:
+    """The chosen rows, evenly picked where there are very many."""
+    rows = np.flatnonzero(chosen)
+    return rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]
+
+
+def _to_compare(given: Ingredients, calibrated: NDArray[np.float32]) -> tuple[list[Sample], NDArray[np.float32]]:
+    """A few samples, and what the delivered network was found to say of them."""
+    rows = [row for row, sample in enumerate(given.samples) if given.before is None or sample.split != "valid"]
+    rows = rows[:: max(1, len(rows) // PARITY_SAMPLES)][:PARITY_SAMPLES]
+    return [given.samples[row] for row in rows], np.asarray(calibrated[rows])
+
+
+def _write_calibrated(
+    draft: Path, predictions: Predictions, temperature: float, given: Ingredients
+) -> tuple[NDArray[np.float32], bool]:
+    """Put calibrated probabilities in their place, and give them back. Where more than one class may be present also
+    the thresholds; then whether they promise what is wanted."""
+    promised = False
+    calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
+    if predictions.targets is None:
+        calibrated[:] = tempered(predictions.probabilities, temperature)
+    else:
+        calibrated[:] = sigmoid(predictions.probabilities / temperature)
+        valid = predictions.labelled("valid")
+        part = calibrated[valid], predictions.targets[valid]
+        files = np.array([sample.source_id for sample in given.samples])[valid]
+        if given.wrong_at_most is None:
+            thresholds = best_thresholds(*part, sources=files)
+        else:
+            thresholds, promised = strict_thresholds(*part, wanted=given.wrong_at_most, sources=files)
+        write_thresholds(draft, thresholds)
+    calibrated.flush()
+    return calibrated, promised
+
+
+def _store_unlike(draft: Path, predictions: Predictions, known: Familiar) -> None:
+    unlike = np.lib.format.open_memmap(draft / "unlike.npy", mode="r+")
+    for start in range(0, len(predictions), BLOCK):
+        rows = np.asarray(predictions.embeddings[start : start + BLOCK], dtype=np.float32)
+        unlike[start : start + BLOCK] = unlike_scores(strangeness(rows, bank=known.bank, scale=known.scale), known)
+    unlike.flush()
+
+
+def _info(
+    given: Ingredients,
+    predictions: Predictions,
+    temperature: float,
+    *,
+    parity_result: tuple[int, float],
+    promised: bool,
+) -> ModelInfo:
+    """What stands in the model; thresholds and card come later."""
+    windowing = given.decoded.windowing
+    return ModelInfo(
+        kind=given.project.kind,
+        classes=given.run.class_names,
+        size=given.network.backbone.spec.size if windowing is None else 0,
+        windowing=windowing,
+        map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
+        backbone=given.network.backbone.spec.name,
+        backbone_sha256=given.network.backbone.weights.sha256,
+        project=given.project.name,
+        run=given.run.number,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        temperature=temperature,
+        reject_below=0.0,
+        wanted_error=given.wrong_at_most or 0.0,
+        promised=promised,
+        unlike_above=UNLIKE_ABOVE,
+        parity_samples=parity_result[0],
+        parity_difference=parity_result[1],
+        card="",
+        present_above=() if predictions.thresholds is None else tuple(float(value) for value in predictions.thresholds),
+    )

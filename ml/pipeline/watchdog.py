@@ -1,0 +1,109 @@
+"""Detect jobs that make no progress and say so in a message. Nothing is ended here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from ml.core.events import Event, Progress, StageStarted, Stalled
+from ml.core.messages import Message, msg
+from ml.core.phrases import duration
+from ml.core.stages import Stage
+
+QUIET_SECONDS = 60.0
+"""How long a job may say nothing before the user is told; then again each time the silence has doubled."""
+
+SLOW = msg("It may only be slow. Wait, or cancel and try again later.")
+HANGING = msg("The process does not respond; a disk or network drive may hang. Wait, or cancel.")
+
+
+class Watch:
+    """Tell it every event with `heard`, ask now and then with `overdue`. `quiet` in seconds."""
+
+    def __init__(self, *, quiet: float = QUIET_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._quiet = quiet
+        self._clock = clock
+        self._last = clock()
+        self._next = quiet
+        self._stage: Stage | None = None
+
+    def heard(self, event: Event) -> None:
+        self._last, self._next = self._clock(), self._quiet
+        if isinstance(event, StageStarted | Progress):
+            self._stage = event.stage
+
+    def overdue(self, *, answers: bool = True) -> Stalled | None:
+        """What to tell the user, once for each doubling of the silence. `answers`: the process shows signs of life."""
+        silent = self._clock() - self._last
+        if silent < self._next:
+            return None
+        self._next = 2 * silent
+        sentence = msg(
+            "{no_progress} {advice}",
+            no_progress=_no_progress(self._stage, duration(silent)),
+            advice=SLOW if answers else HANGING,
+        )
+        return Stalled(sentence=sentence, seconds=silent, answers=answers)
+
+
+class Watchdog:
+    """A `Watch` in a thread of its own, for jobs that run in this process. `say` is called from that thread."""
+
+    def __init__(self, say: Callable[[Stalled], None], *, quiet: float = QUIET_SECONDS) -> None:
+        self._watch = Watch(quiet=quiet)
+        self._say = say
+        self._ended = threading.Event()
+        self._every = min(1.0, quiet / 4)
+        self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
+
+    def heard(self, event: Event) -> None:
+        self._watch.heard(event)
+
+    def __enter__(self) -> Watchdog:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(self._every):
+            stalled = self._watch.overdue()
+            if stalled is not None:
+                self._say(stalled)
+
+
+def _no_progress(stage: Stage | None, time: Message) -> Message:
+    """The whole sentence that nothing happened in `stage`, or before the first stage, for `time`."""
+    match stage:
+        case None:
+            return msg("No progress for {time} while starting.", time=time)
+        case "scan":
+            return msg("No progress for {time} while looking through the folder.", time=time)
+        case "preflight":
+            return msg("No progress for {time} while getting ready.", time=time)
+        case "download":
+            return msg("No progress for {time} while downloading the pretrained network.", time=time)
+        case "decode":
+            return msg("No progress for {time} while opening the files.", time=time)
+        case "features":
+            return msg("No progress for {time} while the pretrained network looks at the samples.", time=time)
+        case "probe":
+            return msg("No progress for {time} while training the first model.", time=time)
+        case "finetune":
+            return msg("No progress for {time} while adjusting the network.", time=time)
+        case "refit":
+            return msg("No progress for {time} during the final training.", time=time)
+        case "predict":
+            return msg("No progress for {time} while predicting the samples.", time=time)
+        case "export":
+            return msg("No progress for {time} while writing the model to a file.", time=time)
+        case "label_issues":
+            return msg("No progress for {time} while checking the labels.", time=time)
+        case "evaluate":
+            return msg("No progress for {time} while testing the model.", time=time)

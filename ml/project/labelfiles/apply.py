@@ -1,0 +1,107 @@
+"""What label files say, put onto the files that were found."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ml.core.messages import Message, msg
+from ml.core.types import FoundFile, LabelIssue, LabelNotes, LabelSpan
+from ml.project.labelfiles.pauses import without_pauses
+from ml.project.labelfiles.types import Given, Reading
+from ml.project.scan.folder import READY_SPLITS
+
+_ELSEWHERE = 0.2
+"""If this share of the labels of short clips begin behind their ends, the times are those of other recordings."""
+
+
+def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path]) -> tuple[list[FoundFile], LabelNotes]:
+    """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
+    given, paused = without_pauses(reading.given, files)
+    issues = [*reading.issues, *paused]
+    durations = {file.path: file.duration for file in files}
+    elsewhere = _elsewhere(given, durations)
+    if elsewhere is not None:
+        issues.append(elsewhere)
+        given = {path: _whole(said) for path, said in given.items()}
+    ready = _ready_folders([file.path for file in files])
+    labelled, late = [], 0
+    late_first: Message | None = None
+    for file in files:
+        said = given.get(file.path)
+        if said is not None and said.timed:
+            beyond = [span for span in said.spans if span.start >= file.duration]
+            late += len(beyond)
+            if beyond:
+                late_first = late_first or msg(
+                    "“{name}” at {start:,.1f} s in {file}, which ends at {end:,.1f} s",
+                    name=beyond[0].class_name,
+                    start=beyond[0].start,
+                    file=file.path,
+                    end=file.duration,
+                )
+        labelled.append(_labelled(file, said, ready.get(file.path)))
+    if late_first is not None:
+        issues.append(LabelIssue(kind="outside", count=late, first=late_first))
+    without = tuple(file.path for file in files if file.path not in given)
+    if without:
+        first = msg("“{name}”", name=without[0])
+        issues.append(LabelIssue(kind="no_row", count=len(without), first=first, paths=without))
+    notes = LabelNotes(
+        sources=tuple(str(source.absolute()) for source in sources),
+        tables=reading.tables,
+        rows=reading.rows,
+        used=reading.used,
+        several_in_row=reading.several_in_row,
+        issues=tuple(issues),
+    )
+    return labelled, notes
+
+
+def _labelled(file: FoundFile, said: Given | None, folder_split: str | None) -> FoundFile:
+    bare = dataclasses.replace(
+        file, class_name=None, also=(), negative=False, ready_split=folder_split, from_table=True
+    )
+    if said is None:
+        return bare
+    bare = dataclasses.replace(bare, group=said.group, ready_split=said.split or folder_split)
+    if not said.timed:
+        names = tuple(said.classes)
+        return dataclasses.replace(bare, class_name=names[0] if names else None, also=names[1:], negative=not names)
+    whole = [LabelSpan(name, 0.0, file.duration) for name in said.classes]
+    inside = [
+        span._replace(end=min(span.end, file.duration)) for span in [*said.spans, *whole] if span.start < file.duration
+    ]
+    return dataclasses.replace(bare, spans=tuple(sorted(inside, key=lambda span: (span.start, span.end))))
+
+
+def _elsewhere(given: Mapping[str, Given], durations: Mapping[str, float]) -> LabelIssue | None:
+    """Clips cut from longer recordings often keep the times they had there: one label each, and behind their ends."""
+    timed = [(path, said) for path, said in given.items() if said.timed and path in durations]
+    if not timed or any(len(said.spans) > 1 for _path, said in timed):
+        return None
+    spans = [(path, span) for path, said in timed for span in said.spans]
+    beyond = [(path, span) for path, span in spans if span.start >= durations[path]]
+    if len(spans) < 2 or len(beyond) < _ELSEWHERE * len(spans):
+        return None
+    path, span = beyond[0]
+    first = msg(
+        "{start:,.1f} s in {file}, which ends at {end:,.1f} s", start=span.start, file=path, end=durations[path]
+    )
+    return LabelIssue(kind="other_times", count=len(beyond), first=first)
+
+
+def _whole(said: Given) -> Given:
+    """Its labels, without their times."""
+    classes = said.classes | dict.fromkeys(span.class_name for span in said.spans)
+    return Given(classes=classes, group=said.group, split=said.split)
+
+
+def _ready_folders(paths: Sequence[str]) -> dict[str, str]:
+    """The ready-made split folder of every file, where all lie in such folders; empty otherwise."""
+    tops = {path: path.split("/")[0].lower() for path in paths if "/" in path}
+    roles = {READY_SPLITS.get(top) for top in tops.values()}
+    if len(tops) < len(paths) or None in roles or "train" not in roles or len(roles) < 2:
+        return {}
+    return tops

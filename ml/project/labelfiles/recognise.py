@@ -1,0 +1,243 @@
+"""Recognising a label file by what stands in it: which program wrote it, and which column says what."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from ml.core.errors import HandlensError
+from ml.core.messages import Message, msg
+from ml.core.phrases import listed
+from ml.project.labelfiles import columns
+from ml.project.labelfiles.cells import NOTHING, all_flags, quoted, seconds, separator_of, shortened, words_kept
+from ml.project.labelfiles.match import FileIndex
+from ml.project.labelfiles.types import Layout, Sheet
+from ml.project.scan.folder import READY_SPLITS
+
+_LOOKED_AT = 5000
+_SHOWN = 12
+_NO_FILE = columns.NO_CLASS | {*columns.START, *columns.END}
+_WANTED = msg(
+    "It needs a column with the name of the file (such as “file” or “image_id”) and a column with the class (such as "
+    "“label”)."
+)
+_WANTED_OF_RECORDINGS = msg(
+    "It needs a column with the name of the file (such as “file” or “image_id”) and a column with the class (such as "
+    "“label”). Or name the table after its recording and give each label a start and an end."
+)
+
+
+def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
+    """Which column says what. `timed`: whether the files are recordings, in which a label can be a part.
+
+    Raises HandlensError with a sentence that names the columns found and what was wanted.
+    """
+    if timed and _is_audacity(sheet):
+        return Layout(format="audacity", first=0, start=0, end=1, labels=(2,))
+    top = sheet.rows[0][1]
+    head = [columns.plain(cell) for cell in top]
+    has_header = columns.known(head) and not any(index.find(cell) for cell in top if "." in cell)
+    if has_header and len(sheet.rows) == 1:
+        return _without_rows(sheet, head, timed=timed)
+    table = _Table(sheet, head if has_header else [""] * len(head), first=int(has_header))
+    file = table.file_column(index)
+    if not has_header and file is not None and _may_be_names(top, file, index):
+        table = _Table(sheet, head, first=1)
+    layout = table.layout(file, timed=timed)
+    if layout is None:
+        raise HandlensError(_no_class(sheet, table, file, index) or _no_columns(sheet, table, timed=timed))
+    return layout
+
+
+def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> Layout:
+    """A table of times of one recording in which somebody found nothing; any other table without rows is an error."""
+    start, end = columns.first_of(head, columns.START), columns.first_of(head, columns.END)
+    if timed and start is not None and end is not None and columns.first_of(head, columns.FILE) is None:
+        return Layout(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
+    raise HandlensError(
+        msg(
+            "“{table}” has no rows below the names of its columns. Choose a table that contains labels.",
+            table=sheet.path.name,
+        )
+    )
+
+
+def _may_be_names(top: Sequence[str], file: int, index: FileIndex) -> bool:
+    """Whether words that nobody foresaw head the columns: the first line names no file and holds no number."""
+    return len(top) > file and not index.find(top[file]) and "." not in top[file] and not any(map(_number, top))
+
+
+def _number(cell: str) -> bool:
+    return seconds(cell) is not None
+
+
+def _is_audacity(sheet: Sheet) -> bool:
+    """Lines of start, end, label; below each there may be one with a backslash and two frequencies."""
+    rows = [cells for _line, cells in sheet.rows[:_LOOKED_AT] if not cells[0].startswith("\\")]
+    fits = sum(
+        2 <= len(cells) <= 3 and seconds(cells[0]) is not None and seconds(cells[1]) is not None for cells in rows
+    )
+    three = sum(len(cells) == 3 and seconds(cells[2]) is None for cells in rows)
+    return bool(rows) and fits >= 0.8 * len(rows) and three >= 0.5 * len(rows)
+
+
+class _Table:
+    """The columns of a sheet and what they hold."""
+
+    def __init__(self, sheet: Sheet, names: Sequence[str], *, first: int) -> None:
+        self.names = list(names)
+        self.first = first
+        self.header = sheet.rows[0][1] if first else ()
+        rows = [cells for _line, cells in sheet.rows[first : first + _LOOKED_AT]]
+        width = len(names) if first else Counter(map(len, rows)).most_common(1)[0][0]
+        self.names = [*self.names, *[""] * width][:width]
+        self.cells = [[cells[place] for cells in rows if len(cells) > place] for place in range(width)]
+
+    def file_column(self, index: FileIndex) -> int | None:
+        """The column whose cells name most different files; by its name where no cell names any."""
+        best, best_score = None, (False, 0, 0)
+        for place, (name, cells) in enumerate(zip(self.names, self.cells, strict=True)):
+            if name in _NO_FILE:
+                continue
+            counts = Counter(cells)
+            found = {cell: index.find(cell)[:1] for cell in counts}
+            fitting = sum(count for cell, count in counts.items() if found[cell])
+            named = name in columns.FILE
+            order = columns.FILE.index(name) if named else len(columns.FILE)
+            score = (named and fitting >= len(cells) / 2, len(set(found.values()) - {()}), -order)
+            if fitting and (best is None or score > best_score):
+                best, best_score = place, score
+        return columns.first_of(self.names, columns.FILE) if best is None else best
+
+    def layout(self, file: int | None, *, timed: bool) -> Layout | None:
+        start, end, length, offset = self._times(file) if timed else (None, None, None, None)
+        if file is None and (start is None or not timed):
+            return None
+        group, split = self._group(file), self._split(file)
+        taken = {place for place in (file, start, end, length, offset, group, split) if place is not None}
+        label = self._label(taken)
+        flags = self._flags(taken) if label is None or self._is_flag(label) else ()
+        if label is None and not flags:
+            return None
+        separator = ""
+        if label is not None and not flags:
+            separator = separator_of(set(self.cells[label]), plural=self.names[label] in columns.PLURAL)
+        raven = {"begin time", "end time"} <= set(self.names) and not {"selection", "view"}.isdisjoint(self.names)
+        milliseconds = start is not None and bool(self.header) and columns.in_milliseconds(self.header[start])
+        return Layout(
+            format="raven" if raven else "table",
+            first=self.first,
+            header=tuple(self.header),
+            file=file,
+            labels=flags or ((label,) if label is not None else ()),
+            one_hot=bool(flags),
+            separator=separator,
+            kept=words_kept(self.cells[label]) if label is not None and not flags and not separator else frozenset(),
+            start=start,
+            end=end,
+            length=length,
+            offset=offset,
+            unit=0.001 if milliseconds else 1.0,
+            group=None if group in {label, *flags} else group,
+            split=split,
+        )
+
+    def _times(self, file: int | None) -> tuple[int | None, int | None, int | None, int | None]:
+        """Start, end, duration, and Raven's place in the file."""
+        if not self.first:
+            numbers = [place for place in range(len(self.cells)) if place != file and self._is_time(place)]
+            pairs = [p for p in numbers if p + 1 in numbers and self._ascending(p)]
+            return (pairs[0], pairs[0] + 1, None, None) if pairs else (None, None, None, None)
+        start, end = columns.first_of(self.names, columns.START), columns.first_of(self.names, columns.END)
+        length, offset = columns.first_of(self.names, columns.LENGTH), columns.first_of(self.names, columns.FILE_OFFSET)
+        if start is None and end is not None and length is not None and self.names[end] == "offset":
+            start, end = end, None  # “offset, duration” instead of “onset, offset”
+        if start is None or not self._is_time(start) or (end is None and length is None):
+            return None, None, None, None
+        return start, end, None if end is not None else length, offset
+
+    def _is_time(self, place: int) -> bool:
+        filled = [cell for cell in self.cells[place] if cell]
+        return bool(filled) and sum(seconds(cell) is not None for cell in filled) >= 0.8 * len(filled)
+
+    def _ascending(self, place: int) -> bool:
+        pairs = [(seconds(a), seconds(b)) for a, b in zip(self.cells[place], self.cells[place + 1], strict=False)]
+        return all(a is None or b is None or a <= b for a, b in pairs)
+
+    def _group(self, file: int | None) -> int | None:
+        return columns.first_of([n if p != file else "" for p, n in enumerate(self.names)], columns.GROUP)
+
+    def _split(self, file: int | None) -> int | None:
+        for wanted in columns.SPLIT:
+            for place, name in enumerate(self.names):
+                filled = [cell.lower() for cell in self.cells[place] if cell]
+                if name == wanted and place != file and filled and all(cell in READY_SPLITS for cell in filled):
+                    return place
+        return None
+
+    def _label(self, taken: set[int]) -> int | None:
+        """By its name, words before numbers; else the only column that is left."""
+        free = [place for place in range(len(self.cells)) if place not in taken]
+        named = [place for place in free if self.names[place] in columns.LABEL and self._filled(place)]
+        named.sort(key=lambda place: columns.LABEL.index(self.names[place]))
+        if named:
+            return next((place for place in named if not self._is_number(place)), named[0])
+        left = [place for place in free if self.names[place] not in columns.NO_CLASS and self._filled(place)]
+        left = [place for place in left if not self._is_fraction(place)]
+        if self.first:
+            return left[0] if len(left) == 1 else None
+        words = [place for place in left if not self._is_number(place)]
+        return next(iter(words or left), None)
+
+    def _flags(self, taken: set[int]) -> tuple[int, ...]:
+        found = [
+            place
+            for place, name in enumerate(self.names)
+            if place not in taken and name and name not in columns.NO_CLASS and all_flags(self.cells[place])
+        ]
+        return tuple(found) if len(found) > 1 else ()
+
+    def _is_flag(self, place: int) -> bool:
+        """Whether what looks like the class is one of several columns of yes and no."""
+        return all_flags(self.cells[place]) and self.names[place] not in columns.LABEL[:12]
+
+    def _filled(self, place: int) -> bool:
+        return any(cell.lower() not in NOTHING for cell in self.cells[place])
+
+    def _is_number(self, place: int) -> bool:
+        return all(re.fullmatch(r"\d+(\.0)?", cell) for cell in self.cells[place] if cell)
+
+    def _is_fraction(self, place: int) -> bool:
+        filled = [cell for cell in self.cells[place] if cell]
+        return all(re.fullmatch(r"-?\d+[.,]\d+(e-?\d+)?", cell) for cell in filled)
+
+
+def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -> Message | None:
+    """Where the files were found and only the class is missing: which column was understood, and what to rename."""
+    others = [quoted(cell) for place, cell in enumerate(table.header) if place != file and cell]
+    if file is None or not others or not any(index.find(cell) for cell in table.cells[file]):
+        return None
+    return msg(
+        "“{table}” names the files in its column “{column}”, but it is not clear which other column contains the "
+        "class: {others}. Rename that column to “label”, “class” or “species”.",
+        table=sheet.path.name,
+        column=shortened(table.header[file]),
+        others=listed(others, most=_SHOWN),
+    )
+
+
+def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> Message:
+    name, cells = sheet.path.name, [quoted(cell) for cell in sheet.rows[0][1] if cell]
+    columns_found = listed(cells, most=_SHOWN)
+    if len(cells) == 1:
+        found = msg("“{table}” has only one column: {columns}.", table=name, columns=columns_found)
+    elif table.first:
+        found = msg("“{table}” has the columns {columns}.", table=name, columns=columns_found)
+    else:
+        found = msg(
+            "“{table}” has no column names that Handlens knows. Its first line is {columns}.",
+            table=name,
+            columns=columns_found,
+        )
+    return msg("{first} {second}", first=found, second=_WANTED_OF_RECORDINGS if timed else _WANTED)

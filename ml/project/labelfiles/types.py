@@ -1,0 +1,91 @@
+"""What passes between the steps from a label file to labelled files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ml.core.messages import Message
+from ml.core.types import LabelIssue, LabelSpan
+
+Format = Literal["table", "raven", "audacity"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """A text file as rows of cells: (line number from 1, cells)."""
+
+    path: Path
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Which column of a sheet says what; columns are counted from 0, None where the sheet has no such column."""
+
+    format: Format
+    first: int
+    """The first row that holds data."""
+    header: tuple[str, ...] = ()
+    file: int | None = None
+    """Without one, the name of the sheet says which recording it is about."""
+    labels: tuple[int, ...] = ()
+    one_hot: bool = False
+    """Each of `labels` is a class of its own and holds 1 or 0."""
+    separator: str = ""
+    """Between several classes in one cell; "" where a cell holds one."""
+    kept: frozenset[str] = frozenset()
+    """Words that are a class here though they mostly say that there is none, in the spelling of the class."""
+    start: int | None = None
+    end: int | None = None
+    length: int | None = None
+    """A duration, where there is no end."""
+    offset: int | None = None
+    """Raven's "File Offset (s)": where in its file a selection begins, if the table runs over several files."""
+    unit: float = 1.0
+    """Seconds that a time of 1 means."""
+    group: int | None = None
+    split: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One line of a label file, understood. Times are seconds within the recording; None: all of the file."""
+
+    line: int
+    file: str | None
+    classes: tuple[str, ...]
+    nothing: str = ""
+    """What stands where the class should, if that is no class."""
+    start: float | None = None
+    end: float | None = None
+    group: str | None = None
+    split: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Given:
+    """What label files say of one file."""
+
+    classes: dict[str, None] = field(default_factory=dict)
+    """Of the whole file, in the order they were met."""
+    spans: dict[LabelSpan, None] = field(default_factory=dict)
+    timed: bool = False
+    """Some label file is about parts of this recording, even if it names none."""
+    group: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What label files say, by the path of the file they say it of."""
+
+    given: dict[str, Given]
+    tables: tuple[Message, ...]
+    """One sentence per label file (or per kind of them): what was recognised in it."""
+    rows: int
+    used: int
+    several_in_row: int = 0
+    """Files with more than one class in one row: somebody meant it."""
+    issues: tuple[LabelIssue, ...] = ()

@@ -1,0 +1,173 @@
+"""What the logs of one project have in common: their columns, their rate, the windows they are cut into."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.core.errors import HandlensError, UnreadableError
+from ml.core.messages import Message, msg
+from ml.core.types import Clock, Windowing
+from ml.media.logs.columns import IS_TIME
+from ml.media.logs.log import LogFacts
+from ml.media.logs.names import fitting_columns, nameless, places_of, spelt_alike
+from ml.media.windowing import choose_log_windowing
+from ml.project.scan.log_notes import ROWS_A_SECOND, notes_on
+
+__all__ = ["ROWS_A_SECOND", "Agreed", "agree"]
+
+_NEARLY_ALL = 0.8
+"""A column that fewer logs have is left out; of one that so many have, the logs without it are."""
+_MOST_READINGS = 256 * 2048
+"""In one window. With 1,024 columns of 2,000 rows, four times as many, training took 13 GB of memory."""
+_FEWEST_ALIKE = 3
+"""Fewer logs may climb evenly by chance."""
+_ALIKE = 0.1
+"""How far the steps of one clock differ from log to log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreed:
+    """`unfit`: logs that differ from the rest, and why. Of the others, by path: `lengths` (rate in Hz, seconds), and
+    `pauses` (where in seconds, how many are missing)."""
+
+    windowing: Windowing | None
+    unfit: dict[str, UnreadableError]
+    lengths: dict[str, tuple[float, float]]
+    pauses: dict[str, tuple[tuple[float, float], ...]]
+    notes: tuple[Message, ...]
+
+
+def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> Agreed:
+    """Settle columns and rate by what most logs have, or by `windowing`, that of the project they are to join.
+
+    `rate` in Hz, where the user gave one, stands above what the logs say of themselves.
+    """
+    if rate is not None and not 1e-7 < rate < 1e9:
+        raise HandlensError(
+            msg("{rate:g} readings per second are not possible. Enter the rate in Hz, for example 50.", rate=rate)
+        )
+    columns, clocks = (windowing.columns, ()) if windowing is not None else _measured(facts, _usual_columns(facts))
+    unfit: dict[str, UnreadableError] = {}
+    for path, found in facts.items():
+        try:
+            fitting_columns(found.columns, _but_times(columns, found), found.left_out)
+        except UnreadableError as error:
+            unfit[path] = error
+    fit = {path: found for path, found in facts.items() if path not in unfit}
+    if not fit:
+        return Agreed(windowing=windowing, unfit=unfit, lengths={}, pauses={}, notes=())
+    clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
+    lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
+    if windowing is None:
+        frames = [length for found in fit.values() for length in _stretches(found, clock, common or 1.0)]
+        windowing = _of_bearable_size(choose_log_windowing(frames, rate=common, columns=columns, clock=clock), frames)
+        windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
+    notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
+    pauses = {path: _pauses(found, clock, common or 1.0) for path, found in fit.items()}
+    return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
+
+
+def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:
+    """Shorter windows where there are very many columns: the memory that training needs grows with both."""
+    most = _MOST_READINGS // max(1, len(chosen.columns))
+    if chosen.frames <= most:
+        return chosen
+    longer = sum(count > 1.5 * most for count in frames) * 2 > len(frames)
+    step = most // 2 if longer else most
+    return dataclasses.replace(chosen, seconds=most / chosen.rate, step=step / chosen.rate)
+
+
+def _but_times(columns: tuple[str, ...], found: LogFacts) -> tuple[str, ...]:
+    """A project may have learned from what an earlier version did not know for a clock; its logs have that, too."""
+    times = {found.time_column, *(item.name for item in found.left_out if item.reason == IS_TIME)}
+    return tuple(name for name in columns if name not in times)
+
+
+def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
+    """The names that nearly all logs have; without them, those of as many logs as can be."""
+    named = [log.columns for log in facts.values() if not nameless(log.columns)]
+    if 2 * len(named) < len(facts) or not named:
+        return _commonest([log.columns for log in facts.values() if nameless(log.columns)])
+    first = _commonest(named)
+    often = Counter(spelt_alike(name) for columns in named for name in columns)
+    usual: dict[str, str] = {}
+    for name in (name for columns in (first, *named) for name in columns):
+        if often[spelt_alike(name)] >= _NEARLY_ALL * len(named):
+            usual.setdefault(spelt_alike(name), name)
+    return tuple(usual.values()) or first
+
+
+def _commonest(found: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    often = Counter(found)
+    return max(often, key=lambda columns: (often[columns], len(columns), columns), default=())
+
+
+def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns without those that climb by the same even steps in every log, and those: clocks and counters.
+
+    What really was measured may climb so in one log or with a steepness of its own in each.
+    """
+    if len(facts) < _FEWEST_ALIKE:
+        return columns, ()
+    places = [places_of(columns, log.columns) for log in facts.values()]
+    clocks = tuple(name for name, *where in zip(columns, *places, strict=True) if _ticks(where, facts.values()))
+    return (
+        (columns, ())
+        if len(clocks) == len(columns)
+        else (tuple(name for name in columns if name not in clocks), clocks)
+    )
+
+
+def _ticks(places: Sequence[int | None], facts: Collection[LogFacts]) -> bool:
+    """Whether a column, which stands at `places` in the logs, climbs alike in all that have it."""
+    steps = [(log.steps[place], log.rate or 1.0) for log, place in zip(facts, places, strict=True) if place is not None]
+    by_row = np.array([step for step, _rate in steps])
+    by_second = np.array([step * rate for step, rate in steps])
+    return any(
+        len(found) > 0 and found.min() > 0 and found.max() <= (1.0 + _ALIKE) * found.min()
+        for found in (by_row, by_second)
+    )
+
+
+def _clock(facts: Mapping[str, LogFacts], asked: float | None) -> tuple[Clock, float | None]:
+    if asked is not None:
+        return "asked", asked
+    rates = [found.rate for found in facts.values() if found.rate]
+    if len(rates) * 2 <= len(facts):
+        return "none", None
+    return "file", float(f"{np.median(rates):.4g}")
+
+
+def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]:
+    """The log's own rate, and how many seconds it lasts."""
+    if clock == "file":
+        own = found.rate or common
+        return own, found.frames / own
+    return common, found.rows / common
+
+
+def _pauses(found: LogFacts, clock: Clock, common: float) -> tuple[tuple[float, float], ...]:
+    """Where the log was cut, in seconds of what is left of it, and how many are missing there."""
+    if clock == "file" and found.rate:
+        return tuple((frame / found.rate, seconds) for frame, seconds in found.pauses)
+    return tuple((row / common, rows / common) for row, rows in found.raw_pauses)
+
+
+def _stretches(found: LogFacts, clock: Clock, common: float) -> list[int]:
+    """How many rows at the common rate lie between one pause and the next."""
+    own, _seconds = _length(found, clock, common)
+    cuts, frames = (found.cuts, found.frames) if clock == "file" else (found.raw_cuts, found.rows)
+    return [round((end - first) / own * common) for first, end in itertools.pairwise((0, *cuts, frames))]
+
+
+def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
+    """Where each column usually lies, over all logs but the few that reach farthest."""
+    found = np.array([[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()])
+    low, high = np.percentile(found[:, :, 0], 5, axis=0), np.percentile(found[:, :, 1], 95, axis=0)
+    return tuple((float(least), float(most)) for least, most in zip(low, high, strict=True))

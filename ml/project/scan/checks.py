@@ -1,0 +1,337 @@
+"""What the user should know of a folder before training, in sentences."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import counted_files, files, listed
+from ml.core.types import SPLITS, Kind, ScanReport, Split, SplitPlan
+from ml.project.labelfiles.losing import lost_in_windows
+from ml.project.labelfiles.messages import MILD, issue_told, only_one_class, windows_told
+from ml.project.scan.multilabel import SEVERAL_PRESENT, gives_several
+
+Severity = Literal["info", "warn", "bad"]
+
+FEW = 10
+"""With fewer files than this in a class, its score says little."""
+_TABLES_SHOWN = 5
+_SETS_SHOWN = 3
+_UNEVEN, _VERY_UNEVEN = 3, 10
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One sentence about the data, and the files it speaks of (relative to the folder)."""
+
+    severity: Severity
+    sentence: Message
+    paths: tuple[str, ...] = ()
+
+
+def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
+    """What is worth knowing, the gravest first; with a plan also what its splits lack."""
+    found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
+    found += [*_few(report), *_twice_named(report), *_from_tables(report)]
+    found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
+    if plan is not None:
+        found += _missing(report, plan)
+    order: dict[Severity, int] = {"bad": 0, "warn": 1, "info": 2}
+    return tuple(sorted(found, key=lambda finding: order[finding.severity]))
+
+
+def problem(report: ScanReport) -> Message | None:
+    """Why nothing can be learned from this folder as it is, and what to do; None if it can."""
+    many, counts = files(report.kind), report.class_counts
+    if not report.files:
+        return msg(
+            "None of the {files} could be read, so there is nothing to train on. Choose another folder.", files=many
+        )
+    if gives_several(report) and report.task == "single":
+        first = next(file for file in report.files if file.also)
+        return msg(
+            "The table gives some {files} more than one class, for example {classes} to {file}. Make this a project "
+            "{several_present}.",
+            files=many,
+            classes=first.class_names[:3],
+            file=first.path,
+            several_present=SEVERAL_PRESENT,
+        )
+    if not counts:
+        return msg(
+            "None of the {files} has a label yet. Put the {files} of each class into a folder of its own, or use a "
+            "table that says what each of them is.",
+            files=many,
+        )
+    if len(counts) == 1 and not _has_negatives(report):
+        name = next(iter(counts))
+        if report.labels is not None:
+            return only_one_class(name, report.labels)
+        return msg("There is only one class, “{name}”. Add a folder for at least one more.", name=name)
+    if max(counts.values()) < 2:
+        return msg("Every class has only one file. Add more {files}, so that some are left for the test.", files=many)
+    return None
+
+
+def _has_negatives(report: ScanReport) -> bool:
+    """Whether something is known to show none of the classes; in a recording with labels of parts the rest does."""
+    return any(file.negative or (report.task == "multi" and file.spans is not None) for file in report.files)
+
+
+def _blocking(report: ScanReport) -> list[Finding]:
+    sentence = problem(report)
+    return [] if sentence is None else [Finding(severity="bad", sentence=sentence)]
+
+
+def _unreadable(report: ScanReport) -> list[Finding]:
+    paths = tuple(item.path for item in report.unreadable)
+    if not paths:
+        return []
+    if len(paths) == 1:
+        sentence = msg("One file could not be read and is left out. {reason}", reason=report.unreadable[0].reason)
+    else:
+        sentence = nmsg(
+            "{count} file could not be read and is left out.",
+            "{count} files could not be read and are left out.",
+            len(paths),
+        )
+    return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _duplicates(report: ScanReport) -> list[Finding]:
+    if report.task == "multi":
+        return _several(report)
+    clashing = [item for item in report.duplicates if item.conflicting]
+    plain = [item for item in report.duplicates if not item.conflicting]
+    found = []
+    if clashing:
+        paths = tuple(path for item in clashing for path in item.paths)
+        first = clashing[0]
+        sentence = nmsg(
+            "{count} of the {files} appears more than once with different labels, for example as “{one}” and as "
+            "“{other}” ({paths}).",
+            "{count} of the {files} appear more than once with different labels, for example as “{one}” and as "
+            "“{other}” ({paths}).",
+            len(clashing),
+            files=files(report.kind),
+            one=first.class_names[0],
+            other=first.class_names[1],
+            paths=first.paths[:2],
+        )
+        found.append(Finding(severity="warn", sentence=sentence, paths=paths))
+    if plain:
+        paths = tuple(path for item in plain for path in item.paths)
+        sentence = nmsg(
+            "{count} of the {files} appears more than once. Copies are never divided between training, validation and "
+            "test.",
+            "{count} of the {files} appear more than once. Copies are never divided between training, validation and "
+            "test.",
+            len(plain),
+            files=files(report.kind),
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=paths))
+    return found
+
+
+def _several(report: ScanReport) -> list[Finding]:
+    """Multi-label: what shows several classes, what shows none, and what was there twice for no reason."""
+    many = files(report.kind)
+    several = tuple(file.path for file in report.files if len(file.class_names) > 1)
+    negative = tuple(file.path for file in report.files if file.negative)
+    plain = [item for item in report.duplicates if not item.conflicting]
+    found = []
+    if report.class_counts and not several:
+        sentence = msg("None of the {files} shows more than one class.", files=many)
+        if report.labels is None:
+            sentence = msg(
+                "None of the {files} shows more than one class. If a file shows several, put a copy of it into the "
+                "folder of each.",
+                files=many,
+            )
+        found.append(Finding(severity="info", sentence=sentence))
+    if several:
+        sentence = nmsg(
+            "{count} of the {files} shows more than one class.",
+            "{count} of the {files} show more than one class.",
+            len(several),
+            files=many,
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=several))
+    if negative:
+        sentence = nmsg(
+            "{count} of the {files} shows none of the classes.",
+            "{count} of the {files} show none of the classes.",
+            len(negative),
+            files=many,
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=negative))
+    if plain:
+        paths = tuple(path for item in plain for path in item.paths)
+        sentence = nmsg(
+            "{count} of the {files} appears more than once in the same class. The copies count as one.",
+            "{count} of the {files} appear more than once in the same class. The copies count as one.",
+            len(plain),
+            files=many,
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=paths))
+    return found
+
+
+def _from_tables(report: ScanReport) -> list[Finding]:
+    """What became of the label files: what they were taken for, and what could not be used."""
+    if report.labels is None:
+        return []
+    found = [Finding(severity="info", sentence=told) for told in report.labels.tables[:_TABLES_SHOWN]]
+    if len(report.labels.tables) > _TABLES_SHOWN:
+        more = len(report.labels.tables) - _TABLES_SHOWN
+        sentence = nmsg("Labels come from {count} more label file.", "Labels come from {count} more label files.", more)
+        found.append(Finding(severity="info", sentence=sentence))
+    found += [Finding(severity="info", sentence=told) for told in windows_told(report)]
+    for issue in (*lost_in_windows(report), *report.labels.issues):
+        told = issue_told(issue, kind=report.kind, task=report.task)
+        found.append(Finding(severity="info" if issue.kind in MILD else "warn", sentence=told, paths=issue.paths))
+    return found
+
+
+def _unlabelled(report: ScanReport) -> list[Finding]:
+    paths = tuple(file.path for file in report.files if not file.labelled)
+    if not paths or not report.class_counts or report.labels is not None:
+        return []
+    sentence = nmsg(
+        "{count} of the {files} is in no class folder and has no label yet.",
+        "{count} of the {files} are in no class folder and have no label yet.",
+        len(paths),
+        files=files(report.kind),
+    )
+    return [Finding(severity="info", sentence=sentence, paths=paths)]
+
+
+def _balance(report: ScanReport) -> list[Finding]:
+    # Names that differ in case only are probably one class, spelt in two ways.
+    counts = {
+        max(names, key=lambda name: report.class_counts[name]): sum(report.class_counts[name] for name in names)
+        for names in _alike(report)
+    }
+    if len(counts) < 2:
+        return []
+    most = max(counts, key=lambda name: counts[name])
+    least = min(counts, key=lambda name: counts[name])
+    times = round(counts[most] / counts[least])
+    if counts[most] < _UNEVEN * counts[least]:
+        return []
+    if counts[most] <= _VERY_UNEVEN * counts[least]:
+        sentence = nmsg(
+            "“{most}” has {count} time as many {files} as “{least}”. That is fine.",
+            "“{most}” has {count} times as many {files} as “{least}”. That is fine.",
+            times,
+            most=most,
+            least=least,
+            files=files(report.kind),
+        )
+        return [Finding(severity="info", sentence=sentence)]
+    sentence = nmsg(
+        "“{most}” has {count} time as many {files} as “{least}”. Rare classes are weighted up, but “{least}” will "
+        "still be recognised less reliably. More {files} of “{least}” would help most.",
+        "“{most}” has {count} times as many {files} as “{least}”. Rare classes are weighted up, but “{least}” will "
+        "still be recognised less reliably. More {files} of “{least}” would help most.",
+        times,
+        most=most,
+        least=least,
+        files=files(report.kind),
+    )
+    return [Finding(severity="warn", sentence=sentence)]
+
+
+def _few(report: ScanReport) -> list[Finding]:
+    few = {name: count for name, count in report.class_counts.items() if count < FEW}
+    if not few:
+        return []
+    paths = tuple(file.path for file in report.files if any(name in few for name in file.class_names))
+    if len(few) == 1:
+        name, count = next(iter(few.items()))
+        sentence = msg(
+            "“{name}” has only {count_files}, too few for a reliable score.",
+            name=name,
+            count_files=counted_files(count, report.kind),
+        )
+    else:
+        sentence = nmsg(
+            "{count} class has fewer than {least} {files}, too few for a reliable score: {names}.",
+            "{count} classes have fewer than {least} {files}, too few for a reliable score: {names}.",
+            len(few),
+            least=FEW,
+            files=files(report.kind),
+            names=_names(few),
+        )
+    return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _twice_named(report: ScanReport) -> list[Finding]:
+    """Classes whose names differ by what people seldom mean."""
+    sets = [names for names in _alike(report) if len(names) > 1]
+    if not sets:
+        return []
+    sentence = msg(
+        "Some class names differ only in upper and lower case: {names}. If they mean the same, use one name.",
+        names=listed([msg("“{name}”", name=" / ".join(names)) for names in sets], most=_SETS_SHOWN),
+    )
+    named = {name for names in sets for name in names}
+    paths = tuple(file.path for file in report.files if not named.isdisjoint(file.class_names))
+    return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+def _alike(report: ScanReport) -> list[list[str]]:
+    """The names of the classes, those together that differ in upper and lower case only."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in report.class_counts:
+        alike[unicodedata.normalize("NFC", name).casefold()].append(name)
+    return list(alike.values())
+
+
+def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
+    """Classes that some split has none of; a split without anything at all is one finding, not one per class."""
+    held: dict[Split, Counter[str]] = defaultdict(Counter)
+    for file in report.files:
+        if file.path in plan.splits:
+            held[plan.splits[file.path]].update(file.class_names)
+    found = []
+    for split in SPLITS:
+        absent = {name: 0 for name in report.class_counts if not held[split][name]}
+        severity: Severity = "bad" if split == "train" else "warn"
+        if not absent:
+            continue
+        if held[split]:
+            sentence = _without_classes(split, report.kind, _names(absent))
+        else:
+            sentence = _without_files(split, report.kind)
+        found.append(Finding(severity=severity, sentence=sentence))
+    return found
+
+
+def _without_files(split: Split, kind: Kind) -> Message:
+    match split:
+        case "train":
+            return msg("There are no {files} for training.", files=files(kind))
+        case "valid":
+            return msg("There are no {files} for validation.", files=files(kind))
+        case "test":
+            return msg("There are no {files} for the test.", files=files(kind))
+
+
+def _without_classes(split: Split, kind: Kind, names: Message) -> Message:
+    match split:
+        case "train":
+            return msg("There are no {files} of {names} for training.", files=files(kind), names=names)
+        case "valid":
+            return msg("There are no {files} of {names} for validation.", files=files(kind), names=names)
+        case "test":
+            return msg("There are no {files} of {names} for the test.", files=files(kind), names=names)
+
+
+def _names(classes: Mapping[str, int]) -> Message:
+    return listed([msg("“{name}”", name=name) for name in classes], most=_NAMES_SHOWN)

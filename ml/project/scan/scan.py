@@ -1,0 +1,355 @@
+"""From a folder to a report: every file decoded once in full, nothing in the folder touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ml.core.errors import HandlensError, UnreadableError
+from ml.core.events import Event, Failed, Progress, Scanned, StageStarted, Stopped
+from ml.core.jobs import ScanJob, Stop
+from ml.core.messages import Message, english, msg
+from ml.core.phrases import counted_files
+from ml.core.phrases import files as files_of
+from ml.core.types import DuplicateSet, FoundFile, Kind, ScanReport, Unreadable, Windowing
+from ml.media.audio import AUDIO_SUFFIXES, audio_facts
+from ml.media.files import disk_reason
+from ml.media.images import IMAGE_SUFFIXES, image_facts
+from ml.media.logs.log import LOG_SUFFIXES, LogFacts, log_facts
+from ml.media.probing import checked
+from ml.media.windowing import choose_windowing
+from ml.project.labelfiles.apply import apply
+from ml.project.labelfiles.read import read_labels
+from ml.project.labelfiles.windows import suited_to, suited_to_states
+from ml.project.scan.agree_logs import agree
+from ml.project.scan.folder import CLOSED_FOLDER, files_below, places
+
+_BETWEEN_PROGRESS = 0.1
+_CHUNK = 1 << 20
+_BAD_NAME = msg("The file name contains damaged characters. Rename the file and look again.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Examined:
+    """What a child process learned of one file."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+    width: int = 0
+    height: int = 0
+    duration: float = 0.0
+    rate: float = 0
+    channels: int = 0
+    pauses: tuple[tuple[float, float], ...] = ()
+    log: LogFacts | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Search:
+    """What to look for: how one kind is recognised and examined."""
+
+    kind: Kind
+    suffixes: frozenset[str]
+    examine: Callable[[Path], _Examined]
+
+
+def examine_image(path: Path) -> _Examined:
+    """Decode and fingerprint one picture. Raises UnreadableError."""
+    facts = image_facts(path)
+    size, mtime_ns, digest = _fingerprint(path)
+    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, width=facts.width, height=facts.height)
+
+
+def examine_recording(path: Path) -> _Examined:
+    """Decode and fingerprint one recording. Raises UnreadableError."""
+    facts = audio_facts(path)
+    size, mtime_ns, digest = _fingerprint(path)
+    return _Examined(
+        size=size,
+        mtime_ns=mtime_ns,
+        digest=digest,
+        duration=facts.duration,
+        rate=facts.rate,
+        channels=facts.channels,
+    )
+
+
+def examine_log(path: Path) -> _Examined:
+    """Read and fingerprint one log of sensors. Raises UnreadableError."""
+    facts = log_facts(path)
+    size, mtime_ns, digest = _fingerprint(path)
+    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, channels=len(facts.columns), log=facts)
+
+
+_SEARCHES: dict[Kind, _Search] = {
+    "images": _Search(
+        kind="images",
+        suffixes=IMAGE_SUFFIXES,
+        examine=examine_image,
+    ),
+    "recordings": _Search(
+        kind="recordings",
+        suffixes=AUDIO_SUFFIXES,
+        examine=examine_recording,
+    ),
+    "sensors": _Search(
+        kind="sensors",
+        suffixes=LOG_SUFFIXES,
+        examine=examine_log,
+    ),
+}
+
+
+def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
+    """Look through `job.folder` and say what is there.
+
+    Yields StageStarted, then Progress, then exactly one of Scanned, Stopped (for either kind of stop request) and
+    Failed, whose message is one sentence with what to do.
+    """
+    search = _SEARCHES[job.kind]
+    yield StageStarted(stage="scan")
+    try:
+        report = yield from _scan(Path(job.folder).absolute(), job, search, stop)
+    except HandlensError as error:
+        yield Failed(message=error.message, details=error.details)
+        return
+    yield Stopped() if report is None else Scanned(report=report)
+
+
+def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[Event, None, ScanReport | None]:
+    names = _list(folder, stop)
+    if names is None:
+        return None
+    given = {source.absolute() for source in job.labels}  # a table of labels is no log
+    wanted = [name for name in names if _suffix(name) in search.suffixes and folder / name not in given]
+    if not wanted:
+        raise HandlensError(_nothing_found(folder, names, search))
+    unreadable = [Unreadable(path=name[:-1], reason=CLOSED_FOLDER) for name in names if name.endswith("/")]
+    unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
+    wanted = [name for name in wanted if _printable(name) == name]
+    # Before the long part: a table that cannot be used is better heard of at once.
+    reading = read_labels(job.labels, folder, wanted, timed=job.kind != "images") if job.labels else None
+    outcomes = yield from _examine_all(folder, wanted, search, stop)
+    if outcomes is None:
+        return None
+    if not folder.is_dir():
+        raise HandlensError(
+            msg(
+                "The folder “{folder}” disappeared while it was being read. Connect its drive and try again.",
+                folder=_named(folder),
+            )
+        )
+    windowing, notes = job.windowing, tuple[Message, ...]()
+    if job.kind == "sensors":
+        windowing, notes = _settle_logs(outcomes, job)
+    files: list[FoundFile] = []
+    for place in places(wanted):
+        outcome = outcomes[place.path]
+        if isinstance(outcome, UnreadableError):
+            unreadable.append(Unreadable(path=place.path, reason=outcome.message))
+        else:
+            files.append(_found(place.path, place.class_name, place.ready_split, outcome))
+    if not files:
+        raise HandlensError(_nothing_readable(folder, unreadable, search), details=_listed(unreadable))
+    labels = None
+    if reading is not None:
+        files, labels = apply(files, reading, job.labels)
+    return ScanReport(
+        folder=str(folder),
+        kind=job.kind,
+        files=tuple(files),
+        labels=labels,
+        unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
+        duplicates=_duplicates(files),
+        windowing=_windowing(files, job, agreed=windowing),
+        notes=notes,
+    )
+
+
+def _list(folder: Path, stop: Stop) -> list[str] | None:
+    """Names of everything below, sorted; None if stopped."""
+    if not folder.exists():
+        raise HandlensError(msg("The folder “{folder}” does not exist. Choose it again.", folder=_named(folder)))
+    if not folder.is_dir():
+        raise HandlensError(
+            msg("“{file}” is a file, not a folder. Choose the folder that contains it.", file=_named(folder))
+        )
+    names = []
+    try:
+        for name in files_below(folder):
+            names.append(name)
+            if stop.requested():
+                return None
+    except OSError as error:
+        message = msg(
+            "The folder “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=_named(folder)
+        )
+        raise HandlensError(message, details=repr(error)) from error
+    return sorted(names)
+
+
+def _examine_all(
+    folder: Path, names: Sequence[str], search: _Search, stop: Stop
+) -> Generator[Event, None, dict[str, _Examined | UnreadableError] | None]:
+    outcomes: dict[str, _Examined | UnreadableError] = {}
+    by_path = {folder / name: name for name in names}
+    began = time.monotonic()
+    told = began
+    yield Progress(stage="scan", done=0, total=len(names))
+    results = checked(list(by_path), search.examine, stopped=lambda: bool(stop.requested()))
+    try:
+        for path, outcome in results:
+            outcomes[by_path[path]] = outcome
+            now = time.monotonic()
+            if now - told >= _BETWEEN_PROGRESS:
+                told = now
+                yield _progress(len(outcomes), len(names), now - began)
+    finally:
+        results.close()
+    if len(outcomes) < len(names):
+        return None
+    yield _progress(len(names), len(names), time.monotonic() - began)
+    return outcomes
+
+
+def _progress(done: int, total: int, seconds: float) -> Progress:
+    per_second = done / max(seconds, 1e-6)
+    return Progress(
+        stage="scan", done=done, total=total, per_second=per_second, seconds_left=(total - done) / max(per_second, 1e-6)
+    )
+
+
+def _fingerprint(path: Path) -> tuple[int, int, str]:
+    """Size, time of change (ns) and SHA-256 of a file."""
+    digest = hashlib.sha256()
+    try:
+        info = path.stat()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise UnreadableError(disk_reason(error) or msg("The file could not be read."), details=repr(error)) from error
+    return info.st_size, info.st_mtime_ns, digest.hexdigest()
+
+
+def _found(path: str, class_name: str | None, ready_split: str | None, examined: _Examined) -> FoundFile:
+    return FoundFile(
+        path=path,
+        size=examined.size,
+        mtime_ns=examined.mtime_ns,
+        digest=examined.digest,
+        class_name=class_name,
+        ready_split=ready_split,
+        width=examined.width,
+        height=examined.height,
+        duration=examined.duration,
+        rate=examined.rate,
+        channels=examined.channels,
+        pauses=examined.pauses,
+    )
+
+
+def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
+    alike: dict[str, list[FoundFile]] = defaultdict(list)
+    for file in files:
+        alike[file.digest].append(file)
+    sets = [
+        DuplicateSet(
+            paths=tuple(sorted(file.path for file in same)),
+            class_names=tuple(sorted({name for file in same for name in file.class_names})),
+        )
+        for same in alike.values()
+        if len(same) > 1
+    ]
+    return tuple(sorted(sets, key=lambda item: item.paths))
+
+
+def _windowing(files: Sequence[FoundFile], job: ScanJob, *, agreed: Windowing | None) -> Windowing | None:
+    """How the files become samples, of logs as `agreed`, with regard to labels of parts."""
+    spans = [span for file in files for span in file.spans or ()]
+    if job.kind == "recordings":
+        return suited_to(choose_windowing([file.duration for file in files], [file.rate for file in files]), spans)
+    if agreed is None or job.windowing is not None:
+        return agreed
+    return suited_to_states(agreed, spans)
+
+
+def _settle_logs(
+    outcomes: dict[str, _Examined | UnreadableError], job: ScanJob
+) -> tuple[Windowing | None, tuple[Message, ...]]:
+    """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""
+    facts = {path: found.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.log}
+    agreed = agree(facts, rate=job.rate, windowing=job.windowing)
+    for path, found in outcomes.items():
+        if isinstance(found, UnreadableError):
+            continue
+        if path in agreed.unfit:
+            outcomes[path] = agreed.unfit[path]
+        else:
+            rate, seconds = agreed.lengths[path]
+            pauses = agreed.pauses[path]
+            outcomes[path] = dataclasses.replace(found, rate=rate, duration=seconds, pauses=pauses)
+    return agreed.windowing, agreed.notes
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower() if not name.endswith("/") else ""
+
+
+def _printable(name: str) -> str:
+    """The name as text that can be stored; differs from it where its bytes are not valid text."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _named(folder: Path) -> str:
+    return _printable(folder.name or str(folder))
+
+
+def _nothing_found(folder: Path, names: Sequence[str], search: _Search) -> Message:
+    name, wanted = _named(folder), files_of(search.kind)
+    if any(found.endswith("/") for found in names):
+        return msg(
+            "A folder inside “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=name
+        )
+    if not names:
+        return msg("The folder “{folder}” is empty. Choose a folder that contains {files}.", folder=name, files=wanted)
+    for other in _SEARCHES.values():
+        count = sum(_suffix(found) in other.suffixes for found in names)
+        if count and (other.kind != "sensors" or all(_suffix(found) in LOG_SUFFIXES for found in names)):
+            return msg(
+                "There are no {files} in “{folder}”, only {count_others}. Choose {others} instead.",
+                files=wanted,
+                folder=name,
+                count_others=counted_files(count, other.kind),
+                others=files_of(other.kind),
+            )
+    return msg("There are no {files} in “{folder}”. Choose a folder that contains {files}.", folder=name, files=wanted)
+
+
+def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], search: _Search) -> Message:
+    first = unreadable[-1]
+    file, reason = PurePosixPath(first.path).name, first.reason
+    if search.kind == "sensors":  # a table or a text may be anything
+        return msg(
+            "Nothing in “{folder}” can be read as a log of measurements. For example “{file}”: {reason}",
+            folder=_named(folder),
+            file=file,
+            reason=reason,
+        )
+    return msg(
+        "None of the {files} in “{folder}” can be read. For example “{file}”: {reason}",
+        files=files_of(search.kind),
+        folder=_named(folder),
+        file=file,
+        reason=reason,
+    )
+
+
+def _listed(unreadable: Sequence[Unreadable]) -> str:
+    return "\n".join(f"{item.path}: {english(item.reason)}" for item in unreadable)

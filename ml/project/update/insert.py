@@ -1,0 +1,211 @@
+"""Putting what a scan found into `project.db`, in a few statements however much it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from ml.core.messages import Message, dumps
+from ml.core.types import Clock, FoundFile, ScanReport, SplitPlan, Windowing
+from ml.media.windowing import window_spans
+from ml.project import store as tables
+from ml.project.labelfiles.windows import labels_of_windows
+from ml.project.labels import Given, append_imports, default_annotator, label_rows, now
+from ml.project.store import Store
+
+_Label = tuple[str, float | None, float | None]
+"""A class, and the part of the recording it was given for, in seconds; None, None: the sample itself."""
+
+
+def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final: Path) -> None:
+    values = {
+        "name": name,
+        "kind": report.kind,
+        "task": report.task,
+        "created_at": now(),
+        "split_by": plan.split_by,
+        "split_why": dumps(plan.why),
+        **source_meta(Path(report.folder), final),
+    }
+    if report.windowing is not None:
+        values |= windowing_meta(report.windowing)
+    if report.labels is not None:
+        values["label_sources"] = json.dumps(report.labels.sources)
+    names = list(report.class_counts)
+    with store.writing() as connection:
+        connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in values.items()])
+        if names:
+            connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
+        indices = {n: i for i, n in enumerate(names)}
+        insert_files(connection, report.files, plan, report.windowing, indices, several=report.task == "multi")
+        insert_unreadable(connection, report)
+
+
+def windowing_meta(windowing: Windowing) -> dict[str, str]:
+    """How it is kept; `windowing_of` is the inverse."""
+    values = {
+        "window_rate": repr(windowing.rate),
+        "window_seconds": repr(windowing.seconds),
+        "window_step": repr(windowing.step),
+    }
+    if windowing.columns:
+        values |= {
+            "window_columns": json.dumps(windowing.columns),
+            "window_clock": windowing.clock,
+            "window_ranges": json.dumps(windowing.ranges),
+        }
+    return values
+
+
+def windowing_of(meta: Mapping[str, str]) -> Windowing | None:
+    """How recordings or logs are cut; None for images."""
+    if "window_rate" not in meta:
+        return None
+    rate = float(meta["window_rate"])
+    return Windowing(
+        rate=int(rate) if rate.is_integer() else rate,
+        seconds=float(meta["window_seconds"]),
+        step=float(meta["window_step"]),
+        columns=tuple(json.loads(meta.get("window_columns", "[]"))),
+        clock=cast(Clock, meta.get("window_clock", "file")),
+        ranges=tuple((low, high) for low, high in json.loads(meta.get("window_ranges", "[]"))),
+    )
+
+
+def source_meta(folder: Path, project: Path) -> dict[str, str]:
+    folder = folder.absolute()
+    try:
+        relative = os.path.relpath(folder, project)
+    except ValueError:  # another drive on Windows
+        relative = str(folder)
+    return {"source_absolute": str(folder), "source_relative": Path(relative).as_posix()}
+
+
+def insert_files(
+    connection: sa.Connection,
+    files: Sequence[FoundFile],
+    plan: SplitPlan,
+    windowing: Windowing | None,
+    class_index: dict[str, int],
+    *,
+    several: bool = False,
+) -> None:
+    """Sources, their samples, and the labels their folders or tables give them, each in one statement however many.
+
+    `several`: whether it is a multi-label project.
+    """
+    next_source = tables.next_id(connection, tables.sources.c.id)
+    next_sample = tables.next_id(connection, tables.samples.c.id)
+    next_change = tables.next_id(connection, tables.label_changes.c.id)
+    rows: dict[sa.Table, list[dict[str, Any]]] = {
+        table: [] for table in (tables.sources, tables.samples, tables.label_changes, tables.labels)
+    }
+    at, annotator = now(), default_annotator()
+    for source_id, file in enumerate(files, next_source):
+        facts = ("path", "size", "mtime_ns", "digest", "ready_split", "width", "height", "duration", "rate", "channels")
+        rows[tables.sources].append(
+            {"id": source_id, "split": plan.splits.get(file.path)}
+            | {"group_name": _group(file, plan)}
+            | {fact: getattr(file, fact) for fact in facts}
+        )
+        for start, end, labels in _pieces(file, windowing, several=several):
+            change_id = None
+            if labels is not None:
+                change_id = next_change
+                next_change += 1
+                rows[tables.label_changes].append(
+                    {"id": change_id, "sample_id": next_sample, "at": at, "annotator": annotator, "origin": "import"}
+                )
+                rows[tables.labels] += label_rows(change_id, _by_index(labels, class_index))
+            rows[tables.samples].append(
+                {"id": next_sample, "source_id": source_id, "start": start, "end": end, "change_id": change_id}
+            )
+            next_sample += 1
+    for table, values in rows.items():
+        if values:
+            connection.execute(table.insert(), values)
+
+
+def _group(file: FoundFile, plan: SplitPlan) -> str | None:
+    """What the file stays together with. The table's own group where that was followed: a file that gets its label
+    later has to find it again."""
+    by_table = file.group if plan.split_by in {"auto", "recording"} else None
+    return by_table or plan.groups.get(file.path, file.group)
+
+
+def label_untouched(
+    connection: sa.Connection, files: Sequence[FoundFile], class_index: dict[str, int], *, several: bool
+) -> int:
+    """Give the labels of `files` to those of their samples that nobody ever labelled. Returns how many got one."""
+    query = (
+        sa.select(tables.samples.c.id, tables.sources.c.path, tables.samples.c.start, tables.samples.c.end)
+        .join(tables.sources, tables.sources.c.id == tables.samples.c.source_id)
+        .where(tables.samples.c.id.not_in(sa.select(tables.label_changes.c.sample_id)))
+        .order_by(tables.samples.c.id)
+    )
+    bare: dict[str, list[tuple[int, float, float]]] = defaultdict(list)
+    for row in connection.execute(query):
+        bare[row.path].append((row.id, row.start, row.end))
+    given: dict[int, Sequence[Given]] = {}
+    for file in files:
+        samples = bare.get(file.path, ())
+        found = _labels(file, [(start, end) for _sample, start, end in samples], several=several)
+        for (sample, _start, _end), labels in zip(samples, found, strict=True):
+            if labels is not None:
+                given[sample] = _by_index(labels, class_index)
+    append_imports(connection, given)
+    return len(given)
+
+
+def _pieces(
+    file: FoundFile, windowing: Windowing | None, *, several: bool
+) -> Iterator[tuple[float | None, float | None, Sequence[_Label] | None]]:
+    """Start and end of each sample of the file, and its labels; None: nobody said anything."""
+    if windowing is None:
+        yield None, None, _labels(file, [(0.0, 0.0)], several=several)[0]
+        return
+    windows = window_spans(file.duration, windowing)
+    for (start, end), labels in zip(windows, _labels(file, windows, several=several), strict=True):
+        yield start, end, labels
+
+
+def _labels(file: FoundFile, windows: Sequence[tuple[float, float]], *, several: bool) -> list[Sequence[_Label] | None]:
+    """What each window of the file is labelled with; None: nobody said anything."""
+    if not file.labelled:
+        return [None] * len(windows)
+    if file.spans is None:
+        return [[(name, None, None) for name in file.class_names]] * len(windows)
+    found = labels_of_windows(file.spans, windows, several=several)
+    return [labels or ([] if several else None) for labels in found]
+
+
+def _by_index(labels: Sequence[_Label], class_index: Mapping[str, int]) -> list[Given]:
+    return [(class_index[name], start, end) for name, start, end in labels]
+
+
+def class_indices(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+    """The index of every class by its name; those of `names` that there are not yet come after the others."""
+    indices: dict[str, int] = {
+        row["name"]: row["index"] for row in connection.execute(sa.select(tables.classes)).mappings()
+    }
+    new = {name: index for index, name in enumerate(sorted({*names} - indices.keys()), len(indices))}
+    if new:
+        connection.execute(tables.classes.insert(), [{"index": index, "name": name} for name, index in new.items()])
+    return indices | new
+
+
+def insert_unreadable(connection: sa.Connection, report: ScanReport) -> None:
+    leave_out(connection, {item.path: item.reason for item in report.unreadable})
+
+
+def leave_out(connection: sa.Connection, reasons: Mapping[str, Message]) -> None:
+    """What lies at these paths is neither learned from nor tested with, and why."""
+    if reasons:
+        rows = [{"path": path, "reason": dumps(reason)} for path, reason in reasons.items()]
+        connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)

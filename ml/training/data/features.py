@@ -1,0 +1,199 @@
+"""Frozen features of every sample, once: what the first model learns from; kept on disk for the next run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ml.core.events import Event, Note, Progress
+from ml.core.jobs import Stop
+from ml.core.messages import msg
+from ml.core.types import Sample
+from ml.networks.heads import Classifier
+from ml.networks.onnx import export_newer, export_older
+from ml.runtime.session import cores, open_session
+from ml.training.data.cache import RowCache
+from ml.training.data.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
+from ml.training.finetune.step import in_parts
+
+_log = logging.getLogger(__name__)
+
+BATCH = max(16, 2 * cores())
+FEATURES = 3
+"""To be raised whenever the same network would give other features than before."""
+KEEP_GRIDS_UP_TO = 20_000
+"""Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
+
+Extractor = Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float16]]]
+"""Raw input -> embeddings (n, width) and feature grids (n, width, h, w)."""
+
+
+class Features:
+    """Embeddings (n, width) float32 and feature grids (n, width, h, w) float16 of a project's samples."""
+
+    def __init__(self, cache: Path, network: Classifier, *, samples: int, grid: tuple[int, int]) -> None:
+        width, name = network.backbone.width, fingerprint(network)
+        self.grids_kept = samples <= KEEP_GRIDS_UP_TO
+        # Each in a cache of its own: a project that grows beyond the limit has its embeddings still.
+        self._embeddings = RowCache(cache / f"embeddings-{name}", {"embedding": ((width,), np.float32)})
+        self._grids = RowCache(cache / f"grids-{name}", {"grid": ((width, *grid), np.float16)})
+
+    def missing(self, samples: Sequence[Sample]) -> list[Sample]:
+        unique = {key_of(sample): sample for sample in samples}
+        wanted = set(self._embeddings.missing(list(unique)))
+        if self.grids_kept:
+            wanted |= set(self._grids.missing(list(unique)))
+        return [sample for key, sample in unique.items() if key in wanted]
+
+    def extract(self, samples: Sequence[Sample], decoded: Decoded, extractor: Extractor, stop: Stop) -> Iterator[Event]:
+        """Run the backbone over the samples that are not here yet. A thread writes while the next ones are seen."""
+        missing = self.missing(samples)
+        began, told = time.monotonic(), 0.0
+        seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]] = []
+        with ThreadPoolExecutor(1) as writer:
+            written: Future[None] | None = None
+            for start in range(0, len(missing), BATCH):
+                batch = missing[start : start + BATCH]
+                embeddings, grids = extractor(decoded.read(batch))
+                # What is not kept is not held either: a thousand grids are a quarter of a gigabyte.
+                grids = grids if self.grids_kept else np.empty((len(batch), 0), dtype=np.float16)
+                seen += zip([key_of(sample) for sample in batch], embeddings, grids, strict=True)
+                asked = stop.requested()
+                if asked == "cancel":
+                    return
+                done = start + len(batch)
+                if len(seen) >= self._at_once or asked or done == len(missing):
+                    if written is not None:
+                        written.result()
+                    written, seen = writer.submit(self._keep, seen), []
+                if asked:
+                    break  # what was seen so far is kept for the next time
+                now = time.monotonic()
+                if now - told > PROGRESS_SECONDS or done == len(missing):
+                    told = now
+                    yield Progress(
+                        stage="features", done=done, total=len(missing), per_second=per_second(done, now - began)
+                    )
+            if written is not None:
+                written.result()
+
+    def embeddings(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
+        return self._embeddings.read("embedding", [key_of(sample) for sample in samples]).astype(np.float32, copy=False)
+
+    def grids(self, samples: Sequence[Sample]) -> NDArray[np.float16]:
+        return self._grids.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
+
+    @property
+    def _at_once(self) -> int:
+        return (self._grids if self.grids_kept else self._embeddings).at_once
+
+    def _keep(self, seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]]) -> None:
+        keys, embeddings, grids = zip(*seen, strict=True)
+        self._embeddings.append(keys, embedding=np.stack(embeddings))
+        if self.grids_kept:
+            self._grids.append(keys, grid=np.stack(grids))
+
+
+def embedding_folders(cache: Path, backbone: str) -> list[Path]:
+    """Where embeddings of this backbone lie, the newest first: of logs there are some for every training split."""
+    found = [path for path in cache.glob("embeddings-*") if path.name.rpartition("-")[0] == f"embeddings-{backbone}"]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def frozen_answers(
+    network: Classifier, features: Features, batch: Sequence[Sample]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities (n, classes), maps (n, classes, h, w) and embeddings (n, width) from the kept grids of a backbone
+    that learned nothing since and keeps places to the end, without running it again."""
+    weight, bias = network.head.weight.detach().cpu(), network.head.bias.detach().cpu()
+    # Torch widens half precision several times as fast as numpy.
+    grids = torch.from_numpy(features.grids(batch)).float()
+    maps = torch.einsum("cd,ndhw->nchw", weight, grids).numpy()
+    embeddings = features.embeddings(batch)
+    logits = torch.from_numpy(embeddings) @ weight.T + bias
+    return network.probabilities(logits).numpy(), maps, embeddings
+
+
+def fingerprint(network: Classifier) -> str:
+    """Names the backbone and front end: equal fingerprints give equal features."""
+    front = f"{getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"
+    text = f"{FEATURES} {timm.__version__} {network.backbone.spec} {network.backbone.width} {front}"
+    return f"{network.backbone.spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+class _Backbone(nn.Module):
+    """Raw input -> embeddings and feature grids, these in half the precision to save room."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__()
+        self.front = network.front
+        self.backbone = network.backbone
+
+    def forward(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features: torch.Tensor = self.backbone(self.front(raw))
+        return features.mean((2, 3)), features.half()
+
+
+def extractor_for(
+    network: Classifier, example: NDArray[np.generic], device: torch.device
+) -> Generator[Event, None, Extractor]:
+    """The quickest way to this network's features on `device`. Raises HandlensError for a network that no exporter
+    knows, since nothing could be released in the end."""
+    if device.type != "cpu":
+        return torch_extractor(network, device)
+    try:
+        return onnx_extractor(network, example)
+    except Exception as error:  # the errors of the exporter and of ONNX Runtime share no narrower base class
+        _log.warning("the older exporter failed", exc_info=error)
+    export_newer(_Backbone(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
+    yield Note(
+        sentence=msg(
+            "{network} has parts that ONNX Runtime cannot run, so this step takes about three times as long.",
+            network=network.backbone.spec.name,
+        )
+    )
+    return torch_extractor(network, device)
+
+
+def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extractor:
+    """The pretrained backbone through ONNX Runtime: on a CPU about three times as fast as torch runs it."""
+    session = open_session(trunk_graph(network, example), many=True)
+
+    def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        embedding, grid = session.run(None, {"raw": raw})
+        return embedding, grid
+
+    return extract
+
+
+def trunk_graph(network: Classifier, example: NDArray[np.generic]) -> bytes:
+    """The ONNX graph from raw input, as in `example` (two samples), to embeddings and feature grids."""
+    return export_older(_Backbone(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
+
+
+def torch_extractor(network: Classifier, device: torch.device) -> Extractor:
+    """The same on a GPU, through torch. The network moves there."""
+    # The layout in which convolutions are quickest on a GPU.
+    trunk = _Backbone(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def ask(raw: torch.Tensor) -> tuple[NDArray[Any], ...]:
+        with torch.inference_mode():
+            embedding, grid = trunk(raw.to(device))
+        return embedding.float().cpu().numpy(), grid.cpu().numpy()
+
+    def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+        embedding, grid = in_parts(ask, torch.from_numpy(raw))
+        return embedding, grid
+
+    return extract

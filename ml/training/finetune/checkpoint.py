@@ -1,0 +1,86 @@
+"""Where a run stands, on disk after every epoch, so that a kill costs one epoch at the most. Safetensors only."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ml.core.errors import HandlensError
+from ml.core.messages import msg
+
+
+def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Write tensors and plain facts to `path`, whole or not at all, and through to the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    detached = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    try:
+        save_file(detached, draft, metadata={"facts": json.dumps(facts)})
+    except SafetensorError as error:
+        draft.unlink(missing_ok=True)
+        # It says in words what the system said in numbers (28 and 112: no space).
+        full = "no space" in str(error).lower() or "os error 112" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save` wrote."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            # Copies: a tensor that stays mapped would keep Windows from replacing the file.
+            return {name: file.get_tensor(name).clone() for name in file.keys()}, facts  # noqa: SIM118 - not a dict
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise HandlensError(
+            msg("The checkpoint {file} is damaged. Train again without --resume.", file=path.name), details=repr(error)
+        ) from error
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state, flat: "optimiser.<parameter>.<entry>"."""
+    state = optimiser.state_dict()["state"]
+    return {
+        f"optimiser.{index}.{entry}": torch.as_tensor(value)
+        for index, entries in state.items()
+        for entry, value in entries.items()
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimiser_tensors` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, entry = name.split(".")
+            state.setdefault(int(index), {})[entry] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def state_of(network: nn.Module, tensors: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """What `network_tensors` gave, to be loaded into `network`. Raises HandlensError where it is another's."""
+    state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    shapes = {name: value.shape for name, value in state.items()}
+    wanted = {name: value.shape for name, value in network.state_dict().items()}
+    if shapes != wanted:
+        others = sorted(str(name) for name in {*shapes.items()} ^ {*wanted.items()})
+        raise HandlensError(
+            msg("This run was started by another version of Handlens with a different network. Start a new training."),
+            details=", ".join(others),
+        )
+    return state
+
+
+def network_tensors(network: nn.Module, prefix: str = "") -> dict[str, Tensor]:
+    """Every parameter and buffer by name."""
+    return {prefix + name: tensor for name, tensor in network.state_dict().items()}
