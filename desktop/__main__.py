@@ -74,7 +74,7 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
     try:
         # Qt loads here and not above: this module is imported again by every child process.
         from desktop.app import run_studio
-        from desktop.tour import run_tour
+        from desktop.tour.tour import run_tour
     except ImportError as error:
         return _complain(
             msg(

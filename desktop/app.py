@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication
 from desktop import icons, settings, style
 from desktop.dialogs.notice import Notice
 from desktop.i18n import speak, system_language, tr
-from desktop.main_window import MainWindow
+from desktop.window.main_window import MainWindow
 
 _log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from desktop.pages.explore_board import ExploreBoard
-from desktop.pages.explore_side import NARROWEST, WIDEST, ExploreSide
+from desktop.pages.explore.detail.panel import NARROWEST, WIDEST, ExploreSide
+from desktop.pages.explore.view import ExploreBoard
 
 _LEFT, _RIGHT = 7, 3
 _GAP = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from desktop.commands import Labels, Relabel, same_labels
 from desktop.i18n import tr
+from desktop.models.undo import Labels, Relabel, same_labels
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from ml.api import Origin, Sample

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop.pages.explore_table import Filter, PredictionTable
+from desktop.models.prediction_table import Filter, PredictionTable
 from ml.api import SPLIT_CODES, Predictions, Sample, leaning, mistaken
 
 

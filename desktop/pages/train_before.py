@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from desktop.pages import train_words
-from desktop.pages.standings import Standings
+from desktop.models.run_scores import Standings
+from desktop.pages.train import messages as train_words
 from desktop.pages.train_ending import Left
 from desktop.session import Session
 from ml.api import PRESETS, Preset, Project, estimate_seconds

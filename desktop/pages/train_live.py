@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from desktop.i18n import tr
-from desktop.pages import train_words
-from desktop.pages.train_state import TrainingState
+from desktop.pages.train import messages as train_words
+from desktop.pages.train.state import TrainingState
 from desktop.widgets.live_plot import LivePlot
 from ml.api import BatchDone, EpochDone, Kind, Pass, ProbeDone, things
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from desktop import style
-from desktop.pages.explore_words import named
-from desktop.pages.pictures import overlay_image
-from desktop.pages.train_compare import Mistake
+from desktop.pages.explore.messages import named
+from desktop.pages.train.compare import Mistake
 from desktop.session import Session
 from desktop.widgets.showcase import Shown
+from desktop.workers.sample_renderer import overlay_image
 from ml.api import Showcase
 
 UNDECIDED = 0.5

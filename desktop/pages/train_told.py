@@ -9,15 +9,15 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
 from desktop.i18n import tr
-from desktop.pages import train_words
-from desktop.pages.pictures import load_tile
-from desktop.pages.train_compare import Mistake, Outcome, Standing, outcome
-from desktop.pages.train_result import TrainResult
+from desktop.pages.train import messages as train_words
+from desktop.pages.train.compare import Mistake, Outcome, Standing, outcome
+from desktop.pages.train.messages import Told
+from desktop.pages.train.result import TrainResult
+from desktop.pages.train.state import TrainingState
 from desktop.pages.train_shown import shown_mistakes
-from desktop.pages.train_state import TrainingState
-from desktop.pages.train_words import Told
 from desktop.session import Session
 from desktop.widgets.remark_list import Said
+from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tasks import Tasks
 from ml.api import Finished, RunInfo, Sample, read_remarks
 

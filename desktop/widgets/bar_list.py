@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate,
 
 from desktop import style
 from desktop.i18n import number
-from desktop.widgets.names_apart import cut_apart
+from desktop.widgets.elide_distinct import cut_apart
 from desktop.widgets.picture_row import paint_filling
 
 _PICTURES = 3

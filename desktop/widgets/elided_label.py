@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
-from desktop.widgets.names_apart import cut_apart
+from desktop.widgets.elide_distinct import cut_apart
 
 
 class ElidedLabel(QLabel):

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop import style
 from desktop.i18n import current_language, tr
-from desktop.widgets.names_apart import cut_apart
+from desktop.widgets.elide_distinct import cut_apart
 
 ROW = 24
 GAP = 8

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 
 from desktop import icons, style
 from desktop.i18n import Message, text, tr, trn
-from desktop.widgets.fold import Fold
+from desktop.widgets.collapsible import Fold
 
 Level = Literal["warning", "note", "good"]
 

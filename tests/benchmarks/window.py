@@ -15,7 +15,7 @@ LIMIT_MS = 50.0
 _FIRST_WINDOW = """
 import sys, time
 from desktop.app import make_app
-from desktop.main_window import MainWindow
+from desktop.window.main_window import MainWindow
 app = make_app(["handlens"])
 window = MainWindow()
 window.show()
@@ -51,7 +51,7 @@ def _stutter(scratch: Path, pictures: int) -> None:
     from PySide6.QtCore import QElapsedTimer, QTimer
 
     from desktop.app import make_app
-    from desktop.main_window import MainWindow
+    from desktop.window.main_window import MainWindow
     from ml.core.events import Scanned
     from ml.core.jobs import NeverStop, ScanJob
     from ml.demo.projects import write_samples

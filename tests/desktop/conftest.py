@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from desktop import settings
 from desktop.app import make_app
 from desktop.i18n import use_language
-from desktop.pages.wizard import NewProjectWizard
+from desktop.pages.wizard.wizard import NewProjectWizard
 from ml.api import Runner
 from tests.desktop.wizards import Look, Maker
 

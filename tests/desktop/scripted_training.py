@@ -10,7 +10,7 @@ from fabricate import MAP, add_run
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.pages.train import TrainPage
+from desktop.pages.train.page import TrainPage
 from desktop.session import Session
 from ml.api import (
     BatchDone,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.pages.explore import ExplorePage
-from desktop.pages.explore_board import VIEWS
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session
 from desktop.workers.player import Player
 

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
-from desktop.main_window import MainWindow
-from desktop.pages.workspace import DATA, TRAIN, Workspace
+from desktop.window.main_window import MainWindow
+from desktop.window.workspace import DATA, TRAIN, Workspace
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QT
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.items import ItemsDialog
-from desktop.pages.explore_enough import EnoughPage
-from desktop.pages.explore_side import Details, ExploreSide
-from desktop.pages.train_result import TrainResult
-from desktop.widgets.names_apart import cut_apart
+from desktop.pages.explore.detail.panel import Details, ExploreSide
+from desktop.pages.explore.thresholds.page import EnoughPage
+from desktop.pages.train.result import TrainResult
+from desktop.widgets.elide_distinct import cut_apart
 from desktop.widgets.remark_list import Said
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.widgets.tiles import caption_lines

@@ -21,8 +21,8 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import current_language
-from desktop.main_window import MainWindow
-from desktop.pages.workspace import DATA, EXPLORE, TRAIN, Workspace
+from desktop.window.main_window import MainWindow
+from desktop.window.workspace import DATA, EXPLORE, TRAIN, Workspace
 from ml.api import DEMO_NAMES, Project, __version__
 from ml.core.messages import language
 

@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from scripted import Scan
 
 from desktop import settings
-from desktop.pages.explore import ExplorePage
-from desktop.pages.train import TrainPage
-from desktop.pages.wizard import NewProjectWizard
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.train.page import TrainPage
+from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.session import Session, open_session
 from ml.api import Event, Failed, Job, Project, Stop, TrainJob
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop.pages import train_network
-from desktop.pages.train_network import NetworkChoice
+from desktop.pages.train import network_choice as train_network
+from desktop.pages.train.network_choice import NetworkChoice
 from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Job, Stop, english, msg
 
 LICENCE = msg("The weights of {name} are for non-commercial use only.", name="resnet18")

@@ -25,11 +25,9 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import PSEUDO, msg, tr
-from desktop.main_window import MainWindow
-from desktop.pages.explore import ExplorePage
-from desktop.pages.explore_board import VIEWS, View
-from desktop.pages.train import TrainPage
-from desktop.pages.workspace import DATA, EXPLORE, TRAIN
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.explore.view import VIEWS, View
+from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.confusion_view import ConfusionView
@@ -44,6 +42,8 @@ from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.widgets.trace_view import TraceView
 from desktop.widgets.trade_off_plot import TradeOffPlot
+from desktop.window.main_window import MainWindow
+from desktop.window.workspace import DATA, EXPLORE, TRAIN
 from desktop.workers.sample_thread import SampleThread
 from ml.api import DEMO_NAMES, OFFERED, Event, Failed, Job, Kind, ScanJob, Stop, Unreadable, __version__
 from tests.desktop.scripted_training import Script, press_train, shown

@@ -10,7 +10,7 @@ from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.pages.explore import ExplorePage
+from desktop.pages.explore.page import ExplorePage
 from desktop.session import Session, open_session
 from ml.api import HandlensError, Project, msg
 

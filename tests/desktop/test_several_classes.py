@@ -11,13 +11,14 @@ from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.pages import explore_words, train_words
-from desktop.pages.explore import ExplorePage
-from desktop.pages.explore_board import VIEWS
+from desktop.models.prediction_table import Filter
+from desktop.pages.explore import messages as explore_words
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.explore.view import VIEWS
 from desktop.pages.explore_several import SeveralTable
-from desktop.pages.explore_table import Filter
-from desktop.pages.train import TrainPage
-from desktop.pages.train_compare import outcome
+from desktop.pages.train import messages as train_words
+from desktop.pages.train.compare import outcome
+from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
 from desktop.widgets.tiles import Tile
 from ml.api import SPLIT_CODES, EpochDone, Event, Finished, Job, ProbeDone, Project, RunStarted, Stop

@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop import style
-from desktop.pages.explore import ExplorePage
-from desktop.pages.explore_filters import ExploreFilters
-from desktop.pages.explore_side import Details, ExploreSide
-from desktop.pages.explore_suspects_bar import SuspectsBar
-from desktop.pages.train_watch import TrainWatch
+from desktop.pages.explore.detail.panel import Details, ExploreSide
+from desktop.pages.explore.grid.filters import ExploreFilters
+from desktop.pages.explore.label_issues.bar import SuspectsBar
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.train.progress import TrainWatch
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.class_keys import ClassKeys

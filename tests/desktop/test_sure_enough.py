@@ -18,12 +18,12 @@ from pytestqt.qtbot import QtBot
 
 from desktop import style
 from desktop.i18n import text
-from desktop.pages import enough_words
-from desktop.pages.enough_figures import RATES, Figures, Weighing, nearest_rate
-from desktop.pages.explore import ExplorePage
-from desktop.pages.explore_board import VIEWS
-from desktop.pages.explore_enough import EnoughPage
-from desktop.pages.explore_table import PredictionTable
+from desktop.models.prediction_table import PredictionTable
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.explore.thresholds import messages as enough_words
+from desktop.pages.explore.thresholds.model import RATES, Figures, Weighing, nearest_rate
+from desktop.pages.explore.thresholds.page import EnoughPage
+from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import HandlensError, Price, Project, Thresholds, msg

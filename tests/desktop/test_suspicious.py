@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.i18n import text
-from desktop.pages.explore import ExplorePage
-from desktop.pages.explore_board import VIEWS
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session
 from desktop.widgets.tiles import Tile
 from ml.api import (

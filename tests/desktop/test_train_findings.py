@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from desktop.pages.train import TrainPage
-from desktop.pages.workspace import EXPLORE, Workspace
+from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
+from desktop.window.workspace import EXPLORE, Workspace
 from ml.api import Event, Failed, Finished, Job, Note, RunStarted, Stop, SuspectJob, english, msg
 
 SURE = Note(

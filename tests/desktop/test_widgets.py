@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QImage
 from pytestqt.qtbot import QtBot
 
 from desktop import style
-from desktop.pages import train_words
+from desktop.pages.train import messages as train_words
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.confusion_view import ConfusionView, cell_colour, ink_on
 from desktop.widgets.live_plot import MOST_POINTS, LivePlot

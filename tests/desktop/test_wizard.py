@@ -16,7 +16,7 @@ from desktop import settings, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.dialogs.notice import Question
 from desktop.i18n import msg
-from desktop.pages.wizard_found import STOPPED
+from desktop.pages.wizard.found_page import STOPPED
 from ml.api import Failed, Project, Unreadable
 from tests.desktop.wizards import BACK, FINISH, NEXT, Maker, click, drop, texts
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.notice import Question
-from desktop.pages.wizard import LEAVE
+from desktop.pages.wizard.wizard import LEAVE
 from tests.desktop.wizards import BACK, Maker, click
 
 

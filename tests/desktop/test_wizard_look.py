@@ -12,8 +12,8 @@ from scripted import report_of
 
 from desktop.dialogs.notice import Question
 from desktop.i18n import msg
-from desktop.pages.wizard import NewProjectWizard
-from desktop.pages.wizard_look import NO_GUESSES, chosen_pictures, said
+from desktop.pages.wizard.preview import NO_GUESSES, chosen_pictures, said
+from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.workers.job_thread import JobThread
 from ml.api import Failed, ScanJob
 from tests.desktop.wizards import BACK, FINISH, NEXT, Look, Maker, click, texts, to_the_last_page

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from scripted import report_of
 
-from desktop.pages.wizard_labels import SEVERAL
+from desktop.pages.wizard.label_files import SEVERAL
 from ml.api import Event, Job, ScanJob, Scanned, Stop
 from tests.desktop.wizards import BACK, NEXT, Maker, click, texts
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QWidget, QWizard
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
-from desktop.pages.wizard import NewProjectWizard
+from desktop.pages.wizard.wizard import NewProjectWizard
 from ml.api import Event, Job, Looked, LookJob, Stop, Stopped
 
 Maker = Callable[..., NewProjectWizard]

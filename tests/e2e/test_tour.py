@@ -13,7 +13,7 @@ from PIL import Image
 CODE = """
 import sys
 from pathlib import Path
-from desktop.tour import run_tour
+from desktop.tour.tour import run_tour
 sys.exit(run_tour(Path(sys.argv[1]), quick=True))
 """
 PAGES = {"start", "wizard", "train", "explore", "data", "keys"}

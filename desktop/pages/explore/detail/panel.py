@@ -1,0 +1,267 @@
+"""The side of the Explore page: one sample large, where the network looked, what it says, keys to correct it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QImage, QResizeEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import icons, style
+from desktop.i18n import tr
+from desktop.pages.explore.detail.suggestion_buttons import VerdictButtons
+from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.overlay_view import OverlayLegend, OverlayView
+from desktop.widgets.probability_bars import Bar, ProbabilityBars
+from desktop.widgets.spectrogram_view import SpectrogramView
+from desktop.widgets.trace_view import TraceView
+from ml.api import Kind
+
+NARROWEST, WIDEST = 372, 600
+TALLEST_VIEW = 0.8
+MapOf = str | int
+"""Whose map is shown: "predicted", "labelled", "off" or a class index."""
+CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Details:
+    """Everything the side says about a sample, in words."""
+
+    name: str
+    labelled: str
+    predicted: str
+    wrong: bool | None
+    note: str = ""
+    bars: tuple[Bar, ...] = field(default=())
+    label_indices: tuple[int, ...] = ()
+    """The classes that hold now; `class_keys.NONE` for "none of them"."""
+
+
+class ExploreSide(QWidget):
+    """Values in; `label_chosen`, `map_chosen`, `opacity_chosen` and the player's buttons out."""
+
+    label_chosen = Signal(int)
+    right_pressed = Signal()
+    map_chosen = Signal(object)
+    play_pressed = Signal()
+    loop_toggled = Signal(bool)
+    position_chosen = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumWidth(NARROWEST)
+        self.setMaximumWidth(WIDEST)
+        self.picture = OverlayView()
+        self.sound = SpectrogramView()
+        self.sound.position_chosen.connect(self.position_chosen)
+        self.traces = TraceView()
+        self.views = QStackedWidget()
+        for view in (self.picture, self.sound, self.traces):
+            self.views.addWidget(view)
+        self.map_box = QComboBox()
+        self.map_box.setAccessibleName(tr("Map of"))
+        self.map_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.map_box.setMinimumContentsLength(12)
+        self.map_box.activated.connect(self._on_map)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setValue(70)
+        self.opacity.setAccessibleName(tr("Opacity of the map"))
+        self.opacity.setToolTip(self.opacity.accessibleName())
+        self.opacity.valueChanged.connect(self._on_opacity)
+        self.legend = OverlayLegend()
+        self.no_map = QLabel()
+        self.no_map.setWordWrap(True)
+        self.no_map.setProperty("role", "caption")
+        self.no_map.hide()
+        self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
+        # In the middle: how sure it is stands at the end.
+        self.labelled, self.predicted = (ElidedLabel(mode=Qt.TextElideMode.ElideMiddle) for _ in range(2))
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.note.setProperty("role", "caption")
+        self.selected = QLabel()
+        self.selected.setWordWrap(True)
+        self.selected.hide()
+        self.bars = ProbabilityBars()
+        self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.file_name.setProperty("role", "caption")
+        self.verdict = VerdictButtons()
+        self.verdict.keep_pressed.connect(self.right_pressed)
+        self.verdict.change_pressed.connect(self.label_chosen)
+        self._words: list[QLabel] = []
+        self.keys = ClassKeys()
+        self.keys.class_chosen.connect(self.label_chosen)
+        self._lay_out()
+        self.set_classes(())
+
+    # -- what it shows -------------------------------------------------------------------------------------------
+
+    def set_classes(self, names: tuple[str, ...], *, several: bool = False) -> None:
+        self.keys.set_classes(names, several=several)
+        with QSignalBlocker(self.map_box):
+            self.map_box.clear()
+            self.map_box.addItem(tr("the predicted class"), "predicted")
+            self.map_box.addItem(tr("the labelled class"), "labelled")
+            self.map_box.addItem(tr("nothing"), "off")
+            if names:
+                self.map_box.insertSeparator(3)
+            for index, name in enumerate(names):
+                self.map_box.addItem(name, index)
+
+    def set_kind(self, kind: Kind) -> None:
+        """Pictures, sounds that can be played, or measurements."""
+        views: dict[Kind, OverlayView] = {"images": self.picture, "recordings": self.sound, "sensors": self.traces}
+        self.views.setCurrentWidget(views[kind])
+        sounds = kind == "recordings"
+        self.player_row.setVisible(sounds)
+        self.sound_note.setVisible(sounds and bool(self.sound_note.text()))
+
+    def view(self) -> OverlayView:
+        """The view in use: the picture, the spectrogram or the traces."""
+        view = self.views.currentWidget()
+        assert isinstance(view, OverlayView)
+        return view
+
+    def show_details(self, details: Details | None) -> None:
+        """None: no sample is chosen."""
+        for widget in (*self._words, self.note, self.bars, self.file_name):
+            widget.setVisible(details is not None)
+        for widget in (self._map_row, self.keys):
+            widget.setEnabled(details is not None)
+        if details is None:
+            self.say_selected("")
+            self.note.clear()
+            self.view().set_message(tr("Choose a tile in the grid to see it large."))
+            self.keys.set_current(())
+            return
+        self.labelled.setText(details.labelled)
+        self.predicted.setText(details.predicted)
+        style.set_role(self.predicted, "error" if details.wrong else "")
+        self.note.setText(details.note)
+        self.note.setVisible(bool(details.note))
+        self.bars.set_bars(details.bars)
+        self.file_name.setText(details.name)
+        self.keys.set_current(details.label_indices)
+
+    def say_selected(self, sentence: str) -> None:
+        """That more than the one shown are selected; empty where that is not so."""
+        self.selected.setText(sentence)
+        self.selected.setVisible(bool(sentence))
+
+    def set_overlay(self, overlay: QImage | None, *, nothing: str = "") -> None:
+        """`nothing` says in place of the legend why nothing is seen."""
+        self.view().set_overlay(overlay)
+        self.no_map.setText(nothing)
+        self.no_map.setVisible(bool(nothing))
+        self.legend.setVisible(not nothing)
+
+    def set_map_of(self, chosen: MapOf) -> None:
+        place = self.map_box.findData(chosen)
+        if place >= 0:
+            self.map_box.setCurrentIndex(place)
+        for widget in (self.opacity, self.legend):
+            widget.setEnabled(chosen != "off")
+
+    def set_playing(self, playing: bool) -> None:
+        self.play_button.setText(tr("Stop") if playing else tr("Play"))
+        icons.set_icon(self.play_button, "ph.stop" if playing else "ph.play")
+
+    def set_sound_problem(self, sentence: str) -> None:
+        """Why nothing can be played; empty if it can."""
+        for button in (self.play_button, self.loop_button):
+            button.setEnabled(not sentence)
+            button.setToolTip(sentence)
+        self.sound_note.setText(sentence)
+        self.sound_note.setVisible(bool(sentence) and self.player_row.isVisibleTo(self))
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _make_player(self) -> tuple[QPushButton, QPushButton, QLabel, QWidget]:
+        play, loop = QPushButton(tr("Play")), QPushButton(tr("Loop"))
+        icons.set_icon(play, "ph.play")
+        icons.set_icon(loop, "ph.repeat")
+        loop.setCheckable(True)
+        play.clicked.connect(self.play_pressed)
+        loop.toggled.connect(self.loop_toggled)
+        note = QLabel()
+        note.setWordWrap(True)
+        note.setProperty("role", "caption")
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(play)
+        layout.addWidget(loop)
+        layout.addStretch(1)
+        return play, loop, note, row
+
+    def _lay_out(self) -> None:
+        self._map_row = QWidget()
+        controls = QVBoxLayout(self._map_row)
+        controls.setContentsMargins(0, 0, 0, 0)
+        controls.setSpacing(8)
+        maps = QHBoxLayout()
+        maps.setSpacing(8)
+        maps.addWidget(QLabel(tr("Map of")))
+        maps.addWidget(self.map_box, 1)
+        strength = QHBoxLayout()
+        strength.setSpacing(16)
+        strength.addWidget(self.opacity, 1)
+        strength.addWidget(self.legend, 1)
+        strength.addWidget(self.no_map, 1)
+        controls.addLayout(maps)
+        controls.addLayout(strength)
+        words = QGridLayout()
+        words.setHorizontalSpacing(12)
+        words.setVerticalSpacing(2)
+        for row, (text, value) in enumerate(((tr("Labelled"), self.labelled), (tr("Predicted"), self.predicted))):
+            caption = QLabel(text)
+            caption.setProperty("role", "muted")
+            words.addWidget(caption, row, 0)
+            words.addWidget(value, row, 1)
+            self._words += [caption, value]
+        words.setColumnStretch(1, 1)
+        line = QFrame()
+        line.setProperty("role", "line")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.views, 100)
+        column.addWidget(self.file_name)
+        column.addWidget(self.player_row)
+        column.addWidget(self.sound_note)
+        column.addWidget(self._map_row)
+        column.addWidget(line)
+        column.addLayout(words)
+        column.addWidget(self.bars)
+        column.addWidget(self.note)
+        column.addWidget(self.verdict)
+        column.addWidget(self.selected)
+        column.addWidget(self.keys)
+        column.addStretch(1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Higher than this only makes the words below it hard to reach, and a spectrogram hard to read.
+        self.views.setMaximumHeight(round(event.size().width() * TALLEST_VIEW))
+
+    def _on_map(self) -> None:
+        self.map_chosen.emit(self.map_box.currentData())
+
+    def _on_opacity(self, value: int) -> None:
+        for view in (self.picture, self.sound, self.traces):
+            view.set_opacity(value / 100)

@@ -1,0 +1,108 @@
+"""The row above the grid: which class, which split, right or wrong, and a sentence that says what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from desktop.i18n import tr
+from desktop.models.prediction_table import Filter, Verdict
+from desktop.widgets.flow_box import FlowBox
+from ml.api import SPLIT_CODES
+
+
+class ExploreFilters(QWidget):
+    """`filter_changed` when the user chooses; `filter()` says what. A chosen confusion cell stands as a button."""
+
+    filter_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cell: tuple[int, int] | None = None
+        self.class_box, self.split_box, self.verdict_box = QComboBox(), QComboBox(), QComboBox()
+        for box, name in (
+            (self.class_box, tr("Class")),
+            (self.split_box, tr("Split")),
+            (self.verdict_box, tr("Right or wrong")),
+        ):
+            box.setAccessibleName(name)
+            box.activated.connect(self._on_changed)
+        for text, verdict in (
+            (tr("Right and wrong"), "all"),
+            (tr("Only wrong"), "wrong"),
+            (tr("Only right"), "right"),
+        ):
+            self.verdict_box.addItem(text, verdict)
+        self.class_box.setMaximumWidth(200)
+        self.cell_button = QPushButton()
+        self.cell_button.setToolTip(tr("Show all of them again"))
+        self.cell_button.clicked.connect(self.clear_cell)
+        self.sentence = QLabel()
+        self.sentence.setMinimumHeight(self.class_box.sizeHint().height())
+        self.sentence.setContentsMargins(8, 0, 0, 0)
+        # In a narrow window two rows, of which each is whole.
+        flow = FlowBox(gap=8)
+        flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence))
+        self.cell_button.hide()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(flow)
+
+    def set_choices(self, class_names: Sequence[str], splits: Sequence[int], *, several: bool = False) -> None:
+        """Begin anew: all classes, the test split if there is one. `several`: also those with none of the classes."""
+        self._cell = None
+        self.cell_button.hide()
+        with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
+            self.class_box.clear()
+            self.class_box.addItem(tr("All classes"), None)
+            for index, name in enumerate(class_names):
+                self.class_box.addItem(name, index)
+            if several:
+                self.class_box.addItem(tr("None of them"), -1)
+            self.split_box.clear()
+            self.split_box.addItem(tr("Everything"), None)
+            for code in splits:
+                self.split_box.addItem(self._split_name(code), code)
+            best = [place for name in ("test", "valid") if (place := self._place_of(name)) >= 0]
+            self.split_box.setCurrentIndex(best[0] if best else 0)
+            self.verdict_box.setCurrentIndex(0)
+
+    def offer_verdict(self, offered: bool) -> None:
+        """Where only what is right is shown, there is nothing to choose, and what was chosen does not count."""
+        self.verdict_box.setVisible(offered)
+
+    def set_cell(self, label: int, predicted: int, words: str) -> None:
+        """Show only one cell of the confusion matrix."""
+        self._cell = (label, predicted)
+        self.cell_button.setText(f"{words}  ✕")
+        self.cell_button.show()
+        self.class_box.setCurrentIndex(0)
+        self.verdict_box.setCurrentIndex(0)
+        self.filter_changed.emit()
+
+    def clear_cell(self) -> None:
+        self._cell = None
+        self.cell_button.hide()
+        self.filter_changed.emit()
+
+    def filter(self) -> Filter:
+        split = self.split_box.currentData()
+        if self._cell is not None:
+            return Filter(split=split, label=self._cell[0], predicted=self._cell[1])
+        verdict: Verdict = "all" if self.verdict_box.isHidden() else self.verdict_box.currentData()
+        return Filter(split=split, label=self.class_box.currentData(), verdict=verdict)
+
+    def _on_changed(self) -> None:
+        if self.sender() is not self.split_box and self._cell is not None:
+            self._cell = None
+            self.cell_button.hide()
+        self.filter_changed.emit()
+
+    def _place_of(self, split: str) -> int:
+        return self.split_box.findData(SPLIT_CODES.index(split))
+
+    def _split_name(self, code: int) -> str:
+        names = (tr("Training"), tr("Validation"), tr("Test"), tr("Not labelled"))
+        return names[code]

@@ -1,0 +1,234 @@
+"""What it means to be sure enough, in sentences."""
+
+from __future__ import annotations
+
+import math
+
+from desktop.i18n import Message, msg, nmsg, text, tr
+from desktop.pages.enough_several import SeveralClassFigures, SeveralFigures
+from desktop.pages.explore.thresholds.model import ClassFigures, Figures
+from desktop.widgets.probability_bars import percent
+from ml.api import Kind, counted, counted_files, things
+
+DOT_OFF_CURVE = msg("The dot can lie off the curve: the curve uses one threshold for all classes.")
+
+
+def asked(share: float) -> str:
+    """Above the slider."""
+    of = _base(share)
+    return tr("At most {n:g} of {of} accepted answers may be wrong", n=share * of, of=of)
+
+
+def expected(kind: Kind, told: Figures) -> str:
+    """Of a hundred pieces: how many it would hand over, and how many of the others may be wrong."""
+    wanted, price = told.chosen.wanted, told.price
+    if price.accepted == 0:
+        return tr("The model is never sure enough: all {things} are left to you.", things=things(kind))
+    of = _base(wanted)
+    while wanted * price.accepted * of < price.n:  # of so few not one may be wrong: say it of more
+        of *= 10
+    rejected = round(price.rejected_share * of)
+    most = max(1, math.floor(wanted * (of - rejected) + 1e-9))
+    handed = msg(
+        "Of {count_things}, Handlens leaves {rejected} to you.", count_things=counted(of, kind), rejected=rejected
+    )
+    if told.chosen.promised:
+        wrong = nmsg(
+            "Of the {count} accepted answer, at most {most} will be wrong.",
+            "Of the {count} accepted answers, at most {most} will be wrong.",
+            of - rejected,
+            most=most,
+        )
+    else:
+        wrong = nmsg(
+            "The goal for the {count} accepted answer is at most {most} wrong.",
+            "The goal for the {count} accepted answers is at most {most} wrong.",
+            of - rejected,
+            most=most,
+        )
+    return _two(handed, wrong)
+
+
+def promise(kind: Kind, told: Figures) -> str:
+    """Whether that is a promise, and what is missing for one."""
+    chosen, more = told.chosen, _more(kind, unlabelled=told.unlabelled)
+    if chosen.promised:
+        return tr(
+            "Guaranteed with 95 % confidence, as long as new {things} are like those in the validation set.",
+            things=things(kind),
+        )
+    if chosen.files < chosen.needed:
+        # Windows of one recording are right or wrong together.
+        count_of = counted if chosen.files == chosen.price.n else counted_files
+        needed = msg(
+            "Not guaranteed: that needs {count_things} for validation without a single error. You have {n}.",
+            count_things=count_of(chosen.needed, kind),
+            n=chosen.files,
+        )
+        return _two(needed, more)
+    often = msg("Not guaranteed: even the surest answers are wrong too often, or there are too few to tell.")
+    return _two(often, more)
+
+
+def stuck(kind: Kind, count: int) -> str:
+    """Below a slider that changes nothing. `count` samples are there to choose by."""
+    return tr(
+        "The slider has no effect. With {count_things} for validation, there are too few samples or too few errors to "
+        "tell these settings apart.",
+        count_things=counted(count, kind),
+    )
+
+
+def headline(kind: Kind, told: Figures) -> str:
+    """What was measured on the samples that were kept aside."""
+    price = told.price
+    if price.n == 0:
+        return tr("There are no {things} for validation or the test to measure this on.", things=things(kind))
+    given = {
+        "count_things": counted(price.n, kind),
+        "accepted": price.accepted,
+        "wrong": price.wrong,
+        "rejected": price.n - price.accepted,
+    }
+    if told.tested:
+        return tr(
+            "Of the {count_things} in the test set, Handlens accepts {accepted} ({wrong} wrong) and leaves {rejected} "
+            "to you.",
+            **given,
+        )
+    return tr(
+        "Of the {count_things} in the validation set, Handlens accepts {accepted} ({wrong} wrong) and leaves "
+        "{rejected} to you.",
+        **given,
+    )
+
+
+def below_curve(told: Figures) -> str:
+    """What is drawn, and why the dot need not lie on the curve."""
+    drawn = msg("Dashed: your limit. Shaded: where the true rate may lie. Dot: the result.")
+    unlike = msg("Anything unlike the training data is left to you as well.")
+    if len(set(told.chosen.per_class)) > 1:
+        return tr("{first} {second} {third}", first=drawn, second=DOT_OFF_CURVE, third=unlike)
+    return _two(drawn, unlike)
+
+
+def in_use(share: float, *, shown: bool) -> str:
+    """What is used now. `shown`: that is also what the slider stands at."""
+    of = _base(share)
+    if shown:
+        used = msg("In use: at most {n:g} of {of}.", n=share * of, of=of)
+    else:
+        used = msg("In use now: at most {n:g} of {of}.", n=share * of, of=of)
+    return _two(used, msg("The next training uses it too."))
+
+
+def class_line(told: ClassFigures) -> tuple[str, str]:
+    """From where on a class is decided, and how many of those named so are handed over."""
+    if told.threshold <= 0:
+        begin = tr("always accepts")
+    elif told.threshold >= 1:
+        begin = tr("never accepts")
+    else:
+        begin = tr("accepts at {percent} or more", percent=percent(told.threshold))
+    if told.named == 0:
+        return begin, tr("never predicted")
+    return begin, tr("{rejected} of {named} left to you", rejected=told.rejected, named=told.named)
+
+
+def asked_of_several(share: float | None) -> str:
+    """Above the slider, where more than one class may be present; None: its own marks are shown."""
+    if share is None:
+        return tr("Move the slider to set how many predictions of a class may be wrong")
+    of = _base(share)
+    return tr("At most {n:g} of {of} predictions of a class may be wrong", n=share * of, of=of)
+
+
+def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
+    """What would be found of what is there, and how often it would be wrong."""
+    if told.tested:
+        where = msg("Measured on the {count_things} in the test set.", count_things=counted(told.count, kind))
+    else:
+        where = msg("Measured on the {count_things} in the validation set.", count_things=counted(told.count, kind))
+    if sum(each.named for each in told.classes) == 0:
+        return _two(msg("The model predicts no class: it is never sure enough."), where)
+    if told.wrongly == 0:
+        found = msg(
+            "The model finds {found} of the {there} labels and predicts no wrong ones.",
+            found=told.found,
+            there=told.there,
+        )
+    else:
+        found = nmsg(
+            "The model finds {found} of the {there} labels and predicts {count} wrong one.",
+            "The model finds {found} of the {there} labels and predicts {count} wrong ones.",
+            told.wrongly,
+            found=told.found,
+            there=told.there,
+        )
+    return _two(found, where)
+
+
+def promise_of_several(kind: Kind, told: SeveralFigures) -> str:
+    """Whether that is a promise."""
+    if told.wanted is None:
+        return tr("Each class uses the threshold that was chosen in training.")
+    if told.promised:
+        return tr(
+            "Guaranteed for each class with 95 % confidence, as long as new {things} are like those in the validation "
+            "set.",
+            things=things(kind),
+        )
+    aim = msg(
+        "Not guaranteed: a class has too few {things} for validation, or its predictions are wrong too often even at "
+        "the highest threshold.",
+        things=things(kind),
+    )
+    return _two(aim, _more(kind, unlabelled=told.unlabelled))
+
+
+def in_use_of_several(share: float | None, *, shown: bool) -> str:
+    """What is used now; None: the marks that the run was made with."""
+    if share is not None:
+        return in_use(share, shown=shown)
+    return tr("In use: the thresholds from training.")
+
+
+def several_line(told: SeveralClassFigures) -> tuple[str, str]:
+    """From where on a class is named, what that finds and what it costs."""
+    begin = tr("never predicted")
+    if told.threshold < 1:
+        begin = tr("predicted at {percent} or more", percent=percent(told.threshold))
+    if told.named == 0:
+        return begin, tr("none present") if told.there == 0 else tr(
+            "finds {found} of {there}", found=told.found, there=told.there
+        )
+    if told.there == 0:
+        return begin, tr("none present, {wrongly} of {named} wrong", wrongly=told.wrongly, named=told.named)
+    return begin, tr(
+        "finds {found} of {there}, {wrongly} of {named} wrong",
+        found=told.found,
+        there=told.there,
+        wrongly=told.wrongly,
+        named=told.named,
+    )
+
+
+def nothing(kind: Kind, *, unlabelled: bool) -> str:
+    if unlabelled:
+        return tr("There are no {things} for validation. Label more {things} and train again.", things=things(kind))
+    return tr("There are no {things} for validation. Add more {things} and train again.", things=things(kind))
+
+
+def _more(kind: Kind, *, unlabelled: bool) -> Message:
+    """What can be done about too few: label those that are there, or bring others."""
+    if unlabelled:
+        return msg("Label more {things}, or allow more wrong answers.", things=things(kind))
+    return msg("Add more {things}, or allow more wrong answers.", things=things(kind))
+
+
+def _two(first: Message, second: Message) -> str:
+    return text(msg("{first} {second}", first=first, second=second))
+
+
+def _base(share: float) -> int:
+    return 100 if share * 100 >= 1 - 1e-9 else 1000

@@ -1,0 +1,114 @@
+"""What a wanted share of wrong answers costs, computed from a run's predictions. Pure arrays, no widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desktop.models.prediction_table import PredictionTable
+from ml.api import SPLIT_CODES, Price, Thresholds, choose_thresholds, price_of, trade_off
+
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
+"""The shares of wrong answers among the accepted ones that can be asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassFigures:
+    """For one class: from which probability on it is accepted, and of how many named so how many are set aside."""
+
+    name: str
+    threshold: float
+    named: int
+    rejected: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """`chosen` from the validation split; `price` and the rest on the test split, or on validation without one."""
+
+    chosen: Thresholds
+    price: Price
+    tested: bool
+    unlabelled: bool
+    """Whether there are samples that nobody has labelled yet."""
+    classes: tuple[ClassFigures, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """Shares 0…1: set aside, wrong among the accepted, and what that may be with 95 % confidence."""
+
+    rejected: NDArray[np.float64]
+    error: NDArray[np.float64]
+    limit: NDArray[np.float64]
+
+
+class Weighing:
+    """A run's labelled samples that it did not learn from, by their labels as they are now. Single-label only."""
+
+    def __init__(self, table: PredictionTable, names: tuple[str, ...]) -> None:
+        self._names = names[: table.classes]
+        self._valid = _part(table, "valid")
+        test = _part(table, "test")
+        self.tested = len(test[1]) > 0
+        self._held = test if self.tested else self._valid
+        self.unlabelled = bool((table.labels < 0).any())
+
+    @property
+    def count(self) -> int:
+        """How many there are to show the price on."""
+        return len(self._held[1])
+
+    def figures(self, wanted: float) -> Figures:
+        chosen = choose_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
+        probabilities, labels, sources = self._held
+        best = np.argmax(probabilities, axis=1)
+        accepted = probabilities.max(axis=1) >= np.asarray(chosen.per_class)[best]
+        return Figures(
+            chosen=chosen,
+            price=price_of(probabilities, labels, chosen.per_class, sources=sources),
+            tested=self.tested,
+            unlabelled=self.unlabelled,
+            classes=tuple(
+                ClassFigures(
+                    name=name,
+                    threshold=chosen.per_class[index],
+                    named=int((best == index).sum()),
+                    rejected=int(((best == index) & ~accepted).sum()),
+                )
+                for index, name in enumerate(self._names)
+            ),
+        )
+
+    @property
+    def chosen_by(self) -> int:
+        """How many there are to choose by."""
+        return len(self._valid[1])
+
+    @cached_property
+    def stuck(self) -> bool:
+        """Whether the strictest share that can be asked for comes to the same as the loosest."""
+        strict, loose = (
+            choose_thresholds(*self._valid[:2], wanted=rate, sources=self._valid[2]).per_class
+            for rate in (RATES[0], RATES[-1])
+        )
+        return strict == loose
+
+    def curve(self) -> Curve:
+        rejected, error, limit = trade_off(*self._held[:2], sources=self._held[2])
+        return Curve(rejected=rejected, error=error, limit=limit)
+
+
+def nearest_rate(share: float) -> int:
+    """The place in `RATES` that is nearest, as people see it: by factors."""
+    return int(np.argmin(np.abs(np.log(RATES) - np.log(max(share, 1e-6)))))
+
+
+def _part(table: PredictionTable, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Probabilities, labels and files of the labelled rows."""
+    inside = (table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0) & (table.labels < table.classes)
+    rows = np.flatnonzero(inside)
+    return np.asarray(table.predictions.probabilities[rows]), table.labels[rows], table.sources[rows]

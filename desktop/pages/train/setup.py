@@ -1,0 +1,241 @@
+"""Before a training: three presets, details folded away, one button."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import style
+from desktop.i18n import tr
+from desktop.pages import train_ending
+from desktop.pages.train import messages as train_words
+from desktop.pages.train.network_choice import NetworkChoice
+from desktop.pages.train.runs import RunList
+from desktop.pages.train_ending import Left
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset
+
+COLUMN_WIDTH = 900
+DETAILS_WIDTH = 660
+NUMBER_WIDTH = 200
+
+
+class PresetCard(QFrame):
+    """One preset: its name, how long it takes here, what it does."""
+
+    def __init__(self, preset: Preset, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.preset = preset
+        self.button = QRadioButton(train_words.preset_name(preset))
+        self.button.setProperty("role", "emphasis")
+        self.button.toggled.connect(self._on_toggled)
+        self._time = QLabel(tr("measuring …"))
+        self._time.setProperty("role", "muted")
+        promise = QLabel(train_words.preset_promise(preset))
+        promise.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(8)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self._time)
+        layout.addWidget(promise)
+        layout.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def set_seconds(self, seconds: float) -> None:
+        time = train_words.duration(seconds)
+        self._time.setText(time)
+        name = train_words.preset_name(self.preset)
+        self.button.setAccessibleName(tr("{preset}, {time}", preset=name, time=time))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.button.setChecked(True)
+            self.button.setFocus()
+
+    def _on_toggled(self, on: bool) -> None:
+        style.set_property(self, "selected", on)
+
+
+class TrainChoose(QWidget):
+    """`train_pressed(preset, epochs or None, seed)` and `resume_pressed` out."""
+
+    train_pressed = Signal(str, object, int)
+    resume_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.headline = QLabel()
+        self.headline.setProperty("role", "emphasis")
+        self.headline.setWordWrap(True)
+        self.cards = {preset: PresetCard(preset) for preset in PRESETS}
+        self._group = QButtonGroup(self)
+        for card in self.cards.values():
+            self._group.addButton(card.button)
+        self.resume_box, self.resume_label, self.resume_button = self._make_resume()
+        self.train_button = QPushButton(tr("Train"))
+        self.train_button.setProperty("role", "primary")
+        self.train_button.setDefault(True)
+        self.train_button.setMinimumWidth(140)
+        self.train_button.clicked.connect(self._on_train)
+        self.fold = QToolButton()
+        self.fold.setText(tr("Details"))
+        self.fold.setProperty("role", "fold")
+        self.fold.setCheckable(True)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold.toggled.connect(self._on_fold)
+        self.network = NetworkChoice()
+        self.front = self._make_front()
+        self.epochs, self.seed, self._details = self._make_details()
+        self.cards["standard"].button.setChecked(True)
+        self._group.buttonToggled.connect(self._on_preset)
+        self._on_preset()
+        self.runs = RunList()
+        self._lay_out()
+
+    # -- what it shows -------------------------------------------------------------------------------------------
+
+    def set_headline(self, sentence: str, *, ready: bool) -> None:
+        """What there is to learn from; the button can be pressed if `ready`."""
+        self.headline.setText(sentence)
+        self.train_button.setEnabled(ready)
+
+    def set_seconds(self, seconds: Mapping[Preset, float]) -> None:
+        for preset, value in seconds.items():
+            self.cards[preset].set_seconds(value)
+
+    def offer_resume(self, left: Left | None) -> None:
+        """Of the run that can go on; None hides the offer."""
+        self.resume_box.setVisible(left is not None)
+        if left is None:
+            return
+        self.resume_label.setText(train_ending.left_over(left))
+        self.resume_button.setText(tr("Resume run {n}", n=str(left.run)))
+
+    def set_kind(self, kind: Kind) -> None:
+        """Only of measurements different pictures can be made."""
+        self._form.setRowVisible(self.front, kind == "sensors")
+
+    def chosen(self) -> dict[str, Any]:
+        """What the details say, as arguments of `Session.train_job`."""
+        return {
+            "backbone": self.network.name(),
+            "weights": self.network.weights(),
+            "front": self.front.currentData(),
+        }
+
+    def preset(self) -> Preset:
+        for preset, card in self.cards.items():
+            if card.button.isChecked():
+                return preset
+        return "standard"
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _make_resume(self) -> tuple[QFrame, QLabel, QPushButton]:
+        box = QFrame()
+        box.setProperty("role", "card")
+        label, button = QLabel(), QPushButton()
+        button.clicked.connect(self.resume_pressed)
+        row = QHBoxLayout(box)
+        row.setContentsMargins(16, 8, 8, 8)
+        row.addWidget(label, 1)
+        row.addWidget(button)
+        box.hide()
+        return box, label, button
+
+    def _make_details(self) -> tuple[QSpinBox, QSpinBox, QWidget]:
+        epochs, seed = QSpinBox(), QSpinBox()
+        epochs.setRange(0, 500)
+        epochs.setSpecialValueText(tr("set by the preset"))
+        seed.setRange(0, 999_999)
+        for number in (epochs, seed):
+            number.setFixedWidth(NUMBER_WIDTH)
+            number.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach inside
+        details = QWidget()
+        details.setMaximumWidth(DETAILS_WIDTH)
+        form = QFormLayout(details)
+        form.setContentsMargins(16, 4, 0, 0)
+        form.addRow(tr("Pretrained network"), self.network)
+        form.addRow(tr("Input picture"), self.front)
+        form.addRow(tr("Passes over the data"), epochs)
+        form.addRow(tr("Seed"), seed)
+        note = QLabel(tr("The same seed and the same data give the same run."))
+        note.setProperty("role", "caption")
+        form.addRow("", note)
+        details.hide()
+        self._form = form
+        return epochs, seed, details
+
+    def _make_front(self) -> QComboBox:
+        box = QComboBox()
+        for front in FRONTS:
+            box.addItem(train_words.front_words(front), front)
+        box.setCurrentIndex(FRONTS.index(DEFAULT_FRONT))
+        return box
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
+        column.addWidget(self.resume_box)
+        column.addWidget(self.headline)
+        cards = QHBoxLayout()
+        cards.setSpacing(12)
+        for card in self.cards.values():
+            cards.addWidget(card, 1)
+        column.addLayout(cards)
+        row = QHBoxLayout()
+        row.addWidget(self.train_button)
+        row.addSpacing(8)
+        row.addWidget(self.fold)
+        row.addStretch(1)
+        column.addLayout(row)
+        column.addWidget(self._details)
+        column.addWidget(self.runs)
+        column.addStretch(1)
+        holder = QWidget()
+        holder.setMaximumWidth(COLUMN_WIDTH)
+        holder.setLayout(column)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(24, 12, 24, 24)
+        outer.addWidget(holder, 10)
+        outer.addStretch(1)
+
+    def _on_fold(self, opened: bool) -> None:
+        self._details.setVisible(opened)
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+
+    def _on_preset(self) -> None:
+        self.epochs.setEnabled(self.preset() != "quick")
+        # With Tab one comes to the chosen one; Qt sees to that itself only once one of them has had the focus.
+        for card in self.cards.values():
+            strong, click = Qt.FocusPolicy.StrongFocus, Qt.FocusPolicy.ClickFocus
+            card.button.setFocusPolicy(strong if card.button.isChecked() else click)
+
+    def _on_train(self) -> None:
+        if not self.network.name():
+            self.fold.setChecked(True)
+            self.network.ask_for_name()
+            return
+        epochs = self.epochs.value() if self.epochs.isEnabled() else 0
+        self.train_pressed.emit(self.preset(), epochs or None, self.seed.value())

@@ -1,0 +1,236 @@
+"""Where the labels are: in the sub-folders, or in a table that somebody made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop import style
+from desktop.dialogs.folder import FileChooser, FolderChooser
+from desktop.i18n import counted_classes, counted_files, error_text, msg, text, tr
+from desktop.pages.wizard.draft import Draft
+from desktop.workers.tasks import Tasks
+from ml.api import LabelPreview, preview_labels, suggest_labels
+
+SEVERAL = msg("Some files have more than one label, so the project will allow several classes at once.")
+
+_TROUBLES_SHOWN = 2
+PAUSE_MS = 700
+"""So long nobody types who has come to the end of a path."""
+
+
+class LabelsPart(QWidget):
+    """Two choices; with the second a field for the table, and words on what was found in it."""
+
+    changed = Signal()
+
+    def __init__(self, draft: Draft, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self._draft = draft
+        self._asked = 0
+        self._usable = True
+        self._tasks = Tasks(self, threads=1)
+        self._tasks.done.connect(self._on_answer)
+        self._tasks.failed.connect(self._on_failure)
+        self.folders_button = QRadioButton(tr("Labels from the sub-folders"))
+        self.table_button = QRadioButton(tr("Labels from a table"))
+        self.table_button.setToolTip(tr("A CSV file, Audacity label tracks or Raven selection tables."))
+        self._group = QButtonGroup(self)
+        choices = QHBoxLayout()
+        choices.setSpacing(look.l)
+        for button in (self.folders_button, self.table_button):
+            self._group.addButton(button)
+            choices.addWidget(button)
+        self.folders_button.setChecked(True)
+        self.suggestion_button = QPushButton()
+        self.suggestion_button.setProperty("role", "link")
+        self.suggestion_button.hide()
+        self.suggestion_button.clicked.connect(self._take_suggestion)
+        self._suggested: Path | None = None
+        choices.addWidget(self.suggestion_button)
+        choices.addStretch(1)
+        self._details = self._build_details()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.s)
+        column.addLayout(choices)
+        column.addWidget(self._details)
+        self._details.hide()
+        self._group.buttonToggled.connect(self._note)
+
+    def _build_details(self) -> QWidget:
+        look = style.current()
+        part = QWidget()
+        self.edit = QLineEdit()
+        self.edit.setPlaceholderText(tr("A CSV file, an Audacity track, a Raven table, or a folder of these"))
+        self.edit.setAccessibleName(tr("Label file or folder"))
+        self.edit.textEdited.connect(self._on_typed)
+        self.edit.editingFinished.connect(self._note)
+        # Half a path is no table: it is looked at once the typing pauses.
+        self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._typing.timeout.connect(self._note)
+        self.file_button = QPushButton(tr("File…"))
+        self.folder_button = QPushButton(tr("Folder…"))
+        self.file_button.clicked.connect(self._browse_file)
+        self.folder_button.clicked.connect(self._browse_folder)
+        field = QHBoxLayout()
+        field.setSpacing(look.s)
+        field.addWidget(self.edit, 1)
+        field.addWidget(self.file_button)
+        field.addWidget(self.folder_button)
+        self._said = QLabel()
+        self._said.setWordWrap(True)
+        self._troubles = QLabel()
+        self._troubles.setProperty("role", "warn")
+        self._troubles.setWordWrap(True)
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.xs)
+        column.addLayout(field)
+        column.addWidget(self._said)
+        column.addWidget(self._troubles)
+        self._said.hide()
+        self._troubles.hide()
+        return part
+
+    # -- the page's side -----------------------------------------------------------------------------------------
+
+    def is_complete(self) -> bool:
+        """Whether the choice can be gone on with; a table has to have been looked at."""
+        return not self._draft.labels if self.folders_button.isChecked() else self._usable and bool(self._draft.labels)
+
+    def take(self, source: Path) -> None:
+        """A label file, or a folder of them, was chosen."""
+        self.edit.setText(str(source))
+        self.table_button.setChecked(True)
+        self._note()
+
+    def folder_changed(self, *, suggest: bool) -> None:
+        """Another folder or kind was chosen. `suggest`: look whether a table lies in it."""
+        self.suggestion_button.hide()
+        self._tasks.forget_all()
+        self._look()
+        folder, kind = self._draft.folder, self._draft.kind
+        if suggest and folder is not None and kind is not None and self.folders_button.isChecked():
+            self._tasks.submit(suggest_labels, folder, kind)
+
+    def shutdown(self) -> None:
+        self._tasks.close()
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_typed(self) -> None:
+        """What was said is not about the path that stands there now."""
+        self._forget()
+        self._draft.labels = ()
+        self._typing.start()
+        self.changed.emit()
+
+    @Slot()
+    def _note(self) -> None:
+        self._typing.stop()
+        from_table = self.table_button.isChecked()
+        self._details.setVisible(from_table)
+        if from_table:
+            self.suggestion_button.hide()
+        typed = self.edit.text().strip()
+        labels = (Path(typed).expanduser().absolute(),) if from_table and typed else ()
+        if labels != self._draft.labels or not labels:
+            self._draft.labels = labels
+            self._look()
+
+    def _look(self) -> None:
+        """Have the table matched with the names of the files; `_on_answer` or `_on_failure` follows."""
+        self._forget()
+        folder, kind, labels = self._draft.folder, self._draft.kind, self._draft.labels
+        if labels and folder is not None and folder.is_dir() and kind is not None:
+            self._say(tr("Reading the table…"), "muted")
+            self._asked = self._tasks.submit(preview_labels, folder, kind, labels)
+        self.changed.emit()
+
+    def _forget(self) -> None:
+        """Nothing that was found in a table before holds."""
+        self._tasks.forget(self._asked)
+        self._said.hide()
+        self._troubles.hide()
+        self._usable = False
+
+    @Slot(int, object)
+    def _on_answer(self, number: int, answer: object) -> None:
+        if number != self._asked:
+            self._suggest(answer)
+            return
+        assert isinstance(answer, LabelPreview)
+        self._usable = True
+        kind = self._draft.kind
+        assert kind is not None
+        matched = tr(
+            "{labelled} of {things} get a label, in {classes}.",
+            labelled=answer.labelled,
+            things=counted_files(answer.files, kind),
+            classes=counted_classes(len(answer.classes)),
+        )
+        lines = [*map(text, answer.told[:2]), matched]
+        if answer.several:
+            lines.append(text(SEVERAL))
+        self._say("\n".join(lines), "muted")
+        troubles = [text(trouble) for trouble in answer.troubles[:_TROUBLES_SHOWN]]
+        if len(answer.troubles) > _TROUBLES_SHOWN:
+            troubles.append(tr("The rest is listed on the next page."))
+        self._troubles.setText("\n".join(troubles))
+        self._troubles.setVisible(bool(troubles))
+        self.changed.emit()
+
+    @Slot(int, object)
+    def _on_failure(self, number: int, error: Exception) -> None:
+        if number == self._asked:
+            self._say(error_text(error), "error")
+            self.changed.emit()
+
+    def _suggest(self, found: object) -> None:
+        if isinstance(found, Path) and self.folders_button.isChecked():
+            self._suggested = found
+            self.suggestion_button.setText(use_words(found))
+            self.suggestion_button.show()
+
+    @Slot()
+    def _take_suggestion(self) -> None:
+        if self._suggested is not None:
+            self.take(self._suggested)
+
+    def _say(self, sentence: str, role: str) -> None:
+        self._said.setText(sentence)
+        self._said.show()
+        style.set_role(self._said, role)
+
+    @Slot()
+    def _browse_file(self) -> None:
+        tables, every = tr("Tables and label tracks"), tr("All files")
+        names = f"{tables} (*.csv *.tsv *.txt *.tab);;{every} (*)"
+        chosen = FileChooser.ask(self, tr("The file with the labels"), names, start=self._draft.folder)
+        if chosen is not None:
+            self.take(chosen)
+
+    @Slot()
+    def _browse_folder(self) -> None:
+        chosen = FolderChooser.ask(self, tr("The folder with the label files"), start=self._draft.folder)
+        if chosen is not None:
+            self.take(chosen)
+
+
+def use_words(found: Path) -> str:
+    """What a button says that takes the labels which were found: a table, or a folder of tracks."""
+    return tr("Use the label tracks beside the sounds") if found.is_dir() else tr("Use “{name}”", name=found.name)

@@ -1,0 +1,117 @@
+"""From a folder to a project in four pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
+
+from desktop import settings, style
+from desktop.dialogs.notice import Question
+from desktop.i18n import msg, text, tr
+from desktop.pages.wizard.draft import Draft
+from desktop.pages.wizard.found_page import FoundPage
+from desktop.pages.wizard.source_page import SourcePage
+from desktop.pages.wizard.split import SplitPage
+from desktop.pages.wizard.target_page import PlacePage
+from ml.api import Kind, Runner, Worker
+
+LEAVE = msg("Leave without creating the project?")
+
+
+class NewProjectWizard(QWizard):
+    """`created(path)` when the project is on disk. With kind and folder known it begins at what was found."""
+
+    created = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        kind: Kind | None = None,
+        folder: Path | None = None,
+        runner: Runner | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._draft = Draft(kind=kind, folder=folder.absolute() if folder is not None else None)
+        self.setWindowTitle(tr("A new project"))
+        self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
+        self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
+        self.setOption(QWizard.WizardOption.CancelButtonOnLeft)
+        self.resize(900, 620)
+        self.source_page = SourcePage(self._draft)
+        self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
+        self.found_page.labels_chosen.connect(self.source_page.labels.take)
+        self.split_page = SplitPage(self._draft)
+        # A look writes nothing, so nobody need wait for it to end by itself.
+        self.place_page = PlacePage(self._draft, runner=runner or Worker(grace=0.0).run)
+        self.place_page.created.connect(self._on_created)
+        for page in (self.source_page, self.found_page, self.split_page, self.place_page):
+            page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
+            self.addPage(page)
+        for which, words in (
+            (QWizard.WizardButton.NextButton, tr("Next")),
+            (QWizard.WizardButton.BackButton, tr("Back")),
+            (QWizard.WizardButton.FinishButton, tr("Create")),
+            (QWizard.WizardButton.CancelButton, tr("Cancel")),
+        ):
+            self.setButtonText(which, words)
+        for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
+            # They are polished already, with their texts.
+            style.set_role(self.button(which), "primary")
+        self.currentIdChanged.connect(self._on_page)
+        self.source_page.fill()
+
+    def open(self) -> None:
+        super().open()
+        if self.source_page.isComplete() and self.currentPage() is self.source_page:
+            self.next()
+        else:
+            self.source_page.take_focus()
+
+    def accept(self) -> None:
+        """ "Create" was pressed: the wizard stays until the project is there."""
+        self.place_page.make()
+
+    def reject(self) -> None:
+        """Escape, Cancel or the window's own cross. Looking through a large folder again costs minutes, so it asks."""
+        if self.place_page.making():
+            return
+        if not self._draft.begun() or Question.ask(
+            self,
+            text(LEAVE),
+            yes=tr("Leave"),
+            no=tr("Stay"),
+        ):
+            super().reject()
+
+    def done(self, result: int) -> None:
+        self.place_page.look.cancel()
+        self.source_page.shutdown()
+        self.found_page.shutdown()
+        self.place_page.shutdown()
+        super().done(result)
+
+    @Slot()
+    def _on_page(self) -> None:
+        look = style.current()
+        # The wizard's own margin is narrower than those of every other window here, and it has no setter for it.
+        for part in self.children():
+            layout = part.layout() if isinstance(part, QWidget) else None
+            if isinstance(layout, QGridLayout):
+                layout.setContentsMargins(look.xl, look.xl, look.xl, look.l)
+        if self.currentPage() is self.source_page:
+            self.source_page.take_focus()
+        if self.currentPage() in (self.split_page, self.place_page):
+            self.place_page.begin_look()
+        else:
+            self.place_page.look.cancel()
+        if self.currentPage() is self.place_page:
+            self.place_page.show_pictures([row.images[0] for row in self.found_page.bars.rows() if row.images])
+
+    @Slot(object)
+    def _on_created(self, path: Path) -> None:
+        settings.set_value(settings.PROJECTS_FOLDER, str(path.parent))
+        self.created.emit(path)
+        super().accept()

@@ -1,0 +1,355 @@
+"""`handlens studio --tour DIR`: drives the real windows through a whole game on the samples, and keeps pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget, QWizard
+
+from desktop import settings
+from desktop.app import make_app
+from desktop.dialogs.keys import KeysDialog
+from desktop.pages.explore.view import VIEWS, View
+from desktop.pages.wizard.wizard import NewProjectWizard
+from desktop.tour.camera import BlankPictureError, Camera
+from desktop.window.main_window import MainWindow
+from desktop.window.workspace import DATA, EXPLORE, TRAIN, Workspace
+from ml.api import DemoKind, HandlensError, Preset, Project, write_samples
+
+LONGEST_WAIT = 60.0
+"""Seconds for any one thing to happen, but for a training."""
+LONGEST_TRAINING = 600.0
+
+
+class TourError(Exception):
+    """What did not happen, in one sentence."""
+
+
+def run_tour(folder: Path, *, quick: bool = False) -> int:
+    """Take the tour and save its pictures in `folder`. 0 if all of it worked; else 1, and one sentence on stderr."""
+    if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")) and (
+        sys.platform.startswith("linux")
+    ):
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="handlens-tour-")))
+        # The tour neither reads nor writes what the person has set or made.
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(scratch / "settings"))
+        settings.set_value(settings.PROJECTS_FOLDER, str(scratch / "projects"))
+        settings.set_value(settings.THEME, "light")
+        app = make_app(sys.argv[:1])
+        try:
+            with closing(Tour(app, folder, scratch=scratch, quick=quick)) as tour:
+                tour.run()
+        except (TourError, HandlensError) as error:
+            return _complain(str(error))
+        except BlankPictureError as error:
+            return _complain(f"The window painted nothing for {error}.")
+        except OSError as error:
+            return _complain(f"The tour cannot continue: {error.strerror or error}. Choose a folder you may write to.")
+    return 0
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 1
+
+
+class Tour:
+    """The steps, in the order in which a person would take them."""
+
+    def __init__(self, app: QApplication, folder: Path, *, scratch: Path, quick: bool) -> None:
+        self._quick = quick
+        self._scratch = scratch
+        self._faults: list[str] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._hook, sys.excepthook = sys.excepthook, self._note_fault
+        self.window = MainWindow()
+        self.window.show()
+        self.camera = Camera(app, self.window, folder)
+
+    def run(self) -> None:
+        self.camera.shoot("start")
+        self._cancel_a_sample()
+        bricks = self._samples("images", 96 if self._quick else 240)
+        self._wizard("images", bricks, "Bricks")
+        self._train("quick")
+        if not self._quick:
+            self._train("standard", epochs=2)
+        self._explore()
+        self._relabel()
+        self._judge_labels()
+        self._weigh()
+        self._press_page(DATA)
+        self._until(
+            lambda: all(row.images for row in self.workspace.data_page.bars.rows()), "the pictures of the classes"
+        )
+        self.camera.shoot("data")
+        self._keys()
+        forest = self._samples("recordings", 48 if self._quick else 96)
+        self._leave()
+        self._wizard("recordings", forest, "Forest")
+        self._train("quick")
+        self._listen()
+        self._leave()
+        self.camera.shoot("start-recent")
+
+    def close(self) -> None:
+        """Close the window whatever happened, and end what runs behind it."""
+        if self.window.workspace is not None:
+            self.window.workspace.train_page.shutdown()
+        self.window.close()
+        self.window.deleteLater()
+        QTest.qWait(0)
+        sys.excepthook = self._hook
+
+    # -- steps -------------------------------------------------------------------------------------------------
+
+    def _cancel_a_sample(self) -> None:
+        page, strip = self.window.start_page, self.window.strip
+        self._click(page.bricks_button)
+        self._until(lambda: strip.isVisible() and "1" in strip.words(), "making the sample bricks")
+        self._click(strip.cancel_button)
+        self._until(lambda: not strip.isVisible() and page.bricks_button.isEnabled(), "cancelling the sample")
+
+    def _samples(self, kind: DemoKind, count: int) -> Path:
+        """Sample files of `kind`, with one file that cannot be read and one copy in a wrong class."""
+        folder = self._scratch / kind
+        for _done in write_samples(folder, kind, count=count):
+            QApplication.processEvents()
+        first, second = sorted(path for path in folder.iterdir() if path.is_dir())[:2]
+        example = min(first.iterdir())
+        (second / f"broken{example.suffix}").write_bytes(example.read_bytes()[:200])
+        (second / f"copy{example.suffix}").write_bytes(example.read_bytes())
+        return folder
+
+    def _wizard(self, kind: DemoKind, folder: Path, name: str) -> None:
+        page = self.window.start_page
+        self._click(page.pictures_button if kind == "images" else page.sounds_button)
+        wizard = self.window.wizard
+        if wizard is None:
+            raise TourError("The wizard did not open.")
+        self._type(wizard.source_page.folder_edit, str(folder))
+        self._shoot_wizard(wizard, f"{kind}-wizard-source")
+        self._click(wizard.button(QWizard.WizardButton.NextButton))
+        self._until(wizard.found_page.isComplete, "looking at the sample files")
+        self._until(lambda: all(row.images for row in wizard.found_page.bars.rows()), "the pictures of the classes")
+        self._shoot_wizard(wizard, f"{kind}-wizard-found")
+        self._click(wizard.button(QWizard.WizardButton.NextButton))
+        self._shoot_wizard(wizard, f"{kind}-wizard-split")
+        self._click(wizard.button(QWizard.WizardButton.NextButton))
+        wizard.place_page.name_edit.clear()
+        self._type(wizard.place_page.name_edit, name)
+        if kind == "images":
+            look = wizard.place_page.look
+            self._until(lambda: look.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT)
+        self._shoot_wizard(wizard, f"{kind}-wizard-place")
+        self._click(wizard.button(QWizard.WizardButton.FinishButton))
+        self._until(lambda: self.window.workspace is not None, "opening the new project")
+        self._until(lambda: self.window.wizard is None, "closing the wizard")
+        self._to_front()
+
+    def _to_front(self) -> None:
+        """Keys go to the active window, and without a window manager nobody makes it active again."""
+        self.window.activateWindow()
+        self._until(self.window.isActiveWindow, "the window to come to the front")
+
+    def _train(self, preset: Preset, *, epochs: int = 0) -> None:
+        page = self.workspace.train_page
+        self._press_page(TRAIN)
+        if page.result.isVisible():
+            self._click(page.result.again_button)
+        self._click(page.choose.cards[preset].button)
+        if epochs:
+            page.choose.epochs.setValue(epochs)
+        QTest.qWait(300)
+        self.camera.shoot(f"train-choose-{preset}")
+        told: list[str] = []
+        page.job_progress.connect(lambda said, _fraction: told.append(said))
+        self._click(page.choose.train_button)
+        if epochs:
+            # "Training run 4 · pass 2 of 2": the numbers are the same in every language.
+            last = [str(epochs)] * 2
+            self._until(
+                lambda: any(re.findall(r"\d+", said)[1:3] == last for said in told) or not page.training(),
+                "the last pass",
+                seconds=LONGEST_TRAINING,
+            )
+            if not page.training():
+                raise TourError(f"The {preset} training ended before it could be seen in its last pass.")
+            self.camera.shoot(f"train-running-{preset}")
+        self._until(
+            lambda: not page.training() and page.result.isVisible(), f"the {preset} training", seconds=LONGEST_TRAINING
+        )
+        if self.workspace.session.run is None:
+            raise TourError(f"The {preset} training ended without a run: {page.result.lines.text()}")
+        QTest.qWait(300)
+        self.camera.shoot(f"train-result-{preset}")
+
+    def _explore(self) -> None:
+        page = self.workspace.explore_page
+        self._click(self.workspace.train_page.result.explore_button)
+        self._until(lambda: self.workspace.place == EXPLORE and len(page.board.grid.ids()) > 0, "the predictions")
+        self._settle()
+        self.camera.shoot("explore-most-wrong")
+        page.board.grid.setFocus()
+        QTest.keyClick(page.board.grid, Qt.Key.Key_H)
+        self._settle()
+        self.camera.shoot("explore-overlay")
+        self._tab("confusion")
+        self._settle()
+        self.camera.shoot("explore-confusion")
+        corner = page.board.confusion.cell_rect(0, 0).center()
+        QTest.mouseClick(page.board.confusion, Qt.MouseButton.LeftButton, pos=corner)
+        self._settle()
+        self.camera.shoot("explore-cell")
+
+    def _judge_labels(self) -> None:
+        """Have the labels judged, call the first right, find that on disk, and take it back."""
+        page = self.workspace.explore_page
+        suspects, grid = page.judged.suspects, page.board.grid
+        self._tab("suspicious")
+        self._until(lambda: suspects.state != "looking", "judging the labels", seconds=LONGEST_TRAINING)
+        if suspects.state != "found":
+            raise TourError(f"The labels were not judged: {suspects.problem}")
+        if not len(grid.ids()):
+            self._click(page.board.suspects.everything_button)
+        self._settle()
+        self.camera.shoot("explore-suspicious")
+        grid.setFocus()
+        sample_id, before = int(grid.ids()[0]), len(grid.ids())
+        QTest.keyClick(grid, Qt.Key.Key_R)
+        if len(grid.ids()) != before - 1 or self._said_by(sample_id) != "confirmed":
+            raise TourError("Calling a label right did not take it from the list, or is not on disk.")
+        self._click(page.board.undo_button)
+        if len(grid.ids()) != before or self._said_by(sample_id) == "confirmed":
+            raise TourError("Undo did not bring back the label that had been called right.")
+
+    def _weigh(self) -> None:
+        """Move the slider of “Sure enough?”, use what it stands at, and find that on disk."""
+        enough = self.workspace.explore_page.board.enough
+        self._tab("enough")
+        before = enough.asked.text()
+        enough.slider.setFocus()
+        QTest.keyClick(enough.slider, Qt.Key.Key_Right)
+        if enough.asked.text() == before:
+            raise TourError("The slider of “Sure enough?” does not move.")
+        self._settle()
+        self.camera.shoot("explore-enough")
+        self._click(enough.use_button)
+        with Project.open(self.workspace.session.project.path) as project:
+            if project.wrong_at_most != enough.rate():
+                raise TourError("What was chosen in “Sure enough?” is not on disk.")
+
+    def _relabel(self) -> None:
+        """Give the first tile another class by its digit, find that on disk, and take it back."""
+        grid = self.workspace.explore_page.board.grid
+        if not len(grid.ids()):
+            raise TourError("No prediction is left to relabel after choosing a cell of the confusion matrix.")
+        session = self.workspace.session
+        sample_id = int(grid.ids()[0])
+        before = session.sample(sample_id).labels
+        grid.choose(sample_id)
+        grid.setFocus()
+        QTest.keyClick(grid, Qt.Key.Key_2 if before != (1,) else Qt.Key.Key_3)
+        if self._on_disk(sample_id) == before:
+            raise TourError("A digit key did not write the label.")
+        self._settle()
+        self.camera.shoot("explore-relabelled")
+        QTest.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        if self._on_disk(sample_id) != before:
+            raise TourError("Undo did not write the old label.")
+
+    def _listen(self) -> None:
+        page = self.workspace.explore_page
+        self._press_page(EXPLORE)
+        self._until(lambda: len(page.board.grid.ids()) > 0, "the predictions")
+        page.board.grid.setFocus()
+        QTest.keyClick(page.board.grid, Qt.Key.Key_H)
+        self._settle()
+        self.camera.shoot("explore-sound")
+
+    def _keys(self) -> None:
+        QTest.keyClicks(self.window, "?")
+        sheet = self.window.findChild(KeysDialog)
+        if sheet is None:
+            raise TourError("The sheet of keys did not open.")
+        QTest.qWait(50)
+        self.camera.shoot("keys", front=sheet)
+        QTest.keyClick(sheet, Qt.Key.Key_Escape)
+        self._to_front()
+
+    def _leave(self) -> None:
+        QTest.keyClick(self.window, Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
+        self._until(lambda: self.window.workspace is None, "going back to the start page")
+        self._until(lambda: not self.window.start_page.waiting, "the cards of the recent projects")
+
+    # -- verbs -------------------------------------------------------------------------------------------------
+
+    @property
+    def workspace(self) -> Workspace:
+        if self.window.workspace is None:
+            raise TourError("No project is open.")
+        return self.window.workspace
+
+    def _press_page(self, place: int) -> None:
+        self._click(self.workspace.rail.button(place))
+
+    def _tab(self, view: View) -> None:
+        tabs, place = self.workspace.explore_page.board.tabs, VIEWS.index(view)
+        QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
+
+    def _click(self, widget: QWidget) -> None:
+        if not widget.isVisible() or not widget.isEnabled():
+            raise TourError(f"“{widget.accessibleName() or widget.property('text')}” cannot be clicked.")
+        # Left of the middle: the text of a radio button may end before the middle of its widget.
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=QPoint(12, widget.height() // 2))
+        self._check()
+
+    def _type(self, widget: QWidget, text: str) -> None:
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+        QTest.keyClicks(widget, text)
+        self._check()
+
+    def _settle(self) -> None:
+        """Let thumbnails and overlays arrive."""
+        QTest.qWait(900)
+        self._check()
+
+    def _shoot_wizard(self, wizard: NewProjectWizard, name: str) -> None:
+        self.camera.shoot(name, front=wizard)
+
+    def _said_by(self, sample_id: int) -> str | None:
+        with Project.open(self.workspace.session.project.path) as project:
+            return next(sample.set_by for sample in project.samples() if sample.id == sample_id)
+
+    def _on_disk(self, sample_id: int) -> tuple[int, ...]:
+        with Project.open(self.workspace.session.project.path) as project:
+            return next(sample.labels for sample in project.samples() if sample.id == sample_id)
+
+    def _until(self, happened: Callable[[], bool], what: str, *, seconds: float = LONGEST_WAIT) -> None:
+        end = time.monotonic() + seconds
+        while not happened():
+            self._check()
+            if time.monotonic() > end:
+                raise TourError(f"Waited {seconds:.0f} s for {what}, which did not happen.")
+            QTest.qWait(20)
+        self._check()
+
+    def _check(self) -> None:
+        if self._faults:
+            raise TourError(f"The window had a fault:\n{self._faults[0]}")
+
+    def _note_fault(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        self._faults.append("".join(traceback.format_exception(kind, error, trace)))

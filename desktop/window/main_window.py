@@ -1,0 +1,406 @@
+"""The window. It only frames: start page or open project, the line of jobs below, and the verbs that belong to both."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from desktop import actions, settings, style
+from desktop.dialogs.folder import FolderChooser
+from desktop.dialogs.keys import KeysDialog
+from desktop.dialogs.notice import Notice, Question
+from desktop.dialogs.preferences import PreferencesDialog
+from desktop.i18n import Kind, error_text, text, tr
+from desktop.pages.start import StartPage
+from desktop.widgets.drop_target import folder_in
+from desktop.widgets.jobs_strip import JobsStrip
+from desktop.workers.opening import Loaded, load_project, prepare
+from desktop.workers.tasks import Tasks
+
+if TYPE_CHECKING:  # these load the core, which the first window does not wait for
+    from desktop.pages.wizard.wizard import NewProjectWizard
+    from desktop.window.workspace import Workspace
+    from desktop.workers.sample_thread import SampleThread
+    from ml.api import Runner
+
+_MORE = ("open", "theme", "settings", "shortcuts", "about", "quit")
+"""The actions behind "More"; in the rail of a project also the way back."""
+_SIZE = QSize(1366, 768)
+_FRAME = QSize(16, 40)
+"""What the system may put around a window; how much it is, nobody knows before the window is shown."""
+_DATA, _TRAIN, _EXPLORE = range(3)
+"""The places of the pages; those of `pages.workspace`, which is not loaded yet."""
+
+
+class MainWindow(QMainWindow):
+    """`runner` replaces the child process of every job, as tests need it."""
+
+    theme_switched = Signal()
+    """The person asked for the other theme, or for the one in the settings."""
+    project_opened = Signal(object)
+    """The `Workspace` of the project that is open now."""
+
+    def __init__(self, *, runner: Runner | None = None) -> None:
+        super().__init__()
+        self._runner = runner
+        self.workspace: Workspace | None = None
+        self.wizard: NewProjectWizard | None = None
+        self._sample: SampleThread | None = None
+        self._first_page: int | None = None
+        self._progress: dict[int, tuple[str, float]] = {}
+        """By page: the work it has going on."""
+        self._ended: dict[int, str] = {}
+        """By page: how its work ended, until somebody looks at the page."""
+        self._shown_job: int | None = None
+        """The page whose work the strip shows."""
+        self._tasks = Tasks(self, threads=1)
+        self._tasks.done.connect(self._show_project)
+        self._tasks.failed.connect(self._refuse_project)
+        self._opening: dict[int, Path] = {}
+        self.setWindowTitle("Handlens")
+        self.setMinimumSize(1000, 640)
+        self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
+        self.setAcceptDrops(True)
+        self.start_page = StartPage()
+        self.start_page.new_requested.connect(self.start_wizard)
+        self.start_page.open_requested.connect(self.choose_project)
+        self.start_page.project_chosen.connect(self.open_project)
+        self.start_page.sample_requested.connect(self.make_sample)
+        self.strip = JobsStrip()
+        self.strip.cancelled.connect(self.cancel_sample)
+        self.strip.chosen.connect(self._show_job)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.start_page)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self.strip)
+        self.setCentralWidget(whole)
+        self.actions_by_id = actions.build(self, self._handlers())
+        self.start_page.offer_more([self.actions_by_id[name] for name in _MORE])
+        self._enable_actions()
+        geometry = settings.value(settings.GEOMETRY)
+        if geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+        self.start_page.refresh()
+        self._tasks.submit(prepare)
+
+    def _handlers(self) -> dict[str, actions.Handler]:
+        return {
+            "new_images": partial(self.start_wizard, "images"),
+            "new_recordings": partial(self.start_wizard, "recordings"),
+            "new_sensors": partial(self.start_wizard, "sensors"),
+            "open": self.choose_project,
+            "settings": self.show_settings,
+            "theme": self.switch_theme,
+            "shortcuts": partial(KeysDialog.show_keys, self),
+            "about": self.show_about,
+            "quit": self.close,
+            "close_project": self.close_project,
+            "go_data": partial(self._go, _DATA),
+            "go_train": partial(self._go, _TRAIN),
+            "go_explore": partial(self._go, _EXPLORE),
+        }
+
+    # -- projects ----------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def open_project(self, path: Path, *, page: int | None = None) -> None:
+        """Open the project at `path` instead of the one that is open; `page` is shown first if it is given."""
+        if not self.close_project():
+            return
+        self.strip.show_job(tr("Opening {name}", name=path.stem), 0.0)
+        self.start_page.setEnabled(False)
+        self._first_page = page
+        self._opening = {self._tasks.submit(load_project, path): path}
+
+    @Slot(int, object)
+    def _show_project(self, number: int, loaded: object) -> None:
+        if self._opening.pop(number, None) is None:
+            return
+        # The pages load the core and the plots; that is why they are not loaded with the window.
+        from desktop.session import Session
+        from desktop.window.workspace import Workspace
+        from ml.api import HandlensError
+
+        assert isinstance(loaded, Loaded)
+        try:
+            session = Session(loaded.project, samples=loaded.samples)
+        except HandlensError as error:
+            loaded.project.close()
+            self._end_opening()
+            Notice.tell(self, text(error.message), details=error.details)
+            return
+        self._end_opening()
+        more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
+        workspace = Workspace(session, more, runner=self._runner)
+        workspace.job_progress.connect(self._show_progress)
+        if self._first_page is not None:
+            workspace.show_page(self._first_page)
+        workspace.page_shown.connect(self._place_strip)
+        self.workspace = workspace
+        self._progress, self._ended = {}, {}
+        self._stack.addWidget(workspace)
+        self._stack.setCurrentWidget(workspace)
+        self.setWindowTitle(tr("{project} – Handlens", project=session.project.name))
+        settings.remember_project(session.project.path, session.project.name)
+        self._enable_actions()
+        self.project_opened.emit(workspace)
+
+    @Slot(int, object)
+    def _refuse_project(self, number: int, error: Exception) -> None:
+        if self._opening.pop(number, None) is None:
+            return
+        self._end_opening()
+        Notice.tell(self, error_text(error), details=getattr(error, "details", ""))
+        self.start_page.refresh()
+
+    def _end_opening(self) -> None:
+        self.strip.show_job("", -1)
+        self.start_page.setEnabled(True)
+
+    @Slot()
+    def close_project(self) -> bool:
+        """Back to the start page. False if the person wants to let a training go on."""
+        if self.workspace is None:
+            return True
+        if not self._may_leave():
+            return False
+        workspace, self.workspace = self.workspace, None
+        self._stack.setCurrentWidget(self.start_page)
+        self._stack.removeWidget(workspace)
+        workspace.shutdown()
+        workspace.deleteLater()
+        self.strip.show_job("", -1)
+        self.setWindowTitle("Handlens")
+        self._enable_actions()
+        self.start_page.refresh()
+        return True
+
+    @Slot()
+    def choose_project(self) -> None:
+        """Ask for a project folder, or for a folder to make a project of."""
+        folder = FolderChooser.ask(self, tr("Open a project"), start=settings.projects_folder())
+        if folder is not None:
+            self.take_folder(folder)
+
+    def take_folder(self, folder: Path) -> None:
+        """Open a project, or begin one with the files in `folder`."""
+        if (folder / "project.db").is_file():
+            self.open_project(folder)
+        else:
+            self.start_wizard("", folder)
+
+    @Slot(str)
+    def start_wizard(self, kind: str = "", folder: Path | None = None) -> None:
+        """The way to a new project, with what is known filled in."""
+        # The wizard loads the core; that is why it is not loaded with the window.
+        from desktop.pages.wizard.wizard import NewProjectWizard
+
+        if self.wizard is not None:
+            self.wizard.raise_()
+            return
+        self.wizard = NewProjectWizard(
+            kind=cast("Kind", kind) if kind else None, folder=folder, runner=self._runner, parent=self
+        )
+        self.wizard.created.connect(self._open_created)
+        self.wizard.finished.connect(self._forget_wizard)
+        self.wizard.open()
+
+    @Slot(object)
+    def _open_created(self, path: Path) -> None:
+        self.open_project(path, page=_TRAIN)
+
+    @Slot()
+    def _forget_wizard(self) -> None:
+        if self.wizard is not None:
+            self.wizard.deleteLater()
+            self.wizard = None
+
+    # -- samples -----------------------------------------------------------------------------------------------
+
+    @Slot(str)
+    def make_sample(self, kind: str, count: int | None = None) -> None:
+        """Make one of the sample projects in the background and open it."""
+        # The thread loads the core; that is why it is not loaded with the window.
+        from desktop.workers.sample_thread import SampleThread
+        from ml.api import Worker
+
+        if self._sample is not None:
+            return
+        self.start_page.set_busy(True)
+        self._show_sample(tr("Making the sample project"), 0.0)
+        self._sample = SampleThread(
+            "images" if kind == "images" else "recordings",
+            place=settings.projects_folder(),
+            runner=self._runner or Worker().run,
+            count=count,
+            parent=self,
+        )
+        self._sample.progressed.connect(self._show_sample)
+        self._sample.made.connect(self._open_sample)
+        self._sample.gave_up.connect(self._refuse_sample)
+        self._sample.start()
+
+    @Slot()
+    def cancel_sample(self) -> None:
+        self._end_sample()
+
+    @Slot(str, float)
+    def _show_sample(self, said: str, fraction: float) -> None:
+        self.strip.show_job(said, fraction, can_cancel=True)
+
+    @Slot(object)
+    def _open_sample(self, path: Path) -> None:
+        self._end_sample()
+        self.open_project(path, page=_DATA)
+
+    @Slot(str)
+    def _refuse_sample(self, sentence: str) -> None:
+        self._end_sample()
+        Notice.tell(self, sentence)
+
+    def _end_sample(self) -> None:
+        thread, self._sample = self._sample, None
+        if thread is not None:
+            thread.progressed.disconnect(self._show_sample)
+            thread.made.disconnect(self._open_sample)
+            thread.gave_up.disconnect(self._refuse_sample)
+            thread.cancel()
+            thread.wait()
+            thread.deleteLater()
+        self.strip.show_job("", -1)
+        self.start_page.set_busy(False)
+
+    # -- the window itself -------------------------------------------------------------------------------------
+
+    @Slot()
+    def show_settings(self) -> None:
+        dialog = PreferencesDialog.show_settings(self)
+        dialog.setting_changed.connect(self._apply_setting)
+        dialog.restart_requested.connect(self.restart)
+
+    @Slot()
+    def show_about(self) -> None:
+        # It comes from the core, which is not loaded with the window.
+        from ml.api import __version__
+
+        about = tr(
+            "Handlens {version}\n\nIt learns from your pictures, sounds and measurements on this computer. It sends "
+            "nothing anywhere and never changes your own files.\n\nPress “?” to see every key. "
+            "The licence is Apache 2.0.",
+            version=__version__,
+        )
+        Notice.tell(self, about)
+
+    @Slot(str)
+    def _apply_setting(self, key: str) -> None:
+        if key == settings.THEME.key:
+            self.theme_switched.emit()
+
+    @Slot()
+    def restart(self) -> None:
+        """Close the window as a person would, and start the same program again. No restart if they want to stay."""
+        if self.close():
+            QProcess.startDetached(sys.executable, sys.orig_argv[1:])
+
+    @Slot()
+    def switch_theme(self) -> None:
+        """Light becomes dark, dark becomes light, and it is remembered."""
+        settings.set_value(settings.THEME, "light" if style.current().theme == "dark" else "dark")
+        self.theme_switched.emit()
+
+    @Slot(int, str, float)
+    def _show_progress(self, place: int, said: str, fraction: float) -> None:
+        """A page's work goes on while others are looked at; the page itself shows it larger."""
+        self._progress.pop(place, None)
+        self._ended.pop(place, None)
+        if fraction >= 0:
+            self._progress[place] = (said, fraction)
+        elif said:
+            self._ended[place] = said
+        self._place_strip()
+
+    @Slot()
+    def _place_strip(self) -> None:
+        if self.workspace is None:
+            return
+        # Never on the page of the job: to show and hide it there would lay the page and its curves out twice.
+        self._ended.pop(self.workspace.place, None)
+        going_on = [place for place in self._progress if place != self.workspace.place]
+        self._shown_job = min(going_on or self._ended, default=None)
+        if self._shown_job is None:
+            self.strip.show_job("", -1)
+        elif going_on:
+            said, fraction = self._progress[self._shown_job]
+            self.strip.show_job(said, fraction, can_show=True)
+        else:
+            self.strip.show_ended(self._ended[self._shown_job])
+
+    @Slot()
+    def _show_job(self) -> None:
+        if self._shown_job is not None and self.workspace is not None:
+            self.workspace.show_job(self._shown_job)
+
+    def _go(self, place: int) -> None:
+        if self.workspace is not None:
+            self.workspace.show_page(place)
+
+    def _enable_actions(self) -> None:
+        for action in actions.ACTIONS:
+            if action.where == "project":
+                self.actions_by_id[action.id].setEnabled(self.workspace is not None)
+
+    def _may_leave(self) -> bool:
+        if self.workspace is None or not self.workspace.busy:
+            return True
+        return Question.ask(
+            self,
+            tr("The training is still running. If you leave now, it pauses. You can resume it on the Train page."),
+            yes=tr("Pause and leave"),
+            no=tr("Stay"),
+        )
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter presses the button that has the focus, as it does in every dialog; Qt itself only knows Space here."""
+        button, enter = self.focusWidget(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and isinstance(button, QPushButton | QToolButton):
+            if not event.isAutoRepeat():
+                button.click()
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if folder_in(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        folder = folder_in(event.mimeData())
+        if folder is not None:
+            event.acceptProposedAction()
+            self.take_folder(folder)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_leave():
+            event.ignore()
+            return
+        settings.set_value(settings.GEOMETRY, base64.b64encode(self.saveGeometry().data()).decode())
+        self._opening.clear()
+        self._tasks.close()
+        self._end_sample()
+        if self.wizard is not None:
+            self.wizard.done(QDialog.DialogCode.Rejected)  # the person has asked for the end already
+        if self.workspace is not None:
+            self.workspace.shutdown()
+            self.workspace = None
+        self.start_page.shutdown()
+        event.accept()
