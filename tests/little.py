@@ -19,8 +19,8 @@ from ml.networks.frontends.image_and_mel import PixelFrontEnd
 from ml.networks.heads import Classifier
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import Outcome, TrainingData, finetune
+from ml.training.objective import WORST
 from ml.training.recipe import Recipe
-from ml.training.score import WORST
 
 RECIPE = Recipe(
     epochs=3,

@@ -18,7 +18,7 @@ from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.split_picture import SplitPicture, split_parts
-from desktop.workers.examples import examples, spread
+from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
 from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes
 

@@ -1,4 +1,4 @@
-"""A QThread that walks through the events of one job. The job itself runs in a child process, see `ml.pipeline.worker`."""
+"""A QThread that walks through the events of one job, which runs in a child process (see `ml.pipeline.worker`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import cast
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from desktop.i18n import msg
-from ml.api import TERMINAL, Event, Failed, Job, Runner, StopRequest
+from ml.api import TERMINAL, Event, Failed, Job, Runner, StopRequest, TrainJob, Worker
 
 _log = logging.getLogger(__name__)
 
@@ -95,3 +95,10 @@ class JobThread(QThread):
             self.ended.emit(event)
         elif self._listening:
             self.happened.emit(event)
+
+
+class TrainingThread(JobThread):
+    """Trains in a child process. `runner` is another way to do it, as tests and the tour need it."""
+
+    def __init__(self, job: TrainJob, runner: Runner | None = None, parent: QObject | None = None) -> None:
+        super().__init__(job, runner or Worker().run, parent)

@@ -33,7 +33,7 @@ class RecentFacts:
 def read_recent(path: Path) -> RecentFacts:
     """Raises HandlensError where the project cannot be opened."""
     # The core and its libraries take longer to load than the first window may take to appear, so they are loaded here.
-    from desktop.workers.examples import examples, spread
+    from desktop.workers.sample_renderer import examples, spread
     from ml.api import HandlensError, Project
 
     with Project.open(path, to_read=True) as project:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from ml.writable import try_to_write
+from ml.core.messages import Message, msg
 
 _TRIED = 1 << 16
 """Bytes: SQLite needs half as many for the index that its readers share."""
@@ -59,3 +59,48 @@ def disk_is_full(folder: Path) -> bool:
     except OSError as error:
         return says_full(error)
     return False
+
+
+def try_to_write(folder: Path) -> None:
+    """Make an empty file and take it away again. Raises OSError where that is not possible.
+
+    Not through `tempfile`, which on Windows takes a refusal for a name that is taken and tries hundreds of thousands.
+    """
+    probe = folder / f".{uuid4().hex}"
+    os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_RDWR))
+    probe.unlink()
+
+
+_CLOUD_ERRORS = range(358, 405)
+"""Windows' ERROR_CLOUD_FILE_…: the name is on this machine, the bytes are not."""
+
+EMPTY = msg("The file is empty.")
+UNREADABLE = msg("The file could not be read.")
+_CLOSED = msg("The file may not be opened. Allow reading it and try again.")
+_GONE = msg("The file is no longer there.")
+
+_REASONS = {
+    errno.EACCES: _CLOSED,
+    errno.EPERM: _CLOSED,
+    errno.ENOENT: _GONE,
+    errno.ENOTDIR: _GONE,
+    errno.ELOOP: msg("The file is a link that leads back to itself."),
+    errno.EISDIR: msg("This is a folder with the name of a file."),
+    errno.ENAMETOOLONG: msg(
+        "The name of the file is too long for this computer. Shorten it or the names of its folders."
+    ),
+}
+
+
+def disk_reason(error: BaseException) -> Message | None:
+    """One sentence if `error` comes from the disk, None if it comes from a decoder."""
+    if not isinstance(error, OSError):
+        return None
+    if getattr(error, "winerror", None) in _CLOUD_ERRORS:
+        return msg("The file is only in the cloud. Make it available on this computer and try again.")
+    if error.errno is None:
+        return None
+    return _REASONS.get(
+        error.errno,
+        msg("The disk could not deliver the file. Check the disk or the network connection and try again."),
+    )

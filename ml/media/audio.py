@@ -13,10 +13,10 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.types import Windowing
-from ml.media.files import EMPTY, disk_reason
 from ml.media.mel import SILENCE
 from ml.media.windowing import choose_windowing, window_spans
 

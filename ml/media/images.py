@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
-from ml.media.files import EMPTY, disk_reason
 from ml.media.formats import REFUSED, refused
 from ml.media.pixels import is_plain, to_rgb
 

@@ -8,15 +8,15 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import msg
-from ml.media.interrupts import children_deaf_to_interrupts
 
 if sys.platform != "win32":
     import resource
@@ -213,3 +213,20 @@ def _limit_memory(extra: int) -> None:
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+@contextmanager
+def children_deaf_to_interrupts() -> Iterator[None]:
+    """Child processes that are started inside never hear Ctrl+C, not even while they are still loading.
+
+    A Ctrl+C in the meantime reaches this process afterwards. Does nothing on Windows, which has no signal masks.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it inside would undo the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.core.errors import HandlensError
-from ml.networks.gradcam import Pooled
-from ml.networks.layout import Layout, layout_of
+from ml.networks.gradcam import Layout, Pooled, layout_of
 from ml.networks.weights.bundled import Weights, card_of, fill
 
 LARGEST_NATIVE = 384

@@ -16,10 +16,9 @@ from ml.core.jobs import Stop
 from ml.core.messages import msg
 from ml.core.types import Sample, Split
 from ml.evaluation.findings_file import write_remarks
-from ml.export.earlier import asked_before, keep_what_was_said
 from ml.networks.heads import Released
 from ml.networks.onnx import export_graph, parity
-from ml.pipeline.predict_all import Ingredients, ask_all
+from ml.pipeline.predict_all import Ingredients, ask_all, asked_before, keep_what_was_said
 from ml.project.predictions import Predictions, read_predictions, write_thresholds
 from ml.release.assess import Scores, judge
 from ml.release.metadata import write_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 from collections.abc import Generator, Sequence
@@ -17,11 +18,11 @@ from torch import Tensor
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.types import RunInfo, Sample
-from ml.export.several import logits_from
 from ml.networks.heads import Classifier, Released
 from ml.networks.onnx import export_graph
 from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions
 from ml.project.project import Project
+from ml.release.card import logits_from
 from ml.runtime.contract import INPUTS, OUTPUTS
 from ml.runtime.session import cores, open_session
 from ml.training.data.decode import PROGRESS_SECONDS, Decoded, per_second
@@ -153,3 +154,21 @@ def _attune(given: Ingredients) -> None:
     with torch.no_grad():
         pictures = network.front(torch.from_numpy(given.decoded.read(learned)))
     network.backbone.attune(network.head.weight, pictures)
+
+
+def asked_before(
+    given: Ingredients, before: Classifier, draft: Path, stop: Stop
+) -> Generator[Event, None, Predictions]:
+    """What `before` says of the samples it learned from and those it was chosen by, in the folder `draft`."""
+    samples = tuple(sample for sample in given.samples if sample.labelled and sample.split in ("train", "valid"))
+    earlier = dataclasses.replace(given, network=before, before=None, samples=samples)
+    return (yield from ask_all(earlier, draft, stop))
+
+
+def keep_what_was_said(draft: Path, predictions: Predictions, earlier: Predictions) -> None:
+    """In `draft`, which holds `predictions`: what `earlier` said of the validation samples, in their place."""
+    here, there = predictions.labelled("valid"), earlier.labelled("valid")
+    for name in ("probabilities", "maps", "unlike"):
+        array = np.lib.format.open_memmap(draft / f"{name}.npy", mode="r+")
+        array[here] = getattr(earlier, name)[there]
+        array.flush()

@@ -4,7 +4,7 @@ A fifth of all labels is held out for validation. A large data set does not need
 its training data, or all recordings of one speaker of five. So the head of the first model is fitted again to both
 splits (scikit-learn calls this `refit`), fine-tuning continues on both for a third of its epochs at half the learning
 rates, and both are interpolated with the selected alpha. All reported scores were measured before
-(`ml.export.earlier`), and the test split stays unseen. Results: docs/learning.md.
+(`ml.pipeline.predict_all`), and the test split stays unseen. Results: docs/learning.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ml.core.messages import msg
 from ml.core.types import Sample
 from ml.networks.heads import Classifier
 from ml.pipeline.stages import retrain_stage, set_head, stage
-from ml.probe.probe import Probe, fit_probe
+from ml.probe.probe import Probe, fit_probe, fit_several
 from ml.project.estimate import AGAIN, LEARN_AGAIN_UP_TO
 from ml.training.data.features import Features
 from ml.training.distributed import DistributedContext
@@ -34,9 +34,8 @@ from ml.training.finetune.interruptible import StopRequestedError, interruptible
 from ml.training.finetune.loop import TrainingData, score_samples
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask
-from ml.training.probe_several import fit_several
+from ml.training.objective import WORST, score_of
 from ml.training.recipe import Recipe
-from ml.training.score import WORST, score_of
 from ml.training.selection.interpolate import interpolate_weights, load_finetuned
 
 LR_FACTOR = 0.5

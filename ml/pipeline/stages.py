@@ -18,7 +18,7 @@ from ml.core.messages import Message, msg, nmsg
 from ml.core.stages import Stage
 from ml.core.types import Sample
 from ml.networks.heads import Classifier
-from ml.probe.probe import C_GRID, Probe, fit_probe
+from ml.probe.probe import C_GRID, Probe, fit_probe, fit_several
 from ml.probe.whitening import Head
 from ml.project.project import Project
 from ml.training.data.decode import Decoded
@@ -26,7 +26,6 @@ from ml.training.data.features import Features, extractor_for
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import Outcome, TrainingData
 from ml.training.finetune.task import FinetuneTask, run_finetune
-from ml.training.probe_several import fit_several
 from ml.training.run_files import write_history
 from ml.training.selection.interpolate import choose_alpha
 

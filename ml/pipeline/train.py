@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import ctypes
+import dataclasses
 import shutil
+import sys
 import time
-from collections.abc import Generator, Iterator
+import tomllib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +18,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Finished, ProbeDone, RunStarted, Stopped
-from ml.core.jobs import DEFAULT_FRONT, Front, Stop, TrainJob
+from ml.core.jobs import DEFAULT_FRONT, WRONG_AT_MOST, Front, Stop, TrainJob
 from ml.core.messages import msg
-from ml.core.types import RunInfo, Sample
-from ml.memory import release_memory
-from ml.networks.build import build_network
-from ml.networks.heads import Classifier
+from ml.core.types import Preset, RunInfo, Sample
+from ml.networks.heads import Classifier, build_network
+from ml.networks.weights import resolve as obtain
 from ml.networks.weights.bundled import Weights
 from ml.pipeline.finish import finish_run
 from ml.pipeline.predict_all import Ingredients
@@ -40,20 +45,27 @@ from ml.pipeline.stages import (
 )
 from ml.probe.probe import Probe
 from ml.project.project import Project
+from ml.project.split.plan import plan_split
 from ml.release.assess import Scores
-from ml.training.beginning import labelled_and_split, resumed_or_new
-from ml.training.chosen import refuse_unknown, weights_for_job, weights_info
 from ml.training.data.decode import Decoded
 from ml.training.data.features import Features, frozen_answers
 from ml.training.distributed import DistributedContext
-from ml.training.finetune.loop import Outcome, TrainingData, outcome_so_far, showcase, showcase_of
+from ml.training.finetune.loop import (
+    Outcome,
+    TrainingData,
+    fit_normalisation,
+    make_training_data,
+    outcome_so_far,
+    showcase,
+    showcase_of,
+    split_targets,
+)
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask, run_worker_rank
-from ml.training.materials import fit_normalisation, make_training_data, split_targets
+from ml.training.objective import WORST
 from ml.training.preflight import Plan, preflight
 from ml.training.recipe import Recipe, adapt_recipe, recipe_for, relative_probe_loss
 from ml.training.run_files import read_recipe, write_history, write_settings
-from ml.training.score import WORST
 from ml.training.selection.symmetry import detect_symmetries
 
 _INTERNAL_ERROR = msg("An internal error in Handlens ended this training.")
@@ -381,3 +393,155 @@ def _fabric(device: str, distributed: DistributedContext) -> Fabric:
     torch.backends.cudnn.allow_tf32 = False
     half = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return distributed.fabric(device, precision="bf16-mixed" if half else "32-true")
+
+
+def release_memory() -> None:
+    """Call `malloc_trim`: glibc keeps hundreds of megabytes of freed memory for later.
+
+    Call it between stages that allocate large arrays of different shapes.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+NO_TRAINING_SAMPLES = msg(
+    "There are no training samples: every labelled sample is in the validation or test set. "
+    "Label more samples, or create the project again with a different split."
+)
+ONE_CLASS = msg("Only one class has training samples. Label samples of at least two classes.")
+
+
+def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """All samples, and the class names. Labelled samples that have no split yet are given one, for good.
+
+    Raises HandlensError where nothing can be learned from them.
+    """
+    samples = project.samples()
+    if not samples:
+        raise HandlensError(msg("The project is empty. Add a folder with samples."))
+    if not any(sample.labels for sample in samples):
+        raise HandlensError(msg("No sample has a label yet. Label some samples of each class."))
+    if any(sample.labelled and sample.split is None for sample in samples):
+        report = project.as_report()
+        project.assign(plan_split(report, split_by=project.split_by, existing=project.splits()))
+        samples = project.samples()
+    require_two_classes([sample for sample in samples if sample.split == "train" and sample.labelled])
+    return samples, tuple(item.name for item in project.classes())
+
+
+def require_two_classes(train: Sequence[Sample]) -> None:
+    """Raises HandlensError where the samples to learn from do not tell anything apart."""
+    if not train:
+        raise HandlensError(NO_TRAINING_SAMPLES)
+    if len({sample.labels for sample in train}) < 2:
+        raise HandlensError(ONE_CLASS)
+
+
+def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
+    """A new run, or with `job.resume` the unfinished one and the job as that began, with its rate.
+
+    Where more than one class may be present there is a rate only if one was asked for.
+    """
+    project.runs.mark_interrupted_now()
+    usual = WRONG_AT_MOST if project.task == "single" else None
+    job = dataclasses.replace(job, wrong_at_most=job.wrong_at_most or project.wrong_at_most or usual)
+    if not job.resume:
+        return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
+    run = project.runs.unfinished()
+    if run is None:
+        raise HandlensError(msg("There is no interrupted run to resume. Train without --resume."))
+    if run.class_names != class_names:
+        raise HandlensError(
+            msg(
+                "Classes were added after run {run} was interrupted, so it cannot continue. Train without --resume.",
+                run=str(run.number),
+            )
+        )
+    settings_path = project.runs.folder(run.number) / "settings.toml"
+    epochs, wrong_at_most, front = job.epochs, job.wrong_at_most, job.front
+    if settings_path.is_file():
+        wanted = tomllib.loads(settings_path.read_text(encoding="utf-8")).get("job", {})
+        epochs = None if wanted.get("epochs", -1) < 0 else wanted["epochs"]
+        wrong_at_most = wanted.get("wrong_at_most", wrong_at_most) or None
+        front = wanted.get("front", DEFAULT_FRONT)
+    project.runs.update(run.number, state="running", message="")
+    preset: Preset = run.preset
+    return run, dataclasses.replace(
+        job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most, front=front
+    )
+
+
+def chosen_weights(job: TrainJob, folder: Path, stop: Stop) -> Generator[Event, None, Weights | None]:
+    """The weights for the run in `folder`; None if the user stopped their download. Raises HandlensError."""
+    noted = _noted(folder) if job.resume else {}
+    name = noted.get("name") or job.backbone
+    file = job.weights
+    if file is None and noted.get("source") == "file":
+        file = Path(noted["file"])
+        if not file.is_file():
+            raise HandlensError(
+                msg(
+                    "The run started with the weights in {file}, which no longer exists. "
+                    "Put the file back, or name it with --resume --weights FILE.",
+                    file=str(file),
+                )
+            )
+    _refuse_unknown(name, file)
+    weights = yield from obtain.obtain(name, file, stop)
+    if weights is not None and noted.get("sha256", weights.sha256) != weights.sha256:
+        raise HandlensError(
+            msg(
+                "{file} is not the weights file that the run started with. Use that file, or train without --resume.",
+                file=weights.path.name,
+            )
+        )
+    return weights
+
+
+def refuse_unknown(job: TrainJob) -> None:
+    """Raises HandlensError for a new run where there is no such network or file, before that run begins."""
+    if not job.resume:
+        _refuse_unknown(job.backbone, job.weights)
+
+
+def _refuse_unknown(name: str, file: Path | None) -> None:
+    if file is not None and not name:
+        if not file.is_file():
+            raise HandlensError(msg("There is no file {file}. Check the name.", file=str(file)))
+        raise HandlensError(
+            msg("{file} could belong to any network. Name the network with --backbone NAME.", file=file.name)
+        )
+    obtain.refuse_unknown(name or DEFAULT_BACKBONE, file)
+
+
+def weights_for_job(
+    job: TrainJob, recipe: Recipe, folder: Path, *, device: str, stop: Stop
+) -> Generator[Event, None, Weights | None]:
+    """As `chosen_weights`; the run notes which, before they are here and after."""
+    if not (job.resume and (folder / "settings.toml").is_file()):
+        write_settings(folder, job, recipe, device=device, backbone=requested_info(job))
+    weights = yield from chosen_weights(job, folder, stop)
+    if weights is not None:
+        write_settings(folder, job, recipe, device=device, backbone=weights_info(weights))
+    return weights
+
+
+def weights_info(weights: Weights) -> dict[str, str]:
+    """What settings.toml says of them."""
+    facts = {"name": weights.name, "sha256": weights.sha256, "source": weights.source, "licence": weights.licence}
+    return facts | ({"file": str(weights.path)} if weights.source == "file" else {})
+
+
+def requested_info(job: TrainJob) -> dict[str, str]:
+    """The same before they are here: enough to resume a run that was cut off while they were downloaded."""
+    facts = {"name": job.backbone or DEFAULT_BACKBONE}
+    return facts | ({"source": "file", "file": str(job.weights.absolute())} if job.weights is not None else {})
+
+
+def _noted(folder: Path) -> dict[str, str]:
+    path = folder / "settings.toml"
+    if not path.is_file():
+        return {}
+    noted: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8")).get("backbone", {})
+    return noted

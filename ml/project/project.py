@@ -31,7 +31,6 @@ from ml.core.types import (
     Windowing,
 )
 from ml.project import store as tables
-from ml.project.known import known_files
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
@@ -40,6 +39,7 @@ from ml.project.update.add import add, assign
 from ml.project.update.insert import (
     class_indices,
     fill,
+    known_files,
     label_untouched,
     source_meta,
     windowing_meta,

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from ml.core.types import Sample, Split
 from ml.evaluation.sanity_checks import Remark, ask_nonsense, promise_remark, self_test, source_remark
-from ml.export.several import card_of_several
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import Project
-from ml.release.card import LEARNED_AGAIN, Known, findings_section, model_card
+from ml.release.card import LEARNED_AGAIN, Known, card_of_several, findings_section, model_card
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import Outputs
 from ml.scoring.calibration import tempered

@@ -8,9 +8,9 @@ import io
 from collections import Counter
 from pathlib import Path
 
+from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg
-from ml.media.files import EMPTY, disk_reason
 from ml.project.labelfiles.types import Sheet
 
 LABEL_SUFFIXES = frozenset([".csv", ".tsv", ".tab", ".txt", ".dat"])

@@ -22,12 +22,11 @@ from ml.core.messages import Message, english, msg
 from ml.core.types import Kind, Sample
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
-from ml.training.augment_sensors import varied
+from ml.training.data.augment import varied
 from ml.training.data.decode import Decoded
-from ml.training.data.features import Features
+from ml.training.data.features import MAX_CACHE_BYTES, Features
 from ml.training.finetune.loop import parameter_groups
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry
-from ml.training.heard import MAX_CACHE_BYTES
 from ml.training.recipe import Recipe
 
 SPARE_DISK = 20 * 2**20

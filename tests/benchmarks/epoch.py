@@ -18,7 +18,7 @@ from ml.core.events import BatchDone, Failed, Finished, Scanned
 from ml.core.jobs import NeverStop, ScanJob, TrainJob
 from ml.demo.projects import DemoKind, write_samples
 from ml.networks.backbones import freeze_norms
-from ml.networks.build import build_network
+from ml.networks.heads import build_network
 from ml.networks.weights.bundled import Weights, bundled, sha256_of
 from ml.pipeline.dispatch import run
 from ml.project.project import Project

@@ -18,7 +18,7 @@ from ml.core.events import Failed, Finished, ProbeDone, Scanned
 from ml.core.jobs import NeverStop, ScanJob, TrainJob
 from ml.demo.projects import write_samples
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
-from ml.networks.build import build_network
+from ml.networks.heads import build_network
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split

@@ -11,11 +11,10 @@ from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.models.prediction_table import Filter
+from desktop.models.prediction_table import Filter, SeveralTable
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
-from desktop.pages.explore_several import SeveralTable
 from desktop.pages.train import messages as train_words
 from desktop.pages.train.compare import outcome
 from desktop.pages.train.page import TrainPage

@@ -17,11 +17,11 @@ from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import use_language
-from desktop.pages import train_ending
 from desktop.pages.train import messages as train_words
+from desktop.pages.train import state as train_ending
 from desktop.pages.train.compare import Outcome, Standing
 from desktop.pages.train.page import TrainPage
-from desktop.pages.train_ending import Left
+from desktop.pages.train.state import Left
 from desktop.session import Session, open_session
 from ml.api import (
     DEFAULT_BACKBONE,

@@ -24,11 +24,11 @@ from ml.evaluation.evaluate import evaluate
 from ml.evaluation.findings_file import write_remarks
 from ml.evaluation.sanity_checks import Remark
 from ml.evaluation.thresholds_in_use import deciding_by, wanted_rate
+from ml.pipeline.train import resumed_or_new
 from ml.project.project import Project
 from ml.release.metadata import write_model
 from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import rule_of, strict_thresholds
-from ml.training.beginning import resumed_or_new
 
 
 @pytest.fixture

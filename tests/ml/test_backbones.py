@@ -20,10 +20,8 @@ from ml.core.jobs import BackboneJob, NeverStop, TrainJob
 from ml.core.messages import english
 from ml.core.types import Windowing
 from ml.networks.backbones import freeze_norms
-from ml.networks.build import build_network
-from ml.networks.gradcam import Pooled, grad_cam
-from ml.networks.heads import Classifier, Released
-from ml.networks.layout import layout_of
+from ml.networks.gradcam import Pooled, grad_cam, layout_of
+from ml.networks.heads import Classifier, Released, build_network
 from ml.networks.onnx import export_newer, export_older
 from ml.networks.weights.bundled import Weights, bundled, fill
 from ml.networks.weights.resolve import check, obtain

@@ -14,7 +14,7 @@ from ml.core.jobs import NeverStop
 from ml.networks.heads import Classifier
 from ml.training.finetune import checkpoint
 from ml.training.finetune.loop import outcome_so_far
-from ml.training.score import merit_of, score_of
+from ml.training.objective import merit_of, score_of
 from ml.training.selection.interpolate import ALPHAS, choose_alpha, interpolate_weights
 
 CPU = torch.device("cpu")
@@ -125,7 +125,7 @@ def test_where_few_samples_cannot_tell_it_goes_farther(
     answers = [saying(loss) for loss in (0.6, 0.45, 0.30, loss_at_the_end, loss_at_the_end)]
     queue = iter(answers)
     monkeypatch.setattr("ml.training.selection.interpolate.score_samples", lambda *_given: next(queue))
-    monkeypatch.setattr("ml.training.score.fit_temperature", lambda *_given: 1.0)
+    monkeypatch.setattr("ml.training.objective.fit_temperature", lambda *_given: 1.0)
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
     given = dataclasses.replace(training_data(valid=40), valid_labels=targets)
     assert choose_alpha(_knowing(1.0), tmp_path, given, NeverStop(), device=CPU, beats_probe=True) == taken

@@ -16,11 +16,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from ml.core.disk import disk_reason
 from ml.core.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.core.jobs import NeverStop, ScanJob, StopRequest
 from ml.core.messages import english
 from ml.core.types import FoundFile, ScanReport
-from ml.media.files import disk_reason
 from ml.project.scan.folder import CLOSED_FOLDER
 from ml.project.scan.scan import scan
 

@@ -17,7 +17,7 @@ from ml.training.finetune import interruptible as subject
 from ml.training.finetune.interruptible import StopRequestedError, interruptible
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask, run_finetune
-from ml.training.score import WORST
+from ml.training.objective import WORST
 
 
 class Button:

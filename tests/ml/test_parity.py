@@ -14,8 +14,7 @@ from small import create, picture_folder, sound_folder
 from ml.core.events import Event, Finished, Showcase
 from ml.core.jobs import NeverStop, TrainJob
 from ml.core.types import Kind
-from ml.networks.build import build_network
-from ml.networks.heads import Released
+from ml.networks.heads import Released, build_network
 from ml.networks.onnx import export_graph
 from ml.pipeline import stages as steps
 from ml.pipeline.train import train

@@ -31,7 +31,7 @@ from ml.runtime.model import ReleasedModel
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import TrainingData, score_samples
 from ml.training.finetune.step import MicroBatches
-from ml.training.score import score_of
+from ml.training.objective import score_of
 
 CPU = torch.device("cpu")
 STRENGTH = 0.03

@@ -23,7 +23,7 @@ from ml.training.finetune import checkpoint
 from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED
 from ml.training.finetune.loop import finetune
 from ml.training.finetune.step import MicroBatches, in_parts, is_out_of_memory
-from ml.training.score import WORST
+from ml.training.objective import WORST
 from ml.training.selection.interpolate import choose_alpha
 
 

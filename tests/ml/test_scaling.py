@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.probe.probe import ABSENT, fit_probe
+from ml.probe.probe import ABSENT, fit_probe, fit_several
 from ml.probe.whitening import SHRINKAGE, SQUARE, Head, fit_whitener_at_once
-from ml.training.probe_several import fit_several
 
 WIDTH = 12
 

@@ -28,7 +28,7 @@ from ml.project.scan.agree_logs import agree
 from ml.project.scan.scan import scan
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
-from ml.training.augment_sensors import augment_logs
+from ml.training.data.augment import augment_logs
 
 
 def look(folder: Path, **asked: float) -> ScanReport:

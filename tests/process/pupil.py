@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from little import RECIPE, network, training_data
 
-import ml.training.finetune.loop as loop
 from ml.core.events import EpochDone, Event
 from ml.core.jobs import NeverStop
 from ml.training.distributed import DistributedContext
+from ml.training.finetune import loop
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask, run_finetune, run_worker_rank
-from ml.training.score import WORST
+from ml.training.objective import WORST
 
 
 def main() -> None:

@@ -9,20 +9,17 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
 from desktop.i18n import text, tr
-from desktop.models.prediction_table import PredictionTable
+from desktop.models import undo as explore_labels
+from desktop.models.prediction_table import PredictionTable, SeveralTable, table_of
 from desktop.models.undo import Relabel
-from desktop.pages import explore_labels
-from desktop.pages.enough_several import SeveralWeighing
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.detail.controller import ExploreFocus
 from desktop.pages.explore.detail.panel import ExploreSide
 from desktop.pages.explore.grid.tiles import ExploreTiles
 from desktop.pages.explore.label_issues.controller import JudgedLabels
 from desktop.pages.explore.runs import RunChooser
-from desktop.pages.explore.thresholds.model import Weighing
-from desktop.pages.explore.view import VIEWS, ExploreBoard, NothingYet, View
-from desktop.pages.explore_frame import ExploreFrame
-from desktop.pages.explore_several import SeveralTable, table_of
+from desktop.pages.explore.thresholds.model import SeveralWeighing, Weighing
+from desktop.pages.explore.view import VIEWS, ExploreBoard, ExploreFrame, NothingYet, View
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.tiles import Tile

@@ -12,18 +12,18 @@ from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import text, tr
 from desktop.models.run_scores import Standings
-from desktop.pages import train_before, train_ending, train_live
 from desktop.pages.train import messages as train_words
-from desktop.pages.train.progress import TrainWatch
-from desktop.pages.train.result import TrainResult
+from desktop.pages.train import progress as train_live
+from desktop.pages.train import setup as train_before
+from desktop.pages.train import state as train_ending
+from desktop.pages.train.progress import TrainWatch, shown_now
+from desktop.pages.train.result import ResultTeller, TrainResult
 from desktop.pages.train.setup import TrainChoose
 from desktop.pages.train.state import TrainingState
-from desktop.pages.train_shown import shown_now
-from desktop.pages.train_told import ResultTeller
 from desktop.session import Session
+from desktop.workers.job_thread import TrainingThread
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tasks import Tasks
-from desktop.workers.training_thread import TrainingThread
 from ml.api import (
     BatchDone,
     EpochDone,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from desktop import style
 from desktop.i18n import Message, text, tr
-from desktop.pages import train_ending
-from desktop.pages.train_ending import Ending
+from desktop.pages.explore.messages import named
+from desktop.pages.train import messages as train_words
+from desktop.pages.train import state as train_ending
+from desktop.pages.train.compare import Mistake
+from desktop.pages.train.state import Ending, TrainingState
+from desktop.session import Session
 from desktop.widgets.live_plot import LivePlot
-from desktop.widgets.showcase import ShowcaseView
-from ml.api import Kind, things
+from desktop.widgets.showcase import ShowcaseView, Shown
+from desktop.workers.sample_renderer import overlay_image
+from ml.api import BatchDone, EpochDone, Kind, Pass, ProbeDone, Showcase, things
 
 
 class TrainWatch(QWidget):
@@ -149,3 +158,79 @@ class TrainWatch(QWidget):
         outer.addWidget(self.note)
         outer.addWidget(self.bar)
         outer.addLayout(words)
+
+
+def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
+    """Add what the event says to the curves."""
+    match event:
+        case ProbeDone():
+            plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
+        case BatchDone():
+            plot.set_passes(event.epochs)
+            x = event.epoch - 1 + event.step / max(1, event.steps)
+            plot.add_batch(x, loss=event.loss, rate=event.rate)
+        case EpochDone():
+            plot.set_passes(event.epochs)
+            plot.add_score(float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
+
+
+def draw_past(plot: LivePlot, passes: Iterable[Pass]) -> None:
+    """The passes of a run before it was cut off."""
+    for each in passes:
+        plot.add_pass(float(each.number), loss=each.train_loss, rate=each.rate)
+        plot.add_score(float(each.number), valid_loss=each.valid_loss, accuracy=each.accuracy)
+
+
+def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
+    """The score of the newest pass, large, and of what it is."""
+    if state.accuracy is None or state.valid == 0:
+        return tr("No score"), tr("There are no validation {things}.", things=things(kind))
+    if state.task == "multi":
+        score = train_words.large_score_of_several(state.accuracy)
+    else:
+        score = train_words.right_of(state.accuracy, state.valid)
+    note = train_words.score_note(kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
+    return score, note
+
+
+UNDECIDED = 0.5
+"""While it learns there are no thresholds yet: a class counts as present from here on."""
+
+
+def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[Shown]:
+    """The fixed samples as the present model sees them."""
+    shown = []
+    for row, sample_id in enumerate(event.sample_ids):
+        predicted = int(np.argmax(event.probabilities[row]))
+        said: tuple[int, ...] = (predicted,)
+        if session.project.task == "multi":
+            said = tuple(int(index) for index in np.flatnonzero(event.probabilities[row] >= UNDECIDED))
+        sample = session.sample(sample_id)
+        shown.append(
+            Shown(
+                sample_id=sample_id,
+                predicted=named(said, names),
+                fraction=float(event.probabilities[row, predicted]),
+                colour=style.class_colour(predicted),
+                right=set(sample.labels) == set(said) if sample.labelled else None,
+                overlay=overlay_image(event.maps[row], predicted, kind=session.project.kind),
+            )
+        )
+    return shown
+
+
+def shown_mistakes(mistakes: Sequence[Mistake], session: Session) -> list[Shown]:
+    """What it gets wrong, with what it should have said."""
+    names = [item.name for item in session.classes]
+    return [
+        Shown(
+            sample_id=each.sample_id,
+            predicted=named(each.said, names),
+            fraction=each.fraction,
+            colour=style.class_colour(each.predicted),
+            right=False,
+            label=named(each.labels, names),
+            overlay=overlay_image(each.maps, each.predicted, kind=session.project.kind),
+        )
+        for each in mistakes
+    ]

@@ -6,12 +6,14 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
+    QButtonGroup,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
+    QRadioButton,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -24,15 +26,15 @@ from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import counted, counted_classes, current_language, msg, text, tr, trn
 from desktop.pages.wizard.draft import Draft
 from desktop.pages.wizard.label_files import use_words
-from desktop.pages.wizard_task import TaskPart
 from desktop.widgets.bar_list import BarList, BarRow
-from desktop.workers.examples import examples, spread
 from desktop.workers.job_thread import JobThread
+from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
 from ml.api import (
     Event,
     Failed,
     Finding,
+    Kind,
     Progress,
     Runner,
     ScanJob,
@@ -321,3 +323,64 @@ def first_heard(report: ScanReport, name: str) -> dict[str, float]:
     return {
         file.path: span.start for file in report.files for span in reversed(file.spans or ()) if span.class_name == name
     }
+
+
+class TaskPart(QWidget):
+    """Two choices in a row; `chosen(task)` when the person takes the other one."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self.single, self.multi = QRadioButton(), QRadioButton(tr("More than one may be present"))
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout()
+        row.setSpacing(look.l)
+        for button in (self.single, self.multi):
+            self._group.addButton(button)
+            button.clicked.connect(self._on_clicked)
+            row.addWidget(button)
+        row.addStretch(1)
+        self.hint = QLabel()
+        self.hint.setProperty("role", "muted")
+        self.hint.setWordWrap(True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(look.xs)
+        column.addLayout(row)
+        column.addWidget(self.hint)
+        self._task: Task = "single"
+
+    def task(self) -> Task:
+        return self._task
+
+    def show_report(self, report: ScanReport) -> None:
+        """What is chosen now, in the words of what was found."""
+        self._task = report.task
+        self.single.setText(self._one_thing(report.kind))
+        with QSignalBlocker(self._group):
+            (self.multi if report.task == "multi" else self.single).setChecked(True)
+        self.hint.setText(self._hint(report))
+        self.hint.setVisible(bool(self.hint.text()))
+
+    def _one_thing(self, kind: Kind) -> str:
+        return {
+            "images": tr("Each picture shows one thing"),
+            "recordings": tr("In each sound there is one thing"),
+            "sensors": tr("Each log shows one thing"),
+        }[kind]
+
+    def _hint(self, report: ScanReport) -> str:
+        if report.task == "multi":
+            return tr("It learns for each class whether it is present. A sample may also have none of them.")
+        if any(item.conflicting for item in report.duplicates):
+            return tr("Some files lie in several class folders. Perhaps more than one class may be present.")
+        return ""
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        task: Task = "multi" if self.multi.isChecked() else "single"
+        if task != self._task:
+            self._task = task
+            self.chosen.emit(task)

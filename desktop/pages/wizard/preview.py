@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 from desktop import style
 from desktop.i18n import msg, text, tr
 from desktop.widgets.picture_row import PictureRow
-from desktop.workers.examples import example, spread
 from desktop.workers.job_thread import JobThread
+from desktop.workers.sample_renderer import example, spread
 from desktop.workers.tasks import Tasks
 from ml.api import Event, Failed, Looked, LookJob, Runner, ScanReport, Stopped
 

@@ -14,10 +14,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ml.core.disk import EMPTY, UNREADABLE, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg, nmsg
 from ml.core.types import Windowing
-from ml.media.files import EMPTY, UNREADABLE, disk_reason
 from ml.media.logs.clock import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
 from ml.media.logs.columns import Column, Holes, not_measured, read_columns, useless, without_gaps
 from ml.media.logs.names import LeftOut, fitting_columns

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ml.core.messages import Message, msg
 from ml.core.types import FoundFile, LabelIssue, LabelNotes, LabelSpan
-from ml.project.labelfiles.pauses import without_pauses
 from ml.project.labelfiles.types import Given, Reading
+from ml.project.labelfiles.windows import without_pauses
 from ml.project.scan.folder import READY_SPLITS
 
 _ELSEWHERE = 0.2

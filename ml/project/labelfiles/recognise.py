@@ -3,21 +3,95 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
-from ml.project.labelfiles import columns
 from ml.project.labelfiles.cells import NOTHING, all_flags, quoted, seconds, separator_of, shortened, words_kept
 from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.types import Layout, Sheet
 from ml.project.scan.folder import READY_SPLITS
 
+FILE = (
+    "begin path", "begin file", "file", "filename", "file name", "path", "filepath", "file path", "rel path",
+    "relative path", "image", "img", "image id", "image name", "image file", "image path", "img id", "img name", "id",
+    "fname", "itemid", "item id", "item", "audio", "audio file", "audio path", "audio filename", "recording",
+    "recording id", "slice file name", "sound", "wav", "wav file", "clip", "clip id", "sample", "sample id", "key",
+    "source file", "picture", "photo", "uuid", "name", "datei", "dateiname", "bild", "fichier", "archivo",
+)  # fmt: skip
+LABEL = (
+    "label", "class", "category", "annotation", "species", "class name", "label name", "category name", "primary label",
+    "target", "labels", "classes", "categories", "tags", "tag", "annotations", "common name", "scientific name",
+    "species name", "call type", "call", "sound type", "event label", "event", "breed", "type", "kind", "diagnosis",
+    "dx", "finding", "finding labels", "attributes", "attribute ids", "ebird code", "species code", "class label",
+    "ground truth", "truth", "y", "klasse", "art", "etikett", "classe", "clase", "etiqueta", "especie", "espece",
+    "label id", "class id", "category id", "target id",
+)  # fmt: skip
+START = (
+    "start", "start time", "begin time", "begin", "onset", "start s", "begin s", "tmin", "t start", "time start",
+    "start sec", "start seconds", "starttime", "from", "min t", "anfang", "beginn", "debut", "inicio",
+)  # fmt: skip
+END = (
+    "end", "end time", "stop", "stop time", "offset", "end s", "stop s", "tmax", "t end", "time end", "end sec",
+    "end seconds", "endtime", "finish", "to", "max t", "ende", "fin",
+)  # fmt: skip
+LENGTH = ("duration", "length", "dur", "delta time", "dauer")
+FILE_OFFSET = ("file offset",)
+GROUP = (
+    "fold", "folds", "kfold", "group", "group id", "speaker", "speaker id", "subject", "subject id", "patient",
+    "patient id", "session", "session id",
+)  # fmt: skip
+SPLIT = ("split", "set", "subset", "partition", "usage", "phase", "data set")
+
+PLURAL = frozenset(["labels", "classes", "categories", "tags", "annotations", "finding labels", "attributes"])
+NO_CLASS = frozenset(
+    [*GROUP, *SPLIT, *FILE_OFFSET, *LENGTH, "index", "unnamed 0", "row", "row id", "selection", "view", "channel",
+     "low freq", "high freq", "confidence", "score", "probability", "width", "height", "latitude", "longitude", "date",
+     "time", "rating", "url", "license", "author", "comment", "comments", "notes", "take", "src file", "salience",
+     "fsid", "mids", "is train", "esc10", "xmin", "xmax", "ymin", "ymax"]
+)  # fmt: skip
+"""Columns that are never taken for the class because nothing else is left."""
+
+_UNITS = frozenset(["s", "sec", "secs", "second", "seconds", "ms", "msec", "milliseconds", "hz"])
+
+
+def plain(name: str) -> str:
+    """A column's name so that it compares: “Begin Time (s)”, “begin_time” and “beginTime” are one."""
+    words = _words(name)
+    while len(words) > 1 and words[-1] in _UNITS:
+        words.pop()
+    return " ".join(words)
+
+
+def in_milliseconds(name: str) -> bool:
+    """Whether the column's name says that its times are thousandths of a second."""
+    return not {"ms", "msec", "milliseconds"}.isdisjoint(_words(name))
+
+
+def first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """The place of the column whose (plain) name stands first in `wanted`; None where none does."""
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    return next((places[name] for name in wanted if name in places), None)
+
+
+def known(names: Sequence[str]) -> bool:
+    """Whether these cells are names of columns."""
+    every = frozenset([*FILE, *LABEL, *START, *END, *LENGTH, *GROUP, *SPLIT])
+    return any(name in every for name in names)
+
+
+def _words(name: str) -> list[str]:
+    text = unicodedata.normalize("NFKC", name).strip().lstrip("#")
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    return re.sub(r"[\W_]+", " ", text.lower()).split()
+
+
 _LOOKED_AT = 5000
 _SHOWN = 12
-_NO_FILE = columns.NO_CLASS | {*columns.START, *columns.END}
+_NO_FILE = NO_CLASS | {*START, *END}
 _WANTED = msg(
     "It needs a column with the name of the file (such as “file” or “image_id”) and a column with the class (such as "
     "“label”)."
@@ -36,8 +110,8 @@ def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
     if timed and _is_audacity(sheet):
         return Layout(format="audacity", first=0, start=0, end=1, labels=(2,))
     top = sheet.rows[0][1]
-    head = [columns.plain(cell) for cell in top]
-    has_header = columns.known(head) and not any(index.find(cell) for cell in top if "." in cell)
+    head = [plain(cell) for cell in top]
+    has_header = known(head) and not any(index.find(cell) for cell in top if "." in cell)
     if has_header and len(sheet.rows) == 1:
         return _without_rows(sheet, head, timed=timed)
     table = _Table(sheet, head if has_header else [""] * len(head), first=int(has_header))
@@ -52,8 +126,8 @@ def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
 
 def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> Layout:
     """A table of times of one recording in which somebody found nothing; any other table without rows is an error."""
-    start, end = columns.first_of(head, columns.START), columns.first_of(head, columns.END)
-    if timed and start is not None and end is not None and columns.first_of(head, columns.FILE) is None:
+    start, end = first_of(head, START), first_of(head, END)
+    if timed and start is not None and end is not None and first_of(head, FILE) is None:
         return Layout(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
     raise HandlensError(
         msg(
@@ -103,12 +177,12 @@ class _Table:
             counts = Counter(cells)
             found = {cell: index.find(cell)[:1] for cell in counts}
             fitting = sum(count for cell, count in counts.items() if found[cell])
-            named = name in columns.FILE
-            order = columns.FILE.index(name) if named else len(columns.FILE)
+            named = name in FILE
+            order = FILE.index(name) if named else len(FILE)
             score = (named and fitting >= len(cells) / 2, len(set(found.values()) - {()}), -order)
             if fitting and (best is None or score > best_score):
                 best, best_score = place, score
-        return columns.first_of(self.names, columns.FILE) if best is None else best
+        return first_of(self.names, FILE) if best is None else best
 
     def layout(self, file: int | None, *, timed: bool) -> Layout | None:
         start, end, length, offset = self._times(file) if timed else (None, None, None, None)
@@ -122,9 +196,9 @@ class _Table:
             return None
         separator = ""
         if label is not None and not flags:
-            separator = separator_of(set(self.cells[label]), plural=self.names[label] in columns.PLURAL)
+            separator = separator_of(set(self.cells[label]), plural=self.names[label] in PLURAL)
         raven = {"begin time", "end time"} <= set(self.names) and not {"selection", "view"}.isdisjoint(self.names)
-        milliseconds = start is not None and bool(self.header) and columns.in_milliseconds(self.header[start])
+        milliseconds = start is not None and bool(self.header) and in_milliseconds(self.header[start])
         return Layout(
             format="raven" if raven else "table",
             first=self.first,
@@ -149,8 +223,8 @@ class _Table:
             numbers = [place for place in range(len(self.cells)) if place != file and self._is_time(place)]
             pairs = [p for p in numbers if p + 1 in numbers and self._ascending(p)]
             return (pairs[0], pairs[0] + 1, None, None) if pairs else (None, None, None, None)
-        start, end = columns.first_of(self.names, columns.START), columns.first_of(self.names, columns.END)
-        length, offset = columns.first_of(self.names, columns.LENGTH), columns.first_of(self.names, columns.FILE_OFFSET)
+        start, end = first_of(self.names, START), first_of(self.names, END)
+        length, offset = first_of(self.names, LENGTH), first_of(self.names, FILE_OFFSET)
         if start is None and end is not None and length is not None and self.names[end] == "offset":
             start, end = end, None  # “offset, duration” instead of “onset, offset”
         if start is None or not self._is_time(start) or (end is None and length is None):
@@ -166,10 +240,10 @@ class _Table:
         return all(a is None or b is None or a <= b for a, b in pairs)
 
     def _group(self, file: int | None) -> int | None:
-        return columns.first_of([n if p != file else "" for p, n in enumerate(self.names)], columns.GROUP)
+        return first_of([n if p != file else "" for p, n in enumerate(self.names)], GROUP)
 
     def _split(self, file: int | None) -> int | None:
-        for wanted in columns.SPLIT:
+        for wanted in SPLIT:
             for place, name in enumerate(self.names):
                 filled = [cell.lower() for cell in self.cells[place] if cell]
                 if name == wanted and place != file and filled and all(cell in READY_SPLITS for cell in filled):
@@ -179,11 +253,11 @@ class _Table:
     def _label(self, taken: set[int]) -> int | None:
         """By its name, words before numbers; else the only column that is left."""
         free = [place for place in range(len(self.cells)) if place not in taken]
-        named = [place for place in free if self.names[place] in columns.LABEL and self._filled(place)]
-        named.sort(key=lambda place: columns.LABEL.index(self.names[place]))
+        named = [place for place in free if self.names[place] in LABEL and self._filled(place)]
+        named.sort(key=lambda place: LABEL.index(self.names[place]))
         if named:
             return next((place for place in named if not self._is_number(place)), named[0])
-        left = [place for place in free if self.names[place] not in columns.NO_CLASS and self._filled(place)]
+        left = [place for place in free if self.names[place] not in NO_CLASS and self._filled(place)]
         left = [place for place in left if not self._is_fraction(place)]
         if self.first:
             return left[0] if len(left) == 1 else None
@@ -194,13 +268,13 @@ class _Table:
         found = [
             place
             for place, name in enumerate(self.names)
-            if place not in taken and name and name not in columns.NO_CLASS and all_flags(self.cells[place])
+            if place not in taken and name and name not in NO_CLASS and all_flags(self.cells[place])
         ]
         return tuple(found) if len(found) > 1 else ()
 
     def _is_flag(self, place: int) -> bool:
         """Whether what looks like the class is one of several columns of yes and no."""
-        return all_flags(self.cells[place]) and self.names[place] not in columns.LABEL[:12]
+        return all_flags(self.cells[place]) and self.names[place] not in LABEL[:12]
 
     def _filled(self, place: int) -> bool:
         return any(cell.lower() not in NOTHING for cell in self.cells[place])

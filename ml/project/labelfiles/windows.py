@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ml.core.types import LabelSpan, Windowing
-from ml.media.windowing import FEWEST_FRAMES
+from ml.core.messages import Message, msg
+from ml.core.types import FoundFile, LabelIssue, LabelSpan, ScanReport, Windowing
+from ml.media.windowing import FEWEST_FRAMES, window_spans
+from ml.project.labelfiles.types import Given
 
 _SHARE = 0.5
 _SLACK = 1e-6
@@ -86,3 +88,104 @@ def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Window
     if frames >= windowing.frames:
         return windowing
     return dataclasses.replace(windowing, seconds=frames / windowing.rate, step=frames // 2 / windowing.rate)
+
+
+def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:
+    """What was said of each file by path, with times as they are without its pauses; labels that lie within a pause,
+    where there is nothing to learn from, are an issue."""
+    moved, lost = dict(given), 0
+    first: Message | None = None
+    for file in files:
+        said = given.get(file.path)
+        if said is None or not said.timed or not file.pauses:
+            continue
+        spans = [(span, _cut(span, file.pauses)) for span in said.spans]
+        within = [span for span, cut in spans if cut is None]
+        if within:
+            lost += len(within)
+            first = first or msg(
+                "“{name}” at {start:,.1f} s in {file}",
+                name=within[0].class_name,
+                start=within[0].start,
+                file=file.path,
+            )
+        moved[file.path] = dataclasses.replace(said, spans=dict.fromkeys(cut for _span, cut in spans if cut))
+    return moved, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
+
+
+def _cut(span: LabelSpan, pauses: Sequence[tuple[float, float]]) -> LabelSpan | None:
+    """The span without what it covers of the pauses; None where nothing is left."""
+    start, end = _moved(span.start, pauses), _moved(span.end, pauses)
+    return None if end <= start and span.end > span.start else span._replace(start=start, end=end)
+
+
+def _moved(seconds: float, pauses: Sequence[tuple[float, float]]) -> float:
+    """Where a moment lies once the pauses are cut out."""
+    out = 0.0
+    for where, missing in pauses:
+        into = seconds - out - where
+        if into <= 0:
+            break
+        out += min(missing, into)
+    return seconds - out
+
+
+_SLIP = 0.1
+"""Seconds by which labels that follow each other may overlap: nobody draws them to the frame."""
+
+
+def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
+    """In a single-label project: labels that every window they speak for gives up for another ("outdone"), and windows
+    that lie under labels of several classes at once ("overlapping")."""
+    if report.task == "multi" or report.windowing is None:
+        return ()
+    outdone: list[tuple[str, LabelSpan]] = []
+    torn: list[tuple[str, tuple[LabelSpan, LabelSpan]]] = []
+    for file in report.files:
+        if not file.spans:
+            continue
+        spans, windows = file.spans, window_spans(file.duration, report.windowing)
+        outdone += [(file.path, span) for span in _given_up(spans, windows)]
+        pairs = map(_at_once, labels_of_windows(spans, windows, several=True))
+        torn += [(file.path, pair) for pair in pairs if pair is not None]
+    found = []
+    if outdone:
+        path, span = outdone[0]
+        paths = tuple(dict.fromkeys(path for path, _span in outdone))
+        first = msg("“{name}” at {start:,.1f} s in {file}", name=span.class_name, start=span.start, file=path)
+        found.append(LabelIssue(kind="outdone", count=len(outdone), first=first, paths=paths))
+    if torn:
+        path, (one, other) = torn[0]
+        paths = tuple(dict.fromkeys(path for path, _pair in torn))
+        first = msg(
+            "“{one}” and “{other}” at {start:,.1f} s in {file}",
+            one=one.class_name,
+            other=other.class_name,
+            start=max(one.start, other.start),
+            file=path,
+        )
+        found.append(LabelIssue(kind="overlapping", count=len(torn), first=first, paths=paths))
+    return tuple(found)
+
+
+def _given_up(spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]]) -> Iterator[LabelSpan]:
+    """The spans whose class none of the windows has that they speak for."""
+    chosen = labels_of_windows(spans, windows, several=False)
+    starts = [start for start, _end in windows]
+    longest = max((end - start for start, end in windows), default=0.0)
+    for span in spans:
+        # Asked of the windows beside it only: there can be thousands of both.
+        first, last = bisect_left(starts, span.start - longest), bisect_right(starts, span.end)
+        spoken_for = labels_of_windows([span], windows[first:last], several=True)
+        won = (winner.class_name for place, own in enumerate(spoken_for, first) if own for winner in chosen[place])
+        if span.class_name not in won:
+            yield span
+
+
+def _at_once(labels: Sequence[LabelSpan]) -> tuple[LabelSpan, LabelSpan] | None:
+    """The first two labels of a window, one per class, that speak of the same moments."""
+    for place, one in enumerate(labels):
+        for other in labels[place + 1 :]:
+            if min(one.end, other.end) - max(one.start, other.start) > _SLIP:
+                return one, other
+    return None

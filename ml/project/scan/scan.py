@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ml.core.disk import disk_reason
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.core.jobs import ScanJob, Stop
@@ -18,7 +19,6 @@ from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.types import DuplicateSet, FoundFile, Kind, ScanReport, Unreadable, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts
-from ml.media.files import disk_reason
 from ml.media.images import IMAGE_SUFFIXES, image_facts
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, log_facts
 from ml.media.probing import checked

@@ -12,11 +12,11 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from ml.core.messages import Message, dumps
-from ml.core.types import Clock, FoundFile, ScanReport, SplitPlan, Windowing
+from ml.core.types import Clock, FoundFile, ScanReport, SplitPlan, Task, Windowing
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows
-from ml.project.labels import Given, append_imports, default_annotator, label_rows, now
+from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
 from ml.project.store import Store
 
 _Label = tuple[str, float | None, float | None]
@@ -209,3 +209,36 @@ def leave_out(connection: sa.Connection, reasons: Mapping[str, Message]) -> None
     if reasons:
         rows = [{"path": path, "reason": dumps(reason)} for path, reason in reasons.items()]
         connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)
+
+
+def known_files(connection: sa.Connection, *, task: Task, from_table: bool) -> tuple[FoundFile, ...]:
+    """The project's sources under their present labels. `from_table`: whether these came from label files at first."""
+    rows = connection.execute(sa.select(tables.classes)).mappings()
+    names: dict[int, str] = {row["index"]: row["name"] for row in rows}
+    # In the order of the samples; a recording shows what any of its windows shows.
+    shown: dict[int, dict[str, None]] = {}
+    for sample in read_samples(connection, task=task):
+        if sample.labelled:
+            shown.setdefault(sample.source_id, {}).update(dict.fromkeys(names[index] for index in sample.labels))
+    classes = {source: tuple(found) for source, found in shown.items()}
+    sources = connection.execute(sa.select(tables.sources).order_by(tables.sources.c.path)).all()
+    return tuple(
+        FoundFile(
+            path=row.path,
+            size=row.size,
+            mtime_ns=row.mtime_ns,
+            digest=row.digest,
+            class_name=next(iter(classes.get(row.id, ())), None),
+            also=classes.get(row.id, ())[1:],
+            group=row.group_name if from_table else None,
+            from_table=from_table,
+            negative=task == "multi" and row.id in classes and not classes[row.id],
+            ready_split=row.ready_split,
+            width=row.width,
+            height=row.height,
+            duration=row.duration,
+            rate=row.rate,
+            channels=row.channels,
+        )
+        for row in sources
+    )

@@ -20,13 +20,16 @@ from torch import Tensor, nn
 from ml.core.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.core.jobs import Stop
 from ml.core.messages import Message, msg
-from ml.core.types import Kind, Sample
+from ml.core.types import Kind, Sample, Task
 from ml.networks.backbones import freeze_norms
 from ml.networks.frontends.image_and_mel import MelFrontEnd
+from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
-from ml.training.augment_sensors import varied
-from ml.training.data.augment import cosine_lr
+from ml.pipeline.train import require_two_classes
+from ml.project.project import Project
+from ml.training.data.augment import cosine_lr, varied
 from ml.training.data.decode import Decoded
+from ml.training.data.features import SpectrogramCache
 from ml.training.data.prefetch import Prefetcher
 from ml.training.distributed import DistributedContext
 from ml.training.finetune import checkpoint
@@ -34,10 +37,8 @@ from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED, DivergedEr
 from ml.training.finetune.interruptible import StopRequestedError
 from ml.training.finetune.progress import State, Timer, TrainingHistory, load_state
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry, in_parts
-from ml.training.heard import SpectrogramCache
-from ml.training.objective import RowsLoss, make_loss
+from ml.training.objective import RowsLoss, Score, answerable, make_loss, targets_of
 from ml.training.recipe import Recipe
-from ml.training.score import Score
 
 VALIDATION_BATCH, ON_A_GPU = 16, 64
 Shown = Callable[[Tensor, Tensor], Tensor]
@@ -403,3 +404,60 @@ def _update_ema(ema_model: nn.Module, network: nn.Module, decay: float) -> None:
             mine.append(own)
             theirs.append(other.detach())
     torch._foreach_lerp_(mine, theirs, 1.0 - decay)
+
+
+SHOWCASE = 12
+
+
+def pick_showcase(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return up to `SHOWCASE` samples, spread over the classes, always the same ones."""
+    by_class: dict[tuple[int, ...], list[Sample]] = {}
+    for sample in samples:
+        by_class.setdefault(sample.labels, []).append(sample)
+    chosen: list[Sample] = []
+    depth = 0
+    while len(chosen) < min(SHOWCASE, len(samples)):
+        chosen += [by_class[labels][depth] for labels in sorted(by_class) if depth < len(by_class[labels])]
+        depth += 1
+    return tuple(chosen[:SHOWCASE])
+
+
+Part = tuple[tuple[Sample, ...], NDArray[np.int64]]
+"""Samples and their targets."""
+STATISTICS = 1000
+"""About as many windows tell the levels and the strengths of a log well enough."""
+
+
+def make_training_data(
+    project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int
+) -> TrainingData:
+    """For the loop. Raises HandlensError where the samples to learn from do not tell anything apart."""
+    (train, train_labels), (valid, valid_labels) = split_targets(samples, task=project.task, classes=classes)
+    require_two_classes(train)
+    return TrainingData(
+        kind=project.kind,
+        decoded=decoded,
+        train=train,
+        train_labels=train_labels,
+        valid=valid,
+        valid_labels=valid_labels,
+        showcase=pick_showcase(valid or train),
+    )
+
+
+def split_targets(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[Part, Part]:
+    """What is learned from, and what judges: no choice among models can make one right on a class that it had no
+    sample to learn from."""
+    train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))
+    learned, asked = (targets_of(part, task=task, classes=classes) for part in (train, valid))
+    fair = answerable(asked, learned)
+    return (train, learned), (tuple(sample for sample, can_be in zip(valid, fair, strict=True) if can_be), asked[fair])
+
+
+def fit_normalisation(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
+    """Logs are measured in deviations of the training split: learn these from some of its windows, evenly picked."""
+    if not isinstance(network.front, LogFrontEnd):
+        return
+    train = [sample for sample in samples if sample.split == "train" and sample.labels]
+    every = max(1, len(train) // STATISTICS)
+    network.front.learn(decoded.read(train[::every]).astype(np.float32, copy=False))

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ml.core.events import EpochDone
 from ml.scoring.multilabel import quality
 from ml.training.finetune import checkpoint
+from ml.training.objective import Score, score_of
 from ml.training.recipe import Recipe
-from ml.training.score import Score, score_of
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """What `checkpoint.load` gives: tensors and facts."""

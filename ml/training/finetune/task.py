@@ -16,8 +16,8 @@ from ml.training.distributed import DistributedContext, peer_failure_as_error
 from ml.training.finetune.interruptible import interruptible
 from ml.training.finetune.loop import Outcome, TrainingData, finetune
 from ml.training.finetune.step import MicroBatches
+from ml.training.objective import Score
 from ml.training.recipe import Recipe
-from ml.training.score import Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from desktop.i18n import Message, msg, nmsg, text, tr
-from desktop.pages.enough_several import SeveralClassFigures, SeveralFigures
-from desktop.pages.explore.thresholds.model import ClassFigures, Figures
+from desktop.pages.explore.thresholds.model import ClassFigures, Figures, SeveralClassFigures, SeveralFigures
 from desktop.widgets.probability_bars import percent
 from ml.api import Kind, counted, counted_files, things
 

@@ -22,12 +22,17 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.pages.enough_several import SeveralFigures, SeveralWeighing
 from desktop.pages.explore.thresholds import messages as enough_words
-from desktop.pages.explore.thresholds.model import RATES, Figures, Weighing, nearest_rate
+from desktop.pages.explore.thresholds.model import (
+    RATES,
+    Figures,
+    SeveralFigures,
+    SeveralWeighing,
+    Weighing,
+    nearest_rate,
+)
 from desktop.widgets.elided_label import ElidedLabel
-from desktop.widgets.pass_wheel import PassWheel
-from desktop.widgets.scrolling import scrolling
+from desktop.widgets.scrolling import PassWheel, scrolling
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import WRONG_AT_MOST, Kind
 
