@@ -55,28 +55,22 @@ from ml.core.phrases import (
     thing,
     things,
 )
+from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
 from ml.core.types import (
     KINDS,
     PRESETS,
     SPLITS,
     ClassInfo,
-    DuplicateSet,
-    FoundFile,
     Kind,
     LabelChange,
-    LabelIssue,
-    LabelNotes,
     LabelSpan,
     Origin,
     Preset,
     RunInfo,
     Sample,
-    ScanReport,
     Split,
-    SplitPlan,
     Task,
-    Unreadable,
     Windowing,
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples

@@ -17,9 +17,9 @@ from ml.core.jobs import NeverStop, Stop
 from ml.core.types import Sample
 from ml.networks.frontends.image_and_mel import PixelFrontEnd
 from ml.networks.heads import Classifier
+from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import Outcome, TrainingData, finetune
-from ml.training.objective import WORST
 from ml.training.recipe import Recipe
 
 RECIPE = Recipe(

@@ -32,7 +32,8 @@ from ml.core.events import Event, Failed, Scanned, as_json, plain_fields
 from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
 from ml.core.phrases import counted_classes, counted_files
-from ml.core.types import KINDS, SPLITS, DuplicateSet, ScanReport, SplitPlan, Windowing
+from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
+from ml.core.types import KINDS, SPLITS, Windowing
 from ml.project.labelfiles.messages import as_json as labels_as_json
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project

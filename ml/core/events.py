@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.messages import Message, english, to_json
+from ml.core.scan_report import ScanReport
 from ml.core.stages import Stage, stage_message
-from ml.core.types import ScanReport, Task
+from ml.core.types import Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,8 @@ from ml.core.events import Accepting, Evaluated, Event, Failed, Note, Progress, 
 from ml.core.jobs import EvaluateJob, ScanJob, Stop
 from ml.core.messages import msg, nmsg
 from ml.core.phrases import listed
-from ml.core.types import FoundFile, Sample, ScanReport
+from ml.core.scan_report import FoundFile, ScanReport
+from ml.core.types import Sample
 from ml.evaluation.findings_file import read_remarks
 from ml.evaluation.thresholds_in_use import (
     deciding_by,

@@ -15,10 +15,10 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import of_hundred
 from ml.core.types import Sample
 from ml.evaluation.findings_file import read_remarks
+from ml.evaluation.rule import with_rule
 from ml.evaluation.sanity_checks import promise_remark
 from ml.project.predictions import Predictions
 from ml.project.project import Project
-from ml.release.rule import with_rule
 from ml.runtime.contract import ModelInfo
 from ml.scoring.multilabel import rule_of, strict_thresholds
 from ml.scoring.thresholds import Price, Thresholds, choose_thresholds, price_of

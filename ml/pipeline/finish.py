@@ -19,6 +19,7 @@ from ml.evaluation.findings_file import write_remarks
 from ml.networks.heads import Released
 from ml.networks.onnx import export_graph, parity
 from ml.pipeline.predict_all import Ingredients, ask_all, asked_before, keep_what_was_said
+from ml.probe.objective import answerable
 from ml.project.predictions import Predictions, read_predictions, write_thresholds
 from ml.release.assess import Scores, judge
 from ml.release.metadata import write_model
@@ -29,7 +30,6 @@ from ml.scoring.calibration import fit_temperature, tempered
 from ml.scoring.multilabel import best_thresholds, sigmoid, strict_thresholds
 from ml.scoring.multilabel import fit_temperature as fit_temperature_of_several
 from ml.scoring.ood import Familiar, familiar, known_again, strangeness, unlike_scores
-from ml.training.objective import answerable
 
 PARITY_SAMPLES = 8
 PARITY_LIMIT = 1e-3

@@ -14,12 +14,12 @@ from ml.core.jobs import Stop, SuspectJob
 from ml.core.messages import msg
 from ml.core.types import Sample, Task
 from ml.probe.label_quality import LabelIssues, fold_of, label_issues, out_of_fold_probabilities
+from ml.probe.objective import targets_of
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.scoring.group_effect import folds_of
 from ml.training.data.decode import key_of
 from ml.training.data.features import embedding_folders
-from ml.training.objective import targets_of
 from ml.training.run_files import read_backbone
 
 FEWEST = 10

@@ -20,15 +20,21 @@ from ml.core.jobs import Stop
 from ml.core.types import RunInfo, Sample
 from ml.networks.heads import Classifier, Released
 from ml.networks.onnx import export_graph
+from ml.probe.objective import targets_of
 from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions
 from ml.project.project import Project
-from ml.release.card import logits_from
 from ml.runtime.contract import INPUTS, OUTPUTS
 from ml.runtime.session import cores, open_session
 from ml.training.data.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.data.features import Features, frozen_answers
 from ml.training.finetune.step import in_parts
-from ml.training.objective import targets_of
+
+
+def logits_from(network: Classifier, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(n, classes). Probabilities near 1 say too little to be divided by a temperature afterwards; logits do not."""
+    weight, bias = network.head.weight.detach().cpu().numpy(), network.head.bias.detach().cpu().numpy()
+    return np.asarray(embeddings @ weight.T + bias, dtype=np.float32)
+
 
 BATCH = max(8, 2 * cores())
 ATTUNE_SAMPLES = 16

@@ -25,6 +25,7 @@ from ml.core.messages import msg
 from ml.core.types import Sample
 from ml.networks.heads import Classifier
 from ml.pipeline.stages import retrain_stage, set_head, stage
+from ml.probe.objective import WORST, score_of
 from ml.probe.probe import Probe, fit_probe, fit_several
 from ml.project.estimate import AGAIN, LEARN_AGAIN_UP_TO
 from ml.training.data.features import Features
@@ -34,7 +35,6 @@ from ml.training.finetune.interruptible import StopRequestedError, interruptible
 from ml.training.finetune.loop import TrainingData, score_samples
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask
-from ml.training.objective import WORST, score_of
 from ml.training.recipe import Recipe
 from ml.training.selection.interpolate import interpolate_weights, load_finetuned
 

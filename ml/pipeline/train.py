@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,7 @@ from ml.pipeline.stages import (
     set_head,
     stage,
 )
+from ml.probe.objective import WORST
 from ml.probe.probe import Probe
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
@@ -62,7 +63,7 @@ from ml.training.finetune.loop import (
 )
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask, run_worker_rank
-from ml.training.objective import WORST
+from ml.training.objective import require_two_classes
 from ml.training.preflight import Plan, preflight
 from ml.training.recipe import Recipe, adapt_recipe, recipe_for, relative_probe_loss
 from ml.training.run_files import read_recipe, write_history, write_settings
@@ -405,13 +406,6 @@ def release_memory() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-NO_TRAINING_SAMPLES = msg(
-    "There are no training samples: every labelled sample is in the validation or test set. "
-    "Label more samples, or create the project again with a different split."
-)
-ONE_CLASS = msg("Only one class has training samples. Label samples of at least two classes.")
-
-
 def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """All samples, and the class names. Labelled samples that have no split yet are given one, for good.
 
@@ -428,14 +422,6 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
         samples = project.samples()
     require_two_classes([sample for sample in samples if sample.split == "train" and sample.labelled])
     return samples, tuple(item.name for item in project.classes())
-
-
-def require_two_classes(train: Sequence[Sample]) -> None:
-    """Raises HandlensError where the samples to learn from do not tell anything apart."""
-    if not train:
-        raise HandlensError(NO_TRAINING_SAMPLES)
-    if len({sample.labels for sample in train}) < 2:
-        raise HandlensError(ONE_CLASS)
 
 
 def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from ml.probe.objective import Score, class_weights, logit_adjustment, score_of
 from ml.probe.whitening import Head, Whitener, fit_whitener
 from ml.scoring.calibration import softmax
 from ml.scoring.multilabel import quality, sigmoid
-from ml.training.objective import Score, class_weights, logit_adjustment, score_of
 
 C_GRID = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Inverse regularisation strengths to try on the scaled features; the validation split chooses."""

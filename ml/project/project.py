@@ -15,21 +15,8 @@ from filelock import FileLock, Timeout
 from ml.core.disk import disk_is_full, is_writable, says_full
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
-from ml.core.types import (
-    AT_RANDOM,
-    ClassInfo,
-    Kind,
-    LabelChange,
-    LabelSpan,
-    Origin,
-    Sample,
-    ScanReport,
-    Split,
-    SplitPlan,
-    Task,
-    Unreadable,
-    Windowing,
-)
+from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
+from ml.core.types import ClassInfo, Kind, LabelChange, LabelSpan, Origin, Sample, Split, Task, Windowing
 from ml.project import store as tables
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from ml.core.messages import Message, english, msg, nmsg
 from ml.core.phrases import counted, things
 from ml.core.types import Kind, RunInfo
+from ml.evaluation.rule import TABLE
 from ml.evaluation.sanity_checks import Remark
-from ml.networks.heads import Classifier
 from ml.project.project import Project
-from ml.release.rule import TABLE
 from ml.runtime.contract import ModelInfo
 from ml.scoring.metrics import confusion, per_class
 from ml.scoring.multilabel import (
@@ -173,12 +172,6 @@ def _score_values(part: Part, interval: Interval | None) -> dict[str, int | floa
 
 Part_of_several = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Probabilities (n, classes) and targets (n, classes) of 0 and 1."""
-
-
-def logits_from(network: Classifier, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(n, classes). Probabilities near 1 say too little to be divided by a temperature afterwards; logits do not."""
-    weight, bias = network.head.weight.detach().cpu().numpy(), network.head.bias.detach().cpu().numpy()
-    return np.asarray(embeddings @ weight.T + bias, dtype=np.float32)
 
 
 def card_of_several(

@@ -6,12 +6,21 @@ import codecs
 import csv
 import io
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg
-from ml.project.labelfiles.types import Sheet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """A text file as rows of cells: (line number from 1, cells)."""
+
+    path: Path
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
 
 LABEL_SUFFIXES = frozenset([".csv", ".tsv", ".tab", ".txt", ".dat"])
 """Names that may hide a label file in a folder; a file that is named by itself may be called anything."""

@@ -12,9 +12,9 @@ from little import learn, network, training_data
 
 from ml.core.jobs import NeverStop
 from ml.networks.heads import Classifier
+from ml.probe.objective import merit_of, score_of
 from ml.training.finetune import checkpoint
 from ml.training.finetune.loop import outcome_so_far
-from ml.training.objective import merit_of, score_of
 from ml.training.selection.interpolate import ALPHAS, choose_alpha, interpolate_weights
 
 CPU = torch.device("cpu")

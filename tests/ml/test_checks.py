@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ml.core.messages import english, msg
-from ml.core.types import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
+from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
 from ml.project.scan.checks import findings, problem
 from ml.project.split.plan import plan_split
 

@@ -20,7 +20,7 @@ from ml.core.disk import disk_reason
 from ml.core.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.core.jobs import NeverStop, ScanJob, StopRequest
 from ml.core.messages import english
-from ml.core.types import FoundFile, ScanReport
+from ml.core.scan_report import FoundFile, ScanReport
 from ml.project.scan.folder import CLOSED_FOLDER
 from ml.project.scan.scan import scan
 

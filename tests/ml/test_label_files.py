@@ -10,7 +10,8 @@ import pytest
 
 from ml.core.errors import HandlensError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
-from ml.core.types import IssueKind, LabelIssue, LabelSpan, Task
+from ml.core.scan_report import IssueKind, LabelIssue
+from ml.core.types import LabelSpan, Task
 from ml.project.labelfiles.messages import issue_told
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.read import read_labels

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from ml.core.events import BatchDone, EpochDone
 from ml.core.jobs import StopRequest
+from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
 from ml.training.finetune import interruptible as subject
 from ml.training.finetune.interruptible import StopRequestedError, interruptible
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask, run_finetune
-from ml.training.objective import WORST
 
 
 class Button:

@@ -19,7 +19,8 @@ from small import create, picture_folder, sound_folder
 from ml.core.events import Scanned
 from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import msg
-from ml.core.types import FoundFile, Sample, ScanReport, Unreadable
+from ml.core.scan_report import FoundFile, ScanReport, Unreadable
+from ml.core.types import Sample
 from ml.project.project import Project
 from ml.project.scan.multilabel import for_task
 from ml.project.scan.scan import scan

@@ -16,7 +16,8 @@ from ml.core.errors import UnreadableError
 from ml.core.events import Scanned
 from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import english
-from ml.core.types import ScanReport, Windowing
+from ml.core.scan_report import ScanReport
+from ml.core.types import Windowing
 from ml.media.audio import AUDIO_SUFFIXES, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.media.probing import checked

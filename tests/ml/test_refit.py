@@ -24,6 +24,7 @@ from ml.media.images import load_squashed
 from ml.networks.heads import Classifier
 from ml.pipeline.dispatch import run
 from ml.pipeline.retrain import KEEP_PREVIOUS, SelectedConfig, retrain_on_all, should_retrain
+from ml.probe.objective import score_of
 from ml.project.estimate import LEARN_AGAIN_UP_TO
 from ml.project.project import Project
 from ml.release.card import LEARNED_AGAIN
@@ -31,7 +32,6 @@ from ml.runtime.model import ReleasedModel
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import TrainingData, score_samples
 from ml.training.finetune.step import MicroBatches
-from ml.training.objective import score_of
 
 CPU = torch.device("cpu")
 STRENGTH = 0.03

@@ -19,11 +19,11 @@ from ml.core.errors import HandlensError
 from ml.core.events import BatchDone, EpochDone, Event, Note
 from ml.core.jobs import NeverStop
 from ml.core.messages import Message, english
+from ml.probe.objective import WORST
 from ml.training.finetune import checkpoint
 from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED
 from ml.training.finetune.loop import finetune
 from ml.training.finetune.step import MicroBatches, in_parts, is_out_of_memory
-from ml.training.objective import WORST
 from ml.training.selection.interpolate import choose_alpha
 
 

@@ -16,7 +16,8 @@ from ml.commands.overlays import write_overlay
 from ml.core.events import Finished, Scanned
 from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.core.messages import english
-from ml.core.types import ScanReport, Windowing
+from ml.core.scan_report import ScanReport
+from ml.core.types import Windowing
 from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
 from ml.media.windowing import choose_log_windowing
 from ml.networks.frontends.log import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from ml.cli import build_app
 from ml.core.events import Scanned
 from ml.core.jobs import NeverStop, ScanJob
-from ml.core.types import FoundFile, Sample, ScanReport
+from ml.core.scan_report import FoundFile, ScanReport
+from ml.core.types import Sample
 from ml.project.project import Project
 from ml.project.scan.multilabel import as_multi_label
 from ml.project.scan.scan import scan

@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 from ml.cli import build_app
 from ml.core.messages import english
 from ml.core.types import Sample
+from ml.probe.objective import answerable, targets_of
 from ml.probe.probe import fit_several
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import quality, rule_of
-from ml.training.objective import answerable, make_loss, targets_of
+from ml.training.objective import make_loss
 
 
 def test_targets_are_an_index_or_a_row_of_zeros_and_ones() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ml.core.errors import HandlensError
 from ml.core.messages import english
-from ml.core.types import FoundFile, ScanReport, SplitPlan, Windowing
+from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
+from ml.core.types import Windowing
 from ml.project.split.plan import plan_split
 
 

@@ -21,6 +21,7 @@ from ml.media.mel import filterbank, mel_picture, settings_for
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.heads import build_network
 from ml.networks.weights import bundled as weights
+from ml.probe.objective import Score
 from ml.probe.probe import fit_probe
 from ml.project.predictions import PredictionWriter, read_predictions
 from ml.scoring.calibration import fit_temperature, softmax
@@ -30,7 +31,6 @@ from ml.training.data.cache import RowCache
 from ml.training.data.decode import Decoded, key_of
 from ml.training.finetune import checkpoint
 from ml.training.finetune.progress import TrainingHistory
-from ml.training.objective import Score
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
 

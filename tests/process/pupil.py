@@ -14,11 +14,11 @@ from little import RECIPE, network, training_data
 
 from ml.core.events import EpochDone, Event
 from ml.core.jobs import NeverStop
+from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
 from ml.training.finetune import loop
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneTask, run_finetune, run_worker_rank
-from ml.training.objective import WORST
 
 
 def main() -> None:

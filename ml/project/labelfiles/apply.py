@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ml.core.messages import Message, msg
-from ml.core.types import FoundFile, LabelIssue, LabelNotes, LabelSpan
+from ml.core.scan_report import FoundFile, LabelIssue, LabelNotes
+from ml.core.types import LabelSpan
 from ml.project.labelfiles.types import Given, Reading
 from ml.project.labelfiles.windows import without_pauses
 from ml.project.scan.folder import READY_SPLITS

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files
-from ml.core.types import IssueKind, Kind, LabelIssue, LabelNotes, ScanReport, Task
+from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes, ScanReport
+from ml.core.types import Kind, Task
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.cells import quoted
 from ml.project.labelfiles.windows import labels_of_windows

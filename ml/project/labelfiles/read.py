@@ -11,13 +11,14 @@ from pathlib import Path
 
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg
-from ml.core.types import IssueKind, LabelIssue, LabelSpan
+from ml.core.scan_report import IssueKind, LabelIssue
+from ml.core.types import LabelSpan
 from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, quoted, seconds, shortened
 from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.recognise import layout_of
-from ml.project.labelfiles.types import Format, Given, Layout, Reading, Row, Sheet
+from ml.project.labelfiles.types import Format, Given, Layout, Reading, Row
 from ml.project.scan.folder import READY_SPLITS, files_below
-from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
+from ml.tables.sheet import LABEL_SUFFIXES, Sheet, read_sheet
 
 _FEWEST_GROUPS = 3
 _BETWEEN = {" ": msg("spaces"), ",": msg("commas")}

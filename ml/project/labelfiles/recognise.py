@@ -12,8 +12,9 @@ from ml.core.messages import Message, msg
 from ml.core.phrases import listed
 from ml.project.labelfiles.cells import NOTHING, all_flags, quoted, seconds, separator_of, shortened, words_kept
 from ml.project.labelfiles.match import FileIndex
-from ml.project.labelfiles.types import Layout, Sheet
+from ml.project.labelfiles.types import Layout
 from ml.project.scan.folder import READY_SPLITS
+from ml.tables.sheet import Sheet
 
 FILE = (
     "begin path", "begin file", "file", "filename", "file name", "path", "filepath", "file path", "rel path",

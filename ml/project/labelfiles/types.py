@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from ml.core.messages import Message
-from ml.core.types import LabelIssue, LabelSpan
+from ml.core.scan_report import LabelIssue
+from ml.core.types import LabelSpan
 
 Format = Literal["table", "raven", "audacity"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sheet:
-    """A text file as rows of cells: (line number from 1, cells)."""
-
-    path: Path
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ml.core.messages import Message, msg
-from ml.core.types import FoundFile, LabelIssue, LabelSpan, ScanReport, Windowing
+from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
+from ml.core.types import LabelSpan, Windowing
 from ml.media.windowing import FEWEST_FRAMES, window_spans
 from ml.project.labelfiles.types import Given
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
-from ml.core.types import SPLITS, Kind, ScanReport, Split, SplitPlan
+from ml.core.scan_report import ScanReport, SplitPlan
+from ml.core.types import SPLITS, Kind, Split
 from ml.project.labelfiles.messages import MILD, issue_told, only_one_class, windows_told
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.scan.multilabel import SEVERAL_PRESENT, gives_several

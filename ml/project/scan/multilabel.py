@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ml.core.messages import msg
-from ml.core.types import FoundFile, LabelIssue, LabelSpan, ScanReport, Task
+from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
+from ml.core.types import LabelSpan, Task
 from ml.project.scan.folder import READY_SPLITS
 from ml.project.split.plan import FARTHEST_FROM_LEARNING
 

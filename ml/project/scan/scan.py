@@ -17,7 +17,8 @@ from ml.core.jobs import ScanJob, Stop
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
-from ml.core.types import DuplicateSet, FoundFile, Kind, ScanReport, Unreadable, Windowing
+from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
+from ml.core.types import Kind, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts
 from ml.media.images import IMAGE_SUFFIXES, image_facts
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, log_facts

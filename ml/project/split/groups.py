@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
-from ml.core.types import FoundFile
+from ml.core.scan_report import FoundFile
 from ml.project.scan.folder import class_depth
 
 _PATTERN = "pattern:"

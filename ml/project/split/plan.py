@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ml.core.messages import Message, msg
 from ml.core.phrases import files as files_of
-from ml.core.types import FoundFile, ScanReport, Split, SplitPlan, Windowing
+from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
+from ml.core.types import Split, Windowing
 from ml.media.windowing import window_spans
 from ml.project.scan.folder import READY_SPLITS
 from ml.project.split.assign import Group, Shares, allot

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from ml.core.types import ScanReport, Split, SplitPlan, Task, Windowing
+from ml.core.scan_report import ScanReport, SplitPlan
+from ml.core.types import Split, Task, Windowing
 from ml.project import store as tables
 from ml.project.split.plan import FARTHEST_FROM_LEARNING
 from ml.project.update.insert import class_indices, insert_files, insert_unreadable

@@ -12,7 +12,8 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from ml.core.messages import Message, dumps
-from ml.core.types import Clock, FoundFile, ScanReport, SplitPlan, Task, Windowing
+from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
+from ml.core.types import Clock, Task, Windowing
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows

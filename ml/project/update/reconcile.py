@@ -12,7 +12,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from ml.core.messages import msg
-from ml.core.types import FoundFile, ScanReport, Task, Windowing
+from ml.core.scan_report import FoundFile, ScanReport
+from ml.core.types import Task, Windowing
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labels import Given, append_imports, read_samples

@@ -25,7 +25,7 @@ from ml.networks.backbones import freeze_norms
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
-from ml.pipeline.train import require_two_classes
+from ml.probe.objective import Score, answerable, targets_of
 from ml.project.project import Project
 from ml.training.data.augment import cosine_lr, varied
 from ml.training.data.decode import Decoded
@@ -37,7 +37,7 @@ from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED, DivergedEr
 from ml.training.finetune.interruptible import StopRequestedError
 from ml.training.finetune.progress import State, Timer, TrainingHistory, load_state
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry, in_parts
-from ml.training.objective import RowsLoss, Score, answerable, make_loss, targets_of
+from ml.training.objective import RowsLoss, make_loss, require_two_classes
 from ml.training.recipe import Recipe
 
 VALIDATION_BATCH, ON_A_GPU = 16, 64

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.core.events import EpochDone
+from ml.probe.objective import Score, score_of
 from ml.scoring.multilabel import quality
 from ml.training.finetune import checkpoint
-from ml.training.objective import Score, score_of
 from ml.training.recipe import Recipe
 
 State = tuple[dict[str, Tensor], dict[str, Any]]

@@ -12,11 +12,11 @@ from lightning_fabric import Fabric
 from ml.core.events import Event
 from ml.core.jobs import NeverStop, Stop
 from ml.networks.heads import Classifier
+from ml.probe.objective import Score
 from ml.training.distributed import DistributedContext, peer_failure_as_error
 from ml.training.finetune.interruptible import interruptible
 from ml.training.finetune.loop import Outcome, TrainingData, finetune
 from ml.training.finetune.step import MicroBatches
-from ml.training.objective import Score
 from ml.training.recipe import Recipe
 
 

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from ml.core.jobs import Stop
 from ml.networks.heads import Classifier
+from ml.probe.objective import losses_of, merit_of
 from ml.scoring.metrics import accuracy
 from ml.training.finetune import checkpoint
 from ml.training.finetune.interruptible import StopRequestedError, interruptible
 from ml.training.finetune.loop import TrainingData, score_samples
-from ml.training.objective import losses_of, merit_of
 
 ALPHAS = (0.0, 0.3, 0.6, 0.8, 1.0)
 """Candidate weights of the fine-tuned end."""
