@@ -137,7 +137,7 @@ class Session(QObject):
             front=front,
         )
 
-    def to_resume(self) -> RunInfo | None:
+    def resumable_run(self) -> RunInfo | None:
         """The run that a job with `resume` would go on with; None where that would come to nothing.
 
         One that left no passes would only begin again, so it is worth no more than while it is the newest.
@@ -175,8 +175,8 @@ class Session(QObject):
 
     def rate_in_use(self) -> float:
         """The share of wrong answers among the accepted ones that was chosen, or that the run was made for."""
-        made_for = None if self.run is None else self.project.runs.made_for(self.run.number)
-        return self.project.wrong_at_most or made_for or WRONG_AT_MOST
+        target_error = None if self.run is None else self.project.runs.target_error(self.run.number)
+        return self.project.wrong_at_most or target_error or WRONG_AT_MOST
 
     def close(self) -> None:
         """Let the project go. Nothing has to be saved: everything is on disk already."""

@@ -74,8 +74,8 @@ from ml.core.types import (
     Windowing,
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
-from ml.evaluation.findings_file import read_remarks
-from ml.evaluation.sanity_checks import Remark
+from ml.evaluation.findings_file import read_findings
+from ml.evaluation.sanity_checks import RunFinding
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
 from ml.media.logs.log import LOG_SUFFIXES, load_log_windows
@@ -88,20 +88,20 @@ from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
-from ml.project.runs import Pass
+from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, gives_several
 from ml.project.split.plan import plan_split
 from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
 from ml.scoring.multilabel import (
-    found_and_named,
-    leaning,
+    error_controlled_thresholds,
     mean_average_precision,
-    mistaken,
+    multilabel_confusion,
+    precision_recall,
     present,
-    strict_thresholds,
+    relative_to_threshold,
 )
-from ml.scoring.thresholds import Price, Thresholds, choose_thresholds, price_of, trade_off
+from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -126,6 +126,7 @@ __all__ = [
     "DemoKind",
     "DuplicateSet",
     "EpochDone",
+    "EpochRecord",
     "EvaluateJob",
     "Evaluated",
     "Event",
@@ -150,14 +151,12 @@ __all__ = [
     "Note",
     "OfferedBackbone",
     "Origin",
-    "Pass",
     "Predictions",
     "Preset",
-    "Price",
     "ProbeDone",
     "Progress",
     "Project",
-    "Remark",
+    "RunFinding",
     "RunInfo",
     "RunStarted",
     "Runner",
@@ -165,6 +164,7 @@ __all__ = [
     "ScanJob",
     "ScanReport",
     "Scanned",
+    "SelectiveRisk",
     "Showcase",
     "Split",
     "SplitPlan",
@@ -196,16 +196,15 @@ __all__ = [
     "default_annotator",
     "duration",
     "english",
+    "error_controlled_thresholds",
     "estimate_seconds",
     "files",
     "findings",
     "for_task",
-    "found_and_named",
     "gives_several",
     "hz_to_mel",
     "inferno",
     "lanes",
-    "leaning",
     "listed",
     "load_image",
     "load_log_windows",
@@ -214,29 +213,30 @@ __all__ = [
     "mean_average_precision",
     "mel_picture",
     "mel_to_hz",
-    "mistaken",
     "msg",
+    "multilabel_confusion",
     "nmsg",
     "of_hundred",
     "overlay_rgba",
     "percent",
     "plan_split",
+    "precision_recall",
     "present",
     "preview_labels",
-    "price_of",
     "problem",
-    "read_remarks",
+    "read_findings",
+    "relative_to_threshold",
+    "risk_coverage_curve",
+    "selective_risk",
     "settings_for",
     "stage_message",
     "strength",
-    "strict_thresholds",
     "suggest_labels",
     "text",
     "thing",
     "things",
     "thumbnail",
     "trace_picture",
-    "trade_off",
     "wilson_interval",
     "write_samples",
 ]

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.api import SPLIT_CODES, Predictions, Sample, confusion, leaning, mistaken
+from ml.api import SPLIT_CODES, Predictions, Sample, confusion, multilabel_confusion, relative_to_threshold
 
 Order = Literal["wrong", "unsure", "right"]
 Verdict = Literal["all", "wrong", "right"]
@@ -162,7 +162,7 @@ class PredictionTable:
         self.top[part] = probabilities[np.arange(len(best)), best]
 
 
-class SeveralTable(PredictionTable):
+class MultiLabelPredictionTable(PredictionTable):
     """As `PredictionTable`. A row is right where exactly the classes it is labelled with are said.
 
     How sure is measured from each class's threshold: `own` is the least of how sure it is of what is so, `_margin` of
@@ -210,7 +210,7 @@ class SeveralTable(PredictionTable):
                     self.truth[row, index] = True
                 else:
                     self._beyond[row] = True
-        lean = leaning(np.asarray(self.predictions.probabilities[rows]), self.thresholds)
+        lean = relative_to_threshold(np.asarray(self.predictions.probabilities[rows]), self.thresholds)
         own = np.where(self.truth[rows], lean, 1.0 - lean).min(axis=1)
         self.own[rows] = np.where(self._beyond[rows], 0.0, own)
 
@@ -242,7 +242,7 @@ class SeveralTable(PredictionTable):
     def confusion(self, chosen: Filter) -> NDArray[np.int64]:
         rows = self.select(chosen)
         rows = rows[self.labels[rows] >= 0]
-        return mistaken(self.told[rows], self.truth[rows].astype(np.int64))
+        return multilabel_confusion(self.told[rows], self.truth[rows].astype(np.int64))
 
     def totals(self, chosen: Filter) -> NDArray[np.int64]:
         rows = self.select(chosen)
@@ -252,7 +252,7 @@ class SeveralTable(PredictionTable):
         probabilities = np.asarray(self.predictions.probabilities[part])
         if not len(probabilities):
             return
-        lean = leaning(probabilities, self.thresholds)
+        lean = relative_to_threshold(probabilities, self.thresholds)
         self.told[part] = lean >= 0.5
         best = np.argmax(probabilities, axis=1)
         self.predicted[part] = best
@@ -262,4 +262,8 @@ class SeveralTable(PredictionTable):
 
 def table_of(predictions: Predictions, samples: Iterable[Sample]) -> PredictionTable:
     """The table for a run, of either task."""
-    return SeveralTable(predictions, samples) if predictions.several else PredictionTable(predictions, samples)
+    return (
+        MultiLabelPredictionTable(predictions, samples)
+        if predictions.several
+        else PredictionTable(predictions, samples)
+    )

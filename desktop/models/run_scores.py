@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from desktop.pages.train.compare import Standing, standings
+from desktop.pages.train.compare import RunScore, run_scores
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
 
@@ -13,7 +13,7 @@ PAUSE_MS = 200
 """Keys that follow each other are counted once."""
 
 
-class Standings(QObject):
+class RunScores(QObject):
     """`changed` whenever they were counted anew: while somebody looks at `page`, or `look` is called."""
 
     changed = Signal()
@@ -22,7 +22,7 @@ class Standings(QObject):
         super().__init__(page)
         self._page = page
         self._session: Session | None = None
-        self._known: dict[int, Standing] = {}
+        self._known: dict[int, RunScore] = {}
         self._stale = True
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_counted)
@@ -41,7 +41,7 @@ class Standings(QObject):
             session.runs_changed.connect(self._on_changed)
             self._count()
 
-    def of(self, run: int) -> Standing | None:
+    def of(self, run: int) -> RunScore | None:
         """None while it has not been counted, or where it cannot be."""
         return self._known.get(run)
 
@@ -69,7 +69,7 @@ class Standings(QObject):
         self._tasks.forget_all()
         runs = [run.number for run in session.project.runs.all() if run.state == "finished"]
         if runs:
-            self._tasks.submit(standings, session.project, runs, session.samples)
+            self._tasks.submit(run_scores, session.project, runs, session.samples)
 
     @Slot(int, object)
     def _on_counted(self, _number: int, found: object) -> None:

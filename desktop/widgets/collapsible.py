@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 from desktop import icons, style
 
 
-class Fold(QWidget):
+class Collapsible(QWidget):
     """A line with an arrow; below it, once opened, `content`."""
 
     opened = Signal(bool)

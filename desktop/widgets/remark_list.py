@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 
 from desktop import icons, style
 from desktop.i18n import Message, text, tr, trn
-from desktop.widgets.collapsible import Fold
+from desktop.widgets.collapsible import Collapsible
 
 Level = Literal["warning", "note", "good"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
+class FindingRow:
     """One sentence. `verb` names a button beside it that leads on, if there is one; `key` says which was pressed."""
 
     level: Level
@@ -26,21 +26,21 @@ class Said:
     key: str = ""
 
 
-class RemarkList(QWidget):
+class FindingList(QWidget):
     """Sentences in, `verb_pressed(key)` out. Hidden while there are none."""
 
     verb_pressed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: tuple[Said, ...] = ()
+        self._shown: tuple[FindingRow, ...] = ()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(style.current().s)
-        self.fold: Fold | None = None
+        self.fold: Collapsible | None = None
         self.hide()
 
-    def set_remarks(self, remarks: Sequence[Said]) -> None:
+    def set_remarks(self, remarks: Sequence[FindingRow]) -> None:
         """In their order, but what is good below the rest."""
         self._shown = tuple(remarks)
         while (item := self._column.takeAt(0)) is not None:
@@ -57,20 +57,20 @@ class RemarkList(QWidget):
             self._column.addWidget(self._folded(good))
         self.setVisible(bool(remarks))
 
-    def remarks(self) -> tuple[Said, ...]:
+    def remarks(self) -> tuple[FindingRow, ...]:
         return self._shown
 
-    def _folded(self, good: Sequence[Said]) -> QWidget:
+    def _folded(self, good: Sequence[FindingRow]) -> QWidget:
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(style.current().l, 0, 0, 0)
         column.setSpacing(style.current().s)
         for said in good:
             column.addWidget(self._row(said))
-        self.fold = Fold(trn("{count} thing is fine", "{count} things are fine", len(good)), content)
+        self.fold = Collapsible(trn("{count} thing is fine", "{count} things are fine", len(good)), content)
         return self.fold
 
-    def _row(self, said: Said) -> QWidget:
+    def _row(self, said: FindingRow) -> QWidget:
         row = QWidget()
         look = style.current()
         sign = QToolButton()

@@ -100,7 +100,7 @@ class Workspace(QWidget):
 
     def _first_page(self) -> int:
         """What the person would go to: resuming what was cut off, looking at the newest run, or training."""
-        run = self.session.to_resume()
+        run = self.session.resumable_run()
         cut_off = run is not None and run.number == self.session.project.runs.all()[-1].number
         return TRAIN if cut_off or self.session.run is None else EXPLORE
 

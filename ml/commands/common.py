@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ml.commands.usage import WrongUsageError
 from ml.core import ranks
-from ml.core.disk import says_full
+from ml.core.disk import is_disk_full_error
 from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed, Stopped, as_json
 from ml.core.jobs import Job, NeverStop
@@ -111,7 +111,7 @@ def say(console: Console, sentence: Message | str) -> None:
     console.print(text(sentence), markup=False)
 
 
-def complain(sentence: Message | str) -> None:
+def print_error(sentence: Message | str) -> None:
     """One sentence on stderr."""
     sys.stderr.write(text(sentence) + "\n")
     sys.stderr.flush()
@@ -119,7 +119,7 @@ def complain(sentence: Message | str) -> None:
 
 def fail(sentence: Message | str, *, code: int = 1) -> NoReturn:
     """End the program with one sentence on stderr."""
-    complain(sentence)
+    print_error(sentence)
     raise typer.Exit(code)
 
 
@@ -157,7 +157,7 @@ def verb(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]], C
     return wrap
 
 
-def last_event(job: Job, show: Callable[[Event], None]) -> Event:
+def run_to_end(job: Job, show: Callable[[Event], None]) -> Event:
     """Run a job in this process, hand every event on, and give back the last; raises HandlensError where it fails."""
     last: Event | None = None
     with Watchdog(show) as watchdog:
@@ -200,7 +200,7 @@ def make_folder(folder: Path) -> None:
 def unwritable(target: Path, error: OSError) -> HandlensError:
     """What to say of a file that could not be written."""
     path = str(target)
-    if says_full(error):
+    if is_disk_full_error(error):
         told = msg(
             "{path} could not be written: the disk is full. Free some space and try again, or choose another disk.",
             path=path,
@@ -242,4 +242,4 @@ def _failed(event: Failed, *, json: bool) -> None:
         except BrokenPipeError:
             _nobody_reads()
     if event.details and wants_details():
-        complain(event.details)
+        print_error(event.details)

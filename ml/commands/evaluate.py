@@ -16,11 +16,11 @@ from ml.commands.common import (
     ProjectArgument,
     RunOption,
     WrongAtMostOption,
-    complain,
     find_project,
-    last_event,
+    print_error,
     print_json,
     rate_named,
+    run_to_end,
     say,
     verb,
     words,
@@ -75,7 +75,7 @@ def evaluate(
 
 def evaluate_with(job: EvaluateJob, show: Callable[[Event], None]) -> Evaluated:
     """Run the job, hand its events on, and give back the result; raises HandlensError where it fails."""
-    last = last_event(job, show)
+    last = run_to_end(job, show)
     assert isinstance(last, Evaluated)
     return last
 
@@ -213,4 +213,4 @@ def _most_confused(result: Evaluated, row: int, names: list[str]) -> str:
 
 def _only_notes(event: Event) -> None:
     if isinstance(event, Note):
-        complain(event.sentence)
+        print_error(event.sentence)

@@ -18,8 +18,8 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     find_project,
-    last_event,
     print_json,
+    run_to_end,
     say,
     verb,
     whole_number,
@@ -41,7 +41,7 @@ from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
 from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, gives_several
 from ml.project.split.plan import plan_split
-from ml.project.update.reconcile import Followed
+from ml.project.update.reconcile import Reconciled
 
 INTERRUPTED = msg("Interrupted. No project was created and nothing was changed.")
 _LISTED = 20
@@ -143,10 +143,10 @@ class _Joined:
 
     added: int
     given: int
-    followed: Followed
+    followed: Reconciled
 
 
-def _followed_told(followed: Followed) -> list[Message]:
+def _followed_told(followed: Reconciled) -> list[Message]:
     """What became of the files that the project knew, if they are not where they were."""
     told = []
     if followed.moved:
@@ -226,7 +226,7 @@ def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
 
 def scan_with(job: ScanJob, show: Callable[[Event], None]) -> ScanReport:
     """Run the scan, hand its events on, and give back the report; raises HandlensError where it cannot end well."""
-    last = last_event(job, show)
+    last = run_to_end(job, show)
     assert isinstance(last, Scanned)
     return last.report
 

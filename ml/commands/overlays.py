@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.commands.common import make_folder, unwritable
 from ml.commands.wording import rejected_because
-from ml.core.disk import try_to_fill
+from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
 from ml.core.phrases import percent
@@ -44,7 +44,7 @@ def check_folder(folder: Path) -> None:
         )
     try:
         make_folder(folder)
-        try_to_fill(folder)
+        check_free_space(folder)
     except OSError as error:
         raise unwritable(folder, error) from error
 

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ml.commands.common import JsonOption, RunOption, complain, fail, find_project, print_json, say, verb, words
+from ml.commands.common import JsonOption, RunOption, fail, find_project, print_error, print_json, say, verb, words
 from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
@@ -20,7 +20,7 @@ from ml.commands.wording import NONE_OF_THEM, rejected_because
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
-from ml.evaluation.thresholds_in_use import deciding_by
+from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import present_classes
@@ -128,7 +128,7 @@ def _say_where(table: Path | None, folder: Path | None, pictures: int) -> None:
 def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:
     """The answer, once it is said."""
     if isinstance(result, UnreadableInput):
-        complain(f"{result.path}: {text(result.reason)}")
+        print_error(f"{result.path}: {text(result.reason)}")
         return {"path": str(result.path), "decision": "unreadable", "reason": text(result.reason)}
     row = _as_row(result, info)
     why = rejected_because(row["unlike"], result.best, info) if result.decision == "reject" else None
@@ -162,7 +162,7 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
             number = project.runs.finished(run).number
             file = model_path(project, number)
             released = ReleasedModel.open(file, many=True)
-            released.info = deciding_by(project, number, released.info)
+            released.info = with_thresholds_for(project, number, released.info)
         return file, released
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")

@@ -17,9 +17,9 @@ from ml.commands.common import (
     ProjectArgument,
     RunOption,
     WrongAtMostOption,
-    complain,
     find_project,
     make_folder,
+    print_error,
     print_json,
     rate_named,
     say,
@@ -33,7 +33,7 @@ from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import duration, of_hundred, percent
 from ml.core.types import Task
-from ml.evaluation.thresholds_in_use import deciding_by
+from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
@@ -111,7 +111,7 @@ def relink(
         return
     say(words(), msg("“{name}” now reads its files from {folder}.", name=name, folder=str(folder)))
     if found.missing:
-        complain(
+        print_error(
             nmsg(
                 "{count} of its {total} files is missing. If this is the wrong folder, run {command} again.",
                 "{count} of its {total} files are missing. If this is the wrong folder, run {command} again.",
@@ -121,7 +121,7 @@ def relink(
             )
         )
     if found.changed:
-        complain(
+        print_error(
             nmsg(
                 "At least {count} of its {total} files differs from the original of the same name. Put the original "
                 "back.",
@@ -157,7 +157,7 @@ def export(
         target = to.expanduser().absolute()
         _refuse_another_file(target)
         made = ReleasedModel.open(source).info
-        info = deciding_by(opened, number, made, asked)
+        info = with_thresholds_for(opened, number, made, asked)
     _copy(source, target, None if info is made else info)
     if json:
         told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}

@@ -9,10 +9,10 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     RunOption,
-    complain,
     find_project,
-    last_event,
+    print_error,
     print_json,
+    run_to_end,
     say,
     verb,
     words,
@@ -36,7 +36,7 @@ SCORE_SAYS = msg(
 def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption = False) -> None:
     """List the labels that are probably wrong, the most suspicious first."""
     target = find_project(project)
-    found = last_event(SuspectJob(project=target, run=run), _only_notes)
+    found = run_to_end(SuspectJob(project=target, run=run), _only_notes)
     assert isinstance(found, Suspected)
     with Project.open(target, to_read=True) as opened:
         names, task, windowing = [item.name for item in opened.classes()], opened.task, opened.windowing
@@ -117,4 +117,4 @@ def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task:
 
 def _only_notes(event: Event) -> None:
     if isinstance(event, Note):
-        complain(event.sentence)
+        print_error(event.sentence)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ml.commands.common import make_folder, unwritable
 from ml.commands.wording import NONE_OF_THEM
-from ml.core.disk import try_to_fill
+from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import english, msg
 from ml.runtime.contract import ModelInfo
@@ -53,7 +53,7 @@ class AnswerTable:
         _refuse_another_file(self._target)
         try:
             make_folder(self._target.parent)
-            try_to_fill(self._target.parent)
+            check_free_space(self._target.parent)
             handle, draft = tempfile.mkstemp(prefix=".answers-", dir=self._target.parent)
         except OSError as error:
             raise unwritable(self._target, error) from error

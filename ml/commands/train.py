@@ -17,11 +17,11 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     WrongAtMostOption,
-    complain,
     find_project,
-    last_event,
+    print_error,
     print_json,
     rate_named,
+    run_to_end,
     say,
     verb,
     whole_number,
@@ -155,7 +155,7 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
     given = [name.replace("_", "-") for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if given:
         options = ", ".join(f"--{name}" for name in given)
-        complain(msg("The run continues with its own settings. Ignored: {options}.", options=options))
+        print_error(msg("The run continues with its own settings. Ignored: {options}.", options=options))
 
 
 def _teach(job: TrainJob, *, front: str, json: bool) -> None:
@@ -226,7 +226,7 @@ def train_with(job: TrainJob, show: Callable[[Event], None]) -> Finished:
     Ctrl+C leaves the run to be resumed and says so.
     """
     try:
-        last = last_event(job, show)
+        last = run_to_end(job, show)
     except KeyboardInterrupt:
         sentence = msg("Interrupted. To continue: {command}", command=f'handlens train "{job.project}" --resume')
         show(Failed(message=sentence))

@@ -45,7 +45,7 @@ OFFERED = (
 """Licences as timm's cards of 2026 give them; nothing in this list forbids commercial use."""
 
 
-def effort_of(name: str) -> float | None:
+def relative_cost(name: str) -> float | None:
     """What a sample costs with backbone `name`, as a multiple of the default; None where it was never measured."""
     for offered in OFFERED:
         if name in (offered.name, offered.name.split(".", 1)[0]):

@@ -25,12 +25,12 @@ def is_writable(project: Path) -> bool:
     return True
 
 
-def says_full(error: OSError) -> bool:
+def is_disk_full_error(error: OSError) -> bool:
     """Whether the system refused because the disk, or the user's share of it, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def try_to_fill(folder: Path) -> None:
+def check_free_space(folder: Path) -> None:
     """Write a little into `folder` and take it away again. Raises OSError where that is not possible.
 
     Tried, not asked: what the system says of free space knows nothing of quotas.
@@ -55,9 +55,9 @@ def _fill(handle: int) -> None:
 
 def disk_is_full(folder: Path) -> bool:
     try:
-        try_to_fill(folder)
+        check_free_space(folder)
     except OSError as error:
-        return says_full(error)
+        return is_disk_full_error(error)
     return False
 
 

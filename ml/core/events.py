@@ -174,7 +174,8 @@ class Evaluated:
     `ece` is the calibration error, `ece_before` what it would be without calibration. `interval` is where the accuracy
     lies with 95 % confidence.
 
-    Multi-label: `accuracy` is the mean average precision; `confusion` as in `insight.several.mistaken`; `per_class`
+    Multi-label: `accuracy` is the mean average precision; `confusion` as in `scoring.multilabel.multilabel_confusion`;
+    `per_class`
     also says average_precision, found, named and wrongly (of those named).
     """
 

@@ -16,15 +16,15 @@ from ml.core.messages import msg, nmsg
 from ml.core.phrases import listed
 from ml.core.scan_report import FoundFile, ScanReport
 from ml.core.types import Sample
-from ml.evaluation.findings_file import read_remarks
+from ml.evaluation.findings_file import read_findings
 from ml.evaluation.thresholds_in_use import (
-    deciding_by,
     labelled_rows,
     rate_of_several,
     several_for,
     sources_of,
+    target_error_rate,
     thresholds_for,
-    wanted_rate,
+    with_thresholds_for,
 )
 from ml.project.predictions import Predictions
 from ml.project.project import Project
@@ -33,18 +33,18 @@ from ml.project.scan.scan import scan
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import FilePrediction, UnreadableInput, predict_files
 from ml.runtime.model import ReleasedModel
-from ml.scoring.calibration import tempered
+from ml.scoring.calibration import apply_temperature
 from ml.scoring.metrics import accuracy_interval, confusion, expected_calibration_error, per_class
 from ml.scoring.multilabel import (
     average_precisions,
     calibration_error,
-    found_and_named,
     mean_average_precision,
-    mistaken,
+    multilabel_confusion,
+    precision_recall,
     present,
     rule_of,
 )
-from ml.scoring.thresholds import price_of
+from ml.scoring.thresholds import selective_risk
 
 
 def evaluate(job: EvaluateJob, stop: Stop) -> Iterator[Event]:
@@ -76,7 +76,7 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     sources = len({samples[int(stored.sample_ids[row])].source_id for row in rows})
     names = tuple(item.name for item in project.classes())
     # What it promised is said anew below, for the rate that is asked for and the labels as they are now.
-    remarks = [remark for remark in read_remarks(project.runs.folder(number)) if remark.about != "promise"]
+    remarks = [remark for remark in read_findings(project.runs.folder(number)) if remark.about != "promise"]
     findings = tuple(remark.sentence for remark in remarks)
     if stored.thresholds is not None:
         shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
@@ -110,9 +110,9 @@ def _accepting(
     info: ModelInfo | None,
 ) -> Accepting:
     """Thresholds from the validation split, by the labels as they are now, tried on the test split."""
-    wanted = wanted_rate(project, info, job.wrong_at_most)
+    wanted = target_error_rate(project, info, job.wrong_at_most)
     chosen = thresholds_for(stored, samples, wanted)
-    price = price_of(*tested[:2], chosen.per_class, sources=tested[2])
+    price = selective_risk(*tested[:2], chosen.per_class, sources=tested[2])
     return Accepting(
         wrong_at_most=wanted,
         promised=chosen.promised,
@@ -177,7 +177,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
             msg("No file in {folder} could be read, so there is nothing to test on.", folder=str(folder))
         )
     if model.info.task == "multi":
-        info = deciding_by(project, number, model.info, job.wrong_at_most)
+        info = with_thresholds_for(project, number, model.info, job.wrong_at_most)
         yield _score_several(np.stack(said), truth, info.classes, np.array(info.present_above), sources=sources)
         return
     labels = np.array([shown[0] for shown in truth], dtype=np.int64)
@@ -242,7 +242,7 @@ def _score(
     temperature: float | None,
 ) -> Evaluated:
     """`names` may be longer than the columns: a class the run never knew can only be wrong."""
-    raw = None if temperature is None else tempered(probabilities, 1.0 / temperature)
+    raw = None if temperature is None else apply_temperature(probabilities, 1.0 / temperature)
     missing = len(names) - probabilities.shape[1]
     if missing > 0:
         probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
@@ -277,7 +277,7 @@ def _score_several(
     for row, shown in enumerate(labels):
         targets[row, list(shown)] = 1
     said = present(probabilities, thresholds)
-    scores = found_and_named(said, targets, names, sources=sources)
+    scores = precision_recall(said, targets, names, sources=sources)
     for name, average in zip(names, average_precisions(probabilities, targets), strict=True):
         scores[name]["average_precision"] = 0.0 if np.isnan(average) else float(average)
     return Evaluated(
@@ -285,7 +285,7 @@ def _score_several(
         n=len(labels),
         files=sources,
         per_class=scores,
-        confusion=tuple(tuple(int(count) for count in row) for row in mistaken(said, targets)),
+        confusion=tuple(tuple(int(count) for count in row) for row in multilabel_confusion(said, targets)),
         ece=calibration_error(probabilities, targets),
         task="multi",
     )

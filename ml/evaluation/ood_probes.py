@@ -18,7 +18,7 @@ EACH = 8
 _DEMO_WINDOWING = Windowing(rate=16_000, seconds=2.0, step=2.0)
 
 
-def odd_pictures(size: int, *, seed: int = 0) -> dict[Nonsense, NDArray[np.uint8]]:
+def ood_images(size: int, *, seed: int = 0) -> dict[Nonsense, NDArray[np.uint8]]:
     """By what they are: `EACH` pictures (n, size, size, 3)."""
     rng = np.random.default_rng(seed)
     return {
@@ -29,7 +29,7 @@ def odd_pictures(size: int, *, seed: int = 0) -> dict[Nonsense, NDArray[np.uint8
     }
 
 
-def odd_sounds(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray[np.float32]]:
+def ood_sounds(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray[np.float32]]:
     """By what they are: `EACH` sounds (n, frames), -1…1."""
     rng = np.random.default_rng(seed)
     frames = windowing.frames
@@ -42,7 +42,7 @@ def odd_sounds(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray
     }
 
 
-def odd_logs(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray[np.float32]]:
+def ood_logs(windowing: Windowing, *, seed: int = 0) -> dict[Nonsense, NDArray[np.float32]]:
     """By what they are: `EACH` stretches of logs (n, columns, frames), in the units of the columns."""
     rng = np.random.default_rng(seed)
     shape = (EACH, len(windowing.columns), windowing.frames)

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
 from ml.core.types import SPLITS, Kind, Split
-from ml.evaluation.ood_probes import Nonsense, odd_logs, odd_pictures, odd_sounds
+from ml.evaluation.ood_probes import Nonsense, ood_images, ood_logs, ood_sounds
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import decide, present_classes
 from ml.runtime.model import Outputs
 from ml.scoring.metrics import accuracy_interval
-from ml.scoring.thresholds import Price, Thresholds
+from ml.scoring.thresholds import SelectiveRisk, Thresholds
 
 Level = Literal["good", "note", "warning"]
 About = Literal[
@@ -55,7 +55,7 @@ NOTHING = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Remark:
+class RunFinding:
     """One thing found, as a sentence for the user."""
 
     about: About
@@ -67,9 +67,9 @@ def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo)
     """What the model says of input that shows nothing."""
     odd: Mapping[Nonsense, NDArray[np.generic]]
     if info.windowing is None:
-        odd = odd_pictures(info.size)
+        odd = ood_images(info.size)
     else:
-        odd = odd_logs(info.windowing) if info.kind == "sensors" else odd_sounds(info.windowing)
+        odd = ood_logs(info.windowing) if info.kind == "sensors" else ood_sounds(info.windowing)
     return {what: ask(rows) for what, rows in odd.items()}
 
 
@@ -79,7 +79,7 @@ def self_test(
     odd: Mapping[Nonsense, Outputs],
     *,
     sources: NDArray[np.integer] | None = None,
-) -> tuple[Remark, ...]:
+) -> tuple[RunFinding, ...]:
     """Every remark about a finished run, the gravest first. `predictions` are calibrated; `sources` (N,) name the file
     of each, by default each its own."""
     origin = np.arange(len(predictions)) if sources is None else sources
@@ -115,11 +115,11 @@ def _files_of_each(
     return np.bincount(pairs[0], minlength=len(info.classes))
 
 
-def _gravest_first(found: Sequence[Remark]) -> tuple[Remark, ...]:
+def _gravest_first(found: Sequence[RunFinding]) -> tuple[RunFinding, ...]:
     return tuple(sorted(found, key=lambda remark: ("warning", "note", "good").index(remark.level)))
 
 
-def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Remark]:
+def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[RunFinding]:
     taken: list[Message] = []
     many = things(info.kind)
     total = 0
@@ -136,7 +136,7 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
         if fooled:
             taken.append(_fooled(fooled, len(best), what, info))
     if taken:
-        yield Remark(
+        yield RunFinding(
             about="nonsense",
             level="warning",
             sentence=msg(
@@ -147,7 +147,7 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[Rema
             ),
         )
     elif total:
-        yield Remark(
+        yield RunFinding(
             about="nonsense",
             level="good",
             sentence=msg(
@@ -192,7 +192,7 @@ def _odd_ones(what: Nonsense, kind: Kind) -> Message:
             return by_kind[kind]
 
 
-def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]:
     """`learned` and `held_out` (classes,) files."""
     missed = [index for index in range(len(info.classes)) if held_out[index] and not learned[index]]
     if not missed:
@@ -215,15 +215,17 @@ def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info:
             files=many,
             names=listed([msg("“{name}”", name=info.classes[index]) for index in missed]),
         )
-    yield Remark(about="untaught", level="warning", sentence=sentence)
+    yield RunFinding(about="untaught", level="warning", sentence=sentence)
 
 
-def _collapsed(probabilities: NDArray[np.floating], counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+def _collapsed(
+    probabilities: NDArray[np.floating], counts: NDArray[np.integer], info: ModelInfo
+) -> Iterator[RunFinding]:
     """`probabilities` (n, classes) of held-out samples, `counts` (classes,) of the files they are from."""
     named = np.bincount(probabilities.argmax(axis=1), minlength=len(info.classes))
     for index, name in enumerate(info.classes):
         if counts[index] >= FEWEST // 2 and named[index] == 0:
-            yield Remark(
+            yield RunFinding(
                 about="collapsed",
                 level="warning",
                 sentence=msg(
@@ -238,10 +240,10 @@ def _collapsed(probabilities: NDArray[np.floating], counts: NDArray[np.integer],
 
 def _sure_and_wrong(
     probabilities: NDArray[np.floating], right: NDArray[np.bool_], train: NDArray[np.bool_], info: ModelInfo
-) -> Iterator[Remark]:
+) -> Iterator[RunFinding]:
     wrong = int((train & ~right & (probabilities.max(axis=1) >= SURE)).sum())
     if wrong:
-        yield Remark(
+        yield RunFinding(
             about="sure and wrong",
             level="warning",
             sentence=nmsg(
@@ -259,12 +261,12 @@ def _sure_and_wrong(
 
 def _by_heart(
     right: NDArray[np.bool_], splits: Mapping[Split, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
-) -> Iterator[Remark]:
+) -> Iterator[RunFinding]:
     many = things(info.kind)
     train, valid, test = (_share(right, splits[name], sources) for name in SPLITS)
     unseen = test if test is not None else valid
     if train is not None and unseen is not None and train[0] - unseen[0] > BY_HEART and train[1][0] > unseen[1][1]:
-        yield Remark(
+        yield RunFinding(
             about="by heart",
             level="note",
             sentence=msg(
@@ -276,7 +278,7 @@ def _by_heart(
             ),
         )
     if train is not None and unseen is not None and unseen[0] - train[0] > GAP / 2 and unseen[1][0] > train[1][1]:
-        yield Remark(
+        yield RunFinding(
             about="unequal",
             level="warning",
             sentence=msg(
@@ -288,7 +290,7 @@ def _by_heart(
             ),
         )
     if valid is not None and test is not None and valid[0] - test[0] > GAP and valid[1][0] > test[1][1]:
-        yield Remark(
+        yield RunFinding(
             about="unequal",
             level="warning",
             sentence=msg(
@@ -302,7 +304,7 @@ def _by_heart(
         )
 
 
-def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
+def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[RunFinding]:
     """Held-out samples that look the same as one it learned from: the split leaks."""
     splits = np.asarray(predictions.splits)
     held_out = np.flatnonzero((splits == SPLIT_CODES.index("test")) | (splits == SPLIT_CODES.index("valid")))
@@ -317,7 +319,7 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
         rows = np.asarray(predictions.embeddings[held_out[start : start + 512]], dtype=np.float32)
         same += int(((_lengthless(rows) @ known.T).max(axis=1) > COPY).sum())
     if same > COPIES * len(held_out):
-        yield Remark(
+        yield RunFinding(
             about="copies",
             level="warning",
             sentence=nmsg(
@@ -334,7 +336,7 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[Remark]:
         )
 
 
-def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
+def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]:
     """`counts` (classes,) files to test with."""
     few: list[str | Message] = [
         msg("{name} ({n})", name=name, n=int(counts[index]))
@@ -342,7 +344,7 @@ def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[Remark]:
         if counts[index] < FEWEST
     ]
     if few:
-        yield Remark(
+        yield RunFinding(
             about="small",
             level="note",
             sentence=msg(
@@ -368,7 +370,7 @@ def _lengthless(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(embeddings / (np.linalg.norm(embeddings, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
 
 
-def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
+def promise_remark(chosen: Thresholds, tested: SelectiveRisk, kind: Kind) -> RunFinding:
     """What the wanted error rate costs, and whether it is a promise. `tested`: the thresholds on the test split."""
     price = tested if tested.n else chosen.price
     if chosen.price.n == 0:
@@ -376,7 +378,7 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
             "There are no validation {things} to choose a threshold by, so the model accepts every answer.",
             things=things(kind),
         )
-        return Remark(about="promise", level="note", sentence=sentence)
+        return RunFinding(about="promise", level="note", sentence=sentence)
     seen = msg(
         "{first} {second} {third}",
         first=msg("At most {wanted} accepted answers should be wrong.", wanted=of_hundred(chosen.wanted)),
@@ -388,16 +390,16 @@ def promise_remark(chosen: Thresholds, tested: Price, kind: Kind) -> Remark:
             "With 95 % confidence the model keeps to this rate, as long as new {things} are like the tested ones.",
             things=things(kind),
         )
-        return Remark(about="promise", level="good", sentence=msg("{first} {second}", first=seen, second=kept))
+        return RunFinding(about="promise", level="good", sentence=msg("{first} {second}", first=seen, second=kept))
     not_kept = msg(
         "This is not guaranteed: up to {limit} may be wrong. {why} Label more, or allow more wrong answers.",
         limit=of_hundred(price.error_at_most),
         why=_why_not_promised(chosen, kind),
     )
-    return Remark(about="promise", level="note", sentence=msg("{first} {second}", first=seen, second=not_kept))
+    return RunFinding(about="promise", level="note", sentence=msg("{first} {second}", first=seen, second=not_kept))
 
 
-def _accepted_told(price: Price, kind: Kind, *, in_test: bool) -> Message:
+def _accepted_told(price: SelectiveRisk, kind: Kind, *, in_test: bool) -> Message:
     samples, aside = counted(price.n, kind), price.n - price.accepted
     if in_test and aside:
         return msg(
@@ -441,7 +443,7 @@ def _why_not_promised(chosen: Thresholds, kind: Kind) -> Message:
     )
 
 
-def source_remark(score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: Kind) -> Remark:
+def source_remark(score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: Kind) -> RunFinding:
     """How it does on sources it has never met. `worth`: how much more of them it would name if it knew the source."""
     more = round(worth * 100)
     told = nmsg(
@@ -459,6 +461,6 @@ def source_remark(score: float, interval: tuple[float, float], *, worth: float, 
             told=told,
             more=more,
         )
-        return Remark(about="new source", level="note", sentence=sentence)
+        return RunFinding(about="new source", level="note", sentence=sentence)
     sentence = msg("{told} That is hardly fewer than from known sources.", told=told)
-    return Remark(about="new source", level="good", sentence=sentence)
+    return RunFinding(about="new source", level="good", sentence=sentence)

@@ -14,20 +14,20 @@ from ml.core.jobs import WRONG_AT_MOST
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import of_hundred
 from ml.core.types import Sample
-from ml.evaluation.findings_file import read_remarks
+from ml.evaluation.findings_file import read_findings
 from ml.evaluation.rule import with_rule
 from ml.evaluation.sanity_checks import promise_remark
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
-from ml.scoring.multilabel import rule_of, strict_thresholds
-from ml.scoring.thresholds import Price, Thresholds, choose_thresholds, price_of
+from ml.scoring.multilabel import error_controlled_thresholds, rule_of
+from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, selective_risk
 
 
-def wanted_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
+def target_error_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
     """What is asked for, else what the user chose for the project, else what the run was made for."""
-    made_for = WRONG_AT_MOST if info is None else info.wanted_error
-    return asked or project.wrong_at_most or made_for
+    target_error = WRONG_AT_MOST if info is None else info.wanted_error
+    return asked or project.wrong_at_most or target_error
 
 
 def labelled_rows(
@@ -64,15 +64,15 @@ def sources_of(stored: Predictions, samples: Mapping[int, Sample], rows: NDArray
     return np.array([samples[int(sample_id)].source_id for sample_id in stored.sample_ids[rows]], dtype=np.int64)
 
 
-def price_on_test(stored: Predictions, samples: Mapping[int, Sample], chosen: Thresholds) -> Price:
+def test_selective_risk(stored: Predictions, samples: Mapping[int, Sample], chosen: Thresholds) -> SelectiveRisk:
     """What the thresholds do to the test split."""
     rows, truth = labelled_rows(stored, samples, "test")
     sources = sources_of(stored, samples, rows)
-    return price_of(np.asarray(stored.probabilities[rows]), truth, chosen.per_class, sources=sources)
+    return selective_risk(np.asarray(stored.probabilities[rows]), truth, chosen.per_class, sources=sources)
 
 
 def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> tuple[NDArray[np.float32], bool]:
-    """The same where more than one class may be present: see `insight.several.strict_thresholds`."""
+    """The same where more than one class may be present: see `insight.several.error_controlled_thresholds`."""
     rows, _first = labelled_rows(stored, samples, "valid")
     probabilities = np.asarray(stored.probabilities[rows])
     classes = probabilities.shape[1]
@@ -80,7 +80,7 @@ def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: floa
     for row, place in enumerate(rows.tolist()):
         labels = samples[int(stored.sample_ids[place])].labels
         targets[row, [index for index in labels if index < classes]] = 1
-    return strict_thresholds(probabilities, targets, wanted=wanted, sources=sources_of(stored, samples, rows))
+    return error_controlled_thresholds(probabilities, targets, wanted=wanted, sources=sources_of(stored, samples, rows))
 
 
 def rate_of_several(project: Project, asked: float | None = None) -> float | None:
@@ -89,13 +89,13 @@ def rate_of_several(project: Project, asked: float | None = None) -> float | Non
     return asked or project.wrong_at_most
 
 
-def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
+def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
     """`info` of run `run` with the thresholds for the wanted rate, by the labels as they are now; as it is where it was
     made for that rate by the same labels, or nothing is left to choose others by."""
     if info.task == "multi":
         rate = rate_of_several(project, asked)
         return info if rate is None else _deciding_several(project, run, info, rate)
-    wanted = wanted_rate(project, info, asked)
+    wanted = target_error_rate(project, info, asked)
     stored = _said(project, run, info, wanted)
     if stored is None:
         return info
@@ -106,9 +106,9 @@ def deciding_by(project: Project, run: int, info: ModelInfo, asked: float | None
         return info
     chosen = thresholds_for(stored, samples, wanted)
     card = info.card
-    for remark in read_remarks(project.runs.folder(run)):
+    for remark in read_findings(project.runs.folder(run)):
         if remark.about == "promise":
-            now = promise_remark(chosen, price_on_test(stored, samples, chosen), info.kind)
+            now = promise_remark(chosen, test_selective_risk(stored, samples, chosen), info.kind)
             card = card.replace(english(remark.sentence), english(now.sentence))
     return dataclasses.replace(
         info,

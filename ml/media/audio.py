@@ -28,7 +28,7 @@ __all__ = [
     "load_waveform",
     "load_window",
     "load_windows",
-    "sixteen_bits",
+    "quantise_int16",
     "window_spans",
 ]
 
@@ -93,7 +93,7 @@ def load_window(path: Path, windowing: Windowing, *, start: float) -> NDArray[np
     return window
 
 
-def sixteen_bits(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+def quantise_int16(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Windows (n, frames) with the loudest point of each at ± 32767, and how loud that was (n, 1).
 
     The network hears loudness relative to that point, so quiet windows can use all of the bits. Whatever is kept

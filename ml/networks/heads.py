@@ -13,10 +13,10 @@ from ml.core.types import Task, Windowing
 from ml.media.mel import settings_for
 from ml.networks.backbones import Backbone, build
 from ml.networks.frontends.image_and_mel import MelFrontEnd, PixelFrontEnd
-from ml.networks.frontends.log import SIZE, LogFrontEnd, WithNumbers, settings_for_logs
+from ml.networks.frontends.log import SIZE, LogFrontEnd, TabularConcat, settings_for_logs
 from ml.networks.gradcam import LIKELIEST, grad_cam
 from ml.networks.weights.bundled import Weights, bundled
-from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, Familiar
+from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, OodReference
 
 
 class Answers(NamedTuple):
@@ -28,7 +28,7 @@ class Answers(NamedTuple):
     unlike: Tensor
 
 
-class Unlikeness(nn.Module):
+class OodScorer(nn.Module):
     """Embedding (batch, width) -> unlike score (batch,), the same as `ml.scoring.ood` says; nothing is known yet.
 
     What it knows is no part of the checkpoints: it is found once, when a run is finished.
@@ -52,7 +52,7 @@ class Unlikeness(nn.Module):
         for name, value in start.items():
             self.register_buffer(name, value, persistent=False)
 
-    def learn(self, known: Familiar) -> None:
+    def learn(self, known: OodReference) -> None:
         """Take over what is familiar."""
         for name in ("scale", "bank", "knots", "shares"):
             setattr(self, name, torch.from_numpy(getattr(known, name)))
@@ -80,13 +80,13 @@ class Classifier(nn.Module):
     both_sides: bool = False
     """Answer from the mean of a picture and its mirror image: a little better, for twice the time."""
 
-    def __init__(self, front: nn.Module, backbone: Backbone | WithNumbers, classes: int) -> None:
+    def __init__(self, front: nn.Module, backbone: Backbone | TabularConcat, classes: int) -> None:
         super().__init__()
         self.front = front
         self.backbone = backbone
         self.head = nn.Linear(backbone.width, classes)
         self.register_buffer("temperature", torch.ones(()))
-        self.unlikeness = Unlikeness(backbone.width)
+        self.unlikeness = OodScorer(backbone.width)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures as the front end makes them (batch, 3, h, w); so training can augment in between."""
@@ -178,7 +178,7 @@ def build_network(
     elif windowing.columns:
         channels, frames = len(windowing.columns), windowing.frames
         logs = LogFrontEnd(settings_for_logs(channels=channels, frames=frames, front=log_front))
-        network = Classifier(logs, WithNumbers(body, logs.count), classes)
+        network = Classifier(logs, TabularConcat(body, logs.count), classes)
     else:
         network = Classifier(MelFrontEnd(settings_for(windowing), mel_size(windowing)), body, classes)
     network.task = task

@@ -15,21 +15,21 @@ from ml.core.events import Event, Note, StageStarted
 from ml.core.jobs import Stop
 from ml.core.messages import msg
 from ml.core.types import Sample, Split
-from ml.evaluation.findings_file import write_remarks
+from ml.evaluation.findings_file import write_findings
 from ml.networks.heads import Released
 from ml.networks.onnx import export_graph, parity
-from ml.pipeline.predict_all import Ingredients, ask_all, asked_before, keep_what_was_said
-from ml.probe.objective import answerable
+from ml.pipeline.predict_all import ReleaseInputs, keep_holdout_predictions, predict_all, predict_holdout_with_previous
+from ml.probe.objective import known_class_mask
 from ml.project.predictions import Predictions, read_predictions, write_thresholds
 from ml.release.assess import Scores, judge
 from ml.release.metadata import write_model
 from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
-from ml.scoring.calibration import fit_temperature, tempered
-from ml.scoring.multilabel import best_thresholds, sigmoid, strict_thresholds
+from ml.scoring.calibration import apply_temperature, fit_temperature
+from ml.scoring.multilabel import best_thresholds, error_controlled_thresholds, sigmoid
 from ml.scoring.multilabel import fit_temperature as fit_temperature_of_several
-from ml.scoring.ood import Familiar, familiar, known_again, strangeness, unlike_scores
+from ml.scoring.ood import OodReference, familiar, knn_distance, recall_of_known, unlike_scores
 
 PARITY_SAMPLES = 8
 PARITY_LIMIT = 1e-3
@@ -40,14 +40,14 @@ UNLIKE_ABOVE = 0.99
 """What is stranger than 99 of 100 known samples is set aside."""
 
 
-def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]:
+def finish_run(given: ReleaseInputs, stop: Stop) -> Generator[Event, None, Scores]:
     """Leaves `model.onnx`, `predictions/`, `findings.json` and `card.md` in the run's folder."""
     folder, draft, before = given.folder, given.folder / "predictions.part", given.folder / "earlier.part"
     yield StageStarted(stage="predict")
     earlier: Predictions | None = None
     if given.before is not None:
-        earlier = yield from asked_before(given, given.before, before, stop)
-    predictions = yield from ask_all(given, draft, stop)
+        earlier = yield from predict_holdout_with_previous(given, given.before, before, stop)
+    predictions = yield from predict_all(given, draft, stop)
     if stop.requested() == "cancel":
         return Scores()
 
@@ -55,12 +55,12 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     temperature, known = _calibrated(given, predictions if earlier is None else earlier)
     if earlier is not None:
         _store_unlike(before, earlier, known)
-        known = known_again(_embeddings(predictions, "train"), known, left_out=given.network.backbone.early)
+        known = recall_of_known(_embeddings(predictions, "train"), known, left_out=given.network.backbone.early)
     given.network.get_buffer("temperature").fill_(temperature)
     given.network.unlikeness.learn(known)
     _store_unlike(draft, predictions, known)
     if earlier is not None:
-        keep_what_was_said(draft, predictions, earlier)
+        keep_holdout_predictions(draft, predictions, earlier)
     calibrated, promised = _write_calibrated(draft, predictions, temperature, given)
     name, released = INPUTS[given.project.kind], Released(given.network).eval()
     graph = export_graph(released, given.example, outputs=OUTPUTS, name=name)
@@ -89,7 +89,7 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     for remark in remarks:
         yield Note(sentence=remark.sentence, about=remark.about, level=remark.level)
     write_model(folder / "model.onnx", graph, info)
-    write_remarks(folder, remarks)
+    write_findings(folder, remarks)
     card = folder / "card.md.part"
     card.write_text(info.card, encoding="utf-8")
     card.replace(folder / "card.md")
@@ -101,13 +101,13 @@ def finish_run(given: Ingredients, stop: Stop) -> Generator[Event, None, Scores]
     return scores
 
 
-def _calibrated(given: Ingredients, said: Predictions) -> tuple[float, Familiar]:
+def _calibrated(given: ReleaseInputs, said: Predictions) -> tuple[float, OodReference]:
     """The temperature, and what is familiar, by what a network said of validation samples that it had not learned
     from."""
     train, valid = said.labelled("train"), said.labelled("valid")
     several = said.targets is not None
     truth = np.asarray(said.targets if several else said.labels)
-    fair = np.flatnonzero(valid)[answerable(truth[valid], truth[train])]
+    fair = np.flatnonzero(valid)[known_class_mask(truth[valid], truth[train])]
     probabilities = np.asarray(said.probabilities[fair])
     temperature = (
         fit_temperature_of_several(probabilities, truth[fair])
@@ -135,7 +135,7 @@ def _some(chosen: NDArray[np.bool_]) -> NDArray[np.integer]:
     return rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]
 
 
-def _to_compare(given: Ingredients, calibrated: NDArray[np.float32]) -> tuple[list[Sample], NDArray[np.float32]]:
+def _to_compare(given: ReleaseInputs, calibrated: NDArray[np.float32]) -> tuple[list[Sample], NDArray[np.float32]]:
     """A few samples, and what the delivered network was found to say of them."""
     rows = [row for row, sample in enumerate(given.samples) if given.before is None or sample.split != "valid"]
     rows = rows[:: max(1, len(rows) // PARITY_SAMPLES)][:PARITY_SAMPLES]
@@ -143,14 +143,14 @@ def _to_compare(given: Ingredients, calibrated: NDArray[np.float32]) -> tuple[li
 
 
 def _write_calibrated(
-    draft: Path, predictions: Predictions, temperature: float, given: Ingredients
+    draft: Path, predictions: Predictions, temperature: float, given: ReleaseInputs
 ) -> tuple[NDArray[np.float32], bool]:
     """Put calibrated probabilities in their place, and give them back. Where more than one class may be present also
     the thresholds; then whether they promise what is wanted."""
     promised = False
     calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
     if predictions.targets is None:
-        calibrated[:] = tempered(predictions.probabilities, temperature)
+        calibrated[:] = apply_temperature(predictions.probabilities, temperature)
     else:
         calibrated[:] = sigmoid(predictions.probabilities / temperature)
         valid = predictions.labelled("valid")
@@ -159,22 +159,22 @@ def _write_calibrated(
         if given.wrong_at_most is None:
             thresholds = best_thresholds(*part, sources=files)
         else:
-            thresholds, promised = strict_thresholds(*part, wanted=given.wrong_at_most, sources=files)
+            thresholds, promised = error_controlled_thresholds(*part, wanted=given.wrong_at_most, sources=files)
         write_thresholds(draft, thresholds)
     calibrated.flush()
     return calibrated, promised
 
 
-def _store_unlike(draft: Path, predictions: Predictions, known: Familiar) -> None:
+def _store_unlike(draft: Path, predictions: Predictions, known: OodReference) -> None:
     unlike = np.lib.format.open_memmap(draft / "unlike.npy", mode="r+")
     for start in range(0, len(predictions), BLOCK):
         rows = np.asarray(predictions.embeddings[start : start + BLOCK], dtype=np.float32)
-        unlike[start : start + BLOCK] = unlike_scores(strangeness(rows, bank=known.bank, scale=known.scale), known)
+        unlike[start : start + BLOCK] = unlike_scores(knn_distance(rows, bank=known.bank, scale=known.scale), known)
     unlike.flush()
 
 
 def _info(
-    given: Ingredients,
+    given: ReleaseInputs,
     predictions: Predictions,
     temperature: float,
     *,

@@ -27,7 +27,7 @@ from ml.runtime.contract import INPUTS, OUTPUTS
 from ml.runtime.session import cores, open_session
 from ml.training.data.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.data.features import Features, frozen_answers
-from ml.training.finetune.step import in_parts
+from ml.training.finetune.step import run_with_oom_split
 
 
 def logits_from(network: Classifier, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -41,7 +41,7 @@ ATTUNE_SAMPLES = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ingredients:
+class ReleaseInputs:
     """A trained network (on the CPU, uncalibrated) and what to ask it. `features`: kept grids of a frozen backbone.
     `wrong_at_most`: None where more than one class may be present and no rate was asked for. `before`: the network as
     it was before it learned from the validation samples too, None where it did not."""
@@ -72,7 +72,7 @@ class Ingredients:
         return self.device.type == "cuda"
 
 
-def ask_all(given: Ingredients, draft: Path, stop: Stop) -> Generator[Event, None, Predictions]:
+def predict_all(given: ReleaseInputs, draft: Path, stop: Stop) -> Generator[Event, None, Predictions]:
     """What `given.network` says of `given.samples`, not calibrated, in the folder `draft`. Ends early on "cancel"."""
     shutil.rmtree(draft, ignore_errors=True)
     _attune(given)
@@ -85,7 +85,7 @@ def ask_all(given: Ingredients, draft: Path, stop: Stop) -> Generator[Event, Non
 
 
 def _predict(
-    given: Ingredients, draft: Path, session: InferenceSession | None, name: str, stop: Stop
+    given: ReleaseInputs, draft: Path, session: InferenceSession | None, name: str, stop: Stop
 ) -> Generator[Event, None, Predictions]:
     writer: PredictionWriter | None = None
     several = given.project.task == "multi"
@@ -141,7 +141,7 @@ def _predict(
 
 
 def _looked(
-    given: Ingredients, batch: Sequence[Sample]
+    given: ReleaseInputs, batch: Sequence[Sample]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """The same from torch, on the device."""
 
@@ -149,11 +149,11 @@ def _looked(
         answers = given.network.look(raw.to(given.device))
         return tuple(part.float().cpu().numpy() for part in (answers.probabilities, answers.maps, answers.embedding))
 
-    probabilities, maps, embeddings = in_parts(ask, torch.from_numpy(given.decoded.read(batch)))
+    probabilities, maps, embeddings = run_with_oom_split(ask, torch.from_numpy(given.decoded.read(batch)))
     return probabilities, maps, embeddings
 
 
-def _attune(given: Ingredients) -> None:
+def _attune(given: ReleaseInputs) -> None:
     """Where maps are not exact by themselves: average them over samples it learned from, for the exported graph."""
     network = given.network
     learned = [sample for sample in given.samples if sample.split == "train"][:ATTUNE_SAMPLES]
@@ -162,16 +162,16 @@ def _attune(given: Ingredients) -> None:
     network.backbone.attune(network.head.weight, pictures)
 
 
-def asked_before(
-    given: Ingredients, before: Classifier, draft: Path, stop: Stop
+def predict_holdout_with_previous(
+    given: ReleaseInputs, before: Classifier, draft: Path, stop: Stop
 ) -> Generator[Event, None, Predictions]:
     """What `before` says of the samples it learned from and those it was chosen by, in the folder `draft`."""
     samples = tuple(sample for sample in given.samples if sample.labelled and sample.split in ("train", "valid"))
     earlier = dataclasses.replace(given, network=before, before=None, samples=samples)
-    return (yield from ask_all(earlier, draft, stop))
+    return (yield from predict_all(earlier, draft, stop))
 
 
-def keep_what_was_said(draft: Path, predictions: Predictions, earlier: Predictions) -> None:
+def keep_holdout_predictions(draft: Path, predictions: Predictions, earlier: Predictions) -> None:
     """In `draft`, which holds `predictions`: what `earlier` said of the validation samples, in their place."""
     here, there = predictions.labelled("valid"), earlier.labelled("valid")
     for name in ("probabilities", "maps", "unlike"):

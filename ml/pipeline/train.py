@@ -28,7 +28,7 @@ from ml.networks.heads import Classifier, build_network
 from ml.networks.weights import resolve as obtain
 from ml.networks.weights.bundled import Weights
 from ml.pipeline.finish import finish_run
-from ml.pipeline.predict_all import Ingredients
+from ml.pipeline.predict_all import ReleaseInputs
 from ml.pipeline.retrain import SelectedConfig, retrain_on_all, retrain_samples, should_retrain
 from ml.pipeline.stages import (
     CancelledError,
@@ -102,7 +102,7 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, distributed: Dist
     refuse_unknown(job)
     fabric = _fabric(job.device, distributed)
     samples, class_names = labelled_and_split(project)
-    run, job = resumed_or_new(project, job, class_names)
+    run, job = open_or_resume_run(project, job, class_names)
     try:
         (train, _), (valid, _) = split_targets(samples, task=project.task, classes=len(class_names))
         yield RunStarted(
@@ -219,7 +219,7 @@ def _learn(context: _RunContext, recipe: Recipe, samples: tuple[Sample, ...]) ->
             context, network, selected, data=data, features=features, micro_batches=micro_batches
         )
         raise_if_cancelled(stop)
-    ingredients = Ingredients(
+    ingredients = ReleaseInputs(
         project=project,
         run=run,
         network=best if whole is None else whole,
@@ -424,7 +424,7 @@ def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str,
     return samples, tuple(item.name for item in project.classes())
 
 
-def resumed_or_new(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
+def open_or_resume_run(project: Project, job: TrainJob, class_names: tuple[str, ...]) -> tuple[RunInfo, TrainJob]:
     """A new run, or with `job.resume` the unfinished one and the job as that began, with its rate.
 
     Where more than one class may be present there is a rate only if one was asked for.

@@ -12,7 +12,7 @@ from ml.core.messages import Message, msg
 from ml.core.phrases import duration
 from ml.core.stages import Stage
 
-QUIET_SECONDS = 60.0
+STALL_SECONDS = 60.0
 """How long a job may say nothing before the user is told; then again each time the silence has doubled."""
 
 SLOW = msg("It may only be slow. Wait, or cancel and try again later.")
@@ -22,7 +22,7 @@ HANGING = msg("The process does not respond; a disk or network drive may hang. W
 class Watch:
     """Tell it every event with `heard`, ask now and then with `overdue`. `quiet` in seconds."""
 
-    def __init__(self, *, quiet: float = QUIET_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, quiet: float = STALL_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
         self._clock = clock
         self._last = clock()
@@ -51,7 +51,7 @@ class Watch:
 class Watchdog:
     """A `Watch` in a thread of its own, for jobs that run in this process. `say` is called from that thread."""
 
-    def __init__(self, say: Callable[[Stalled], None], *, quiet: float = QUIET_SECONDS) -> None:
+    def __init__(self, say: Callable[[Stalled], None], *, quiet: float = STALL_SECONDS) -> None:
         self._watch = Watch(quiet=quiet)
         self._say = say
         self._ended = threading.Event()

@@ -19,7 +19,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
 from ml.core.jobs import Job, Stop, StopRequest, TrainJob
 from ml.core.messages import Message, msg
-from ml.pipeline.watchdog import QUIET_SECONDS, Watch
+from ml.pipeline.watchdog import STALL_SECONDS, Watch
 from ml.project.project import Project
 
 POLL_SECONDS = 0.05
@@ -57,7 +57,7 @@ class Worker:
     `quiet`: seconds without an event after which an `events.Stalled` says so.
     """
 
-    def __init__(self, *, grace: float = GRACE_SECONDS, quiet: float = QUIET_SECONDS) -> None:
+    def __init__(self, *, grace: float = GRACE_SECONDS, quiet: float = STALL_SECONDS) -> None:
         self._grace = grace
         self._quiet = quiet
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Sample, Task
-from ml.scoring.calibration import fit_temperature, tempered
+from ml.scoring.calibration import apply_temperature, fit_temperature
 from ml.scoring.multilabel import quality
 
 
@@ -23,7 +23,7 @@ def targets_of(samples: Sequence[Sample], *, task: Task, classes: int) -> NDArra
     return targets
 
 
-def answerable(targets: NDArray[np.integer], learned: NDArray[np.integer]) -> NDArray[np.bool_]:
+def known_class_mask(targets: NDArray[np.integer], learned: NDArray[np.integer]) -> NDArray[np.bool_]:
     """(n,) of `targets`, whether all classes that a sample shows are among those `learned` from.
 
     The others say nothing about how sure a model may be of the classes it knows, or which of two models is better.
@@ -84,5 +84,5 @@ def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 def losses_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the loss of each sample (n,) at the best temperature, in nats. Single-label only."""
     temperature = fit_temperature(np.log(np.maximum(probabilities, 1e-12)), targets)
-    own = tempered(probabilities, temperature)[np.arange(len(targets)), targets].astype(np.float64)
+    own = apply_temperature(probabilities, temperature)[np.arange(len(targets)), targets].astype(np.float64)
     return np.asarray(-np.log(np.maximum(own, 1e-12)))

@@ -155,7 +155,7 @@ def _head_of(model: LogisticRegression, *, classes: int) -> Head:
     return head
 
 
-def fit_several(
+def fit_multilabel_probe(
     train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = C_GRID
 ) -> Iterator[Probe | None]:
     """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.

@@ -6,7 +6,7 @@ import math
 import os
 import tomllib
 
-from ml.core.backbone_catalog import DEFAULT_BACKBONE, effort_of
+from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost
 from ml.core.types import Preset
 from ml.project.project import Project
 
@@ -59,7 +59,7 @@ def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") ->
     train = sum(sample.split == "train" for sample in samples)
     cores = os.cpu_count() or 1
     backbone = backbone or DEFAULT_BACKBONE
-    effort = effort_of(backbone)
+    effort = relative_cost(backbone)
     forward, step = ((each / cores) * (math.nan if effort is None else effort) for each in (_FORWARD, _TRAIN))
     doubt = _USUAL_DOUBT
     for run in reversed(project.runs.all()):

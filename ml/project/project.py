@@ -12,7 +12,7 @@ from typing import cast
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from ml.core.disk import disk_is_full, is_writable, says_full
+from ml.core.disk import disk_is_full, is_disk_full_error, is_writable
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
@@ -25,14 +25,14 @@ from ml.project.store import FULL, Store
 from ml.project.update.add import add, assign
 from ml.project.update.insert import (
     class_indices,
+    files_in_project,
     fill,
-    known_files,
     label_untouched,
     source_meta,
     windowing_meta,
     windowing_of,
 )
-from ml.project.update.reconcile import Followed, follow
+from ml.project.update.reconcile import Reconciled, follow
 from ml.project.update.relink import Found, Known, compare
 from ml.project.update.rewindow import cut_anew
 
@@ -302,7 +302,7 @@ class Project:
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
         with self._store.reading() as connection:
-            files = known_files(connection, task=self.task, from_table=bool(self.label_sources))
+            files = files_in_project(connection, task=self.task, from_table=bool(self.label_sources))
         return ScanReport(
             folder=self._meta["source_absolute"],
             kind=self.kind,
@@ -311,7 +311,7 @@ class Project:
             task=self.task,
         )
 
-    def follow(self, report: ScanReport) -> Followed:
+    def follow(self, report: ScanReport) -> Reconciled:
         """Before new files are added: let the known ones follow theirs to where `report` found them."""
         with self._store.writing() as connection:
             return follow(connection, report, task=self.task, windowing=self.windowing)
@@ -375,7 +375,7 @@ class Project:
 
 
 def _not_created(folder: Path, error: OSError) -> Message:
-    if says_full(error):
+    if is_disk_full_error(error):
         return msg(
             "The project cannot be created in {folder} because the disk is full. Free some space and try again.",
             folder=str(folder),
@@ -388,7 +388,7 @@ def _not_created(folder: Path, error: OSError) -> Message:
 
 
 def _not_written(error: OSError) -> Message:
-    if says_full(error):
+    if is_disk_full_error(error):
         return msg("The project could not be written because the disk is full. Free some space and try again.")
     return msg("The project could not be written ({reason}). Try again.", reason=error.strerror or str(error))
 

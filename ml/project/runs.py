@@ -19,7 +19,7 @@ from ml.project import store as tables
 from ml.project.store import Store
 
 
-class Pass(NamedTuple):
+class EpochRecord(NamedTuple):
     """One pass over the data, counted from 1: None for what was not measured."""
 
     number: int
@@ -71,7 +71,7 @@ class Runs:
         """Whether run `run` left passes to go on from."""
         return (self.folder(run) / "checkpoint" / "latest.safetensors").is_file()
 
-    def history(self, run: int) -> tuple[Pass, ...]:
+    def history(self, run: int) -> tuple[EpochRecord, ...]:
         """What run `run` wrote down after each of its passes; nothing where that cannot be read."""
         try:
             with (self.folder(run) / "history.csv").open(newline="", encoding="utf-8") as file:
@@ -96,7 +96,7 @@ class Runs:
             msg("There is no finished run {run} in this project. Its finished runs: {runs}.", run=str(run), runs=known)
         )
 
-    def made_for(self, run: int) -> float | None:
+    def target_error(self, run: int) -> float | None:
         """The share of wrong answers among the accepted ones that run `run` was made for; None where that is gone."""
         try:
             settings = tomllib.loads((self.folder(run) / "settings.toml").read_text(encoding="utf-8"))
@@ -154,6 +154,6 @@ class Runs:
             connection.execute(tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted"))
 
 
-def _pass(row: dict[str, str]) -> Pass:
+def _pass(row: dict[str, str]) -> EpochRecord:
     columns = ("train_loss", "valid_loss", "valid_accuracy", "rate")
-    return Pass(int(row["epoch"]), *(float(row[column]) if row[column] else None for column in columns))
+    return EpochRecord(int(row["epoch"]), *(float(row[column]) if row[column] else None for column in columns))

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Sample, Split
-from ml.evaluation.sanity_checks import Remark, ask_nonsense, promise_remark, self_test, source_remark
+from ml.evaluation.sanity_checks import RunFinding, ask_nonsense, promise_remark, self_test, source_remark
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import Project
 from ml.release.card import LEARNED_AGAIN, Known, card_of_several, findings_section, model_card
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import Outputs
-from ml.scoring.calibration import tempered
-from ml.scoring.group_effect import MOST_SAMPLES, known_and_new
+from ml.scoring.calibration import apply_temperature
+from ml.scoring.group_effect import MOST_SAMPLES, score_on_seen_and_new_groups
 from ml.scoring.metrics import accuracy, accuracy_interval, expected_calibration_error
 from ml.scoring.multilabel import quality, rule_of
-from ml.scoring.thresholds import choose_thresholds, price_of
+from ml.scoring.thresholds import choose_thresholds, selective_risk
 
 Interval = tuple[float, float]
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -43,7 +43,7 @@ def judge(
     *,
     ask: Callable[[NDArray[np.generic]], Outputs],
     learned: tuple[Split, ...] = ("train",),
-) -> tuple[Scores, ModelInfo, tuple[Remark, ...]]:
+) -> tuple[Scores, ModelInfo, tuple[RunFinding, ...]]:
     """Look at a finished model: its scores, `info` with thresholds and card, and the remarks, the gravest first.
 
     `predictions` are calibrated, row by row those of `samples`. `ask` is the exported model; `learned`, the splits that
@@ -56,7 +56,7 @@ def judge(
     held_out = test if len(test[1]) else valid
     on_valid, on_test = files[predictions.labelled("valid")], files[predictions.labelled("test")]
     chosen = choose_thresholds(*valid, wanted=info.wanted_error, sources=on_valid)
-    uncalibrated = (tempered(held_out[0], 1.0 / info.temperature), held_out[1])
+    uncalibrated = (apply_temperature(held_out[0], 1.0 / info.temperature), held_out[1])
     info = replace(
         info,
         reject_below=chosen.overall,
@@ -67,7 +67,7 @@ def judge(
     )
     scores = _scores(predictions, samples, valid, test)
     remarks = [*self_test(predictions, info, ask_nonsense(ask, info), sources=files)]
-    remarks.append(promise_remark(chosen, price_of(*test, chosen.per_class, sources=on_test), info.kind))
+    remarks.append(promise_remark(chosen, selective_risk(*test, chosen.per_class, sources=on_test), info.kind))
     remarks += _new_sources(project, predictions, samples, scores, learned=learned)
     known = Known(
         valid=valid,
@@ -88,7 +88,7 @@ def _judge_several(
     *,
     ask: Callable[[NDArray[np.generic]], Outputs],
     again: bool,
-) -> tuple[Scores, ModelInfo, tuple[Remark, ...]]:
+) -> tuple[Scores, ModelInfo, tuple[RunFinding, ...]]:
     """The same where more than one class may be present: thresholds are chosen already, one for each class."""
     assert predictions.targets is not None and predictions.thresholds is not None
 
@@ -145,7 +145,7 @@ def _new_sources(
     scores: Scores,
     *,
     learned: tuple[Split, ...],
-) -> list[Remark]:
+) -> list[RunFinding]:
     """Whether knowing the source matters, where the split kept whole groups apart."""
     score, interval = (
         (scores.test, scores.test_interval) if scores.test is not None else (scores.valid, scores.valid_interval)
@@ -166,7 +166,7 @@ def _new_sources(
     if not len(held_out) or len(np.unique(labels[train])) < 2 or len(held_groups) > len(held_out) / 2:
         return []  # hardly a group of more than one: nothing to compare
     embeddings = predictions.embeddings
-    known, new = known_and_new(
+    known, new = score_on_seen_and_new_groups(
         (np.asarray(embeddings[train], dtype=np.float32), labels[train]),
         (np.asarray(embeddings[held_out], dtype=np.float32), labels[held_out]),
         samples=[samples[row].digest for row in held_out],

@@ -12,15 +12,15 @@ from ml.core.messages import Message, english, msg, nmsg
 from ml.core.phrases import counted, things
 from ml.core.types import Kind, RunInfo
 from ml.evaluation.rule import TABLE
-from ml.evaluation.sanity_checks import Remark
+from ml.evaluation.sanity_checks import RunFinding
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.scoring.metrics import confusion, per_class
 from ml.scoring.multilabel import (
     average_precisions,
     calibration_error,
-    found_and_named,
     mean_average_precision,
+    precision_recall,
     present,
 )
 
@@ -47,7 +47,7 @@ LEARNED_AGAIN = msg(
 )
 
 
-def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequence[Remark]) -> str:
+def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequence[RunFinding]) -> str:
     """Markdown, in English."""
     run = next(item for item in project.runs.all() if item.number == info.run)
     names = tuple(info.classes)
@@ -122,7 +122,7 @@ def split_told(project: Project) -> Message:
     return msg("How the data was split: at random, class by class.")
 
 
-def findings_section(remarks: Sequence[Remark]) -> str:
+def findings_section(remarks: Sequence[RunFinding]) -> str:
     """What the self-test found, Markdown, in English."""
     head = english(msg("Findings at the end of the run"))
     return "\n".join([f"## {head}", "", *(f"- {english(remark.sentence)}" for remark in remarks), ""])
@@ -222,7 +222,7 @@ def _table(
 ) -> Iterator[str]:
     yield f"{TABLE} found | wrongly predicted | average precision | present from |"
     yield "|---|---|---|---|---|"
-    scores = found_and_named(present(part[0], thresholds), part[1], names, sources=files)
+    scores = precision_recall(present(part[0], thresholds), part[1], names, sources=files)
     precisions = average_precisions(*part)
     for place, (name, score) in enumerate(scores.items()):
         found = f"{score['found']:.0f} of {score['n']:.0f} ({score['recall_low']:.0%}–{score['recall_high']:.0%})"

@@ -16,7 +16,7 @@ from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, verbatim
 from ml.core.phrases import files
 from ml.core.types import Kind, Windowing
-from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, sixteen_bits
+from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, quantise_int16
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.media.logs.log import LOG_SUFFIXES, load_log, load_log_windows
 from ml.media.windowing import window_spans
@@ -175,7 +175,7 @@ def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray
     starts = [start for start, _end in spans]
     if windowing.columns:
         return load_log_windows(path, windowing, starts)
-    rows, peaks = sixteen_bits(load_windows(path, windowing, starts))
+    rows, peaks = quantise_int16(load_windows(path, windowing, starts))
     return rows.astype(np.float32) * (peaks / 32767.0)
 
 

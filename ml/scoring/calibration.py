@@ -28,7 +28,7 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     return float(np.exp(best.x))
 
 
-def tempered(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
+def apply_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
     """Probabilities (n, classes) at another temperature; classes that had next to none keep next to none."""
     return softmax(np.log(np.maximum(probabilities, 1e-30)) / temperature)
 

@@ -25,7 +25,7 @@ def folds_of(groups: Sequence[str], *, folds: int = FOLDS, seed: int = 0) -> NDA
     return np.asarray(fold[of], dtype=np.int64)
 
 
-def known_and_new(
+def score_on_seen_and_new_groups(
     train: tuple[NDArray[np.floating], NDArray[np.integer]],
     held_out: tuple[NDArray[np.floating], NDArray[np.integer]],
     *,

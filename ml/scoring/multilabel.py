@@ -93,7 +93,7 @@ def best_thresholds(
     return chosen
 
 
-def strict_thresholds(
+def error_controlled_thresholds(
     probabilities: NDArray[np.floating],
     targets: NDArray[np.integer],
     *,
@@ -152,14 +152,14 @@ def present(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating
     return np.asarray(probabilities >= thresholds)
 
 
-def leaning(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.float32]:
+def relative_to_threshold(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.float32]:
     """(…, classes) bent so that each threshold becomes one half: from there on a class is said to be there."""
     below = 0.5 * probabilities / thresholds
     above = 0.5 + 0.5 * (probabilities - thresholds) / np.maximum(1.0 - thresholds, _SMALLEST)
     return np.asarray(np.where(probabilities < thresholds, below, above), dtype=np.float32)
 
 
-def found_and_named(
+def precision_recall(
     said: NDArray[np.bool_], targets: NDArray[np.integer], names: tuple[str, ...], *, sources: int | None = None
 ) -> dict[str, dict[str, float]]:
     """For each class name: n (samples that have it), found (of these), named (said to have it), wrongly (of these),
@@ -185,7 +185,7 @@ def found_and_named(
     return scores
 
 
-def mistaken(said: NDArray[np.bool_], targets: NDArray[np.integer]) -> NDArray[np.int64]:
+def multilabel_confusion(said: NDArray[np.bool_], targets: NDArray[np.integer]) -> NDArray[np.int64]:
     """(classes, classes) counts in the manner of a confusion matrix: row = a class a sample has, column = a class said.
 
     On the diagonal what was found. Beside it only what was said wrongly: a second class that is really there is none.

@@ -27,7 +27,7 @@ FEWEST_HELD_OUT = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Familiar:
+class OodReference:
     """What is known, as the exported graph keeps it.
 
     `scale` (width,) divides embeddings; `bank` (rows, width) are training embeddings, scaled, of length 1; `knots` (k,)
@@ -49,7 +49,7 @@ def familiar(
     sources: NDArray[np.integer] | None = None,
     left_out: slice | None = None,
     seed: int = 0,
-) -> Familiar:
+) -> OodReference:
     """From training embeddings (n, width) and those of samples that were held out (m, width).
 
     `left_out` are dimensions that say nothing of how strange a sample is: they are divided by infinity.
@@ -61,14 +61,14 @@ def familiar(
     rows = _some_rows(len(train), seed=seed)
     bank = _directions(train[rows], scale)
     if len(held_out) >= FEWEST_HELD_OUT:
-        usual = strangeness(held_out, bank=bank, scale=scale)
+        usual = knn_distance(held_out, bank=bank, scale=scale)
     else:
         usual = _among_themselves(bank, rows if sources is None else sources[rows])
     shares = np.linspace(0.0, TAIL_FROM, LEVELS)
     knots = np.quantile(usual, shares)
     # Equal neighbours would make a step of no width.
     knots = np.maximum.accumulate(knots + np.arange(LEVELS) * 1e-6)
-    return Familiar(
+    return OodReference(
         scale=scale,
         bank=bank,
         knots=knots.astype(np.float32),
@@ -77,7 +77,7 @@ def familiar(
     )
 
 
-def known_again(train: NDArray[np.floating], known: Familiar, *, left_out: slice | None = None) -> Familiar:
+def recall_of_known(train: NDArray[np.floating], known: OodReference, *, left_out: slice | None = None) -> OodReference:
     """`known` for a network that has learned a little more: where its training embeddings (n, width) lie now."""
     scale = _scale(train, left_out or slice(0, 0))
     return dataclasses.replace(known, scale=scale, bank=_directions(train[_some_rows(len(train), seed=0)], scale))
@@ -96,7 +96,7 @@ def _tail(usual: NDArray[np.floating], knots: NDArray[np.floating]) -> float:
     return max(float(beyond.sum() + GUESSES * guess) / (len(beyond) + GUESSES), 1e-4)
 
 
-def strangeness(
+def knn_distance(
     embeddings: NDArray[np.floating], *, bank: NDArray[np.float32], scale: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """(n,) 1 - the mean cosine to the nearest `NEIGHBOURS` rows of the bank; 0 is the same direction."""
@@ -104,7 +104,7 @@ def strangeness(
     return _from_cosines(alike, min(NEIGHBOURS, len(bank)))
 
 
-def unlike_scores(strange: NDArray[np.floating], known: Familiar) -> NDArray[np.float32]:
+def unlike_scores(strange: NDArray[np.floating], known: OodReference) -> NDArray[np.float32]:
     """(n,) 0…1 from strangeness: the share of known samples that are less strange."""
     inside = np.interp(strange, known.knots, known.shares)
     beyond = np.maximum(strange - known.knots[-1], 0.0)

@@ -23,7 +23,7 @@ MISTAKES = (0, 2, 8)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Price:
+class SelectiveRisk:
     """What a threshold does to n samples: how many it accepts, how many of those are wrong. `proof`: of how many
     files how many are wrong, see above; the same where each sample is a file of its own."""
 
@@ -59,7 +59,7 @@ class Thresholds:
     overall: float
     per_class: tuple[float, ...]
     promised: bool
-    price: Price
+    price: SelectiveRisk
     needed: int
     files: int
 
@@ -91,7 +91,7 @@ def choose_thresholds(
     """
     classes, needed = probabilities.shape[1], samples_needed(wanted)
     if len(labels) == 0:
-        none = Price(n=0, accepted=0, wrong=0)
+        none = SelectiveRisk(n=0, accepted=0, wrong=0)
         return Thresholds(
             wanted=wanted, overall=0.0, per_class=(0.0,) * classes, promised=False, price=none, needed=needed, files=0
         )
@@ -100,7 +100,7 @@ def choose_thresholds(
     overall, promised = lowest_threshold(top, wrong, wanted=wanted, sources=sources)
     overall = overall or (1.0 / classes + float(top.min())) / 2.0
     per_class = _per_class(probabilities, wrong, overall=overall, wanted=wanted)
-    price = price_of(probabilities, labels, per_class, sources=sources)
+    price = selective_risk(probabilities, labels, per_class, sources=sources)
     files = len(labels) if sources is None else len(np.unique(sources))
     return Thresholds(
         wanted=wanted, overall=overall, per_class=per_class, promised=promised, price=price, needed=needed, files=files
@@ -119,16 +119,16 @@ def lowest_threshold(
     return (_as_seen(sure, wrong, wanted), False) if promised is None else (promised, True)
 
 
-def price_of(
+def selective_risk(
     probabilities: NDArray[np.floating],
     labels: NDArray[np.integer],
     per_class: tuple[float, ...],
     *,
     sources: NDArray[np.integer] | None = None,
-) -> Price:
+) -> SelectiveRisk:
     """What thresholds per class do to samples they were not chosen by."""
     if len(labels) == 0:
-        return Price(n=0, accepted=0, wrong=0)
+        return SelectiveRisk(n=0, accepted=0, wrong=0)
     best = np.argmax(probabilities, axis=1)
     limits = np.zeros(probabilities.shape[1])
     limits[: len(per_class)] = per_class[: len(limits)]
@@ -136,10 +136,10 @@ def price_of(
     wrong = (best != labels)[accepted]
     proven, files = _by_source(wrong, None if sources is None else sources[accepted])
     proof = (float(proven[-1]), int(files[-1])) if len(wrong) else None
-    return Price(n=len(labels), accepted=int(accepted.sum()), wrong=int(wrong.sum()), proof=proof)
+    return SelectiveRisk(n=len(labels), accepted=int(accepted.sum()), wrong=int(wrong.sum()), proof=proof)
 
 
-def trade_off(
+def risk_coverage_curve(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], *, sources: NDArray[np.integer] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The whole curve, for a plot: for every number of accepted samples, surest first, the share rejected, the error
@@ -191,13 +191,13 @@ def _by_source(
     held, mistakes = np.zeros(len(names)), np.zeros(len(names))
     shares, files = np.zeros(n), np.zeros(n, dtype=np.int64)
     total, seen = 0.0, 0
-    for row, (place, mistaken) in enumerate(zip(places.tolist(), wrong.tolist(), strict=True)):
+    for row, (place, multilabel_confusion) in enumerate(zip(places.tolist(), wrong.tolist(), strict=True)):
         if held[place]:
             total -= mistakes[place] / held[place]
         else:
             seen += 1
         held[place] += 1
-        mistakes[place] += mistaken
+        mistakes[place] += multilabel_confusion
         total += mistakes[place] / held[place]
         shares[row], files[row] = total, seen
     return np.maximum(shares, counted / one_by_one * files), files

@@ -37,7 +37,7 @@ def as_number(cell: str, *, comma: bool = False) -> float | None:
     return value if math.isfinite(value) and abs(value) < _LARGEST else None
 
 
-def as_moment(cell: str) -> float | None:
+def parse_timestamp(cell: str) -> float | None:
     """Seconds since 1970 (UTC where no zone is given), or since midnight for a mere time of day; None for neither."""
     clock = _CLOCK.match(cell)
     if clock is not None:
@@ -56,8 +56,8 @@ def as_moment(cell: str) -> float | None:
     return moment.timestamp()
 
 
-def is_moment(cell: str) -> bool:
-    return as_moment(cell) is not None
+def is_timestamp(cell: str) -> bool:
+    return parse_timestamp(cell) is not None
 
 
 def _seconds(clock: re.Match[str]) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg
-from ml.tables.cells import is_missing, is_moment
+from ml.tables.cells import is_missing, is_timestamp
 from ml.tables.numbers import decimal_comma, read_number
 from ml.tables.units import are_bracketed, are_units, bare_unit
 
@@ -147,7 +147,7 @@ def _comma_further_down(lines: Iterator[str], delimiter: str, width: int) -> boo
 
 
 def _is_value(cell: str, *, comma: bool) -> bool:
-    return read_number(cell, comma=comma) is not None or is_moment(cell)
+    return read_number(cell, comma=comma) is not None or is_timestamp(cell)
 
 
 def _first_of_values(rows: Sequence[Sequence[str]], width: int, *, comma: bool) -> int:

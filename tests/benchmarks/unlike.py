@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.evaluation.ood_probes import odd_pictures, odd_sounds
+from ml.evaluation.ood_probes import ood_images, ood_sounds
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.folder import FilePrediction, find_inputs, predict_files
@@ -57,7 +57,7 @@ def _strangers(model: ReleasedModel, data: Path, foreign: tuple[str, ...]) -> It
     windowing = model.info.windowing
     made: dict[str, list[NDArray[np.float32]]] = {}
     for seed in range(SEEDS):
-        odd = odd_pictures(model.info.size, seed=seed) if windowing is None else odd_sounds(windowing, seed=seed)
+        odd = ood_images(model.info.size, seed=seed) if windowing is None else ood_sounds(windowing, seed=seed)
         for what, rows in odd.items():
             made.setdefault(what, []).append(model.predict(rows).unlike)
         if windowing is not None:

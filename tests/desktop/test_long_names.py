@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QScrollArea, QT
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.items import ItemsDialog
-from desktop.pages.explore.detail.panel import Details, ExploreSide
-from desktop.pages.explore.thresholds.page import EnoughPage
+from desktop.pages.explore.detail.panel import DetailPanel, Details
+from desktop.pages.explore.thresholds.page import ThresholdPage
 from desktop.pages.train.result import TrainResult
 from desktop.widgets.elide_distinct import cut_apart
-from desktop.widgets.remark_list import Said
+from desktop.widgets.remark_list import FindingRow
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.widgets.tiles import caption_lines
 
@@ -21,7 +21,7 @@ LONG = "plastic with a very long class name that a careful biologist would give,
 
 
 def test_what_is_too_long_for_the_side_is_in_its_tool_tip(qtbot: QtBot, studio: QApplication) -> None:
-    side = ExploreSide()
+    side = DetailPanel()
     qtbot.addWidget(side)
     side.resize(372, 700)
     side.show()
@@ -34,7 +34,7 @@ def test_what_is_too_long_for_the_side_is_in_its_tool_tip(qtbot: QtBot, studio: 
 
 
 def test_long_names_leave_room_for_the_numbers_of_each_class(qtbot: QtBot, studio: QApplication) -> None:
-    enough = EnoughPage()
+    enough = ThresholdPage()
     qtbot.addWidget(enough)
     enough.resize(780, 600)
     enough._show_classes([(f"{LONG} {number}", "accepts at 90 % or more", "3 of 5 left to you") for number in range(6)])
@@ -65,7 +65,7 @@ def test_after_a_training_every_sentence_can_be_read_to_its_end(
     qtbot.addWidget(result)
     result.resize(width, height)
     result.show()
-    said = [Said(level="note", sentence=f"Too few to judge by: {LONG}, {LONG}, {LONG} and 1 more.")] * 4
+    said = [FindingRow(level="note", sentence=f"Too few to judge by: {LONG}, {LONG}, {LONG} and 1 more.")] * 4
     result.show_finished(again="Train again", remarks=said)
     result.say(score="Right on 6 of 9", lines=["It took 1 min."], wrong=True)
     result.show_mistakes(mistakes())

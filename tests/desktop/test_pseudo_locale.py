@@ -35,7 +35,7 @@ from desktop.widgets.drop_target import DropTarget
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
-from desktop.widgets.remark_list import RemarkList, Said
+from desktop.widgets.remark_list import FindingList, FindingRow
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.split_picture import SplitPicture, split_parts
@@ -359,8 +359,10 @@ def _showcase() -> QWidget:
 
 
 def _remarks() -> QWidget:
-    remarks, words = RemarkList(), msg("Looking through the folder.")
-    remarks.set_remarks([Said(level=level, sentence=words, verb=tr("Show")) for level in ("warning", "note", "good")])
+    remarks, words = FindingList(), msg("Looking through the folder.")
+    remarks.set_remarks(
+        [FindingRow(level=level, sentence=words, verb=tr("Show")) for level in ("warning", "note", "good")]
+    )
     return remarks
 
 

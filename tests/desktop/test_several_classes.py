@@ -11,7 +11,7 @@ from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.models.prediction_table import Filter, SeveralTable
+from desktop.models.prediction_table import Filter, MultiLabelPredictionTable
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
@@ -145,7 +145,7 @@ def test_the_bars_carry_the_thresholds(page: ExplorePage) -> None:
 def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage, session: Session) -> None:
     predictions = session.predictions()
     assert predictions is not None
-    table = SeveralTable(predictions, session.samples)
+    table = MultiLabelPredictionTable(predictions, session.samples)
     counts = table.confusion(Filter(split=TEST))
     totals = table.totals(Filter(split=TEST))
     assert (counts - np.diag(np.diag(counts))).sum() == 0, "the only wrong word is said of what has no class"
@@ -163,7 +163,7 @@ def test_what_a_run_found_is_told_in_words(session: Session) -> None:
     assert looked.found is not None
     assert len(looked.mistakes) == 2
     assert (looked.found.wrongly, looked.found.there - looked.found.found) == (1, 1)
-    told = train_words.Told(run=1, first=True, seconds=3.0)
+    told = train_words.RunSummary(run=1, first=True, seconds=3.0)
     lines = train_words.result_lines("images", told, looked, task="multi")
     found, there, named = looked.found.found, looked.found.there, looked.found.named
     assert lines[0] == f"It found {found} of {there} labels. Wrong predictions: 1 of {named}."

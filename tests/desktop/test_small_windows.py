@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop import style
-from desktop.pages.explore.detail.panel import Details, ExploreSide
+from desktop.pages.explore.detail.panel import DetailPanel, Details
 from desktop.pages.explore.grid.filters import ExploreFilters
 from desktop.pages.explore.label_issues.bar import SuspectsBar
 from desktop.pages.explore.page import ExplorePage
-from desktop.pages.train.progress import TrainWatch
+from desktop.pages.train.progress import TrainProgress
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.class_keys import ClassKeys
@@ -77,7 +77,7 @@ def test_a_choice_without_room_for_its_sentence_says_it_in_its_tool_tip(
 
 
 def test_what_it_is_doing_can_be_read_to_its_end(qtbot: QtBot, studio: QApplication) -> None:
-    watch = TrainWatch()
+    watch = TrainProgress()
     qtbot.addWidget(watch)
     watch.resize(1180, 640)
     watch.begin(kind="images", passes=1.0, curves=True)
@@ -90,7 +90,7 @@ def test_what_it_is_doing_can_be_read_to_its_end(qtbot: QtBot, studio: QApplicat
 
 def test_class_keys_take_the_room_there_is(qtbot: QtBot, studio: QApplication) -> None:
     names = ("AnnualCrop", "Forest", "HerbaceousVegetation", "Highway", "Industrial", "Pasture", "PermanentCrop")
-    side = ExploreSide()
+    side = DetailPanel()
     qtbot.addWidget(side)
     side.set_classes((*names, "Residential", "River", "SeaLake"))
     side.show_details(Details(name="a.jpg", labelled="River", predicted="River  75 %", wrong=False))

@@ -21,12 +21,12 @@ from desktop.i18n import text
 from desktop.models.prediction_table import PredictionTable
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.thresholds import messages as enough_words
-from desktop.pages.explore.thresholds.model import RATES, Figures, Weighing, nearest_rate
-from desktop.pages.explore.thresholds.page import EnoughPage
+from desktop.pages.explore.thresholds.model import RATES, ThresholdModel, ThresholdReport, nearest_rate
+from desktop.pages.explore.thresholds.page import ThresholdPage
 from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session
 from desktop.widgets.trade_off_plot import TradeOffPlot
-from ml.api import HandlensError, Price, Project, Thresholds, msg
+from ml.api import HandlensError, Project, SelectiveRisk, Thresholds, msg
 
 TAB = VIEWS.index("enough")
 
@@ -63,8 +63,8 @@ def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
     page.shutdown()
 
 
-def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int = 200) -> Figures:
-    price = Price(n=n, accepted=accepted, wrong=wrong)
+def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int = 200) -> ThresholdReport:
+    price = SelectiveRisk(n=n, accepted=accepted, wrong=wrong)
     chosen = Thresholds(
         wanted=wanted,
         overall=0.7,
@@ -74,7 +74,7 @@ def figures(*, promised: bool, wanted: float, accepted: int, wrong: int, n: int 
         needed=round(3 / wanted),
         files=n,
     )
-    return Figures(chosen=chosen, price=price, tested=True, unlabelled=False, classes=())
+    return ThresholdReport(chosen=chosen, price=price, tested=True, unlabelled=False, classes=())
 
 
 def test_a_promise_is_said_of_a_hundred_pieces() -> None:
@@ -134,7 +134,7 @@ def test_the_dot_lies_on_its_curve_or_it_is_said_why_not(qtbot: QtBot, page: Exp
     enough = page.board.enough
     enough.slider.setFocus()
     weighing = enough._weighing
-    assert isinstance(weighing, Weighing)
+    assert isinstance(weighing, ThresholdModel)
     for place, rate in enumerate(RATES):
         enough.slider.setValue(place)
         here = enough.plot.here()
@@ -156,12 +156,12 @@ def test_where_few_are_tested_the_curve_goes_on_to_the_last_of_them(studio: QApp
 def test_in_a_small_window_it_scrolls_as_a_whole(
     studio: QApplication, qtbot: QtBot, session: Session, width: int
 ) -> None:
-    page = EnoughPage()
+    page = ThresholdPage()
     qtbot.addWidget(page)
     predictions = session.predictions()
     assert predictions is not None
     names = ("fan_0_high_0_weight", "fan_0_high_1_weight", "fan_0_low_0_weight")
-    page.set_weighing(Weighing(PredictionTable(predictions, session.samples), names), kind="images", used=0.05)
+    page.set_weighing(ThresholdModel(PredictionTable(predictions, session.samples), names), kind="images", used=0.05)
     page.resize(width, 470)
     page.show()
     qtbot.waitUntil(lambda: page.plot.height() >= 240 and page.classes.height() >= 3 * 17)

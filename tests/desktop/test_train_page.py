@@ -19,9 +19,9 @@ from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import use_language
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
-from desktop.pages.train.compare import Outcome, Standing
+from desktop.pages.train.compare import Outcome, RunScore
 from desktop.pages.train.page import TrainPage
-from desktop.pages.train.state import Left
+from desktop.pages.train.state import ResumableRun
 from desktop.session import Session, open_session
 from ml.api import (
     DEFAULT_BACKBONE,
@@ -57,20 +57,20 @@ def session(tmp_path: Path) -> Iterator[Session]:
 def test_a_score_names_its_samples_and_the_test() -> None:
     for task, said in (("single", "9 of 10 {} right in the test"), ("multi", "Score 90 of 100 on 10 {} in the test")):
         for kind, things in (("recordings", "sounds"), ("images", "pictures")):
-            score = train_words.finished_score(kind, 1, Standing(0.9, 10, tested=True), task)  # type: ignore[arg-type]
+            score = train_words.finished_score(kind, 1, RunScore(0.9, 10, tested=True), task)  # type: ignore[arg-type]
             assert score == said.format(things)
 
 
 def test_what_was_not_tested_is_not_called_a_test() -> None:
-    score = train_words.finished_score("sensors", 1, Standing(0.9, 10, tested=False))
+    score = train_words.finished_score("sensors", 1, RunScore(0.9, 10, tested=False))
     assert score == "9 of 10 measurements right in validation"
-    score = train_words.finished_score("sensors", 1, Standing(0.9, 10, tested=False), "multi")
+    score = train_words.finished_score("sensors", 1, RunScore(0.9, 10, tested=False), "multi")
     assert score == "Score 90 of 100 on 10 measurements in validation"
 
 
 def test_comparisons_count_in_singular_and_plural() -> None:
     def compared(mended: int, spoilt: int) -> str:
-        looked = Outcome(standing=Standing(0.5, 10, tested=True), mended=mended, spoilt=spoilt)
+        looked = Outcome(standing=RunScore(0.5, 10, tested=True), mended=mended, spoilt=spoilt)
         return train_words.compared("images", looked, first=False)
 
     assert compared(1, 0) == "1 more right answer than in the run before."
@@ -83,12 +83,14 @@ def test_the_whole_page_speaks_another_language() -> None:
     """Nothing is glued from pieces that nobody can translate."""
     use_language(PSEUDO)
     try:
-        told = train_words.Told(run=1, first=True, seconds=30.0, early=True, watched=True)
-        looked = Outcome(standing=Standing(0.5, 10, tested=True, interval=(0.2, 0.8)), mended=1, spoilt=2)
+        told = train_words.RunSummary(run=1, first=True, seconds=30.0, early=True, watched=True)
+        looked = Outcome(standing=RunScore(0.5, 10, tested=True, interval=(0.2, 0.8)), mended=1, spoilt=2)
         lines = train_words.result_lines("images", told, looked)
         lines.append(train_words.score_note("images", 0.9, 0.5, 10))
         lines += [train_words.network_words(offered) for offered in OFFERED]
-        lines += [train_ending.left_over(Left(run=1, stopped=stopped, stands=True)) for stopped in (True, False)]
+        lines += [
+            train_ending.left_over(ResumableRun(run=1, stopped=stopped, stands=True)) for stopped in (True, False)
+        ]
         assert all(line.startswith("⟦") and line.endswith("⟧") for line in lines)
     finally:
         use_language("en")

@@ -21,14 +21,14 @@ from ml.core.events import Evaluated
 from ml.core.jobs import EvaluateJob, NeverStop, TrainJob
 from ml.core.messages import english, verbatim
 from ml.evaluation.evaluate import evaluate
-from ml.evaluation.findings_file import write_remarks
-from ml.evaluation.sanity_checks import Remark
-from ml.evaluation.thresholds_in_use import deciding_by, wanted_rate
-from ml.pipeline.train import resumed_or_new
+from ml.evaluation.findings_file import write_findings
+from ml.evaluation.sanity_checks import RunFinding
+from ml.evaluation.thresholds_in_use import target_error_rate, with_thresholds_for
+from ml.pipeline.train import open_or_resume_run
 from ml.project.project import Project
 from ml.release.metadata import write_model
 from ml.runtime.model import ReleasedModel
-from ml.scoring.multilabel import rule_of, strict_thresholds
+from ml.scoring.multilabel import error_controlled_thresholds, rule_of
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     model = write_colour_model(folder / "model.onnx")
     info = replace(ReleasedModel.open(model).info, classes=CLASSES, card="# Tiny\n- What it promises.\n")
     write_model(model, model.read_bytes(), info)
-    write_remarks(folder, [Remark(about="promise", level="note", sentence=verbatim("What it promises."))])
+    write_findings(folder, [RunFinding(about="promise", level="note", sentence=verbatim("What it promises."))])
     yield made
     made.close()
 
@@ -51,11 +51,11 @@ def released(project: Project) -> ReleasedModel:
 
 def test_what_it_was_made_for_holds_until_somebody_chooses(project: Project) -> None:
     info = released(project).info
-    assert deciding_by(project, 1, info) is info
-    assert wanted_rate(project, info) == 0.02
+    assert with_thresholds_for(project, 1, info) is info
+    assert target_error_rate(project, info) == 0.02
     project.set_wrong_at_most(0.2)
-    assert wanted_rate(project, info) == 0.2
-    assert wanted_rate(project, info, 0.1) == 0.1
+    assert target_error_rate(project, info) == 0.2
+    assert target_error_rate(project, info, 0.1) == 0.1
     with Project.open(project.path) as again:
         assert again.wrong_at_most == 0.2
 
@@ -68,7 +68,7 @@ def test_what_it_was_made_for_follows_the_labels_that_were_mended_since(project:
         likeliest = int(said.probabilities[row].argmax())
         if likeliest != said.labels[row]:
             project.set_labels([int(said.sample_ids[row])], [likeliest])
-    mended = deciding_by(project, 1, info)
+    mended = with_thresholds_for(project, 1, info)
     assert mended.wanted_error == info.wanted_error
     # There is no mistake left, so only guesses are set aside.
     assert mended.reject_below < info.reject_below
@@ -76,7 +76,7 @@ def test_what_it_was_made_for_follows_the_labels_that_were_mended_since(project:
 
 def test_allowing_more_wrong_answers_lowers_the_thresholds_and_says_so(project: Project) -> None:
     info = released(project).info
-    strict, loose = deciding_by(project, 1, info, 0.05), deciding_by(project, 1, info, 0.2)
+    strict, loose = with_thresholds_for(project, 1, info, 0.05), with_thresholds_for(project, 1, info, 0.2)
     assert loose.reject_below < strict.reject_below < 1.0
     assert (loose.wanted_error, len(loose.class_reject_below)) == (0.2, 3)
     assert "What it promises." not in loose.card and "20 of 100" in loose.card
@@ -86,7 +86,7 @@ def test_the_metadata_is_exchanged_and_the_answers_stay(project: Project, tmp_pa
     model = released(project)
     other = tmp_path / "other.onnx"
     source = project.runs.folder(1) / "model.onnx"
-    write_model(other, source.read_bytes(), deciding_by(project, 1, model.info, 0.2))
+    write_model(other, source.read_bytes(), with_thresholds_for(project, 1, model.info, 0.2))
     again = ReleasedModel.open(other)
     assert again.info.wanted_error == 0.2
     pixels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
@@ -96,9 +96,9 @@ def test_the_metadata_is_exchanged_and_the_answers_stay(project: Project, tmp_pa
 def test_a_run_whose_predictions_were_deleted_is_used_with_its_own_thresholds(project: Project, tmp_path: Path) -> None:
     info = released(project).info
     shutil.rmtree(project.runs.folder(1) / "predictions")
-    assert deciding_by(project, 1, info) is info
+    assert with_thresholds_for(project, 1, info) is info
     with pytest.raises(HandlensError, match=r"no predictions any more.* than 2 of 100, which the run was made for"):
-        deciding_by(project, 1, info, 0.2)
+        with_thresholds_for(project, 1, info, 0.2)
     picture = next(iter(sorted((tmp_path / "fruit").rglob("*.png"))))
     written = tmp_path / "fruit.onnx"
     for words in (["predict", str(project.path), str(picture)], ["export", str(project.path), "--to", str(written)]):
@@ -119,9 +119,9 @@ def test_the_test_is_scored_by_the_rate_that_was_chosen(project: Project) -> Non
 
 def test_the_next_training_keeps_to_it(project: Project) -> None:
     project.set_wrong_at_most(0.1)
-    run, job = resumed_or_new(project, TrainJob(project=project.path), CLASSES)
+    run, job = open_or_resume_run(project, TrainJob(project=project.path), CLASSES)
     assert job.wrong_at_most == 0.1
-    _run, job = resumed_or_new(project, TrainJob(project=project.path, wrong_at_most=0.03), CLASSES)
+    _run, job = open_or_resume_run(project, TrainJob(project=project.path, wrong_at_most=0.03), CLASSES)
     assert job.wrong_at_most == 0.03
     assert run.number == 2
 
@@ -150,12 +150,12 @@ def test_a_project_on_a_read_only_drive_predicts_and_is_scored(
 
 
 def test_resume_goes_on_with_the_run_that_stands_in_the_middle(project: Project) -> None:
-    first, job = resumed_or_new(project, TrainJob(project=project.path), CLASSES)
+    first, job = open_or_resume_run(project, TrainJob(project=project.path), CLASSES)
     (project.runs.folder(first.number) / "checkpoint").mkdir()
     (project.runs.folder(first.number) / "checkpoint" / "latest.safetensors").write_bytes(b"")
-    second, _job = resumed_or_new(project, job, CLASSES)
+    second, _job = open_or_resume_run(project, job, CLASSES)
     project.runs.update(second.number, state="failed", message="The disk is full.")
-    again, _job = resumed_or_new(project, replace(job, resume=True), CLASSES)
+    again, _job = open_or_resume_run(project, replace(job, resume=True), CLASSES)
     assert (again.number, second.number) == (first.number, first.number + 1)
 
 
@@ -170,8 +170,8 @@ def test_several_classes_at_once_each_keep_the_rate(tmp_path: Path) -> None:
         made = replace(tiny_info(), classes=CLASSES, present_above=(0.5, 0.3, 0.6), wanted_error=0.0)
         # The words of the rule are those of an earlier version.
         made = replace(made, card="# Mixed\n\nIt is there from here on.\n\n| class | found |\n|---|---|\n")
-        assert deciding_by(several, 1, made) is made
-        strict = deciding_by(several, 1, made, 0.05)
+        assert with_thresholds_for(several, 1, made) is made
+        strict = with_thresholds_for(several, 1, made, 0.05)
         assert (strict.wanted_error, strict.promised) == (0.05, False)
         before, rule, after = strict.card.partition(english(rule_of(0.05, promised=False)))
         assert rule and "It is there from here on." not in strict.card
@@ -189,7 +189,7 @@ def test_a_rate_of_several_is_promised_where_there_is_enough_to_choose_by() -> N
     rng = np.random.default_rng(3)
     targets = (rng.uniform(size=(2000, 2)) < 0.3).astype(np.int64)
     probabilities = np.where(targets == 1, rng.uniform(0.4, 1.0, targets.shape), rng.uniform(0.0, 0.6, targets.shape))
-    thresholds, promised = strict_thresholds(probabilities, targets, wanted=0.05)
+    thresholds, promised = error_controlled_thresholds(probabilities, targets, wanted=0.05)
     assert promised
     fresh = (rng.uniform(size=(20000, 2)) < 0.3).astype(np.int64)
     said = np.where(fresh == 1, rng.uniform(0.4, 1.0, fresh.shape), rng.uniform(0.0, 0.6, fresh.shape)) >= thresholds

@@ -13,9 +13,9 @@ from ml.core.messages import english
 from ml.evaluation.sanity_checks import promise_remark
 from ml.runtime.decision import decide
 from ml.scoring.calibration import fit_temperature
-from ml.scoring.group_effect import known_and_new
+from ml.scoring.group_effect import score_on_seen_and_new_groups
 from ml.scoring.metrics import accuracy_interval, expected_calibration_error
-from ml.scoring.thresholds import choose_thresholds, price_of, samples_needed, trade_off, upper_bound
+from ml.scoring.thresholds import choose_thresholds, risk_coverage_curve, samples_needed, selective_risk, upper_bound
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
 
@@ -47,7 +47,7 @@ def test_what_is_promised_is_kept_by_new_samples() -> None:
     kept = []
     for seed in range(60):
         chosen = choose_thresholds(*honest(600, seed=seed, mostly_sure=3.0), wanted=0.05)
-        price = price_of(*honest(4000, seed=1000 + seed, mostly_sure=3.0), chosen.per_class)
+        price = selective_risk(*honest(4000, seed=1000 + seed, mostly_sure=3.0), chosen.per_class)
         if chosen.promised:
             kept.append(price.error <= 0.05)
             assert 0 < price.accepted < price.n
@@ -73,13 +73,13 @@ def test_windows_of_a_recording_promise_no_more_than_the_recording() -> None:
     sources = np.arange(600) // 30
     chosen = choose_thresholds(probabilities, labels, wanted=0.05, sources=sources)
     assert not chosen.promised
-    price = price_of(probabilities, labels, chosen.per_class, sources=sources)
+    price = selective_risk(probabilities, labels, chosen.per_class, sources=sources)
     assert price.error_at_most == upper_bound(0, 20)
     labels[:15] = 1
     labels[30:60] = 1
-    price = price_of(probabilities, labels, (0.0, 0.0), sources=sources)
+    price = selective_risk(probabilities, labels, (0.0, 0.0), sources=sources)
     assert price.error_at_most == pytest.approx(upper_bound(1.5, 20))
-    assert trade_off(probabilities, labels, sources=sources)[2][-1] == pytest.approx(price.error_at_most)
+    assert risk_coverage_curve(probabilities, labels, sources=sources)[2][-1] == pytest.approx(price.error_at_most)
 
 
 def test_what_is_hardly_more_than_a_guess_is_not_accepted_even_by_a_model_without_mistakes() -> None:
@@ -120,8 +120,8 @@ def test_a_class_that_is_often_wrong_needs_to_be_surer() -> None:
     probabilities = np.repeat(((1 - top) / 2)[:, None], 3, axis=1)
     probabilities[np.arange(n), said] = top
     # Class 2 is mistaken one time in four below 0.9; the others never are.
-    mistaken = (said == 2) & (top < 0.9) & (rng.uniform(size=n) < 0.25)
-    labels = np.where(mistaken, 0, said)
+    multilabel_confusion = (said == 2) & (top < 0.9) & (rng.uniform(size=n) < 0.25)
+    labels = np.where(multilabel_confusion, 0, said)
     chosen = choose_thresholds(probabilities, labels, wanted=0.08)
     assert chosen.promised
     assert chosen.per_class[2] > chosen.per_class[0]
@@ -134,7 +134,7 @@ def test_a_class_that_is_often_wrong_needs_to_be_surer() -> None:
 
 def test_the_trade_off_begins_with_the_surest_and_ends_with_everything() -> None:
     probabilities, labels = honest(300, seed=8)
-    rejected, error, limit = trade_off(probabilities, labels)
+    rejected, error, limit = risk_coverage_curve(probabilities, labels)
     assert rejected[-1] == 0.0 and rejected[0] > 0.99
     assert error[-1] == pytest.approx(float(labels.mean()))
     assert np.all(limit >= error)
@@ -152,7 +152,7 @@ def test_knowing_the_source_is_told_from_knowing_the_class() -> None:
     manner = rng.normal(0, 2.0, (12, 4, 24))
     shown = rng.normal(0, 0.8, (4, 24))[classes] + manner[speakers, classes] + rng.normal(0, 0.7, (240, 24))
     train = speakers < 7
-    known, new = known_and_new(
+    known, new = score_on_seen_and_new_groups(
         (shown[train], classes[train]), (shown[~train], classes[~train]), samples=[str(n) for n in range(100)]
     )
     assert known > new + 0.1

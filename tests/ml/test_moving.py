@@ -25,7 +25,7 @@ from ml.project.project import Project
 from ml.project.scan.multilabel import for_task
 from ml.project.scan.scan import scan
 from ml.project.split.plan import plan_split
-from ml.project.update.reconcile import Followed
+from ml.project.update.reconcile import Reconciled
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def project(pictures: Path, tmp_path: Path) -> Project:
         yield opened
 
 
-def look_again(project: Project) -> tuple[Followed, int]:
+def look_again(project: Project) -> tuple[Reconciled, int]:
     """What `handlens new` does with a project that is there; also the number of new files."""
     last = list(scan(ScanJob(folder=project.source_folder, kind=project.kind), NeverStop()))[-1]
     assert isinstance(last, Scanned), last
@@ -86,7 +86,7 @@ def named(project: Project, sample: Sample) -> str | None:
 def test_a_folder_that_was_renamed_stays_the_same_samples_under_its_new_name(project: Project, pictures: Path) -> None:
     before = by_name(project)
     (pictures / "disc").rename(pictures / "circle")
-    assert look_again(project) == (Followed(moved=8), 0)
+    assert look_again(project) == (Reconciled(moved=8), 0)
     after = by_name(project)
     assert {name: (s.id, s.split, s.labels) for name, s in after.items()} == {
         name: (s.id, s.split, s.labels) for name, s in before.items()
@@ -98,7 +98,7 @@ def test_a_folder_that_was_renamed_stays_the_same_samples_under_its_new_name(pro
 def test_a_file_in_another_class_folder_keeps_its_side_and_takes_its_label(project: Project, pictures: Path) -> None:
     before = by_name(project)["disc-00.png"]
     (pictures / "disc" / "disc-00.png").rename(pictures / "square" / "other.png")
-    assert look_again(project) == (Followed(moved=1), 0)
+    assert look_again(project) == (Reconciled(moved=1), 0)
     after = by_name(project)["other.png"]
     assert (after.id, after.split, named(project, after)) == (before.id, before.split, "square")
     assert [item.name for item in project.classes()] == ["disc", "square"]
@@ -123,7 +123,7 @@ def test_of_two_copies_each_goes_where_its_name_is(project: Project, pictures: P
     new.mkdir()
     for name in ("square/twin.png", "disc/disc-01.png"):
         (pictures / name).rename(new / name.split("/")[1])
-    assert look_again(project) == (Followed(moved=2), 0)
+    assert look_again(project) == (Reconciled(moved=2), 0)
     assert {name: sample.id for name, sample in by_name(project).items()} == ids
 
 
@@ -133,7 +133,7 @@ def test_what_lay_in_no_class_folder_is_labelled_by_the_one_it_is_put_into(tmp_p
     with create(pictures, tmp_path / "shapes.handlens") as project:
         assert not by_name(project)["loose.png"].labelled
         (pictures / "loose.png").rename(pictures / "square" / "loose.png")
-        assert look_again(project) == (Followed(moved=1), 0)
+        assert look_again(project) == (Reconciled(moved=1), 0)
         after = by_name(project)["loose.png"]
         assert (named(project, after), after.split is not None) == ("square", True)
 
@@ -141,12 +141,12 @@ def test_what_lay_in_no_class_folder_is_labelled_by_the_one_it_is_put_into(tmp_p
 def test_a_file_that_is_gone_counts_nowhere_until_it_is_back(project: Project, pictures: Path, tmp_path: Path) -> None:
     before = by_name(project)
     (pictures / "disc" / "disc-03.png").rename(tmp_path / "kept.png")
-    assert look_again(project) == (Followed(gone=("disc/disc-03.png",)), 0)
+    assert look_again(project) == (Reconciled(gone=("disc/disc-03.png",)), 0)
     assert not by_name(project)["disc-03.png"].labelled
     assert by_name(project)["disc-03.png"].split is None
     assert [item.path for item in project.unreadable()] == ["disc/disc-03.png"]
     (tmp_path / "kept.png").rename(pictures / "disc" / "disc-03.png")
-    assert look_again(project) == (Followed(), 0)
+    assert look_again(project) == (Reconciled(), 0)
     assert by_name(project) == before
     assert project.unreadable() == ()
 
@@ -156,7 +156,7 @@ def test_a_file_that_was_gone_may_come_back_elsewhere(project: Project, pictures
     (pictures / "disc" / "disc-03.png").rename(tmp_path / "kept.png")
     look_again(project)
     (tmp_path / "kept.png").rename(pictures / "square" / "back.png")
-    assert look_again(project) == (Followed(moved=1), 0)
+    assert look_again(project) == (Reconciled(moved=1), 0)
     after = by_name(project)["back.png"]
     assert (after.id, named(project, after), after.split) == (before.id, "square", before.split)
     assert project.unreadable() == ()
@@ -172,9 +172,9 @@ def test_where_several_may_be_present_one_copy_stands_for_the_others(tmp_path: P
         both = pictures / "bar" / "both.png"
         both.parent.mkdir()
         both.write_bytes((pictures / "disc" / "disc-00.png").read_bytes())
-        assert look_again(project) == (Followed(), 0), "the first copy is still where it was"
+        assert look_again(project) == (Reconciled(), 0), "the first copy is still where it was"
         (pictures / "disc" / "disc-00.png").unlink()
-        assert look_again(project) == (Followed(moved=1), 0)
+        assert look_again(project) == (Reconciled(moved=1), 0)
         names = {item.index: item.name for item in project.classes()}
         assert Counter(names[index] for s in project.samples() for index in s.labels) == {
             "disc": 7,
@@ -192,7 +192,7 @@ def test_new_pictures_under_the_names_of_renamed_ones_are_new_and_those_stay_in_
         path = pictures / sample.path
         path.rename(path.with_name(f"z{path.name}"))
         another_picture(number).save(path)
-    assert look_again(project) == (Followed(moved=len(tested)), len(tested))
+    assert look_again(project) == (Reconciled(moved=len(tested)), len(tested))
     after = by_content(project)
     assert {digest: after[digest] for digest in before} == before
     assert {by_name(project)[f"z{Path(sample.path).name}"].id for sample in tested} == {sample.id for sample in tested}
@@ -203,7 +203,7 @@ def test_pictures_that_were_renumbered_stay_the_samples_they_were(project: Proje
     before = by_content(project)
     for number in reversed(range(8)):
         (pictures / "disc" / f"disc-{number:02d}.png").rename(pictures / "disc" / f"disc-{number + 1:02d}.png")
-    assert look_again(project) == (Followed(moved=8), 0)
+    assert look_again(project) == (Reconciled(moved=8), 0)
     assert by_content(project) == before
     assert_in_order(project, pictures)
 
@@ -217,7 +217,7 @@ def test_where_two_class_folders_changed_names_the_labels_follow_but_not_what_a_
     (pictures / "disc").rename(pictures / "between")
     (pictures / "square").rename(pictures / "disc")
     (pictures / "between").rename(pictures / "square")
-    assert look_again(project) == (Followed(moved=16), 0)
+    assert look_again(project) == (Reconciled(moved=16), 0)
     other = {"disc": "square", "square": "disc"}
     assert by_content(project) == {
         digest: (identity, split, "square" if identity == asked.id else other[label or ""])
@@ -230,11 +230,11 @@ def test_a_picture_that_was_edited_stays_where_it_was_with_what_a_person_said(pr
     before = by_name(project)["disc-02.png"]
     project.set_labels([before.id], [1])
     another_picture(1).save(pictures / "disc" / "disc-02.png")
-    assert look_again(project) == (Followed(changed=("disc/disc-02.png",)), 0)
+    assert look_again(project) == (Reconciled(changed=("disc/disc-02.png",)), 0)
     after = by_name(project)["disc-02.png"]
     assert after == before._replace(digest=after.digest, labels=(1,), set_by="person")
     assert_in_order(project, pictures)
-    assert look_again(project) == (Followed(), 0)
+    assert look_again(project) == (Reconciled(), 0)
 
 
 def test_a_picture_that_became_the_copy_of_another_counts_on_the_side_of_that_one(
@@ -244,12 +244,12 @@ def test_a_picture_that_became_the_copy_of_another_counts_on_the_side_of_that_on
     tested = next(s for s in project.samples() if s.split == "test" and s.path.startswith("disc"))
     aside = (pictures / tested.path).read_bytes()
     (pictures / tested.path).write_bytes((pictures / learned.path).read_bytes())
-    assert look_again(project) == (Followed(gone=(f"{tested.path} (replaced)",)), 1)
+    assert look_again(project) == (Reconciled(gone=(f"{tested.path} (replaced)",)), 1)
     copy = next(sample for sample in project.samples() if sample.path == tested.path)
     assert (copy.split, copy.id != tested.id) == ("train", True)
     assert_in_order(project, pictures)
     (pictures / "square" / "back.png").write_bytes(aside)
-    assert look_again(project) == (Followed(moved=1), 0)
+    assert look_again(project) == (Reconciled(moved=1), 0)
     back = by_name(project)["back.png"]
     assert (back.id, back.split, named(project, back)) == (tested.id, "test", "square")
     assert project.unreadable() == ()
@@ -268,7 +268,7 @@ def test_a_file_whose_name_another_took_is_gone_until_it_is_found_again(project:
     first, second = (pictures / "disc" / f"disc-0{number}.png" for number in (0, 1))
     lost = digest_of(first)
     second.replace(first)
-    assert look_again(project) == (Followed(moved=1, gone=("disc/disc-00.png (replaced)",)), 0)
+    assert look_again(project) == (Reconciled(moved=1, gone=("disc/disc-00.png (replaced)",)), 0)
     kept = {digest: facts for digest, facts in before.items() if digest != lost}
     assert {digest: facts for digest, facts in by_content(project).items() if digest != lost} == kept
     assert_in_order(project, pictures)
@@ -280,7 +280,7 @@ def test_a_name_that_a_broken_file_took_does_not_hide_where_the_picture_went(pro
     path = pictures / tested.path
     path.rename(path.with_name("z.png"))
     path.write_bytes(b"no picture")
-    assert look_again(project) == (Followed(moved=1), 0)
+    assert look_again(project) == (Reconciled(moved=1), 0)
     assert by_content(project) == before
 
 
@@ -342,7 +342,7 @@ def test_files_below_a_folder_that_may_not_be_opened_are_not_gone(
         return stat(path, **how)
 
     monkeypatch.setattr(Path, "stat", refuse)
-    assert project.follow(dataclasses.replace(report, files=seen, unreadable=(closed,))) == Followed()
+    assert project.follow(dataclasses.replace(report, files=seen, unreadable=(closed,))) == Reconciled()
     assert project.samples() == before
 
 
@@ -351,7 +351,7 @@ def test_a_class_takes_the_new_name_of_its_folder_although_one_of_its_files_is_g
 ) -> None:
     (pictures / "disc").rename(pictures / "circle")
     (pictures / "circle" / "disc-03.png").unlink()
-    assert look_again(project) == (Followed(moved=7, gone=("disc/disc-03.png",)), 0)
+    assert look_again(project) == (Reconciled(moved=7, gone=("disc/disc-03.png",)), 0)
     assert [item.name for item in project.classes()] == ["circle", "square"]
 
 
@@ -373,6 +373,6 @@ def test_thousands_of_files_follow_within_seconds(tmp_path: Path, *, alike: bool
     first = report("old", 5)
     with Project.create(tmp_path / "many.handlens", name="many", report=first, plan=plan_split(first)) as project:
         began = time.perf_counter()
-        assert project.follow(report("new", 7)) == Followed(moved=5000)
+        assert project.follow(report("new", 7)) == Reconciled(moved=5000)
         assert time.perf_counter() - began < 5
         assert all(sample.path.startswith(named(project, sample) or "?") for sample in project.samples())

@@ -23,7 +23,7 @@ from ml.probe.objective import WORST
 from ml.training.finetune import checkpoint
 from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED
 from ml.training.finetune.loop import finetune
-from ml.training.finetune.step import MicroBatches, in_parts, is_out_of_memory
+from ml.training.finetune.step import MicroBatches, is_out_of_memory, run_with_oom_split
 from ml.training.selection.interpolate import choose_alpha
 
 
@@ -165,11 +165,11 @@ def test_what_is_only_asked_is_asked_in_halves_where_memory_runs_out() -> None:
         return raw.numpy() * 2, raw.numpy() + 1
 
     raw = torch.arange(7, dtype=torch.float32)
-    doubled, one_more = in_parts(ask, raw)
+    doubled, one_more = run_with_oom_split(ask, raw)
     assert np.array_equal(doubled, raw * 2) and np.array_equal(one_more, raw + 1)
     assert asked[0] == 7 and max(asked[1:]) == 4
     with pytest.raises(ValueError, match="another fault"):
-        in_parts(_refuses, raw)
+        run_with_oom_split(_refuses, raw)
 
 
 def _refuses(_raw: torch.Tensor) -> tuple[NDArray[np.float32], ...]:

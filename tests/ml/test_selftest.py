@@ -18,20 +18,20 @@ from ml.core.events import Finished
 from ml.core.jobs import NeverStop, TrainJob
 from ml.core.messages import PSEUDO, english, language
 from ml.core.types import Windowing
-from ml.evaluation.findings_file import read_remarks, write_remarks
-from ml.evaluation.ood_probes import odd_pictures, odd_sounds
+from ml.evaluation.findings_file import read_findings, write_findings
+from ml.evaluation.ood_probes import ood_images, ood_sounds
 from ml.evaluation.sanity_checks import promise_remark, self_test, source_remark
 from ml.pipeline.dispatch import run
 from ml.project.predictions import Predictions
 from ml.runtime.model import Outputs, ReleasedModel
-from ml.scoring.thresholds import Price, choose_thresholds
+from ml.scoring.thresholds import SelectiveRisk, choose_thresholds
 
 
 def test_nonsense_is_what_the_model_takes() -> None:
-    pictures = odd_pictures(56)
+    pictures = ood_images(56)
     assert all(rows.shape == (8, 56, 56, 3) and rows.dtype == np.uint8 for rows in pictures.values())
     assert pictures["blank"][0].max() == 0 and pictures["blank"][4].min() == 255
-    sounds = odd_sounds(Windowing(rate=8000, seconds=1.0, step=1.0))
+    sounds = ood_sounds(Windowing(rate=8000, seconds=1.0, step=1.0))
     assert all(rows.shape == (8, 8000) and np.abs(rows).max() <= 1 for rows in sounds.values())
 
 
@@ -167,7 +167,7 @@ def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: 
             assert isinstance(list(run(job, NeverStop()))[-1], Finished)
             model = ReleasedModel.open(project.runs.folder(1) / "model.onnx")
             temperatures.append(model.info.temperature)
-            remarks = {remark.about for remark in read_remarks(project.runs.folder(1))}
+            remarks = {remark.about for remark in read_findings(project.runs.folder(1))}
             assert ("untaught" in remarks) == bool(extra)
     assert temperatures[1] == pytest.approx(temperatures[0], rel=0.01)
 
@@ -186,33 +186,33 @@ def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
 
 def test_remarks_are_kept_with_the_run(tmp_path: Path) -> None:
     found = self_test(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
-    write_remarks(tmp_path, found)
-    assert read_remarks(tmp_path) == found
+    write_findings(tmp_path, found)
+    assert read_findings(tmp_path) == found
     for damaged in ("{", "[1]", '[{"about": "small"}]', '[{"about": "small", "level": "note", "template": 1}]'):
         (tmp_path / "findings.json").write_text(damaged, encoding="utf-8")
-        assert read_remarks(tmp_path) == ()
+        assert read_findings(tmp_path) == ()
 
 
 def test_remarks_are_kept_for_every_language(tmp_path: Path) -> None:
     found = self_test(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
-    write_remarks(tmp_path, found)
+    write_findings(tmp_path, found)
     kept = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
     assert [entry["sentence"] for entry in kept] == [english(remark.sentence) for remark in found]
-    foreign = [language(PSEUDO).render(remark.sentence) for remark in read_remarks(tmp_path)]
+    foreign = [language(PSEUDO).render(remark.sentence) for remark in read_findings(tmp_path)]
     assert foreign and all(told.startswith("⟦") for told in foreign)
 
 
 def test_remarks_of_an_earlier_version_are_finished_sentences(tmp_path: Path) -> None:
     old = [{"about": "small", "level": "note", "sentence": "Too few {plums}."}]
     (tmp_path / "findings.json").write_text(json.dumps(old), encoding="utf-8")
-    (remark,) = read_remarks(tmp_path)
+    (remark,) = read_findings(tmp_path)
     assert (remark.about, remark.level, english(remark.sentence)) == ("small", "note", "Too few {plums}.")
 
 
 def test_every_finding_can_be_shown_in_another_language() -> None:
     """None is glued from English: rendered for the pseudo-locale, no plain word is left but names."""
     chosen = choose_thresholds(np.full((50, 2), 0.5), np.zeros(50, dtype=np.int64), wanted=0.01)
-    price = Price(n=50, accepted=40, wrong=1)
+    price = SelectiveRisk(n=50, accepted=40, wrong=1)
     remarks = [promise_remark(replace(chosen, files=files), price, "recordings") for files in (5, 50, 500)]
     remarks += [source_remark(0.9, (0.8, 1.0), worth=worth, groups=3, kind="sensors") for worth in (0.0, 0.2)]
     predictions = run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS)

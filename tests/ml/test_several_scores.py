@@ -10,15 +10,15 @@ from ml.scoring.multilabel import (
     average_precisions,
     best_thresholds,
     calibration_error,
+    error_controlled_thresholds,
     fit_temperature,
-    found_and_named,
-    leaning,
     mean_average_precision,
-    mistaken,
+    multilabel_confusion,
+    precision_recall,
     present,
     quality,
+    relative_to_threshold,
     sigmoid,
-    strict_thresholds,
 )
 
 
@@ -63,22 +63,22 @@ def test_of_windows_a_threshold_is_chosen_by_files() -> None:
 
 def test_leaning_turns_at_the_threshold() -> None:
     thresholds = np.array([0.2, 0.8])
-    bent = leaning(np.array([[0.2, 0.8], [0.1, 0.4], [1.0, 1.0], [0.0, 0.0]]), thresholds)
+    bent = relative_to_threshold(np.array([[0.2, 0.8], [0.1, 0.4], [1.0, 1.0], [0.0, 0.0]]), thresholds)
     assert bent == pytest.approx(np.array([[0.5, 0.5], [0.25, 0.25], [1, 1], [0, 0]]))
 
 
 def test_what_is_found_and_what_is_said_wrongly() -> None:
     targets = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]])
     said = present(np.array([[0.9, 0.2, 0.9], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]]), np.full(3, 0.5))
-    scores = found_and_named(said, targets, ("a", "b", "c"))
+    scores = precision_recall(said, targets, ("a", "b", "c"))
     assert (scores["a"]["found"], scores["a"]["n"], scores["a"]["wrongly"]) == (2, 2, 0)
     assert (scores["b"]["found"], scores["b"]["n"], scores["b"]["wrongly"], scores["b"]["named"]) == (0, 1, 1, 1)
     # Of two that are both found more than a half may be missed; of two windows of one recording nearly all.
     assert scores["a"]["recall_low"] == pytest.approx(0.34, abs=0.01) and scores["a"]["recall_high"] == 1.0
-    halved = found_and_named(np.tile(said, (2, 1)), np.tile(targets, (2, 1)), ("a", "b", "c"), sources=3)
+    halved = precision_recall(np.tile(said, (2, 1)), np.tile(targets, (2, 1)), ("a", "b", "c"), sources=3)
     assert halved["a"]["recall_low"] == pytest.approx(scores["a"]["recall_low"])
     # A sample of a and b that is called a and c mistakes c for something; that it has b too is no mistake.
-    assert mistaken(said, targets).tolist() == [[2, 1, 1], [0, 0, 1], [0, 0, 0]]
+    assert multilabel_confusion(said, targets).tolist() == [[2, 1, 1], [0, 0, 1], [0, 0, 0]]
 
 
 def test_calibration_makes_overconfident_probabilities_come_true() -> None:
@@ -99,15 +99,17 @@ def test_a_few_samples_that_are_all_right_ask_for_no_boundless_confidence() -> N
 def test_a_rate_is_kept_where_all_are_nearly_certain() -> None:
     probabilities = np.array([[0.9998]] * 300 + [[0.9993]] * 40, dtype=np.float32)
     targets = np.array([[1]] * 300 + [[0]] * 40)
-    thresholds, promised = strict_thresholds(probabilities, targets, wanted=0.05)
+    thresholds, promised = error_controlled_thresholds(probabilities, targets, wanted=0.05)
     assert promised
     assert 0.9993 < thresholds[0] <= 0.9998
-    never, _promised = strict_thresholds(np.full((20, 1), 0.9999), np.zeros((20, 1), dtype=np.int64), wanted=0.05)
+    never, _promised = error_controlled_thresholds(
+        np.full((20, 1), 0.9999), np.zeros((20, 1), dtype=np.int64), wanted=0.05
+    )
     assert never[0] > 0.9999
-    assert np.isfinite(leaning(probabilities, never)).all()
+    assert np.isfinite(relative_to_threshold(probabilities, never)).all()
 
 
 def test_windows_of_few_recordings_promise_nothing() -> None:
     probabilities, targets = np.full((200, 1), 0.9), np.ones((200, 1), dtype=np.int64)
-    assert strict_thresholds(probabilities, targets, wanted=0.05)[1]
-    assert not strict_thresholds(probabilities, targets, wanted=0.05, sources=np.arange(200) // 50)[1]
+    assert error_controlled_thresholds(probabilities, targets, wanted=0.05)[1]
+    assert not error_controlled_thresholds(probabilities, targets, wanted=0.05, sources=np.arange(200) // 50)[1]

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from ml.cli import build_app
 from ml.core.messages import english
 from ml.core.types import Sample
-from ml.probe.objective import answerable, targets_of
-from ml.probe.probe import fit_several
+from ml.probe.objective import known_class_mask, targets_of
+from ml.probe.probe import fit_multilabel_probe
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
@@ -36,8 +36,8 @@ def test_targets_are_an_index_or_a_row_of_zeros_and_ones() -> None:
 def test_a_class_that_was_never_shown_cannot_be_known() -> None:
     learned = np.array([[1, 0, 0], [0, 1, 0]])
     asked = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0], [0, 0, 1]])
-    assert answerable(asked, learned).tolist() == [True, False, True, False]
-    assert answerable(np.array([0, 1, 2]), np.array([1, 1, 0])).tolist() == [True, True, False]
+    assert known_class_mask(asked, learned).tolist() == [True, False, True, False]
+    assert known_class_mask(np.array([0, 1, 2]), np.array([1, 1, 0])).tolist() == [True, True, False]
 
 
 def test_the_loss_is_least_at_the_truth_and_knows_no_class_that_nobody_has_shown() -> None:
@@ -58,7 +58,7 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     targets = (rng.random((300, 3)) < 0.4).astype(np.int64)
     targets[:, 2] = 0
     features = (rng.normal(0, 1, (300, 20)) + 4 * targets @ rng.normal(0, 1, (3, 20))).astype(np.float32)
-    *_, best = fit_several((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
+    *_, best = fit_multilabel_probe((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
     assert best.valid_accuracy is not None
     assert best.valid_accuracy > 0.97
     given = 1 / (1 + np.exp(-best.head.logits(features[:200])))

@@ -9,7 +9,7 @@ from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.models.prediction_table import Filter, PredictionTable
 from desktop.models.undo import same_labels
 from desktop.pages.train import messages as train_words
-from desktop.pages.train.compare import Standing
+from desktop.pages.train.compare import RunScore
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile
@@ -56,7 +56,7 @@ def invitation(view: str, *, empty: bool = False) -> str:
     return tr("Choose a tile on another tab to see it large.") if view == "enough" else ""
 
 
-def run_line(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> str:
+def run_line(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
     """A run in the chooser: "run 3 · 94 of 100 right"."""
     score = train_words.run_score(run, standing, counts, task)
     if score:

@@ -10,16 +10,16 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from desktop import settings
 from desktop.i18n import text, tr
 from desktop.models import undo as explore_labels
-from desktop.models.prediction_table import PredictionTable, SeveralTable, table_of
+from desktop.models.prediction_table import MultiLabelPredictionTable, PredictionTable, table_of
 from desktop.models.undo import Relabel
 from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.detail.controller import ExploreFocus
-from desktop.pages.explore.detail.panel import ExploreSide
+from desktop.pages.explore.detail.controller import DetailController
+from desktop.pages.explore.detail.panel import DetailPanel
 from desktop.pages.explore.grid.tiles import ExploreTiles
-from desktop.pages.explore.label_issues.controller import JudgedLabels
+from desktop.pages.explore.label_issues.controller import LabelIssuesController
 from desktop.pages.explore.runs import RunChooser
-from desktop.pages.explore.thresholds.model import SeveralWeighing, Weighing
-from desktop.pages.explore.view import VIEWS, ExploreBoard, ExploreFrame, NothingYet, View
+from desktop.pages.explore.thresholds.model import MultiLabelThresholdModel, ThresholdModel
+from desktop.pages.explore.view import VIEWS, ExploreFrame, ExploreView, NothingYet, View
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.tiles import Tile
@@ -44,12 +44,12 @@ class ExplorePage(QWidget):
         self._learning = False
         self.undo_stack = QUndoStack(self)
         self.player = player or Player(self)
-        self.board = ExploreBoard(self.undo_stack)
-        self.side = ExploreSide()
-        self.spot = ExploreFocus(self.side, self.player, self)
+        self.board = ExploreView(self.undo_stack)
+        self.side = DetailPanel()
+        self.spot = DetailController(self.side, self.player, self)
         self.tiles = ExploreTiles(self.board, self.spot, self)
         self.runs = RunChooser(self.board, self)
-        self.judged = JudgedLabels(self.board, self.side, self.spot, runner=runner, parent=self)
+        self.judged = LabelIssuesController(self.board, self.side, self.spot, runner=runner, parent=self)
         self.empty = NothingYet()
         self.content = ExploreFrame(self.board, self.side)
         self.pages = QStackedWidget()
@@ -119,14 +119,14 @@ class ExplorePage(QWidget):
         super().showEvent(event)
         if self._session is not None:
             self._session.missing_originals()  # if they are back, `_on_originals_found` follows
-            self.runs.standings.look()
+            self.runs.run_scores.look()
         self.board.grid.setFocus()
 
     def shutdown(self) -> None:
         """End what runs in the background; nothing reports back afterwards."""
         settings.set_value(settings.OVERLAY_OPACITY, self.side.opacity.value() / 100)
         self._let_go()
-        self.runs.standings.close()
+        self.runs.run_scores.close()
         self.judged.close()
         self.tiles.close()
         self.spot.close()
@@ -222,11 +222,11 @@ class ExplorePage(QWidget):
         if session is None:
             return
         kind = session.project.kind
-        if isinstance(table, SeveralTable):
+        if isinstance(table, MultiLabelPredictionTable):
             used = session.project.wrong_at_most
-            enough.set_several(SeveralWeighing(table, self._names), kind=kind, used=used)
+            enough.set_several(MultiLabelThresholdModel(table, self._names), kind=kind, used=used)
         else:
-            enough.set_weighing(Weighing(table, self._names), kind=kind, used=session.rate_in_use())
+            enough.set_weighing(ThresholdModel(table, self._names), kind=kind, used=session.rate_in_use())
         self.board.show_enough()
 
     @Slot(object)
@@ -257,7 +257,7 @@ class ExplorePage(QWidget):
         wrong, labelled = self._table.counts(self.board.filters.filter())
         said = explore_words.right_of if self.board.view() == "right" else explore_words.wrong_of
         sentence = said(wrong, labelled)
-        if self.board.view() == "unsure" and isinstance(self._table, SeveralTable):
+        if self.board.view() == "unsure" and isinstance(self._table, MultiLabelPredictionTable):
             sentence = explore_words.nearest_first(sentence)
         self.board.filters.sentence.setText(sentence)
         self.sentence_changed.emit(

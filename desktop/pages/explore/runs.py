@@ -6,9 +6,9 @@ from PySide6.QtCore import QObject, QSignalBlocker, Slot
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import text
-from desktop.models.run_scores import Standings
+from desktop.models.run_scores import RunScores
 from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.view import ExploreBoard
+from desktop.pages.explore.view import ExploreView
 from desktop.pages.train import messages as train_words
 from desktop.session import Session
 from ml.api import HandlensError
@@ -17,19 +17,19 @@ from ml.api import HandlensError
 class RunChooser(QObject):
     """Keeps the list of finished runs as it is; what is chosen there goes to the session."""
 
-    def __init__(self, board: ExploreBoard, page: QWidget) -> None:
+    def __init__(self, board: ExploreView, page: QWidget) -> None:
         super().__init__(page)
         self._board = board
         self._session: Session | None = None
-        self.standings = Standings(page)
-        self.standings.changed.connect(self._fill)
+        self.run_scores = RunScores(page)
+        self.run_scores.changed.connect(self._fill)
         board.run_box.activated.connect(self._on_chosen)
 
     def set_session(self, session: Session | None) -> None:
         if self._session is not None:
             self._session.runs_changed.disconnect(self._fill)
         self._session = session
-        self.standings.set_session(session)
+        self.run_scores.set_session(session)
         if session is not None:
             session.runs_changed.connect(self._fill)
             self._fill()
@@ -47,7 +47,7 @@ class RunChooser(QObject):
             finished = [run for run in session.project.runs.all() if run.state == "finished"]
             counts = train_words.split_counts(session.samples)
             for run in reversed(finished):
-                standing = self.standings.of(run.number)
+                standing = self.run_scores.of(run.number)
                 box.addItem(explore_words.run_line(run, standing, counts, session.project.task), run.number)
             if session.run is not None:
                 self.show_run(session.run.number)

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 from desktop import icons
 from desktop.i18n import tr
 from desktop.models.prediction_table import Order
-from desktop.pages.explore.detail.panel import NARROWEST, WIDEST, ExploreSide
+from desktop.pages.explore.detail.panel import NARROWEST, WIDEST, DetailPanel
 from desktop.pages.explore.grid.filters import ExploreFilters
 from desktop.pages.explore.label_issues.bar import SuspectsBar
-from desktop.pages.explore.thresholds.page import EnoughPage
+from desktop.pages.explore.thresholds.page import ThresholdPage
 from desktop.widgets.confusion_view import ConfusionView
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 
@@ -36,7 +36,7 @@ VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "suspicious", "confusion"
 ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right"}
 
 
-class ExploreBoard(QWidget):
+class ExploreView(QWidget):
     """Widgets and their places; `arrangement_changed` when a tab or a filter was chosen. Where there is room for the
     tabs only the page knows, see `ExploreFrame`."""
 
@@ -81,7 +81,7 @@ class ExploreBoard(QWidget):
         self.redo_button = self._make_undo(undo_stack, redo=True)
         self.stack = QStackedWidget()
         self.confusion_page = self._make_confusion_page()
-        self.enough = EnoughPage()
+        self.enough = ThresholdPage()
         for page in (self.grid, self.confusion_page, self.enough, self.nothing):
             self.stack.addWidget(page)
         self._lay_out()
@@ -209,7 +209,7 @@ _GAP = 8
 class ExploreFrame(QWidget):
     """In a narrow window the tabs go over the whole width instead of being cut."""
 
-    def __init__(self, board: ExploreBoard, side: ExploreSide, parent: QWidget | None = None) -> None:
+    def __init__(self, board: ExploreView, side: DetailPanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._board, self._side = board, side
         self._grid = QGridLayout(self)

@@ -9,14 +9,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.api import HandlensError, Predictions, Project, Sample, accuracy_interval, leaning, mean_average_precision
+from ml.api import (
+    HandlensError,
+    Predictions,
+    Project,
+    Sample,
+    accuracy_interval,
+    mean_average_precision,
+    relative_to_threshold,
+)
 
 MOST_SHOWN = 8
 Labels = Mapping[int, tuple[int, ...]]
 """The present class indices of labelled samples, by their ids."""
 
 
-class Judges(NamedTuple):
+class EvaluationSet(NamedTuple):
     """The labelled samples that runs are compared on: those of the test, or without one those kept aside to check by.
     `sources` has the file of each."""
 
@@ -26,7 +34,7 @@ class Judges(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunScore:
     """The `score` of a run on `count` samples: the share that is right, or the mean average precision where more than
     one class may be present. With its 95 % interval where there is one."""
 
@@ -66,7 +74,7 @@ class Outcome:
     """`mended` were wrong in the run before and are right now, `spoilt` the other way round, and `earlier` is its score
     on the same samples; None without one."""
 
-    standing: Standing
+    standing: RunScore
     mistakes: tuple[Mistake, ...] = ()
     earlier: float | None = None
     mended: int | None = None
@@ -84,15 +92,15 @@ class _Judged:
     right: NDArray[np.bool_]
 
 
-def judges(samples: Iterable[Sample]) -> Judges:
+def judges(samples: Iterable[Sample]) -> EvaluationSet:
     """Those that can judge a run, with their labels as they are now."""
     labelled = [sample for sample in samples if sample.labelled and sample.split in ("valid", "test")]
     tested = any(sample.split == "test" for sample in labelled)
     kept = [sample for sample in labelled if (sample.split == "test") == tested]
-    return Judges({s.id: s.labels for s in kept}, {s.id: s.source_id for s in kept}, tested)
+    return EvaluationSet({s.id: s.labels for s in kept}, {s.id: s.source_id for s in kept}, tested)
 
 
-def standings(project: Project, runs: Sequence[int], samples: Iterable[Sample]) -> dict[int, Standing]:
+def run_scores(project: Project, runs: Sequence[int], samples: Iterable[Sample]) -> dict[int, RunScore]:
     """How these runs do by the present labels; without those whose predictions are gone."""
     by, found = judges(samples), {}
     for run in runs:
@@ -150,16 +158,16 @@ def _judged(predictions: Predictions, labels: Labels) -> _Judged:
     return _Judged(rows=rows, said=said, truth=truth, right=np.asarray((said == truth).all(axis=1) & ~beyond))
 
 
-def _standing(predictions: Predictions, judged: _Judged, by: Judges) -> Standing:
+def _standing(predictions: Predictions, judged: _Judged, by: EvaluationSet) -> RunScore:
     count = len(judged.rows)
     if count == 0:
-        return Standing(None, 0, by.tested)
+        return RunScore(None, 0, by.tested)
     if predictions.several:
         probabilities = np.asarray(predictions.probabilities[judged.rows])
-        return Standing(mean_average_precision(probabilities, judged.truth.astype(np.int64)), count, by.tested)
+        return RunScore(mean_average_precision(probabilities, judged.truth.astype(np.int64)), count, by.tested)
     share = float(judged.right.mean())
     files = {by.sources[sample_id] for sample_id in predictions.sample_ids[judged.rows].tolist()}
-    return Standing(share, count, by.tested, accuracy_interval(share, len(files)))
+    return RunScore(share, count, by.tested, accuracy_interval(share, len(files)))
 
 
 def _worst(predictions: Predictions, judged: _Judged, labels: Labels) -> tuple[Mistake, ...]:
@@ -172,7 +180,7 @@ def _worst(predictions: Predictions, judged: _Judged, labels: Labels) -> tuple[M
         telling = np.argmax(probabilities, axis=1)
         sure = probabilities.max(axis=1)
     else:
-        away = np.abs(leaning(probabilities, predictions.thresholds) - 0.5)
+        away = np.abs(relative_to_threshold(probabilities, predictions.thresholds) - 0.5)
         away = np.where(judged.said[wrong] != judged.truth[wrong], away, -1.0)
         telling, sure = np.argmax(away, axis=1), away.max(axis=1)
     return tuple(

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
-from desktop.pages.train.compare import Found, Outcome, Standing
-from desktop.widgets.remark_list import Level, Said
+from desktop.pages.train.compare import Found, Outcome, RunScore
+from desktop.widgets.remark_list import FindingRow, Level
 from ml.api import (
     BackboneChecked,
     Front,
@@ -17,7 +17,7 @@ from ml.api import (
     Note,
     OfferedBackbone,
     Preset,
-    Remark,
+    RunFinding,
     RunInfo,
     Sample,
     Task,
@@ -167,7 +167,7 @@ def preset_promise(preset: Preset) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class RunSummary:
     """Of a finished run: its number, whether there is a run `before`, how long it took, whether it was stopped `early`,
     and whether somebody `watched` how it did on those kept aside to check by."""
 
@@ -178,7 +178,7 @@ class Told:
     watched: bool = False
 
 
-def finished_score(kind: Kind, run: int, standing: Standing, task: Task = "single") -> str:
+def finished_score(kind: Kind, run: int, standing: RunScore, task: Task = "single") -> str:
     """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
     score, count = standing.score, standing.count
     if score is None or count == 0:
@@ -206,10 +206,10 @@ def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
     )
 
 
-def remarks_of(notes: Iterable[Note | Remark]) -> list[Said]:
+def remarks_of(notes: Iterable[Note | RunFinding]) -> list[FindingRow]:
     """What a run found out about itself, with what leads on from there."""
     return [
-        Said(
+        FindingRow(
             level=_level(note),
             sentence=text(note.sentence),
             verb=tr("Show them") if note.about == "sure and wrong" else "",
@@ -219,7 +219,7 @@ def remarks_of(notes: Iterable[Note | Remark]) -> list[Said]:
     ]
 
 
-def _level(note: Note | Remark) -> Level:
+def _level(note: Note | RunFinding) -> Level:
     if note.level == "warning":
         return "warning"
     # How it does on new sources is a score: it is not folded away however good it is.
@@ -262,7 +262,7 @@ def _scores_compared(change: int) -> str:
     return trn("{count} point worse than the run before.", "{count} points worse than the run before.", -change)
 
 
-def result_lines(kind: Kind, told: Told, looked: Outcome, *, task: Task = "single") -> list[str]:
+def result_lines(kind: Kind, told: RunSummary, looked: Outcome, *, task: Task = "single") -> list[str]:
     """The sentences below the score of a finished run."""
     lines = [] if looked.found is None else [_found_and_named(looked.found)]
     if task == "multi" and looked.standing.score is not None:
@@ -294,7 +294,7 @@ def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return Counter(sample.split or "" for sample in samples)
 
 
-def run_cells(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
+def run_cells(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
     """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
     return (
         tr("Run {n}", n=str(run.number)),
@@ -304,12 +304,12 @@ def run_cells(run: RunInfo, standing: Standing | None, counts: Mapping[str, int]
     )
 
 
-def run_score(run: RunInfo, standing: Standing | None, counts: Mapping[str, int], task: Task) -> str:
+def run_score(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
     """ "94 of 100 right" by the labels as they are now; without a standing as it was when the run was made, and empty
     where nothing was kept aside."""
     if standing is None:
         split = "test" if run.test_accuracy is not None else "valid"
-        standing = Standing(score_of(run), counts.get(split, 0), split == "test")
+        standing = RunScore(score_of(run), counts.get(split, 0), split == "test")
     if standing.score is None or standing.count == 0:
         return ""
     return score_of_several(standing.score) if task == "multi" else right_of(standing.score, standing.count)

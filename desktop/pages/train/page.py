@@ -11,14 +11,14 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import text, tr
-from desktop.models.run_scores import Standings
+from desktop.models.run_scores import RunScores
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import progress as train_live
 from desktop.pages.train import setup as train_before
 from desktop.pages.train import state as train_ending
-from desktop.pages.train.progress import TrainWatch, shown_now
-from desktop.pages.train.result import ResultTeller, TrainResult
-from desktop.pages.train.setup import TrainChoose
+from desktop.pages.train.progress import TrainProgress, shown_now
+from desktop.pages.train.result import ResultController, TrainResult
+from desktop.pages.train.setup import TrainSetup
 from desktop.pages.train.state import TrainingState
 from desktop.session import Session
 from desktop.workers.job_thread import TrainingThread
@@ -70,9 +70,9 @@ class TrainPage(QWidget):
         self._tasks.failed.connect(self._on_task_failed)
         self._words_timer = QTimer(self, interval=WORDS_EVERY_MS)
         self._words_timer.timeout.connect(self._say_words)
-        self.choose, self.watch, self.result = TrainChoose(), TrainWatch(), TrainResult()
-        self.teller = ResultTeller(self.result, self)
-        self._standings = Standings(self)
+        self.choose, self.watch, self.result = TrainSetup(), TrainProgress(), TrainResult()
+        self.teller = ResultController(self.result, self)
+        self._standings = RunScores(self)
         self._standings.changed.connect(self._show_runs)
         self.stack = QStackedWidget()
         for part in (self.choose, self.watch, self.result):
@@ -147,7 +147,7 @@ class TrainPage(QWidget):
     @Slot()
     def resume(self) -> None:
         """Go on with the run that was cut off."""
-        run = None if self._session is None else self._session.to_resume()
+        run = None if self._session is None else self._session.resumable_run()
         if self._session is not None and run is not None:
             self._start(self._session.train_job(run.preset, seed=run.seed, resume=True))
 
@@ -155,7 +155,7 @@ class TrainPage(QWidget):
         if self._thread is not None or self._session is None:
             return
         estimate = self._estimates.get(job.preset, math.nan)
-        standing = self._session.to_resume() if job.resume else None
+        standing = self._session.resumable_run() if job.resume else None
         self._state = TrainingState(
             preset=job.preset,
             estimate=None if math.isnan(estimate) else estimate,

@@ -14,15 +14,15 @@ from desktop.pages.explore.messages import named
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
 from desktop.pages.train.compare import Mistake
-from desktop.pages.train.state import Ending, TrainingState
+from desktop.pages.train.state import StopState, TrainingState
 from desktop.session import Session
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.workers.sample_renderer import overlay_image
-from ml.api import BatchDone, EpochDone, Kind, Pass, ProbeDone, Showcase, things
+from ml.api import BatchDone, EpochDone, EpochRecord, Kind, ProbeDone, Showcase, things
 
 
-class TrainWatch(QWidget):
+class TrainProgress(QWidget):
     """Only shows what it is told. `stop_pressed` keeps the best, `cancel_pressed` asks for the end of it all."""
 
     stop_pressed = Signal()
@@ -107,7 +107,7 @@ class TrainWatch(QWidget):
         self.cancel_button.style().unpolish(self.cancel_button)
         self.cancel_button.style().polish(self.cancel_button)
 
-    def can_stop(self, state: Ending) -> None:
+    def can_stop(self, state: StopState) -> None:
         """What a stop would mean now; none is needed once it finishes by itself."""
         words, tip = train_ending.button(state)
         self.stop_button.setText(words)
@@ -174,7 +174,7 @@ def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
             plot.add_score(float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
 
 
-def draw_past(plot: LivePlot, passes: Iterable[Pass]) -> None:
+def draw_past(plot: LivePlot, passes: Iterable[EpochRecord]) -> None:
     """The passes of a run before it was cut off."""
     for each in passes:
         plot.add_pass(float(each.number), loss=each.train_loss, rate=each.rate)

@@ -20,17 +20,17 @@ from PySide6.QtWidgets import (
 from desktop import style
 from desktop.i18n import tr
 from desktop.pages.train import messages as train_words
-from desktop.pages.train.compare import Mistake, Outcome, Standing, outcome
-from desktop.pages.train.messages import Told
+from desktop.pages.train.compare import Mistake, Outcome, RunScore, outcome
+from desktop.pages.train.messages import RunSummary
 from desktop.pages.train.progress import shown_mistakes
 from desktop.pages.train.state import TrainingState
 from desktop.session import Session
-from desktop.widgets.remark_list import RemarkList, Said
+from desktop.widgets.remark_list import FindingList, FindingRow
 from desktop.widgets.scrolling import scrolling
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tasks import Tasks
-from ml.api import Finished, RunInfo, Sample, read_remarks
+from ml.api import Finished, RunInfo, Sample, read_findings
 
 
 class TrainResult(QWidget):
@@ -63,7 +63,7 @@ class TrainResult(QWidget):
         self.fold.toggled.connect(self.details.setVisible)
         self.remarks_note = QLabel()
         self.remarks_note.setProperty("role", "emphasis")
-        self.remarks = RemarkList()
+        self.remarks = FindingList()
         self.remarks.verb_pressed.connect(self.suspicious_pressed)
         self.mistakes_note = QLabel()
         self.mistakes_note.setProperty("role", "emphasis")
@@ -86,7 +86,7 @@ class TrainResult(QWidget):
         self.mistakes_note.setText(tr("The worst mistakes"))
         self.mistakes_note.setVisible(bool(shown))
 
-    def show_remarks(self, remarks: Sequence[Said]) -> None:
+    def show_remarks(self, remarks: Sequence[FindingRow]) -> None:
         """What the self-test found; nothing hides the place."""
         self.remarks.set_remarks(remarks)
         self.remarks_note.setVisible(bool(remarks))
@@ -101,7 +101,7 @@ class TrainResult(QWidget):
         """Whether they speak of labels that are others now."""
         self.remarks_note.setText(tr("Self-test, with the labels of that time") if then else tr("Self-test"))
 
-    def show_finished(self, *, again: str, remarks: Sequence[Said] = ()) -> None:
+    def show_finished(self, *, again: str, remarks: Sequence[FindingRow] = ()) -> None:
         """Another run, of which `say` and `show_mistakes` tell; `again` are the words of the button that leads back."""
         self.show_remarks(remarks)
         self.show_mistakes(())
@@ -158,14 +158,14 @@ class TrainResult(QWidget):
         column.addStretch(1)
 
 
-class ResultTeller(QObject):
+class ResultController(QObject):
     """Fills the result page. Whoever goes on from there to look at the run looks at the one that was told of."""
 
     def __init__(self, page: TrainResult, parent: QObject) -> None:
         super().__init__(parent)
         self._page = page
         self._session: Session | None = None
-        self._told: Told | None = None
+        self._told: RunSummary | None = None
         self._counted: tuple[Sample, ...] | None = None
         self._said_itself: float | None = None
         self._tasks = Tasks(self)
@@ -181,10 +181,10 @@ class ResultTeller(QObject):
 
     def tell(self, event: Finished, state: TrainingState) -> None:
         """Of the run that has just ended."""
-        standing = Standing(event.valid_accuracy, state.valid, tested=False, interval=event.valid_interval)
+        standing = RunScore(event.valid_accuracy, state.valid, tested=False, interval=event.valid_interval)
         if event.test_accuracy is not None and state.test:
-            standing = Standing(event.test_accuracy, state.test, tested=True, interval=event.test_interval)
-        told = Told(
+            standing = RunScore(event.test_accuracy, state.test, tested=True, interval=event.test_interval)
+        told = RunSummary(
             run=event.run,
             first=self.before(event.run) is None,
             seconds=event.seconds,
@@ -200,9 +200,9 @@ class ResultTeller(QObject):
             return
         split = "valid" if run.test_accuracy is None else "test"
         count = sum(sample.split == split and sample.labelled for sample in session.samples)
-        standing = Standing(train_words.score_of(run), count, split == "test")
-        told = Told(run=run.number, first=self.before(run.number) is None, seconds=run.seconds)
-        remarks = train_words.remarks_of(read_remarks(session.project.runs.folder(run.number)))
+        standing = RunScore(train_words.score_of(run), count, split == "test")
+        told = RunSummary(run=run.number, first=self.before(run.number) is None, seconds=run.seconds)
+        remarks = train_words.remarks_of(read_findings(session.project.runs.folder(run.number)))
         self._begin(told, standing, remarks, again=tr("Back"))
 
     def before(self, run: int) -> int | None:
@@ -237,7 +237,7 @@ class ResultTeller(QObject):
         self._tasks.forget_all()
         self._pictures.clear()
 
-    def _begin(self, told: Told, standing: Standing, remarks: Sequence[Said], *, again: str) -> None:
+    def _begin(self, told: RunSummary, standing: RunScore, remarks: Sequence[FindingRow], *, again: str) -> None:
         """`standing` as the run itself says, until it is counted by the labels as they are now."""
         self._told, self._counted = told, None
         self._said_itself = standing.score
@@ -246,7 +246,7 @@ class ResultTeller(QObject):
         self._say(told, Outcome(standing=standing))
         self.look()
 
-    def _say(self, told: Told, looked: Outcome) -> None:
+    def _say(self, told: RunSummary, looked: Outcome) -> None:
         assert self._session is not None
         kind, task = self._session.project.kind, self._session.project.task
         score, count = looked.standing.score, looked.standing.count

@@ -25,12 +25,12 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.models.run_scores import Standings
+from desktop.models.run_scores import RunScores
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
 from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
-from desktop.pages.train.state import Left
+from desktop.pages.train.state import ResumableRun
 from desktop.session import Session
 from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, estimate_seconds
 
@@ -77,7 +77,7 @@ class PresetCard(QFrame):
         style.set_property(self, "selected", on)
 
 
-class TrainChoose(QWidget):
+class TrainSetup(QWidget):
     """`train_pressed(preset, epochs or None, seed)` and `resume_pressed` out."""
 
     train_pressed = Signal(str, object, int)
@@ -125,7 +125,7 @@ class TrainChoose(QWidget):
         for preset, value in seconds.items():
             self.cards[preset].set_seconds(value)
 
-    def offer_resume(self, left: Left | None) -> None:
+    def offer_resume(self, left: ResumableRun | None) -> None:
         """Of the run that can go on; None hides the offer."""
         self.resume_box.setVisible(left is not None)
         if left is None:
@@ -252,20 +252,20 @@ def readiness(session: Session) -> tuple[str, bool]:
     return train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready), ready
 
 
-def left_over(session: Session, *, stopped: bool) -> Left | None:
+def left_over(session: Session, *, stopped: bool) -> ResumableRun | None:
     """The run that can be gone on with; `stopped` by the user just now, or cut off."""
-    run = session.to_resume()
+    run = session.resumable_run()
     if run is None:
         return None
-    return Left(run=run.number, stopped=stopped, stands=session.project.runs.stands(run.number))
+    return ResumableRun(run=run.number, stopped=stopped, stands=session.project.runs.stands(run.number))
 
 
-def runs_so_far(session: Session, standings: Standings) -> list[tuple[int, tuple[str, ...]]]:
+def runs_so_far(session: Session, run_scores: RunScores) -> list[tuple[int, tuple[str, ...]]]:
     """The number and the cells of every finished run, the newest first."""
     finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
     counts = train_words.split_counts(session.samples)
     task = session.project.task
-    return [(run.number, train_words.run_cells(run, standings.of(run.number), counts, task)) for run in finished]
+    return [(run.number, train_words.run_cells(run, run_scores.of(run.number), counts, task)) for run in finished]
 
 
 def estimate_all(project: Project, backbone: str) -> dict[Preset, float]:

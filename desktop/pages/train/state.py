@@ -116,7 +116,7 @@ class TrainingState:
                 return
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> StopState:
         """What a stop would mean now."""
         if not self.has_model:
             return "standing" if self.stands else "unbegun" if self.run is None else "nothing"
@@ -157,13 +157,13 @@ class TrainingState:
         self.fraction = max(self.fraction, begin + (end - begin) * min(1.0, within))
 
 
-Ending = Literal["unbegun", "nothing", "standing", "learning", "finishing"]
+StopState = Literal["unbegun", "nothing", "standing", "learning", "finishing"]
 """The run has no number yet; there is no model yet; none yet, but passes from before; there is one and it learns on;
 learning is over and the model is being finished."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
+class ResumableRun:
     """A run that can be gone on with: `stopped` by the user just now, or cut off; whether it left passes (`stands`)."""
 
     run: int
@@ -171,7 +171,7 @@ class Left:
     stands: bool
 
 
-def button(state: Ending) -> tuple[str, str]:
+def button(state: StopState) -> tuple[str, str]:
     """The words and the tooltip of the button that ends a training well."""
     if state == "unbegun":
         return tr("Stop"), tr("End now. Training has not begun, so nothing is lost.")
@@ -184,7 +184,7 @@ def button(state: Ending) -> tuple[str, str]:
     return tr("Stop and keep"), tr("Training has ended. The best model is being finished.")
 
 
-def asked(state: Ending, now: str) -> str:
+def asked(state: StopState, now: str) -> str:
     """Right after the button was pressed. `now` is what the job said last about what it is doing."""
     if state == "unbegun":
         return tr("Stopping. Training has not begun, so nothing is lost.")
@@ -202,7 +202,7 @@ def finishing(now: str) -> str:
     return tr("Training has ended. {now}", now=now)
 
 
-def not_discarded(state: Ending, *, stopping: bool) -> tuple[str, str]:
+def not_discarded(state: StopState, *, stopping: bool) -> tuple[str, str]:
     """Beside the question whether the run shall be discarded: how it would end otherwise, and the verb for that."""
     if state == "finishing":
         return tr("Training has ended. The best model is being finished."), tr("Let it finish")
@@ -212,7 +212,7 @@ def not_discarded(state: Ending, *, stopping: bool) -> tuple[str, str]:
     return keeps if state == "learning" else "", tr("Continue training")
 
 
-def left_over(left: Left) -> str:
+def left_over(left: ResumableRun) -> str:
     """Of a run that can be gone on with."""
     number = str(left.run)
     if left.stands and left.stopped:

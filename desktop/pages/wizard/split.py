@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from desktop import style
 from desktop.i18n import text, tr
 from desktop.pages.wizard.draft import Draft
-from desktop.widgets.collapsible import Fold
+from desktop.widgets.collapsible import Collapsible
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from ml.api import HandlensError, plan_split
 
@@ -42,7 +42,7 @@ class SplitPage(QWizardPage):
         self.picture = SplitPicture()
         self._why = QLabel()
         self._why.setWordWrap(True)
-        self.fold = Fold(tr("Details"), self._build_details())
+        self.fold = Collapsible(tr("Details"), self._build_details())
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)

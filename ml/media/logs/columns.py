@@ -15,7 +15,7 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.media.logs.clock import counts_rows, is_surely_time, shows_the_date
 from ml.media.logs.names import counted_columns
-from ml.tables.cells import as_moment, is_missing
+from ml.tables.cells import is_missing, parse_timestamp
 from ml.tables.dialect import Layout, cells_of, line_in_file, plain_lines
 from ml.tables.numbers import decimal_comma, read_number
 
@@ -30,7 +30,7 @@ _ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "categor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holes:
+class MissingValues:
     """Cells of a column in which no number stands: `missing` are empty, `words` are neither, one of them `example`.
 
     All of them are filled in between their neighbours.
@@ -61,7 +61,7 @@ class Column:
         if values is None:
             told = decimal_comma(cells)
             self.comma = self.comma if told is None else told
-            read = [as_moment(cell) if self.moments else read_number(cell, comma=self.comma) for cell in cells]
+            read = [parse_timestamp(cell) if self.moments else read_number(cell, comma=self.comma) for cell in cells]
             odd = [cell for value, cell in zip(read, cells, strict=True) if value is None and not is_missing(cell)]
             self.words += len(odd)
             self.example = self.example or (odd[0] if odd else "")
@@ -76,11 +76,11 @@ class Column:
     def values(self) -> NDArray[np.float64]:
         return np.concatenate(self.parts)
 
-    def holes(self, *, pauses: int) -> Holes:
+    def holes(self, *, pauses: int) -> MissingValues:
         """What does not count `pauses`, rows in which nothing stands at all."""
         cells = sum(map(len, self.parts)) - pauses
         missing = max(0, cells - self.filled - self.words)
-        return Holes(cells=cells, missing=missing, words=self.words, example=self.example)
+        return MissingValues(cells=cells, missing=missing, words=self.words, example=self.example)
 
 
 def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
@@ -137,7 +137,7 @@ def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
 def _are_moments(cells: Sequence[str], *, comma: bool) -> bool:
     filled = [cell for cell in cells[:100] if not is_missing(cell)]
     return bool(filled) and all(
-        read_number(cell, comma=comma) is None and as_moment(cell) is not None for cell in filled
+        read_number(cell, comma=comma) is None and parse_timestamp(cell) is not None for cell in filled
     )
 
 

@@ -19,7 +19,7 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import msg, nmsg
 from ml.core.types import Windowing
 from ml.media.logs.clock import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
-from ml.media.logs.columns import Column, Holes, not_measured, read_columns, useless, without_gaps
+from ml.media.logs.columns import Column, MissingValues, not_measured, read_columns, useless, without_gaps
 from ml.media.logs.names import LeftOut, fitting_columns
 from ml.tables.dialect import NO_TABLE, read_layout
 
@@ -57,7 +57,7 @@ class Log:
     time_column: str
     left_out: tuple[LeftOut, ...]
     steps: tuple[float, ...]
-    holes: tuple[Holes, ...]
+    holes: tuple[MissingValues, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +82,7 @@ class LogFacts:
     left_out: tuple[LeftOut, ...]
     ranges: tuple[tuple[float, float], ...]
     steps: tuple[float, ...]
-    holes: tuple[Holes, ...]
+    holes: tuple[MissingValues, ...]
 
 
 def log_facts(path: Path) -> LogFacts:

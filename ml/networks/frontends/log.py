@@ -54,7 +54,7 @@ class LogFrontEnd(nn.Module):
     log power spectrograms, the traces themselves, recurrence plots (Eckmann et al. 1987), or one of them. Levels are
     kept: everything is measured in deviations of the training split, whose statistics are stored here, so that where
     gravity pulls or how strong a machine shakes can be seen. The fourth plane holds the numbers in its upper left
-    corner, (numbers, SLICES): mean, spread and energies of the channels in each stretch; see `WithNumbers`.
+    corner, (numbers, SLICES): mean, spread and energies of the channels in each stretch; see `TabularConcat`.
     """
 
     centre: Tensor
@@ -192,7 +192,7 @@ class LogFrontEnd(nn.Module):
         return 1.0 - 2.0 * torch.tanh((points[:, :, :, None] - points[:, :, None, :]).abs())
 
 
-class WithNumbers(nn.Module):
+class TabularConcat(nn.Module):
     """A backbone that reads the three colours and hands the numbers of the fourth plane on beside its features.
 
     (batch, 4, h, w) -> (batch, backbone's width + numbers, h', w'). Over the grid each number stands in the column of

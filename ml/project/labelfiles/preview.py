@@ -16,7 +16,7 @@ from ml.media.logs.log import LOG_SUFFIXES
 from ml.project.labelfiles.messages import MILD, issue_told
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
-from ml.project.scan.multilabel import means_several
+from ml.project.scan.multilabel import looks_multilabel
 from ml.tables.sheet import LABEL_SUFFIXES
 
 _NAMES_LOOKED_AT = 50_000
@@ -55,7 +55,7 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
     names = {name for said in given for name in said.classes}
     names |= {span.class_name for said in given for span in said.spans}
     torn = sum(len(said.classes) > 1 and not said.timed for said in given)
-    several = means_several(torn, in_rows=reading.several_in_row, files=len(paths))
+    several = looks_multilabel(torn, in_rows=reading.several_in_row, files=len(paths))
     task: Task = "multi" if several else "single"
     return LabelPreview(
         files=len(paths),

@@ -19,7 +19,7 @@ from ml.media.logs.names import fitting_columns, nameless, places_of, spelt_alik
 from ml.media.windowing import choose_log_windowing
 from ml.project.scan.log_notes import ROWS_A_SECOND, notes_on
 
-__all__ = ["ROWS_A_SECOND", "Agreed", "agree"]
+__all__ = ["ROWS_A_SECOND", "LogSchema", "agree"]
 
 _NEARLY_ALL = 0.8
 """A column that fewer logs have is left out; of one that so many have, the logs without it are."""
@@ -32,7 +32,7 @@ _ALIKE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Agreed:
+class LogSchema:
     """`unfit`: logs that differ from the rest, and why. Of the others, by path: `lengths` (rate in Hz, seconds), and
     `pauses` (where in seconds, how many are missing)."""
 
@@ -43,7 +43,7 @@ class Agreed:
     notes: tuple[Message, ...]
 
 
-def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> Agreed:
+def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> LogSchema:
     """Settle columns and rate by what most logs have, or by `windowing`, that of the project they are to join.
 
     `rate` in Hz, where the user gave one, stands above what the logs say of themselves.
@@ -61,7 +61,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
             unfit[path] = error
     fit = {path: found for path, found in facts.items() if path not in unfit}
     if not fit:
-        return Agreed(windowing=windowing, unfit=unfit, lengths={}, pauses={}, notes=())
+        return LogSchema(windowing=windowing, unfit=unfit, lengths={}, pauses={}, notes=())
     clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
     lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
     if windowing is None:
@@ -70,7 +70,7 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
     pauses = {path: _pauses(found, clock, common or 1.0) for path, found in fit.items()}
-    return Agreed(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
+    return LogSchema(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
 
 
 def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import percent
 from ml.core.types import Clock
-from ml.media.logs.columns import Holes
+from ml.media.logs.columns import MissingValues
 from ml.media.logs.log import LogFacts
 from ml.media.logs.names import nameless, places_of, quoted
 
@@ -142,9 +142,9 @@ def _of_logs(note: Message, count: int, total: int) -> Message:
     return msg("{first} {second}", first=note, second=second)
 
 
-def _holes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[Holes]]:
+def _holes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[MissingValues]]:
     """Those of each column, of every log that has it."""
-    found: dict[str, list[Holes]] = {name: [] for name in columns}
+    found: dict[str, list[MissingValues]] = {name: [] for name in columns}
     for log in facts.values():
         for name, place in zip(columns, places_of(columns, log.columns), strict=True):
             if place is not None:

@@ -53,10 +53,10 @@ def gives_several(report: ScanReport) -> bool:
     if report.labels is None:
         return False
     torn = sum(bool(file.also) and file.spans is None for file in report.files)
-    return means_several(torn, in_rows=report.labels.several_in_row, files=len(report.files))
+    return looks_multilabel(torn, in_rows=report.labels.several_in_row, files=len(report.files))
 
 
-def means_several(torn: int, *, in_rows: int, files: int) -> bool:
+def looks_multilabel(torn: int, *, in_rows: int, files: int) -> bool:
     """Whether `torn` of the files having several classes is meant, of which `in_rows` have them in one row."""
     return torn > 0 and (in_rows > 0 or torn > _SLIPS * files)
 

@@ -55,7 +55,7 @@ class _Deal:
         return round(by_class, 9), to_train and split != "train", round(sum(got.values()) - sum(wanted.values()), 9)
 
 
-def allot(
+def assign_groups(
     groups: Sequence[Group],
     *,
     shares: Shares,

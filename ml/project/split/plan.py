@@ -11,7 +11,7 @@ from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import Split, Windowing
 from ml.media.windowing import window_spans
 from ml.project.scan.folder import READY_SPLITS
-from ml.project.split.assign import Group, Shares, allot
+from ml.project.split.assign import Group, Shares, assign_groups
 from ml.project.split.groups import base_groups, joined, members
 
 SHARES: Shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
@@ -76,11 +76,11 @@ def _dealt(
 ) -> dict[str, Split]:
     counted = _counted(files, groups, report.windowing)
     if not sides:
-        dealt = allot(counted, shares=SHARES, seed=seed, settled=settled)
+        dealt = assign_groups(counted, shares=SHARES, seed=seed, settled=settled)
     else:  # only what lies in a ready-made train folder is still to be divided
         outside = {name: split for name, split in settled.items() if split == "test"}
         inside = [group for group in counted if group.name not in outside]
-        dealt = outside | allot(inside, shares=CARVED, seed=seed, settled=settled)
+        dealt = outside | assign_groups(inside, shares=CARVED, seed=seed, settled=settled)
     return {path: dealt[group] for path, group in groups.items()}
 
 

@@ -212,7 +212,7 @@ def leave_out(connection: sa.Connection, reasons: Mapping[str, Message]) -> None
         connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)
 
 
-def known_files(connection: sa.Connection, *, task: Task, from_table: bool) -> tuple[FoundFile, ...]:
+def files_in_project(connection: sa.Connection, *, task: Task, from_table: bool) -> tuple[FoundFile, ...]:
     """The project's sources under their present labels. `from_table`: whether these came from label files at first."""
     rows = connection.execute(sa.select(tables.classes)).mappings()
     names: dict[int, str] = {row["index"]: row["name"] for row in rows}

@@ -23,7 +23,7 @@ _GONE = msg("The file is no longer in the folder. Put it back and add the folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Followed:
+class Reconciled:
     """`moved` known files lie elsewhere now, `changed` ones hold other bytes under their old name, `gone` ones were
     found nowhere. A gone file whose name another has now is called as `replaced` says."""
 
@@ -32,7 +32,7 @@ class Followed:
     gone: tuple[str, ...] = ()
 
 
-def follow(connection: sa.Connection, report: ScanReport, *, task: Task, windowing: Windowing | None) -> Followed:
+def follow(connection: sa.Connection, report: ScanReport, *, task: Task, windowing: Windowing | None) -> Reconciled:
     """Let the known sources follow their files to where `report` found them.
 
     A file is known by its name and its bytes. A source whose name does not hold its bytes any more, but a new one
@@ -67,7 +67,7 @@ def follow(connection: sa.Connection, report: ScanReport, *, task: Task, windowi
     if moves:
         _labels_follow(connection, moves, task=task)
     changed = tuple(sorted(file.path for file in changes.values()))
-    return Followed(moved=len(moves), changed=changed, gone=tuple(sorted(gone.values())))
+    return Reconciled(moved=len(moves), changed=changed, gone=tuple(sorted(gone.values())))
 
 
 def replaced(path: str) -> str:

@@ -18,7 +18,7 @@ from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.messages import Message, msg
 from ml.core.types import Sample, Windowing
-from ml.media.audio import load_windows, sixteen_bits
+from ml.media.audio import load_windows, quantise_int16
 from ml.media.images import load_squashed
 from ml.media.logs.log import load_log_windows
 from ml.project.project import Project
@@ -139,7 +139,7 @@ def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | Non
     starts = [sample.start or 0.0 for sample in group]
     if windowing.columns:
         return load_log_windows(path, windowing, starts)
-    rows, _peaks = sixteen_bits(load_windows(path, windowing, starts))
+    rows, _peaks = quantise_int16(load_windows(path, windowing, starts))
     return rows
 
 

@@ -26,7 +26,7 @@ from ml.networks.onnx import export_newer, export_older
 from ml.runtime.session import cores, open_session
 from ml.training.data.cache import RowCache
 from ml.training.data.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
-from ml.training.finetune.step import in_parts
+from ml.training.finetune.step import run_with_oom_split
 
 _log = logging.getLogger(__name__)
 
@@ -194,7 +194,7 @@ def torch_extractor(network: Classifier, device: torch.device) -> Extractor:
         return embedding.float().cpu().numpy(), grid.cpu().numpy()
 
     def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-        embedding, grid = in_parts(ask, torch.from_numpy(raw))
+        embedding, grid = run_with_oom_split(ask, torch.from_numpy(raw))
         return embedding, grid
 
     return extract

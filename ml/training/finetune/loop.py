@@ -25,7 +25,7 @@ from ml.networks.backbones import freeze_norms
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
-from ml.probe.objective import Score, answerable, targets_of
+from ml.probe.objective import Score, known_class_mask, targets_of
 from ml.project.project import Project
 from ml.training.data.augment import cosine_lr, varied
 from ml.training.data.decode import Decoded
@@ -36,7 +36,7 @@ from ml.training.finetune import checkpoint
 from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED, DivergedError, DivergenceGuard
 from ml.training.finetune.interruptible import StopRequestedError
 from ml.training.finetune.progress import State, Timer, TrainingHistory, load_state
-from ml.training.finetune.step import MicroBatches, backward_with_oom_retry, in_parts
+from ml.training.finetune.step import MicroBatches, backward_with_oom_retry, run_with_oom_split
 from ml.training.objective import RowsLoss, make_loss, require_two_classes
 from ml.training.recipe import Recipe
 
@@ -371,7 +371,7 @@ def score_samples(
     rows: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for start in range(0, len(samples), batch):
-            rows += in_parts(ask, torch.from_numpy(decoded.read(samples[start : start + batch])))
+            rows += run_with_oom_split(ask, torch.from_numpy(decoded.read(samples[start : start + batch])))
     return np.concatenate(rows) if rows else np.zeros((0, network.head.out_features), dtype=np.float32)
 
 
@@ -450,7 +450,7 @@ def split_targets(samples: tuple[Sample, ...], *, task: Task, classes: int) -> t
     sample to learn from."""
     train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))
     learned, asked = (targets_of(part, task=task, classes=classes) for part in (train, valid))
-    fair = answerable(asked, learned)
+    fair = known_class_mask(asked, learned)
     return (train, learned), (tuple(sample for sample, can_be in zip(valid, fair, strict=True) if can_be), asked[fair])
 
 

@@ -68,7 +68,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def in_parts(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
+def run_with_oom_split(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
     """Return `ask(raw)`; if memory runs out, run it on halves and concatenate the results."""
     try:
         return ask(raw)
@@ -79,7 +79,7 @@ def in_parts(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> 
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(raw) // 2
-    parts = zip(in_parts(ask, raw[:half]), in_parts(ask, raw[half:]), strict=True)
+    parts = zip(run_with_oom_split(ask, raw[:half]), run_with_oom_split(ask, raw[half:]), strict=True)
     return tuple(np.concatenate(pair) for pair in parts)
 
 

@@ -13,7 +13,7 @@ from desktop.i18n import tr
 from desktop.models.prediction_table import PredictionTable
 from desktop.models.undo import same_labels
 from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.detail.panel import CYCLE, Details, ExploreSide, MapOf
+from desktop.pages.explore.detail.panel import CYCLE, DetailPanel, Details, MapOf
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.probability_bars import Bar, percent
@@ -25,13 +25,13 @@ from ml.api import HandlensError, Sample, lanes, settings_for
 MOST_BARS = 4
 
 
-class ExploreFocus(QObject):
+class DetailController(QObject):
     """Joins the side's widgets with the session, the run's table and the player."""
 
     map_changed = Signal()
     """Another map is to be laid over everything."""
 
-    def __init__(self, side: ExploreSide, player: Player, parent: QObject | None = None) -> None:
+    def __init__(self, side: DetailPanel, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._side, self._player = side, player
         self._tasks = Tasks(self, threads=1)

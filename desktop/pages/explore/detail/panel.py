@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from desktop import icons, style
 from desktop.i18n import tr
-from desktop.pages.explore.detail.suggestion_buttons import VerdictButtons
+from desktop.pages.explore.detail.suggestion_buttons import SuggestionButtons
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
@@ -51,7 +51,7 @@ class Details:
     """The classes that hold now; `class_keys.NONE` for "none of them"."""
 
 
-class ExploreSide(QWidget):
+class DetailPanel(QWidget):
     """Values in; `label_chosen`, `map_chosen`, `opacity_chosen` and the player's buttons out."""
 
     label_chosen = Signal(int)
@@ -100,7 +100,7 @@ class ExploreSide(QWidget):
         self.bars = ProbabilityBars()
         self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.file_name.setProperty("role", "caption")
-        self.verdict = VerdictButtons()
+        self.verdict = SuggestionButtons()
         self.verdict.keep_pressed.connect(self.right_pressed)
         self.verdict.change_pressed.connect(self.label_chosen)
         self._words: list[QLabel] = []

@@ -45,7 +45,7 @@ def verdict_on_many(count: int) -> Verdict:
     return Verdict(keep=tr("Keep the labels of these {n} (R)", n=count))
 
 
-class VerdictButtons(QWidget):
+class SuggestionButtons(QWidget):
     """Hidden while there is nothing to decide. `keep_pressed` and `change_pressed(class index)` out."""
 
     keep_pressed = Signal()

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.detail.controller import ExploreFocus
-from desktop.pages.explore.view import ExploreBoard
+from desktop.pages.explore.detail.controller import DetailController
+from desktop.pages.explore.view import ExploreView
 from desktop.session import Session
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tasks import Tasks
@@ -23,7 +23,7 @@ SHAPES = 6
 class ExploreTiles(QObject):
     """`set_session` for another project, `begin` for another run, `next_map` when somebody asks for maps."""
 
-    def __init__(self, board: ExploreBoard, spot: ExploreFocus, parent: QObject | None = None) -> None:
+    def __init__(self, board: ExploreView, spot: DetailController, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._board, self._spot = board, spot
         self._session: Session | None = None

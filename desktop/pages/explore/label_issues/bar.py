@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QProgressBar, QPu
 
 from desktop.i18n import tr
 from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.label_issues.model import Suspects
+from desktop.pages.explore.label_issues.model import LabelIssuesModel
 
 STEPS = 100
 NARROW = 560
@@ -16,7 +16,7 @@ NARROW = 560
 
 
 class SuspectsBar(QWidget):
-    """Shows a `Suspects`; `again_pressed`, `cancel_pressed` and `everything_toggled` out."""
+    """Shows a `LabelIssuesModel`; `again_pressed`, `cancel_pressed` and `everything_toggled` out."""
 
     again_pressed = Signal()
     cancel_pressed = Signal()
@@ -60,7 +60,7 @@ class SuspectsBar(QWidget):
         beside = event.size().width() >= NARROW
         self._whole.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
 
-    def show_state(self, suspects: Suspects) -> None:
+    def show_state(self, suspects: LabelIssuesModel) -> None:
         looking = suspects.state == "looking"
         self.sentence.setText(_sentence(suspects))
         self.bar.setVisible(looking)
@@ -74,7 +74,7 @@ class SuspectsBar(QWidget):
         return self.everything_button.isChecked()
 
 
-def _sentence(suspects: Suspects) -> str:
+def _sentence(suspects: LabelIssuesModel) -> str:
     if suspects.state == "looking":
         return tr("Looking for wrong labels.")
     if suspects.state != "found":

@@ -9,17 +9,17 @@ from PySide6.QtCore import QObject, Signal, Slot
 from desktop.i18n import tr
 from desktop.models.prediction_table import PredictionTable
 from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.detail.controller import ExploreFocus
-from desktop.pages.explore.detail.panel import ExploreSide
+from desktop.pages.explore.detail.controller import DetailController
+from desktop.pages.explore.detail.panel import DetailPanel
 from desktop.pages.explore.detail.suggestion_buttons import verdict_on, verdict_on_many
-from desktop.pages.explore.label_issues.model import Suspects
-from desktop.pages.explore.view import ExploreBoard
+from desktop.pages.explore.label_issues.model import LabelIssuesModel
+from desktop.pages.explore.view import ExploreView
 from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from ml.api import LabelChange, Runner, Sample
 
 
-class JudgedLabels(QObject):
+class LabelIssuesController(QObject):
     """`show` when its tab is chosen, `take` when labels have changed. `wanted`: it has something else to show."""
 
     wanted = Signal()
@@ -28,9 +28,9 @@ class JudgedLabels(QObject):
 
     def __init__(
         self,
-        board: ExploreBoard,
-        side: ExploreSide,
-        spot: ExploreFocus,
+        board: ExploreView,
+        side: DetailPanel,
+        spot: DetailController,
         *,
         runner: Runner | None,
         parent: QObject | None = None,
@@ -39,7 +39,7 @@ class JudgedLabels(QObject):
         self._board, self._side, self._spot = board, side, spot
         self._session: Session | None = None
         self._names: Sequence[str] = ()
-        self.suspects = Suspects(self, runner=runner)
+        self.suspects = LabelIssuesModel(self, runner=runner)
         board.suspects.again_pressed.connect(self.suspects.look)
         board.suspects.cancel_pressed.connect(self.suspects.cancel)
         board.suspects.everything_toggled.connect(self.wanted)

@@ -17,7 +17,7 @@ from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, 
 State = Literal["none", "looking", "found", "cancelled", "failed"]
 
 
-class Suspects(QObject):
+class LabelIssuesModel(QObject):
     """One answer for the run that is looked at. `changed` whenever there is something else to show.
 
     `runner` replaces the child process, as tests need it.

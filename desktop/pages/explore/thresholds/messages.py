@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 
 from desktop.i18n import Message, msg, nmsg, text, tr
-from desktop.pages.explore.thresholds.model import ClassFigures, Figures, SeveralClassFigures, SeveralFigures
+from desktop.pages.explore.thresholds.model import (
+    ClassFigures,
+    MultiLabelClassReport,
+    MultiLabelThresholdReport,
+    ThresholdReport,
+)
 from desktop.widgets.probability_bars import percent
 from ml.api import Kind, counted, counted_files, things
 
@@ -18,7 +23,7 @@ def asked(share: float) -> str:
     return tr("At most {n:g} of {of} accepted answers may be wrong", n=share * of, of=of)
 
 
-def expected(kind: Kind, told: Figures) -> str:
+def expected(kind: Kind, told: ThresholdReport) -> str:
     """Of a hundred pieces: how many it would hand over, and how many of the others may be wrong."""
     wanted, price = told.chosen.wanted, told.price
     if price.accepted == 0:
@@ -48,7 +53,7 @@ def expected(kind: Kind, told: Figures) -> str:
     return _two(handed, wrong)
 
 
-def promise(kind: Kind, told: Figures) -> str:
+def promise(kind: Kind, told: ThresholdReport) -> str:
     """Whether that is a promise, and what is missing for one."""
     chosen, more = told.chosen, _more(kind, unlabelled=told.unlabelled)
     if chosen.promised:
@@ -78,7 +83,7 @@ def stuck(kind: Kind, count: int) -> str:
     )
 
 
-def headline(kind: Kind, told: Figures) -> str:
+def headline(kind: Kind, told: ThresholdReport) -> str:
     """What was measured on the samples that were kept aside."""
     price = told.price
     if price.n == 0:
@@ -102,7 +107,7 @@ def headline(kind: Kind, told: Figures) -> str:
     )
 
 
-def below_curve(told: Figures) -> str:
+def below_curve(told: ThresholdReport) -> str:
     """What is drawn, and why the dot need not lie on the curve."""
     drawn = msg("Dashed: your limit. Shaded: where the true rate may lie. Dot: the result.")
     unlike = msg("Anything unlike the training data is left to you as well.")
@@ -142,7 +147,7 @@ def asked_of_several(share: float | None) -> str:
     return tr("At most {n:g} of {of} predictions of a class may be wrong", n=share * of, of=of)
 
 
-def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
+def headline_of_several(kind: Kind, told: MultiLabelThresholdReport) -> str:
     """What would be found of what is there, and how often it would be wrong."""
     if told.tested:
         where = msg("Measured on the {count_things} in the test set.", count_things=counted(told.count, kind))
@@ -167,7 +172,7 @@ def headline_of_several(kind: Kind, told: SeveralFigures) -> str:
     return _two(found, where)
 
 
-def promise_of_several(kind: Kind, told: SeveralFigures) -> str:
+def promise_of_several(kind: Kind, told: MultiLabelThresholdReport) -> str:
     """Whether that is a promise."""
     if told.wanted is None:
         return tr("Each class uses the threshold that was chosen in training.")
@@ -192,7 +197,7 @@ def in_use_of_several(share: float | None, *, shown: bool) -> str:
     return tr("In use: the thresholds from training.")
 
 
-def several_line(told: SeveralClassFigures) -> tuple[str, str]:
+def several_line(told: MultiLabelClassReport) -> tuple[str, str]:
     """From where on a class is named, what that finds and what it costs."""
     begin = tr("never predicted")
     if told.threshold < 1:

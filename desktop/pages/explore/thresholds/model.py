@@ -8,17 +8,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop.models.prediction_table import PredictionTable, SeveralTable
+from desktop.models.prediction_table import MultiLabelPredictionTable, PredictionTable
 from ml.api import (
     SPLIT_CODES,
-    Price,
+    SelectiveRisk,
     Thresholds,
     choose_thresholds,
-    found_and_named,
+    error_controlled_thresholds,
+    precision_recall,
     present,
-    price_of,
-    strict_thresholds,
-    trade_off,
+    risk_coverage_curve,
+    selective_risk,
 )
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
@@ -36,11 +36,11 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figures:
+class ThresholdReport:
     """`chosen` from the validation split; `price` and the rest on the test split, or on validation without one."""
 
     chosen: Thresholds
-    price: Price
+    price: SelectiveRisk
     tested: bool
     unlabelled: bool
     """Whether there are samples that nobody has labelled yet."""
@@ -56,7 +56,7 @@ class Curve:
     limit: NDArray[np.float64]
 
 
-class Weighing:
+class ThresholdModel:
     """A run's labelled samples that it did not learn from, by their labels as they are now. Single-label only."""
 
     def __init__(self, table: PredictionTable, names: tuple[str, ...]) -> None:
@@ -72,14 +72,14 @@ class Weighing:
         """How many there are to show the price on."""
         return len(self._held[1])
 
-    def figures(self, wanted: float) -> Figures:
+    def figures(self, wanted: float) -> ThresholdReport:
         chosen = choose_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
         probabilities, labels, sources = self._held
         best = np.argmax(probabilities, axis=1)
         accepted = probabilities.max(axis=1) >= np.asarray(chosen.per_class)[best]
-        return Figures(
+        return ThresholdReport(
             chosen=chosen,
-            price=price_of(probabilities, labels, chosen.per_class, sources=sources),
+            price=selective_risk(probabilities, labels, chosen.per_class, sources=sources),
             tested=self.tested,
             unlabelled=self.unlabelled,
             classes=tuple(
@@ -108,7 +108,7 @@ class Weighing:
         return strict == loose
 
     def curve(self) -> Curve:
-        rejected, error, limit = trade_off(*self._held[:2], sources=self._held[2])
+        rejected, error, limit = risk_coverage_curve(*self._held[:2], sources=self._held[2])
         return Curve(rejected=rejected, error=error, limit=limit)
 
 
@@ -125,7 +125,7 @@ def _part(table: PredictionTable, split: str) -> tuple[NDArray[np.float32], NDAr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeveralClassFigures:
+class MultiLabelClassReport:
     """For one class: from which probability on it is said, how many of those that show it are found, and how many of
     those it is said of do not show it."""
 
@@ -138,7 +138,7 @@ class SeveralClassFigures:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeveralFigures:
+class MultiLabelThresholdReport:
     """Thresholds from the validation split; the rest on the `count` samples of the test split, or on validation without
     one. `wanted`: None for the thresholds that the run was made with, which promise nothing."""
 
@@ -148,7 +148,7 @@ class SeveralFigures:
     tested: bool
     unlabelled: bool
     """Whether there are samples that nobody has labelled yet."""
-    classes: tuple[SeveralClassFigures, ...]
+    classes: tuple[MultiLabelClassReport, ...]
 
     @property
     def there(self) -> int:
@@ -163,10 +163,10 @@ class SeveralFigures:
         return sum(each.wrongly for each in self.classes)
 
 
-class SeveralWeighing:
+class MultiLabelThresholdModel:
     """A run's labelled samples that it did not learn from, by their labels as they are now."""
 
-    def __init__(self, table: SeveralTable, names: tuple[str, ...]) -> None:
+    def __init__(self, table: MultiLabelPredictionTable, names: tuple[str, ...]) -> None:
         self._names = names[: table.classes]
         self._made_with = np.asarray(table.thresholds)
         self._valid = _part_of_enough_several(table, "valid")
@@ -180,20 +180,20 @@ class SeveralWeighing:
         """How many there are to show the price on."""
         return len(self._held[1])
 
-    def figures(self, wanted: float | None) -> SeveralFigures:
+    def figures(self, wanted: float | None) -> MultiLabelThresholdReport:
         thresholds, promised = self._made_with, False
         if wanted is not None:
-            thresholds, promised = strict_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
+            thresholds, promised = error_controlled_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
         probabilities, truth, _sources = self._held
-        scores = found_and_named(present(probabilities, thresholds), truth, self._names)
-        return SeveralFigures(
+        scores = precision_recall(present(probabilities, thresholds), truth, self._names)
+        return MultiLabelThresholdReport(
             wanted=wanted,
             promised=promised,
             count=self.count,
             tested=self.tested,
             unlabelled=self.unlabelled,
             classes=tuple(
-                SeveralClassFigures(
+                MultiLabelClassReport(
                     name=name,
                     threshold=float(thresholds[index]),
                     there=int(scores[name]["n"]),
@@ -207,7 +207,7 @@ class SeveralWeighing:
 
 
 def _part_of_enough_several(
-    table: SeveralTable, split: str
+    table: MultiLabelPredictionTable, split: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Probabilities (n, classes), which classes are there (n, classes), and files of the labelled rows."""
     rows = np.flatnonzero((table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0))

@@ -25,10 +25,10 @@ from desktop.i18n import tr
 from desktop.pages.explore.thresholds import messages as enough_words
 from desktop.pages.explore.thresholds.model import (
     RATES,
-    Figures,
-    SeveralFigures,
-    SeveralWeighing,
-    Weighing,
+    MultiLabelThresholdModel,
+    MultiLabelThresholdReport,
+    ThresholdModel,
+    ThresholdReport,
     nearest_rate,
 )
 from desktop.widgets.elided_label import ElidedLabel
@@ -42,7 +42,7 @@ NARROW = 640
 """Below this the classes stand under the curve instead of beside it."""
 
 
-class EnoughPage(QWidget):
+class ThresholdPage(QWidget):
     """`set_weighing` or `set_several` says of which run; `rate_chosen(share)` when the person wants that rate from now
     on, with None to take the choice back."""
 
@@ -50,7 +50,7 @@ class EnoughPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._weighing: Weighing | SeveralWeighing | None = None
+        self._weighing: ThresholdModel | MultiLabelThresholdModel | None = None
         self._kind: Kind = "images"
         self._used: float | None = RATES[0]
         self._own = False
@@ -88,7 +88,7 @@ class EnoughPage(QWidget):
 
     # -- what it shows -------------------------------------------------------------------------------------------
 
-    def set_weighing(self, weighing: Weighing, *, kind: Kind, used: float) -> None:
+    def set_weighing(self, weighing: ThresholdModel, *, kind: Kind, used: float) -> None:
         """Of another run, or after labels have changed. `used` is the share that is in use."""
         self._weighing, self._kind, self._used, self._own = weighing, kind, used, False
         if not weighing.count:
@@ -98,7 +98,7 @@ class EnoughPage(QWidget):
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
         self._begin(used)
 
-    def set_several(self, weighing: SeveralWeighing, *, kind: Kind, used: float | None) -> None:
+    def set_several(self, weighing: MultiLabelThresholdModel, *, kind: Kind, used: float | None) -> None:
         """The same where more than one class may be present. `used`: None for the marks the run was made with."""
         self._weighing, self._kind, self._used, self._own = weighing, kind, used, used is None
         if not weighing.count:
@@ -120,7 +120,7 @@ class EnoughPage(QWidget):
         return RATES[place] if self._used is None or place != nearest_rate(self._used) else self._used
 
     def _begin(self, share: float) -> None:
-        several = isinstance(self._weighing, SeveralWeighing)
+        several = isinstance(self._weighing, MultiLabelThresholdModel)
         for widget in (self.expected, self.plot, self.unlike):
             widget.setVisible(not several)
         self.back_button.setVisible(several)
@@ -129,9 +129,9 @@ class EnoughPage(QWidget):
             if several
             else tr("Each class: its threshold, and how many are left to you")
         )
-        stuck = isinstance(self._weighing, Weighing) and self._weighing.stuck
+        stuck = isinstance(self._weighing, ThresholdModel) and self._weighing.stuck
         self.stuck.setVisible(stuck)
-        if isinstance(self._weighing, Weighing):
+        if isinstance(self._weighing, ThresholdModel):
             self.stuck.setText(enough_words.stuck(self._kind, self._weighing.chosen_by))
         self.choice.show()
         with QSignalBlocker(self.slider):
@@ -145,13 +145,13 @@ class EnoughPage(QWidget):
 
     def _show_rate(self) -> None:
         rate = self.rate()
-        if isinstance(self._weighing, SeveralWeighing):
+        if isinstance(self._weighing, MultiLabelThresholdModel):
             self._show_several(self._weighing.figures(rate))
         elif self._weighing is not None and rate is not None:
             self._show_single(self._weighing.figures(rate))
         self._say_used()
 
-    def _show_single(self, told: Figures) -> None:
+    def _show_single(self, told: ThresholdReport) -> None:
         self.asked.setText(enough_words.asked(told.chosen.wanted))
         self.headline.setText(enough_words.headline(self._kind, told))
         self.promise.setText(enough_words.promise(self._kind, told))
@@ -160,7 +160,7 @@ class EnoughPage(QWidget):
         self.unlike.setText(enough_words.below_curve(told))
         self._show_classes([(each.name, *enough_words.class_line(each)) for each in told.classes])
 
-    def _show_several(self, told: SeveralFigures) -> None:
+    def _show_several(self, told: MultiLabelThresholdReport) -> None:
         self.asked.setText(enough_words.asked_of_several(told.wanted))
         self.headline.setText(enough_words.headline_of_several(self._kind, told))
         self.promise.setText(enough_words.promise_of_several(self._kind, told))
