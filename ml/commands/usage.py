@@ -51,11 +51,11 @@ class Verbs(TyperGroup):
     def get_help_option(self, ctx: Any) -> Any:
         return _translated(super().get_help_option(ctx))
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *given: Any, **options: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> Any:
         if not options.pop("standalone_mode", True):
-            return super().main(args, prog_name, *given, standalone_mode=False, **options)
+            return super().main(args, prog_name, standalone_mode=False, **options)
         try:
-            ended = super().main(args, prog_name, *given, standalone_mode=False, **options)
+            ended = super().main(args, prog_name, standalone_mode=False, **options)
         except _errors.ClickException as error:
             _tell(error)
         except typer.Abort:

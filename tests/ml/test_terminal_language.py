@@ -80,9 +80,9 @@ _NAMES = re.compile(
 )
 _PLAIN = re.compile(r"[aceinorsuyzACEINORSUYZ]")
 _VALUES = {
-    *COMMANDS, *PRESETS, *KINDS, *FRONTS, *(re.split(r"\W|_", " ".join(item.name for item in OFFERED))),
-    "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none", "handlens", "Handlens", "Python",
-    "red", "green", "blue", "colours", "cloud",
+    *COMMANDS, *PRESETS, *KINDS, *FRONTS, "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none",
+    "handlens", "Handlens", "Python", "red", "green", "blue", "colours",
+    "and",  # Babel's, which knows no pseudo-locale
 }  # fmt: skip
 """Words that no translation changes: names of commands and options, what can be chosen, classes, projects."""
 
@@ -98,6 +98,8 @@ def english_words(printed: str) -> list[str]:
     """The words that did not go through a message: the pseudo-locale has an accent on nearly every letter."""
     for sentence in _STILL_ENGLISH:
         printed = re.sub(sentence, " ", printed)
+    for network in OFFERED:
+        printed = printed.replace(network.name, " ")
     words = re.findall(r"[^\W\d_]{2,}", _NAMES.sub(" ", printed))
     return [word for word in words if _PLAIN.search(word) and word not in _VALUES]
 
