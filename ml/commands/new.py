@@ -316,10 +316,10 @@ def _say(project: Project, report: ScanReport, outcome: dict[str, Any], console:
             option="--json",
         )
         say(console, "  " + text(more))
-    for sentence in outcome["findings"]:
-        say(console, f"• {text(sentence)}")
-    for sentence in _split_and_next(project, outcome):
-        say(console, sentence)
+    for finding in outcome["findings"]:
+        say(console, f"• {text(finding)}")
+    for line in _split_and_next(project, outcome):
+        say(console, line)
 
 
 def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:

@@ -73,7 +73,7 @@ def spoken(script: Path, *commands: list[str]) -> list[Done]:
 
 _NAMES = re.compile(
     r"""
-    https?://\S+ | --[\w-]+ | <[a-z]+> | (?:/[^\s/"”]+)+ | [\w./-]+\.(?:png|onnx|pth|csv|handlens)\b |
+    https?://\S+ | --[\w-]+ | <[^<>]+> | (?:/[^\s/"”]+)+ | [\w./-]+\.(?:png|onnx|pth|csv|handlens)\b |
     (?:handlens|pip)\ (?:[a-z]+\b\ ?)+ | \b[A-Z_|]{2,}\b
     """,
     re.VERBOSE,
