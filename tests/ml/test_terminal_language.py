@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -268,7 +269,7 @@ def test_the_window_stores_its_language_there(tmp_path: Path) -> None:
     assert done.stdout.strip() == "de"
 
 
-_USAGE = typer.BadParameter.__base__
+_USAGE: Any = typer.BadParameter.__base__
 
 
 @pytest.mark.parametrize(
