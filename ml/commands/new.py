@@ -317,10 +317,10 @@ def _say(project: Project, report: ScanReport, outcome: dict[str, Any], console:
             option="--json",
         )
         say(console, "  " + text(more))
-    for sentence in outcome["findings"]:
-        say(console, f"• {text(sentence)}")
-    for sentence in _split_and_next(project, outcome):
-        say(console, sentence)
+    for finding in outcome["findings"]:
+        say(console, f"• {text(finding)}")
+    for line in _split_and_next(project, outcome):
+        say(console, line)
 
 
 def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:
@@ -355,7 +355,7 @@ def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message |
 
 def with_options(sentence: Message | str) -> Message:
     """The same, with the options of this command that it is about. The wizard asks the same in other ways."""
-    told = verbatim(sentence) if isinstance(sentence, str) else sentence
+    told = sentence if isinstance(sentence, Message) else verbatim(sentence)
     for asked, option in ((SEVERAL_PRESENT, "--multi-label"), (ROWS_A_SECOND, "--rate")):
         if english(asked) in english(sentence):
             told = msg("{what} The option for this: {option}.", what=told, option=option)

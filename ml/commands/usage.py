@@ -5,6 +5,7 @@ Typer carries a Click that speaks English only, so its words are replaced and it
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 import sys
@@ -51,11 +52,28 @@ class Verbs(TyperGroup):
     def get_help_option(self, ctx: Any) -> Any:
         return _translated(super().get_help_option(ctx))
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *given: Any, **options: Any) -> Any:
-        if not options.pop("standalone_mode", True):
-            return super().main(args, prog_name, *given, standalone_mode=False, **options)
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        run = functools.partial(
+            super().main,
+            args,
+            prog_name,
+            complete_var,
+            standalone_mode=False,
+            windows_expand_args=windows_expand_args,
+            **extra,
+        )
+        if not standalone_mode:
+            return run()
         try:
-            ended = super().main(args, prog_name, *given, standalone_mode=False, **options)
+            ended = run()
         except _errors.ClickException as error:
             _tell(error)
         except typer.Abort:
