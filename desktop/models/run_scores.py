@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from desktop.pages.train.compare import RunScore, run_scores
+from desktop.models.run_comparison import RunScore, run_scores
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
 

@@ -12,11 +12,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.models.prediction_table import Filter, MultiLabelPredictionTable
+from desktop.models.run_comparison import outcome
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
 from desktop.pages.train import messages as train_words
-from desktop.pages.train.compare import outcome
 from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
 from desktop.widgets.tiles import Tile

@@ -17,9 +17,9 @@ from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import use_language
+from desktop.models.run_comparison import Outcome, RunScore
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
-from desktop.pages.train.compare import Outcome, RunScore
 from desktop.pages.train.page import TrainPage
 from desktop.pages.train.state import ResumableRun
 from desktop.session import Session, open_session

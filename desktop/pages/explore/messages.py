@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from desktop import words
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.models.prediction_table import Filter, PredictionTable
+from desktop.models.run_comparison import RunScore
 from desktop.models.undo import same_labels
 from desktop.pages.train import messages as train_words
-from desktop.pages.train.compare import RunScore
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile

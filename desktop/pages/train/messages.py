@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
-from desktop.pages.train.compare import Found, Outcome, RunScore
+from desktop.models.run_comparison import Found, Outcome, RunScore
 from desktop.widgets.remark_list import FindingRow, Level
 from ml.api import (
     BackboneChecked,

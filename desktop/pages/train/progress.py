@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QV
 
 from desktop import style
 from desktop.i18n import Message, text, tr
+from desktop.models.run_comparison import Mistake
 from desktop.pages.explore.messages import named
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
-from desktop.pages.train.compare import Mistake
 from desktop.pages.train.state import StopState, TrainingState
 from desktop.session import Session
 from desktop.widgets.live_plot import LivePlot

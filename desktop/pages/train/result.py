@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.i18n import tr
+from desktop.models.run_comparison import Mistake, Outcome, RunScore, outcome
 from desktop.pages.train import messages as train_words
-from desktop.pages.train.compare import Mistake, Outcome, RunScore, outcome
 from desktop.pages.train.messages import RunSummary
 from desktop.pages.train.progress import shown_mistakes
 from desktop.pages.train.state import TrainingState
