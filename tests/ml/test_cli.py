@@ -117,7 +117,7 @@ def test_new_takes_a_folder_without_labels(handlens: Handlens, folder: Path, tmp
         (["--from", "absent"], "no folder"),
         (["--from", "empty"], "empty"),
         (["--from", "one-class"], "only one class"),
-        (["--from", "pictures", "--kind", "sensors"], "There are no logs in “pictures”, only pictures"),
+        (["--from", "pictures", "--kind", "sensors"], "There are no logs in “pictures”, only 31 pictures."),
         (["--from", "pictures", "--split-by", "pattern:("], ""),
     ],
 )

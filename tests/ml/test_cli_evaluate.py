@@ -119,5 +119,5 @@ def test_evaluate_names_a_class_the_model_does_not_know(handlens: Handlens, trai
 def test_evaluate_without_a_run_says_what_to_do(handlens: Handlens, project: Path) -> None:
     done = handlens("evaluate", project)
     assert done.code == 1
-    assert "train it first" in done.err
+    assert "Train it first" in done.err
     assert done.out == ""
