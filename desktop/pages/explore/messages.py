@@ -180,10 +180,11 @@ def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Seq
         question = tr("{name}?", name=name)
     short = tr("not labelled") if held is None else named(held, names)
     if same_labels(held, labels):
-        caption = f"{tr('labelled {label}', label=short)}{ARROW}{question}"
-        return Tile(caption=caption, spoken=f"{text(spoken)}\n{sample.path}")
+        caption = tr("labelled {label}", label=short)
+        return Tile(caption=f"{caption}{ARROW}{question}", spoken=f"{text(spoken)}\n{sample.path}")
     spoken = msg("{first} {second}", first=spoken, second=msg("You changed the label after it was checked."))
-    return Tile(caption=f"✎ {tr('now {label}', label=short)}", changed=True, spoken=f"{text(spoken)}\n{sample.path}")
+    caption = tr("now {label}", label=short)
+    return Tile(caption=f"✎ {caption}", changed=True, spoken=f"{text(spoken)}\n{sample.path}")
 
 
 def suspect_remark(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> str:
