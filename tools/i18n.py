@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import string
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -26,11 +27,15 @@ FOLDER = ROOT / "resources" / "translations"
 TEMPLATE = FOLDER / "handlens.pot"
 KEYWORDS = {"msg": None, "tr": None, "nmsg": (1, 2), "trn": (1, 2)}
 NOUNS = "ml/core/phrases.py"
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+"""The same date in every catalogue: the real one would change with every run and collide in every merge."""
 
 
 def extract() -> Catalog:
     """Every text of `ml` and `desktop`; those of `NOUNS` once more in each grammatical form."""
-    catalog = Catalog(project="Handlens", version="1", copyright_holder="Handlens", charset="utf-8")
+    catalog = Catalog(
+        project="Handlens", version="1", copyright_holder="Handlens", charset="utf-8", creation_date=CREATED
+    )
     for package in ("ml", "desktop"):
         found = extract_from_dir(
             str(ROOT / package), method_map=[("**.py", "python")], keywords=KEYWORDS, comment_tags=("Translators:",)
