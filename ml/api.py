@@ -58,11 +58,11 @@ from ml.core.phrases import (
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
 from ml.core.types import (
-    KINDS,
     PRESETS,
     SPLITS,
     ClassInfo,
     Kind,
+    KindName,
     LabelChange,
     LabelSpan,
     Origin,
@@ -71,17 +71,20 @@ from ml.core.types import (
     Sample,
     Split,
     Task,
+    TaskName,
     Windowing,
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.sanity_checks import RunFinding
-from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
-from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
-from ml.media.logs.log import LOG_SUFFIXES, load_log_windows
+from ml.media.audio import load_waveform, load_window
+from ml.media.images import load_image, thumbnail
+from ml.media.kinds import SampleKind, kind_named, kinds
+from ml.media.logs.log import load_log_windows
+from ml.media.logs.traces import lanes, trace_picture
 from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
-from ml.pictures.heatmap import along_time, blend, inferno, overlay_rgba, strength
-from ml.pictures.traces import lanes, trace_picture
+from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
+from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.project.estimate import estimate_seconds
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
@@ -98,20 +101,17 @@ from ml.scoring.multilabel import (
     mean_average_precision,
     multilabel_confusion,
     precision_recall,
-    present,
+    predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
-    "AUDIO_SUFFIXES",
     "DEFAULT_BACKBONE",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
     "FRONTS",
-    "IMAGE_SUFFIXES",
-    "KINDS",
-    "LOG_SUFFIXES",
     "OFFERED",
     "PRESETS",
     "SPLITS",
@@ -138,6 +138,7 @@ __all__ = [
     "HandlensError",
     "Job",
     "Kind",
+    "KindName",
     "LabelChange",
     "LabelIssue",
     "LabelNotes",
@@ -161,6 +162,7 @@ __all__ = [
     "RunStarted",
     "Runner",
     "Sample",
+    "SampleKind",
     "ScanJob",
     "ScanReport",
     "Scanned",
@@ -177,6 +179,7 @@ __all__ = [
     "SuspectJob",
     "Suspected",
     "Task",
+    "TaskName",
     "Thresholds",
     "TrainJob",
     "Unreadable",
@@ -185,7 +188,6 @@ __all__ = [
     "Worker",
     "__version__",
     "accuracy_interval",
-    "along_time",
     "between",
     "blend",
     "choose_thresholds",
@@ -204,6 +206,8 @@ __all__ = [
     "gives_several",
     "hz_to_mel",
     "inferno",
+    "kind_named",
+    "kinds",
     "lanes",
     "listed",
     "load_image",
@@ -221,17 +225,19 @@ __all__ = [
     "percent",
     "plan_split",
     "precision_recall",
-    "present",
+    "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
     "relative_to_threshold",
+    "render_sample",
     "risk_coverage_curve",
     "selective_risk",
     "settings_for",
     "stage_message",
     "strength",
     "suggest_labels",
+    "task_named",
     "text",
     "thing",
     "things",

@@ -17,6 +17,7 @@ from ml.api import (
     accuracy_interval,
     mean_average_precision,
     relative_to_threshold,
+    task_named,
 )
 
 MOST_SHOWN = 8
@@ -117,7 +118,7 @@ def outcome(project: Project, *, before: int | None, after: int, samples: Iterab
     by, now = judges(samples), project.predictions(after)
     judged = _judged(now, by.labels)
     standing, mistakes = _standing(now, judged, by), _worst(now, judged, by.labels)
-    found = _found(judged) if now.several and len(judged.rows) else None
+    found = _found(judged) if not task_named(now.task).exclusive and len(judged.rows) else None
     try:
         then = None if before is None else project.predictions(before)
     except HandlensError:  # deleted to save space
@@ -162,7 +163,7 @@ def _standing(predictions: Predictions, judged: _Judged, by: EvaluationSet) -> R
     count = len(judged.rows)
     if count == 0:
         return RunScore(None, 0, by.tested)
-    if predictions.several:
+    if not task_named(predictions.task).exclusive:
         probabilities = np.asarray(predictions.probabilities[judged.rows])
         return RunScore(mean_average_precision(probabilities, judged.truth.astype(np.int64)), count, by.tested)
     share = float(judged.right.mean())

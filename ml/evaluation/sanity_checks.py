@@ -1,7 +1,7 @@
 """What a run should say about itself when it ends: is it sure of nonsense, has a class collapsed, can it be believed?
 
-Reads the finished model's answers; the judging is pure array functions. Remarks about classes are for single-label
-projects only.
+Reads the finished model's answers; the judging is pure array functions. Remarks about single answers are for exclusive
+tasks only.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
 from ml.core.types import SPLITS, Kind, Split
-from ml.evaluation.ood_probes import Nonsense, ood_images, ood_logs, ood_sounds
+from ml.evaluation.ood_probes import Nonsense, ood_inputs
+from ml.media.kinds import InputName, kind_named
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import decide, present_classes
+from ml.runtime.decision import decide
 from ml.runtime.model import Outputs
 from ml.scoring.metrics import accuracy_interval
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds
 
 Level = Literal["good", "note", "warning"]
@@ -65,12 +67,7 @@ class RunFinding:
 
 def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
     """What the model says of input that shows nothing."""
-    odd: Mapping[Nonsense, NDArray[np.generic]]
-    if info.windowing is None:
-        odd = ood_images(info.size)
-    else:
-        odd = ood_logs(info.windowing) if info.kind == "sensors" else ood_sounds(info.windowing)
-    return {what: ask(rows) for what, rows in odd.items()}
+    return {what: ask(rows) for what, rows in ood_inputs(info).items()}
 
 
 def self_test(
@@ -91,7 +88,7 @@ def self_test(
     found += _copies(predictions, info)
     found += _untaught(learned, held_out, info)
     found += _small(tested, info)
-    if info.task == "multi":
+    if not task_named(info.task).exclusive:
         return _gravest_first(found)
     probabilities = np.asarray(predictions.probabilities)
     right = probabilities.argmax(axis=1) == np.asarray(predictions.labels)
@@ -129,7 +126,7 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[RunF
             int(best[row])
             for row, (probabilities, unlike) in enumerate(zip(said.probabilities, said.unlike, strict=True))
             if decide(probabilities, float(unlike), info) == "accept"
-            and (info.task == "single" or present_classes(probabilities, info))
+            and info.predicted(probabilities)
             and info.classes[int(best[row])].lower() not in NOTHING
         ]
         total += len(best)
@@ -184,12 +181,12 @@ def _odd_ones(what: Nonsense, kind: Kind) -> Message:
         case "standing still":
             return msg("stretches without any movement")
         case "noise":
-            by_kind: dict[Kind, Message] = {
-                "images": msg("pictures of noise"),
-                "recordings": msg("recordings of noise"),
-                "sensors": msg("measurements of noise"),
+            by_input: dict[InputName, Message] = {
+                "pixels": msg("pictures of noise"),
+                "waveform": msg("recordings of noise"),
+                "readings": msg("measurements of noise"),
             }
-            return by_kind[kind]
+            return by_input[kind_named(kind).input_name]
 
 
 def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]:

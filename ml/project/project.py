@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -16,7 +15,8 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, Kind, LabelChange, LabelSpan, Origin, Sample, Split, Task, Windowing
+from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
+from ml.media.kinds import kind_named
 from ml.project import store as tables
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
@@ -35,6 +35,7 @@ from ml.project.update.insert import (
 from ml.project.update.reconcile import Reconciled, follow
 from ml.project.update.relink import Found, Known, compare
 from ml.project.update.rewindow import cut_anew
+from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
 
@@ -50,9 +51,15 @@ class Project:
             rows = connection.execute(sa.select(tables.meta.c.key, tables.meta.c.value))
             self._meta: dict[str, str] = {row.key: row.value for row in rows}
         self.name = self._meta["name"]
-        self.kind = cast(Kind, self._meta["kind"])
+        self.kind = self._meta["kind"]
         # Projects from before there were two tasks have no such entry.
-        self.task = cast(Task, self._meta.get("task", "single"))
+        self.task = self._meta.get("task", "single")
+        try:
+            kind_named(self.kind)
+            task_named(self.task)
+        except HandlensError:
+            store.close()
+            raise
         self.runs = Runs(path, store)
 
     # -- making and opening ------------------------------------------------------------------------------------
@@ -351,7 +358,7 @@ class Project:
         """Give the labels that tables bring to samples that nobody ever labelled. Returns how many got one."""
         with self._store.writing() as connection:
             indices = class_indices(connection, report.class_counts)
-            given = label_untouched(connection, report.files, indices, several=self.task == "multi")
+            given = label_untouched(connection, report.files, indices, exclusive=task_named(self.task).exclusive)
         self.assign(plan)
         if report.labels is not None:
             self._set_meta({"label_sources": json.dumps(report.labels.sources)})
@@ -364,7 +371,7 @@ class Project:
         folder = self.runs.folder(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
-        return read_predictions(folder)
+        return read_predictions(folder, task=self.task)
 
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:
