@@ -77,12 +77,10 @@ from ml.core.types import (
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.sanity_checks import RunFinding
-from ml.media.audio import load_waveform, load_window
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
-from ml.media.logs.log import load_log_windows
-from ml.media.logs.traces import lanes, trace_picture
-from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
+from ml.media.logs.traces import lanes
+from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -93,12 +91,11 @@ from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
-from ml.project.scan.multilabel import for_task, gives_several
+from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
-from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
+from ml.scoring.metrics import confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
-    mean_average_precision,
     multilabel_confusion,
     precision_recall,
     predicted_labels,
@@ -187,7 +184,6 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
-    "accuracy_interval",
     "between",
     "blend",
     "choose_thresholds",
@@ -203,7 +199,7 @@ __all__ = [
     "files",
     "findings",
     "for_task",
-    "gives_several",
+    "has_multilabel_tables",
     "hz_to_mel",
     "inferno",
     "kind_named",
@@ -211,11 +207,6 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
-    "load_log_windows",
-    "load_waveform",
-    "load_window",
-    "mean_average_precision",
-    "mel_picture",
     "mel_to_hz",
     "msg",
     "multilabel_confusion",
@@ -242,7 +233,6 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
-    "trace_picture",
     "wilson_interval",
     "write_samples",
 ]

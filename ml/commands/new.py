@@ -40,7 +40,7 @@ from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
-from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, gives_several
+from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.reconcile import Reconciled
 from ml.scoring.tasks import task_named
@@ -198,10 +198,10 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     """Take the folder's new files, and new labels, into the project that is there."""
     scanned = _scan(_job_to_join(known, folder, labels or _known_label_files(known)), console, json=json)
     report = for_task(scanned, known.task)
-    if task_named(known.task).exclusive and gives_several(report):
+    if task_named(known.task).exclusive and has_multilabel_tables(report):
         raise HandlensError(with_options(problem(report) or msg("More than one class is given to a file.")))
     report = _in_windows_of(known, report)
-    followed = known.follow(report)
+    followed = known.reconcile(report)
     plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
     added = known.add(report, plan)
     given = known.take_labels(report, plan) if report.labels is not None else 0
@@ -215,7 +215,7 @@ def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
     asked, has = report.windowing, known.windowing
     if asked is None or has is None or not any(file.spans for file in report.files) or asked.seconds >= has.seconds:
         return dataclasses.replace(report, windowing=has)
-    if known.cut_anew(asked):
+    if known.rewindow(asked):
         return report
     told = msg(
         "The new labels ask for windows of {asked:g} s. The project keeps its windows of {own:g} s, because it has "

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from ml.core.events import Event
 from ml.core.plugins import plugin_modules
-from ml.core.types import Kind, Preset, Windowing
+from ml.core.types import KindName, Preset, Windowing
 
 StopRequest = Literal["", "stop", "cancel", "leave"]
 
@@ -51,7 +51,7 @@ class ScanJob:
     """
 
     folder: Path
-    kind: Kind
+    kind: KindName
     labels: tuple[Path, ...] = ()
     rate: float | None = None
     windowing: Windowing | None = None

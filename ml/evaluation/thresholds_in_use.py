@@ -15,7 +15,7 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import of_hundred
 from ml.core.types import Sample
 from ml.evaluation.findings_file import read_findings
-from ml.evaluation.sanity_checks import promise_remark
+from ml.evaluation.sanity_checks import error_rate_finding
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -108,7 +108,7 @@ def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: floa
     card = info.card
     for remark in read_findings(project.runs.folder(run)):
         if remark.about == "promise":
-            now = promise_remark(chosen, test_selective_risk(stored, samples, chosen), info.kind)
+            now = error_rate_finding(chosen, test_selective_risk(stored, samples, chosen), info.kind)
             card = card.replace(english(remark.sentence), english(now.sentence))
     return dataclasses.replace(
         info,

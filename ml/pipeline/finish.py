@@ -27,7 +27,7 @@ from ml.release.metadata import write_model
 from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
-from ml.scoring.ood import OodReference, familiar, knn_distance, recall_of_known, unlike_scores
+from ml.scoring.ood import OodReference, fit_reference, knn_distance, recall_of_known, unlike_scores
 from ml.scoring.tasks import task_named
 
 PARITY_SAMPLES = 8
@@ -108,7 +108,7 @@ def _calibrated(given: ReleaseInputs, said: Predictions) -> tuple[float, OodRefe
     fair = np.flatnonzero(valid)[known_class_mask(truth[valid], truth[train])]
     temperature = task_named(said.task).fit_temperature(np.asarray(said.probabilities[fair]), truth[fair])
     files = {sample.id: sample.source_id for sample in given.samples}
-    known = familiar(
+    known = fit_reference(
         _embeddings(said, "train"),
         held_out=_embeddings(said, "valid"),
         sources=np.array([files[int(each)] for each in said.sample_ids[_some(train)]]),

@@ -32,9 +32,9 @@ from ml.project.update.insert import (
     windowing_meta,
     windowing_of,
 )
-from ml.project.update.reconcile import Reconciled, follow
+from ml.project.update.reconcile import Reconciled, reconcile
 from ml.project.update.relink import Found, Known, compare
-from ml.project.update.rewindow import cut_anew
+from ml.project.update.rewindow import rewindow
 from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
@@ -318,10 +318,10 @@ class Project:
             task=self.task,
         )
 
-    def follow(self, report: ScanReport) -> Reconciled:
+    def reconcile(self, report: ScanReport) -> Reconciled:
         """Before new files are added: let the known ones follow theirs to where `report` found them."""
         with self._store.writing() as connection:
-            return follow(connection, report, task=self.task, windowing=self.windowing)
+            return reconcile(connection, report, task=self.task, windowing=self.windowing)
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
@@ -331,13 +331,13 @@ class Project:
         with self._store.writing() as connection:
             assign(connection, plan)
 
-    def cut_anew(self, windowing: Windowing) -> bool:
+    def rewindow(self, windowing: Windowing) -> bool:
         """Cut the recordings of a project without labels and runs into other windows; False where it has some.
 
         Raises HandlensError where the project is open in a window, which knows the samples as they are.
         """
         with self.lock("studio"), self._store.writing() as connection:
-            done = cut_anew(connection, windowing)
+            done = rewindow(connection, windowing)
         if done:
             self._meta |= windowing_meta(windowing)
         return done
@@ -345,7 +345,7 @@ class Project:
     def add(self, report: ScanReport, plan: SplitPlan) -> int:
         """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files.
 
-        `follow` before that, or a file that was moved is a new one."""
+        `reconcile` before that, or a file that was moved is a new one."""
         self._say_why(plan)
         with self._store.writing() as connection:
             return add(connection, report, plan, task=self.task, windowing=self.windowing)

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Sample, Split
-from ml.evaluation.sanity_checks import RunFinding, ask_nonsense, promise_remark, self_test, source_remark
+from ml.evaluation.sanity_checks import (
+    RunFinding,
+    error_rate_finding,
+    new_groups_finding,
+    predict_ood_inputs,
+    run_sanity_checks,
+)
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import Project
 from ml.release.card import Known, model_card
@@ -62,9 +68,9 @@ def assess(
         valid_interval=task.score_interval(on["valid"], len(np.unique(on_valid))),
         test_interval=task.score_interval(on["test"], len(np.unique(on_test))),
     )
-    remarks = [*self_test(predictions, info, ask_nonsense(ask, info), sources=files)]
+    remarks = [*run_sanity_checks(predictions, info, predict_ood_inputs(ask, info), sources=files)]
     if chosen is not None:
-        remarks.append(promise_remark(chosen, selective_risk(*test, chosen.per_class, sources=on_test), info.kind))
+        remarks.append(error_rate_finding(chosen, selective_risk(*test, chosen.per_class, sources=on_test), info.kind))
         remarks += _new_sources(project, predictions, samples, scores, learned=learned)
     known = Known(
         valid=valid,
@@ -129,4 +135,4 @@ def _new_sources(
         (np.asarray(embeddings[held_out], dtype=np.float32), labels[held_out]),
         samples=[samples[row].digest for row in held_out],
     )
-    return [source_remark(score, interval, worth=known - new, groups=len(held_groups), kind=project.kind)]
+    return [new_groups_finding(score, interval, worth=known - new, groups=len(held_groups), kind=project.kind)]

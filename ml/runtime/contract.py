@@ -1,8 +1,8 @@
 """What stands in a released `model.onnx` besides the weights: the agreement between export and runtime.
 
 The graph has one input, see `ml.media.kinds.InputName`. Its outputs are
-`probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
-(batch, n); and `unlike` (batch,), 0…1, the share of known samples that are less strange, see `insight.unlike`. The
+`probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `ml.pictures.heatmap`; `embedding`
+(batch, n); and `unlike` (batch,), 0…1, the share of known samples that are less strange, see `ml.scoring.ood`. The
 probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of each class by itself, and
 a class counts as present from its value in `present_above` on.
 """

@@ -20,7 +20,7 @@ from ml.runtime.session import open_session
 class Outputs:
     """What the model says of n samples.
 
-    `probabilities` (n, classes) float32, calibrated · `maps` (n, classes, h, w) float32, see `insight.overlays` ·
+    `probabilities` (n, classes) float32, calibrated · `maps` (n, classes, h, w) float32, see `ml.pictures.heatmap` ·
     `embedding` (n, d) float32 · `unlike` (n,) float32, 0…1.
     """
 

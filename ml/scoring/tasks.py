@@ -141,6 +141,10 @@ class Task(ABC):
         """Say what a run reached on n samples; of windows also from how many `files` they are."""
 
     @abstractmethod
+    def validated(self, score: float) -> Message:
+        """Return the score of an epoch on the validation set, as a part of a line."""
+
+    @abstractmethod
     def score_text(self, score: float) -> Message:
         """Return a score for a table."""
 
@@ -256,6 +260,9 @@ class SingleLabel(Task):
         if interval is None:
             return first
         return msg("{first} With 95 % confidence, it is correct on {between}.", first=first, between=between(interval))
+
+    def validated(self, score: float) -> Message:
+        return msg("validation accuracy {accuracy}", accuracy=percent(score))
 
     def score_text(self, score: float) -> Message:
         return percent(score)
@@ -412,6 +419,9 @@ class MultiLabel(Task):
                 files=counted_files(files, kind),
             )
         return msg("{first} {second}", first=first, second=self.score_meaning)
+
+    def validated(self, score: float) -> Message:
+        return msg("validation score {score} out of 100", score=round(score * 100))
 
     def score_text(self, score: float) -> Message:
         return of_hundred(score)

@@ -13,7 +13,7 @@ from ml.api import (
     SplitPlan,
     Task,
     for_task,
-    gives_several,
+    has_multilabel_tables,
     kind_named,
     kinds,
     plan_split,
@@ -63,7 +63,7 @@ class Draft:
     def take_report(self, report: ScanReport) -> None:
         """A table that gives more than one class to a file makes it a project in which more than one may be present."""
         self.scanned = report
-        self.take_task("multi" if gives_several(report) else "single")
+        self.take_task("multi" if has_multilabel_tables(report) else "single")
 
     def take_task(self, task: Task) -> None:
         """One class in each sample, or any number of them."""

@@ -370,7 +370,7 @@ class TaskPart(QWidget):
             "images": tr("Each picture shows one thing"),
             "recordings": tr("In each sound there is one thing"),
             "sensors": tr("Each log shows one thing"),
-        }[kind]
+        }.get(kind, tr("Each sample shows one thing"))
 
     def _hint(self, report: ScanReport) -> str:
         if not task_named(report.task).exclusive:

@@ -32,9 +32,9 @@ def for_task(report: ScanReport, task: TaskName) -> ScanReport:
 def as_single_label(report: ScanReport) -> ScanReport:
     """A file that tables give several classes by mistake has no label; one that they say shows none has none either.
 
-    Where they mean several (see `gives_several`), the report is as it was, and nothing can be learned from it so.
+    Where they mean several (see `has_multilabel_tables`), the report stays as it is; no training is possible then.
     """
-    if task_named(report.task).exclusive and (report.labels is None or gives_several(report)):
+    if task_named(report.task).exclusive and (report.labels is None or has_multilabel_tables(report)):
         return report
     torn = tuple(file.path for file in report.files if file.also and file.spans is None)
     alone = [
@@ -50,7 +50,7 @@ def as_single_label(report: ScanReport) -> ScanReport:
     return dataclasses.replace(report, files=tuple(alone), labels=labels, task="single")
 
 
-def gives_several(report: ScanReport) -> bool:
+def has_multilabel_tables(report: ScanReport) -> bool:
     """Whether tables mean it that a file shows more than one class: in one row, or too often to be a slip."""
     if report.labels is None:
         return False

@@ -33,7 +33,9 @@ class Reconciled:
     gone: tuple[str, ...] = ()
 
 
-def follow(connection: sa.Connection, report: ScanReport, *, task: TaskName, windowing: Windowing | None) -> Reconciled:
+def reconcile(
+    connection: sa.Connection, report: ScanReport, *, task: TaskName, windowing: Windowing | None
+) -> Reconciled:
     """Let the known sources follow their files to where `report` found them.
 
     A file is known by its name and its bytes. A source whose name does not hold its bytes any more, but a new one
