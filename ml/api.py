@@ -58,11 +58,11 @@ from ml.core.phrases import (
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
 from ml.core.types import (
-    KINDS,
     PRESETS,
     SPLITS,
     ClassInfo,
     Kind,
+    KindName,
     LabelChange,
     LabelSpan,
     Origin,
@@ -71,17 +71,18 @@ from ml.core.types import (
     Sample,
     Split,
     Task,
+    TaskName,
     Windowing,
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.sanity_checks import RunFinding
-from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
-from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
-from ml.media.logs.log import LOG_SUFFIXES, load_log_windows
-from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
-from ml.pictures.heatmap import along_time, blend, inferno, overlay_rgba, strength
-from ml.pictures.traces import lanes, trace_picture
+from ml.media.images import load_image, thumbnail
+from ml.media.kinds import SampleKind, kind_named, kinds
+from ml.media.logs.traces import lanes
+from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
+from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
+from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.project.estimate import estimate_seconds
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
@@ -90,28 +91,24 @@ from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
-from ml.project.scan.multilabel import for_task, gives_several
+from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
-from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
+from ml.scoring.metrics import confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
-    mean_average_precision,
     multilabel_confusion,
     precision_recall,
-    present,
+    predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
-    "AUDIO_SUFFIXES",
     "DEFAULT_BACKBONE",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
     "FRONTS",
-    "IMAGE_SUFFIXES",
-    "KINDS",
-    "LOG_SUFFIXES",
     "OFFERED",
     "PRESETS",
     "SPLITS",
@@ -138,6 +135,7 @@ __all__ = [
     "HandlensError",
     "Job",
     "Kind",
+    "KindName",
     "LabelChange",
     "LabelIssue",
     "LabelNotes",
@@ -161,6 +159,7 @@ __all__ = [
     "RunStarted",
     "Runner",
     "Sample",
+    "SampleKind",
     "ScanJob",
     "ScanReport",
     "Scanned",
@@ -177,6 +176,7 @@ __all__ = [
     "SuspectJob",
     "Suspected",
     "Task",
+    "TaskName",
     "Thresholds",
     "TrainJob",
     "Unreadable",
@@ -184,8 +184,6 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
-    "accuracy_interval",
-    "along_time",
     "between",
     "blend",
     "choose_thresholds",
@@ -201,17 +199,14 @@ __all__ = [
     "files",
     "findings",
     "for_task",
-    "gives_several",
+    "has_multilabel_tables",
     "hz_to_mel",
     "inferno",
+    "kind_named",
+    "kinds",
     "lanes",
     "listed",
     "load_image",
-    "load_log_windows",
-    "load_waveform",
-    "load_window",
-    "mean_average_precision",
-    "mel_picture",
     "mel_to_hz",
     "msg",
     "multilabel_confusion",
@@ -221,22 +216,23 @@ __all__ = [
     "percent",
     "plan_split",
     "precision_recall",
-    "present",
+    "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
     "relative_to_threshold",
+    "render_sample",
     "risk_coverage_curve",
     "selective_risk",
     "settings_for",
     "stage_message",
     "strength",
     "suggest_labels",
+    "task_named",
     "text",
     "thing",
     "things",
     "thumbnail",
-    "trace_picture",
     "wilson_interval",
     "write_samples",
 ]

@@ -14,9 +14,8 @@ from ml.api import (
     Predictions,
     Project,
     Sample,
-    accuracy_interval,
-    mean_average_precision,
     relative_to_threshold,
+    task_named,
 )
 
 MOST_SHOWN = 8
@@ -117,7 +116,7 @@ def outcome(project: Project, *, before: int | None, after: int, samples: Iterab
     by, now = judges(samples), project.predictions(after)
     judged = _judged(now, by.labels)
     standing, mistakes = _standing(now, judged, by), _worst(now, judged, by.labels)
-    found = _found(judged) if now.several and len(judged.rows) else None
+    found = _found(judged) if not task_named(now.task).exclusive and len(judged.rows) else None
     try:
         then = None if before is None else project.predictions(before)
     except HandlensError:  # deleted to save space
@@ -162,12 +161,15 @@ def _standing(predictions: Predictions, judged: _Judged, by: EvaluationSet) -> R
     count = len(judged.rows)
     if count == 0:
         return RunScore(None, 0, by.tested)
-    if predictions.several:
-        probabilities = np.asarray(predictions.probabilities[judged.rows])
-        return RunScore(mean_average_precision(probabilities, judged.truth.astype(np.int64)), count, by.tested)
-    share = float(judged.right.mean())
-    files = {by.sources[sample_id] for sample_id in predictions.sample_ids[judged.rows].tolist()}
-    return RunScore(share, count, by.tested, accuracy_interval(share, len(files)))
+    task, probabilities = task_named(predictions.task), np.asarray(predictions.probabilities[judged.rows])
+    sample_ids = predictions.sample_ids[judged.rows].tolist()
+    labels = [by.labels[sample_id] for sample_id in sample_ids]
+    if task.exclusive:  # a class that the run did not know cannot be right
+        missing = max(0, max(each[0] for each in labels) + 1 - probabilities.shape[1])
+        probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
+    score, _loss = task.score_and_loss(probabilities, task.targets(labels, classes=probabilities.shape[1]))
+    files = {by.sources[sample_id] for sample_id in sample_ids}
+    return RunScore(score, count, by.tested, task.score_interval(score, len(files)))
 
 
 def _worst(predictions: Predictions, judged: _Judged, labels: Labels) -> tuple[Mistake, ...]:

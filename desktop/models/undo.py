@@ -10,7 +10,7 @@ from PySide6.QtGui import QUndoCommand
 from desktop.i18n import text, tr
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
-from ml.api import HandlensError, Origin, Sample
+from ml.api import HandlensError, Origin, Sample, task_named
 
 Labels = tuple[int, ...] | None
 """Class indices; None: nobody has said anything."""
@@ -78,7 +78,7 @@ Change = tuple[dict[int, Labels], dict[int, Labels], str]
 
 def relabelling(session: Session, chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Relabel | None:
     """The command that gives the samples this class, or changes it; None where that changes nothing."""
-    if session.project.task == "multi":
+    if not task_named(session.project.task).exclusive:
         before, after, text = toggled(chosen, class_index, names)
     elif class_index >= 0:
         before, after, text = replaced(chosen, class_index, names)

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 from desktop.i18n import Kind
 
 if TYPE_CHECKING:
-    from ml.api import Project
+    from ml.api import Project, task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +53,7 @@ def read_recent(path: Path) -> RecentFacts:
             run=0 if run is None else run.number,
             accuracy=None if run is None else run.test_accuracy,
             tested=0 if run is None else _tested(project, run.number),
-            several=project.task == "multi",
+            several=not task_named(project.task).exclusive,
             images=images,
         )
 

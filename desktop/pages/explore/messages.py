@@ -24,6 +24,7 @@ from ml.api import (
     counted,
     listed,
     stage_message,
+    task_named,
     things,
 )
 
@@ -93,7 +94,7 @@ def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") 
     if count == 0:
         return tr("There is no test set. These {things} were for training or validation.", things=things(kind))
     tested = counted(count, kind)
-    if task == "multi":
+    if not task_named(task).exclusive:
         return tr(
             "The model predicts exactly the right classes for {right} of the {count_things} in the test set.",
             right=count - wrong,
@@ -169,10 +170,10 @@ def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Seq
     held = sample.labels if sample.labelled else None
     now = msg("not labelled") if held is None else named_within(held, names)
     name = names[suggested]
-    if task == "multi" and suggested in labels:
+    if not task_named(task).exclusive and suggested in labels:
         spoken = msg("Labelled: {label}. Does not look like {name}.", label=now, name=name)
         question = tr("no {name}?", name=name)
-    elif task == "multi":
+    elif not task_named(task).exclusive:
         spoken = msg("Labelled: {label}. Also looks like {name}.", label=now, name=name)
         question = tr("{name}, too?", name=name)
     else:
@@ -191,9 +192,9 @@ def suspect_remark(judged: tuple[tuple[int, ...], int], names: Sequence[str], *,
     """One sentence beside the large view."""
     labels, suggested = judged
     name = names[suggested]
-    if task == "multi" and suggested in labels:
+    if not task_named(task).exclusive and suggested in labels:
         return tr("A model that was not trained on this sample does not predict “{name}”.", name=name)
-    if task == "multi":
+    if not task_named(task).exclusive:
         return tr("A model that was not trained on this sample also predicts “{name}”.", name=name)
     return tr("A model that was not trained on this sample predicts “{name}”.", name=name)
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from desktop import settings
 from desktop.i18n import text, tr
 from desktop.models import undo as explore_labels
-from desktop.models.prediction_table import MultiLabelPredictionTable, PredictionTable, table_of
+from desktop.models.prediction_table import PredictionTable, table_of
 from desktop.models.undo import Relabel
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.detail.controller import DetailController
@@ -18,13 +18,13 @@ from desktop.pages.explore.detail.panel import DetailPanel
 from desktop.pages.explore.grid.tiles import ExploreTiles
 from desktop.pages.explore.label_issues.controller import LabelIssuesController
 from desktop.pages.explore.runs import RunChooser
-from desktop.pages.explore.thresholds.model import MultiLabelThresholdModel, ThresholdModel
+from desktop.pages.explore.thresholds.model import PresenceThresholdModel, ThresholdModel
 from desktop.pages.explore.view import VIEWS, ExploreFrame, ExploreView, NothingYet, View
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.tiles import Tile
 from desktop.workers.player import Player
-from ml.api import HandlensError, LabelChange, RunInfo, Runner
+from ml.api import HandlensError, LabelChange, RunInfo, Runner, task_named
 
 
 class ExplorePage(QWidget):
@@ -166,7 +166,7 @@ class ExplorePage(QWidget):
         self.spot.set_source(session, self._table)
         self.tiles.begin()
         self.board.filters.set_choices(
-            self._names, self._table.splits_present(), several=session.project.task == "multi"
+            self._names, self._table.splits_present(), several=not task_named(session.project.task).exclusive
         )
         self.runs.show_run(run.number)
         came = self.pages.currentWidget() is not self.content
@@ -222,9 +222,9 @@ class ExplorePage(QWidget):
         if session is None:
             return
         kind = session.project.kind
-        if isinstance(table, MultiLabelPredictionTable):
+        if not table.exclusive:
             used = session.project.wrong_at_most
-            enough.set_several(MultiLabelThresholdModel(table, self._names), kind=kind, used=used)
+            enough.set_presence_model(PresenceThresholdModel(table, self._names), kind=kind, used=used)
         else:
             enough.set_weighing(ThresholdModel(table, self._names), kind=kind, used=session.rate_in_use())
         self.board.show_enough()
@@ -257,7 +257,7 @@ class ExplorePage(QWidget):
         wrong, labelled = self._table.counts(self.board.filters.filter())
         said = explore_words.right_of if self.board.view() == "right" else explore_words.wrong_of
         sentence = said(wrong, labelled)
-        if self.board.view() == "unsure" and isinstance(self._table, MultiLabelPredictionTable):
+        if self.board.view() == "unsure" and not self._table.exclusive:
             sentence = explore_words.nearest_first(sentence)
         self.board.filters.sentence.setText(sentence)
         self.sentence_changed.emit(

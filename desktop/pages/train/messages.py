@@ -24,6 +24,7 @@ from ml.api import (
     counted,
     counted_classes,
     percent,
+    task_named,
     things,
 )
 
@@ -86,7 +87,7 @@ def score_meaning(kind: Kind) -> str:
 
 def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
     """What stands below the large score while it learns: of what, and how much better than the first model."""
-    if task == "multi":
+    if not task_named(task).exclusive:
         return score_meaning(kind)
     note = msg("These are validation {things}, for checking while it learns.", things=things(kind))
     gained = 0 if accuracy is None or probe is None else round(accuracy * count) - round(probe * count)
@@ -184,7 +185,7 @@ def finished_score(kind: Kind, run: int, standing: RunScore, task: Task = "singl
     if score is None or count == 0:
         return tr("Run {n} is ready", n=str(run))
     samples, right = counted(count, kind), round(score * count)
-    if task == "multi":
+    if not task_named(task).exclusive:
         hundred = round(100 * score)
         if standing.tested:
             return tr("Score {score} of 100 on {count_things} in the test", score=hundred, count_things=samples)
@@ -234,7 +235,7 @@ def compared(kind: Kind, looked: Outcome, *, first: bool, task: Task = "single")
         return tr("There are no {things} for validation or the test, so there is no score.", things=things(kind))
     if first:
         return tr("This is the first run. There is nothing to compare it with yet.")
-    if task == "multi":
+    if not task_named(task).exclusive:
         return "" if before is None else _scores_compared(round(100 * now) - round(100 * before))
     if looked.mended is None or looked.spoilt is None:
         return ""
@@ -265,7 +266,7 @@ def _scores_compared(change: int) -> str:
 def result_lines(kind: Kind, told: RunSummary, looked: Outcome, *, task: Task = "single") -> list[str]:
     """The sentences below the score of a finished run."""
     lines = [] if looked.found is None else [_found_and_named(looked.found)]
-    if task == "multi" and looked.standing.score is not None:
+    if not task_named(task).exclusive and looked.standing.score is not None:
         lines.append(score_meaning(kind))
     lines.append(expected(kind, looked.standing.interval))
     lines.append(compared(kind, looked, first=told.first, task=task))
@@ -312,7 +313,7 @@ def run_score(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int]
         standing = RunScore(score_of(run), counts.get(split, 0), split == "test")
     if standing.score is None or standing.count == 0:
         return ""
-    return score_of_several(standing.score) if task == "multi" else right_of(standing.score, standing.count)
+    return right_of(standing.score, standing.count) if task_named(task).exclusive else score_of_several(standing.score)
 
 
 def score_of(run: RunInfo) -> float | None:

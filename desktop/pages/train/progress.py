@@ -19,7 +19,7 @@ from desktop.session import Session
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.workers.sample_renderer import overlay_image
-from ml.api import BatchDone, EpochDone, EpochRecord, Kind, ProbeDone, Showcase, things
+from ml.api import BatchDone, EpochDone, EpochRecord, Kind, ProbeDone, Showcase, task_named, things
 
 
 class TrainProgress(QWidget):
@@ -185,7 +185,7 @@ def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
     """The score of the newest pass, large, and of what it is."""
     if state.accuracy is None or state.valid == 0:
         return tr("No score"), tr("There are no validation {things}.", things=things(kind))
-    if state.task == "multi":
+    if not task_named(state.task).exclusive:
         score = train_words.large_score_of_several(state.accuracy)
     else:
         score = train_words.right_of(state.accuracy, state.valid)
@@ -203,7 +203,7 @@ def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[S
     for row, sample_id in enumerate(event.sample_ids):
         predicted = int(np.argmax(event.probabilities[row]))
         said: tuple[int, ...] = (predicted,)
-        if session.project.task == "multi":
+        if not task_named(session.project.task).exclusive:
             said = tuple(int(index) for index in np.flatnonzero(event.probabilities[row] >= UNDECIDED))
         sample = session.sample(sample_id)
         shown.append(

@@ -32,7 +32,7 @@ from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
 from desktop.pages.train.state import ResumableRun
 from desktop.session import Session
-from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, estimate_seconds
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, estimate_seconds, kind_named
 
 COLUMN_WIDTH = 900
 DETAILS_WIDTH = 660
@@ -135,7 +135,7 @@ class TrainSetup(QWidget):
 
     def set_kind(self, kind: Kind) -> None:
         """Only of measurements different pictures can be made."""
-        self._form.setRowVisible(self.front, kind == "sensors")
+        self._form.setRowVisible(self.front, kind_named(kind).input_name == "readings")
 
     def chosen(self) -> dict[str, Any]:
         """What the details say, as arguments of `Session.train_job`."""

@@ -45,6 +45,7 @@ from ml.api import (
     findings,
     problem,
     suggest_labels,
+    task_named,
 )
 
 STOPPED = msg("You stopped this before every file was read. Look again, or go back and choose another folder.")
@@ -360,7 +361,7 @@ class TaskPart(QWidget):
         self._task = report.task
         self.single.setText(self._one_thing(report.kind))
         with QSignalBlocker(self._group):
-            (self.multi if report.task == "multi" else self.single).setChecked(True)
+            (self.multi if not task_named(report.task).exclusive else self.single).setChecked(True)
         self.hint.setText(self._hint(report))
         self.hint.setVisible(bool(self.hint.text()))
 
@@ -369,10 +370,10 @@ class TaskPart(QWidget):
             "images": tr("Each picture shows one thing"),
             "recordings": tr("In each sound there is one thing"),
             "sensors": tr("Each log shows one thing"),
-        }[kind]
+        }.get(kind, tr("Each sample shows one thing"))
 
     def _hint(self, report: ScanReport) -> str:
-        if report.task == "multi":
+        if not task_named(report.task).exclusive:
             return tr("It learns for each class whether it is present. A sample may also have none of them.")
         if any(item.conflicting for item in report.duplicates):
             return tr("Some files lie in several class folders. Perhaps more than one class may be present.")

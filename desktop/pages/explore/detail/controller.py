@@ -20,7 +20,7 @@ from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, is_faint, load_large, overlay_image
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, lanes, settings_for
+from ml.api import HandlensError, Sample, kind_named, lanes, settings_for, task_named
 
 MOST_BARS = 4
 
@@ -66,9 +66,9 @@ class DetailController(QObject):
         self._names = tuple(item.name for item in session.classes)
         kind = session.project.kind
         self._side.set_kind(kind)
-        self._side.set_classes(self._names, several=session.project.task == "multi")
+        self._side.set_classes(self._names, several=not task_named(session.project.task).exclusive)
         self._side.set_map_of(self.map_of)
-        if kind == "recordings":
+        if kind_named(kind).audible:
             self._side.set_sound_problem(self._player.problem())
         self._show_nothing()
 

@@ -12,7 +12,7 @@ from desktop.i18n import msg, text, tr
 from desktop.pages.explore.messages import named
 from desktop.widgets.class_keys import DIGITS, shortened
 from desktop.widgets.flow_box import FlowBox
-from ml.api import Task
+from ml.api import Task, task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ def verdict_on(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, tas
     """On one sample, by what it was labelled and the class that this is about."""
     labels, suggested = judged
     name = shortened(names[suggested])
-    if task != "multi":
+    if task_named(task).exclusive:
         change = msg("Change to “{name}”", name=name)
     elif suggested in labels:
         change = msg("Remove “{name}”", name=name)

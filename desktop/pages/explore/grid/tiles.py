@@ -14,7 +14,7 @@ from desktop.pages.explore.view import ExploreView
 from desktop.session import Session
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError
+from ml.api import HandlensError, kind_named
 
 SOUND_ASPECT = 0.75
 SHAPES = 6
@@ -41,7 +41,9 @@ class ExploreTiles(QObject):
         self._session, self._shapes = session, []
         self._loader.forget_all()
         if session is not None:
-            self._board.grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
+            self._board.grid.set_aspect(
+                1.0 if kind_named(session.project.kind).input_name == "pixels" else SOUND_ASPECT
+            )
 
     def begin(self) -> None:
         """Nothing shown before holds any more."""

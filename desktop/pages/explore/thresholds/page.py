@@ -25,8 +25,8 @@ from desktop.i18n import tr
 from desktop.pages.explore.thresholds import messages as enough_words
 from desktop.pages.explore.thresholds.model import (
     RATES,
-    MultiLabelThresholdModel,
-    MultiLabelThresholdReport,
+    PresenceThresholdModel,
+    PresenceThresholdReport,
     ThresholdModel,
     ThresholdReport,
     nearest_rate,
@@ -43,14 +43,14 @@ NARROW = 640
 
 
 class ThresholdPage(QWidget):
-    """`set_weighing` or `set_several` says of which run; `rate_chosen(share)` when the person wants that rate from now
-    on, with None to take the choice back."""
+    """`set_weighing` or `set_presence_model` says of which run; `rate_chosen(share)` when the person wants that rate
+    from now on, with None to take the choice back."""
 
     rate_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._weighing: ThresholdModel | MultiLabelThresholdModel | None = None
+        self._weighing: ThresholdModel | PresenceThresholdModel | None = None
         self._kind: Kind = "images"
         self._used: float | None = RATES[0]
         self._own = False
@@ -98,7 +98,7 @@ class ThresholdPage(QWidget):
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
         self._begin(used)
 
-    def set_several(self, weighing: MultiLabelThresholdModel, *, kind: Kind, used: float | None) -> None:
+    def set_presence_model(self, weighing: PresenceThresholdModel, *, kind: Kind, used: float | None) -> None:
         """The same where more than one class may be present. `used`: None for the marks the run was made with."""
         self._weighing, self._kind, self._used, self._own = weighing, kind, used, used is None
         if not weighing.count:
@@ -120,13 +120,13 @@ class ThresholdPage(QWidget):
         return RATES[place] if self._used is None or place != nearest_rate(self._used) else self._used
 
     def _begin(self, share: float) -> None:
-        several = isinstance(self._weighing, MultiLabelThresholdModel)
+        presence = isinstance(self._weighing, PresenceThresholdModel)
         for widget in (self.expected, self.plot, self.unlike):
-            widget.setVisible(not several)
-        self.back_button.setVisible(several)
+            widget.setVisible(not presence)
+        self.back_button.setVisible(presence)
         self.title.setText(
             tr("Each class: its threshold, and what it finds")
-            if several
+            if presence
             else tr("Each class: its threshold, and how many are left to you")
         )
         stuck = isinstance(self._weighing, ThresholdModel) and self._weighing.stuck
@@ -145,8 +145,8 @@ class ThresholdPage(QWidget):
 
     def _show_rate(self) -> None:
         rate = self.rate()
-        if isinstance(self._weighing, MultiLabelThresholdModel):
-            self._show_several(self._weighing.figures(rate))
+        if isinstance(self._weighing, PresenceThresholdModel):
+            self._show_presence(self._weighing.figures(rate))
         elif self._weighing is not None and rate is not None:
             self._show_single(self._weighing.figures(rate))
         self._say_used()
@@ -160,15 +160,15 @@ class ThresholdPage(QWidget):
         self.unlike.setText(enough_words.below_curve(told))
         self._show_classes([(each.name, *enough_words.class_line(each)) for each in told.classes])
 
-    def _show_several(self, told: MultiLabelThresholdReport) -> None:
-        self.asked.setText(enough_words.asked_of_several(told.wanted))
-        self.headline.setText(enough_words.headline_of_several(self._kind, told))
-        self.promise.setText(enough_words.promise_of_several(self._kind, told))
-        self._show_classes([(each.name, *enough_words.several_line(each)) for each in told.classes])
+    def _show_presence(self, told: PresenceThresholdReport) -> None:
+        self.asked.setText(enough_words.presence_asked(told.wanted))
+        self.headline.setText(enough_words.presence_headline(self._kind, told))
+        self.promise.setText(enough_words.presence_promise(self._kind, told))
+        self._show_classes([(each.name, *enough_words.presence_line(each)) for each in told.classes])
 
     def _say_used(self) -> None:
         same = self.rate() == self._used
-        self.used.setText(enough_words.in_use_of_several(self._used, shown=same))
+        self.used.setText(enough_words.presence_in_use(self._used, shown=same))
         self.back_button.setEnabled(not self._own)
         self.use_button.setEnabled(not same)
         style.set_role(self.use_button, "" if same else "primary")
