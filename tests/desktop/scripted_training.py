@@ -114,9 +114,10 @@ def shown(qtbot: QtBot, session: Session, runner: Runner | None) -> TrainPage:
     qtbot.addWidget(page)
     page.resize(1100, 640)
     page.set_session(session)
-    page.show()
     with qtbot.waitExposed(page):
-        page.choose.train_button.setFocus()
+        page.show()
+    page.opened()
+    page.choose.train_button.setFocus()
     return page
 
 

@@ -27,6 +27,7 @@ from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import PSEUDO, msg, tr
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
+from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
 from desktop.widgets.class_keys import ClassKeys
@@ -43,7 +44,6 @@ from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.widgets.trace_view import TraceView
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from desktop.window.main_window import MainWindow
-from desktop.window.workspace import DATA, EXPLORE, TRAIN
 from desktop.workers.sample_thread import SampleThread
 from ml.api import DEMO_NAMES, OFFERED, Event, Failed, Job, Kind, ScanJob, Stop, Unreadable, __version__
 from tests.desktop.scripted_training import Script, press_train, shown
@@ -153,12 +153,12 @@ def test_the_start_page(window: MainWindow, check: Check, tmp_path: Path, qtbot:
 
 
 @pytest.mark.parametrize("place", [DATA, TRAIN, EXPLORE])
-def test_an_open_project(window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot, place: int) -> None:
+def test_an_open_project(window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot, place: str) -> None:
     with qtbot.waitSignal(window.project_opened):
         window.open_project(trained(tmp_path))
     assert window.workspace is not None
     window.workspace.show_page(place)
-    rows = window.workspace.data_page.bars
+    rows = window.workspace.page(DATA).bars
     qtbot.waitUntil(lambda: place != DATA or all(len(row.images) == 3 for row in rows.rows()))
     check(window)
 

@@ -125,7 +125,7 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     assert page.watch.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
     assert session.run is not None and session.run.number == 1
     assert heard[-1] == ("Run 1 is ready", -1.0)
-    with qtbot.waitSignal(page.explore_requested):
+    with qtbot.waitSignal(page.page_requested):
         qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
     page.shutdown()
 
@@ -177,8 +177,7 @@ def test_a_mended_test_label_does_not_make_a_run_better_than_the_one_before(qtbo
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     session.restore_labels([(first.id, ((first.labels[0] + 1) % 3,))])  # what both runs said of it all along
-    page.hide()
-    page.show()
+    page.opened()
     qtbot.waitUntil(lambda: page.result.score.text() == "6 of 6 pictures right in the test")
     assert page.result.lines.text().count("As many right answers as in the run before.") == 1
     assert not page.result.mistakes.isVisible(), "it is wrong about none any more"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtGui import QImage, QShowEvent
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import words
 from desktop.dialogs.cancel_training import CancelTraining
-from desktop.i18n import text, tr
+from desktop.i18n import msg, text, tr
 from desktop.models.run_scores import RunScores
+from desktop.pages.ids import EXPLORE, TRAIN
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import progress as train_live
 from desktop.pages.train import setup as train_before
@@ -49,15 +50,15 @@ WORDS_EVERY_MS = 250
 class TrainPage(QWidget):
     """Before, during and after a training. `runner` replaces the child process, as tests and the tour need it."""
 
+    page_id = TRAIN
+    title = msg("Train")
+    icon = "ph.chart-line-up"
     sentence_changed = Signal(str)
     job_progress = Signal(str, float)
-    """Words and a fraction 0…1; the fraction is -1 when nothing is going on."""
-    explore_requested = Signal()
-    suspicious_requested = Signal()
+    page_requested = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
-        self.title = tr("Train")
         self._runner = runner
         self._session: Session | None = None
         self._thread: TrainingThread | None = None
@@ -87,11 +88,17 @@ class TrainPage(QWidget):
         self.watch.stop_pressed.connect(self._on_stop)
         self.watch.cancel_pressed.connect(self._on_cancel)
         self.choose.runs.run_chosen.connect(self._show_run)
-        self.result.explore_pressed.connect(self.explore_requested)
-        self.result.suspicious_pressed.connect(self.suspicious_requested)
+        self.result.explore_pressed.connect(self._request_explore)
+        self.result.suspicious_pressed.connect(self._request_suspicious)
         self.result.again_pressed.connect(self._show_choice)
 
     # -- what the window asks ------------------------------------------------------------------------------------
+
+    def widget(self) -> QWidget:
+        return self
+
+    def title_widget(self) -> None:
+        return None
 
     def set_session(self, session: Session) -> None:
         if self._session is not None:
@@ -123,8 +130,7 @@ class TrainPage(QWidget):
             self._session.originals_found.disconnect(self._say_readiness)
         self._session = None
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
+    def opened(self) -> None:
         self._say_readiness()
         self._standings.look()
         if self.stack.currentWidget() is self.choose:
@@ -132,9 +138,26 @@ class TrainPage(QWidget):
         elif self.stack.currentWidget() is self.result:
             self.teller.look()
 
+    def show_view(self, view: str) -> None:
+        """Do nothing: what is shown follows from the training."""
+
+    def show_job(self) -> None:
+        """Do nothing: what is shown follows from the training."""
+
     def training(self) -> bool:
-        """Whether a run is going on."""
+        """Return whether a run is being trained."""
         return self._thread is not None
+
+    def can_close(self) -> bool:
+        return not self.training()
+
+    @Slot()
+    def _request_explore(self) -> None:
+        self.page_requested.emit(EXPLORE, "")
+
+    @Slot()
+    def _request_suspicious(self) -> None:
+        self.page_requested.emit(EXPLORE, "suspicious")
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +192,7 @@ class TrainPage(QWidget):
         self._thread.happened.connect(self._on_event)
         self._thread.ended.connect(self._on_ended)
         self._thread.start()
+        self._session.set_training(True)
         self._words_timer.start()
         self._say_words()
         self.sentence_changed.emit(tr("Watch the training."))
@@ -295,13 +319,16 @@ class TrainPage(QWidget):
             case Finished():
                 self._show_finished(event, state)
                 session.refresh_runs(show=event.run)
+                session.set_training(False)
                 self.job_progress.emit(tr("Run {n} is ready", n=str(event.run)), -1.0)
             case Stopped():
                 session.refresh_runs()
+                session.set_training(False)
                 self.job_progress.emit("", -1.0)
                 self._show_choice(stopped=event.resumable)
             case Failed():
                 session.refresh_runs()
+                session.set_training(False)
                 self.job_progress.emit(tr("The training failed"), -1.0)
                 self.teller.forget()
                 self.result.show_failed(
