@@ -321,7 +321,7 @@ class Tour:
 
     @property
     def explore_page(self) -> ExplorePage:
-        page = self.workspace.page(EXPLORE)
+        page = self.workspace.page(EXPLORE).widget()
         assert isinstance(page, ExplorePage)
         return page
 

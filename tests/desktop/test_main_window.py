@@ -249,7 +249,7 @@ def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
     workspace.show_page(DATA)
     workspace.page(EXPLORE).judged.progress.emit("Looking for suspicious labels", 0.4)
     assert window.strip.isVisible() and window.strip.words() == "Looking for suspicious labels"
-    workspace.session.set_training(True)
+    workspace.page(TRAIN).job_progress.emit("Training run 1", 0.1)
     assert window.strip.words() == "Training run 1"
     workspace.page(TRAIN).job_progress.emit("", -1.0)
     window.strip.chosen.emit()
