@@ -172,14 +172,14 @@ class Tour:
         self._press_page(TRAIN)
         if page.result.isVisible():
             self._click(page.result.again_button)
-        self._click(page.choose.cards[preset].button)
+        self._click(page.setup.cards[preset].button)
         if epochs:
-            page.choose.epochs.setValue(epochs)
+            page.setup.epochs.setValue(epochs)
         QTest.qWait(300)
         self.camera.shoot(f"train-choose-{preset}")
         told: list[str] = []
         page.job_progress.connect(lambda said, _fraction: told.append(said))
-        self._click(page.choose.train_button)
+        self._click(page.setup.train_button)
         if epochs:
             # "Training run 4 · pass 2 of 2": the numbers are the same in every language.
             last = [str(epochs)] * 2

@@ -80,11 +80,11 @@ def test_the_picture_a_log_becomes_can_be_chosen(qtbot: QtBot, session: Session)
     qtbot.addWidget(page)
     page.set_session(session)
     page.show()
-    assert page.choose.headline.text() == "15 measurements in 3 classes are ready to learn from."
-    qtbot.mouseClick(page.choose.fold, Qt.MouseButton.LeftButton)
-    assert page.choose.front.isVisible()
-    page.choose.front.setCurrentIndex(page.choose.front.findData("traces"))
-    qtbot.mouseClick(page.choose.train_button, Qt.MouseButton.LeftButton)
+    assert page.setup.headline.text() == "15 measurements in 3 classes are ready to learn from."
+    qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
+    assert page.setup.front.isVisible()
+    page.setup.front.setCurrentIndex(page.setup.front.findData("traces"))
+    qtbot.mouseClick(page.setup.train_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert seen[0].front == "traces"
     page.shutdown()

@@ -273,17 +273,17 @@ def test_a_scan_that_found_nothing(make_wizard: Maker, check: Check, folder: Pat
 
 def test_before_a_training(check: Check, opened: Opened) -> None:
     page, _script = opened.training()
-    for card in page.choose.cards.values():
+    for card in page.setup.cards.values():
         card.button.click()
         check(page)
-    page.choose.fold.click()
+    page.setup.fold.click()
     check(page)
 
 
 def test_during_a_training(check: Check, opened: Opened, qtbot: QtBot) -> None:
     page, script = opened.training(hold=True)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.watch.showcase.shown()) > 0)
+    qtbot.waitUntil(lambda: len(page.progress.showcase.shown()) > 0)
     check(page)
     script.go_on()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)

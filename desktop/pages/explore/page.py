@@ -119,7 +119,7 @@ class ExplorePage(QWidget):
         super().showEvent(event)
         if self._session is not None:
             self._session.missing_originals()  # if they are back, `_on_originals_found` follows
-            self.runs.run_scores.look()
+            self.runs.run_scores.refresh()
         self.board.grid.setFocus()
 
     def shutdown(self) -> None:
