@@ -42,10 +42,10 @@ def test_from_a_folder_of_logs_to_a_project(studio: QApplication, tmp_path: Path
     qtbot.waitUntil(forward.isEnabled)
     said = " ".join(label.text() for label in wizard.found_page.findChildren(QLabel) if label.isVisible())
     assert "3 classes, 15 measurements" in said
-    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.result.bars.rows()))
     for _ in range(2):
         qtbot.mouseClick(forward, Qt.MouseButton.LeftButton)
-    wizard.place_page.name_edit.setText("Fan")
+    wizard.target_page.name_edit.setText("Fan")
     with qtbot.waitSignal(wizard.created):
         qtbot.mouseClick(wizard.button(QWizard.WizardButton.FinishButton), Qt.MouseButton.LeftButton)
     with Project.open(settings.projects_folder() / "Fan.handlens") as project:

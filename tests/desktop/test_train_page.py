@@ -89,10 +89,8 @@ def test_the_whole_page_speaks_another_language() -> None:
         lines = train_words.result_lines("images", told, looked)
         lines.append(train_words.score_note("images", 0.9, 0.5, 10))
         lines += [train_words.network_words(offered) for offered in OFFERED]
-        lines += [
-            train_state.resume_offer(ResumableRun(run=1, stopped=stopped, has_checkpoint=True))
-            for stopped in (True, False)
-        ]
+        for stopped in (True, False):
+            lines.append(train_state.resume_offer(ResumableRun(run=1, stopped=stopped, has_checkpoint=True)))
         assert all(line.startswith("⟦") and line.endswith("⟧") for line in lines)
     finally:
         use_language("en")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from desktop.i18n import NONE_OF_THEM, Message, msg, nmsg, originals_gone, text, tr, trn
-from desktop.i18n import class_caption as named
+from desktop.i18n import NONE_OF_THEM, Message, class_caption, msg, nmsg, originals_gone, text, tr, trn
 from desktop.models.prediction_table import Filter, PredictionTable
 from desktop.models.run_scores import score_text
 from desktop.models.undo import same_labels
@@ -122,6 +121,9 @@ def relabelled(was: Message | None, split: Split | None) -> str:
 def selected(count: int) -> str:
     """Beside the large view, which shows one of them only."""
     return trn("{count} selected. A digit key labels it.", "{count} selected. A digit key labels all of them.", count)
+
+
+named = class_caption
 
 
 def named_within(indices: Sequence[int], names: Sequence[str]) -> Message:

@@ -101,7 +101,7 @@ class TrainResult(QWidget):
         self.remarks_note.setText(tr("Self-test, with the labels of that time") if then else tr("Self-test"))
 
     def show_finished(self, *, again: str, remarks: Sequence[FindingRow] = ()) -> None:
-        """Clear the page for another run, see `show_score` and `show_mistakes`. `again`: the text of the last button."""
+        """Clear the page for another run, see `show_score` and `show_mistakes`. `again`: text of the last button."""
         self.show_remarks(remarks)
         self.show_mistakes(())
         self.again_button.setText(again)
