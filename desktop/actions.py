@@ -136,6 +136,11 @@ def keys_of(action: Action) -> str:
     return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
 
 
+def page_ids() -> tuple[str, ...]:
+    """The pages that an action opens, see `desktop.window.page.Page.page_id`."""
+    return tuple(action.id.removeprefix("go_") for action in ACTIONS if action.id.startswith("go_"))
+
+
 def build(owner: QWidget, handlers: Mapping[str, Handler]) -> dict[str, QAction]:
     """QActions of the table on `owner`, each connected to its handler. Every action must have one."""
     made: dict[str, QAction] = {}

@@ -39,6 +39,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The run being looked at, `RunInfo | None`."""
+    training_changed = Signal(bool)
+    """Whether a run is being trained now."""
     originals_found = Signal()
     """The folder with the originals had gone and is there again."""
 
@@ -57,6 +59,7 @@ class Session(QObject):
         self._originals_gone = False
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
+        self._training = False
 
     # -- what is in it -----------------------------------------------------------------------------------------
 
@@ -154,6 +157,12 @@ class Session(QObject):
         self.run = None if number is None else self.project.runs.finished(number)
         self._predictions = None
         self.run_changed.emit(self.run)
+
+    def set_training(self, training: bool) -> None:
+        """Tell everybody whether a run is being trained."""
+        if training != self._training:
+            self._training = training
+            self.training_changed.emit(training)
 
     def refresh_runs(self, *, show: int | None = None) -> None:
         """A training ended: tell everybody, and look at run `show` if it is given."""

@@ -76,6 +76,7 @@ from ml.core.types import (
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.evaluation.findings_file import read_findings
+from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
@@ -137,6 +138,7 @@ __all__ = [
     "Kind",
     "KindName",
     "LabelChange",
+    "LabelCounts",
     "LabelIssue",
     "LabelNotes",
     "LabelPreview",
@@ -145,6 +147,7 @@ __all__ = [
     "Looked",
     "MelSettings",
     "Message",
+    "Mistake",
     "NeverStop",
     "Note",
     "OfferedBackbone",
@@ -154,8 +157,10 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
+    "RunComparison",
     "RunFinding",
     "RunInfo",
+    "RunScore",
     "RunStarted",
     "Runner",
     "Sample",
@@ -187,6 +192,7 @@ __all__ = [
     "between",
     "blend",
     "choose_thresholds",
+    "compare_runs",
     "confusion",
     "counted",
     "counted_classes",
@@ -223,6 +229,7 @@ __all__ = [
     "relative_to_threshold",
     "render_sample",
     "risk_coverage_curve",
+    "run_scores",
     "selective_risk",
     "settings_for",
     "stage_message",

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import msg, nmsg, text, tr, trn
+from desktop.pages.ids import DATA, TRAIN
 from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.elided_label import ElidedLabel
@@ -30,12 +30,15 @@ _MOST_EXAMPLES = 200
 class DataPage(QWidget):
     """Classes with their pictures, how they are divided, and what was left out."""
 
+    page_id = DATA
+    title = msg("Data")
+    icon = "ph.stack"
     sentence_changed = Signal(str)
-    train_requested = Signal()
+    job_progress = Signal(str, float)
+    page_requested = Signal(str, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = tr("Data")
         self._session: Session | None = None
         self._stale = True
         self._unreadable: tuple[Unreadable, ...] = ()
@@ -65,7 +68,7 @@ class DataPage(QWidget):
         self.copies_button.clicked.connect(self._show_copies)
         self.train_button = QPushButton(tr("Continue to training"))
         self.train_button.setProperty("role", "primary")
-        self.train_button.clicked.connect(self.train_requested)
+        self.train_button.clicked.connect(self._request_train)
         whole = QGridLayout(self)
         whole.setContentsMargins(look.xl, look.s, look.xl, look.xl)
         whole.setHorizontalSpacing(look.xxl)
@@ -101,6 +104,12 @@ class DataPage(QWidget):
         right.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignRight)
         return right
 
+    def widget(self) -> QWidget:
+        return self
+
+    def title_widget(self) -> None:
+        return None
+
     def set_session(self, session: Session) -> None:
         self._session = session
         session.labels_changed.connect(self._refresh)
@@ -113,16 +122,28 @@ class DataPage(QWidget):
         self._say_originals()
         self._refresh()
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
+    def opened(self) -> None:
         self._say_originals()
         if self._stale:
             self._refresh()
+
+    def show_view(self, view: str) -> None:
+        """Do nothing: there is one view."""
+
+    def show_job(self) -> None:
+        """Do nothing: there is one view."""
+
+    def can_close(self) -> bool:
+        return True
 
     def shutdown(self) -> None:
         self._tasks.close()
         self._finding.close()
         self._session = None
+
+    @Slot()
+    def _request_train(self) -> None:
+        self.page_requested.emit(TRAIN, "")
 
     # -- where the originals are -------------------------------------------------------------------------------
 

@@ -20,11 +20,15 @@ from PySide6.QtWidgets import QApplication, QWidget, QWizard
 from desktop import settings
 from desktop.app import make_app
 from desktop.dialogs.keys import KeysDialog
+from desktop.pages.data import DataPage
+from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
+from desktop.pages.ids import DATA, EXPLORE, TRAIN
+from desktop.pages.train.page import TrainPage
 from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.tour.camera import BlankPictureError, Camera
 from desktop.window.main_window import MainWindow
-from desktop.window.workspace import DATA, EXPLORE, TRAIN, Workspace
+from desktop.window.workspace import Workspace
 from ml.api import DemoKind, HandlensError, Preset, Project, write_samples
 
 LONGEST_WAIT = 60.0
@@ -92,9 +96,7 @@ class Tour:
         self._judge_labels()
         self._weigh()
         self._press_page(DATA)
-        self._until(
-            lambda: all(row.images for row in self.workspace.data_page.bars.rows()), "the pictures of the classes"
-        )
+        self._until(lambda: all(row.images for row in self.data_page.bars.rows()), "the pictures of the classes")
         self.camera.shoot("data")
         self._keys()
         forest = self._samples("recordings", 48 if self._quick else 96)
@@ -108,7 +110,7 @@ class Tour:
     def close(self) -> None:
         """Close the window whatever happened, and end what runs behind it."""
         if self.window.workspace is not None:
-            self.window.workspace.train_page.shutdown()
+            self.train_page.shutdown()
         self.window.close()
         self.window.deleteLater()
         QTest.qWait(0)
@@ -144,16 +146,20 @@ class Tour:
         self._shoot_wizard(wizard, f"{kind}-wizard-source")
         self._click(wizard.button(QWizard.WizardButton.NextButton))
         self._until(wizard.found_page.isComplete, "looking at the sample files")
-        self._until(lambda: all(row.images for row in wizard.found_page.bars.rows()), "the pictures of the classes")
+        self._until(
+            lambda: all(row.images for row in wizard.found_page.result.bars.rows()), "the pictures of the classes"
+        )
         self._shoot_wizard(wizard, f"{kind}-wizard-found")
         self._click(wizard.button(QWizard.WizardButton.NextButton))
         self._shoot_wizard(wizard, f"{kind}-wizard-split")
         self._click(wizard.button(QWizard.WizardButton.NextButton))
-        wizard.place_page.name_edit.clear()
-        self._type(wizard.place_page.name_edit, name)
+        wizard.target_page.name_edit.clear()
+        self._type(wizard.target_page.name_edit, name)
         if kind == "images":
-            look = wizard.place_page.look
-            self._until(lambda: look.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT)
+            preview = wizard.target_page.preview
+            self._until(
+                lambda: preview.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT
+            )
         self._shoot_wizard(wizard, f"{kind}-wizard-place")
         self._click(wizard.button(QWizard.WizardButton.FinishButton))
         self._until(lambda: self.window.workspace is not None, "opening the new project")
@@ -166,18 +172,18 @@ class Tour:
         self._until(self.window.isActiveWindow, "the window to come to the front")
 
     def _train(self, preset: Preset, *, epochs: int = 0) -> None:
-        page = self.workspace.train_page
+        page = self.train_page
         self._press_page(TRAIN)
         if page.result.isVisible():
             self._click(page.result.again_button)
-        self._click(page.choose.cards[preset].button)
+        self._click(page.setup.cards[preset].button)
         if epochs:
-            page.choose.epochs.setValue(epochs)
+            page.setup.epochs.setValue(epochs)
         QTest.qWait(300)
         self.camera.shoot(f"train-choose-{preset}")
         told: list[str] = []
         page.job_progress.connect(lambda said, _fraction: told.append(said))
-        self._click(page.choose.train_button)
+        self._click(page.setup.train_button)
         if epochs:
             # "Training run 4 · pass 2 of 2": the numbers are the same in every language.
             last = [str(epochs)] * 2
@@ -198,9 +204,11 @@ class Tour:
         self.camera.shoot(f"train-result-{preset}")
 
     def _explore(self) -> None:
-        page = self.workspace.explore_page
-        self._click(self.workspace.train_page.result.explore_button)
-        self._until(lambda: self.workspace.place == EXPLORE and len(page.board.grid.ids()) > 0, "the predictions")
+        page = self.explore_page
+        self._click(self.train_page.result.explore_button)
+        self._until(
+            lambda: self.workspace.current_page == EXPLORE and len(page.board.grid.ids()) > 0, "the predictions"
+        )
         self._settle()
         self.camera.shoot("explore-most-wrong")
         page.board.grid.setFocus()
@@ -217,7 +225,7 @@ class Tour:
 
     def _judge_labels(self) -> None:
         """Have the labels judged, call the first right, find that on disk, and take it back."""
-        page = self.workspace.explore_page
+        page = self.explore_page
         suspects, grid = page.judged.suspects, page.board.grid
         self._tab("suspicious")
         self._until(lambda: suspects.state != "looking", "judging the labels", seconds=LONGEST_TRAINING)
@@ -238,7 +246,7 @@ class Tour:
 
     def _weigh(self) -> None:
         """Move the slider of “Sure enough?”, use what it stands at, and find that on disk."""
-        enough = self.workspace.explore_page.board.enough
+        enough = self.explore_page.board.enough
         self._tab("enough")
         before = enough.asked.text()
         enough.slider.setFocus()
@@ -254,7 +262,7 @@ class Tour:
 
     def _relabel(self) -> None:
         """Give the first tile another class by its digit, find that on disk, and take it back."""
-        grid = self.workspace.explore_page.board.grid
+        grid = self.explore_page.board.grid
         if not len(grid.ids()):
             raise TourError("No prediction is left to relabel after choosing a cell of the confusion matrix.")
         session = self.workspace.session
@@ -272,7 +280,7 @@ class Tour:
             raise TourError("Undo did not write the old label.")
 
     def _listen(self) -> None:
-        page = self.workspace.explore_page
+        page = self.explore_page
         self._press_page(EXPLORE)
         self._until(lambda: len(page.board.grid.ids()) > 0, "the predictions")
         page.board.grid.setFocus()
@@ -303,11 +311,29 @@ class Tour:
             raise TourError("No project is open.")
         return self.window.workspace
 
-    def _press_page(self, place: int) -> None:
-        self._click(self.workspace.rail.button(place))
+    @property
+    def data_page(self) -> DataPage:
+        page = self.workspace.page(DATA)
+        assert isinstance(page, DataPage)
+        return page
+
+    @property
+    def train_page(self) -> TrainPage:
+        page = self.workspace.page(TRAIN)
+        assert isinstance(page, TrainPage)
+        return page
+
+    @property
+    def explore_page(self) -> ExplorePage:
+        page = self.workspace.page(EXPLORE).widget()
+        assert isinstance(page, ExplorePage)
+        return page
+
+    def _press_page(self, page_id: str) -> None:
+        self._click(self.workspace.rail.button(page_id))
 
     def _tab(self, view: View) -> None:
-        tabs, place = self.workspace.explore_page.board.tabs, VIEWS.index(view)
+        tabs, place = self.explore_page.board.tabs, VIEWS.index(view)
         QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
 
     def _click(self, widget: QWidget) -> None:

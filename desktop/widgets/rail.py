@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QButtonGroup, QFrame, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QFrame,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import icons, style
 from desktop.i18n import tr
@@ -16,12 +25,12 @@ WIDTH = 152
 
 
 class Rail(QFrame):
-    """`page_chosen(place)` when an entry is clicked. Entries are `(words, icon)`."""
+    """Emits `page_chosen(page_id)` when an entry is clicked. Entries are `(page_id, words, icon)`."""
 
-    page_chosen = Signal(int)
+    page_chosen = Signal(str)
 
     def __init__(
-        self, entries: Sequence[tuple[str, str]], more: Sequence[QAction], parent: QWidget | None = None
+        self, entries: Sequence[tuple[str, str, str]], more: Sequence[QAction], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         look = style.current()
@@ -31,15 +40,17 @@ class Rail(QFrame):
         self._name.setProperty("role", "emphasis")
         self._name.setContentsMargins(look.l, look.l, look.s, look.m)
         self._group = QButtonGroup(self)
-        self._group.idClicked.connect(self.page_chosen)
+        self._group.buttonClicked.connect(self._on_clicked)
+        self._buttons: dict[str, QToolButton] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, look.s)
         column.setSpacing(look.xs // 2)
         column.addWidget(self._name)
-        for place, (words, icon) in enumerate(entries):
+        for page_id, words, icon in entries:
             button = self._entry(words, icon)
             button.setCheckable(True)
-            self._group.addButton(button, place)
+            self._group.addButton(button)
+            self._buttons[page_id] = button
             column.addWidget(button)
         column.addStretch(1)
         self._menu = QMenu(self)
@@ -51,13 +62,11 @@ class Rail(QFrame):
     def set_name(self, name: str) -> None:
         self._name.setText(name)
 
-    def set_page(self, place: int) -> None:
-        self._group.button(place).setChecked(True)
+    def set_page(self, page_id: str) -> None:
+        self._buttons[page_id].setChecked(True)
 
-    def button(self, place: int) -> QToolButton:
-        found = self._group.button(place)
-        assert isinstance(found, QToolButton)
-        return found
+    def button(self, page_id: str) -> QToolButton:
+        return self._buttons[page_id]
 
     def _entry(self, words: str, icon: str) -> QToolButton:
         button = QToolButton()
@@ -69,6 +78,10 @@ class Rail(QFrame):
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         icons.set_icon(button, icon)
         return button
+
+    @Slot(QAbstractButton)
+    def _on_clicked(self, button: QAbstractButton) -> None:
+        self.page_chosen.emit(next(page_id for page_id, each in self._buttons.items() if each is button))
 
     @Slot()
     def _open_menu(self) -> None:

@@ -1,4 +1,4 @@
-"""The window. It only frames: start page or open project, the line of jobs below, and the verbs that belong to both."""
+"""The window. It only frames: start page or open project, the strip of jobs below, and the verbs of both."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
-from desktop.i18n import error_text, text, tr
+from desktop.i18n import tr
+from desktop.pages.ids import DATA, TRAIN
 from desktop.pages.start import StartPage
 from desktop.widgets.drop_target import folder_in
 from desktop.widgets.jobs_strip import JobsStrip
-from desktop.workers.opening import Loaded, load_project, prepare
-from desktop.workers.tasks import Tasks
+from desktop.window.jobs import PageJobs
+from desktop.window.opener import ProjectOpener
+from desktop.window.sample_maker import SampleMaker
 
 if TYPE_CHECKING:  # these load the core, which the first window does not wait for
     from desktop.pages.wizard.wizard import NewProjectWizard
+    from desktop.session import Session
     from desktop.window.workspace import Workspace
-    from desktop.workers.sample_thread import SampleThread
     from ml.api import Runner
 
 _MORE = ("open", "theme", "settings", "shortcuts", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _SIZE = QSize(1366, 768)
 _FRAME = QSize(16, 40)
-"""What the system may put around a window; how much it is, nobody knows before the window is shown."""
-_DATA, _TRAIN, _EXPLORE = range(3)
-"""The places of the pages; those of `pages.workspace`, which is not loaded yet."""
+"""A guess at the frame that the system puts around a window; its size is unknown until the window is shown."""
 
 
 class MainWindow(QMainWindow):
     """`runner` replaces the child process of every job, as tests need it."""
 
     theme_switched = Signal()
-    """The person asked for the other theme, or for the one in the settings."""
+    """The person asked for the other theme, or changed the theme in the settings."""
     project_opened = Signal(object)
     """The `Workspace` of the project that is open now."""
 
@@ -52,18 +52,15 @@ class MainWindow(QMainWindow):
         self._runner = runner
         self.workspace: Workspace | None = None
         self.wizard: NewProjectWizard | None = None
-        self._sample: SampleThread | None = None
-        self._first_page: int | None = None
-        self._progress: dict[int, tuple[str, float]] = {}
-        """By page: the work it has going on."""
-        self._ended: dict[int, str] = {}
-        """By page: how its work ended, until somebody looks at the page."""
-        self._shown_job: int | None = None
-        """The page whose work the strip shows."""
-        self._tasks = Tasks(self, threads=1)
-        self._tasks.done.connect(self._show_project)
-        self._tasks.failed.connect(self._refuse_project)
-        self._opening: dict[int, Path] = {}
+        self._first_page: str | None = None
+        self._jobs = PageJobs(actions.page_ids())
+        self._opener = ProjectOpener(self)
+        self._opener.opened.connect(self._show_project)
+        self._opener.failed.connect(self._show_failed_opening)
+        self._samples = SampleMaker(runner=runner, parent=self)
+        self._samples.progressed.connect(self._show_sample)
+        self._samples.made.connect(self._open_sample)
+        self._samples.failed.connect(self._show_failed_sample)
         self.setWindowTitle("Handlens")
         self.setMinimumSize(1000, 640)
         self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
@@ -76,6 +73,17 @@ class MainWindow(QMainWindow):
         self.strip = JobsStrip()
         self.strip.cancelled.connect(self.cancel_sample)
         self.strip.chosen.connect(self._show_job)
+        self._lay_out()
+        self.actions_by_id = actions.build(self, self._handlers())
+        self.start_page.offer_more([self.actions_by_id[name] for name in _MORE])
+        self._enable_actions()
+        geometry = settings.value(settings.GEOMETRY)
+        if geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+        self.start_page.refresh()
+        self._opener.warm_up()
+
+    def _lay_out(self) -> None:
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start_page)
         whole = QWidget()
@@ -85,14 +93,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self._stack, 1)
         column.addWidget(self.strip)
         self.setCentralWidget(whole)
-        self.actions_by_id = actions.build(self, self._handlers())
-        self.start_page.offer_more([self.actions_by_id[name] for name in _MORE])
-        self._enable_actions()
-        geometry = settings.value(settings.GEOMETRY)
-        if geometry:
-            self.restoreGeometry(QByteArray(base64.b64decode(geometry)))
-        self.start_page.refresh()
-        self._tasks.submit(prepare)
 
     def _handlers(self) -> dict[str, actions.Handler]:
         return {
@@ -106,40 +106,26 @@ class MainWindow(QMainWindow):
             "about": self.show_about,
             "quit": self.close,
             "close_project": self.close_project,
-            "go_data": partial(self._go, _DATA),
-            "go_train": partial(self._go, _TRAIN),
-            "go_explore": partial(self._go, _EXPLORE),
+            **{f"go_{page_id}": partial(self._go, page_id) for page_id in actions.page_ids()},
         }
 
     # -- projects ----------------------------------------------------------------------------------------------
 
     @Slot(object)
-    def open_project(self, path: Path, *, page: int | None = None) -> None:
+    def open_project(self, path: Path, *, page: str | None = None) -> None:
         """Open the project at `path` instead of the one that is open; `page` is shown first if it is given."""
         if not self.close_project():
             return
         self.strip.show_job(tr("Opening {name}", name=path.stem), 0.0)
         self.start_page.setEnabled(False)
         self._first_page = page
-        self._opening = {self._tasks.submit(load_project, path): path}
+        self._opener.open(path)
 
-    @Slot(int, object)
-    def _show_project(self, number: int, loaded: object) -> None:
-        if self._opening.pop(number, None) is None:
-            return
+    @Slot(object)
+    def _show_project(self, session: Session) -> None:
         # The pages load the core and the plots; that is why they are not loaded with the window.
-        from desktop.session import Session
         from desktop.window.workspace import Workspace
-        from ml.api import HandlensError
 
-        assert isinstance(loaded, Loaded)
-        try:
-            session = Session(loaded.project, samples=loaded.samples)
-        except HandlensError as error:
-            loaded.project.close()
-            self._end_opening()
-            Notice.tell(self, text(error.message), details=error.details)
-            return
         self._end_opening()
         more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
         workspace = Workspace(session, more, runner=self._runner)
@@ -148,7 +134,7 @@ class MainWindow(QMainWindow):
             workspace.show_page(self._first_page)
         workspace.page_shown.connect(self._place_strip)
         self.workspace = workspace
-        self._progress, self._ended = {}, {}
+        self._jobs = PageJobs(actions.page_ids())
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.setWindowTitle(tr("{project} – Handlens", project=session.project.name))
@@ -156,12 +142,10 @@ class MainWindow(QMainWindow):
         self._enable_actions()
         self.project_opened.emit(workspace)
 
-    @Slot(int, object)
-    def _refuse_project(self, number: int, error: Exception) -> None:
-        if self._opening.pop(number, None) is None:
-            return
+    @Slot(str, str)
+    def _show_failed_opening(self, sentence: str, details: str) -> None:
         self._end_opening()
-        Notice.tell(self, error_text(error), details=getattr(error, "details", ""))
+        Notice.tell(self, sentence, details=details)
         self.start_page.refresh()
 
     def _end_opening(self) -> None:
@@ -170,7 +154,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def close_project(self) -> bool:
-        """Back to the start page. False if the person wants to let a training go on."""
+        """Return to the start page. Return False if the person prefers to let a training continue."""
         if self.workspace is None:
             return True
         if not self._may_leave():
@@ -216,7 +200,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _open_created(self, path: Path) -> None:
-        self.open_project(path, page=_TRAIN)
+        self.open_project(path, page=TRAIN)
 
     @Slot()
     def _forget_wizard(self) -> None:
@@ -229,53 +213,32 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def make_sample(self, kind: str, count: int | None = None) -> None:
         """Make one of the sample projects in the background and open it."""
-        # The thread loads the core; that is why it is not loaded with the window.
-        from desktop.workers.sample_thread import SampleThread
-        from ml.api import Worker
-
-        if self._sample is not None:
+        if self._samples.busy():
             return
         self.start_page.set_busy(True)
         self._show_sample(tr("Making the sample project"), 0.0)
-        self._sample = SampleThread(
-            "images" if kind == "images" else "recordings",
-            place=settings.projects_folder(),
-            runner=self._runner or Worker().run,
-            count=count,
-            parent=self,
-        )
-        self._sample.progressed.connect(self._show_sample)
-        self._sample.made.connect(self._open_sample)
-        self._sample.gave_up.connect(self._refuse_sample)
-        self._sample.start()
+        self._samples.make(kind, count)
 
     @Slot()
     def cancel_sample(self) -> None:
+        self._samples.cancel()
         self._end_sample()
 
     @Slot(str, float)
-    def _show_sample(self, said: str, fraction: float) -> None:
-        self.strip.show_job(said, fraction, can_cancel=True)
+    def _show_sample(self, words: str, fraction: float) -> None:
+        self.strip.show_job(words, fraction, can_cancel=True)
 
     @Slot(object)
     def _open_sample(self, path: Path) -> None:
         self._end_sample()
-        self.open_project(path, page=_DATA)
+        self.open_project(path, page=DATA)
 
     @Slot(str)
-    def _refuse_sample(self, sentence: str) -> None:
+    def _show_failed_sample(self, sentence: str) -> None:
         self._end_sample()
         Notice.tell(self, sentence)
 
     def _end_sample(self) -> None:
-        thread, self._sample = self._sample, None
-        if thread is not None:
-            thread.progressed.disconnect(self._show_sample)
-            thread.made.disconnect(self._open_sample)
-            thread.gave_up.disconnect(self._refuse_sample)
-            thread.cancel()
-            thread.wait()
-            thread.deleteLater()
         self.strip.show_job("", -1)
         self.start_page.set_busy(False)
 
@@ -317,41 +280,37 @@ class MainWindow(QMainWindow):
         settings.set_value(settings.THEME, "light" if style.current().theme == "dark" else "dark")
         self.theme_switched.emit()
 
-    @Slot(int, str, float)
-    def _show_progress(self, place: int, said: str, fraction: float) -> None:
-        """A page's work goes on while others are looked at; the page itself shows it larger."""
-        self._progress.pop(place, None)
-        self._ended.pop(place, None)
-        if fraction >= 0:
-            self._progress[place] = (said, fraction)
-        elif said:
-            self._ended[place] = said
+    # -- the strip ---------------------------------------------------------------------------------------------
+
+    @Slot(str, str, float)
+    def _show_progress(self, page_id: str, words: str, fraction: float) -> None:
+        """Update the job of a page. It continues while another page is open; the page itself shows it larger."""
+        self._jobs.update(page_id, words, fraction)
         self._place_strip()
 
     @Slot()
     def _place_strip(self) -> None:
         if self.workspace is None:
             return
-        # Never on the page of the job: to show and hide it there would lay the page and its curves out twice.
-        self._ended.pop(self.workspace.place, None)
-        going_on = [place for place in self._progress if place != self.workspace.place]
-        self._shown_job = min(going_on or self._ended, default=None)
-        if self._shown_job is None:
+        # Never on the page of the job: showing and hiding the strip there would lay out the page and its curves twice.
+        self._jobs.mark_seen(self.workspace.current_page)
+        job = self._jobs.elsewhere(self.workspace.current_page)
+        if job is None:
             self.strip.show_job("", -1)
-        elif going_on:
-            said, fraction = self._progress[self._shown_job]
-            self.strip.show_job(said, fraction, can_show=True)
+        elif job.fraction is None:
+            self.strip.show_ended(job.words)
         else:
-            self.strip.show_ended(self._ended[self._shown_job])
+            self.strip.show_job(job.words, job.fraction, can_show=True)
 
     @Slot()
     def _show_job(self) -> None:
-        if self._shown_job is not None and self.workspace is not None:
-            self.workspace.show_job(self._shown_job)
+        job = None if self.workspace is None else self._jobs.elsewhere(self.workspace.current_page)
+        if self.workspace is not None and job is not None:
+            self.workspace.show_job(job.page_id)
 
-    def _go(self, place: int) -> None:
+    def _go(self, page_id: str) -> None:
         if self.workspace is not None:
-            self.workspace.show_page(place)
+            self.workspace.show_page(page_id)
 
     def _enable_actions(self) -> None:
         for action in actions.ACTIONS:
@@ -359,7 +318,7 @@ class MainWindow(QMainWindow):
                 self.actions_by_id[action.id].setEnabled(self.workspace is not None)
 
     def _may_leave(self) -> bool:
-        if self.workspace is None or not self.workspace.busy:
+        if self.workspace is None or self.workspace.can_close():
             return True
         return Question.ask(
             self,
@@ -392,9 +351,8 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         settings.set_value(settings.GEOMETRY, base64.b64encode(self.saveGeometry().data()).decode())
-        self._opening.clear()
-        self._tasks.close()
-        self._end_sample()
+        self._opener.close()
+        self._samples.cancel()
         if self.wizard is not None:
             self.wizard.done(QDialog.DialogCode.Rejected)  # the person has asked for the end already
         if self.workspace is not None:

@@ -1,32 +1,31 @@
-"""An open project: the rail, the title row and the pages Data, Train and Explore."""
+"""An open project: the rail, the title row and the pages of the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.pages.data import DataPage
-from desktop.pages.explore.page import ExplorePage
-from desktop.pages.train.page import TrainPage
+from desktop.i18n import text
+from desktop.pages.ids import EXPLORE, TRAIN
 from desktop.session import Session
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.rail import Rail
+from desktop.window.page import Page
+from desktop.window.registry import PAGES
 from ml.api import Runner
-
-DATA, TRAIN, EXPLORE = range(3)
 
 
 class Workspace(QWidget):
-    """Made anew for each project. Owns the session and closes it in `shutdown`."""
+    """Frames the pages. Made anew for each project; owns the session and closes it in `shutdown`."""
 
-    job_progress = Signal(int, str, float)
-    """Which page's job, what it does, and how far it is, 0…1; below 0: it has ended."""
-    page_shown = Signal(int)
+    job_progress = Signal(str, str, float)
+    """The id of a page, and what its `job_progress` says."""
+    page_shown = Signal(str)
 
     def __init__(
         self,
@@ -39,29 +38,17 @@ class Workspace(QWidget):
         super().__init__(parent)
         self.session = session
         session.setParent(self)
-        self.data_page, self.train_page, self.explore_page = (
-            DataPage(),
-            TrainPage(runner=runner),
-            ExplorePage(runner=runner),
-        )
-        self._pages = (self.data_page, self.train_page, self.explore_page)
-        self._sentences = [""] * len(self._pages)
-        self.rail = Rail(
-            [
-                (self.data_page.title, "ph.stack"),
-                (self.train_page.title, "ph.chart-line-up"),
-                (self.explore_page.title, "ph.magnifying-glass"),
-            ],
-            more,
-        )
+        self._pages: dict[str, Page] = {page.page_id: page for page in (make(runner) for make in PAGES)}
+        self._sentences = dict.fromkeys(self._pages, "")
+        self._current = next(iter(self._pages))
+        self.rail = Rail([(page.page_id, text(page.title), page.icon) for page in self._pages.values()], more)
         self.rail.set_name(session.project.name)
         self.rail.page_chosen.connect(self.show_page)
         self._stack = QStackedWidget()
-        for page in self._pages:
-            self._stack.addWidget(page)
-        self.data_page.sentence_changed.connect(partial(self._note_sentence, DATA))
-        self.train_page.sentence_changed.connect(partial(self._note_sentence, TRAIN))
-        self.explore_page.sentence_changed.connect(partial(self._note_sentence, EXPLORE))
+        self._widgets = {page_id: page.widget() for page_id, page in self._pages.items()}
+        for widget in self._widgets.values():
+            self._stack.addWidget(widget)
+        self._title_widgets = {page_id: page.title_widget() for page_id, page in self._pages.items()}
         body = QVBoxLayout()
         body.setSpacing(0)
         body.addLayout(self._title_row())
@@ -71,17 +58,12 @@ class Workspace(QWidget):
         whole.setSpacing(0)
         whole.addWidget(self.rail)
         whole.addLayout(body, 1)
-        self.data_page.train_requested.connect(partial(self.show_page, TRAIN))
-        self.train_page.explore_requested.connect(partial(self.show_page, EXPLORE))
-        self.train_page.suspicious_requested.connect(self.show_suspicious)
-        self.explore_page.train_requested.connect(partial(self.show_page, TRAIN))
-        self.train_page.job_progress.connect(partial(self.job_progress.emit, TRAIN))
-        self.train_page.job_progress.connect(self._say_whether_learning)
-        self.explore_page.judged.progress.connect(partial(self.job_progress.emit, EXPLORE))
-        self.data_page.set_session(session)
-        self.train_page.set_session(session)
-        self.explore_page.set_session(session)
-        session.run_changed.connect(self._place_run_box)
+        for page_id, page in self._pages.items():
+            page.sentence_changed.connect(partial(self._set_sentence, page_id))
+            page.job_progress.connect(partial(self.job_progress.emit, page_id))
+            page.page_requested.connect(self.show_page)
+        for page in self._pages.values():
+            page.set_session(session)
         self.show_page(self._first_page())
 
     def _title_row(self) -> QHBoxLayout:
@@ -95,59 +77,60 @@ class Workspace(QWidget):
         row.setSpacing(look.l)
         row.addWidget(self._title)
         row.addWidget(self._sentence, 1)
-        row.addWidget(self.explore_page.board.run_box)
+        for widget in self._title_widgets.values():
+            if widget is not None:
+                row.addWidget(widget)
         return row
 
-    def _first_page(self) -> int:
-        """What the person would go to: resuming what was cut off, looking at the newest run, or training."""
+    def _first_page(self) -> str:
+        """Return the page for the next step: continue the interrupted run, look at the newest run, or train."""
         run = self.session.resumable_run()
         cut_off = run is not None and run.number == self.session.project.runs.all()[-1].number
         return TRAIN if cut_off or self.session.run is None else EXPLORE
 
     @property
-    def busy(self) -> bool:
-        """Whether something is being trained."""
-        return self.train_page.training()
+    def current_page(self) -> str:
+        return self._current
 
-    @property
-    def place(self) -> int:
-        return self._stack.currentIndex()
+    def page(self, page_id: str) -> Page:
+        return self._pages[page_id]
 
-    def show_page(self, place: int) -> None:
-        self.rail.set_page(place)
-        self._stack.setCurrentIndex(place)
-        self._title.setText((self.data_page.title, self.train_page.title, self.explore_page.title)[place])
-        self._sentence.setText(self._sentences[place])
-        self._place_run_box()
-        self.page_shown.emit(place)
+    def can_close(self) -> bool:
+        """Return whether the project can be closed without interrupting work."""
+        return all(page.can_close() for page in self._pages.values())
 
-    def show_job(self, place: int) -> None:
-        """The page, and of Explore the tab, on which that page's job is seen."""
-        if place == EXPLORE:
-            self.show_suspicious()
-        else:
-            self.show_page(place)
+    def show_page(self, page_id: str, view: str = "") -> None:
+        """Open a page and, where `view` is given, that view inside it."""
+        self._current = page_id
+        self.rail.set_page(page_id)
+        self._stack.setCurrentWidget(self._widgets[page_id])
+        self._title.setText(text(self._pages[page_id].title))
+        self._sentence.setText(self._sentences[page_id])
+        for each, widget in self._title_widgets.items():
+            if widget is not None:
+                widget.setVisible(each == page_id)
+        if self.isVisible():  # else `showEvent` follows
+            self._pages[page_id].opened()
+        self.page_shown.emit(page_id)
+        if view:
+            self._pages[page_id].show_view(view)
 
-    def show_suspicious(self) -> None:
-        self.show_page(EXPLORE)
-        self.explore_page.show_view("suspicious")
+    def show_job(self, page_id: str) -> None:
+        """Open the page whose background job the person wants to see, on the view that shows it."""
+        self.show_page(page_id)
+        self._pages[page_id].show_job()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._pages[self._current].opened()
 
     def shutdown(self) -> None:
-        """End what runs in the background and let the project go."""
-        self.data_page.shutdown()
-        self.train_page.shutdown()
-        self.explore_page.shutdown()
+        """End what runs in the background and close the project."""
+        for page in self._pages.values():
+            page.shutdown()
         self.session.close()
 
-    @Slot()
-    def _place_run_box(self) -> None:
-        self.explore_page.board.run_box.setVisible(self.place == EXPLORE and self.session.run is not None)
-
-    @Slot(str, float)
-    def _say_whether_learning(self, _said: str, fraction: float) -> None:
-        self.explore_page.set_learning(fraction >= 0)
-
-    def _note_sentence(self, place: int, sentence: str) -> None:
-        self._sentences[place] = sentence
-        if place == self.place:
+    def _set_sentence(self, page_id: str, sentence: str) -> None:
+        self._sentences[page_id] = sentence
+        if page_id == self._current:
             self._sentence.setText(sentence)

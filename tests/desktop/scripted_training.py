@@ -114,11 +114,12 @@ def shown(qtbot: QtBot, session: Session, runner: Runner | None) -> TrainPage:
     qtbot.addWidget(page)
     page.resize(1100, 640)
     page.set_session(session)
-    page.show()
     with qtbot.waitExposed(page):
-        page.choose.train_button.setFocus()
+        page.show()
+    page.opened()
+    page.setup.train_button.setFocus()
     return page
 
 
 def press_train(qtbot: QtBot, page: TrainPage) -> None:
-    qtbot.mouseClick(page.choose.train_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.setup.train_button, Qt.MouseButton.LeftButton)

@@ -31,6 +31,7 @@ def test_copies_with_different_labels_are_listed_until_they_are_mended(
     qtbot.addWidget(page)
     page.set_session(session)
     page.show()
+    page.opened()
     thing = "picture" if kind == "images" else "measurement"
     assert page._copies.isVisible()
     assert page._copies.text() == f"1 {thing} exists more than once, with different labels."

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
+from desktop.pages.ids import DATA, TRAIN
 from desktop.window.main_window import MainWindow
-from desktop.window.workspace import DATA, TRAIN, Workspace
+from desktop.window.workspace import Workspace
 
 
 @pytest.fixture
@@ -34,29 +35,29 @@ def workspace(studio: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Wo
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
 def test_enter_presses_the_button_that_has_the_focus(workspace: Workspace, qtbot: QtBot, key: Qt.Key) -> None:
     workspace.show_page(DATA)
-    button = workspace.data_page.train_button
+    button = workspace.page(DATA).train_button
     button.setFocus()
     qtbot.keyClick(button, key)
-    assert workspace.place == TRAIN
-    fold = workspace.train_page.choose.fold
+    assert workspace.current_page == TRAIN
+    fold = workspace.page(TRAIN).setup.fold
     fold.setFocus()
     qtbot.keyClick(fold, key)
     assert fold.isChecked()
 
 
 def test_a_look_at_the_mistakes_is_one_key_away(workspace: Workspace, qtbot: QtBot) -> None:
-    page = workspace.train_page
+    page = workspace.page(TRAIN)
     workspace.show_page(TRAIN)
     page.result.show_finished(again="Train again")
     page.stack.setCurrentWidget(page.result)
     page.result.explore_button.setFocus()
-    with qtbot.waitSignal(page.explore_requested):
+    with qtbot.waitSignal(page.page_requested):
         qtbot.keyClick(page.result.explore_button, Qt.Key.Key_Return)
 
 
 def test_back_from_train_one_comes_to_the_chosen_preset(workspace: Workspace, qtbot: QtBot) -> None:
     workspace.show_page(TRAIN)
-    choose = workspace.train_page.choose
+    choose = workspace.page(TRAIN).setup
     for preset in ("standard", "quick"):
         choose.cards[preset].button.setChecked(True)
         choose.train_button.setFocus()

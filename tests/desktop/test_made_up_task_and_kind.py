@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from desktop.models.run_comparison import run_scores
 from made_up_folder import ordered_films
 from pytestqt.qtbot import QtBot
 
-from desktop.models.run_comparison import run_scores
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session

@@ -21,8 +21,9 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import current_language
+from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.window.main_window import MainWindow
-from desktop.window.workspace import DATA, EXPLORE, TRAIN, Workspace
+from desktop.window.workspace import Workspace
 from ml.api import DEMO_NAMES, Project, __version__
 from ml.core.messages import language
 
@@ -66,31 +67,31 @@ def _notice(window: MainWindow, qtbot: QtBot) -> str:
 def test_a_project_opens_on_training_and_once_trained_on_exploring(
     window: MainWindow, project: Path, qtbot: QtBot
 ) -> None:
-    assert _open(window, project, qtbot).place == TRAIN
+    assert _open(window, project, qtbot).current_page == TRAIN
     assert window.windowTitle() == "Fruit – Handlens"
     qtbot.keyClick(window, Qt.Key.Key_W, CONTROL)
     assert window.workspace is None and window.start_page.isVisible()
     assert [card.toolTip() for card in window.start_page.cards()] == [str(project)]
     with Project.open(project) as again:
         add_run(again)
-    assert _open(window, project, qtbot).place == EXPLORE
+    assert _open(window, project, qtbot).current_page == EXPLORE
 
 
 def test_the_pages_are_reached_by_click_and_by_key(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
     qtbot.mouseClick(workspace.rail.button(DATA), Qt.MouseButton.LeftButton)
-    assert workspace.data_page.isVisible()
+    assert workspace.page(DATA).isVisible()
     qtbot.keyClick(window, Qt.Key.Key_3, CONTROL)
-    assert workspace.explore_page.isVisible() and workspace.rail.button(EXPLORE).isChecked()
+    assert workspace.page(EXPLORE).isVisible() and workspace.rail.button(EXPLORE).isChecked()
     qtbot.keyClick(window, Qt.Key.Key_1, CONTROL)
-    qtbot.mouseClick(workspace.data_page.train_button, Qt.MouseButton.LeftButton)
-    assert workspace.train_page.isVisible()
+    qtbot.mouseClick(workspace.page(DATA).train_button, Qt.MouseButton.LeftButton)
+    assert workspace.page(TRAIN).isVisible()
 
 
 def test_the_data_page_shows_what_there_is(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
     workspace.show_page(DATA)
-    page = workspace.data_page
+    page = workspace.page(DATA)
     assert [row.words for row in page.bars.rows()] == [f"{name}: 10 pictures" for name in ("apple", "pear", "plum")]
     assert [part.count for part in page.split.parts()] == [18, 6, 6]
     assert any("30 pictures in 3 classes" in label.text() for label in workspace.findChildren(QLabel))
@@ -106,14 +107,14 @@ def test_originals_that_moved_are_found_from_the_data_page(
         add_run(opened)
     (project.parent / "fruit").rename(project.parent / "moved")
     workspace = _open(window, project, qtbot)
-    data, train, explore = workspace.data_page, workspace.train_page, workspace.explore_page
+    data, train, explore = workspace.page(DATA), workspace.page(TRAIN), workspace.page(EXPLORE)
     qtbot.waitUntil(lambda: "on the page “Data”" in explore.board.problem.text())
     workspace.show_page(TRAIN)
-    assert "is not there" in train.choose.headline.text() and not train.choose.train_button.isEnabled()
+    assert "is missing" in train.setup.headline.text() and not train.setup.train_button.isEnabled()
     workspace.show_page(DATA)
     assert not data.train_button.isEnabled()
     said = " ".join(label.text() for label in data.findChildren(QLabel) if label.isVisible())
-    assert f"The folder with the originals, {project.parent / 'fruit'}, is not there" in said
+    assert f"The folder with the originals, {project.parent / 'fruit'}, is missing" in said
     assert "handlens relink" not in said
 
     answers = iter([project.parent / "Fruit.handlens", project.parent / "moved"])
@@ -125,7 +126,7 @@ def test_originals_that_moved_are_found_from_the_data_page(
     assert data.train_button.isEnabled() and not data.find_button.isVisible()
     qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in data.bars.rows()))
     workspace.show_page(TRAIN)
-    assert "are ready to learn from" in train.choose.headline.text() and train.choose.train_button.isEnabled()
+    assert "Ready for training" in train.setup.headline.text() and train.setup.train_button.isEnabled()
     workspace.show_page(EXPLORE)
     assert not explore.board.problem.isVisible()
     pictures = explore.board.grid._model.pictures
@@ -136,11 +137,11 @@ def test_originals_that_moved_are_found_from_the_data_page(
 def test_a_drive_that_is_plugged_in_again_is_noticed(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     (project.parent / "fruit").rename(project.parent / "moved")
     workspace = _open(window, project, qtbot)
-    assert not workspace.train_page.choose.train_button.isEnabled()
+    assert not workspace.page(TRAIN).setup.train_button.isEnabled()
     (project.parent / "moved").rename(project.parent / "fruit")
     workspace.show_page(DATA)
-    assert workspace.data_page.train_button.isEnabled()
-    assert workspace.train_page.choose.train_button.isEnabled()
+    assert workspace.page(DATA).train_button.isEnabled()
+    assert workspace.page(TRAIN).setup.train_button.isEnabled()
 
 
 @pytest.mark.parametrize(("path", "said"), [("nothing", "no project"), ("fruit", "not a Handlens project")])
@@ -172,7 +173,7 @@ def test_leaving_during_training_asks_first(
     workspace = _open(window, project, qtbot)
     answers = iter([False, False, True])
     monkeypatch.setattr(Question, "ask", classmethod(lambda *_args, **_words: next(answers)))
-    monkeypatch.setattr(workspace.train_page, "training", lambda: True)
+    monkeypatch.setattr(workspace.page(TRAIN), "training", lambda: True)
     qtbot.keyClick(window, Qt.Key.Key_W, CONTROL)
     assert window.workspace is workspace
     assert not window.close() and window.isVisible()
@@ -181,11 +182,11 @@ def test_leaving_during_training_asks_first(
 
 def test_a_training_is_seen_from_the_other_pages(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
-    workspace.train_page.job_progress.emit("Training run 1", 0.4)
+    workspace.page(TRAIN).job_progress.emit("Training run 1", 0.4)
     assert not window.strip.isVisible()
     workspace.show_page(DATA)
     assert window.strip.isVisible() and window.strip.words() == "Training run 1"
-    workspace.train_page.job_progress.emit("", -1.0)
+    workspace.page(TRAIN).job_progress.emit("", -1.0)
     assert not window.strip.isVisible()
 
 
@@ -193,30 +194,30 @@ def test_how_a_training_ended_is_said_until_somebody_looks(window: MainWindow, p
     workspace = _open(window, project, qtbot)
     for said in ("Run 1 is ready", "The training could not go on"):
         workspace.show_page(DATA)
-        workspace.train_page.job_progress.emit("Training run 1", 0.9)
-        workspace.train_page.job_progress.emit(said, -1.0)
+        workspace.page(TRAIN).job_progress.emit("Training run 1", 0.9)
+        workspace.page(TRAIN).job_progress.emit(said, -1.0)
         assert window.strip.isVisible() and window.strip.words() == said
         workspace.show_page(EXPLORE)
         assert window.strip.words() == said
         window.strip.chosen.emit()
-        assert workspace.place == TRAIN and not window.strip.isVisible()
+        assert workspace.current_page == TRAIN and not window.strip.isVisible()
         workspace.show_page(DATA)
         assert not window.strip.isVisible()
 
 
 def test_explore_waits_for_the_first_run_and_shows_it(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
-    page = workspace.explore_page
+    page = workspace.page(EXPLORE)
     workspace.show_page(EXPLORE)
     assert page.empty.button.text() == "Train first"
-    workspace.train_page.job_progress.emit("Training run 1", 0.1)
+    workspace.session.set_training(True)
     assert page.empty.sentence.text().startswith("Training is running.")
     qtbot.mouseClick(page.empty.button, Qt.MouseButton.LeftButton)
-    assert workspace.place == TRAIN
+    assert workspace.current_page == TRAIN
     workspace.show_page(EXPLORE)
     run = add_run(workspace.session.project)
     workspace.session.refresh_runs(show=run.number)
-    workspace.train_page.job_progress.emit("Run 1 is ready", -1.0)
+    workspace.session.set_training(False)
     assert page.board.run_box.isVisible() and page.board.run_box.currentText().startswith("run 1")
     assert page.board.grid.hasFocus()
 
@@ -224,21 +225,21 @@ def test_explore_waits_for_the_first_run_and_shows_it(window: MainWindow, projec
 def test_a_page_that_is_not_looked_at_takes_no_keys(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
     workspace.show_page(TRAIN)
-    workspace.train_page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    workspace.train_page.setFocus()
+    workspace.page(TRAIN).setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    workspace.page(TRAIN).setFocus()
     run = add_run(workspace.session.project)
     workspace.session.refresh_runs(show=run.number)
-    assert window.focusWidget() is workspace.train_page
+    assert window.focusWidget() is workspace.page(TRAIN)
     workspace.show_page(EXPLORE)
-    assert workspace.explore_page.board.grid.hasFocus()
+    assert workspace.page(EXPLORE).board.grid.hasFocus()
 
 
 def test_a_training_that_left_no_run_is_not_waited_for(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
     workspace.show_page(EXPLORE)
-    workspace.train_page.job_progress.emit("Training run 1", 0.1)
-    workspace.train_page.job_progress.emit("The training could not go on", -1.0)
-    assert "No predictions yet" in workspace.explore_page.empty.sentence.text()
+    workspace.session.set_training(True)
+    workspace.session.set_training(False)
+    assert "No predictions yet" in workspace.page(EXPLORE).empty.sentence.text()
 
 
 def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
@@ -246,14 +247,14 @@ def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
 ) -> None:
     workspace = _open(window, project, qtbot)
     workspace.show_page(DATA)
-    workspace.explore_page.judged.progress.emit("Looking for suspicious labels", 0.4)
+    workspace.page(EXPLORE).judged.progress.emit("Looking for suspicious labels", 0.4)
     assert window.strip.isVisible() and window.strip.words() == "Looking for suspicious labels"
-    workspace.train_page.job_progress.emit("Training run 1", 0.1)
+    workspace.page(TRAIN).job_progress.emit("Training run 1", 0.1)
     assert window.strip.words() == "Training run 1"
-    workspace.train_page.job_progress.emit("", -1.0)
+    workspace.page(TRAIN).job_progress.emit("", -1.0)
     window.strip.chosen.emit()
-    assert workspace.place == EXPLORE and not window.strip.isVisible()
-    assert workspace.explore_page.board.view() == "suspicious"
+    assert workspace.current_page == EXPLORE and not window.strip.isVisible()
+    assert workspace.page(EXPLORE).board.view() == "suspicious"
 
 
 def _drop(window: MainWindow, path: Path) -> None:
@@ -388,7 +389,7 @@ def test_the_theme_is_switched_and_remembered(window: MainWindow, studio: QAppli
 def test_a_sample_is_made_and_opened(window: MainWindow, qtbot: QtBot) -> None:
     with qtbot.waitSignal(window.project_opened, timeout=60_000):
         window.make_sample("images", count=16)
-    assert window.workspace is not None and window.workspace.place == DATA
+    assert window.workspace is not None and window.workspace.current_page == DATA
     assert window.workspace.session.project.name == DEMO_NAMES["images"]
     assert window.start_page.bricks_button.isEnabled()
 

@@ -27,6 +27,7 @@ from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import PSEUDO, msg, tr
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
+from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
 from desktop.widgets.class_keys import ClassKeys
@@ -43,7 +44,6 @@ from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.widgets.trace_view import TraceView
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from desktop.window.main_window import MainWindow
-from desktop.window.workspace import DATA, EXPLORE, TRAIN
 from desktop.workers.sample_thread import SampleThread
 from ml.api import DEMO_NAMES, OFFERED, Event, Failed, Job, Kind, ScanJob, Stop, Unreadable, __version__
 from tests.desktop.scripted_training import Script, press_train, shown
@@ -153,12 +153,12 @@ def test_the_start_page(window: MainWindow, check: Check, tmp_path: Path, qtbot:
 
 
 @pytest.mark.parametrize("place", [DATA, TRAIN, EXPLORE])
-def test_an_open_project(window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot, place: int) -> None:
+def test_an_open_project(window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot, place: str) -> None:
     with qtbot.waitSignal(window.project_opened):
         window.open_project(trained(tmp_path))
     assert window.workspace is not None
     window.workspace.show_page(place)
-    rows = window.workspace.data_page.bars
+    rows = window.workspace.page(DATA).bars
     qtbot.waitUntil(lambda: place != DATA or all(len(row.images) == 3 for row in rows.rows()))
     check(window)
 
@@ -214,11 +214,11 @@ def test_the_wizard(make_wizard: Maker, check: Check, tmp_path: Path, qtbot: QtB
     broken = Unreadable(path="apple/half.jpg", reason=msg("Looking through the folder."))
     wizard = make_wizard(_Both(Scan(unreadable=(broken,)), Look()), kind=kind, folder=make(tmp_path / "fruit"))
     qtbot.waitUntil(wizard.found_page.isComplete)
-    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.result.bars.rows()))
     check(wizard)
-    wizard.found_page.task.multi.click()
+    wizard.found_page.result.task.multi.click()
     check(wizard)
-    wizard.found_page.task.single.click()
+    wizard.found_page.result.task.single.click()
     click(qtbot, wizard, NEXT)
     for way in wizard.split_page.ways.values():
         way.click()
@@ -226,10 +226,10 @@ def test_the_wizard(make_wizard: Maker, check: Check, tmp_path: Path, qtbot: QtB
     wizard.split_page.ways["auto"].click()
     click(qtbot, wizard, NEXT)
     if kind == "images":
-        qtbot.waitUntil(lambda: wizard.place_page.look.words() != ())
+        qtbot.waitUntil(lambda: wizard.target_page.preview.words() != ())
     check(wizard)
     for name in ("", ".", "fruit"):
-        wizard.place_page.name_edit.setText(name)
+        wizard.target_page.name_edit.setText(name)
         check(wizard, "<>:")
     for _ in range(3):
         click(qtbot, wizard, BACK)
@@ -261,10 +261,10 @@ def test_a_scan_that_found_nothing(make_wizard: Maker, check: Check, folder: Pat
     wizard = make_wizard(scan, kind="images", folder=folder)
     check(wizard)
     if stopped:
-        wizard.found_page.stop_button.click()
+        wizard.found_page.progress.stop_button.click()
     else:
         scan.go_on()
-    qtbot.waitUntil(wizard.found_page.again_button.isVisible)
+    qtbot.waitUntil(wizard.found_page.failure.again_button.isVisible)
     check(wizard)
 
 
@@ -273,17 +273,17 @@ def test_a_scan_that_found_nothing(make_wizard: Maker, check: Check, folder: Pat
 
 def test_before_a_training(check: Check, opened: Opened) -> None:
     page, _script = opened.training()
-    for card in page.choose.cards.values():
+    for card in page.setup.cards.values():
         card.button.click()
         check(page)
-    page.choose.fold.click()
+    page.setup.fold.click()
     check(page)
 
 
 def test_during_a_training(check: Check, opened: Opened, qtbot: QtBot) -> None:
     page, script = opened.training(hold=True)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.watch.showcase.shown()) > 0)
+    qtbot.waitUntil(lambda: len(page.progress.showcase.shown()) > 0)
     check(page)
     script.go_on()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)

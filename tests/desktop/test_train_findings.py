@@ -11,9 +11,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
-from desktop.window.workspace import EXPLORE, Workspace
+from desktop.window.workspace import Workspace
 from ml.api import Event, Failed, Finished, Job, Note, RunStarted, Stop, SuspectJob, english, msg
 
 SURE = Note(
@@ -87,8 +88,8 @@ def test_what_it_found_out_stands_there_in_sentences(qtbot: QtBot, session: Sess
     remarks = page.result.remarks
     assert [said.sentence for said in remarks.remarks()] == [english(note.sentence) for note in (SURE, FEW, FINE, NEW)]
     assert [said.level for said in remarks.remarks()] == ["warning", "note", "good", "note"]
-    assert page.watch.note.text() == english(BUSY.sentence), "what was found does not flash by while it works"
-    assert remarks.fold is not None and remarks.fold.button.text() == "One thing is fine"
+    assert page.progress.note.text() == english(BUSY.sentence), "what was found does not flash by while it works"
+    assert remarks.fold is not None and remarks.fold.button.text() == "1 thing is fine"
     fine = next(
         label for label in remarks.fold.findChildren(type(page.result.lines)) if label.text() == english(FINE.sentence)
     )
@@ -112,16 +113,16 @@ def test_sure_and_wrong_leads_to_the_suspicious_labels(qtbot: QtBot, session: Se
     qtbot.addWidget(workspace)
     workspace.resize(1366, 768)
     workspace.show()
-    workspace.train_page.train("quick")
-    result = workspace.train_page.result
+    workspace.page(TRAIN).train("quick")
+    result = workspace.page(TRAIN).result
     qtbot.waitUntil(result.remarks.isVisible)
     button = next(item for item in result.remarks.findChildren(QPushButton) if item.text() == "Show them")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert workspace.place == EXPLORE
-    assert workspace.explore_page.board.view() == "suspicious"
+    assert workspace.current_page == EXPLORE
+    assert workspace.page(EXPLORE).board.view() == "suspicious"
     qtbot.waitUntil(lambda: isinstance(script.seen[-1], SuspectJob))
-    qtbot.waitUntil(lambda: workspace.explore_page.judged.suspects.state == "failed")
-    assert workspace.explore_page.board.run_box.isVisible()
-    workspace.train_page.shutdown()
-    workspace.explore_page.shutdown()
-    workspace.data_page.shutdown()
+    qtbot.waitUntil(lambda: workspace.page(EXPLORE).judged.suspects.state == "failed")
+    assert workspace.page(EXPLORE).board.run_box.isVisible()
+    workspace.page(TRAIN).shutdown()
+    workspace.page(EXPLORE).shutdown()
+    workspace.page(DATA).shutdown()

@@ -8,7 +8,7 @@ from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent, QUndoStack
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
-from desktop.i18n import text, tr
+from desktop.i18n import msg, text, tr
 from desktop.models import undo as explore_labels
 from desktop.models.prediction_table import PredictionTable, table_of
 from desktop.models.undo import Relabel
@@ -30,6 +30,7 @@ from ml.api import HandlensError, LabelChange, RunInfo, Runner, task_named
 class ExplorePage(QWidget):
     """A grid of predictions, one of them large beside it. `player` and `runner` are replaced in tests."""
 
+    title = msg("Explore")
     sentence_changed = Signal(str)
     train_requested = Signal()
 
@@ -37,7 +38,6 @@ class ExplorePage(QWidget):
         self, parent: QWidget | None = None, *, player: Player | None = None, runner: Runner | None = None
     ) -> None:
         super().__init__(parent)
-        self.title = tr("Explore")
         self._session: Session | None = None
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ class ExplorePage(QWidget):
         super().showEvent(event)
         if self._session is not None:
             self._session.missing_originals()  # if they are back, `_on_originals_found` follows
-            self.runs.run_scores.look()
+            self.runs.run_scores.refresh()
         self.board.grid.setFocus()
 
     def shutdown(self) -> None:

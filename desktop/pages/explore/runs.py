@@ -6,10 +6,9 @@ from PySide6.QtCore import QObject, QSignalBlocker, Slot
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import text
-from desktop.models.run_scores import RunScores
+from desktop.models.run_scores import RunScores, split_counts
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.view import ExploreView
-from desktop.pages.train import messages as train_words
 from desktop.session import Session
 from ml.api import HandlensError
 
@@ -45,7 +44,7 @@ class RunChooser(QObject):
         with QSignalBlocker(box):
             box.clear()
             finished = [run for run in session.project.runs.all() if run.state == "finished"]
-            counts = train_words.split_counts(session.samples)
+            counts = split_counts(session.samples)
             for run in reversed(finished):
                 standing = self.run_scores.of(run.number)
                 box.addItem(explore_words.run_line(run, standing, counts, session.project.task), run.number)

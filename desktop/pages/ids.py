@@ -1,0 +1,7 @@
+"""Names of the pages of an open project, for whoever sends the person to one of them."""
+
+from __future__ import annotations
+
+DATA = "data"
+TRAIN = "train"
+EXPLORE = "explore"
