@@ -11,7 +11,7 @@ from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.models.prediction_table import Filter
+from desktop.models.prediction_table import Filter, table_of
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
