@@ -1,4 +1,4 @@
-"""Everything that can be done by a key or from the menu, as one table; the "?" sheet is made from it."""
+"""One table of all actions with keys or menu entries. The "?" sheet is made from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Handler = Callable[[], object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
-    """A verb. `shortcut` in Qt's portable notation; Those `bound_by_page` only stand in the sheet."""
+    """One action. `shortcut` is in Qt's portable notation. A page binds those `bound_by_page` itself."""
 
     id: str
     text: Message
@@ -130,19 +130,19 @@ def text_of(action: Action) -> str:
 
 
 def keys_of(action: Action) -> str:
-    """The shortcut as this system writes it."""
+    """Return the shortcut in the notation of this system."""
     if action.bound_by_page and "…" in action.shortcut:
         return action.shortcut
     return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def page_ids() -> tuple[str, ...]:
-    """The pages that an action opens, see `desktop.window.page.Page.page_id`."""
+    """Return the ids of the pages that an action opens."""
     return tuple(action.id.removeprefix("go_") for action in ACTIONS if action.id.startswith("go_"))
 
 
 def build(owner: QWidget, handlers: Mapping[str, Handler]) -> dict[str, QAction]:
-    """QActions of the table on `owner`, each connected to its handler. Every action must have one."""
+    """Create the QActions of the table on `owner`. Every action needs a handler."""
     made: dict[str, QAction] = {}
     for action in ACTIONS:
         if action.bound_by_page:

@@ -1,4 +1,4 @@
-"""The studio's application: made once, themed, translated, and ended with an exit code."""
+"""Create, theme, translate and run the QApplication of the studio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run_studio(project: Path | None = None) -> int:
     app = make_app(sys.argv[:1])
     window = MainWindow()
     theme = ThemeKeeper(app, window)
-    sys.excepthook = _Fault(window).tell
+    sys.excepthook = _FaultReporter(window).report
     window.show()
     if project is not None:
         # After the first paint: the window shows before the project loads.
@@ -38,26 +38,26 @@ def run_studio(project: Path | None = None) -> int:
 
 
 def make_app(arguments: list[str]) -> QApplication:
-    """The one QApplication of this process, with the name, the language and the theme of the person."""
+    """Return the QApplication of this process, with the language and the theme of the settings."""
     running = QApplication.instance()
     app = running if isinstance(running, QApplication) else QApplication(arguments)
     app.setApplicationName("Handlens")
     app.setOrganizationName("Handlens")
     app.setDesktopFileName("handlens")
-    speak(app, wanted_language())
-    style.apply(app, wanted_theme())
+    speak(app, configured_language())
+    style.apply(app, configured_theme())
     app.setWindowIcon(icons.icon("ph.magnifying-glass", colour="accent"))
     return app
 
 
-def wanted_language() -> str:
-    """The language of the settings; the system's where they name none."""
+def configured_language() -> str:
+    """Return the language of the settings, or of the system."""
     chosen = settings.value(settings.LANGUAGE)
     return system_language() if chosen == "system" else chosen
 
 
-def wanted_theme() -> style.Theme:
-    """The theme of the settings; the system's where they say so."""
+def configured_theme() -> style.Theme:
+    """Return the theme of the settings, or of the system."""
     chosen = settings.value(settings.THEME)
     if chosen != "system":
         return "dark" if chosen == "dark" else "light"
@@ -66,7 +66,7 @@ def wanted_theme() -> style.Theme:
 
 
 class ThemeKeeper(QObject):
-    """Follows the settings and the system."""
+    """Applies the theme again when the settings or the system change."""
 
     def __init__(self, app: QApplication, window: MainWindow) -> None:
         super().__init__(window)
@@ -76,19 +76,19 @@ class ThemeKeeper(QObject):
 
     @Slot()
     def follow(self) -> None:
-        theme = wanted_theme()
+        theme = configured_theme()
         if theme != style.current().theme:
             style.apply(self._app, theme)
             icons.follow_theme()
 
 
-class _Fault:
-    """What happens to an exception that nobody caught: it is logged, and the person is told that nothing is lost."""
+class _FaultReporter:
+    """Log an uncaught exception and tell the person that nothing is lost."""
 
     def __init__(self, window: MainWindow) -> None:
         self._window = window
 
-    def tell(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    def report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             QCoreApplication.exit(130)
             return

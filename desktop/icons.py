@@ -11,7 +11,7 @@ from desktop import style
 
 
 def icon(name: str, *, colour: str = "text") -> QIcon:
-    """The icon `name`, e.g. "ph.image", painted with the token `colour`."""
+    """Return the icon `name`, such as "ph.image", in the colour of a token."""
     # QtAwesome loads fonts and tables; the first window needs none of it before its first icon.
     import qtawesome
 
@@ -21,14 +21,14 @@ def icon(name: str, *, colour: str = "text") -> QIcon:
 
 
 def set_icon(owner: QAbstractButton | QAction, name: str, *, colour: str = "text") -> None:
-    """Give `owner` the icon and have it follow the theme."""
+    """Set the icon of `owner`; it follows the theme."""
     owner.setProperty("icon_name", name)
     owner.setProperty("icon_colour", colour)
     owner.setIcon(icon(name, colour=colour))
 
 
 def follow_theme() -> None:
-    """Paint every icon given by `set_icon` in the colours of the present theme."""
+    """Repaint every icon set by `set_icon` in the colours of the current theme."""
     for widget in QApplication.allWidgets():
         owners: list[Any] = [widget] if isinstance(widget, QAbstractButton) else []
         for owner in [*owners, *widget.actions()]:

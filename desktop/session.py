@@ -1,4 +1,4 @@
-"""The open project and what follows from it. No widgets: pages ask it, change labels through it, and hear from it."""
+"""The open project: samples, labels and runs, with signals for changes. No widgets."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from ml.api import (
 
 
 class Session(QObject):
-    """Holds the project open and its studio lock taken until `close`.
+    """Holds the project and its studio lock until `close`.
 
     Raises HandlensError if another window has the project open.
     """
 
     labels_changed = Signal(object)
-    """A tuple of `LabelChange`: already on disk, and `samples` already says the same."""
+    """A tuple of `LabelChange`. They are on disk and in `samples` already."""
     runs_changed = Signal()
     """A run was added, ended or removed."""
     run_changed = Signal(object)
-    """The run being looked at, `RunInfo | None`."""
+    """The selected run, `RunInfo | None`."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
     originals_found = Signal()
-    """The folder with the originals had gone and is there again."""
+    """The folder with the original files was missing and is back."""
 
     def __init__(
         self, project: Project, parent: QObject | None = None, *, samples: Sequence[Sample] | None = None
     ) -> None:
-        """`samples`: those of the project where they have been read already."""
+        """`samples`: the samples of the project, if they have been read already."""
         super().__init__(parent)
         self._lock = project.lock("studio")
         self.project = project
@@ -65,17 +65,17 @@ class Session(QObject):
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """Every sample with its present labels, ordered by id; read from memory."""
+        """Return all samples with their present labels, ordered by id, from memory."""
         if self._samples is None:
             self._samples = tuple(self._by_id.values())
         return self._samples
 
     def sample(self, sample_id: int) -> Sample:
-        """The sample as it is labelled now; KeyError where there is none."""
+        """Return a sample with its present labels. Raises KeyError if there is none."""
         return self._by_id[sample_id]
 
     def missing_originals(self) -> Message | None:
-        """Why the originals cannot be read now, in a sentence; None while their folder is there."""
+        """Return why the original files cannot be read; None while their folder is there."""
         try:
             _ = self.project.source_folder
         except HandlensError as error:
@@ -89,33 +89,33 @@ class Session(QObject):
     # -- labels ------------------------------------------------------------------------------------------------
 
     def set_labels(self, sample_ids: Sequence[int], class_indices: Sequence[int]) -> tuple[LabelChange, ...]:
-        """Label every given sample with the classes, see `Project.set_labels`. On disk when this returns."""
+        """Give all these samples the same classes, see `Project.set_labels`. On disk when this returns."""
         return self.restore_labels([(sample_id, tuple(class_indices)) for sample_id in sample_ids])
 
     def restore_labels(
         self, wanted: Iterable[tuple[int, tuple[int, ...] | None]], *, origins: Mapping[int, Origin] | None = None
     ) -> tuple[LabelChange, ...]:
-        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything.
+        """Give each sample its own labels in one step, as undo and redo need it; None removes the labels.
 
         `origins` as in `Project.restore_labels`. On disk when this returns.
         """
         changes = self.project.restore_labels(wanted, annotator=self.annotator, origins=origins)
-        splits = self.project.splits() if any(self._says_first(change) for change in changes) else {}
+        splits = self.project.splits() if any(self._becomes_labelled(change) for change in changes) else {}
         for change in changes:
-            before, says = self._by_id[change.sample_id], self._says(change)
-            split = (before.split or splits.get(before.path)) if says else None
-            set_by = change.origin if says else None
+            before, labelled = self._by_id[change.sample_id], self._is_labelled_after(change)
+            split = (before.split or splits.get(before.path)) if labelled else None
+            set_by = change.origin if labelled else None
             self._by_id[change.sample_id] = before._replace(labels=change.new, split=split, set_by=set_by)
         self._samples = None
         self.labels_changed.emit(changes)
         return changes
 
-    def _says(self, change: LabelChange) -> bool:
-        """Whether the sample is labelled after the change; "none of them" is a label where several may be present."""
+    def _is_labelled_after(self, change: LabelChange) -> bool:
+        """Return whether the sample is labelled after the change. In a multi-label project "none" is a label."""
         return bool(change.new) or (not task_named(self.project.task).exclusive and not change.unsaid)
 
-    def _says_first(self, change: LabelChange) -> bool:
-        return self._says(change) and not self._by_id[change.sample_id].labelled
+    def _becomes_labelled(self, change: LabelChange) -> bool:
+        return self._is_labelled_after(change) and not self._by_id[change.sample_id].labelled
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -142,9 +142,9 @@ class Session(QObject):
         )
 
     def resumable_run(self) -> RunInfo | None:
-        """The run that a job with `resume` would go on with; None where that would come to nothing.
+        """Return the run that a job with `resume` would continue, or None.
 
-        One that left no passes would only begin again, so it is worth no more than while it is the newest.
+        A run without a checkpoint would start again, so it is offered only while it is the newest run.
         """
         run = self.project.runs.unfinished()
         if run is None or run.class_names != tuple(item.name for item in self.classes):
@@ -153,29 +153,29 @@ class Session(QObject):
         return run if newest or self.project.runs.stands(run.number) else None
 
     def set_run(self, number: int | None) -> None:
-        """Look at finished run `number`, None for no run. Raises HandlensError where there is no such run."""
+        """Select finished run `number`, or no run. Raises HandlensError if there is no such run."""
         self.run = None if number is None else self.project.runs.finished(number)
         self._predictions = None
         self.run_changed.emit(self.run)
 
     def set_training(self, training: bool) -> None:
-        """Tell everybody whether a run is being trained."""
+        """Announce whether a run is being trained."""
         if training != self._training:
             self._training = training
             self.training_changed.emit(training)
 
     def refresh_runs(self, *, show: int | None = None) -> None:
-        """A training ended: tell everybody, and look at run `show` if it is given."""
-        # One that was killed could not say so itself.
+        """Announce that a training has ended, and select run `show` if it is given."""
+        # A killed process leaves its run marked as running.
         self.project.runs.mark_interrupted()
         self.runs_changed.emit()
         if show is not None:
             self.set_run(show)
 
     def predictions(self) -> Predictions | None:
-        """What the run being looked at said of every sample; None where no run is looked at.
+        """Return the predictions of the selected run; None where no run is selected.
 
-        Raises HandlensError where the run's arrays are gone.
+        Raises HandlensError if its arrays are missing.
         """
         if self.run is None:
             return None
@@ -184,12 +184,12 @@ class Session(QObject):
         return self._predictions
 
     def rate_in_use(self) -> float:
-        """The share of wrong answers among the accepted ones that was chosen, or that the run was made for."""
+        """Return the target error among accepted predictions: the one chosen, else the one the run was made for."""
         target_error = None if self.run is None else self.project.runs.target_error(self.run.number)
         return self.project.wrong_at_most or target_error or WRONG_AT_MOST
 
     def close(self) -> None:
-        """Let the project go. Nothing has to be saved: everything is on disk already."""
+        """Close the project. There is nothing to save: everything is on disk already."""
         self._predictions = None
         self.project.close()
         self._lock.release()

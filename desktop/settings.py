@@ -1,4 +1,4 @@
-"""What the studio remembers for a person on this machine: one table, an INI file in the user's config folder."""
+"""The settings of the studio for one user: one table, kept in an INI file in the user's config folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting(Generic[T]):
-    """One remembered value. With `words` it stands in the settings dialog."""
+    """One setting. With `words` it appears in the settings dialog."""
 
     key: str
     default: T
@@ -89,7 +89,7 @@ def _store() -> QSettings:
 
 
 def value(setting: Setting[T]) -> T:
-    """What is remembered, or the default where nothing usable is."""
+    """Return the stored value, or the default where it is missing or invalid."""
     stored = _store().value(setting.key)
     if not isinstance(stored, str):
         return setting.default
@@ -101,7 +101,7 @@ def value(setting: Setting[T]) -> T:
 
 
 def set_value(setting: Setting[T], new: T) -> None:
-    """Remember `new`. Raises ValueError where the table does not allow it."""
+    """Store `new`. Raises ValueError if it is invalid for this setting."""
     if not setting.valid(new):
         raise ValueError(f"{new!r} is no value for {setting.key}.")
     store = _store()
@@ -114,7 +114,7 @@ def words(setting: Setting[T]) -> str:
 
 
 def projects_folder() -> Path:
-    """Where a new project is put unless the person says otherwise."""
+    """Return the folder for new projects."""
     chosen = value(PROJECTS_FOLDER)
     if chosen:
         return Path(chosen)
@@ -123,11 +123,11 @@ def projects_folder() -> Path:
 
 
 def remember_project(path: Path, name: str) -> None:
-    """Put the project first among the recent ones."""
+    """Put the project first in the list of recent projects."""
     others = [item for item in value(RECENT) if Path(item[0]) != path]
     set_value(RECENT, [[str(path), name], *others][:MOST_RECENT])
 
 
 def forget_project(path: Path) -> None:
-    """Take the project from the recent ones; its folder is not touched."""
+    """Remove the project from the list of recent projects; its folder is not touched."""
     set_value(RECENT, [item for item in value(RECENT) if Path(item[0]) != path])

@@ -1,4 +1,4 @@
-"""The looks of the studio: `resources/style/tokens.toml` becomes a palette, a style sheet and colours for painting.
+"""Palette, style sheet and colours of the studio, made from `resources/style/tokens.toml`.
 
 Give a widget a role and the style sheet does the rest: `widget.setProperty("role", ROLE)` before it is shown
 (`set_role` changes it later).
@@ -91,16 +91,16 @@ _current: list[Theme] = ["light"]
 
 
 def current() -> Tokens:
-    """The tokens of the theme applied last."""
+    """Return the tokens of the current theme."""
     return tokens(_current[0])
 
 
 def apply(app: QApplication, theme: Theme) -> None:
-    """Give the whole application the theme. Widgets that paint themselves get a paletteChange event."""
+    """Apply the theme to the application. Widgets that paint themselves get a paletteChange event."""
     look = tokens(theme)
     _current[0] = theme
     if not app.property("handlens_style"):
-        # Once only: Qt crashes when the style below a style sheet is replaced.
+        # Only once: Qt crashes when the style below a style sheet is replaced.
         app.setProperty("handlens_style", True)
         app.setStyle("Fusion")
         font = QFont(app.font())
@@ -116,7 +116,7 @@ def set_role(widget: QWidget, role: str) -> None:
 
 
 def set_property(widget: QWidget, name: str, value: object) -> None:
-    """Set a property that the style sheet looks at, and have the widget painted anew."""
+    """Set a property that the style sheet uses, and repaint the widget."""
     if widget.property(name) == value:
         return
     widget.setProperty(name, value)
@@ -126,7 +126,7 @@ def set_property(widget: QWidget, name: str, value: object) -> None:
 
 
 def contrast(one: QColor, other: QColor) -> float:
-    """How well one can be read on the other, 1 to 21, as WCAG 2 counts it."""
+    """Return the contrast ratio of WCAG 2, 1 to 21."""
     dark, light = sorted(_luminance(colour) for colour in (one, other))
     return (light + 0.05) / (dark + 0.05)
 
@@ -141,18 +141,18 @@ def _linear(value: float) -> float:
 
 
 def class_colour(index: int) -> QColor:
-    """The colour of the class with that index, the same in both themes. Always put the name beside it."""
+    """Return the colour of a class, the same in both themes. Always show the name beside it."""
     first: list[str] = _file()["classes"]["first"]
     if index < len(first):
         return QColor(first[index])
-    # Golden-angle hues never come close again; three lightnesses keep neighbours apart for colour-blind eyes.
+    # Golden-angle hues stay apart; three lightnesses separate neighbours for colour-blind people.
     step = index - len(first)
     lightness = (0.55, 0.78, 0.42)[step % 3]
     return _oklch(lightness, 0.11, 2 * math.pi * ((step * 0.381966 + 0.08) % 1.0))
 
 
 def _oklch(lightness: float, chroma: float, hue: float) -> QColor:
-    """OKLCH to sRGB (Ottosson 2020), clipped to the gamut."""
+    """Convert OKLCH to sRGB (Ottosson 2020), clipped to the gamut."""
     a, b = chroma * math.cos(hue), chroma * math.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3

@@ -1,4 +1,4 @@
-"""Asking for a folder or a file with the system's own chooser."""
+"""Choose a folder or a file with the system's own dialog."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from desktop import settings
 
 
 class FolderChooser:
-    """Opens where a folder was chosen last."""
+    """Opens in the parent of the last chosen folder."""
 
     @classmethod
     def ask(cls, parent: QWidget | None, title: str, *, start: Path | None = None) -> Path | None:
-        """The folder, None if the person changed their mind. Blocks."""
+        """Return the folder, or None if the person cancels. Blocks."""
         begin = (
             start if start is not None and start.is_dir() else Path(settings.value(settings.LAST_FOLDER) or Path.home())
         )
@@ -26,11 +26,11 @@ class FolderChooser:
 
 
 class FileChooser:
-    """Opens in a folder that is given, else where a folder was chosen last."""
+    """Opens in `start`, else in the parent of the last chosen folder."""
 
     @classmethod
     def ask(cls, parent: QWidget | None, title: str, names: str, *, start: Path | None = None) -> Path | None:
-        """The file, None if the person changed their mind. `names` are Qt's filters. Blocks."""
+        """Return the file, or None if the person cancels. `names` are Qt's filters. Blocks."""
         begin = (
             start if start is not None and start.is_dir() else Path(settings.value(settings.LAST_FOLDER) or Path.home())
         )

@@ -1,4 +1,4 @@
-"""A list to look through, such as the files that could not be read and why."""
+"""A list in a dialog, such as the unreadable files and the reasons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from desktop.i18n import tr
 
 _ROW = 32
 _MOST_WRAPPED = 500
-"""Longer lists keep one line a row: measuring every row would take longer than reading it."""
+"""Longer lists keep one line per row: measuring every row would take too long."""
 _LONG_WORD = re.compile(r"\S{25,}")
 _MAY_BREAK = "\u200b"
 """A space without width."""
@@ -46,9 +46,9 @@ class ItemsDialog(QDialog):
         look = style.current()
         self.setWindowTitle(title)
         self.resize(860, 520)
-        said = QLabel(sentence)
-        said.setProperty("role", "emphasis")
-        said.setWordWrap(True)
+        headline = QLabel(sentence)
+        headline.setProperty("role", "emphasis")
+        headline.setWordWrap(True)
         self._model = _Rows(heads, rows, self)
         table = QTableView()
         table.setModel(self._model)
@@ -76,7 +76,7 @@ class ItemsDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(look.xl, look.xl, look.xl, look.l)
         column.setSpacing(look.m)
-        column.addWidget(said)
+        column.addWidget(headline)
         column.addWidget(table, 1)
         column.addWidget(buttons)
 
@@ -84,7 +84,7 @@ class ItemsDialog(QDialog):
     def show_items(
         cls, parent: QWidget | None, *, title: str, sentence: str, heads: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> ItemsDialog:
-        """Open the list beside the work; it goes away when it is closed."""
+        """Open the list without blocking the window."""
         dialog = cls(title=title, sentence=sentence, heads=heads, rows=rows, parent=parent)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
@@ -113,7 +113,7 @@ class _Rows(QAbstractTableModel):
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         text = self.rows[index.row()][index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            # A long file name has no place to break at, and Qt would leave out all that is behind its folder.
+            # Qt cannot break a long file name and would cut it off behind its folder.
             return _LONG_WORD.sub(lambda word: _MAY_BREAK.join(word[0]), text)
         return text if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) else None
 

@@ -1,4 +1,4 @@
-"""The "?" sheet: every key, made from the table of actions."""
+"""The "?" sheet: all keys, made from the table of actions."""
 
 from __future__ import annotations
 

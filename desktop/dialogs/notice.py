@@ -1,4 +1,4 @@
-"""Telling and asking, in one sentence each."""
+"""Message boxes: a notice and a question."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from desktop.i18n import Message, text
 
 
 class Notice(QMessageBox):
-    """A sentence the person should read. Does not block: the window goes on working behind it."""
+    """A sentence to read. Does not block the window."""
 
     @classmethod
     def tell(cls, parent: QWidget | None, message: Message | str, *, details: str = "") -> Notice:
-        """Show `message`; `details` only on request."""
+        """Show `message`, and `details` on request."""
         notice = cls(parent)
         notice.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         notice.setWindowTitle(QCoreApplication.applicationName())
@@ -30,7 +30,7 @@ class Question(QMessageBox):
 
     @classmethod
     def ask(cls, parent: QWidget | None, question: Message | str, *, yes: str, no: str) -> bool:
-        """Whether the person chose `yes`. Escape and closing mean `no`. Blocks."""
+        """Return whether the person chose `yes`. Escape and closing mean `no`. Blocks."""
         box = cls(parent)
         box.setWindowTitle(QCoreApplication.applicationName())
         box.setTextFormat(Qt.TextFormat.PlainText)

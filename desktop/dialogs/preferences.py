@@ -1,4 +1,4 @@
-"""The settings that have words in the table, each as one line. What is chosen holds at once."""
+"""The settings dialog: one line for each setting that has words. Changes apply at once."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from desktop.settings import SETTINGS, Setting
 
 
 class PreferencesDialog(QDialog):
-    """Emits the key of a setting when it has been changed."""
+    """Emits `setting_changed(key)` after each change."""
 
     setting_changed = Signal(str)
     restart_requested = Signal()
-    """The person wants the new language now. The dialog is closed already."""
+    """Restart for the new language. The dialog is closed already."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,13 +63,13 @@ class PreferencesDialog(QDialog):
         """A sentence and a button, hidden until another language is chosen."""
         row, button = QWidget(), QPushButton(tr("Restart now"))
         button.clicked.connect(self._restart)
-        told = QLabel(tr("Handlens will use this language after a restart."))
-        told.setProperty("role", "muted")
-        told.setWordWrap(True)
+        note = QLabel(tr("Handlens will use this language after a restart."))
+        note.setProperty("role", "muted")
+        note.setWordWrap(True)
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(style.current().m)
-        line.addWidget(told, 1)
+        line.addWidget(note, 1)
         line.addWidget(button)
         row.hide()
         return button, row

@@ -1,4 +1,4 @@
-"""The Data page: what the project learns from. Nothing is changed here but where the originals are looked for."""
+"""The Data page: the samples of the project. It changes nothing but the folder of the original files."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes
 
 _EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
-"""Classes whose pictures are read; beyond that the list is a list."""
+"""The number of classes that get examples."""
 
 
 class DataPage(QWidget):
-    """Classes with their pictures, how they are divided, and what was left out."""
+    """Shows the classes with examples, the split, and the files that were left out."""
 
     page_id = DATA
     title = msg("Data")
@@ -42,13 +42,13 @@ class DataPage(QWidget):
         self._session: Session | None = None
         self._stale = True
         self._unreadable: tuple[Unreadable, ...] = ()
-        self._at_odds: list[Sample] = []
-        self._asked: dict[int, int] = {}
+        self._conflicting: list[Sample] = []
+        self._requests: dict[int, int] = {}
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._show_examples)
-        self._finding = Tasks(self, threads=1)
-        self._finding.done.connect(self._say_originals)
-        self._finding.failed.connect(self._refuse_folder)
+        self._relinking = Tasks(self, threads=1)
+        self._relinking.done.connect(self._say_originals)
+        self._relinking.failed.connect(self._refuse_folder)
         look = style.current()
         self.bars = BarList(row_height=60)
         self.bars.setAccessibleName(tr("Classes"))
@@ -56,14 +56,14 @@ class DataPage(QWidget):
         self._why = _line("muted")
         self._place = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self._place.setProperty("role", "muted")
-        self._gone = _line("error")
+        self.missing_label = _line("error")
         self.find_button = QPushButton(tr("Find the folder…"))
         self.find_button.clicked.connect(self._find_folder)
         self._left_out = _line("warn")
         self.show_button = _link(tr("Show"), tr("Show the files that were left out"))
         self.show_button.clicked.connect(self._show_left_out)
-        self._copies = _line("warn")
-        self._copies.setWordWrap(True)
+        self.copies_label = _line("warn")
+        self.copies_label.setWordWrap(True)
         self.copies_button = _link(tr("Show"), tr("Show the copies with different labels"))
         self.copies_button.clicked.connect(self._show_copies)
         self.train_button = QPushButton(tr("Continue to training"))
@@ -91,9 +91,9 @@ class DataPage(QWidget):
         right.addSpacing(look.xl)
         right.addWidget(_head(tr("Your files")))
         right.addWidget(self._place)
-        right.addWidget(self._gone)
+        right.addWidget(self.missing_label)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
-        for said, button in ((self._left_out, self.show_button), (self._copies, self.copies_button)):
+        for said, button in ((self._left_out, self.show_button), (self.copies_label, self.copies_button)):
             row = QHBoxLayout()
             row.setSpacing(look.s)
             row.addWidget(said, 1 if said.wordWrap() else 0)
@@ -138,7 +138,7 @@ class DataPage(QWidget):
 
     def shutdown(self) -> None:
         self._tasks.close()
-        self._finding.close()
+        self._relinking.close()
         self._session = None
 
     @Slot()
@@ -149,7 +149,7 @@ class DataPage(QWidget):
 
     @Slot()
     def _say_originals(self) -> None:
-        """Where they are; or that they are not there, and then nothing can be learned from them."""
+        """Show the folder of the original files, or that it is missing: training is impossible then."""
         if self._session is None:
             return
         problem = self._session.missing_originals()
@@ -157,8 +157,8 @@ class DataPage(QWidget):
             self._place.setText(str(self._session.project.source_folder))
         self._place.setVisible(not problem)
         if problem:
-            self._gone.setText(tr("{problem} Until then, training is not possible.", problem=problem))
-        self._gone.setVisible(bool(problem))
+            self.missing_label.setText(tr("{problem} Until then, training is not possible.", problem=problem))
+        self.missing_label.setVisible(bool(problem))
         self.find_button.setVisible(bool(problem))
         self.train_button.setEnabled(not problem)
 
@@ -171,22 +171,22 @@ class DataPage(QWidget):
     def _find_folder(self) -> None:
         folder = FolderChooser.ask(self, tr("The folder that holds your files now"))
         if folder is not None:
-            self.look_in(folder)
+            self.relink(folder)
 
-    def look_in(self, folder: Path) -> None:
-        """Take `folder` for the one that moved. In the background: a drive may be slow to say what is on it."""
+    def relink(self, folder: Path) -> None:
+        """Use `folder` for the original files. In the background, because a drive may be slow."""
         if self._session is not None:
-            self._finding.submit(self._session.project.relink, folder)
+            self._relinking.submit(self._session.project.relink, folder)
 
     @Slot(int, object)
     def _refuse_folder(self, _number: int, error: Exception) -> None:
-        self._gone.setText(text(error.message) if isinstance(error, HandlensError) else str(error))
+        self.missing_label.setText(text(error.message) if isinstance(error, HandlensError) else str(error))
 
     # -- what there is -----------------------------------------------------------------------------------------
 
     @Slot()
     def _refresh(self) -> None:
-        """Count anew, but only for somebody who looks: with 100,000 samples it takes longer than a key press may."""
+        """Count again, but only while visible: with 100,000 samples that takes longer than a key press may."""
         session = self._session
         self._stale = not self.isVisible()
         if session is None or self._stale:
@@ -209,10 +209,10 @@ class DataPage(QWidget):
         self._ask_for_examples(session, by_class)
 
     def _say_copies(self, session: Session) -> None:
-        """The same file with different labels, which nobody can learn."""
-        sets = copies_at_odds(session.samples)
-        self._at_odds = [sample for copies in sets for sample in copies]
-        self._copies.setText(
+        """Say how many identical files have different labels, which makes training contradictory."""
+        sets = conflicting_copies(session.samples)
+        self._conflicting = [sample for copies in sets for sample in copies]
+        self.copies_label.setText(
             trn(
                 "{count_things} exists more than once, with different labels.",
                 "{count_things} exist more than once, with different labels.",
@@ -220,7 +220,7 @@ class DataPage(QWidget):
                 count_things=counted(len(sets), session.project.kind),
             )
         )
-        for part in (self._copies, self.copies_button):
+        for part in (self.copies_label, self.copies_button):
             part.setVisible(bool(sets))
 
     def _sentence(self, session: Session) -> str:
@@ -237,20 +237,20 @@ class DataPage(QWidget):
 
     def _ask_for_examples(self, session: Session, by_class: dict[int, list[str]]) -> None:
         self._tasks.forget_all()
-        self._asked.clear()
+        self._requests.clear()
         try:
             folder = session.project.source_folder
         except HandlensError:
-            return  # said beside the place of the files
+            return  # `_say_originals` shows the reason
         project = session.project
         for place, item in enumerate(session.classes[:_MOST_EXAMPLES]):
             paths = spread(sorted(set(by_class[item.index])), 3)
             number = self._tasks.submit(examples, folder, paths, project.kind, project.windowing, _EXAMPLE_SIZE)
-            self._asked[number] = place
+            self._requests[number] = place
 
     @Slot(int, object)
     def _show_examples(self, number: int, images: object) -> None:
-        place = self._asked.pop(number)
+        place = self._requests.pop(number)
         assert isinstance(images, tuple)
         self.bars.set_images(place, images)
 
@@ -263,7 +263,7 @@ class DataPage(QWidget):
             title=tr("Copies"),
             sentence=tr("These are identical, but their labels differ. Fix the labels on the page “Explore”."),
             heads=(tr("File"), tr("Class")),
-            rows=[(sample.path, ", ".join(names[index] for index in sample.labels)) for sample in self._at_odds],
+            rows=[(sample.path, ", ".join(names[index] for index in sample.labels)) for sample in self._conflicting],
         )
 
     @Slot()
@@ -277,8 +277,8 @@ class DataPage(QWidget):
         )
 
 
-def copies_at_odds(samples: Iterable[Sample]) -> list[list[Sample]]:
-    """Samples that are the same, byte by byte, but labelled differently; each set beside each other."""
+def conflicting_copies(samples: Iterable[Sample]) -> list[list[Sample]]:
+    """Return the sets of samples with identical bytes but different labels."""
     same: dict[tuple[str, float | None], list[Sample]] = defaultdict(list)
     for sample in samples:
         if sample.labelled and sample.digest:

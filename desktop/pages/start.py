@@ -1,4 +1,4 @@
-"""The start page: teach it something new, go on with a project, or try a sample. Loads nothing of the core."""
+"""The start page: a new project, a recent project or a sample. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDEST, _HIGHEST = 1320, 900
 
 
 class StartPage(QWidget):
-    """Only says what was chosen; the window does it."""
+    """Emits what was chosen; the window does it."""
 
     new_requested = Signal(str)
     open_requested = Signal()
@@ -36,7 +36,7 @@ class StartPage(QWidget):
         self._tasks.done.connect(self._fill_card)
         self._tasks.failed.connect(self._fail_card)
         self._cards: dict[str, ProjectCard] = {}
-        self._asked: dict[int, str] = {}
+        self._requests: dict[int, str] = {}
         look = style.current()
         columns = QHBoxLayout()
         columns.setSpacing(look.xxl + look.xl)
@@ -173,7 +173,7 @@ class StartPage(QWidget):
         return column
 
     def offer_more(self, actions: Sequence[QAction]) -> None:
-        """What belongs to the window and not to this page, behind "More"."""
+        """Add the actions of the window to the menu "More"."""
         self._menu.addActions(list(actions))
 
     @Slot()
@@ -184,9 +184,9 @@ class StartPage(QWidget):
     # -- recent projects ---------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Show the recent projects as they are now. What their cards show is read in the background."""
+        """Show the recent projects. The contents of the cards are read in the background."""
         self._tasks.forget_all()
-        self._asked.clear()
+        self._requests.clear()
         for card in self._cards.values():
             self._grid.removeWidget(card)
             card.hide()
@@ -201,7 +201,7 @@ class StartPage(QWidget):
             self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)
             self._cards[path] = card
             if Path(path).exists():
-                self._asked[self._tasks.submit(read_recent, Path(path))] = path
+                self._requests[self._tasks.submit(read_recent, Path(path))] = path
             else:
                 card.show_missing(tr("Not there any more"))
         self._empty.setVisible(not self._cards)
@@ -212,11 +212,11 @@ class StartPage(QWidget):
 
     @property
     def waiting(self) -> bool:
-        """Whether some card has not been filled in yet."""
-        return bool(self._asked)
+        """Whether a card is still being read."""
+        return bool(self._requests)
 
     def set_busy(self, busy: bool) -> None:
-        """While a sample is being made, nothing else can be begun here."""
+        """Disable the samples while one is being made."""
         for button in (self.bricks_button, self.forest_button):
             button.setEnabled(not busy)
 
@@ -225,7 +225,7 @@ class StartPage(QWidget):
 
     @Slot(int, object)
     def _fill_card(self, number: int, facts: RecentFacts) -> None:
-        card = self._cards.get(self._asked.pop(number, ""))
+        card = self._cards.get(self._requests.pop(number, ""))
         if card is None:
             return
         if facts.run:
@@ -237,7 +237,7 @@ class StartPage(QWidget):
 
     @Slot(int, object)
     def _fail_card(self, number: int, error: Exception) -> None:
-        card = self._cards.get(self._asked.pop(number, ""))
+        card = self._cards.get(self._requests.pop(number, ""))
         if card is not None:
             card.show_missing(tr("Cannot be opened"))
             card.setToolTip(error_text(error))

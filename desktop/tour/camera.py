@@ -1,4 +1,4 @@
-"""Pictures of the windows for the tour: both themes, two sizes, and never an empty one."""
+"""Screenshots for the tour: both themes, two sizes, never a blank one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BlankPictureError(Exception):
 
 
 class Camera:
-    """Numbers the pictures it takes of `window`, with a dialog in front of it where there is one."""
+    """Takes numbered screenshots of `window`, with a dialog in front if there is one."""
 
     def __init__(self, app: QApplication, window: QWidget, folder: Path) -> None:
         self._app = app
@@ -68,6 +68,6 @@ class Camera:
 
 
 def _colours(image: QImage) -> int:
-    """How many different colours a coarse grid over the picture meets."""
+    """Count the different colours on a coarse grid over the picture."""
     step = 7
     return len({image.pixel(x, y) for x in range(0, image.width(), step) for y in range(0, image.height(), step)})

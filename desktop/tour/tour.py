@@ -1,4 +1,4 @@
-"""`handlens studio --tour DIR`: drives the real windows through a whole game on the samples, and keeps pictures."""
+"""`handlens studio --tour DIR`: drive the real windows through the samples and save screenshots."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from desktop.window.workspace import Workspace
 from ml.api import DemoKind, HandlensError, Preset, Project, write_samples
 
 LONGEST_WAIT = 60.0
-"""Seconds for any one thing to happen, but for a training."""
+"""Timeout in seconds of every step but a training."""
 LONGEST_TRAINING = 600.0
 
 
 class TourError(Exception):
-    """What did not happen, in one sentence."""
+    """A step of the tour failed."""
 
 
 def run_tour(folder: Path, *, quick: bool = False) -> int:
-    """Take the tour and save its pictures in `folder`. 0 if all of it worked; else 1, and one sentence on stderr."""
+    """Run the tour and save the screenshots in `folder`. Return 0, or 1 with one sentence on stderr."""
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")) and (
         sys.platform.startswith("linux")
     ):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="handlens-tour-")))
-        # The tour neither reads nor writes what the person has set or made.
+        # The tour must not touch the settings and projects of the user.
         QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(scratch / "settings"))
         settings.set_value(settings.PROJECTS_FOLDER, str(scratch / "projects"))
         settings.set_value(settings.THEME, "light")
@@ -71,7 +71,7 @@ def _complain(sentence: str) -> int:
 
 
 class Tour:
-    """The steps, in the order in which a person would take them."""
+    """The steps, in the order of a first session."""
 
     def __init__(self, app: QApplication, folder: Path, *, scratch: Path, quick: bool) -> None:
         self._quick = quick
@@ -93,8 +93,8 @@ class Tour:
             self._train("standard", epochs=2)
         self._explore()
         self._relabel()
-        self._judge_labels()
-        self._weigh()
+        self._check_labels()
+        self._choose_target_error()
         self._press_page(DATA)
         self._until(lambda: all(row.images for row in self.data_page.bars.rows()), "the pictures of the classes")
         self.camera.shoot("data")
@@ -108,7 +108,7 @@ class Tour:
         self.camera.shoot("start-recent")
 
     def close(self) -> None:
-        """Close the window whatever happened, and end what runs behind it."""
+        """Close the window and end what runs in the background."""
         if self.window.workspace is not None:
             self.train_page.shutdown()
         self.window.close()
@@ -126,7 +126,7 @@ class Tour:
         self._until(lambda: not strip.isVisible() and page.bricks_button.isEnabled(), "cancelling the sample")
 
     def _samples(self, kind: DemoKind, count: int) -> Path:
-        """Sample files of `kind`, with one file that cannot be read and one copy in a wrong class."""
+        """Write sample files, one unreadable file and one copy in a wrong class."""
         folder = self._scratch / kind
         for _done in write_samples(folder, kind, count=count):
             QApplication.processEvents()
@@ -167,7 +167,7 @@ class Tour:
         self._to_front()
 
     def _to_front(self) -> None:
-        """Keys go to the active window, and without a window manager nobody makes it active again."""
+        """Activate the window: it receives the keys, and without a window manager nothing else activates it."""
         self.window.activateWindow()
         self._until(self.window.isActiveWindow, "the window to come to the front")
 
@@ -181,14 +181,14 @@ class Tour:
             page.setup.epochs.setValue(epochs)
         QTest.qWait(300)
         self.camera.shoot(f"train-choose-{preset}")
-        told: list[str] = []
-        page.job_progress.connect(lambda said, _fraction: told.append(said))
+        reports: list[str] = []
+        page.job_progress.connect(lambda words, _fraction: reports.append(words))
         self._click(page.setup.train_button)
         if epochs:
             # "Training run 4 · pass 2 of 2": the numbers are the same in every language.
             last = [str(epochs)] * 2
             self._until(
-                lambda: any(re.findall(r"\d+", said)[1:3] == last for said in told) or not page.training(),
+                lambda: any(re.findall(r"\d+", words)[1:3] == last for words in reports) or not page.training(),
                 "the last pass",
                 seconds=LONGEST_TRAINING,
             )
@@ -223,8 +223,8 @@ class Tour:
         self._settle()
         self.camera.shoot("explore-cell")
 
-    def _judge_labels(self) -> None:
-        """Have the labels judged, call the first right, find that on disk, and take it back."""
+    def _check_labels(self) -> None:
+        """Search suspicious labels, confirm the first, check that on disk, and undo it."""
         page = self.explore_page
         suspects, grid = page.judged.suspects, page.board.grid
         self._tab("suspicious")
@@ -238,14 +238,14 @@ class Tour:
         grid.setFocus()
         sample_id, before = int(grid.ids()[0]), len(grid.ids())
         QTest.keyClick(grid, Qt.Key.Key_R)
-        if len(grid.ids()) != before - 1 or self._said_by(sample_id) != "confirmed":
+        if len(grid.ids()) != before - 1 or self._label_origin(sample_id) != "confirmed":
             raise TourError("Calling a label right did not take it from the list, or is not on disk.")
         self._click(page.board.undo_button)
-        if len(grid.ids()) != before or self._said_by(sample_id) == "confirmed":
+        if len(grid.ids()) != before or self._label_origin(sample_id) == "confirmed":
             raise TourError("Undo did not bring back the label that had been called right.")
 
-    def _weigh(self) -> None:
-        """Move the slider of “Sure enough?”, use what it stands at, and find that on disk."""
+    def _choose_target_error(self) -> None:
+        """Move the slider of “Sure enough?”, use its value, and check that on disk."""
         enough = self.explore_page.board.enough
         self._tab("enough")
         before = enough.asked.text()
@@ -261,7 +261,7 @@ class Tour:
                 raise TourError("What was chosen in “Sure enough?” is not on disk.")
 
     def _relabel(self) -> None:
-        """Give the first tile another class by its digit, find that on disk, and take it back."""
+        """Relabel the first tile with a digit key, check that on disk, and undo it."""
         grid = self.explore_page.board.grid
         if not len(grid.ids()):
             raise TourError("No prediction is left to relabel after choosing a cell of the confusion matrix.")
@@ -339,7 +339,7 @@ class Tour:
     def _click(self, widget: QWidget) -> None:
         if not widget.isVisible() or not widget.isEnabled():
             raise TourError(f"“{widget.accessibleName() or widget.property('text')}” cannot be clicked.")
-        # Left of the middle: the text of a radio button may end before the middle of its widget.
+        # Near the left edge: a radio button reacts only on its text.
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=QPoint(12, widget.height() // 2))
         self._check()
 
@@ -349,14 +349,14 @@ class Tour:
         self._check()
 
     def _settle(self) -> None:
-        """Let thumbnails and overlays arrive."""
+        """Wait for thumbnails and overlays."""
         QTest.qWait(900)
         self._check()
 
     def _shoot_wizard(self, wizard: NewProjectWizard, name: str) -> None:
         self.camera.shoot(name, front=wizard)
 
-    def _said_by(self, sample_id: int) -> str | None:
+    def _label_origin(self, sample_id: int) -> str | None:
         with Project.open(self.workspace.session.project.path) as project:
             return next(sample.set_by for sample in project.samples() if sample.id == sample_id)
 

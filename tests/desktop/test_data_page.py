@@ -33,8 +33,8 @@ def test_copies_with_different_labels_are_listed_until_they_are_mended(
     page.show()
     page.opened()
     thing = "picture" if kind == "images" else "measurement"
-    assert page._copies.isVisible()
-    assert page._copies.text() == f"1 {thing} exists more than once, with different labels."
+    assert page.copies_label.isVisible()
+    assert page.copies_label.text() == f"1 {thing} exists more than once, with different labels."
     qtbot.mouseClick(page.copies_button, Qt.MouseButton.LeftButton)
     dialog = page.findChild(ItemsDialog)
     assert dialog is not None
@@ -43,6 +43,6 @@ def test_copies_with_different_labels_are_listed_until_they_are_mended(
     dialog.close()
     wrong = next(sample for sample in session.samples if sample.path == f"{second.name}/copy{original.suffix}")
     session.restore_labels([(wrong.id, (0,))])
-    assert not page._copies.isVisible() and not page.copies_button.isVisible()
+    assert not page.copies_label.isVisible() and not page.copies_button.isVisible()
     page.shutdown()
     session.close()

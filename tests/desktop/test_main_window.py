@@ -120,7 +120,7 @@ def test_originals_that_moved_are_found_from_the_data_page(
     answers = iter([project.parent / "Fruit.handlens", project.parent / "moved"])
     monkeypatch.setattr(FolderChooser, "ask", classmethod(lambda *_args, **_words: next(answers)))
     qtbot.mouseClick(data.find_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "None of the project's files is in" in data._gone.text())
+    qtbot.waitUntil(lambda: "None of the project's files is in" in data.missing_label.text())
     with qtbot.waitSignal(workspace.session.originals_found):
         qtbot.mouseClick(data.find_button, Qt.MouseButton.LeftButton)
     assert data.train_button.isEnabled() and not data.find_button.isVisible()

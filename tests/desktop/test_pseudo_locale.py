@@ -251,7 +251,7 @@ def test_labels_from_a_table(make_wizard: Maker, check: Check, tmp_path: Path, q
     qtbot.waitUntil(wizard.source_page.isComplete)
     check(wizard, "none.png", "file", "label")
     wizard.source_page.labels.take(tmp_path / "gone.csv")
-    qtbot.waitUntil(lambda: wizard.source_page.labels._said.property("role") == "error")
+    qtbot.waitUntil(lambda: wizard.source_page.labels.message_label.property("role") == "error")
     check(wizard, "gone.csv")
 
 

@@ -99,8 +99,8 @@ def test_the_whole_page_speaks_another_language() -> None:
 def test_the_presets_say_how_long_they_take_here(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session))
     cards = page.setup.cards
-    qtbot.waitUntil(lambda: "measuring" not in cards["thorough"]._time.text())
-    assert all("about" in card._time.text() or "few" in card._time.text() for card in cards.values())
+    qtbot.waitUntil(lambda: "measuring" not in cards["thorough"].time_label.text())
+    assert all("about" in card.time_label.text() or "few" in card.time_label.text() for card in cards.values())
     assert page.setup.headline.text() == "Ready for training: 30 pictures in 3 classes."
     assert not page.setup.epochs.isVisible()
     qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)

@@ -12,7 +12,7 @@ from scripted import report_of
 
 from desktop.dialogs.notice import Question
 from desktop.i18n import msg
-from desktop.pages.wizard.preview import NO_GUESSES, chosen_pictures, said
+from desktop.pages.wizard.preview import NO_GUESSES, chosen_pictures, guess_text
 from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.workers.job_thread import JobThread
 from ml.api import Failed, ScanJob
@@ -131,4 +131,4 @@ def test_the_six_pictures_come_from_many_classes(tmp_path: Path) -> None:
     [(0.99, "pot, fairly sure"), (0.6, "pot, fairly sure"), (0.59, "perhaps: pot"), (0.24, "not sure: pot")],
 )
 def test_surety_is_said_in_words(probability: float, words: str) -> None:
-    assert said("pot", probability) == words
+    assert guess_text("pot", probability) == words

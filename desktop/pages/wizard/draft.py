@@ -1,4 +1,4 @@
-"""What the wizard's pages fill in together."""
+"""The project that the pages of the wizard fill in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ml.api import (
 )
 
 _ENOUGH = 500
-"""Files that are looked at to guess what a folder holds."""
+"""The number of files that decide the kind of a folder."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -32,48 +32,48 @@ class Draft:
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
     rate: float | None = None
-    """Rows in a second of logs, where the person knows it better than the logs say."""
+    """Rows per second of logs, where the user sets it."""
     scanned: ScanReport | None = None
-    """What was found, whatever is to be learned from it."""
+    """The result of the scan, for either task."""
     report: ScanReport | None = None
-    """The same, read for the task that is chosen."""
+    """The same for the chosen task."""
     plan: SplitPlan | None = None
 
     def fits(self, report: ScanReport | None) -> bool:
-        """Whether `report` is of the folder, the kind and the label files that are chosen now."""
+        """Return whether `report` is about the chosen folder, kind and label files."""
         if report is None or report.kind != self.kind or self.folder != Path(report.folder):
             return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 
     @property
     def needs_rate(self) -> bool:
-        """Whether a rate can be given: only logs have one that the files may not tell."""
+        """Return whether a rate can be given: only logs have one that the files may not tell."""
         return self.kind is not None and kind_named(self.kind).shares_columns
 
-    def begun(self) -> bool:
-        """Whether there is something that would be lost: a folder was chosen, or looked through."""
+    def in_progress(self) -> bool:
+        """Return whether closing would lose work: a folder was chosen or scanned."""
         return self.scanned is not None or (self.folder is not None and self.folder.is_dir())
 
-    def take_rate(self, rate: float) -> None:
-        """Rows in a second, 0 for what the logs say. What was found with another rate is found anew."""
-        asked = rate or None
-        if asked != self.rate:
-            self.rate, self.scanned, self.report = asked, None, None
+    def set_rate(self, rate: float) -> None:
+        """Set the rows per second, 0 for the value in the logs. A changed rate needs a new scan."""
+        new = rate or None
+        if new != self.rate:
+            self.rate, self.scanned, self.report = new, None, None
 
-    def take_report(self, report: ScanReport) -> None:
-        """A table that gives more than one class to a file makes it a project in which more than one may be present."""
+    def set_report(self, report: ScanReport) -> None:
+        """Use the result of a scan. A table with several classes per file makes the project multi-label."""
         self.scanned = report
-        self.take_task("multi" if has_multilabel_tables(report) else "single")
+        self.set_task("multi" if has_multilabel_tables(report) else "single")
 
-    def take_task(self, task: Task) -> None:
-        """One class in each sample, or any number of them."""
+    def set_task(self, task: Task) -> None:
+        """Choose single label or multi-label; the split follows."""
         assert self.scanned is not None
         self.report = for_task(self.scanned, task)
         self.plan = plan_split(self.report)
 
 
 def guess_kind(folder: Path) -> Kind | None:
-    """What most of the first files in `folder` are, None where it holds nothing that can be learned from.
+    """Return the kind of most of the first files in `folder`; None if none of them can be used.
 
     Tables are often beside pictures or recordings, so they count only where there are none of these.
     """

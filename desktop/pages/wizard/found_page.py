@@ -114,7 +114,7 @@ class FoundPage(QWizardPage):
         self._end_thread()
         match event:
             case Scanned(report=report):
-                self._draft.take_report(report)
+                self._draft.set_report(report)
                 self._show_report()
             case Failed(message=message):
                 self._show_failure(text(message))
@@ -127,7 +127,7 @@ class FoundPage(QWizardPage):
 
     @Slot(str)
     def _on_task(self, task: Task) -> None:
-        self._draft.take_task(task)
+        self._draft.set_task(task)
         self._show_report()
         self.completeChanged.emit()
 

@@ -1,4 +1,4 @@
-"""Where the labels are: in the sub-folders, or in a table that somebody made."""
+"""Part of page 1 of the wizard: labels from the sub-folders or from label files."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ml.api import LabelPreview, preview_labels, suggest_labels
 
 SEVERAL = msg("Some files have more than one label, so the project will allow several classes at once.")
 
-_TROUBLES_SHOWN = 2
+_MOST_WARNINGS = 2
 PAUSE_MS = 700
-"""So long nobody types who has come to the end of a path."""
+"""A pause in typing means that the path is complete."""
 
 
 class LabelSource(QWidget):
-    """Two choices; with the second a field for the table, and words on what was found in it."""
+    """Two choices; the second has a field for the table and shows a preview of its labels."""
 
     changed = Signal()
 
@@ -39,7 +39,7 @@ class LabelSource(QWidget):
         super().__init__(parent)
         look = style.current()
         self._draft = draft
-        self._asked = 0
+        self._request = 0
         self._usable = True
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_answer)
@@ -78,7 +78,7 @@ class LabelSource(QWidget):
         self.edit.setAccessibleName(tr("Label file or folder"))
         self.edit.textEdited.connect(self._on_typed)
         self.edit.editingFinished.connect(self._note)
-        # Half a path is no table: it is looked at once the typing pauses.
+        # Half a path is not a table: it is read once the typing pauses.
         self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._typing.timeout.connect(self._note)
         self.file_button = QPushButton(tr("File…"))
@@ -90,38 +90,38 @@ class LabelSource(QWidget):
         field.addWidget(self.edit, 1)
         field.addWidget(self.file_button)
         field.addWidget(self.folder_button)
-        self._said = QLabel()
-        self._said.setWordWrap(True)
-        self._troubles = QLabel()
-        self._troubles.setProperty("role", "warn")
-        self._troubles.setWordWrap(True)
+        self.message_label = QLabel()
+        self.message_label.setWordWrap(True)
+        self._warnings = QLabel()
+        self._warnings.setProperty("role", "warn")
+        self._warnings.setWordWrap(True)
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.xs)
         column.addLayout(field)
-        column.addWidget(self._said)
-        column.addWidget(self._troubles)
-        self._said.hide()
-        self._troubles.hide()
+        column.addWidget(self.message_label)
+        column.addWidget(self._warnings)
+        self.message_label.hide()
+        self._warnings.hide()
         return part
 
     # -- the page's side -----------------------------------------------------------------------------------------
 
     def is_complete(self) -> bool:
-        """Whether the choice can be gone on with; a table has to have been looked at."""
+        """Return whether the choice is complete; a table must have been read."""
         return not self._draft.labels if self.folders_button.isChecked() else self._usable and bool(self._draft.labels)
 
     def take(self, source: Path) -> None:
-        """A label file, or a folder of them, was chosen."""
+        """Use a label file, or a folder of label files."""
         self.edit.setText(str(source))
         self.table_button.setChecked(True)
         self._note()
 
     def folder_changed(self, *, suggest: bool) -> None:
-        """Another folder or kind was chosen. `suggest`: look whether a table lies in it."""
+        """React to another folder or kind. `suggest`: search the folder for a table."""
         self.suggestion_button.hide()
         self._tasks.forget_all()
-        self._look()
+        self._read()
         folder, kind = self._draft.folder, self._draft.kind
         if suggest and folder is not None and kind is not None and self.folders_button.isChecked():
             self._tasks.submit(suggest_labels, folder, kind)
@@ -133,7 +133,7 @@ class LabelSource(QWidget):
 
     @Slot()
     def _on_typed(self) -> None:
-        """What was said is not about the path that stands there now."""
+        """Clear the preview: it is about another path."""
         self._forget()
         self._draft.labels = ()
         self._typing.start()
@@ -150,27 +150,27 @@ class LabelSource(QWidget):
         labels = (Path(typed).expanduser().absolute(),) if from_table and typed else ()
         if labels != self._draft.labels or not labels:
             self._draft.labels = labels
-            self._look()
+            self._read()
 
-    def _look(self) -> None:
-        """Have the table matched with the names of the files; `_on_answer` or `_on_failure` follows."""
+    def _read(self) -> None:
+        """Match the table with the file names; `_on_answer` or `_on_failure` follows."""
         self._forget()
         folder, kind, labels = self._draft.folder, self._draft.kind, self._draft.labels
         if labels and folder is not None and folder.is_dir() and kind is not None:
             self._say(tr("Reading the table…"), "muted")
-            self._asked = self._tasks.submit(preview_labels, folder, kind, labels)
+            self._request = self._tasks.submit(preview_labels, folder, kind, labels)
         self.changed.emit()
 
     def _forget(self) -> None:
-        """Nothing that was found in a table before holds."""
-        self._tasks.forget(self._asked)
-        self._said.hide()
-        self._troubles.hide()
+        """Drop the preview of the table."""
+        self._tasks.forget(self._request)
+        self.message_label.hide()
+        self._warnings.hide()
         self._usable = False
 
     @Slot(int, object)
     def _on_answer(self, number: int, answer: object) -> None:
-        if number != self._asked:
+        if number != self._request:
             self._suggest(answer)
             return
         assert isinstance(answer, LabelPreview)
@@ -187,16 +187,16 @@ class LabelSource(QWidget):
         if answer.several:
             lines.append(text(SEVERAL))
         self._say("\n".join(lines), "muted")
-        troubles = [text(trouble) for trouble in answer.troubles[:_TROUBLES_SHOWN]]
-        if len(answer.troubles) > _TROUBLES_SHOWN:
+        troubles = [text(trouble) for trouble in answer.troubles[:_MOST_WARNINGS]]
+        if len(answer.troubles) > _MOST_WARNINGS:
             troubles.append(tr("The rest is listed on the next page."))
-        self._troubles.setText("\n".join(troubles))
-        self._troubles.setVisible(bool(troubles))
+        self._warnings.setText("\n".join(troubles))
+        self._warnings.setVisible(bool(troubles))
         self.changed.emit()
 
     @Slot(int, object)
     def _on_failure(self, number: int, error: Exception) -> None:
-        if number == self._asked:
+        if number == self._request:
             self._say(error_text(error), "error")
             self.changed.emit()
 
@@ -212,9 +212,9 @@ class LabelSource(QWidget):
             self.take(self._suggested)
 
     def _say(self, sentence: str, role: str) -> None:
-        self._said.setText(sentence)
-        self._said.show()
-        style.set_role(self._said, role)
+        self.message_label.setText(sentence)
+        self.message_label.show()
+        style.set_role(self.message_label, role)
 
     @Slot()
     def _browse_file(self) -> None:
@@ -232,5 +232,5 @@ class LabelSource(QWidget):
 
 
 def use_table_text(found: Path) -> str:
-    """What a button says that takes the labels which were found: a table, or a folder of tracks."""
+    """Return the text of the button that uses the labels that were found: a table, or a folder of tracks."""
     return tr("Use the label tracks beside the sounds") if found.is_dir() else tr("Use “{name}”", name=found.name)

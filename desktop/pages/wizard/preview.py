@@ -1,4 +1,4 @@
-"""Page 4 of the wizard: what the pretrained network takes six of the pictures for before it has learned anything."""
+"""Part of page 4 of the wizard: what the pretrained network sees in six of the pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_GUESSES = msg("There are no guesses for your pictures this time. This does no
 _MOST = 6
 _HEIGHT = 104
 _EDGE = 288
-"""Pixels of a thumbnail's longer edge: sharp on a screen with twice the density too."""
+"""The longer edge of a thumbnail in pixels: sharp on a high-density screen too."""
 _FAIRLY_SURE = 0.6
 _PERHAPS = 0.25
 
@@ -31,19 +31,19 @@ _log = logging.getLogger(__name__)
 
 
 def chosen_pictures(report: ScanReport) -> tuple[str, ...]:
-    """Up to six readable pictures, relative to the report's folder, from as many classes as there are."""
+    """Choose up to six pictures from as many classes as possible; paths relative to the report's folder."""
     by_class: dict[str, list[str]] = defaultdict(list)
     for file in report.files:
         by_class[file.class_name or ""].append(file.path)
     names = spread(sorted(by_class), _MOST)
-    # One of each class, then a second of each, and so on; those of one class are far apart.
+    # One of each class, then a second of each, and so on. Pictures of one class lie far apart in the list.
     rows = [spread(by_class[name], _MOST) for name in names]
     turns = [row[place] for place in range(_MOST) for row in rows if place < len(row)]
     return tuple(turns[:_MOST])
 
 
-def said(word: str, probability: float) -> str:
-    """The network's word with how sure it is, such as "daisy, fairly sure"."""
+def guess_text(word: str, probability: float) -> str:
+    """Return the network's guess with its confidence, such as "daisy, fairly sure"."""
     if not word:
         return tr("could not be read")
     if probability >= _FAIRLY_SURE:
@@ -54,7 +54,7 @@ def said(word: str, probability: float) -> str:
 
 
 class NetworkPreview(QWidget):
-    """Six pictures with a word below each. Nothing waits for it: without words the pictures stand alone."""
+    """Six pictures with a guess below each. It is optional: without guesses the pictures stand alone."""
 
     def __init__(self, *, runner: Runner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,13 +62,13 @@ class NetworkPreview(QWidget):
         self._runner = runner
         self._thread: JobThread | None = None
         self._report: ScanReport | None = None
-        self._asked: dict[int, int] = {}
+        self._requests: dict[int, int] = {}
         self._words: tuple[str, ...] = ()
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._show_picture)
         self._lead = QLabel()
         self._lead.setWordWrap(True)
-        self.tiles = tuple(_Tile() for _ in range(_MOST))
+        self.tiles = tuple(GuessTile() for _ in range(_MOST))
         grid = QGridLayout()
         grid.setHorizontalSpacing(look.m)
         for place, tile in enumerate(self.tiles):
@@ -81,7 +81,7 @@ class NetworkPreview(QWidget):
         column.addLayout(grid)
 
     def begin(self, report: ScanReport) -> None:
-        """Show pictures of `report` and have them looked at, unless that was already done or is under way."""
+        """Show pictures of `report` and start the prediction, unless that has been done for this report."""
         if report is self._report:
             return
         self._end_thread()
@@ -91,7 +91,9 @@ class NetworkPreview(QWidget):
         paths = chosen_pictures(report)
         folder = Path(report.folder).absolute()
         self._say(self._introduction(len(paths)), "")
-        self._asked = {self._tasks.submit(_picture, folder / path, report): place for place, path in enumerate(paths)}
+        self._requests = {
+            self._tasks.submit(_picture, folder / path, report): place for place, path in enumerate(paths)
+        }
         for place, tile in enumerate(self.tiles):
             tile.setVisible(place < len(paths))
             tile.clear()
@@ -104,11 +106,11 @@ class NetworkPreview(QWidget):
         return self._thread is not None
 
     def words(self) -> tuple[str, ...]:
-        """What stands below the pictures once the network has spoken."""
+        """Return the guesses; empty until the prediction is done."""
         return self._words
 
     def cancel(self) -> None:
-        """The words are not wanted any more. Does not wait; `begin` looks anew, words that are there stay."""
+        """Cancel the prediction without waiting. `begin` starts it again; finished guesses stay."""
         if self._thread is not None:
             self._thread.cancel()
             self._report = None
@@ -130,11 +132,11 @@ class NetworkPreview(QWidget):
         self._end_thread()
         match event:
             case Looked(words=words, probabilities=probabilities):
-                self._words = tuple(map(said, words, probabilities))
+                self._words = tuple(map(guess_text, words, probabilities))
                 for tile, caption, word in zip(self.tiles, self._words, words, strict=False):
                     tile.caption(caption, "" if word else "caption")
             case Failed(message=message, details=details):
-                # What the worker says is about trainings; here nothing was lost and nothing is to be done.
+                # The worker's message is about trainings. Here nothing is lost and nothing has to be done.
                 _log.warning("no words for the pictures: %s %s", message, details)
                 self._caption_all("")
                 self._say(text(NO_GUESSES), "muted")
@@ -161,11 +163,11 @@ class NetworkPreview(QWidget):
     @Slot(int, object)
     def _show_picture(self, number: int, image: object) -> None:
         assert isinstance(image, QImage)
-        self.tiles[self._asked.pop(number)].show_picture(image)
+        self.tiles[self._requests.pop(number)].show_picture(image)
 
 
-class _Tile(QWidget):
-    """A picture and what is said of it."""
+class GuessTile(QWidget):
+    """A picture and the guess below it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Page 1 of the wizard: what will it learn from, and where is it."""
+"""Page 1 of the wizard: the kind of the samples and their folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ml.api import Kind
 
 
 class SourcePage(QWizardPage):
-    """Three large choices and a folder, typed, chosen or dropped."""
+    """Three large choices and a folder: typed, chosen or dropped."""
 
     went_on = Signal()
     """Enter was pressed in the folder's field, or a folder was dropped, and all is known."""
@@ -46,7 +46,7 @@ class SourcePage(QWizardPage):
         self.folder_edit.setPlaceholderText(tr("The folder with your files"))
         self.folder_edit.setAccessibleName(tr("Folder"))
         self.folder_edit.textChanged.connect(self._note)
-        # Half a path is no mistake: a missing folder is named once the typing pauses.
+        # Half a path is not an error: a missing folder is reported once the typing pauses.
         self._typing = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._typing.timeout.connect(self._show_missing)
         self.folder_edit.editingFinished.connect(self._show_missing)
@@ -68,7 +68,7 @@ class SourcePage(QWizardPage):
         self._error = QLabel()
         self._error.setProperty("role", "error")
         self._error.setWordWrap(True)
-        # Its line is kept free, so that nothing below jumps.
+        # The line stays reserved while hidden, so that nothing below jumps.
         kept = self._error.sizePolicy()
         kept.setRetainSizeWhenHidden(True)
         self._error.setSizePolicy(kept)
@@ -114,7 +114,7 @@ class SourcePage(QWizardPage):
         return choices
 
     def _build_rate(self) -> tuple[QDoubleSpinBox, QWidget]:
-        """How often was measured, asked only of measurements."""
+        """Build the field for the sampling rate, shown only for sensor logs."""
         box = QDoubleSpinBox()
         box.setRange(0.0, 1_000_000.0)
         box.setDecimals(3)
@@ -124,20 +124,20 @@ class SourcePage(QWizardPage):
         box.valueChanged.connect(self._note)
         name = QLabel(tr("&Rows in a second"))
         name.setBuddy(box)
-        said = QLabel(tr("Only needed if no column of your logs holds the time."))
-        said.setProperty("role", "caption")
+        hint = QLabel(tr("Only needed if no column of your logs holds the time."))
+        hint.setProperty("role", "caption")
         row = QWidget()
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(style.current().s)
         line.addWidget(name)
         line.addWidget(box)
-        line.addWidget(said, 1)
+        line.addWidget(hint, 1)
         row.hide()
         return box, row
 
     def fill(self) -> None:
-        """Show what is known already."""
+        """Show the kind and the folder that are known already."""
         if self._draft.kind in self._buttons:
             self._buttons[self._draft.kind].setChecked(True)
             self._rate_row.setVisible(self._draft.needs_rate)
@@ -145,12 +145,12 @@ class SourcePage(QWizardPage):
             self.take_folder(self._draft.folder)
 
     def take_focus(self) -> None:
-        """To what is to be said next, so that no key press takes back what was chosen."""
+        """Move the focus to the next missing value, so that no key press changes a choice."""
         (self.pictures_button if self._draft.kind is None else self.folder_edit).setFocus()
 
     @Slot(object)
     def take_folder(self, folder: Path) -> None:
-        """A folder was chosen or dropped; what it holds is guessed if nothing was chosen yet."""
+        """Use a chosen or dropped folder; guess its kind if none is chosen yet."""
         self.folder_edit.setText(str(folder))
         self._guess_kind(folder)
         self.labels.folder_changed(suggest=True)
@@ -168,7 +168,7 @@ class SourcePage(QWizardPage):
         return self.labels.is_complete()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """While something is missing, Enter in a field would press the first button of the page."""
+        """Ignore Enter while something is missing: Qt would press the first button of the page."""
         if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or self.isComplete():
             super().keyPressEvent(event)
 
@@ -204,7 +204,7 @@ class SourcePage(QWizardPage):
         if checked is not None:
             self._draft.kind = next(kind for kind, button in self._buttons.items() if button is checked)
         self._rate_row.setVisible(self._draft.needs_rate)
-        self._draft.take_rate(self.rate_box.value() if self._draft.needs_rate else 0.0)
+        self._draft.set_rate(self.rate_box.value() if self._draft.needs_rate else 0.0)
         self._draft.folder = Path(typed).expanduser().absolute() if typed else None
         if before != (self._draft.folder, self._draft.kind):
             self._say_missing(False)

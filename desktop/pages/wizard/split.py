@@ -1,4 +1,4 @@
-"""Page 3 of the wizard: how it will be tested, and why that is honest."""
+"""Page 3 of the wizard: the split into training, validation and test set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATTERN = "pattern:"
 
 
 class SplitPage(QWizardPage):
-    """The picture of the split; another way to split is folded away."""
+    """Shows the split; other ways to split are folded away."""
 
     def __init__(self, draft: Draft) -> None:
         super().__init__()

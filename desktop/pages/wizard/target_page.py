@@ -1,4 +1,4 @@
-"""Page 4 of the wizard: what the project is called and where it is kept."""
+"""Page 4 of the wizard: the name and the folder of the project."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORBIDDEN = '<>:"/\\|?*'
 
 
 class TargetPage(QWizardPage):
-    """Creates the project in the background; `created(path)` when it is there."""
+    """Creates the project in the background and emits `created(path)`."""
 
     created = Signal(object)
 
@@ -94,28 +94,28 @@ class TargetPage(QWizardPage):
         self._note()
 
     def show_pictures(self, images: Sequence[QImage]) -> None:
-        """One of each class, as a last look at what it will be about. Images are shown with the network's words."""
+        """Show one example of each class. A project of pictures shows the `NetworkPreview` instead."""
         report = self._draft.report
-        looked_at = report is not None and kind_named(report.kind).input_name == "pixels"
+        has_preview = report is not None and kind_named(report.kind).input_name == "pixels"
         self._pictures.set_images(images)
-        self._pictures.setVisible(bool(images) and not looked_at)
-        self.preview.setVisible(looked_at)
+        self._pictures.setVisible(bool(images) and not has_preview)
+        self.preview.setVisible(has_preview)
 
     def begin_preview(self) -> None:
-        """Have the pretrained network say what it sees. It loads for seconds, so a page ahead is not too early."""
+        """Start the preview. The network takes seconds to load, so the page before is a good time."""
         report = self._draft.report
         if report is not None and kind_named(report.kind).input_name == "pixels":
             self.preview.begin(report)
 
     def isComplete(self) -> bool:
-        return not self._making and not self._trouble()
+        return not self._making and not self._obstacle()
 
     @property
     def path(self) -> Path:
         return Path(self.place_edit.text().strip()).expanduser() / (self.name_edit.text().strip() + SUFFIX)
 
     def make(self) -> None:
-        """Create the project; ends in `created` or in a sentence on the page."""
+        """Create the project; `created` or a sentence on the page follows."""
         assert self._draft.report is not None and self._draft.plan is not None
         self.preview.cancel()
         name = self.name_edit.text().strip()
@@ -124,7 +124,7 @@ class TargetPage(QWizardPage):
         self.completeChanged.emit()
 
     def making(self) -> bool:
-        """Whether the project is being written, which cannot be taken back any more."""
+        """Return whether the project is being written, which cannot be cancelled."""
         return bool(self._making)
 
     def shutdown(self) -> None:
@@ -137,8 +137,8 @@ class TargetPage(QWizardPage):
         if folder is not None:
             self.place_edit.setText(str(folder))
 
-    def _trouble(self) -> str:
-        """Why the project cannot be made like this, "" if it can."""
+    def _obstacle(self) -> str:
+        """Return why the project cannot be created like this, or ""."""
         name = self.name_edit.text().strip()
         if not name:
             return tr("Give the project a name.")
@@ -155,15 +155,15 @@ class TargetPage(QWizardPage):
 
     @Slot()
     def _note(self) -> None:
-        trouble = self._trouble()
-        if trouble:
-            self._say(trouble, "error")
+        obstacle = self._obstacle()
+        if obstacle:
+            self._say(obstacle, "error")
         else:
-            told = tr(
+            sentence = tr(
                 "“{name}” will hold your labels and your trained models. Your own files stay where they are.",
                 name=self.path.name,
             )
-            self._say(told, "muted")
+            self._say(sentence, "muted")
         self.completeChanged.emit()
 
     def _say(self, sentence: str, role: str) -> None:

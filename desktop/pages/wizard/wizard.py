@@ -1,4 +1,4 @@
-"""From a folder to a project in four pages."""
+"""The wizard: from a folder to a project in four pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAVE = msg("Leave without creating the project?")
 
 
 class NewProjectWizard(QWizard):
-    """`created(path)` when the project is on disk. With kind and folder known it begins at what was found."""
+    """Emits `created(path)` when the project is on disk. With kind and folder given it starts on page 2."""
 
     created = Signal(object)
 
@@ -44,7 +44,7 @@ class NewProjectWizard(QWizard):
         self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
         self.found_page.labels_chosen.connect(self.source_page.labels.take)
         self.split_page = SplitPage(self._draft)
-        # A look writes nothing, so nobody need wait for it to end by itself.
+        # The preview writes nothing, so its process can be killed at once.
         self.target_page = TargetPage(self._draft, runner=runner or Worker(grace=0.0).run)
         self.target_page.created.connect(self._on_created)
         for page in (self.source_page, self.found_page, self.split_page, self.target_page):
@@ -58,7 +58,7 @@ class NewProjectWizard(QWizard):
         ):
             self.setButtonText(which, words)
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
-            # They are polished already, with their texts.
+            # QWizard has polished these buttons already, so the role must be set through `set_role`.
             style.set_role(self.button(which), "primary")
         self.currentIdChanged.connect(self._on_page)
         self.source_page.fill()
@@ -71,14 +71,14 @@ class NewProjectWizard(QWizard):
             self.source_page.take_focus()
 
     def accept(self) -> None:
-        """ "Create" was pressed: the wizard stays until the project is there."""
+        """Create the project. The wizard stays open until it exists."""
         self.target_page.make()
 
     def reject(self) -> None:
-        """Escape, Cancel or the window's own cross. Looking through a large folder again costs minutes, so it asks."""
+        """Ask before closing: scanning a large folder again takes minutes."""
         if self.target_page.making():
             return
-        if not self._draft.begun() or Question.ask(
+        if not self._draft.in_progress() or Question.ask(
             self,
             text(LEAVE),
             yes=tr("Leave"),
@@ -96,7 +96,7 @@ class NewProjectWizard(QWizard):
     @Slot()
     def _on_page(self) -> None:
         look = style.current()
-        # The wizard's own margin is narrower than those of every other window here, and it has no setter for it.
+        # QWizard has no setter for its own margin, which is narrower than in the other windows.
         for part in self.children():
             layout = part.layout() if isinstance(part, QWidget) else None
             if isinstance(layout, QGridLayout):
