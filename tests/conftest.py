@@ -1,17 +1,33 @@
-"""What every test may rely on: no thread is left behind, Qt only where it can be loaded, no network, no display."""
+"""What every test may rely on: no thread is left behind, Qt only where it can be loaded, no network, no display.
+
+`pytest` alone runs the whole suite in several processes; with a path, or with `-n 0`, it stays in one.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread each, here and in the processes that tests start: more than cores only hinder each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
+MOST_WORKERS = 4
+"""A worker that has loaded torch and Qt takes more than a gigabyte."""
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+ONE_AFTER_THE_OTHER = ("process", "e2e")
+"""The folders of tests that start programs."""
 
 
 def _qt_trouble() -> str:
@@ -35,6 +51,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         for name in ("qt_api", "qt_log_level_fail"):
             parser.addini(name, "belongs to pytest-qt")
         parser.addini("qt_log_ignore", "belongs to pytest-qt", type="linelist")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the whole suite among processes, before pytest-xdist reads how many there are to be."""
+    options = config.option
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and getattr(options, "numprocesses", 0) is None and not options.usepdb and not options.collectonly:
+        options.numprocesses = min(
+            MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        )
+        options.dist = "loadgroup"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start programs, or wait for them, come one after the other: they measure time and fill the cores."""
+    for item in items:
+        if item.path.parent.name in ONE_AFTER_THE_OTHER:
+            item.add_marker(pytest.mark.xdist_group("programs"))
 
 
 class _NoWindows(pytest.File):
@@ -83,6 +118,40 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real samples are not here (../shared/data)")
     return folder
+
+
+class Demo(NamedTuple):
+    folder: Path
+    said: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """What `handlens demo` made and said, without a display: the one real training that many tests look at.
+
+    It happens once in a test run, whichever of its processes asks first. Take `trained_project` to change anything.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, said = base / "demo", base / "demo.txt"
+    with FileLock(base / "demo.lock"):
+        if not said.is_file():
+            surroundings = {
+                name: text for name, text in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")
+            }
+            command = [sys.executable, "-m", "desktop", "demo", "--to", str(folder), "--count", "64"]
+            done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            said.write_text(done.stdout, encoding="utf-8")
+    return Demo(folder, said.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def trained_project(demo: Demo, tmp_path: Path) -> Path:
+    """A copy of the demo's project of pictures, with its finished run."""
+    shutil.copytree(demo.folder, tmp_path / "demo")
+    return next((tmp_path / "demo").glob("*.handlens"))
 
 
 @pytest.fixture

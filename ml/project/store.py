@@ -130,15 +130,15 @@ class Store:
             sa.event.listen(self._engine, "connect", _share_with_nobody)
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
-        if create:
-            with _in_words(path.parent), self._engine.connect() as connection:
-                # Stays with the file. Asked for at every start it could collide with another process's first look.
-                connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
-            with self.writing() as connection:
-                _metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        else:
-            self._check_version()
+        try:
+            if create:
+                self._create_tables()
+            else:
+                self._check_version()
+        except BaseException:
+            # Nobody gets a store to close, and a connection that is only dropped stays open.
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -159,6 +159,14 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
+    def _create_tables(self) -> None:
+        with _in_words(self.path.parent), self._engine.connect() as connection:
+            # Stays with the file. Asked for at every start it could collide with another process's first look.
+            connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
+        with self.writing() as connection:
+            _metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
     def _check_version(self) -> None:
         try:
             with self.reading() as connection:
@@ -166,7 +174,6 @@ class Store:
                 if version == SCHEMA_VERSION:
                     connection.execute(sa.select(sa.func.count()).select_from(meta)).scalar_one()
         except (DatabaseError, HandlensError) as error:
-            self.close()
             if disk_is_full(self.path.parent):
                 raise HandlensError(FULL, details=str(error)) from error
             raise HandlensError(
@@ -179,7 +186,6 @@ class Store:
                 details=str(error),
             ) from error
         if version > SCHEMA_VERSION:
-            self.close()
             raise HandlensError(
                 msg(
                     "The project “{project}” was made by a newer Handlens. Install the newest version to open it.",
@@ -187,7 +193,6 @@ class Store:
                 )
             )
         if version < 1:
-            self.close()
             raise HandlensError(
                 msg(
                     "The project file {file} in “{folder}” is empty or was never finished. Create the project again "
@@ -243,10 +248,14 @@ def _share_with_nobody(dbapi_connection: Any, _record: object) -> None:
 def _configure(dbapi_connection: Any, _record: object) -> None:
     # The driver must not open transactions of its own: `_begin` does, see SQLAlchemy's notes on pysqlite.
     dbapi_connection.isolation_level = None
-    cursor = dbapi_connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    try:
+        cursor = dbapi_connection.cursor()
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+    except sqlite3.Error:
+        dbapi_connection.close()  # SQLAlchemy forgets connections that fail here
+        raise
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fabricate import image_folder
+from fabricate import add_run, image_folder, log_folder, project_of, sound_folder
 from PySide6.QtCore import QEvent, QSettings, QThread, QThreadPool
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -16,8 +16,13 @@ from desktop import settings
 from desktop.app import make_app
 from desktop.i18n import use_language
 from desktop.pages.wizard.wizard import NewProjectWizard
-from ml.api import Runner
+from desktop.session import Session, open_session
+from ml.api import Kind, Project, Runner, Split
 from tests.desktop.wizards import Look, Maker
+
+Opener = Callable[..., Session]
+"""What the fixture `open_project` is, for annotations."""
+FOLDERS = {"images": image_folder, "recordings": sound_folder, "sensors": log_folder}
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +100,38 @@ def make_wizard(studio: QApplication, qtbot: QtBot) -> Iterator[Maker]:
 def folder(tmp_path: Path) -> Path:
     """Thirty pictures of three fruits, each fruit in a sub-folder."""
     return image_folder(tmp_path / "fruit")
+
+
+@pytest.fixture
+def open_project(tmp_path: Path) -> Iterator[Opener]:
+    """Opens a project as the window does, and closes it when the test is over: `made`, or a small one of fruits.
+
+    `each` is the number of files of each class. The small project has a finished run unless `run` is False; of the
+    samples in `within` the first `mistakes` are predicted wrongly, all others correctly.
+    """
+    opened: list[Session] = []
+
+    def open_one(
+        made: Project | None = None,
+        *,
+        kind: Kind = "images",
+        each: int | None = None,
+        run: bool = True,
+        mistakes: int = 0,
+        within: tuple[Split, ...] = ("test",),
+    ) -> Session:
+        if made is None:
+            folder = FOLDERS[kind](tmp_path / "fruit", **({} if each is None else {"each": each}))
+            made = project_of(folder, tmp_path / "fruit.handlens", kind=kind)
+            wrong = [sample for sample in made.samples() if sample.split in within][:mistakes]
+            tested = sum(sample.split == "test" for sample in made.samples())
+            if run:
+                score = 1 - sum(sample.split == "test" for sample in wrong) / tested
+                add_run(made, wrong=tuple(sample.id for sample in wrong), accuracy=score)
+        made.close()
+        opened.append(open_session(made.path))
+        return opened[-1]
+
+    yield open_one
+    for session in opened:
+        session.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fabricate import CLASSES, LOGS, add_run, log_folder, project_of
+from fabricate import CLASSES, LOGS, log_folder
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication, QLabel, QWizard
 from pytestqt.qtbot import QtBot
@@ -16,18 +16,14 @@ from desktop import settings
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.wizard.wizard import NewProjectWizard
-from desktop.session import Session, open_session
+from desktop.session import Session
 from ml.api import Event, Failed, Job, Project, Stop, TrainJob
+from tests.desktop.conftest import Opener
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with project_of(log_folder(tmp_path / "fan"), tmp_path / "fan.handlens", kind="sensors") as project:
-        test = [sample.id for sample in project.samples() if sample.split == "test"]
-        add_run(project, wrong=(test[0],), accuracy=1 - 1 / len(test))
-    opened = open_session(tmp_path / "fan.handlens")
-    yield opened
-    opened.close()
+def session(open_project: Opener) -> Session:
+    return open_project(kind="sensors", mistakes=1)
 
 
 def test_from_a_folder_of_logs_to_a_project(studio: QApplication, tmp_path: Path, qtbot: QtBot) -> None:

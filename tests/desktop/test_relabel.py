@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore.page import ExplorePage
-from desktop.session import Session, open_session
+from desktop.session import Session
 from ml.api import HandlensError, Project, msg
+from tests.desktop.conftest import Opener
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
-    wrong = [sample.id for sample in project.samples() if sample.split == "test"][:2]
-    add_run(project, wrong=tuple(wrong))
-    project.close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+def session(open_project: Opener) -> Session:
+    return open_project(mistakes=2)
 
 
 @pytest.fixture

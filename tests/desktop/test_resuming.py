@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fabricate import add_run, image_folder, project_of
+from fabricate import add_run
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.session import Session, open_session
+from desktop.session import Session
 from ml.api import Event, Job, ProbeDone, RunInfo, RunStarted, StageStarted, Stop, Stopped, english, stage_message
+from tests.desktop.conftest import Opener
 from tests.desktop.scripted_training import Script, press_train, shown
 
 HISTORY = """epoch,train_loss,valid_loss,valid_accuracy,rate,best
@@ -23,11 +23,8 @@ HISTORY = """epoch,train_loss,valid_loss,valid_accuracy,rate,best
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens").close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+def session(open_project: Opener) -> Session:
+    return open_project(run=False)
 
 
 def cut_off(session: Session, *, passes: bool, seed: int = 0) -> RunInfo:

@@ -17,7 +17,7 @@ from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
 from desktop.pages.train import messages as train_words
 from desktop.pages.train.page import TrainPage
-from desktop.session import Session, open_session
+from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from ml.api import (
     SPLIT_CODES,
@@ -31,21 +31,19 @@ from ml.api import (
     Stop,
     compare_runs,
 )
+from tests.desktop.conftest import Opener
 
 TEST = SPLIT_CODES.index("test")
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def session(open_project: Opener, tmp_path: Path) -> Session:
     project = mixed_project(tmp_path / "fruit.handlens")
     tested = [sample for sample in project.samples() if sample.split == "test"]
     two = next(sample for sample in tested if len(sample.labels) == 2)
     none = next(sample for sample in tested if not sample.labels)
     add_run_of_several(project, wrong={two.id: two.labels[:1], none.id: (2,)})
-    project.close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+    return open_project(project)
 
 
 @pytest.fixture

@@ -27,20 +27,15 @@ from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import HandlensError, Project, SelectiveRisk, Thresholds, msg
+from tests.desktop.conftest import Opener
 
 TAB = VIEWS.index("enough")
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    project = project_of(image_folder(tmp_path / "fruit", each=40), tmp_path / "fruit.handlens")
+def session(open_project: Opener) -> Session:
     # The fabricated run is the surer the later a sample comes: of the first, it is least sure.
-    wrong = [sample.id for sample in project.samples() if sample.split in ("valid", "test")][:6]
-    add_run(project, wrong=tuple(wrong))
-    project.close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+    return open_project(each=40, mistakes=6, within=("valid", "test"))
 
 
 def opened(qtbot: QtBot, session: Session) -> ExplorePage:

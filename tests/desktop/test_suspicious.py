@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fabricate import add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
@@ -34,6 +33,7 @@ from ml.api import (
     msg,
     stage_message,
 )
+from tests.desktop.conftest import Opener
 
 TAB = VIEWS.index("suspicious")
 
@@ -79,13 +79,8 @@ class Judge:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
-    add_run(project)
-    project.close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+def session(open_project: Opener) -> Session:
+    return open_project()
 
 
 def opened(qtbot: QtBot, session: Session, judge: Judge) -> ExplorePage:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fabricate import add_run, image_folder, project_of
+from fabricate import add_run
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.pages.train.page import TrainPage
-from desktop.session import Session, open_session
+from desktop.session import Session
 from desktop.window.workspace import Workspace
 from ml.api import Event, Failed, Finished, Job, Note, RunStarted, Stop, SuspectJob, english, msg
+from tests.desktop.conftest import Opener
 
 SURE = Note(
     about="sure and wrong", level="warning", sentence=msg("It is sure of another class for 3. Look at the labels.")
@@ -27,12 +27,8 @@ BUSY = Note(sentence=msg("The batch was halved: memory is short."))
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
-    project.close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+def session(open_project: Opener) -> Session:
+    return open_project(run=False)
 
 
 class Script:

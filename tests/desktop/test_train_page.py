@@ -6,11 +6,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from fabricate import add_run, image_folder, project_of
+from fabricate import add_run
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
@@ -21,7 +20,7 @@ from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_state
 from desktop.pages.train.page import TrainPage
 from desktop.pages.train.state import ResumableRun
-from desktop.session import Session, open_session
+from desktop.session import Session
 from ml.api import (
     DEFAULT_BACKBONE,
     OFFERED,
@@ -43,16 +42,13 @@ from ml.api import (
     stage_message,
 )
 from ml.core.messages import PSEUDO
+from tests.desktop.conftest import Opener
 from tests.desktop.scripted_training import Script, press_train, shown
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    project = project_of(image_folder(tmp_path / "fruit"), tmp_path / "fruit.handlens")
-    project.close()
-    session = open_session(tmp_path / "fruit.handlens")
-    yield session
-    session.close()
+def session(open_project: Opener) -> Session:
+    return open_project(run=False)
 
 
 def test_a_score_names_its_samples_and_the_test() -> None:

@@ -19,6 +19,7 @@ sys.exit(run_tour(Path(sys.argv[1]), quick=True))
 PAGES = {"start", "wizard", "train", "explore", "data", "keys"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_tour_ends_well_and_leaves_a_picture_of_every_page(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from _pytest.mark import ParameterSet
 from safetensors.torch import save_file
 from small import create, picture_folder
 
@@ -34,6 +35,11 @@ from ml.training.finetune.loop import parameter_groups, score_samples
 from ml.training.recipe import recipe_for
 
 WINDOWING = Windowing(rate=16_000, seconds=3.5, step=3.5)
+
+
+def slowly(*values: object) -> ParameterSet:
+    """The same test of one more network: what differs between them rarely breaks."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def random_weights(name: str, folder: Path) -> Weights:
@@ -66,7 +72,7 @@ def raw(network: Classifier, count: int = 2) -> torch.Tensor:
     return torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8, generator=generator)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_convnext", "test_vit", "test_mambaout"])
+@pytest.mark.parametrize("name", ["test_vit", *map(slowly, ["test_resnet", "test_convnext", "test_mambaout"])])
 def test_maps_add_up_to_the_logits_for_networks_of_any_build(name: str, tmp_path: Path) -> None:
     network = network_of(random_weights(name, tmp_path))
     assert network.backbone.pooled is None
@@ -97,6 +103,7 @@ def test_a_sound_is_read_by_a_transformer_too(tmp_path: Path) -> None:
     assert given.shape[2:] == (8, 14)
 
 
+@pytest.mark.slow
 def test_stages_hold_every_weight_that_learns_once(tmp_path: Path) -> None:
     # This network's own classifier has a hidden layer, through which our features do not pass.
     network = network_of(random_weights("mobilenetv3_small_100", tmp_path))
@@ -115,7 +122,9 @@ def test_the_bundled_network_has_its_nine_stages() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "frozen"), [("", 3), ("resnet10t", 2), ("test_convnext", 2), ("test_vit", 3)])
+@pytest.mark.parametrize(
+    ("name", "frozen"), [("", 3), slowly("resnet10t", 2), slowly("test_convnext", 2), ("test_vit", 3)]
+)
 def test_as_large_a_share_of_every_network_stays_frozen(name: str, frozen: int, tmp_path: Path) -> None:
     weights = random_weights(name, tmp_path) if name else None
     network = build_network(windowing=None, classes=2, weights=weights)
@@ -226,6 +235,7 @@ def test_a_name_is_checked_with_suggestions_and_its_licence() -> None:
         _ended(obtain("resnet-18", None, NeverStop()))
 
 
+@pytest.mark.slow
 def test_a_run_with_another_backbone_records_and_releases_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = random_weights("test_vit", tmp_path)
     create(picture_folder(tmp_path / "in", each=6), tmp_path / "p.handlens").close()
@@ -251,6 +261,7 @@ def test_a_run_with_another_backbone_records_and_releases_it(tmp_path: Path, mon
     )
 
 
+@pytest.mark.slow
 def test_the_newer_exporter_says_the_same(tmp_path: Path) -> None:
     network = network_of(random_weights("test_resnet", tmp_path))
     from ml.networks.heads import Released
@@ -273,6 +284,7 @@ def test_the_bundled_network_takes_the_quick_exporter() -> None:
     assert len(graph) > 10_000_000
 
 
+@pytest.mark.slow
 def test_layers_that_remember_what_they_made_of_their_weights_learn_and_answer_with_new_ones(tmp_path: Path) -> None:
     network = network_of(random_weights("levit_128s", tmp_path))
     biases = [value for name, value in network.backbone.body.named_parameters() if "attention_biases" in name]

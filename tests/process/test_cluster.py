@@ -32,6 +32,7 @@ def _predict(*arguments: object, blocked: bool = False) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason='Ray is not installed: pip install "ray[data]"')
 def test_a_cluster_says_the_same_in_the_same_order(tmp_path: Path) -> None:
     folder = picture_folder(tmp_path / "pictures", each=70)

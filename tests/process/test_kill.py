@@ -23,27 +23,27 @@ from ml.core.jobs import StopRequest, TrainJob
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 
-KILLS = 20
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills a process group, which Windows does not have")
 
 
 @pytest.mark.timeout(1500)
-def test_twenty_kills_lose_no_label_and_no_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_kills_lose_no_label_and_no_run(tmp_path: Path, kills: int) -> None:
     chance = random.Random(20)
     place = tmp_path / "shapes.handlens"
     create(picture_folder(tmp_path / "pictures", each=12), place).close()
     acknowledged: dict[int, int] = {}
     epochs_seen = 0
-    for number in range(KILLS):
+    for number in range(kills):
         # Half of the kills hit the first seconds (opening, decoding, the probe), half the fine-tuning.
         lines = chance.randrange(1, 30) if number % 2 else 0
         epochs = 0 if number % 2 else chance.randrange(1, 4)
         resume = _has_interrupted(place)
         epochs_seen += _work_and_kill(place, acknowledged, lines=lines, epochs=epochs, resume=resume)
         _check(place, acknowledged)
-    assert epochs_seen >= KILLS // 2, "the training was never reached"
+    assert epochs_seen >= kills // 2, "the training was never reached"
 
     hurry = _Hurry()
     for last in run(TrainJob(project=place, resume=_has_interrupted(place), device="cpu"), hurry):

@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 END_WITHIN = 60
 """Seconds in which everything has ended after one process was killed; on an idle machine it takes about one."""
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="torchrun's processes cannot be killed one by one there")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="torchrun's processes cannot be killed one by one there"),
+]
 
 
 def _torchrun(processes: int, *program: object) -> subprocess.Popen[str]:
