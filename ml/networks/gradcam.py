@@ -11,27 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LIKELIEST = 5
+TOP_CLASSES = 5
 """So many classes of a sample get a Grad-CAM of their own; each costs a pass backwards."""
-WITHOUT_PLACES = (nn.Linear, nn.Dropout, nn.Identity, nn.Softmax)
+NON_SPATIAL = (nn.Linear, nn.Dropout, nn.Identity, nn.Softmax)
 """What these give is a step inside another part; some of it only looks like rows and columns."""
 
 
-class Place(NamedTuple):
+class SpatialOutput(NamedTuple):
     """The last part of a network whose output still has rows and columns: module, which of its outputs, how it lies."""
 
     module: str
     output: int
-    layout: Layout
+    layout: TensorLayout
 
 
-class Pooled(nn.Module):
+class PooledFeatures(nn.Module):
     """What stands for the features of a network that ends in one vector: an embedding with a map around it.
 
     At every place p of the last grid A: embedding + R (A_p - mean A), where R, (width, channels), says how the
     embedding answers to a channel. The mean over all places is exactly the embedding, so head, probe and export treat
     it like any other grid; and the class maps are Grad-CAM's, with the gradient averaged over the pictures that
-    `attune` was given. Before that they are flat.
+    `fit_gradcam` was given. Before that they are flat.
     """
 
     response: Tensor
@@ -40,7 +40,7 @@ class Pooled(nn.Module):
         super().__init__()
         noise = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 4.0 - 2.0
         example = functional.interpolate(noise, picture, mode="bilinear", align_corners=False)
-        self.place = find_place(body, example)
+        self.place = find_spatial_output(body, example)
         self.seen = torch.zeros(0)
         if self.place is not None:
             body.get_submodule(self.place.module).register_forward_hook(self._see)
@@ -53,14 +53,14 @@ class Pooled(nn.Module):
         embedding = embedding_of(body, pictures)[:, :, None, None]
         if self.place is None:
             return embedding
-        return embedding + functional.conv2d(_around(self.grid()), self.response[:, :, None, None])
+        return embedding + functional.conv2d(_centred(self.grid()), self.response[:, :, None, None])
 
     def grid(self) -> Tensor:
         """The last grid of the newest forward pass, (batch, channels, rows, columns)."""
         assert self.place is not None
         return self.place.layout.apply(self.seen)
 
-    def attune(self, body: nn.Module, weight: Tensor, pictures: Tensor) -> None:
+    def fit_gradcam(self, body: nn.Module, weight: Tensor, pictures: Tensor) -> None:
         """Average the gradient over `pictures` for a head of `weight` (classes, width), once the network has learned.
 
         Only what the head looks at is found out, one pass backwards for each class: of all R that give the classes
@@ -70,7 +70,7 @@ class Pooled(nn.Module):
             return
         with torch.enable_grad():
             logits = functional.linear(embedding_of(body, pictures.detach().requires_grad_()), weight.detach())
-            gradients = torch.stack([_pull(self, column.sum()).mean(0) for column in logits.unbind(1)])
+            gradients = torch.stack([_channel_gradient(self, column.sum()).mean(0) for column in logits.unbind(1)])
         self.response.copy_(torch.linalg.pinv(weight.detach()) @ gradients)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Pooled(nn.Module):
         self.seen = _tensors(output)[self.place.output]
 
 
-def grad_cam(pooled: Pooled, network: Callable[[Tensor], Tensor], pictures: Tensor, classes: Tensor) -> Tensor:
+def grad_cam(pooled: PooledFeatures, network: Callable[[Tensor], Tensor], pictures: Tensor, classes: Tensor) -> Tensor:
     """Maps (batch, k, rows, columns) of `classes` (batch, k), each sample with its own gradient.
 
     `network` gives logits (batch, classes) without their bias. On the scale of class activation maps: the
@@ -90,28 +90,28 @@ def grad_cam(pooled: Pooled, network: Callable[[Tensor], Tensor], pictures: Tens
     """
     with torch.enable_grad():
         logits = network(pictures.detach().requires_grad_()).gather(1, classes)
-        around = _around(pooled.grid()).detach()
+        around = _centred(pooled.grid()).detach()
         maps = []
         for rank in range(classes.shape[1]):
-            weights = _pull(pooled, logits[:, rank].sum())
+            weights = _channel_gradient(pooled, logits[:, rank].sum())
             maps.append((weights[:, :, None, None] * around).sum(1) + logits[:, rank, None, None].detach())
     return torch.stack(maps, dim=1)
 
 
-def find_place(body: nn.Module, picture: Tensor) -> Place | None:
+def find_spatial_output(body: nn.Module, picture: Tensor) -> SpatialOutput | None:
     """The last module that has rows and columns in its output on which the embedding depends."""
-    seen: list[tuple[str, int, Layout, Tensor]] = []
+    seen: list[tuple[str, int, TensorLayout, Tensor]] = []
 
     def watch(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def see(_module: nn.Module, _given: Any, output: Any) -> None:
             for index, tensor in enumerate(_tensors(output)):
-                layout = layout_of(tensor, picture=(picture.shape[2], picture.shape[3]))
+                layout = infer_layout(tensor, picture=(picture.shape[2], picture.shape[3]))
                 if layout is not None and layout.apply(tensor).shape[2] * 4 <= picture.shape[2]:
                     seen.append((name, index, layout, tensor))
 
         return see
 
-    parts = [(name, part) for name, part in body.named_modules() if name and not isinstance(part, WITHOUT_PLACES)]
+    parts = [(name, part) for name, part in body.named_modules() if name and not isinstance(part, NON_SPATIAL)]
     handles = [part.register_forward_hook(watch(name)) for name, part in parts]
     try:
         with torch.enable_grad():
@@ -123,7 +123,7 @@ def find_place(body: nn.Module, picture: Tensor) -> Place | None:
         if tensor.requires_grad:
             gradient = torch.autograd.grad(total, tensor, retain_graph=True, allow_unused=True)[0]
             if gradient is not None and bool(layout.apply(gradient).any()):
-                return Place(name, index, layout)
+                return SpatialOutput(name, index, layout)
     return None
 
 
@@ -133,14 +133,14 @@ def embedding_of(body: nn.Module, pictures: Tensor) -> Tensor:
     return embedding
 
 
-def _pull(pooled: Pooled, value: Tensor) -> Tensor:
+def _channel_gradient(pooled: PooledFeatures, value: Tensor) -> Tensor:
     """(batch, channels): how `value` answers to each channel of the grid, raised at all places."""
     assert pooled.place is not None
     gradient = torch.autograd.grad(value, pooled.seen, retain_graph=True)[0]
     return pooled.place.layout.apply(gradient).sum((2, 3))
 
 
-def _around(grid: Tensor) -> Tensor:
+def _centred(grid: Tensor) -> Tensor:
     return grid - grid.mean((2, 3), keepdim=True)
 
 
@@ -151,12 +151,12 @@ def _tensors(output: Any) -> list[Tensor]:
     return [item for item in output if isinstance(item, Tensor)] if isinstance(output, tuple | list) else []
 
 
-MOST_PREFIX = 8
+MAX_PREFIX_TOKENS = 8
 """Tokens that stand for no place: one for the class, one for a teacher, a few registers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
+class TensorLayout:
     """How to bring a tensor into (batch, channels, height, width). `grid` and `prefix` are for tokens only."""
 
     order: Literal["nchw", "nhwc", "tokens"]
@@ -175,9 +175,9 @@ class Layout:
                 return given[:, self.prefix :].transpose(1, 2).reshape(-1, given.shape[2], *self.grid)
 
 
-def layout_of(
+def infer_layout(
     given: Tensor, *, picture: tuple[int, int], channels: int | None = None, prefix: int | None = None
-) -> Layout | None:
+) -> TensorLayout | None:
     """The layout of one sample's features (1, …), made from a picture of (height, width); None without places.
 
     `channels` and `prefix` are what the model says of itself; without them the places must have the picture's shape.
@@ -192,14 +192,14 @@ def layout_of(
             order = "nhwc"
         else:
             return None
-        layout = Layout(order=order)
+        layout = TensorLayout(order=order)
         shape = layout.apply(given).shape
         return layout if shape[2] * shape[3] > 1 else None
     if given.ndim == 3 and channels in (None, given.shape[2]):
-        for before in range(MOST_PREFIX + 1) if prefix is None else (prefix,):
+        for before in range(MAX_PREFIX_TOKENS + 1) if prefix is None else (prefix,):
             grid = _grid_of(given.shape[1] - before, picture)
             if grid is not None:
-                return Layout(order="tokens", prefix=before, grid=grid)
+                return TensorLayout(order="tokens", prefix=before, grid=grid)
     return None
 
 

@@ -40,17 +40,17 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case EvaluateJob():
             yield from evaluate(job, stop)
         case LookJob():
-            from ml.networks.imagenet_preview import look
+            from ml.networks.imagenet_preview import preview_with_imagenet_labels
 
-            yield from look(job)
+            yield from preview_with_imagenet_labels(job)
         case BackboneJob():
-            from ml.networks.weights.resolve import check
+            from ml.networks.weights.resolve import check_backbone
 
-            yield from check(job)
+            yield from check_backbone(job)
         case SuspectJob():
-            from ml.pipeline.label_issues import suspicious
+            from ml.pipeline.label_issues import rank_label_issues
 
-            yield from suspicious(job, stop)
+            yield from rank_label_issues(job, stop)
         case _:
             assert_never(job)
 

@@ -13,12 +13,12 @@ from ml.core.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.core.jobs import Stop, SuspectJob
 from ml.core.messages import msg
 from ml.core.types import Sample, Task
-from ml.probe.label_quality import LabelIssues, fold_of, label_issues, out_of_fold_probabilities
+from ml.probe.label_quality import LabelIssues, find_label_issues, make_fold, out_of_fold_probabilities
 from ml.probe.objective import targets_of
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.scoring.group_effect import folds_of
-from ml.training.data.decode import key_of
+from ml.training.data.decode import cache_key
 from ml.training.data.features import embedding_folders
 from ml.training.run_files import read_backbone
 
@@ -26,7 +26,7 @@ FEWEST = 10
 Labels = tuple[int, ...]
 
 
-def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
+def rank_label_issues(job: SuspectJob, stop: Stop) -> Iterator[Event]:
     """Rank the labels by how probably they are wrong. Ends with `events.Suspected`, or `events.Stopped`.
 
     Raises HandlensError where nothing can be said.
@@ -52,15 +52,17 @@ def suspicious(job: SuspectJob, stop: Stop) -> Iterator[Event]:
         targets = targets_of(samples, task=project.task, classes=len(project.classes()))
         told = [np.zeros((len(samples), len(question.classes))) for question in asked_of_each]
         for number, each_fold in enumerate(each):
-            fold = fold_of(embeddings, targets, folds == each_fold)
+            fold = make_fold(embeddings, targets, folds == each_fold)
             for done, question in enumerate(asked_of_each):
                 total = len(each) * len(asked_of_each)
                 yield Progress(stage="predict", done=number * len(asked_of_each) + done, total=total)
                 if stop.requested():
                     yield Stopped()
                     return
-                told[done][fold.held] = out_of_fold_probabilities(fold, question.truth, classes=len(question.classes))
-        answers = [label_issues(question.truth, told[number]) for number, question in enumerate(asked_of_each)]
+                told[done][fold.held_out] = out_of_fold_probabilities(
+                    fold, question.truth, classes=len(question.classes)
+                )
+        answers = [find_label_issues(question.truth, told[number]) for number, question in enumerate(asked_of_each)]
         yield _ranked(run, samples, asked_of_each, answers)
 
 
@@ -112,7 +114,7 @@ def _pretrained(project: Project, run: int, samples: Sequence[Sample]) -> NDArra
 
     A fine-tuned network has learned wrong labels along with the right ones; the pretrained one never saw any.
     """
-    wanted = {key_of(sample): None for sample in samples}
+    wanted = {cache_key(sample): None for sample in samples}
     folders = embedding_folders(project.path / "cache", read_backbone(project.runs.folder(run)))
     for folder in folders:
         known: dict[str, NDArray[np.float32]] = {}
@@ -128,7 +130,7 @@ def _pretrained(project: Project, run: int, samples: Sequence[Sample]) -> NDArra
                 if name in wanted:
                     known[name] = row
         if len(known) == len(wanted):
-            return np.stack([known[key_of(sample)] for sample in samples]).astype(np.float32)
+            return np.stack([known[cache_key(sample)] for sample in samples]).astype(np.float32)
     return None
 
 

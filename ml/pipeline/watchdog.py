@@ -20,7 +20,7 @@ HANGING = msg("The process does not respond; a disk or network drive may hang. W
 
 
 class Watch:
-    """Tell it every event with `heard`, ask now and then with `overdue`. `quiet` in seconds."""
+    """Tell it every event with `notify`, ask now and then with `check`. `quiet` in seconds."""
 
     def __init__(self, *, quiet: float = STALL_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -29,12 +29,12 @@ class Watch:
         self._next = quiet
         self._stage: Stage | None = None
 
-    def heard(self, event: Event) -> None:
+    def notify(self, event: Event) -> None:
         self._last, self._next = self._clock(), self._quiet
         if isinstance(event, StageStarted | Progress):
             self._stage = event.stage
 
-    def overdue(self, *, answers: bool = True) -> Stalled | None:
+    def check(self, *, answers: bool = True) -> Stalled | None:
         """What to tell the user, once for each doubling of the silence. `answers`: the process shows signs of life."""
         silent = self._clock() - self._last
         if silent < self._next:
@@ -58,8 +58,8 @@ class Watchdog:
         self._every = min(1.0, quiet / 4)
         self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
 
-    def heard(self, event: Event) -> None:
-        self._watch.heard(event)
+    def notify(self, event: Event) -> None:
+        self._watch.notify(event)
 
     def __enter__(self) -> Watchdog:
         self._thread.start()
@@ -73,7 +73,7 @@ class Watchdog:
 
     def _look(self) -> None:
         while not self._ended.wait(self._every):
-            stalled = self._watch.overdue()
+            stalled = self._watch.check()
             if stalled is not None:
                 self._say(stalled)
 

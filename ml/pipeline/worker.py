@@ -109,7 +109,7 @@ def _supervise(
             return
         try:
             if not pipe.poll(POLL_SECONDS):
-                stalled = watch.overdue(answers=time.monotonic() - alive_at < LIFELESS_AFTER)
+                stalled = watch.check(answers=time.monotonic() - alive_at < LIFELESS_AFTER)
                 if stalled is not None:
                     yield stalled
                 continue
@@ -124,7 +124,7 @@ def _supervise(
         alive_at = time.monotonic()
         if isinstance(event, _Beat):
             continue
-        watch.heard(event)
+        watch.notify(event)
         if isinstance(event, RunStarted):
             run = event.run
         model = model or isinstance(event, ProbeDone)

@@ -40,13 +40,13 @@ RowsLoss = Callable[[Tensor, Tensor], Tensor]
 """From rows of the training split (n,) and their logits (n, classes) to their mean loss."""
 
 
-def make_loss(targets: NDArray[np.int64], *, smoothing: float, device: torch.device) -> RowsLoss:
-    """The loss of the training split with these targets. `smoothing`: how far they are drawn towards not knowing.
+def make_loss(targets: NDArray[np.int64], *, label_smoothing: float, device: torch.device) -> RowsLoss:
+    """The loss of the training split with these targets. `label_smoothing`: how far they are drawn towards not knowing.
 
     Single-label: cross entropy, smoothed towards all classes alike, rare classes weighing more (`balance`) without
     being named more (`favour`).
     Multi-label: binary cross entropy of each class, summed, smoothed towards how often the class is there, so that a
-    rare one stays rare. Classes without a training sample take no part, or smoothing would push towards them.
+    rare one stays rare. Classes without a training sample take no part, or label_smoothing would push towards them.
     """
     if targets.ndim == 1:
         present = torch.from_numpy(np.unique(targets))
@@ -57,14 +57,19 @@ def make_loss(targets: NDArray[np.int64], *, smoothing: float, device: torch.dev
 
         def one_of(rows: Tensor, logits: Tensor) -> Tensor:
             each = functional.cross_entropy(
-                logits[:, columns] + favoured, indices[rows].to(device), label_smoothing=smoothing, reduction="none"
+                logits[:, columns] + favoured,
+                indices[rows].to(device),
+                label_smoothing=label_smoothing,
+                reduction="none",
             )
             return (each * weights[rows].to(device)).mean()
 
         return one_of
     known = np.flatnonzero(targets.any(axis=0))
     share = targets[:, known].mean(axis=0, dtype=np.float64)
-    smooth = torch.from_numpy(((1.0 - smoothing) * targets[:, known] + smoothing * share).astype(np.float32))
+    smooth = torch.from_numpy(
+        ((1.0 - label_smoothing) * targets[:, known] + label_smoothing * share).astype(np.float32)
+    )
     there = torch.from_numpy(known).to(device)
 
     def any_of(rows: Tensor, logits: Tensor) -> Tensor:

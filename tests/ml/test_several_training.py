@@ -16,7 +16,7 @@ from ml.cli import build_app
 from ml.core.messages import english
 from ml.core.types import Sample
 from ml.probe.objective import known_class_mask, targets_of
-from ml.probe.probe import fit_multilabel_probe
+from ml.probe.probe import fit_probe
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
@@ -42,7 +42,7 @@ def test_a_class_that_was_never_shown_cannot_be_known() -> None:
 
 def test_the_loss_is_least_at_the_truth_and_knows_no_class_that_nobody_has_shown() -> None:
     targets = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]])
-    loss = make_loss(targets, smoothing=0.1, device=torch.device("cpu"))
+    loss = make_loss(targets, label_smoothing=0.1, device=torch.device("cpu"))
     rows = torch.arange(4)
     right = torch.tensor(np.where(targets, 3.0, -3.0))
     assert loss(rows, right) < loss(rows, torch.zeros(4, 3)) < loss(rows, -right)
@@ -58,7 +58,7 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     targets = (rng.random((300, 3)) < 0.4).astype(np.int64)
     targets[:, 2] = 0
     features = (rng.normal(0, 1, (300, 20)) + 4 * targets @ rng.normal(0, 1, (3, 20))).astype(np.float32)
-    *_, best = fit_multilabel_probe((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
+    *_, best = fit_probe((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
     assert best.valid_accuracy is not None
     assert best.valid_accuracy > 0.97
     given = 1 / (1 + np.exp(-best.head.logits(features[:200])))

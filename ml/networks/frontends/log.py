@@ -97,7 +97,7 @@ class LogFrontEnd(nn.Module):
         return torch.cat([picture, _packed(numbers, self.count)], 1)
 
     @torch.no_grad()
-    def learn(self, readings: NDArray[np.floating]) -> None:
+    def fit(self, readings: NDArray[np.floating]) -> None:
         """Take the statistics of the training split, (n, channels, frames); some thousand windows are enough."""
         windows = torch.from_numpy(np.asarray(readings, dtype=np.float32))
         self.centre.copy_(windows.double().mean((0, 2))[:, None])
@@ -206,7 +206,7 @@ class TabularConcat(nn.Module):
         self.pooled = None
         self.count = count
         self.width = inner.width + count
-        self.early = inner.early
+        self.inner_features = inner.inner_features
 
     def forward(self, pictures: Tensor) -> Tensor:
         features: Tensor = self.inner(pictures[:, :3])
@@ -217,9 +217,9 @@ class TabularConcat(nn.Module):
         beside = numbers[:, :, None, :].expand(-1, -1, int(rows), -1).to(features.dtype)
         return torch.cat([features, beside], 1)
 
-    def attune(self, weight: Tensor, pictures: Tensor) -> None:
-        """As `Backbone.attune`, for what the head makes of the backbone's features."""
-        self.inner.attune(weight[:, : self.inner.width], pictures[:, :3])
+    def fit_gradcam(self, weight: Tensor, pictures: Tensor) -> None:
+        """As `Backbone.fit_gradcam`, for what the head makes of the backbone's features."""
+        self.inner.fit_gradcam(weight[:, : self.inner.width], pictures[:, :3])
 
     def stages(self) -> list[list[nn.Parameter]]:
         return self.inner.stages()

@@ -44,7 +44,7 @@ def unknown_network(name: str) -> Message:
     )
 
 
-def card_of(name: str) -> PretrainedCfg:
+def pretrained_cfg(name: str) -> PretrainedCfg:
     """What timm knows of the model `name`. Raises HandlensError where there is none."""
     card = timm.get_pretrained_cfg(name)
     if card is None:
@@ -54,7 +54,7 @@ def card_of(name: str) -> PretrainedCfg:
 
 def bundled() -> Weights:
     """EfficientNet-Lite0, which comes with the installation."""
-    path = checked(lite0_path(), LITE0_SHA256)
+    path = verify_sha256(lite0_path(), LITE0_SHA256)
     return Weights(name=DEFAULT_BACKBONE, path=path, sha256=LITE0_SHA256, source="bundled", licence="apache-2.0")
 
 
@@ -78,7 +78,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checked(path: Path, sha256: str) -> Path:
+def verify_sha256(path: Path, sha256: str) -> Path:
     """`path`, if its SHA-256 is `sha256`; raises where the file is damaged or another one."""
     found = sha256_of(path)
     if found != sha256:
@@ -110,7 +110,7 @@ def _other_network(path: Path) -> Message:
     return msg("{file} does not hold the weights of this network.", file=path.name)
 
 
-def fill(body: nn.Module, weights: Weights) -> None:
+def load_weights(body: nn.Module, weights: Weights) -> None:
     """Put the weights into `body`, a model of that name without its classifier.
 
     Raises HandlensError where the file is none, or leaves any part of the network without weights.

@@ -31,11 +31,11 @@ from ml.networks.weights.bundled import sha256_of
 HUB = "https://huggingface.co"
 FILE = "model.safetensors"
 CHUNK = 1 << 18
-PATIENCE = 30.0
+READ_TIMEOUT = 30.0
 """Seconds without a byte before a connection counts as lost."""
-TRIES = 4
+MAX_ATTEMPTS = 4
 """Attempts without any progress…"""
-PAUSE = 1.0
+RETRY_SECONDS = 1.0
 """…and seconds between them."""
 
 
@@ -43,12 +43,12 @@ class _BrokenError(Exception):
     """The line went dead; `str` says how."""
 
 
-def address_of(repo: str) -> str:
+def file_url(repo: str) -> str:
     """Where a person finds the file."""
     return f"{HUB}/{repo}/resolve/main/{FILE}"
 
 
-def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
+def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
     """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields bytes.
 
     Returns "" if the user stopped it; what has arrived is kept and used the next time. Raises HandlensError where
@@ -63,9 +63,9 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
             msg("Another training is downloading {name} at this moment. Wait until it has finished.", name=name)
         ) from error
     try:
-        facts = _facts(repo, name)
+        facts = _file_facts(repo, name)
         part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
-        if not (part.is_file() and _noted(note) == facts):
+        if not (part.is_file() and _read_facts(note) == facts):
             part.write_bytes(b"")
             note.write_text(json.dumps(facts), encoding="utf-8")
         yield from _transfer(repo, part, facts, name, stop)
@@ -80,7 +80,7 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
                     "The weights of {name} arrived damaged (their checksum is wrong) and were removed. Train again to "
                     "download them again, or download {address} yourself and train with --weights FILE.",
                     name=name,
-                    address=address_of(repo),
+                    address=file_url(repo),
                 ),
                 details=f"SHA-256 is {found}, expected {facts['sha256']}",
             )
@@ -90,7 +90,7 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
         lock.release()
 
 
-def _noted(note: Path) -> object:
+def _read_facts(note: Path) -> object:
     """The facts of what has arrived so far; None where a kill or a full disk left no whole note."""
     try:
         return json.loads(note.read_text(encoding="utf-8"))
@@ -98,7 +98,7 @@ def _noted(note: Path) -> object:
         return None
 
 
-def _facts(repo: str, name: str) -> dict[str, Any]:
+def _file_facts(repo: str, name: str) -> dict[str, Any]:
     """Address, size and checksum of the file."""
     endpoint = os.environ.get("HF_ENDPOINT") or HUB
     url = hf_hub_url(repo, FILE, endpoint=endpoint)
@@ -111,7 +111,7 @@ def _facts(repo: str, name: str) -> dict[str, Any]:
                 "there. Download {address} on another computer and train with --backbone {name} --weights FILE.",
                 name=name,
                 endpoint=endpoint,
-                address=address_of(repo),
+                address=file_url(repo),
             ),
             details=repr(error),
         ) from error
@@ -122,7 +122,7 @@ def _facts(repo: str, name: str) -> dict[str, Any]:
 
 def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Stop) -> Generator[Event]:
     size = int(facts["size"])
-    left, reached, why = TRIES, part.stat().st_size, ""
+    left, reached, why = MAX_ATTEMPTS, part.stat().st_size, ""
     yield Progress(stage="download", done=reached, total=size)
     while not stop.requested() and (reached < size or not size):
         try:
@@ -132,7 +132,7 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
         except _BrokenError as error:
             why = str(error)
         now = part.stat().st_size
-        left = TRIES if now > reached else left - 1
+        left = MAX_ATTEMPTS if now > reached else left - 1
         reached = now
         if left == 0:
             raise HandlensError(
@@ -142,12 +142,12 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
                     name=name,
                     reached=reached / 1e6,
                     size=size / 1e6,
-                    address=address_of(repo),
+                    address=file_url(repo),
                 ),
                 details=why,
             )
-        if left < TRIES:
-            time.sleep(PAUSE)
+        if left < MAX_ATTEMPTS:
+            time.sleep(RETRY_SECONDS)
 
 
 def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
@@ -160,7 +160,7 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
     context.load_verify_locations(certifi.where())
     try:
         with (
-            urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer,
+            urllib.request.urlopen(request, timeout=READ_TIMEOUT, context=context) as answer,
             # A server that knows no ranges sends everything again.
             part.open("ab" if answer.status == 206 else "wb") as file,
         ):

@@ -19,17 +19,17 @@ class AugmentConfig:
     """How much the copies differ: `strength` 0…1. Of pictures: whether left and right may change places, and whether
     they may be turned any way up, see `ml.training.selection.symmetry`."""
 
-    strength: float
-    mirror: bool = True
-    turns: bool = False
+    magnitude: float
+    hflip: bool = True
+    rotate: bool = False
 
 
-def augment(pictures: Tensor, *, kind: Kind, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
+def augment(pictures: Tensor, *, kind: Kind, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     """A varied copy of each picture. `generator` is on the CPU, so a seed means the same anywhere."""
     if kind == "images":
-        pictures = _rotate(_geometry(pictures, variation, generator), variation, generator)
-        return _colour(_focus(pictures, variation.strength, generator), variation.strength, generator)
-    return _spectrogram(pictures, variation.strength, generator)
+        pictures = _rotate(_geometry(pictures, config, generator), config, generator)
+        return _colour(_focus(pictures, config.magnitude, generator), config.magnitude, generator)
+    return _spectrogram(pictures, config.magnitude, generator)
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator, like: Tensor) -> Tensor:
@@ -41,17 +41,17 @@ def _sample_positions(chosen: Tensor, like: Tensor) -> Tensor:
     return chosen.nonzero()[:, 0].to(like.device)
 
 
-def _geometry(pictures: Tensor, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
+def _geometry(pictures: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     """Crop, flip left to right, tilt and stretch in one resampling.
 
     To 7/8 of the size: a crop enlarges what it shows, so whole pictures are to be read larger (Touvron et al. 2019).
     """
     n, channels, height, width = pictures.shape
-    strength = variation.strength
+    strength = config.magnitude
     zoom = torch.sqrt(_uniform(n, 1.0 - 0.6 * strength, 1.0, generator, pictures))
     stretch = torch.exp(_uniform(n, -0.3, 0.3, generator, pictures) * strength)
     angle = _uniform(n, -0.35, 0.35, generator, pictures) * strength
-    flip = torch.where(_uniform(n, 0.0, 1.0, generator, pictures) < (0.5 if variation.mirror else 0.0), -1.0, 1.0)
+    flip = torch.where(_uniform(n, 0.0, 1.0, generator, pictures) < (0.5 if config.hflip else 0.0), -1.0, 1.0)
     wide, high = zoom * stretch.sqrt(), zoom / stretch.sqrt()
     room_x, room_y = (1.0 - wide).clamp_min(0.0), (1.0 - high).clamp_min(0.0)
     matrix = torch.zeros(n, 2, 3, device=pictures.device, dtype=pictures.dtype)
@@ -65,9 +65,9 @@ def _geometry(pictures: Tensor, variation: AugmentConfig, generator: torch.Gener
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
-def _rotate(pictures: Tensor, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Each by a random number of quarter turns, where that is allowed."""
-    if not variation.turns:
+def _rotate(pictures: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Each by a random number of quarter rotate, where that is allowed."""
+    if not config.rotate:
         return pictures
     quarters = torch.randint(4, (len(pictures),), generator=generator)
     turned = torch.empty_like(pictures)
@@ -172,14 +172,14 @@ def cosine_lr(step: int, steps: int, *, warmup: float) -> float:
 _KNOTS = 5
 
 
-def varied(
-    front: nn.Module, raw: Tensor, *, kind: Kind, variation: AugmentConfig, generator: torch.Generator
+def augment_input(
+    front: nn.Module, raw: Tensor, *, kind: Kind, config: AugmentConfig, generator: torch.Generator
 ) -> Tensor:
     """Pictures of varied copies of `raw`: logs are varied before `front` makes a picture of them, the others after."""
     if isinstance(front, LogFrontEnd):
-        pictures: Tensor = front(augment_logs(raw, scale=front.scale, strength=variation.strength, generator=generator))
+        pictures: Tensor = front(augment_logs(raw, scale=front.scale, strength=config.magnitude, generator=generator))
         return pictures
-    return augment(front(raw), kind=kind, variation=variation, generator=generator)
+    return augment(front(raw), kind=kind, config=config, generator=generator)
 
 
 def augment_logs(readings: Tensor, *, scale: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -55,10 +55,10 @@ class Decoded:
     def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, Message]) -> Iterator[Event]:
         """Decode what is not here yet. Files that cannot be read any more go into `unreadable`, with why."""
         wanted: dict[str, list[Sample]] = defaultdict(list)
-        waiting = set(self._rows.missing([key_of(sample) for sample in samples]))
+        waiting = set(self._rows.missing([cache_key(sample) for sample in samples]))
         for sample in samples:
-            if key_of(sample) in waiting:
-                waiting.discard(key_of(sample))
+            if cache_key(sample) in waiting:
+                waiting.discard(cache_key(sample))
                 wanted[sample.path].append(sample)
         total = sum(len(group) for group in wanted.values())
         done, began, told, before = 0, time.monotonic(), 0.0, len(unreadable)
@@ -73,7 +73,7 @@ class Decoded:
                     if isinstance(result, HandlensError):
                         unreadable[path] = result.message
                         continue
-                    keys += [key_of(sample) for sample in group]
+                    keys += [cache_key(sample) for sample in group]
                     rows += list(result)
                     if len(keys) >= self._rows.at_once:
                         self._rows.append(keys, data=np.stack(rows))
@@ -97,13 +97,13 @@ class Decoded:
     def bytes_to_write(self, samples: Sequence[Sample]) -> int:
         """What the decoded samples that are not here yet will take on disk."""
         shape, dtype = self._rows.columns["data"]
-        missing = self._rows.missing([key_of(sample) for sample in samples])
+        missing = self._rows.missing([cache_key(sample) for sample in samples])
         return len(missing) * math.prod(shape) * np.dtype(dtype).itemsize
 
     def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
         """What the network's front end takes: uint8 (n, size, size, 3), float32 (n, frames) in -1…1 or, of logs,
         float32 (n, channels, frames) as they were measured."""
-        rows = self._rows.read("data", [key_of(sample) for sample in samples])
+        rows = self._rows.read("data", [cache_key(sample) for sample in samples])
         if self.windowing is None or self.windowing.columns:
             return rows
         return rows.astype(np.float32) / 32767.0
@@ -143,7 +143,7 @@ def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | Non
     return rows
 
 
-def key_of(sample: Sample) -> str:
+def cache_key(sample: Sample) -> str:
     """Same bytes and same place, same key: a copy of a file is decoded once."""
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.6f}"
 

@@ -25,7 +25,7 @@ from ml.networks.heads import Classifier
 from ml.networks.onnx import export_newer, export_older
 from ml.runtime.session import cores, open_session
 from ml.training.data.cache import RowCache
-from ml.training.data.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
+from ml.training.data.decode import PROGRESS_SECONDS, Decoded, cache_key, per_second
 from ml.training.finetune.step import run_with_oom_split
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 BATCH = max(16, 2 * cores())
 FEATURES = 3
 """To be raised whenever the same network would give other features than before."""
-KEEP_GRIDS_UP_TO = 20_000
+MAX_SAMPLES_WITH_GRIDS = 20_000
 """Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
 
 Extractor = Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float16]]]
@@ -45,13 +45,13 @@ class Features:
 
     def __init__(self, cache: Path, network: Classifier, *, samples: int, grid: tuple[int, int]) -> None:
         width, name = network.backbone.width, fingerprint(network)
-        self.grids_kept = samples <= KEEP_GRIDS_UP_TO
+        self.grids_kept = samples <= MAX_SAMPLES_WITH_GRIDS
         # Each in a cache of its own: a project that grows beyond the limit has its embeddings still.
         self._embeddings = RowCache(cache / f"embeddings-{name}", {"embedding": ((width,), np.float32)})
         self._grids = RowCache(cache / f"grids-{name}", {"grid": ((width, *grid), np.float16)})
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
-        unique = {key_of(sample): sample for sample in samples}
+        unique = {cache_key(sample): sample for sample in samples}
         wanted = set(self._embeddings.missing(list(unique)))
         if self.grids_kept:
             wanted |= set(self._grids.missing(list(unique)))
@@ -69,7 +69,7 @@ class Features:
                 embeddings, grids = extractor(decoded.read(batch))
                 # What is not kept is not held either: a thousand grids are a quarter of a gigabyte.
                 grids = grids if self.grids_kept else np.empty((len(batch), 0), dtype=np.float16)
-                seen += zip([key_of(sample) for sample in batch], embeddings, grids, strict=True)
+                seen += zip([cache_key(sample) for sample in batch], embeddings, grids, strict=True)
                 asked = stop.requested()
                 if asked == "cancel":
                     return
@@ -90,10 +90,12 @@ class Features:
                 written.result()
 
     def embeddings(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
-        return self._embeddings.read("embedding", [key_of(sample) for sample in samples]).astype(np.float32, copy=False)
+        return self._embeddings.read("embedding", [cache_key(sample) for sample in samples]).astype(
+            np.float32, copy=False
+        )
 
     def grids(self, samples: Sequence[Sample]) -> NDArray[np.float16]:
-        return self._grids.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
+        return self._grids.read("grid", [cache_key(sample) for sample in samples]).astype(np.float16, copy=False)
 
     @property
     def _at_once(self) -> int:
@@ -112,7 +114,7 @@ def embedding_folders(cache: Path, backbone: str) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def frozen_answers(
+def predict_from_cached_features(
     network: Classifier, features: Features, batch: Sequence[Sample]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Probabilities (n, classes), maps (n, classes, h, w) and embeddings (n, width) from the kept grids of a backbone
@@ -169,7 +171,7 @@ def extractor_for(
 
 def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extractor:
     """The pretrained backbone through ONNX Runtime: on a CPU about three times as fast as torch runs it."""
-    session = open_session(trunk_graph(network, example), many=True)
+    session = open_session(backbone_graph(network, example), many=True)
 
     def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         embedding, grid = session.run(None, {"raw": raw})
@@ -178,7 +180,7 @@ def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extract
     return extract
 
 
-def trunk_graph(network: Classifier, example: NDArray[np.generic]) -> bytes:
+def backbone_graph(network: Classifier, example: NDArray[np.generic]) -> bytes:
     """The ONNX graph from raw input, as in `example` (two samples), to embeddings and feature grids."""
     return export_older(_Backbone(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
 

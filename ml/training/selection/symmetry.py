@@ -51,7 +51,7 @@ def detect_symmetries(
                 return recipe
             views[view] += int((_answers(network, shown) == labels).sum())
     least = MIN_AGREEMENT * views["as it is"]
-    return dataclasses.replace(recipe, mirror=views["mirrored"] >= least, turns=views["turned"] >= least)
+    return dataclasses.replace(recipe, hflip=views["mirrored"] >= least, rotate=views["turned"] >= least)
 
 
 def _pictures(network: Classifier, decoded: Decoded, batch: Sequence[Sample]) -> Tensor:
