@@ -1,4 +1,4 @@
-"""What the pretrained network sees before it has learned anything new."""
+"""Predictions of the pretrained network with its own ImageNet classes, before any training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ml.networks.weights.bundled import bundled, load_in_order
 
 
 def preview_with_imagenet_labels(job: LookJob) -> Iterator[Event]:
-    """Name the likeliest ImageNet class of each picture."""
+    """Predict the most probable ImageNet class of each picture."""
     weights = bundled()
     spec = spec_for(weights)
     network = timm.create_model(spec.name, pretrained=False).eval()

@@ -1,4 +1,4 @@
-"""Runs any job, here in this process. `ml.pipeline.worker.Worker.run` does the same in a child."""
+"""Run any job in this process. `ml.pipeline.worker.Worker.run` does the same in a child process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTERNAL_ERROR = msg("An internal error in Handlens ended the work. Your labels 
 
 
 def run(job: Job, stop: Stop) -> Iterator[Event]:
-    """Yield the events of `job`; ends with exactly one of `events.TERMINAL` and raises nothing."""
+    """Yield the events of `job`, ending with exactly one of `events.TERMINAL`. Raises nothing."""
     try:
         yield from _dispatch(job, stop)
     except GeneratorExit:
@@ -33,7 +33,7 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case ScanJob():
             yield from scan(job, stop)
         case TrainJob():
-            # Only training needs torch, which takes seconds to load.
+            # Load torch only for training: it takes seconds.
             from ml.pipeline.train import train
 
             yield from train(job, stop)
@@ -56,7 +56,7 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
 
 
 def explain(error: Exception) -> Failed:
-    """The failure in one sentence, for whatever went wrong."""
+    """Return the event that describes any error in one sentence."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, HandlensError):
         return Failed(message=error.message, details=error.details)
@@ -80,7 +80,7 @@ def explain(error: Exception) -> Failed:
 
 
 def _system_sentence(error: OSError) -> Message:
-    # numpy says it in words and without a number.
+    # numpy reports a full disk without an error number.
     number = errno.ENOSPC if "free space" in str(error) else error.errno
     path = os.fsdecode(error.filename) if error.filename else ""
     reason = (error.strerror or str(error)).lower()

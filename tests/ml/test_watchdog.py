@@ -15,7 +15,7 @@ from ml.pipeline.watchdog import HANGING, SLOW, Watch, Watchdog
 
 def test_silence_is_told_once_for_each_doubling() -> None:
     now = 0.0
-    watch = Watch(quiet=60, clock=lambda: now)
+    watch = Watch(stall_seconds=60, clock=lambda: now)
     watch.notify(StageStarted(stage="decode"))
     told = []
     for now in range(300):
@@ -35,7 +35,7 @@ def test_silence_is_told_once_for_each_doubling() -> None:
 @pytest.mark.parametrize("stage", get_args(Stage))
 def test_every_stage_has_a_sentence(stage: Stage) -> None:
     now = 0.0
-    watch = Watch(quiet=60, clock=lambda: now)
+    watch = Watch(stall_seconds=60, clock=lambda: now)
     watch.notify(StageStarted(stage=stage))
     now = 90.0
     stalled = watch.check()
@@ -50,7 +50,7 @@ def test_a_job_in_this_process_is_watched_from_a_thread() -> None:
         said.append(stalled)
         heard.set()
 
-    with Watchdog(say, quiet=0.05) as watchdog:
+    with Watchdog(say, stall_seconds=0.05) as watchdog:
         watchdog.notify(StageStarted(stage="export"))
         assert heard.wait(10)
     assert said[0].answers

@@ -1,7 +1,7 @@
-"""Weights from the Hugging Face hub: shown, checked against their SHA-256, and going on where a transfer broke off.
+"""Download weights from the Hugging Face hub with progress, a SHA-256 check, and resumption across processes.
 
-huggingface_hub says what there is; the transfer itself is done here, since that library starts again from the
-beginning in every new process (its versions of 2026), which is no good for 100 MB over a field station's line.
+huggingface_hub provides address and checksum. The transfer itself is done here, because that library (its versions of
+2026) starts again in every new process, which is impractical for 100 MB over a slow connection.
 """
 
 from __future__ import annotations
@@ -34,25 +34,24 @@ CHUNK = 1 << 18
 READ_TIMEOUT = 30.0
 """Seconds without a byte before a connection counts as lost."""
 MAX_ATTEMPTS = 4
-"""Attempts without any progress…"""
+"""Attempts without any progress, and the seconds between them."""
 RETRY_SECONDS = 1.0
-"""…and seconds between them."""
 
 
 class _BrokenError(Exception):
-    """The line went dead; `str` says how."""
+    """The connection was lost; `str` is the reason."""
 
 
 def file_url(repo: str) -> str:
-    """Where a person finds the file."""
+    """Return the address of the file for a person."""
     return f"{HUB}/{repo}/resolve/main/{FILE}"
 
 
 def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
     """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields bytes.
 
-    Returns "" if the user stopped it; what has arrived is kept and used the next time. Raises HandlensError where
-    there is no connection, it breaks off for good, or what arrived is not what the hub has.
+    Returns "" if the user stopped it; the part that has arrived is kept for the next time. Raises HandlensError if
+    there is no connection, it is lost for good, or the file is damaged.
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(to.with_suffix(".lock"), timeout=0)
@@ -91,7 +90,7 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Ev
 
 
 def _read_facts(note: Path) -> object:
-    """The facts of what has arrived so far; None where a kill or a full disk left no whole note."""
+    """Return the facts of the partial file; None if a kill or a full disk left them incomplete."""
     try:
         return json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -99,12 +98,12 @@ def _read_facts(note: Path) -> object:
 
 
 def _file_facts(repo: str, name: str) -> dict[str, Any]:
-    """Address, size and checksum of the file."""
+    """Return address, size and checksum of the file."""
     endpoint = os.environ.get("HF_ENDPOINT") or HUB
     url = hf_hub_url(repo, FILE, endpoint=endpoint)
     try:
         found = get_hf_file_metadata(url, token=False, timeout=10)
-    except Exception as error:  # its HTTP library, and with it the errors, changes with its version
+    except Exception as error:  # the HTTP library and its errors change with the version
         raise HandlensError(
             msg(
                 "The weights of {name} could not be downloaded: there is no connection to {endpoint}, or they are not "
@@ -115,7 +114,7 @@ def _file_facts(repo: str, name: str) -> dict[str, Any]:
             ),
             details=repr(error),
         ) from error
-    # Large files are named by their SHA-256 there, small ones by something else.
+    # The ETag of a large file is its SHA-256, that of a small one is not.
     etag = found.etag or ""
     return {"url": url, "size": found.size or 0, "sha256": etag if re.fullmatch("[0-9a-f]{64}", etag) else ""}
 
@@ -151,7 +150,7 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
 
 
 def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
-    """One connection: append to `part` what is still missing."""
+    """Append the missing bytes to `part`, in one connection."""
     have, size = part.stat().st_size, int(facts["size"])
     request = urllib.request.Request(facts["url"], headers={"User-Agent": "handlens", "Accept-Encoding": "identity"})
     if have:
@@ -161,7 +160,7 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
     try:
         with (
             urllib.request.urlopen(request, timeout=READ_TIMEOUT, context=context) as answer,
-            # A server that knows no ranges sends everything again.
+            # A server without range requests sends the whole file.
             part.open("ab" if answer.status == 206 else "wb") as file,
         ):
             while chunk := answer.read(CHUNK):

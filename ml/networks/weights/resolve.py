@@ -1,4 +1,4 @@
-"""From what the user named, a network of timm or a file, to weights that are there and checked."""
+"""Resolve the name of a network, or a file, to verified weights on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUGGESTIONS = 3
 
 
 def check_backbone(job: BackboneJob) -> Iterator[Event]:
-    """Whether there is such a network, what its weights may be used for, and whether they are here already."""
+    """Report whether a network exists, the licence of its weights, and whether they are on this machine."""
     name = job.name.strip()
     if not _exists_in_timm(name):
         nothing = verbatim("")
@@ -35,9 +35,9 @@ def check_backbone(job: BackboneJob) -> Iterator[Event]:
 
 
 def resolve_weights(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, Weights | None]:
-    """The weights of timm's model `name`: from `file`, from an earlier download, or downloaded now.
+    """Return the weights of timm's model `name`: from `file`, from an earlier download, or downloaded now.
 
-    None if the user stopped the download. Raises HandlensError where there is no such model or file.
+    None if the user stopped the download. Raises HandlensError if there is no such model or file.
     """
     name = name or DEFAULT_BACKBONE
     refuse_unknown_weights(name, file)
@@ -60,7 +60,7 @@ def resolve_weights(name: str, file: Path | None, stop: Stop) -> Generator[Event
 
 
 def refuse_unknown_weights(name: str, file: Path | None) -> None:
-    """Raises HandlensError where timm has no model `name`, or where `file` cannot hold its weights."""
+    """Raise HandlensError if timm has no model `name`, or if `file` cannot hold its weights."""
     if not _exists_in_timm(name):
         similar = _similar(name)
         raise HandlensError(_unknown_message(name, similar) if similar else unknown_network(name))
@@ -89,12 +89,12 @@ def _from_file(name: str, file: Path) -> Weights:
 
 
 def _exists_in_timm(name: str) -> bool:
-    # Names with "hf-hub:" or a path are not timm's own.
+    # Names with "hf-hub:" or a path are not models of timm.
     if not name or ":" in name or "/" in name or not timm.is_model(name):
         return False
     try:
         return timm.get_pretrained_cfg(name) is not None
-    except RuntimeError:  # there is such a network, but it was never trained that way
+    except RuntimeError:  # the network exists, but has no such weights
         return False
 
 
@@ -126,7 +126,7 @@ def _page(name: str) -> str:
     return f"https://huggingface.co/{pretrained_cfg(name).hf_hub_id or 'timm'}"
 
 
-# -- what was downloaded before ----------------------------------------------------------------------------------
+# -- earlier downloads -------------------------------------------------------------------------------------------
 
 
 def _cached_path(name: str) -> Path:
@@ -136,7 +136,7 @@ def _cached_path(name: str) -> Path:
 
 
 def _cached_sha256(name: str) -> str | None:
-    """The SHA-256 of weights that lie here unharmed."""
+    """Return the SHA-256 of the downloaded weights; None if they are missing or damaged."""
     path, note = _cached_path(name), _cached_path(name).with_suffix(".sha256")
     if not (path.is_file() and note.is_file()):
         return None
