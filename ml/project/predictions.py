@@ -28,8 +28,8 @@ class Predictions:
 
     `sample_ids` (N,) int64 · `labels` (N,) int64, the class index when the run was made, -1 for none ·
     `splits` (N,) uint8, see `SPLIT_CODES` · `probabilities` (N, C) float32 · `embeddings` (N, D) float16 ·
-    `maps` (N, C, h, w) float16, one per class, see `ml.pictures.heatmap` · `unlike` (N,) float32, 0…1, None in runs from
-    before it was kept.
+    `maps` (N, C, h, w) float16, one per class, see `ml.pictures.heatmap` · `unlike` (N,) float32, 0…1, None in runs
+    from before it was kept.
     """
 
     sample_ids: NDArray[np.int64]

@@ -11,7 +11,7 @@ from small import create, picture_folder
 
 from ml.core.events import EpochDone, Event, Finished, Progress
 from ml.core.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
-from ml.pipeline import label_issues as suspicious
+from ml.pipeline import label_issues
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
@@ -73,6 +73,6 @@ def test_labels_are_judged_by_what_the_network_of_the_run_sees(tmp_path: Path, m
         asked.extend(embedding_folders(cache, backbone))
         return asked
 
-    monkeypatch.setattr(suspicious, "embedding_folders", noted)
+    monkeypatch.setattr(label_issues, "embedding_folders", noted)
     list(run(SuspectJob(project=place), NeverStop()))
     assert asked == own

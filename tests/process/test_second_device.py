@@ -23,7 +23,7 @@ from ml.training.data import features
 
 @pytest.fixture(autouse=True)
 def on_the_second_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(training, "_fabric", lambda _device, _crew: SecondFabric())
+    monkeypatch.setattr(training, "_make_fabric", lambda _device, _crew: SecondFabric())
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
     for name in ("export_graph", "parity"):
         monkeypatch.setattr(finish, name, _on_the_first(getattr(finish, name)))
