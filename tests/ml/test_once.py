@@ -34,7 +34,7 @@ def _new(events: list[Event], stage: str) -> int:
 @pytest.mark.parametrize("most", [1000, 26])
 def test_two_more_pictures_cost_two_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Also where the project grows beyond what feature grids are kept of."""
-    monkeypatch.setattr(features, "KEEP_GRIDS_UP_TO", most)
+    monkeypatch.setattr(features, "MAX_SAMPLES_WITH_GRIDS", most)
     folder, place = picture_folder(tmp_path / "in", each=13), tmp_path / "p.handlens"
     create(folder, place).close()
     first = _train(place)

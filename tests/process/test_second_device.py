@@ -45,7 +45,7 @@ def _on_the_first(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_a_training_of_several_classes_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "KEEP_GRIDS_UP_TO", 0)  # so that the network is asked again in the end
+    monkeypatch.setattr(features, "MAX_SAMPLES_WITH_GRIDS", 0)  # so that the network is asked again in the end
     mixed_project(tmp_path / "p.handlens").close()
     _trained(TrainJob(project=tmp_path / "p.handlens", epochs=1))
 
