@@ -47,7 +47,7 @@ def notes_of(report: ScanReport) -> tuple[str, ...]:
 def test_as_many_columns_as_can_be_read_can_be_learned_from(channels: int, front: Front) -> None:
     end = LogFrontEnd(settings_for_logs(channels=channels, frames=200, front=front))
     readings = np.random.default_rng(9).normal(0, 1, (4, channels, 200)).astype(np.float32)
-    end.learn(readings)
+    end.fit(readings)
     seen = end(torch.from_numpy(readings))
     assert seen.shape == (4, 4, 224, 224)
     assert _unpacked(seen[:, 3], end.count).shape == (4, end.count, SLICES)  # none of the numbers fell off the picture
@@ -248,7 +248,7 @@ def test_the_front_end_draws_and_measures(front: str, channels: int) -> None:
     draw = np.random.default_rng(0)
     windows = draw.normal(100, 3, (12, channels, 90)).astype(np.float32)
     layer = LogFrontEnd(settings_for_logs(channels=channels, frames=90, front=front))  # type: ignore[arg-type]
-    layer.learn(windows)
+    layer.fit(windows)
     seen = layer(torch.from_numpy(windows))
     assert seen.shape == (12, 4, SIZE, SIZE)
     assert bool(torch.isfinite(seen).all()) and float(seen[:, :3].abs().max()) <= 1.0
@@ -263,7 +263,7 @@ def test_a_column_that_never_moves_is_no_trouble() -> None:
     windows = np.zeros((6, 2, 64), dtype=np.float32)
     windows[:, 1] = np.random.default_rng(0).normal(size=(6, 64))
     layer = LogFrontEnd(settings_for_logs(channels=2, frames=64))
-    layer.learn(windows)
+    layer.fit(windows)
     assert bool(torch.isfinite(layer(torch.from_numpy(windows))).all())
 
 
