@@ -78,7 +78,10 @@ class ModelInfo:
         return max(self.reject_below, own[class_index]) if class_index < len(own) else self.reject_below
 
     def to_json(self) -> str:
-        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+        values = asdict(self)
+        if values["windowing"] is not None:
+            del values["windowing"]["without_pauses"]  # of the samples of a project; a model cuts logs by their clocks
+        return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:

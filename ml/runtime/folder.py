@@ -18,7 +18,7 @@ from ml.core.phrases import files
 from ml.core.types import Kind, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, quantise_int16
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
-from ml.media.logs.log import LOG_SUFFIXES, load_log, load_log_windows
+from ml.media.logs.log import LOG_SUFFIXES, load_log_windows, log_windows
 from ml.media.windowing import window_spans
 from ml.project.scan.folder import CLOSED_FOLDER, files_below
 from ml.runtime.contract import ModelInfo
@@ -150,7 +150,7 @@ def _load(path: Path, info: ModelInfo) -> _Item:
     try:
         if info.windowing is None:
             return _Item(path, load_squashed(path, info.size)[None])
-        spans = window_spans(_seconds(path, info.windowing), info.windowing)
+        spans = _cut(path, info.windowing)
         return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
     except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
         return _Item(path, reason=_why_unreadable(path, error))
@@ -165,10 +165,10 @@ def _why_unreadable(path: Path, error: Exception) -> Message:
     )
 
 
-def _seconds(path: Path, windowing: Windowing) -> float:
+def _cut(path: Path, windowing: Windowing) -> tuple[Span, ...]:
     if windowing.columns:
-        return float(load_log(path, windowing).shape[1] / windowing.rate)
-    return audio_facts(path).duration
+        return log_windows(path, windowing)
+    return window_spans(audio_facts(path).duration, windowing)
 
 
 def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray[np.float32]:

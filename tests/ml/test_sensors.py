@@ -19,13 +19,14 @@ from ml.core.messages import english
 from ml.core.scan_report import ScanReport
 from ml.core.types import Windowing
 from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
+from ml.media.logs.timeline import timeline_of_rows
 from ml.media.windowing import choose_log_windowing
 from ml.networks.frontends.log import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
 from ml.pictures.heatmap import along_time
 from ml.pictures.traces import trace_picture
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.scan.agree_logs import agree
+from ml.project.scan.agree_logs import agree_schema
 from ml.project.scan.scan import scan
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
@@ -61,13 +62,12 @@ def test_with_very_many_columns_windows_are_shorter(tmp_path: Path) -> None:
     wide = dataclasses.replace(
         small,
         columns=names,
-        frames=1000,
-        rows=1000,
+        by_row=timeline_of_rows([(0, 1000)]),
         ranges=small.ranges * 700,
         steps=small.steps * 700,
-        holes=small.holes * 700,
+        missing=small.missing * 700,
     )
-    windowing = agree({"a": wide, "b": wide}, rate=None, windowing=None).windowing
+    windowing = agree_schema({"a": wide, "b": wide}, rate=None, windowing=None).windowing
     assert windowing is not None and len(windowing.columns) == 700
     assert (windowing.frames, windowing.step) == (748, 748.0)
 
@@ -184,8 +184,8 @@ def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
     assert notes_of(report)[1:] == (
         "The column “y” is mostly gaps: 95 % of its cells are empty. They are filled in with straight lines between "
         "the others. This concerns 4 of 6 logs.",
-        "5 of 6 logs have long pauses and are cut there. No window spans a pause, and times in these logs are counted "
-        "without the pauses.",
+        "5 of 6 logs have long pauses and are cut there. No window spans a pause. Times count from the first row of a "
+        "log, pauses included.",
     )
 
 
@@ -313,5 +313,20 @@ def test_from_a_folder_of_logs_to_answers(tmp_path: Path) -> None:
     assert isinstance(bad, UnreadableInput) and "has 3 columns of numbers" in english(bad.reason)
     write_overlay(good, model.info, tmp_path / "seen.png")
     assert (tmp_path / "seen.png").stat().st_size > 5_000
+    paused = tmp_path / "paused.csv"  # shaking for 4.8 s, half a minute of nothing, and then it stands still
+    calm = sorted((folder / "still").iterdir())[0]
+    rows = [line.split(",")[1:] for path in (shaking, calm) for line in 2 * path.read_text().splitlines()[1:]]
+    times = [at / 50 + (30 if at >= 240 else 0) for at in range(480)]
+    paused.write_text(
+        "time,x,y,state\n" + "".join(f"{time:.2f},{','.join(row)}\n" for time, row in zip(times, rows, strict=True))
+    )
+    (found,) = predict_files(model, [paused], keep_maps=True)
+    assert isinstance(found, FilePrediction)
+    spans = [(window.start, window.end) for window in found.windows]
+    assert spans == [(0, 2.4), (2.4, 4.8), (34.8, 37.2), (37.2, 39.6)]
+    best = [model.info.classes[int(window.probabilities.argmax())] for window in found.windows]
+    assert best == ["shaking", "shaking", "still", "still"]
+    write_overlay(found, model.info, tmp_path / "paused.png")
+    assert (tmp_path / "paused.png").stat().st_size > 5_000
     shorter = dataclasses.replace(model.info.windowing, columns=("x",))
     assert shorter != model.info.windowing

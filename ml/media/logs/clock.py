@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.types import Stretch
+from ml.media.logs.timeline import Timeline
+
 _SURELY = re.compile(
     r"\b(time|times|timestamps?|datetime|epoch|unix|utc|elapsed|uptime|millis|zeit|zeitstempel)\b"
     r"|^(milliseconds|microseconds|nanoseconds|seconds|micros)\b"
@@ -148,21 +151,41 @@ def timed(seconds: NDArray[np.float64], cuts: Sequence[int] = ()) -> Times | Non
     return Times(seconds=seconds - seconds[0], rate=float(f"{rate:.4g}"), even=even, cuts=found)
 
 
-def at_even_steps(values: NDArray[np.float32], times: Times) -> tuple[NDArray[np.float32], tuple[int, ...]]:
-    """Values (channels, rows) measured at uneven times, as if measured at `times.rate` (linear in between), without
-    the pauses; and where those were."""
-    if times.even:
-        return values, times.cuts
+def at_even_steps(values: NDArray[np.float32], times: Times) -> tuple[NDArray[np.float32], Timeline]:
+    """Interpolate values (channels, rows) measured at uneven times to `times.rate`, each stretch between two pauses by
+    itself, and return them with their timeline. Values at even steps are returned as they are."""
     stretches = list(itertools.pairwise((0, *times.cuts, len(times.seconds))))
+    rows = [end - first for first, end in stretches]
+    if times.even:
+        return values, _timeline(times, rows)
     lasting = [times.seconds[end - 1] - times.seconds[first] for first, end in stretches]
     lengths = [round(float(seconds) * times.rate) + 1 for seconds in lasting]
     if sum(lengths) > _MOST_FILLED * len(times.seconds):
-        return values, times.cuts
+        return values, _timeline(times, rows)
     parts = []
     for (first, end), length in zip(stretches, lengths, strict=True):
         seconds, at = times.seconds[first:end] - times.seconds[first], np.arange(length) / times.rate
         parts.append(np.stack([np.interp(at, seconds, row) for row in values[:, first:end]]))
-    return np.concatenate(parts, axis=1).astype(np.float32), tuple(itertools.accumulate(lengths))[:-1]
+    return np.concatenate(parts, axis=1).astype(np.float32), _timeline(times, lengths)
+
+
+def _timeline(times: Times, frames: Sequence[int]) -> Timeline:
+    """When each stretch of so many `frames` begins and ends.
+
+    It ends by the clock itself only where the rounded rate is off by more than a tick: a recording of 30 Hz whose times
+    are rounded to milliseconds should not end at 9.9997 s.
+    """
+    cuts = (0, *times.cuts, len(times.seconds))
+    stretches = []
+    for (first, end), count in zip(itertools.pairwise(cuts), frames, strict=True):
+        seconds = times.seconds[first:end]
+        begin, by_rate = float(seconds[0]), float(seconds[0]) + count / times.rate
+        by_clock = float(seconds[-1]) + 1.0 / times.rate
+        tick = max(1.0 / times.rate, float(np.diff(seconds).max(initial=0.0)))
+        last = by_rate if abs(by_rate - by_clock) <= tick else by_clock
+        next_begin = float(times.seconds[end]) if end < len(times.seconds) else np.inf
+        stretches.append(Stretch(begin, min(last, next_begin), count))
+    return Timeline(stretches=tuple(stretches), rate=times.rate)
 
 
 def long_runs(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:

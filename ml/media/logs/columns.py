@@ -31,13 +31,13 @@ _ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "categor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissingValues:
-    """Cells of a column in which no number stands: `missing` are empty, `words` are neither, one of them `example`.
+    """Cells of a column without a number: so many are `empty`, so many are `words`, one of them `example`.
 
     All of them are filled in between their neighbours.
     """
 
     cells: int
-    missing: int
+    empty: int
     words: int
     example: str
 
@@ -76,11 +76,11 @@ class Column:
     def values(self) -> NDArray[np.float64]:
         return np.concatenate(self.parts)
 
-    def holes(self, *, pauses: int) -> MissingValues:
-        """What does not count `pauses`, rows in which nothing stands at all."""
+    def missing(self, *, pauses: int) -> MissingValues:
+        """The cells without a number, not counting `pauses`, the rows in which nothing stands at all."""
         cells = sum(map(len, self.parts)) - pauses
-        missing = max(0, cells - self.filled - self.words)
-        return MissingValues(cells=cells, missing=missing, words=self.words, example=self.example)
+        empty = max(0, cells - self.filled - self.words)
+        return MissingValues(cells=cells, empty=empty, words=self.words, example=self.example)
 
 
 def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:

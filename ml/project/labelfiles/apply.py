@@ -10,7 +10,7 @@ from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, LabelNotes
 from ml.core.types import LabelSpan
 from ml.project.labelfiles.types import Given, Reading
-from ml.project.labelfiles.windows import without_pauses
+from ml.project.labelfiles.windows import labels_in_pauses
 from ml.project.scan.folder import READY_SPLITS
 
 _ELSEWHERE = 0.2
@@ -19,10 +19,10 @@ _ELSEWHERE = 0.2
 
 def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path]) -> tuple[list[FoundFile], LabelNotes]:
     """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
-    given, paused = without_pauses(reading.given, files)
+    given, paused = labels_in_pauses(reading.given, files)
     issues = [*reading.issues, *paused]
-    durations = {file.path: file.duration for file in files}
-    elsewhere = _elsewhere(given, durations)
+    ends = {file.path: file.end for file in files}
+    elsewhere = _elsewhere(given, ends)
     if elsewhere is not None:
         issues.append(elsewhere)
         given = {path: _whole(said) for path, said in given.items()}
@@ -32,7 +32,7 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
     for file in files:
         said = given.get(file.path)
         if said is not None and said.timed:
-            beyond = [span for span in said.spans if span.start >= file.duration]
+            beyond = [span for span in said.spans if span.start >= file.end]
             late += len(beyond)
             if beyond:
                 late_first = late_first or msg(
@@ -40,7 +40,7 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
                     name=beyond[0].class_name,
                     start=beyond[0].start,
                     file=file.path,
-                    end=file.duration,
+                    end=file.end,
                 )
         labelled.append(_labelled(file, said, ready.get(file.path)))
     if late_first is not None:
@@ -70,26 +70,22 @@ def _labelled(file: FoundFile, said: Given | None, folder_split: str | None) -> 
     if not said.timed:
         names = tuple(said.classes)
         return dataclasses.replace(bare, class_name=names[0] if names else None, also=names[1:], negative=not names)
-    whole = [LabelSpan(name, 0.0, file.duration) for name in said.classes]
-    inside = [
-        span._replace(end=min(span.end, file.duration)) for span in [*said.spans, *whole] if span.start < file.duration
-    ]
+    whole = [LabelSpan(name, 0.0, file.end) for name in said.classes]
+    inside = [span._replace(end=min(span.end, file.end)) for span in [*said.spans, *whole] if span.start < file.end]
     return dataclasses.replace(bare, spans=tuple(sorted(inside, key=lambda span: (span.start, span.end))))
 
 
-def _elsewhere(given: Mapping[str, Given], durations: Mapping[str, float]) -> LabelIssue | None:
+def _elsewhere(given: Mapping[str, Given], ends: Mapping[str, float]) -> LabelIssue | None:
     """Clips cut from longer recordings often keep the times they had there: one label each, and behind their ends."""
-    timed = [(path, said) for path, said in given.items() if said.timed and path in durations]
+    timed = [(path, said) for path, said in given.items() if said.timed and path in ends]
     if not timed or any(len(said.spans) > 1 for _path, said in timed):
         return None
     spans = [(path, span) for path, said in timed for span in said.spans]
-    beyond = [(path, span) for path, span in spans if span.start >= durations[path]]
+    beyond = [(path, span) for path, span in spans if span.start >= ends[path]]
     if len(spans) < 2 or len(beyond) < _ELSEWHERE * len(spans):
         return None
     path, span = beyond[0]
-    first = msg(
-        "{start:,.1f} s in {file}, which ends at {end:,.1f} s", start=span.start, file=path, end=durations[path]
-    )
+    first = msg("{start:,.1f} s in {file}, which ends at {end:,.1f} s", start=span.start, file=path, end=ends[path])
     return LabelIssue(kind="other_times", count=len(beyond), first=first)
 
 

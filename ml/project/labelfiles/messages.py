@@ -10,9 +10,8 @@ from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files
 from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes, ScanReport
 from ml.core.types import Kind, Task
-from ml.media.windowing import window_spans
 from ml.project.labelfiles.cells import quoted
-from ml.project.labelfiles.windows import labels_of_windows
+from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.scan.multilabel import SEVERAL_PRESENT
 
 _WORDS_SHOWN = 3
@@ -183,9 +182,7 @@ def windows_told(report: ScanReport) -> list[Message]:
     found = [
         labels
         for file in timed
-        for labels in labels_of_windows(
-            file.spans or (), window_spans(file.duration, report.windowing), several=several
-        )
+        for labels in labels_in_windows(file, windows_of(file, report.windowing), several=several)
     ]
     bare = sum(not labels for labels in found)
     reached = nmsg(

@@ -1,4 +1,4 @@
-"""Which windows of a recording a labelled span speaks for."""
+"""Cut files into windows, and find the labels of each window."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
 from ml.core.types import LabelSpan, Windowing
+from ml.media.logs.timeline import Span, Timeline
 from ml.media.windowing import FEWEST_FRAMES, window_spans
 from ml.project.labelfiles.types import Given
 
@@ -91,17 +92,58 @@ def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Window
     return dataclasses.replace(windowing, seconds=frames / windowing.rate, step=frames // 2 / windowing.rate)
 
 
-def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:
-    """What was said of each file by path, with times as they are without its pauses; labels that lie within a pause,
-    where there is nothing to learn from, are an issue."""
-    moved, lost = dict(given), 0
+def windows_of(file: FoundFile, windowing: Windowing) -> tuple[Span, ...]:
+    """(start, end) of each window of the file, in seconds by its own clock."""
+    if not file.stretches:
+        return window_spans(file.duration, windowing)
+    return _timeline(file).windows(windowing)
+
+
+def labels_in_windows(file: FoundFile, windows: Sequence[Span], *, several: bool) -> list[tuple[LabelSpan, ...]]:
+    """Call `labels_of_windows` for the spans of the file. The pauses of a log count neither in spans nor in windows."""
+    spans = file.spans or ()
+    if len(file.stretches) < 2:
+        return labels_of_windows(spans, windows, several=several)
+    measured, own = measured_spans(file), {}
+    for span, as_measured in zip(spans, measured, strict=True):
+        own.setdefault(as_measured, span)
+    found = labels_of_windows(measured, _measured(file, windows), several=several)
+    return [tuple(own[span] for span in labels) for labels in found]
+
+
+def measured_spans(file: FoundFile) -> tuple[LabelSpan, ...]:
+    """The spans of the file in seconds that were measured: the pauses of a log do not count."""
+    spans = file.spans or ()
+    if len(file.stretches) < 2 and file.end == file.duration:
+        return spans
+    times = _measured(file, [(span.start, span.end) for span in spans])
+    return tuple(span._replace(start=start, end=end) for span, (start, end) in zip(spans, times, strict=True))
+
+
+def leave_out_pauses(file: FoundFile) -> FoundFile:
+    """The file with times as a project of version 0.1 keeps them: counted in what was measured, without the pauses."""
+    spans = None if file.spans is None else measured_spans(file)
+    return dataclasses.replace(file, spans=spans, stretches=())
+
+
+def labels_in_pauses(
+    reading: Mapping[str, Given], files: Sequence[FoundFile]
+) -> tuple[dict[str, Given], list[LabelIssue]]:
+    """What was read of each file by path, without the labels that lie within a pause, where there is nothing to learn
+    from; those are an issue."""
+    kept, lost = dict(reading), 0
     first: Message | None = None
     for file in files:
-        said = given.get(file.path)
-        if said is None or not said.timed or not file.pauses:
+        given = reading.get(file.path)
+        if given is None or not given.timed or not _pauses(file):
             continue
-        spans = [(span, _cut(span, file.pauses)) for span in said.spans]
-        within = [span for span, cut in spans if cut is None]
+        spans = list(given.spans)
+        measured = _measured(file, [(span.start, span.end) for span in spans])
+        within = [
+            span for span, (start, end) in zip(spans, measured, strict=True) if end <= start and span.end > span.start
+        ]
+        # What begins behind the end of the log lies in no pause.
+        within = [span for span in within if span.start < file.end]
         if within:
             lost += len(within)
             first = first or msg(
@@ -110,25 +152,23 @@ def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tu
                 start=within[0].start,
                 file=file.path,
             )
-        moved[file.path] = dataclasses.replace(said, spans=dict.fromkeys(cut for _span, cut in spans if cut))
-    return moved, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
+            left = dict.fromkeys(span for span in spans if span not in set(within))
+            kept[file.path] = dataclasses.replace(given, spans=left)
+    return kept, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
 
 
-def _cut(span: LabelSpan, pauses: Sequence[tuple[float, float]]) -> LabelSpan | None:
-    """The span without what it covers of the pauses; None where nothing is left."""
-    start, end = _moved(span.start, pauses), _moved(span.end, pauses)
-    return None if end <= start and span.end > span.start else span._replace(start=start, end=end)
+def _pauses(file: FoundFile) -> bool:
+    return len(file.stretches) > 1 or (bool(file.stretches) and file.stretches[0].begin > 0)
 
 
-def _moved(seconds: float, pauses: Sequence[tuple[float, float]]) -> float:
-    """Where a moment lies once the pauses are cut out."""
-    out = 0.0
-    for where, missing in pauses:
-        into = seconds - out - where
-        if into <= 0:
-            break
-        out += min(missing, into)
-    return seconds - out
+def _measured(file: FoundFile, times: Sequence[Span]) -> list[Span]:
+    """These times of a log in seconds that were measured before them."""
+    timeline = _timeline(file)
+    return [(timeline.to_index(start) / file.rate, timeline.to_index(end) / file.rate) for start, end in times]
+
+
+def _timeline(file: FoundFile) -> Timeline:
+    return Timeline(stretches=file.stretches, rate=file.rate)
 
 
 _SLIP = 0.1
@@ -145,10 +185,13 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
     for file in report.files:
         if not file.spans:
             continue
-        spans, windows = file.spans, window_spans(file.duration, report.windowing)
-        outdone += [(file.path, span) for span in _given_up(spans, windows)]
+        spans, windows = file.spans, windows_of(file, report.windowing)
+        if len(file.stretches) > 1:
+            spans, windows = measured_spans(file), tuple(_measured(file, windows))
+        own = dict(zip(spans, file.spans, strict=True))
+        outdone += [(file.path, own[span]) for span in _given_up(spans, windows)]
         pairs = map(_at_once, labels_of_windows(spans, windows, several=True))
-        torn += [(file.path, pair) for pair in pairs if pair is not None]
+        torn += [(file.path, (own[pair[0]], own[pair[1]])) for pair in pairs if pair is not None]
     found = []
     if outdone:
         path, span = outdone[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from ml.core.types import Clock, Windowing
 from ml.media.logs.columns import IS_TIME
 from ml.media.logs.log import LogFacts
 from ml.media.logs.names import fitting_columns, nameless, places_of, spelt_alike
+from ml.media.logs.timeline import Timeline
 from ml.media.windowing import choose_log_windowing
 from ml.project.scan.log_notes import ROWS_A_SECOND, notes_on
 
-__all__ = ["ROWS_A_SECOND", "LogSchema", "agree"]
+__all__ = ["ROWS_A_SECOND", "LogSchema", "agree_schema"]
 
 _NEARLY_ALL = 0.8
 """A column that fewer logs have is left out; of one that so many have, the logs without it are."""
@@ -33,17 +33,16 @@ _ALIKE = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogSchema:
-    """`unfit`: logs that differ from the rest, and why. Of the others, by path: `lengths` (rate in Hz, seconds), and
-    `pauses` (where in seconds, how many are missing)."""
+    """How logs are read together. `unfit`: those that differ from the rest, and why; `timelines`: those of the others,
+    by path."""
 
     windowing: Windowing | None
     unfit: dict[str, UnreadableError]
-    lengths: dict[str, tuple[float, float]]
-    pauses: dict[str, tuple[tuple[float, float], ...]]
+    timelines: dict[str, Timeline]
     notes: tuple[Message, ...]
 
 
-def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> LogSchema:
+def agree_schema(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> LogSchema:
     """Settle columns and rate by what most logs have, or by `windowing`, that of the project they are to join.
 
     `rate` in Hz, where the user gave one, stands above what the logs say of themselves.
@@ -61,16 +60,19 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
             unfit[path] = error
     fit = {path: found for path, found in facts.items() if path not in unfit}
     if not fit:
-        return LogSchema(windowing=windowing, unfit=unfit, lengths={}, pauses={}, notes=())
+        return LogSchema(windowing=windowing, unfit=unfit, timelines={}, notes=())
     clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
-    lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
+    timelines = {path: found.timeline(clock, common or 1.0) for path, found in fit.items()}
     if windowing is None:
-        frames = [length for found in fit.values() for length in _stretches(found, clock, common or 1.0)]
+        frames = [
+            round(stretch.frames / timeline.rate * (common or 1.0))
+            for timeline in timelines.values()
+            for stretch in timeline.stretches
+        ]
         windowing = _of_bearable_size(choose_log_windowing(frames, rate=common, columns=columns, clock=clock), frames)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
-    pauses = {path: _pauses(found, clock, common or 1.0) for path, found in fit.items()}
-    return LogSchema(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
+    return LogSchema(windowing=windowing, unfit=unfit, timelines=timelines, notes=notes)
 
 
 def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:
@@ -142,28 +144,6 @@ def _clock(facts: Mapping[str, LogFacts], asked: float | None) -> tuple[Clock, f
     if len(rates) * 2 <= len(facts):
         return "none", None
     return "file", float(f"{np.median(rates):.4g}")
-
-
-def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]:
-    """The log's own rate, and how many seconds it lasts."""
-    if clock == "file":
-        own = found.rate or common
-        return own, found.frames / own
-    return common, found.rows / common
-
-
-def _pauses(found: LogFacts, clock: Clock, common: float) -> tuple[tuple[float, float], ...]:
-    """Where the log was cut, in seconds of what is left of it, and how many are missing there."""
-    if clock == "file" and found.rate:
-        return tuple((frame / found.rate, seconds) for frame, seconds in found.pauses)
-    return tuple((row / common, rows / common) for row, rows in found.raw_pauses)
-
-
-def _stretches(found: LogFacts, clock: Clock, common: float) -> list[int]:
-    """How many rows at the common rate lie between one pause and the next."""
-    own, _seconds = _length(found, clock, common)
-    cuts, frames = (found.cuts, found.frames) if clock == "file" else (found.raw_cuts, found.rows)
-    return [round((end - first) / own * common) for first, end in itertools.pairwise((0, *cuts, frames))]
 
 
 def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:

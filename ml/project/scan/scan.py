@@ -18,7 +18,7 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import Kind, Windowing
+from ml.core.types import Kind, Stretch, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts
 from ml.media.images import IMAGE_SUFFIXES, image_facts
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, log_facts
@@ -26,8 +26,8 @@ from ml.media.probing import checked
 from ml.media.windowing import choose_windowing
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
-from ml.project.labelfiles.windows import suited_to, suited_to_states
-from ml.project.scan.agree_logs import agree
+from ml.project.labelfiles.windows import leave_out_pauses, measured_spans, suited_to, suited_to_states
+from ml.project.scan.agree_logs import agree_schema
 from ml.project.scan.folder import CLOSED_FOLDER, files_below, places
 
 _BETWEEN_PROGRESS = 0.1
@@ -47,7 +47,7 @@ class _Examined:
     duration: float = 0.0
     rate: float = 0
     channels: int = 0
-    pauses: tuple[tuple[float, float], ...] = ()
+    stretches: tuple[Stretch, ...] = ()
     log: LogFacts | None = None
 
 
@@ -161,6 +161,8 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
     labels = None
     if reading is not None:
         files, labels = apply(files, reading, job.labels)
+    if windowing is not None and windowing.without_pauses:
+        files = list(map(leave_out_pauses, files))
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
@@ -252,7 +254,7 @@ def _found(path: str, class_name: str | None, ready_split: str | None, examined:
         duration=examined.duration,
         rate=examined.rate,
         channels=examined.channels,
-        pauses=examined.pauses,
+        stretches=examined.stretches,
     )
 
 
@@ -273,7 +275,7 @@ def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
 
 def _windowing(files: Sequence[FoundFile], job: ScanJob, *, agreed: Windowing | None) -> Windowing | None:
     """How the files become samples, of logs as `agreed`, with regard to labels of parts."""
-    spans = [span for file in files for span in file.spans or ()]
+    spans = [span for file in files for span in measured_spans(file)]
     if job.kind == "recordings":
         return suited_to(choose_windowing([file.duration for file in files], [file.rate for file in files]), spans)
     if agreed is None or job.windowing is not None:
@@ -286,16 +288,17 @@ def _settle_logs(
 ) -> tuple[Windowing | None, tuple[Message, ...]]:
     """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""
     facts = {path: found.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.log}
-    agreed = agree(facts, rate=job.rate, windowing=job.windowing)
+    agreed = agree_schema(facts, rate=job.rate, windowing=job.windowing)
     for path, found in outcomes.items():
         if isinstance(found, UnreadableError):
             continue
         if path in agreed.unfit:
             outcomes[path] = agreed.unfit[path]
         else:
-            rate, seconds = agreed.lengths[path]
-            pauses = agreed.pauses[path]
-            outcomes[path] = dataclasses.replace(found, rate=rate, duration=seconds, pauses=pauses)
+            times = agreed.timelines[path]
+            outcomes[path] = dataclasses.replace(
+                found, rate=times.rate, duration=times.seconds, stretches=times.stretches
+            )
     return agreed.windowing, agreed.notes
 
 
