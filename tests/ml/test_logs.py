@@ -165,11 +165,20 @@ def test_thousands_are_read_however_they_are_parted(
     np.testing.assert_allclose(log.frames[0], np.array(FORCES * 3, dtype=np.float32))
 
 
-def test_whole_thousands_are_told_from_three_decimals_by_their_column(tmp_path: Path) -> None:
+def test_whole_thousands_are_known_by_the_small_numbers_of_their_column(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x;y\n" + "1,308;1\n308;2\n2,400;2\n" * 4)
+    assert read_log(path).frames[0, :3].tolist() == [1308, 308, 2400]
+
+
+def test_one_clear_number_decides_for_the_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y\n" + "1,308;1,308\n308;0,308\n2,400;2,400\n" * 4)
     log = read_log(path)
-    assert log.frames[:, :3].tolist() == [[1308, 308, 2400], [np.float32(1.308), np.float32(0.308), np.float32(2.4)]]
+    assert log.frames[:, :3].tolist() == [
+        [np.float32(1.308), 308, np.float32(2.4)],
+        [np.float32(1.308), np.float32(0.308), np.float32(2.4)],
+    ]
 
 
 def test_three_decimals_beside_a_bare_nought_stay_decimals(tmp_path: Path) -> None:
@@ -185,10 +194,12 @@ def test_marks_are_found_wherever_in_the_file_they_stand(tmp_path: Path) -> None
     assert log.frames[0, -1] == 1.5 and log.missing[0].words == 0
 
 
-def test_a_column_with_points_among_columns_with_commas_keeps_them(tmp_path: Path) -> None:
+def test_a_column_with_points_among_columns_with_commas_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y;z\n" + "1,5;0,2;1.308\n2,5;0,7;12.5\n" * 8)
-    np.testing.assert_allclose(read_log(path).frames[:, :2], [[1.5, 2.5], [0.2, 0.7], [1.308, 12.5]])
+    log = read_log(path)
+    np.testing.assert_allclose(log.frames[:, :2], [[1.5, 2.5], [0.2, 0.7]])
+    assert [item.name for item in log.left_out] == ["z"]
 
 
 def test_a_word_in_the_first_row_does_not_make_it_the_heading(tmp_path: Path) -> None:

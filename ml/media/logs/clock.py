@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ml.core.types import Stretch
 from ml.media.logs.timeline import Timeline
+from ml.tables.names import words_of
+from ml.tables.units import TIME_UNITS, seconds_in_unit
 
 _SURELY = re.compile(
     r"\b(time|times|timestamps?|datetime|epoch|unix|utc|elapsed|uptime|millis|zeit|zeitstempel)\b"
@@ -22,17 +24,11 @@ _LIKE_TIME = re.compile(
 )
 _ALONE = frozenset(["t", "ts", "data", "day", "temps"])
 """Called so, a column is the time only if nothing but its unit is said besides."""
-_UNIT_WORDS = frozenset(["s", "sec", "secs", "ms", "us", "µs", "ns", "min"])
-_WORD_ENDS = re.compile(
-    r"(?<=[a-zµ])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z]{3})(?=\d)|(?<=\d)(?=[A-Za-z]{3})|[_.]+"
-)
-"""Where a word ends inside a name: TimeUS, unix_ms, since1970."""
 _MAY_BE_SOMETHING_ELSE = frozenset(["t", "s", "data", "date", "day"])
 """Temperature, a sensor, the readings: believed to be times only where they run evenly."""
 _COUNTER_NAMES = re.compile(
-    r"^(|index|idx|id|row|rows|sample|samples?[ _]?(no|number|id)?|nr|no|n|#|count|counter|frame|step|unnamed: ?\d+)$"
+    r"^(|index|idx|id|row|rows|sample|samples?[ _]?(no|number|id)?|nr|no|n|count|counter|frame|step|unnamed \d+)$"
 )
-_UNITS = {"ns": 1e-9, "nano": 1e-9, "us": 1e-6, "µs": 1e-6, "micro": 1e-6, "ms": 1e-3, "milli": 1e-3, "min": 60.0}
 _EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
 """Numbers beyond these are counted from 1970 in units of so many seconds."""
 _EPOCH_YEARS = (9.46e8, 4.1e9)
@@ -66,7 +62,9 @@ class Times:
 def sounds_like_time(name: str) -> bool:
     plain = _plain(name)
     words = set(re.findall(r"[^\W\d_]+", plain))
-    alone = words <= _ALONE | _UNIT_WORDS and bool(words - {"min"})  # which may be the least as well as a minute
+    alone = words <= _ALONE | TIME_UNITS | {"min"} and bool(
+        words - {"min"}
+    )  # which may be the least as well as a minute
     return alone or is_surely_time(name) or bool(_LIKE_TIME.search(plain))
 
 
@@ -104,8 +102,8 @@ def counts_rows(name: str, values: NDArray[np.float64]) -> bool:
     return bool(np.all(np.diff(values) == 1.0) and abs(values[0]) < 1e8)
 
 
-def times_of(name: str, values: NDArray[np.float64], *, moments: bool, first: bool) -> Times | None:
-    """What a column of numbers, or of `moments` in seconds, says about time; None where it is no time column.
+def times_of(name: str, values: NDArray[np.float64], *, timestamps: bool, first: bool) -> Times | None:
+    """What a column of numbers, or of `timestamps` in seconds, says about time; None where it is no time column.
 
     A column counts if its name says so and it never goes back, if it is the first, has no name and goes forward in even
     steps, or if it shows the date, whatever it is called.
@@ -113,8 +111,8 @@ def times_of(name: str, values: NDArray[np.float64], *, moments: bool, first: bo
     if len(values) < _FEWEST or not np.isfinite(values).all():
         return None
     plain = _plain(name)
-    named = moments or sounds_like_time(name)
-    if moments:
+    named = timestamps or sounds_like_time(name)
+    if timestamps:
         values = _over_midnight(values)
     steps = np.diff(values)
     if (steps < 0).any() or values[-1] <= values[0]:
@@ -122,17 +120,19 @@ def times_of(name: str, values: NDArray[np.float64], *, moments: bool, first: bo
     middle = float(np.median(steps))
     going = steps[~_are_pauses(steps)]
     even = middle > 0 and bool((np.abs(going - middle) <= _EVEN * middle).all())
-    if not named and not (plain == "" and first and even) and not _is_a_clock(values):
+    if not named and not (not name.strip() and first and even) and not _is_a_clock(values):
         return None
-    if plain in _MAY_BE_SOMETHING_ELSE and not moments and not even:
+    if plain in _MAY_BE_SOMETHING_ELSE and not timestamps and not even:
         return None
-    seconds = values if moments else (values - values[0]) * _unit(plain, values, middle)
+    seconds = values if timestamps else (values - values[0]) * _unit(plain, values, middle)
     return timed(seconds)
 
 
 def timed(seconds: NDArray[np.float64], cuts: Sequence[int] = ()) -> Times | None:
-    """What these moments, never falling, say about time; None where it cannot be. `cuts`: the rows before which it is
-    known to pause, however long."""
+    """The rate and the pauses of these seconds, which never fall; None where they cannot be times.
+
+    `cuts`: the rows before which the log is known to pause, however long.
+    """
     steps = np.diff(seconds)
     pauses = _are_pauses(steps)
     pauses[np.array(cuts, dtype=np.int64) - 1] = True
@@ -210,16 +210,13 @@ def _is_a_clock(values: NDArray[np.float64]) -> bool:
 
 def _unit(plain: str, values: NDArray[np.float64], step: float) -> float:
     """Seconds in one unit of a column of numbers."""
-    words = re.split(r"[^a-zµ]+", plain)
-    for unit, seconds in _UNITS.items():
-        if any(word == unit or (len(unit) > 3 and word.startswith(unit)) for word in words):
-            return seconds
-    if "min" not in words and any(word in ("s", "sec", "secs", "second", "seconds", "sekunden") for word in words):
-        return 1.0
+    seconds = seconds_in_unit(re.findall(r"[^\W\d_]+", plain))
+    if seconds is not None:
+        return seconds
     largest = abs(float(values[0]))
-    for limit, seconds in _EPOCHS:
+    for limit, unit in _EPOCHS:
         if largest > limit:
-            return seconds
+            return unit
     # Whole numbers in steps of 10 or 20 are what a device's clock of milliseconds gives.
     whole = bool((values == np.round(values)).all())
     return 1e-3 if whole and 2 <= step < 1000 else 1.0
@@ -234,4 +231,4 @@ def _over_midnight(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _plain(name: str) -> str:
-    return " ".join(_WORD_ENDS.sub(" ", name).lower().split())
+    return " ".join(words_of(name))

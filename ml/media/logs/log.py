@@ -18,10 +18,17 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import msg, nmsg
 from ml.core.types import Clock, Windowing
 from ml.media.logs.clock import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
-from ml.media.logs.columns import Column, MissingValues, not_measured, read_columns, useless, without_gaps
+from ml.media.logs.columns import (
+    Column,
+    MissingValues,
+    not_a_signal_reason,
+    read_columns,
+    unusable_reason,
+    without_gaps,
+)
+from ml.media.logs.layout import NO_TABLE, read_log_layout
 from ml.media.logs.names import LeftOut, fitting_columns
 from ml.media.logs.timeline import Span, Timeline, timeline_of_rows
-from ml.tables.dialect import NO_TABLE, read_layout
 
 LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat", ".log", ".asc"])
 FEWEST_ROWS = 8
@@ -97,7 +104,7 @@ def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
         if size > LARGEST_BYTES:
             limit = LARGEST_BYTES // 1_000_000
             raise UnreadableError(msg("The log is larger than {limit} MB. Cut it into shorter ones.", limit=limit))
-        return _as_log(read_columns(path, read_layout(path)), wanted)
+        return _as_log(read_columns(path, read_log_layout(path)), wanted)
     except UnreadableError:
         raise
     except MemoryError as error:
@@ -213,15 +220,15 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
     left_out: list[LeftOut] = []
     for place, column in enumerate(columns, 1):
         name = column.name or f"column {place}"
-        why = useless(column, rows)
+        why = unusable_reason(column, rows)
         if why is None and name not in wanted:
             values = without_gaps(column.values())
             if times is None and not counts_rows(column.name, column.values()):
-                times = times_of(column.full_name, values, moments=column.moments, first=place == 1)
+                times = times_of(column.full_name, values, timestamps=column.timestamps, first=place == 1)
                 if times is not None:
                     time_column = name
                     continue
-            why = not_measured(column, values)
+            why = not_a_signal_reason(column, values)
         if why is not None:
             # An empty last column without a name comes from a delimiter at the end of each row.
             if column.filled or column.words or column.name or place < len(columns):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import listed
+from ml.tables.names import fold_name
 
 _NUMBERED = re.compile(r"^column \d+( \(\d+\))?$")
 """What columns are called to which the file gives no name."""
@@ -41,14 +42,9 @@ def places_of(names: Iterable[str], columns: Sequence[str]) -> list[int | None]:
     exactly = {name: place for place, name in reversed(list(enumerate(columns)))}
     alike: dict[str, int | None] = {}
     for place, column in enumerate(columns):
-        spelt = spelt_alike(column)
+        spelt = fold_name(column)
         alike[spelt] = None if spelt in alike else place
-    return [exactly[name] if name in exactly else alike.get(spelt_alike(name)) for name in names]
-
-
-def spelt_alike(name: str) -> str:
-    """What names of one column have in common."""
-    return " ".join(name.casefold().replace("_", " ").split())
+    return [exactly[name] if name in exactly else alike.get(fold_name(name)) for name in names]
 
 
 def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequence[LeftOut] = ()) -> tuple[int, ...]:

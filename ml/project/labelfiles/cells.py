@@ -1,26 +1,22 @@
-"""What stands in one cell: a time, one class, several classes, a yes or no."""
+"""Classes in the cells of label files: one, several, or none."""
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 
 from ml.core.messages import Message, msg
+from ml.tables.cells import is_missing, parse_flag
 
-NOTHING = frozenset(["", "nan", "na", "n/a", "null", "none", "-", "?"])
-"""What people and programs write where there is no class, in lower case."""
-MAY_BE_CLASS = frozenset(["none"])
-"""Of these, what people also write where they looked and there was nothing: a part without a defect, for example."""
+MAY_BE_CLASS = frozenset(["none", "nil", "missing"])
+"""Words for nothing that people also write where they looked and there was nothing: a part without a defect."""
 _OFTEN = 2
 
 _LONGEST_SHOWN = 60
 _SIGNS = ("|", ";", ",", " ")
 _LIST = re.compile(r"^[\[({](.*)[\])}]$", re.DOTALL)
-_CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
-_YES, _NO = frozenset(["1", "1.0", "true", "yes"]), frozenset(["0", "0.0", "false", "no", ""])
 
 
 def shortened(cell: str) -> str:
@@ -32,28 +28,6 @@ def shortened(cell: str) -> str:
 def quoted(cell: str) -> Message:
     """The cell between quotation marks, shortened."""
     return msg("“{name}”", name=shortened(cell))
-
-
-def seconds(cell: str) -> float | None:
-    """A time as number (also with a decimal comma) or as clock, 1:02:03.5; None where it is no time."""
-    text = cell.strip()
-    if "." not in text:
-        text = text.replace(",", ".")
-    clock = _CLOCK.match(text)
-    if clock:
-        hours, minutes, rest = clock.groups()
-        return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest)
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def flag(cell: str) -> bool | None:
-    """A yes or no as one-hot tables write it; None where it is neither."""
-    text = cell.strip().lower()
-    return True if text in _YES else False if text in _NO else None
 
 
 def words_kept(cells: Sequence[str]) -> frozenset[str]:
@@ -73,7 +47,7 @@ def class_name(cell: str, kept: Collection[str] = ()) -> str:
     `kept`: words that are a class though they say that there is nothing, as they are spelt wherever they stand.
     """
     text = " ".join(unicodedata.normalize("NFC", cell).split())
-    if text.lower() in NOTHING:
+    if is_missing(text):
         return next((word for word in kept if word.lower() == text.lower()), "")
     return text[:-2] if re.fullmatch(r"\d+\.0", text) else text
 
@@ -114,4 +88,4 @@ def separator_of(cells: Collection[str], *, plural: bool) -> str:
 
 def all_flags(cells: Sequence[str]) -> bool:
     """Whether a column is that of one class in a one-hot table."""
-    return bool(cells) and all(flag(cell) is not None for cell in cells) and any(cell.strip() for cell in cells)
+    return bool(cells) and all(parse_flag(cell) is not None for cell in cells) and any(cell.strip() for cell in cells)

@@ -13,12 +13,14 @@ from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan
-from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, quoted, seconds, shortened
+from ml.project.labelfiles.cells import class_name, classes_in, quoted, shortened
 from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.recognise import layout_of
 from ml.project.labelfiles.types import Format, Given, Layout, Reading, Row
 from ml.project.scan.folder import READY_SPLITS, files_below
+from ml.tables.cells import is_missing, parse_flag
 from ml.tables.sheet import LABEL_SUFFIXES, Sheet, read_sheet
+from ml.tables.timestamps import parse_position
 
 _FEWEST_GROUPS = 3
 _BETWEEN = {" ": msg("spaces"), ",": msg("commas")}
@@ -395,7 +397,7 @@ def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | Message:
     if any(place is not None and place >= len(cells) for place in needed):
         return nmsg("it has only {count} of its columns", "it has only {count} of its columns", len(cells))
     file = None if layout.file is None else cells[layout.file]
-    if file is not None and file.lower() in NOTHING:
+    if file is not None and is_missing(file):
         return msg("it names no file")
     classes = _classes(cells, layout)
     if classes is None:
@@ -419,7 +421,7 @@ def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | Message:
 def _classes(cells: tuple[str, ...], layout: Layout) -> tuple[str, ...] | None:
     if not layout.one_hot:
         return classes_in(_cell(cells, layout.labels[0]), layout.separator, layout.kept)
-    flags = [(layout.header[place], flag(cells[place])) for place in layout.labels]
+    flags = [(layout.header[place], parse_flag(cells[place])) for place in layout.labels]
     if any(value is None for _name, value in flags):
         return None
     return tuple(class_name(name) for name, value in flags if value)
@@ -432,14 +434,14 @@ def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float 
     said = [_text(cells, place) for place in (layout.start, layout.end, layout.length)]
     if not any(said):
         return None, None
-    start, end, length = (None if text is None else seconds(text) for text in said)
+    start, end, length = (None if text is None else parse_position(text) for text in said)
     if end is None and start is not None and length is not None:
         end = start + length
     if start is None or end is None:
         return msg("its start or end is not a time")
     if end < start:
         return msg("it ends before it starts")
-    offset = seconds(_text(cells, layout.offset) or "")
+    offset = parse_position(_text(cells, layout.offset) or "")
     if offset is not None:
         # The table runs over several files: its times count from the first, the offset from the one that is meant.
         start, end = offset, offset + end - start
@@ -452,7 +454,7 @@ def _cell(cells: tuple[str, ...], place: int) -> str:
 
 def _text(cells: tuple[str, ...], place: int | None) -> str | None:
     """What stands there, None where nothing does."""
-    if place is None or place >= len(cells) or cells[place].lower() in NOTHING:
+    if place is None or place >= len(cells) or is_missing(cells[place]):
         return None
     return cells[place]
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
-from ml.project.labelfiles.cells import NOTHING, all_flags, quoted, seconds, separator_of, shortened, words_kept
+from ml.project.labelfiles.cells import all_flags, quoted, separator_of, shortened, words_kept
 from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.types import Layout
 from ml.project.scan.folder import READY_SPLITS
+from ml.tables.cells import is_missing
+from ml.tables.names import words_of
 from ml.tables.sheet import Sheet
+from ml.tables.timestamps import parse_position
+from ml.tables.units import TIME_UNITS, seconds_in_unit
 
 FILE = (
     "begin path", "begin file", "file", "filename", "file name", "path", "filepath", "file path", "rel path",
@@ -52,24 +55,17 @@ NO_CLASS = frozenset(
     [*GROUP, *SPLIT, *FILE_OFFSET, *LENGTH, "index", "unnamed 0", "row", "row id", "selection", "view", "channel",
      "low freq", "high freq", "confidence", "score", "probability", "width", "height", "latitude", "longitude", "date",
      "time", "rating", "url", "license", "author", "comment", "comments", "notes", "take", "src file", "salience",
-     "fsid", "mids", "is train", "esc10", "xmin", "xmax", "ymin", "ymax"]
+     "fsid", "mids", "is train", "esc 10", "xmin", "xmax", "ymin", "ymax"]
 )  # fmt: skip
 """Columns that are never taken for the class because nothing else is left."""
 
-_UNITS = frozenset(["s", "sec", "secs", "second", "seconds", "ms", "msec", "milliseconds", "hz"])
-
 
 def plain(name: str) -> str:
-    """A column's name so that it compares: “Begin Time (s)”, “begin_time” and “beginTime” are one."""
-    words = _words(name)
-    while len(words) > 1 and words[-1] in _UNITS:
+    """The words of a column's name without a unit at its end: “Begin Time (s)” and “beginTime” are the same."""
+    words = words_of(name)
+    while len(words) > 1 and words[-1] in TIME_UNITS | {"milliseconds", "hz"}:
         words.pop()
     return " ".join(words)
-
-
-def in_milliseconds(name: str) -> bool:
-    """Whether the column's name says that its times are thousandths of a second."""
-    return not {"ms", "msec", "milliseconds"}.isdisjoint(_words(name))
 
 
 def first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -82,12 +78,6 @@ def known(names: Sequence[str]) -> bool:
     """Whether these cells are names of columns."""
     every = frozenset([*FILE, *LABEL, *START, *END, *LENGTH, *GROUP, *SPLIT])
     return any(name in every for name in names)
-
-
-def _words(name: str) -> list[str]:
-    text = unicodedata.normalize("NFKC", name).strip().lstrip("#")
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return re.sub(r"[\W_]+", " ", text.lower()).split()
 
 
 _LOOKED_AT = 5000
@@ -144,16 +134,17 @@ def _may_be_names(top: Sequence[str], file: int, index: FileIndex) -> bool:
 
 
 def _number(cell: str) -> bool:
-    return seconds(cell) is not None
+    return parse_position(cell) is not None
 
 
 def _is_audacity(sheet: Sheet) -> bool:
     """Lines of start, end, label; below each there may be one with a backslash and two frequencies."""
     rows = [cells for _line, cells in sheet.rows[:_LOOKED_AT] if not cells[0].startswith("\\")]
     fits = sum(
-        2 <= len(cells) <= 3 and seconds(cells[0]) is not None and seconds(cells[1]) is not None for cells in rows
+        2 <= len(cells) <= 3 and parse_position(cells[0]) is not None and parse_position(cells[1]) is not None
+        for cells in rows
     )
-    three = sum(len(cells) == 3 and seconds(cells[2]) is None for cells in rows)
+    three = sum(len(cells) == 3 and parse_position(cells[2]) is None for cells in rows)
     return bool(rows) and fits >= 0.8 * len(rows) and three >= 0.5 * len(rows)
 
 
@@ -199,7 +190,7 @@ class _Table:
         if label is not None and not flags:
             separator = separator_of(set(self.cells[label]), plural=self.names[label] in PLURAL)
         raven = {"begin time", "end time"} <= set(self.names) and not {"selection", "view"}.isdisjoint(self.names)
-        milliseconds = start is not None and bool(self.header) and in_milliseconds(self.header[start])
+        header = words_of(self.header[start]) if start is not None and self.header else ()
         return Layout(
             format="raven" if raven else "table",
             first=self.first,
@@ -213,7 +204,7 @@ class _Table:
             end=end,
             length=length,
             offset=offset,
-            unit=0.001 if milliseconds else 1.0,
+            unit=min(1.0, seconds_in_unit(header) or 1.0),  # “min” may stand for the least
             group=None if group in {label, *flags} else group,
             split=split,
         )
@@ -234,10 +225,13 @@ class _Table:
 
     def _is_time(self, place: int) -> bool:
         filled = [cell for cell in self.cells[place] if cell]
-        return bool(filled) and sum(seconds(cell) is not None for cell in filled) >= 0.8 * len(filled)
+        return bool(filled) and sum(parse_position(cell) is not None for cell in filled) >= 0.8 * len(filled)
 
     def _ascending(self, place: int) -> bool:
-        pairs = [(seconds(a), seconds(b)) for a, b in zip(self.cells[place], self.cells[place + 1], strict=False)]
+        pairs = [
+            (parse_position(a), parse_position(b))
+            for a, b in zip(self.cells[place], self.cells[place + 1], strict=False)
+        ]
         return all(a is None or b is None or a <= b for a, b in pairs)
 
     def _group(self, file: int | None) -> int | None:
@@ -278,7 +272,7 @@ class _Table:
         return all_flags(self.cells[place]) and self.names[place] not in LABEL[:12]
 
     def _filled(self, place: int) -> bool:
-        return any(cell.lower() not in NOTHING for cell in self.cells[place])
+        return any(not is_missing(cell) for cell in self.cells[place])
 
     def _is_number(self, place: int) -> bool:
         return all(re.fullmatch(r"\d+(\.0)?", cell) for cell in self.cells[place] if cell)

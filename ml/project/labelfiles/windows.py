@@ -104,7 +104,8 @@ def labels_in_windows(file: FoundFile, windows: Sequence[Span], *, several: bool
     spans = file.spans or ()
     if len(file.stretches) < 2:
         return labels_of_windows(spans, windows, several=several)
-    measured, own = measured_spans(file), {}
+    measured = measured_spans(file)
+    own: dict[LabelSpan, LabelSpan] = {}
     for span, as_measured in zip(spans, measured, strict=True):
         own.setdefault(as_measured, span)
     found = labels_of_windows(measured, _measured(file, windows), several=several)

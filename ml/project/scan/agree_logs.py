@@ -14,10 +14,11 @@ from ml.core.messages import Message, msg
 from ml.core.types import Clock, Windowing
 from ml.media.logs.columns import IS_TIME
 from ml.media.logs.log import LogFacts
-from ml.media.logs.names import fitting_columns, nameless, places_of, spelt_alike
+from ml.media.logs.names import fitting_columns, nameless, places_of
 from ml.media.logs.timeline import Timeline
 from ml.media.windowing import choose_log_windowing
 from ml.project.scan.log_notes import ROWS_A_SECOND, notes_on
+from ml.tables.names import fold_name
 
 __all__ = ["ROWS_A_SECOND", "LogSchema", "agree_schema"]
 
@@ -97,11 +98,11 @@ def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
     if 2 * len(named) < len(facts) or not named:
         return _commonest([log.columns for log in facts.values() if nameless(log.columns)])
     first = _commonest(named)
-    often = Counter(spelt_alike(name) for columns in named for name in columns)
+    often = Counter(fold_name(name) for columns in named for name in columns)
     usual: dict[str, str] = {}
     for name in (name for columns in (first, *named) for name in columns):
-        if often[spelt_alike(name)] >= _NEARLY_ALL * len(named):
-            usual.setdefault(spelt_alike(name), name)
+        if often[fold_name(name)] >= _NEARLY_ALL * len(named):
+            usual.setdefault(fold_name(name), name)
     return tuple(usual.values()) or first
 
 
