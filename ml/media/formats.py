@@ -14,7 +14,7 @@ _DICOM = msg("DICOM pictures cannot be read. Export the picture as PNG or TIFF."
 _JPEG_XL = msg("JPEG XL pictures cannot be read. Save the picture as JPEG or PNG.")
 _RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
 
-REFUSED: Mapping[str, Message] = {
+UNSUPPORTED: Mapping[str, Message] = {
     **dict.fromkeys([".heic", ".heif"], _HEIC),
     **dict.fromkeys([".dcm", ".dicom"], _DICOM),
     ".jxl": _JPEG_XL,
@@ -34,9 +34,9 @@ _UNKNOWN_VARIANT = ("unknown pixel mode", "unknown data organization", "cannot h
 """How its remarks begin where it understood the file and cannot read such colours."""
 
 
-def refused(path: Path) -> Message | None:
+def unsupported_format(path: Path) -> Message | None:
     """Why a picture that nothing recognises is none that can be read, and what to do; None where it is damaged."""
-    by_name = REFUSED.get(path.suffix.lower())
+    by_name = UNSUPPORTED.get(path.suffix.lower())
     if by_name is not None:
         return by_name
     with path.open("rb") as file:

@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
-from ml.media.formats import REFUSED, refused
+from ml.media.formats import UNSUPPORTED, unsupported_format
 from ml.media.pixels import is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
@@ -32,7 +32,7 @@ _READABLE = (
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .tif .tiff .bmp .dib .jp2 .j2k .jpf .jpx .jpc .j2c .jpg2"
     " .ppm .pgm .pbm .pnm .pfm .tga .ico .icns .pcx .sgi .rgb .bw .psd .fits .fit .qoi .dds"
 )
-IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | REFUSED.keys()
+IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | UNSUPPORTED.keys()
 """Names that promise a picture, those that cannot be read included: the user is told of them."""
 
 _FORMATS = (
@@ -133,7 +133,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        misnamed = path.suffix.lower() in REFUSED
+        misnamed = path.suffix.lower() in UNSUPPORTED
         with Image.open(path, formats=_MISNAMED if misnamed else _formats()) as image:
             _check_cost(image)
             yield image
@@ -173,7 +173,7 @@ def _reason(path: Path, error: Exception) -> Message:
     if path.stat().st_size == 0:
         return EMPTY
     if isinstance(error, UnidentifiedImageError):
-        return refused(path) or msg("This is not a picture, or its beginning is damaged.")
+        return unsupported_format(path) or msg("This is not a picture, or its beginning is damaged.")
     if "truncated" in str(error).lower() or "not enough" in str(error).lower():
         return msg("The picture is cut off: the end of the file is missing.")
     return msg("The picture is damaged and cannot be decoded.")

@@ -22,7 +22,7 @@ from ml.core.types import Kind, Stretch, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts
 from ml.media.images import IMAGE_SUFFIXES, image_facts
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, log_facts
-from ml.media.probing import checked
+from ml.media.probing import probe_files
 from ml.media.windowing import choose_windowing
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
@@ -205,7 +205,7 @@ def _examine_all(
     began = time.monotonic()
     told = began
     yield Progress(stage="scan", done=0, total=len(names))
-    results = checked(list(by_path), search.examine, stopped=lambda: bool(stop.requested()))
+    results = probe_files(list(by_path), search.examine, stopped=lambda: bool(stop.requested()))
     try:
         for path, outcome in results:
             outcomes[by_path[path]] = outcome
