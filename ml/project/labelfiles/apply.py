@@ -1,4 +1,4 @@
-"""What label files say, put onto the files that were found."""
+"""Give the labels of label files to the files that were found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, LabelNotes
 from ml.core.types import LabelSpan
-from ml.project.labelfiles.types import Given, Reading
+from ml.project.labelfiles.types import FileLabels, LabelReading
 from ml.project.labelfiles.windows import labels_in_pauses
 from ml.project.scan.folder import READY_SPLITS
 
@@ -17,22 +17,24 @@ _ELSEWHERE = 0.2
 """If this share of the labels of short clips begin behind their ends, the times are those of other recordings."""
 
 
-def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path]) -> tuple[list[FoundFile], LabelNotes]:
+def apply(
+    files: Sequence[FoundFile], reading: LabelReading, sources: Sequence[Path]
+) -> tuple[list[FoundFile], LabelNotes]:
     """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
-    given, paused = labels_in_pauses(reading.given, files)
+    by_path, paused = labels_in_pauses(reading.by_path, files)
     issues = [*reading.issues, *paused]
     ends = {file.path: file.end for file in files}
-    elsewhere = _elsewhere(given, ends)
+    elsewhere = _elsewhere(by_path, ends)
     if elsewhere is not None:
         issues.append(elsewhere)
-        given = {path: _whole(said) for path, said in given.items()}
+        by_path = {path: _whole(labels) for path, labels in by_path.items()}
     ready = _ready_folders([file.path for file in files])
     labelled, late = [], 0
     late_first: Message | None = None
     for file in files:
-        said = given.get(file.path)
-        if said is not None and said.timed:
-            beyond = [span for span in said.spans if span.start >= file.end]
+        labels = by_path.get(file.path)
+        if labels is not None and labels.timed:
+            beyond = [span for span in labels.spans if span.start >= file.end]
             late += len(beyond)
             if beyond:
                 late_first = late_first or msg(
@@ -42,10 +44,10 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
                     file=file.path,
                     end=file.end,
                 )
-        labelled.append(_labelled(file, said, ready.get(file.path)))
+        labelled.append(_labelled(file, labels, ready.get(file.path)))
     if late_first is not None:
         issues.append(LabelIssue(kind="outside", count=late, first=late_first))
-    without = tuple(file.path for file in files if file.path not in given)
+    without = tuple(file.path for file in files if file.path not in by_path)
     if without:
         first = msg("“{name}”", name=without[0])
         issues.append(LabelIssue(kind="no_row", count=len(without), first=first, paths=without))
@@ -60,27 +62,27 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
     return labelled, notes
 
 
-def _labelled(file: FoundFile, said: Given | None, folder_split: str | None) -> FoundFile:
+def _labelled(file: FoundFile, labels: FileLabels | None, folder_split: str | None) -> FoundFile:
     bare = dataclasses.replace(
         file, class_name=None, also=(), negative=False, ready_split=folder_split, from_table=True
     )
-    if said is None:
+    if labels is None:
         return bare
-    bare = dataclasses.replace(bare, group=said.group, ready_split=said.split or folder_split)
-    if not said.timed:
-        names = tuple(said.classes)
+    bare = dataclasses.replace(bare, group=labels.group, ready_split=labels.split or folder_split)
+    if not labels.timed:
+        names = tuple(labels.classes)
         return dataclasses.replace(bare, class_name=names[0] if names else None, also=names[1:], negative=not names)
-    whole = [LabelSpan(name, 0.0, file.end) for name in said.classes]
-    inside = [span._replace(end=min(span.end, file.end)) for span in [*said.spans, *whole] if span.start < file.end]
+    whole = [LabelSpan(name, 0.0, file.end) for name in labels.classes]
+    inside = [span._replace(end=min(span.end, file.end)) for span in [*labels.spans, *whole] if span.start < file.end]
     return dataclasses.replace(bare, spans=tuple(sorted(inside, key=lambda span: (span.start, span.end))))
 
 
-def _elsewhere(given: Mapping[str, Given], ends: Mapping[str, float]) -> LabelIssue | None:
+def _elsewhere(by_path: Mapping[str, FileLabels], ends: Mapping[str, float]) -> LabelIssue | None:
     """Clips cut from longer recordings often keep the times they had there: one label each, and behind their ends."""
-    timed = [(path, said) for path, said in given.items() if said.timed and path in ends]
-    if not timed or any(len(said.spans) > 1 for _path, said in timed):
+    timed = [(path, labels) for path, labels in by_path.items() if labels.timed and path in ends]
+    if not timed or any(len(labels.spans) > 1 for _path, labels in timed):
         return None
-    spans = [(path, span) for path, said in timed for span in said.spans]
+    spans = [(path, span) for path, labels in timed for span in labels.spans]
     beyond = [(path, span) for path, span in spans if span.start >= ends[path]]
     if len(spans) < 2 or len(beyond) < _ELSEWHERE * len(spans):
         return None
@@ -89,10 +91,10 @@ def _elsewhere(given: Mapping[str, Given], ends: Mapping[str, float]) -> LabelIs
     return LabelIssue(kind="other_times", count=len(beyond), first=first)
 
 
-def _whole(said: Given) -> Given:
+def _whole(labels: FileLabels) -> FileLabels:
     """Its labels, without their times."""
-    classes = said.classes | dict.fromkeys(span.class_name for span in said.spans)
-    return Given(classes=classes, group=said.group, split=said.split)
+    classes = labels.classes | dict.fromkeys(span.class_name for span in labels.spans)
+    return FileLabels(classes=classes, group=labels.group, split=labels.split)
 
 
 def _ready_folders(paths: Sequence[str]) -> dict[str, str]:

@@ -30,9 +30,9 @@ def quoted(cell: str) -> Message:
     return msg("“{name}”", name=shortened(cell))
 
 
-def words_kept(cells: Sequence[str]) -> frozenset[str]:
-    """Words of `MAY_BE_CLASS` that stand in these cells too often to be slips: there they are a class, spelt as they
-    are most often."""
+def class_words(cells: Sequence[str]) -> frozenset[str]:
+    """Words of `MAY_BE_CLASS` that occur in these cells too often to be slips: there they are a class, in their most
+    frequent spelling."""
     spelt: dict[str, Counter[str]] = {word: Counter() for word in MAY_BE_CLASS}
     for cell in cells:
         text = cell.strip()
@@ -41,25 +41,25 @@ def words_kept(cells: Sequence[str]) -> frozenset[str]:
     return frozenset(max(found, key=found.__getitem__) for found in spelt.values() if found.total() >= _OFTEN)
 
 
-def class_name(cell: str, kept: Collection[str] = ()) -> str:
+def class_name(cell: str, words: Collection[str] = ()) -> str:
     """The class as it is called everywhere; "" where the cell names none. Numbers lose a “.0” that programs add.
 
-    `kept`: words that are a class though they say that there is nothing, as they are spelt wherever they stand.
+    `words`: those of `MAY_BE_CLASS` that are a class here, in the spelling of the class.
     """
     text = " ".join(unicodedata.normalize("NFC", cell).split())
     if is_missing(text):
-        return next((word for word in kept if word.lower() == text.lower()), "")
+        return next((word for word in words if word.lower() == text.lower()), "")
     return text[:-2] if re.fullmatch(r"\d+\.0", text) else text
 
 
-def classes_in(cell: str, separator: str, kept: Collection[str] = ()) -> tuple[str, ...]:
-    """Every class of the cell once, in its order; `kept` as in `class_name`."""
+def classes_in(cell: str, separator: str, words: Collection[str] = ()) -> tuple[str, ...]:
+    """Every class of the cell once, in its order; `words` as in `class_name`."""
     listed = _LIST.match(cell.strip())
     if listed:
         parts = [part.strip().strip("'\"") for part in listed.group(1).split(",")]
     else:
         parts = cell.split(separator) if separator else [cell]
-    return tuple(dict.fromkeys(name for part in parts if (name := class_name(part, kept))))
+    return tuple(dict.fromkeys(name for part in parts if (name := class_name(part, words))))
 
 
 def separator_of(cells: Collection[str], *, plural: bool) -> str:

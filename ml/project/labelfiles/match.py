@@ -1,4 +1,4 @@
-"""Which file a table means by “clips/12.wav”, “12.wav” or “12”."""
+"""Match the rows of label files with the files of a folder: “clips/12.wav”, “12.wav” or “12”."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+from ml.core.messages import Message, msg, nmsg
+from ml.project.labelfiles.cells import shortened
+from ml.project.labelfiles.types import LabelRow, LabelTable, Match, MatchedTable, Problem
 
 _TAIL = re.compile(r"(?:[ _\-.]+(?:audacity|labels?|selections?|annotations?|table(?:[ _\-.]?\d+)?|track))+$")
 """What programs and people put behind the name of the recording that a label file is about."""
@@ -58,6 +62,65 @@ class FileIndex:
             if found:
                 return _nearest(found, (path.parent / name).as_posix())
         return ()
+
+
+def recording_of(path: Path, folder: Path, index: FileIndex) -> str | Problem:
+    """The recording in `folder` that a label file without a column of files is about."""
+    name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    found = index.about(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        example = msg("“{file}” ({found})", file=path.name, found=_one_of(found))
+        return Problem(kind="many_recordings", example=example)
+    return Problem(kind="no_recording", example=msg("“{name}”", name=path.name))
+
+
+def match_rows(
+    table: LabelTable, rows: Sequence[LabelRow], index: FileIndex
+) -> tuple[MatchedTable, tuple[Problem, ...]]:
+    """Find the file of every row, and what cannot be used of the rows: no such file, or no class."""
+    name = table.sheet.path.name
+    matches, problems = [], []
+    for row in rows:
+        path = table.about or _file_of(row, name, index)
+        if isinstance(path, Problem):
+            problems.append(path)
+            continue
+        matches.append(Match(path=path, row=row))
+        if not row.classes and row.start is None:
+            example = msg("line {line} of “{table}”", line=row.line, table=name)
+            problems.append(Problem(kind="no_class", example=example, path=path, word=row.nothing))
+        elif not row.classes:
+            why = msg("it names no class")
+            example = msg("line {line} of “{table}” ({why})", line=row.line, table=name, why=why)
+            problems.append(Problem(kind="unparsable", example=example))
+    return MatchedTable(table=table, rows=len(rows), matches=tuple(matches)), tuple(problems)
+
+
+def _file_of(row: LabelRow, table: str, index: FileIndex) -> str | Problem:
+    assert row.file is not None
+    found = index.find(row.file)
+    name = shortened(row.file)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        example = msg(
+            "“{name}” in “{table}”, line {line} ({found})", name=name, table=table, line=row.line, found=_one_of(found)
+        )
+        return Problem(kind="ambiguous", example=example)
+    return Problem(
+        kind="no_file", example=msg("“{name}” in “{table}”, line {line}", name=name, table=table, line=row.line)
+    )
+
+
+def _one_of(found: Sequence[str]) -> Message:
+    """“a or b”, “a, b or 4 more”."""
+    if len(found) == 2:
+        return msg("{one} or {other}", one=found[0], other=found[1])
+    return nmsg(
+        "{one}, {other} or {count} more", "{one}, {other} or {count} more", len(found) - 2, one=found[0], other=found[1]
+    )
 
 
 def _stem(name: str) -> str:

@@ -1,9 +1,10 @@
-"""What became of label files, in sentences."""
+"""Sentences about label files: what was recognised in them, and what could not be used."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg
@@ -11,10 +12,12 @@ from ml.core.phrases import counted_files, files
 from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes, ScanReport
 from ml.core.types import Kind, Task
 from ml.project.labelfiles.cells import quoted
+from ml.project.labelfiles.types import Format, LabelSchema, MatchedTable
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.scan.multilabel import SEVERAL_PRESENT
 
 _WORDS_SHOWN = 3
+_BETWEEN = {" ": msg("spaces"), ",": msg("commas")}
 _SENTENCES: dict[IssueKind, Message] = {
     "no_file": nmsg(
         "One row names a file that is not in the folder, so it was skipped: {first}.",
@@ -218,3 +221,93 @@ def as_json(notes: LabelNotes, lost: Sequence[LabelIssue] = ()) -> dict[str, obj
         "used": notes.used,
         "issues": {issue.kind: plain_fields({"count": issue.count, "first": issue.first}) for issue in issues},
     }
+
+
+def describe_tables(matched: Sequence[MatchedTable]) -> tuple[Message, ...]:
+    """One sentence per label file, or per kind of them: what was recognised in it."""
+    alike: dict[Message, list[tuple[str, int]]] = defaultdict(list)
+    tracks: dict[Format, list[int]] = defaultdict(list)
+    for result in matched:
+        if result.table.about is None:
+            alike[_describe_columns(result.table.schema)].append((result.table.sheet.path.name, result.rows))
+        else:
+            tracks[result.table.schema.format].append(result.rows)
+    sentences = [_describe_alike(tables, columns) for columns, tables in alike.items()]
+    return (*sentences, *(_describe_tracks(form, labels) for form, labels in tracks.items()))
+
+
+def _describe_columns(schema: LabelSchema) -> Message:
+    """“files in “image”, classes in “label” and groups in “site””."""
+
+    def column(place: int | None) -> Message:
+        assert place is not None
+        return quoted(schema.header[place]) if schema.header else msg("column {n}", n=place + 1)
+
+    parts = [msg("files in {column}", column=column(schema.file)), _describe_classes(schema, column)]
+    if schema.start is not None:
+        last = schema.end if schema.end is not None else schema.length
+        parts.append(msg("times in {start} and {end}", start=column(schema.start), end=column(last)))
+    if schema.group is not None:
+        parts.append(msg("groups in {column}", column=column(schema.group)))
+    if schema.split is not None:
+        parts.append(msg("the split in {column}", column=column(schema.split)))
+    return Message("{text}", {"text": tuple(parts)})
+
+
+def _describe_classes(schema: LabelSchema, column: Callable[[int | None], Message]) -> Message:
+    if schema.one_hot:
+        return nmsg("a column for {count} class", "a column for each of {count} classes", len(schema.labels))
+    where = column(schema.labels[0])
+    if schema.separator:
+        between = _BETWEEN.get(schema.separator) or msg("“{sign}”", sign=schema.separator)
+        return msg("classes in {column} (several in a cell, separated by {separator})", column=where, separator=between)
+    if schema.class_words:
+        words = tuple(msg("“{name}”", name=word) for word in sorted(schema.class_words))
+        return msg("classes in {column} (including {words})", column=where, words=words)
+    return msg("classes in {column}", column=where)
+
+
+def _describe_alike(alike: Sequence[tuple[str, int]], columns: Message) -> Message:
+    name, rows = alike[0][0], sum(count for _name, count in alike)
+    if len(alike) == 1:
+        return nmsg(
+            "“{table}” has {count} row: {columns}.",
+            "“{table}” has {count} rows: {columns}.",
+            rows,
+            table=name,
+            columns=columns,
+        )
+    return nmsg(
+        "“{table}” and {count} more table like it have {rows}: {columns}.",
+        "“{table}” and {count} more tables like it have {rows}: {columns}.",
+        len(alike) - 1,
+        table=name,
+        rows=nmsg("{count} row", "{count} rows", rows),
+        columns=columns,
+    )
+
+
+def _describe_tracks(form: Format, labels: Sequence[int]) -> Message:
+    files, counted = len(labels), nmsg("{count} label", "{count} labels", sum(labels))
+    match form:
+        case "audacity":
+            return nmsg(
+                "{count} Audacity label track with {labels}.",
+                "{count} Audacity label tracks with {labels}.",
+                files,
+                labels=counted,
+            )
+        case "raven":
+            return nmsg(
+                "{count} Raven selection table with {labels}.",
+                "{count} Raven selection tables with {labels}.",
+                files,
+                labels=counted,
+            )
+        case "table":
+            return nmsg(
+                "{count} table of times with {labels}.",
+                "{count} tables of times with {labels}.",
+                files,
+                labels=counted,
+            )

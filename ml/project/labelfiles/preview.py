@@ -51,15 +51,15 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
             raise HandlensError(message)
     paths = _paths(folder, kind, without={source.absolute() for source in sources})
     reading = read_labels(sources, folder, paths, timed=kind != "images")
-    given = [said for said in reading.given.values() if said.classes or said.spans or said.timed]
-    names = {name for said in given for name in said.classes}
-    names |= {span.class_name for said in given for span in said.spans}
-    torn = sum(len(said.classes) > 1 and not said.timed for said in given)
+    labelled = [found for found in reading.by_path.values() if found.classes or found.spans or found.timed]
+    names = {name for found in labelled for name in found.classes}
+    names |= {span.class_name for found in labelled for span in found.spans}
+    torn = sum(len(found.classes) > 1 and not found.timed for found in labelled)
     several = looks_multilabel(torn, in_rows=reading.several_in_row, files=len(paths))
     task: Task = "multi" if several else "single"
     return LabelPreview(
         files=len(paths),
-        labelled=len(reading.given) if several else len(given),
+        labelled=len(reading.by_path) if several else len(labelled),
         classes=tuple(sorted(names)),
         several=several,
         told=reading.tables,
@@ -83,7 +83,7 @@ def suggest_labels(folder: Path, kind: Kind) -> Path | None:
             reading = read_labels([folder / name], folder, paths, timed=kind != "images")
         except HandlensError:
             continue
-        found[folder / name] = len(reading.given)
+        found[folder / name] = len(reading.by_path)
     best = max(found, key=lambda path: found[path], default=None)
     if best is not None and found[best] == 1 and len(found) > 1:
         return folder

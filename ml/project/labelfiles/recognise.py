@@ -1,4 +1,4 @@
-"""Recognising a label file by what stands in it: which program wrote it, and which column says what."""
+"""Recognise a label file by its content: which program wrote it, and which column holds what."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
-from ml.project.labelfiles.cells import all_flags, quoted, separator_of, shortened, words_kept
+from ml.project.labelfiles.cells import all_flags, class_words, quoted, separator_of, shortened
 from ml.project.labelfiles.match import FileIndex
-from ml.project.labelfiles.types import Layout
+from ml.project.labelfiles.types import LabelSchema
 from ml.project.scan.folder import READY_SPLITS
 from ml.tables.cells import is_missing
 from ml.tables.names import words_of
@@ -93,13 +93,13 @@ _WANTED_OF_RECORDINGS = msg(
 )
 
 
-def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
-    """Which column says what. `timed`: whether the files are recordings, in which a label can be a part.
+def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
+    """Find which column holds what. `timed`: whether the files are recordings, in which a label can be a part.
 
     Raises HandlensError with a sentence that names the columns found and what was wanted.
     """
     if timed and _is_audacity(sheet):
-        return Layout(format="audacity", first=0, start=0, end=1, labels=(2,))
+        return LabelSchema(format="audacity", first=0, start=0, end=1, labels=(2,))
     top = sheet.rows[0][1]
     head = [plain(cell) for cell in top]
     has_header = known(head) and not any(index.find(cell) for cell in top if "." in cell)
@@ -109,17 +109,17 @@ def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
     file = table.file_column(index)
     if not has_header and file is not None and _may_be_names(top, file, index):
         table = _Table(sheet, head, first=1)
-    layout = table.layout(file, timed=timed)
-    if layout is None:
+    schema = table.schema(file, timed=timed)
+    if schema is None:
         raise HandlensError(_no_class(sheet, table, file, index) or _no_columns(sheet, table, timed=timed))
-    return layout
+    return schema
 
 
-def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> Layout:
+def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSchema:
     """A table of times of one recording in which somebody found nothing; any other table without rows is an error."""
     start, end = first_of(head, START), first_of(head, END)
     if timed and start is not None and end is not None and first_of(head, FILE) is None:
-        return Layout(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
+        return LabelSchema(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
     raise HandlensError(
         msg(
             "“{table}” has no rows below the names of its columns. Choose a table that contains labels.",
@@ -176,7 +176,7 @@ class _Table:
                 best, best_score = place, score
         return first_of(self.names, FILE) if best is None else best
 
-    def layout(self, file: int | None, *, timed: bool) -> Layout | None:
+    def schema(self, file: int | None, *, timed: bool) -> LabelSchema | None:
         start, end, length, offset = self._times(file) if timed else (None, None, None, None)
         if file is None and (start is None or not timed):
             return None
@@ -189,9 +189,12 @@ class _Table:
         separator = ""
         if label is not None and not flags:
             separator = separator_of(set(self.cells[label]), plural=self.names[label] in PLURAL)
+        words: frozenset[str] = frozenset()
+        if label is not None and not flags and not separator:
+            words = class_words(self.cells[label])
         raven = {"begin time", "end time"} <= set(self.names) and not {"selection", "view"}.isdisjoint(self.names)
         header = words_of(self.header[start]) if start is not None and self.header else ()
-        return Layout(
+        return LabelSchema(
             format="raven" if raven else "table",
             first=self.first,
             header=tuple(self.header),
@@ -199,7 +202,7 @@ class _Table:
             labels=flags or ((label,) if label is not None else ()),
             one_hot=bool(flags),
             separator=separator,
-            kept=words_kept(self.cells[label]) if label is not None and not flags and not separator else frozenset(),
+            class_words=words,
             start=start,
             end=end,
             length=length,

@@ -1,4 +1,4 @@
-"""What passes between the steps from a label file to labelled files."""
+"""What passes between the steps from label files to labelled files: recognise, read, match, cut."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message
-from ml.core.scan_report import LabelIssue
+from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan
+from ml.tables.sheet import Sheet
 
 Format = Literal["table", "raven", "audacity"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
+class LabelSchema:
     """Which column of a sheet says what; columns are counted from 0, None where the sheet has no such column."""
 
     format: Format
@@ -27,8 +28,8 @@ class Layout:
     """Each of `labels` is a class of its own and holds 1 or 0."""
     separator: str = ""
     """Between several classes in one cell; "" where a cell holds one."""
-    kept: frozenset[str] = frozenset()
-    """Words that are a class here though they mostly say that there is none, in the spelling of the class."""
+    class_words: frozenset[str] = frozenset()
+    """Words such as “none” that are a class here, in the spelling of the class."""
     start: int | None = None
     end: int | None = None
     length: int | None = None
@@ -42,7 +43,16 @@ class Layout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class LabelTable:
+    """A label file with its schema. `about`: the one recording it describes, where it has no column of files."""
+
+    sheet: Sheet
+    schema: LabelSchema
+    about: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelRow:
     """One line of a label file, understood. Times are seconds within the recording; None: all of the file."""
 
     line: int
@@ -56,9 +66,37 @@ class Row:
     split: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing in a label file that could not be used: an example as part of a sentence, the file it concerns, and the
+    word that stands where a class should."""
+
+    kind: IssueKind
+    example: Message
+    path: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """A row, and the file of the folder that it labels."""
+
+    path: str
+    row: LabelRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatchedTable:
+    """A label file with what became of its `rows` readable rows."""
+
+    table: LabelTable
+    rows: int
+    matches: tuple[Match, ...]
+
+
 @dataclass(kw_only=True, slots=True)
-class Given:
-    """What label files say of one file."""
+class FileLabels:
+    """The labels of one file in all label files."""
 
     classes: dict[str, None] = field(default_factory=dict)
     """Of the whole file, in the order they were met."""
@@ -70,10 +108,10 @@ class Given:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """What label files say, by the path of the file they say it of."""
+class LabelReading:
+    """The labels that label files give, by the path of the file."""
 
-    given: dict[str, Given]
+    by_path: dict[str, FileLabels]
     tables: tuple[Message, ...]
     """One sentence per label file (or per kind of them): what was recognised in it."""
     rows: int

@@ -13,7 +13,7 @@ from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
 from ml.core.types import LabelSpan, Windowing
 from ml.media.logs.timeline import Span, Timeline
 from ml.media.windowing import FEWEST_FRAMES, window_spans
-from ml.project.labelfiles.types import Given
+from ml.project.labelfiles.types import FileLabels
 
 _SHARE = 0.5
 _SLACK = 1e-6
@@ -128,17 +128,17 @@ def leave_out_pauses(file: FoundFile) -> FoundFile:
 
 
 def labels_in_pauses(
-    reading: Mapping[str, Given], files: Sequence[FoundFile]
-) -> tuple[dict[str, Given], list[LabelIssue]]:
+    reading: Mapping[str, FileLabels], files: Sequence[FoundFile]
+) -> tuple[dict[str, FileLabels], list[LabelIssue]]:
     """What was read of each file by path, without the labels that lie within a pause, where there is nothing to learn
     from; those are an issue."""
     kept, lost = dict(reading), 0
     first: Message | None = None
     for file in files:
-        given = reading.get(file.path)
-        if given is None or not given.timed or not _pauses(file):
+        labels = reading.get(file.path)
+        if labels is None or not labels.timed or not _pauses(file):
             continue
-        spans = list(given.spans)
+        spans = list(labels.spans)
         measured = _measured(file, [(span.start, span.end) for span in spans])
         within = [
             span for span, (start, end) in zip(spans, measured, strict=True) if end <= start and span.end > span.start
@@ -154,7 +154,7 @@ def labels_in_pauses(
                 file=file.path,
             )
             left = dict.fromkeys(span for span in spans if span not in set(within))
-            kept[file.path] = dataclasses.replace(given, spans=left)
+            kept[file.path] = dataclasses.replace(labels, spans=left)
     return kept, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
 
 
