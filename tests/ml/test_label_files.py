@@ -12,7 +12,7 @@ from ml.core.errors import HandlensError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan, Task
-from ml.project.labelfiles.messages import issue_told
+from ml.project.labelfiles.messages import describe_issue
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.read import read_labels
 from ml.project.labelfiles.types import LabelReading
@@ -326,7 +326,7 @@ def test_what_a_table_would_say_before_anything_is_read(tmp_path: Path) -> None:
     assert suggest_labels(tmp_path, "sensors") == table
     preview = preview_labels(tmp_path, "sensors", (table,))
     assert (preview.labelled, preview.files, preview.classes, preview.several) == (5, 6, ("a", "b"), False)
-    (trouble,) = preview.troubles
+    (trouble,) = preview.problems
     assert english(trouble) == (
         "One row names a file that is not in the folder, so it was skipped: “9.csv” in “states.csv”, line 7."
     )
@@ -375,7 +375,7 @@ def test_words_that_name_no_class_are_quoted(tmp_path: Path) -> None:
     assert classes(reading) == {"a.jpg": (), "b.jpg": ("scratch",), "c.jpg": (), "deep/d.jpg": ()}
     (issue,) = reading.issues
     assert issue.words == ("NA", "nan", "none")
-    told = english(issue_told(issue, kind="images", task="single"))
+    told = english(describe_issue(issue, kind="images", task="single"))
     assert told.startswith("3 rows contain “NA”, “nan” and “none” instead of a class, so their files stay without a")
     assert told.endswith("If that is a class, give it another name in the table.")
 
@@ -391,7 +391,7 @@ def test_where_several_may_be_present_the_word_stands_for_none_of_them(tmp_path:
 def test_every_issue_is_whole_in_another_language(task: Task, words: tuple[str, ...], count: int) -> None:
     for kind in get_args(IssueKind):
         issue = LabelIssue(kind=kind, count=count, first=msg("“{name}”", name="1.png"), paths=("1.png",), words=words)
-        told = issue_told(issue, kind="recordings", task=task)
+        told = describe_issue(issue, kind="recordings", task=task)
         assert "{" not in english(told)
         foreign = language(PSEUDO).render(told)
         assert foreign.startswith("⟦") and foreign.count("⟦") == foreign.count("⟧")

@@ -1,4 +1,4 @@
-"""Which column of a log says when each row was measured, and how many rows that makes in a second."""
+"""Find the time column of a log, and derive its sampling rate and its pauses."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ _LIKE_TIME = re.compile(
     r"(time|timestamp|zeit|millis)\b|^(seconds?|secs?|minutes?|date|clock|datum|uhrzeit|heure|tiempo|fecha|hora|tempo|ora)\b"
 )
 _ALONE = frozenset(["t", "ts", "data", "day", "temps"])
-"""Called so, a column is the time only if nothing but its unit is said besides."""
+"""Names of a time column only if no word but a unit stands beside them."""
 _MAY_BE_SOMETHING_ELSE = frozenset(["t", "s", "data", "date", "day"])
-"""Temperature, a sensor, the readings: believed to be times only where they run evenly."""
+"""Also names for a temperature, a sensor or readings, so the values must be evenly spaced."""
 _COUNTER_NAMES = re.compile(
     r"^(|index|idx|id|row|rows|sample|samples?[ _]?(no|number|id)?|nr|no|n|count|counter|frame|step|unnamed \d+)$"
 )
 _EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))
 """Numbers beyond these are counted from 1970 in units of so many seconds."""
 _EPOCH_YEARS = (9.46e8, 4.1e9)
-"""From 2000 to 2099 in seconds of 1970: what no sensor measures, but every computer's clock shows."""
+"""The years 2000 to 2099 in seconds since 1970: no sensor measures such numbers, but every clock shows them."""
 _LONGEST_STEP = 90_000.0
 _EVEN = 0.25
 _MOSTLY = 0.95
 """A clock may miss some rows."""
 _FEWEST = 8
 _PAUSE = 20.0
-"""A step so many times as long as the others is a pause: nobody knows what was there."""
+"""A step that is so many times the median is a pause."""
 _BETWEEN_PAUSES = 20
-"""Where there are fewer rows than that from one to the next, they are no pauses: the log is written now and then."""
+"""With fewer rows than that between two long steps they are no pauses: the log is written irregularly."""
 _MOST_FILLED = 4.0
-"""A log whose gaps would make it longer than this many times is taken as it stands."""
+"""Do not interpolate where that would make the log longer than so many times."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Times:
-    """When the rows were measured: seconds, ascending; `rate` in Hz; `even` if the steps need no mending.
+    """When the rows were measured: seconds, ascending; `rate` in Hz; `even` if no interpolation is needed.
 
     `cuts` are the rows before which the log pauses.
     """
@@ -74,14 +74,14 @@ def is_surely_time(name: str) -> bool:
 
 
 def shows_the_date(values: NDArray[np.float64]) -> bool:
-    """Whether the numbers never fall and are of the size of a clock that counts from 1970."""
+    """Whether the numbers never fall and have the size of seconds (or fractions of them) since 1970."""
     if len(values) < 2 or not np.isfinite(values).all() or (np.diff(values) < 0).any():
         return False
     return any(_EPOCH_YEARS[0] < values[0] * unit < _EPOCH_YEARS[1] for _limit, unit in _EPOCHS)
 
 
 def even_step(values: NDArray[np.float64]) -> float:
-    """By how much a column climbs from row to row as a clock or a counter does, 0 if it does not.
+    """The step from row to row of a column that increases evenly, as a clock or a counter does; else 0.
 
     A clock that shows the date may stand still for some rows, because it ticks slower than the log is written.
     """
@@ -103,7 +103,7 @@ def counts_rows(name: str, values: NDArray[np.float64]) -> bool:
 
 
 def times_of(name: str, values: NDArray[np.float64], *, timestamps: bool, first: bool) -> Times | None:
-    """What a column of numbers, or of `timestamps` in seconds, says about time; None where it is no time column.
+    """The times in a column of numbers, or of `timestamps` in seconds; None where it is no time column.
 
     A column counts if its name says so and it never goes back, if it is the first, has no name and goes forward in even
     steps, or if it shows the date, whatever it is called.
@@ -141,7 +141,7 @@ def timed(seconds: NDArray[np.float64], cuts: Sequence[int] = ()) -> Times | Non
         return None
     middle = float(np.median(going))
     spread = float(np.abs(going - middle).max())
-    # Clocks that tick slower than the log is written stand still for some rows: then only the whole is believed.
+    # A clock that ticks slower than the rows repeats its values, so only the mean rate is reliable.
     coarse = middle <= 0 or bool((going == 0).mean() > 0.02)
     even = coarse or spread <= _EVEN * middle
     rate = len(going) / float(going.sum()) if even else 1.0 / middle
@@ -189,7 +189,7 @@ def _timeline(times: Times, frames: Sequence[int]) -> Timeline:
 
 
 def long_runs(empty: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Of the rows that are empty those that lie in a run as long as a pause; none where that is the rule."""
+    """Mark the empty rows in runs as long as a pause; none where such runs are frequent."""
     edges = np.flatnonzero(np.diff(empty, prepend=False, append=False))
     runs = [(first, end) for first, end in zip(edges[::2], edges[1::2], strict=True) if end - first >= _PAUSE]
     found = np.zeros_like(empty)
@@ -217,13 +217,13 @@ def _unit(plain: str, values: NDArray[np.float64], step: float) -> float:
     for limit, unit in _EPOCHS:
         if largest > limit:
             return unit
-    # Whole numbers in steps of 10 or 20 are what a device's clock of milliseconds gives.
+    # A device that counts milliseconds gives whole numbers in steps such as 10 or 20.
     whole = bool((values == np.round(values)).all())
     return 1e-3 if whole and 2 <= step < 1000 else 1.0
 
 
 def _over_midnight(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Times of day go on counting after midnight."""
+    """Continue times of day after midnight."""
     if len(values) and values.max() < 86_400.0:
         back = np.diff(values, prepend=values[0]) < -43_200
         return np.asarray(values + 86_400.0 * np.cumsum(back), dtype=np.float64)

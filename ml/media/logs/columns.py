@@ -1,4 +1,4 @@
-"""The columns of a log as numbers: what can be read of each, and which of them are measurements."""
+"""Read the columns of a log as numbers, and decide which of them are measurements."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHUNK = 20_000
 _WORDS = 0.2
 """A column with a larger share of cells that are neither numbers nor empty holds words."""
 _ANSWERS = frozenset(["label", "labels", "class", "target", "activity", "category", "classid", "class id", "label id"])
-"""Columns called so hold what is to be learned; a log that brings its own answer would teach nothing else."""
+"""Names of columns that hold the class: a model would learn nothing but to copy them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class MissingValues:
 
 @dataclass(slots=True)
 class Column:
-    """One column while it is read: numbers so far, how many cells were words, whether the cells are timestamps."""
+    """One column while it is read, chunk by chunk."""
 
     name: str
     unit: str
@@ -76,14 +76,14 @@ class Column:
         return np.concatenate(self.parts)
 
     def missing(self, *, pauses: int) -> MissingValues:
-        """The cells without a number, not counting `pauses`, the rows in which nothing stands at all."""
+        """The cells without a number, not counting `pauses`, the rows that are empty in all columns."""
         cells = sum(map(len, self.parts)) - pauses
         empty = max(0, cells - self.filled - self.words)
         return MissingValues(cells=cells, empty=empty, words=self.words, example=self.example)
 
 
 def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
-    """All cells at once where they are all plain numbers."""
+    """Convert all cells at once; None if not all are plain numbers."""
     if comma and any("." in cell for cell in cells):
         return None
     try:
@@ -94,7 +94,7 @@ def _fast(cells: Sequence[str], *, comma: bool) -> NDArray[np.float64] | None:
 
 
 def read_columns(path: Path, layout: LogLayout) -> list[Column]:
-    """The whole table. Raises UnreadableError where rows have more or fewer cells than the others."""
+    """Read the whole table. Raises UnreadableError where rows have more or fewer cells than the others."""
     width = len(layout.names)
     lines = itertools.islice(plain_lines(path, layout.encoding), layout.first, None)
     columns: list[Column] = []
@@ -172,7 +172,7 @@ def not_a_signal_reason(column: Column, values: NDArray[np.float64]) -> Message 
 
 
 def without_gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Missing values on the line between their neighbours; at the ends the nearest value."""
+    """Interpolate missing values between their neighbours; at the ends repeat the nearest value."""
     known = np.isfinite(values)
     if known.all() or not known.any():
         return values

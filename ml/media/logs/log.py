@@ -1,4 +1,4 @@
-"""Logs of sensors: tables of text to float (channels, frames), whatever device wrote them."""
+"""Load sensor logs: text tables of any device to float arrays (channels, frames)."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ LOG_SUFFIXES: frozenset[str] = frozenset([".csv", ".tsv", ".txt", ".tab", ".dat"
 FEWEST_ROWS = 8
 LARGEST_BYTES = 250_000_000
 MOST_COLUMNS = 1024
-"""What the network's first layer measures of more does not fit into its picture; see `networks.log_frontend`."""
+"""The numeric features of more columns do not fit into the network's input; see `networks.frontends.log`."""
 _SAME_RATE = 1e-4
-"""At rates that differ more, windows late in a long log would be read far from where they are said to lie."""
+"""Relative difference of two rates that need no resampling."""
 _SETTLING = 128
-"""Values that the filter which changes the rate needs to forget where a log begins."""
+"""Values that the resampling filter needs to settle."""
 _KEPT = 4
 _KEPT_BYTES = 64_000_000
 
@@ -83,7 +83,7 @@ class Log(LogFacts):
 
 
 def log_facts(path: Path) -> LogFacts:
-    """Read the log to its end and report what was there. Raises UnreadableError."""
+    """Read the log to its end and return what it holds. Raises UnreadableError."""
     log = read_log(path)
     facts = {field.name: getattr(log, field.name) for field in dataclasses.fields(LogFacts)}
     ranges = tuple((float(low), float(high)) for low, high in np.percentile(log.rows, (1, 99), axis=1).T)
@@ -140,7 +140,7 @@ def load_log_windows(path: Path, windowing: Windowing, starts: Sequence[float]) 
     """
     fitted = _fitted(path, windowing)
     timeline, frames = fitted.timeline, windowing.frames
-    if windowing.without_pauses:  # version 0.1 counted the frames of all stretches and placed the windows on loading
+    if windowing.without_pauses:  # version 0.1 counted frames without pauses
         starts = [timeline.place(max(0, round(start * windowing.rate)), frames)[0] for start in starts]
     places = [_rows_of(timeline, start, frames) for start in starts]
     return np.ascontiguousarray(
@@ -250,7 +250,7 @@ def _as_log(columns: list[Column], wanted: Collection[str]) -> Log:
 
 
 def _evened(kept: dict[str, Column], times: Times | None, *, time_column: str, left_out: tuple[LeftOut, ...]) -> Log:
-    """The measurements at even steps, cut where nothing was measured for long."""
+    """Interpolate the measurements to even steps, and cut them at the pauses."""
     table = np.stack([column.values() for column in kept.values()])
     empty = long_runs(np.asarray(np.isnan(table).all(axis=0), dtype=np.bool_))
     there = np.flatnonzero(~empty)
@@ -288,12 +288,12 @@ def _without_rows(times: Times, there: NDArray[np.int64], cuts: tuple[int, ...])
     if known is None:
         return None
     seconds = known.seconds + times.seconds[there[0]]
-    # Rows without values took their time, too.
+    # The rate also counts the rows without values.
     return dataclasses.replace(known, seconds=seconds, rate=times.rate if times.even else known.rate)
 
 
 def _resampled(values: NDArray[np.float32], have: float, want: float) -> NDArray[np.float32]:
-    """(channels, frames) at another rate. The ends are mirrored first, or the filter would bend them towards zero."""
+    """Resample (channels, frames). The ends are mirrored, or the filter would bend them towards zero."""
     margin = round(_SETTLING * max(1.0, have / want))
     level = values.mean(axis=1, keepdims=True)
     padded = np.pad(values - level, ((0, 0), (margin, margin)), mode="reflect")

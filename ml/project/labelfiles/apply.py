@@ -14,13 +14,13 @@ from ml.project.labelfiles.windows import labels_in_pauses
 from ml.project.scan.folder import READY_SPLITS
 
 _ELSEWHERE = 0.2
-"""If this share of the labels of short clips begin behind their ends, the times are those of other recordings."""
+"""If so many labels begin after the end of their clip, the times are those of the original recordings."""
 
 
 def apply(
     files: Sequence[FoundFile], reading: LabelReading, sources: Sequence[Path]
 ) -> tuple[list[FoundFile], LabelNotes]:
-    """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
+    """Return the files with the labels of the tables alone, without those of folders, and notes on them."""
     by_path, paused = labels_in_pauses(reading.by_path, files)
     issues = [*reading.issues, *paused]
     ends = {file.path: file.end for file in files}
@@ -78,7 +78,7 @@ def _labelled(file: FoundFile, labels: FileLabels | None, folder_split: str | No
 
 
 def _elsewhere(by_path: Mapping[str, FileLabels], ends: Mapping[str, float]) -> LabelIssue | None:
-    """Clips cut from longer recordings often keep the times they had there: one label each, and behind their ends."""
+    """Detect clips whose label has the times of the longer recording: one label each, after the end of the clip."""
     timed = [(path, labels) for path, labels in by_path.items() if labels.timed and path in ends]
     if not timed or any(len(labels.spans) > 1 for _path, labels in timed):
         return None
@@ -92,7 +92,7 @@ def _elsewhere(by_path: Mapping[str, FileLabels], ends: Mapping[str, float]) -> 
 
 
 def _whole(labels: FileLabels) -> FileLabels:
-    """Its labels, without their times."""
+    """The labels without their times."""
     classes = labels.classes | dict.fromkeys(span.class_name for span in labels.spans)
     return FileLabels(classes=classes, group=labels.group, split=labels.split)
 

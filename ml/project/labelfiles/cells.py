@@ -20,7 +20,7 @@ _LIST = re.compile(r"^[\[({](.*)[\])}]$", re.DOTALL)
 
 
 def shortened(cell: str) -> str:
-    """The cell as it fits into a sentence."""
+    """The cell, shortened to fit into a sentence."""
     text = " ".join(cell.split())
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
@@ -42,7 +42,7 @@ def class_words(cells: Sequence[str]) -> frozenset[str]:
 
 
 def class_name(cell: str, words: Collection[str] = ()) -> str:
-    """The class as it is called everywhere; "" where the cell names none. Numbers lose a “.0” that programs add.
+    """Normalise the class in a cell; "" where it names none. Numbers lose a “.0” that programs add.
 
     `words`: those of `MAY_BE_CLASS` that are a class here, in the spelling of the class.
     """
@@ -53,7 +53,7 @@ def class_name(cell: str, words: Collection[str] = ()) -> str:
 
 
 def classes_in(cell: str, separator: str, words: Collection[str] = ()) -> tuple[str, ...]:
-    """Every class of the cell once, in its order; `words` as in `class_name`."""
+    """The distinct classes in a cell, in order; `words` as in `class_name`."""
     listed = _LIST.match(cell.strip())
     if listed:
         parts = [part.strip().strip("'\"") for part in listed.group(1).split(",")]
@@ -63,7 +63,7 @@ def classes_in(cell: str, separator: str, words: Collection[str] = ()) -> tuple[
 
 
 def separator_of(cells: Collection[str], *, plural: bool) -> str:
-    """The sign between several classes in these cells, "" if every cell is one class.
+    """Detect the separator of several classes in a cell; "" if every cell is one class.
 
     “|” and “;” are never part of a name, a comma not where the column's name is plural (“labels”), and nothing is part
     of a number. Else a comma, or in such a column a space, counts only if the parts come back in other cells: if there
@@ -87,5 +87,5 @@ def separator_of(cells: Collection[str], *, plural: bool) -> str:
 
 
 def all_flags(cells: Sequence[str]) -> bool:
-    """Whether a column is that of one class in a one-hot table."""
+    """Whether these can be the cells of one class in a one-hot table."""
     return bool(cells) and all(parse_flag(cell) is not None for cell in cells) and any(cell.strip() for cell in cells)

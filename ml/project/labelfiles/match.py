@@ -13,11 +13,11 @@ from ml.project.labelfiles.cells import shortened
 from ml.project.labelfiles.types import LabelRow, LabelTable, Match, MatchedTable, Problem
 
 _TAIL = re.compile(r"(?:[ _\-.]+(?:audacity|labels?|selections?|annotations?|table(?:[ _\-.]?\d+)?|track))+$")
-"""What programs and people put behind the name of the recording that a label file is about."""
+"""What follows the name of the recording in the name of its label file."""
 
 
 class FileIndex:
-    """The files of a folder (relative paths with '/'), to be found by path, name or stem."""
+    """Index of the files of a folder (relative paths with '/') by path, name and stem."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._by_name: dict[str, list[str]] = defaultdict(list)
@@ -27,12 +27,12 @@ class FileIndex:
             self._by_name[name].append(path)
             self._by_stem[_stem(name)].append(path)
 
-    def find(self, said: str) -> tuple[str, ...]:
-        """The files that `said` (a path, a name, or a name without suffix) can mean: none, one, or several.
+    def find(self, name_or_path: str) -> tuple[str, ...]:
+        """The files that `name_or_path` (a path, a name, or a name without suffix) can mean: none, one, or several.
 
-        Of several files of one name those are meant that lie in the folders which `said` gives.
+        Of several files of one name it returns those in the folders of `name_or_path`.
         """
-        wanted = _same(said)
+        wanted = _same(name_or_path)
         name = wanted.rpartition("/")[2]
         if not name:
             return ()
@@ -79,7 +79,7 @@ def recording_of(path: Path, folder: Path, index: FileIndex) -> str | Problem:
 def match_rows(
     table: LabelTable, rows: Sequence[LabelRow], index: FileIndex
 ) -> tuple[MatchedTable, tuple[Problem, ...]]:
-    """Find the file of every row, and what cannot be used of the rows: no such file, or no class."""
+    """Find the file of every row. The problems are rows without such a file or without a class."""
     name = table.sheet.path.name
     matches, problems = [], []
     for row in rows:
@@ -130,13 +130,13 @@ def _stem(name: str) -> str:
 
 
 def _same(path: str) -> str:
-    """A path so that it compares: Windows' slashes, upper case and composed letters make no difference."""
+    """Normalise a path for comparison: backslashes, upper case and composed letters make no difference."""
     text = unicodedata.normalize("NFC", path.strip()).replace("\\", "/")
     return text.casefold()
 
 
 def _nearest(found: Sequence[str], wanted: str) -> tuple[str, ...]:
-    """Those whose last folders agree best with those of `wanted`; the file at that very path before all others."""
+    """The files whose last folders agree best with those of `wanted`; a file at exactly that path wins."""
     if len(found) == 1:
         return (found[0],)
     exact = [path for path in found if _same(path).rpartition("/")[0] == wanted.rpartition("/")[0]]

@@ -127,11 +127,11 @@ _NO_CLASS_BUT_WORDS: dict[Task, Message] = {
 }
 
 MILD: frozenset[IssueKind] = frozenset(["no_row", "no_class", "not_a_table", "other_times", "few_groups"])
-"""Issues by which nothing is lost that somebody labelled."""
+"""Issues that lose no label."""
 
 
-def issue_told(issue: LabelIssue, *, kind: Kind, task: Task) -> Message:
-    """The issue for a person, with its first example."""
+def describe_issue(issue: LabelIssue, *, kind: Kind, task: Task) -> Message:
+    """Describe the issue, with its first example."""
     if issue.kind != "no_class":
         sentence = _SENTENCES[issue.kind]
     else:
@@ -149,7 +149,7 @@ def issue_told(issue: LabelIssue, *, kind: Kind, task: Task) -> Message:
 
 
 def only_one_class(name: str, notes: LabelNotes) -> Message:
-    """Why a table with one class teaches nothing, and what became of its rows that name none."""
+    """Explain why a table with one class is not enough, and what happens to its rows without a class."""
     only = msg("There is only one class, “{name}”.", name=name)
     advice = msg(
         "Label something else as well, or make it a project {several}: there, everything without a label counts as "
@@ -172,12 +172,12 @@ def only_one_class(name: str, notes: LabelNotes) -> Message:
 
 
 def _words(issue: LabelIssue) -> tuple[Message, ...]:
-    """What stands there instead."""
+    """The words that stand in place of a class."""
     return tuple(quoted(word) for word in issue.words[:_WORDS_SHOWN])
 
 
-def windows_told(report: ScanReport) -> list[Message]:
-    """How many windows the labels of parts reach, and what happens to the others."""
+def describe_windows(report: ScanReport) -> list[Message]:
+    """Say how many windows the labels of parts reach, and what happens to the others."""
     timed = [file for file in report.files if file.spans is not None]
     if not timed or report.windowing is None:
         return []
@@ -199,10 +199,10 @@ def windows_told(report: ScanReport) -> list[Message]:
     )
     if not bare:
         return [reached]
-    return [msg("{first} {second}", first=reached, second=_bare_told(bare, several=several))]
+    return [msg("{first} {second}", first=reached, second=_describe_bare(bare, several=several))]
 
 
-def _bare_told(bare: int, *, several: bool) -> Message:
+def _describe_bare(bare: int, *, several: bool) -> Message:
     if several:
         return nmsg(
             "The other {count} counts as showing none of the classes.",

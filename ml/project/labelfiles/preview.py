@@ -1,4 +1,4 @@
-"""What label files would say of a folder, before its files are read."""
+"""Preview the labels that label files give to a folder, before its files are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.core.types import Kind, Task
 from ml.media.audio import AUDIO_SUFFIXES
 from ml.media.images import IMAGE_SUFFIXES
 from ml.media.logs.log import LOG_SUFFIXES
-from ml.project.labelfiles.messages import MILD, issue_told
+from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
 from ml.project.scan.multilabel import looks_multilabel
@@ -26,16 +26,15 @@ _DEEPEST = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelPreview:
-    """`labelled` of `files` get a label, or are said to show no class. `told` is what was recognised, `troubles` what
-    could not be used."""
+    """`labelled` of `files` get a label, or are known to show no class. `recognised` and `problems` are sentences."""
 
     files: int
     labelled: int
     classes: tuple[str, ...]
     several: bool
-    """Whether it takes a project in which more than one class may be present."""
-    told: tuple[Message, ...]
-    troubles: tuple[Message, ...]
+    """Whether the labels need a project in which more than one class may be present."""
+    recognised: tuple[Message, ...]
+    problems: tuple[Message, ...]
 
 
 def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> LabelPreview:
@@ -62,8 +61,10 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
         labelled=len(reading.by_path) if several else len(labelled),
         classes=tuple(sorted(names)),
         several=several,
-        told=reading.tables,
-        troubles=tuple(issue_told(issue, kind=kind, task=task) for issue in reading.issues if issue.kind not in MILD),
+        recognised=reading.tables,
+        problems=tuple(
+            describe_issue(issue, kind=kind, task=task) for issue in reading.issues if issue.kind not in MILD
+        ),
     )
 
 

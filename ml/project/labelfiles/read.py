@@ -50,7 +50,7 @@ _NOTHING_FITS: dict[IssueKind, Message] = {
     "not_a_table": msg("No file in {files} contains labels, for example: {first}"),
     "unparsable": msg("Handlens cannot read any line of {files}, for example {first}."),
 }
-"""Why nothing could be used: the first of these issues that there is."""
+"""Why nothing could be used, the most telling issue first."""
 
 
 def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, timed: bool) -> LabelReading:
@@ -90,7 +90,7 @@ def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, 
 
 
 def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
-    """What may be a label file below a folder; not the files that are to be labelled."""
+    """Possible label files below a folder, without the files that are to be labelled."""
     labelled = {folder / path for path in paths}
     try:
         below = sorted(source / name for name in files_below(source) if not name.endswith("/"))
@@ -157,7 +157,7 @@ def _join(matched: Sequence[MatchedTable], problems: list[Problem]) -> dict[str,
             _add_row(by_path.setdefault(match.path, FileLabels()), match.row, result.table.schema)
         if result.table.about is not None:
             by_path.setdefault(result.table.about, FileLabels()).timed = True
-    # Where other rows give a file a class, “none” in one row takes nothing back.
+    # “none” in one row does not cancel the class that another row gives.
     nothing = {word.lower() for result in matched for word in result.table.schema.class_words}
     for labels in by_path.values():
         something = [name for name in labels.classes if name.lower() not in nothing]
@@ -244,7 +244,7 @@ class Rows:
 
 
 def rows_of(sheet: Sheet, schema: LabelSchema) -> Rows:
-    """Every row, once: Raven writes a selection once per view."""
+    """Parse every row once: Raven writes a selection once per view."""
     good: dict[LabelRow, LabelRow] = {}
     bad = []
     for line, cells in sheet.rows[schema.first :]:
@@ -259,7 +259,7 @@ def rows_of(sheet: Sheet, schema: LabelSchema) -> Rows:
 
 
 def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | Message:
-    """The row, or why it cannot be understood."""
+    """Parse a row, or return why that fails."""
     needed = [schema.file, schema.start, *(schema.labels if schema.one_hot else ())]
     if any(place is not None and place >= len(cells) for place in needed):
         return nmsg("it has only {count} of its columns", "it has only {count} of its columns", len(cells))
@@ -295,7 +295,7 @@ def _classes(cells: tuple[str, ...], schema: LabelSchema) -> tuple[str, ...] | N
 
 
 def _times(cells: tuple[str, ...], schema: LabelSchema) -> tuple[float | None, float | None] | Message:
-    """Start and end, none where the row gives neither, or what is wrong with them."""
+    """Start and end (None, None where the row has neither), or what is wrong with them."""
     if schema.start is None:
         return None, None
     texts = [_text(cells, place) for place in (schema.start, schema.end, schema.length)]
@@ -320,7 +320,7 @@ def _cell(cells: tuple[str, ...], place: int) -> str:
 
 
 def _text(cells: tuple[str, ...], place: int | None) -> str | None:
-    """What stands there, None where nothing does."""
+    """The cell, None where it is missing."""
     if place is None or place >= len(cells) or is_missing(cells[place]):
         return None
     return cells[place]

@@ -57,7 +57,7 @@ NO_CLASS = frozenset(
      "time", "rating", "url", "license", "author", "comment", "comments", "notes", "take", "src file", "salience",
      "fsid", "mids", "is train", "esc 10", "xmin", "xmax", "ymin", "ymax"]
 )  # fmt: skip
-"""Columns that are never taken for the class because nothing else is left."""
+"""Columns that never hold the class, even if no other column is left."""
 
 
 def plain(name: str) -> str:
@@ -116,7 +116,7 @@ def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
 
 
 def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSchema:
-    """A table of times of one recording in which somebody found nothing; any other table without rows is an error."""
+    """The schema of a table of times without any label; any other table without rows is an error."""
     start, end = first_of(head, START), first_of(head, END)
     if timed and start is not None and end is not None and first_of(head, FILE) is None:
         return LabelSchema(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
@@ -129,7 +129,7 @@ def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSch
 
 
 def _may_be_names(top: Sequence[str], file: int, index: FileIndex) -> bool:
-    """Whether words that nobody foresaw head the columns: the first line names no file and holds no number."""
+    """Whether the first line is a heading of unknown words: it names no file and holds no number."""
     return len(top) > file and not index.find(top[file]) and "." not in top[file] and not any(map(_number, top))
 
 
@@ -138,7 +138,7 @@ def _number(cell: str) -> bool:
 
 
 def _is_audacity(sheet: Sheet) -> bool:
-    """Lines of start, end, label; below each there may be one with a backslash and two frequencies."""
+    """Whether the lines are start, end, label; a line with a backslash and two frequencies may follow each."""
     rows = [cells for _line, cells in sheet.rows[:_LOOKED_AT] if not cells[0].startswith("\\")]
     fits = sum(
         2 <= len(cells) <= 3 and parse_position(cells[0]) is not None and parse_position(cells[1]) is not None
@@ -161,7 +161,7 @@ class _Table:
         self.cells = [[cells[place] for cells in rows if len(cells) > place] for place in range(width)]
 
     def file_column(self, index: FileIndex) -> int | None:
-        """The column whose cells name most different files; by its name where no cell names any."""
+        """The column whose cells match the most distinct files; by its name where no cell matches any."""
         best, best_score = None, (False, 0, 0)
         for place, (name, cells) in enumerate(zip(self.names, self.cells, strict=True)):
             if name in _NO_FILE:
@@ -249,7 +249,7 @@ class _Table:
         return None
 
     def _label(self, taken: set[int]) -> int | None:
-        """By its name, words before numbers; else the only column that is left."""
+        """The class column: by name, words before numbers; else the only column that is left."""
         free = [place for place in range(len(self.cells)) if place not in taken]
         named = [place for place in free if self.names[place] in LABEL and self._filled(place)]
         named.sort(key=lambda place: LABEL.index(self.names[place]))
@@ -271,7 +271,7 @@ class _Table:
         return tuple(found) if len(found) > 1 else ()
 
     def _is_flag(self, place: int) -> bool:
-        """Whether what looks like the class is one of several columns of yes and no."""
+        """Whether the class column is one of several columns of yes and no."""
         return all_flags(self.cells[place]) and self.names[place] not in LABEL[:12]
 
     def _filled(self, place: int) -> bool:
@@ -286,7 +286,7 @@ class _Table:
 
 
 def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -> Message | None:
-    """Where the files were found and only the class is missing: which column was understood, and what to rename."""
+    """The message for a table whose file column is clear and whose class column is not."""
     others = [quoted(cell) for place, cell in enumerate(table.header) if place != file and cell]
     if file is None or not others or not any(index.find(cell) for cell in table.cells[file]):
         return None

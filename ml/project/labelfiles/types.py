@@ -15,14 +15,14 @@ Format = Literal["table", "raven", "audacity"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelSchema:
-    """Which column of a sheet says what; columns are counted from 0, None where the sheet has no such column."""
+    """The role of each column of a sheet; columns count from 0, None where the sheet has no such column."""
 
     format: Format
     first: int
     """The first row that holds data."""
     header: tuple[str, ...] = ()
     file: int | None = None
-    """Without one, the name of the sheet says which recording it is about."""
+    """Without one, the name of the sheet is that of its recording."""
     labels: tuple[int, ...] = ()
     one_hot: bool = False
     """Each of `labels` is a class of its own and holds 1 or 0."""
@@ -53,13 +53,13 @@ class LabelTable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelRow:
-    """One line of a label file, understood. Times are seconds within the recording; None: all of the file."""
+    """One parsed line of a label file. Times are seconds within the recording; None: all of the file."""
 
     line: int
     file: str | None
     classes: tuple[str, ...]
     nothing: str = ""
-    """What stands where the class should, if that is no class."""
+    """The word in place of a class, if it names none."""
     start: float | None = None
     end: float | None = None
     group: str | None = None
@@ -99,10 +99,10 @@ class FileLabels:
     """The labels of one file in all label files."""
 
     classes: dict[str, None] = field(default_factory=dict)
-    """Of the whole file, in the order they were met."""
+    """Of the whole file, in order of appearance."""
     spans: dict[LabelSpan, None] = field(default_factory=dict)
     timed: bool = False
-    """Some label file is about parts of this recording, even if it names none."""
+    """A label file describes parts of this recording, even if it names none."""
     group: str | None = None
     split: str | None = None
 
@@ -117,5 +117,5 @@ class LabelReading:
     rows: int
     used: int
     several_in_row: int = 0
-    """Files with more than one class in one row: somebody meant it."""
+    """Files with more than one class in one row, so on purpose."""
     issues: tuple[LabelIssue, ...] = ()

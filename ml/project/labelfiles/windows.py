@@ -23,11 +23,11 @@ _SHORTEST = 1.0
 def labels_of_windows(
     spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]], *, several: bool
 ) -> list[tuple[LabelSpan, ...]]:
-    """For each window (start, end in seconds; in their order) the spans it is labelled by, one per class.
+    """Return for each window (start, end in seconds, ascending) the spans that label it, one per class.
 
-    A span speaks for a window if it covers at least half of the window, or if at least half of the span lies within
+    A span labels a window if it covers at least half of the window, or if at least half of the span lies within
     it: the first is for long spans, the second for short events. As windows lie side by side or overlap, every span
-    speaks for at least one. `several`: every such class; otherwise the one that covers most of the window.
+    labels at least one. `several`: every such class; otherwise the one that covers most of the window.
     Of several spans of one class the one that covers most stands for them.
     """
     found: list[dict[str, tuple[float, LabelSpan, float]]] = [{} for _window in windows]
@@ -44,7 +44,7 @@ def labels_of_windows(
 
 
 def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
-    """Seconds of the window that the span covers, None where it does not speak for the window."""
+    """Seconds of the window that the span covers, None where it does not label the window."""
     length = span.end - span.start
     if length <= _SLACK:  # a point in time
         return 0.0 if start <= span.start < end else None
@@ -61,7 +61,7 @@ def _chosen(classes: dict[str, tuple[float, LabelSpan, float]], *, several: bool
 def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain: float = 0.5) -> Windowing:
     """`windowing` with windows no longer than nine of ten labelled spans are, but at least a second.
 
-    In a window much longer than the event most of what is heard is something else. Overlapping by half, so that an
+    In a window much longer than the event most of the sound is something else. Overlapping by half, so that an
     event cut by one window lies whole in the next.
     """
     lengths = [span.end - span.start for span in spans if span.end - span.start > _SLACK]
@@ -75,7 +75,7 @@ def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain
 
 
 def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Windowing:
-    """The same of logs: windows no longer than the states of any class usually last, but with rows enough to see.
+    """As `suited_to` for logs: windows no longer than the states of any class usually last, but with enough rows.
 
     What a machine does, it does for a while; a window over two states is labelled with one of them.
     """
@@ -130,8 +130,7 @@ def leave_out_pauses(file: FoundFile) -> FoundFile:
 def labels_in_pauses(
     reading: Mapping[str, FileLabels], files: Sequence[FoundFile]
 ) -> tuple[dict[str, FileLabels], list[LabelIssue]]:
-    """What was read of each file by path, without the labels that lie within a pause, where there is nothing to learn
-    from; those are an issue."""
+    """Return the labels by path without those that lie within a pause of a log; those are an issue."""
     kept, lost = dict(reading), 0
     first: Message | None = None
     for file in files:
@@ -163,7 +162,7 @@ def _pauses(file: FoundFile) -> bool:
 
 
 def _measured(file: FoundFile, times: Sequence[Span]) -> list[Span]:
-    """These times of a log in seconds that were measured before them."""
+    """Convert times of a log into the seconds measured before them."""
     timeline = _timeline(file)
     return [(timeline.to_index(start) / file.rate, timeline.to_index(end) / file.rate) for start, end in times]
 
@@ -173,12 +172,12 @@ def _timeline(file: FoundFile) -> Timeline:
 
 
 _SLIP = 0.1
-"""Seconds by which labels that follow each other may overlap: nobody draws them to the frame."""
+"""Seconds by which adjacent labels may overlap by accident."""
 
 
 def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
-    """In a single-label project: labels that every window they speak for gives up for another ("outdone"), and windows
-    that lie under labels of several classes at once ("overlapping")."""
+    """Find labels that give way to another class in every window ("outdone"), and windows that lie under labels of
+    several classes at once ("overlapping"), in a single-label project."""
     if report.task == "multi" or report.windowing is None:
         return ()
     outdone: list[tuple[str, LabelSpan]] = []
@@ -190,7 +189,7 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
         if len(file.stretches) > 1:
             spans, windows = measured_spans(file), tuple(_measured(file, windows))
         own = dict(zip(spans, file.spans, strict=True))
-        outdone += [(file.path, own[span]) for span in _given_up(spans, windows)]
+        outdone += [(file.path, own[span]) for span in _outdone(spans, windows)]
         pairs = map(_at_once, labels_of_windows(spans, windows, several=True))
         torn += [(file.path, (own[pair[0]], own[pair[1]])) for pair in pairs if pair is not None]
     found = []
@@ -213,22 +212,22 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
     return tuple(found)
 
 
-def _given_up(spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]]) -> Iterator[LabelSpan]:
-    """The spans whose class none of the windows has that they speak for."""
+def _outdone(spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]]) -> Iterator[LabelSpan]:
+    """The spans that give way to another class in every window they label."""
     chosen = labels_of_windows(spans, windows, several=False)
     starts = [start for start, _end in windows]
     longest = max((end - start for start, end in windows), default=0.0)
     for span in spans:
-        # Asked of the windows beside it only: there can be thousands of both.
+        # Compare with nearby windows only: there can be thousands of both.
         first, last = bisect_left(starts, span.start - longest), bisect_right(starts, span.end)
-        spoken_for = labels_of_windows([span], windows[first:last], several=True)
-        won = (winner.class_name for place, own in enumerate(spoken_for, first) if own for winner in chosen[place])
+        labelled = labels_of_windows([span], windows[first:last], several=True)
+        won = (winner.class_name for place, own in enumerate(labelled, first) if own for winner in chosen[place])
         if span.class_name not in won:
             yield span
 
 
 def _at_once(labels: Sequence[LabelSpan]) -> tuple[LabelSpan, LabelSpan] | None:
-    """The first two labels of a window, one per class, that speak of the same moments."""
+    """The first two labels of a window, one per class, that overlap in time."""
     for place, one in enumerate(labels):
         for other in labels[place + 1 :]:
             if min(one.end, other.end) - max(one.start, other.start) > _SLIP:

@@ -1,4 +1,4 @@
-"""What the logs of one project have in common: their columns, their rate, the windows they are cut into."""
+"""Agree on the schema of the logs of a project: columns, sampling rate, windows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ml.tables.names import fold_name
 __all__ = ["ROWS_A_SECOND", "LogSchema", "agree_schema"]
 
 _NEARLY_ALL = 0.8
-"""A column that fewer logs have is left out; of one that so many have, the logs without it are."""
+"""A column that fewer logs have is left out; if more have it, the logs without it are left out."""
 _MOST_READINGS = 256 * 2048
-"""In one window. With 1,024 columns of 2,000 rows, four times as many, training took 13 GB of memory."""
+"""Values in one window. Four times as many took 13 GB of memory in training."""
 _FEWEST_ALIKE = 3
-"""Fewer logs may climb evenly by chance."""
+"""In fewer logs a column may increase evenly by chance."""
 _ALIKE = 0.1
 """How far the steps of one clock differ from log to log."""
 
@@ -87,13 +87,13 @@ def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:
 
 
 def _but_times(columns: tuple[str, ...], found: LogFacts) -> tuple[str, ...]:
-    """A project may have learned from what an earlier version did not know for a clock; its logs have that, too."""
+    """The columns without times: an earlier version may have trained on a column that is now known as a clock."""
     times = {found.time_column, *(item.name for item in found.left_out if item.reason == IS_TIME)}
     return tuple(name for name in columns if name not in times)
 
 
 def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
-    """The names that nearly all logs have; without them, those of as many logs as can be."""
+    """The names that nearly all logs have; if there are none, those of as many logs as possible."""
     named = [log.columns for log in facts.values() if not nameless(log.columns)]
     if 2 * len(named) < len(facts) or not named:
         return _commonest([log.columns for log in facts.values() if nameless(log.columns)])
@@ -112,7 +112,7 @@ def _commonest(found: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns without those that climb by the same even steps in every log, and those: clocks and counters.
+    """Split off the columns that increase by the same even steps in every log: clocks and counters.
 
     What really was measured may climb so in one log or with a steepness of its own in each.
     """
@@ -128,7 +128,7 @@ def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[
 
 
 def _ticks(places: Sequence[int | None], facts: Collection[LogFacts]) -> bool:
-    """Whether a column, which stands at `places` in the logs, climbs alike in all that have it."""
+    """Whether a column, at `places` in the logs, increases alike in all that have it."""
     steps = [(log.steps[place], log.rate or 1.0) for log, place in zip(facts, places, strict=True) if place is not None]
     by_row = np.array([step for step, _rate in steps])
     by_second = np.array([step * rate for step, rate in steps])
@@ -148,7 +148,7 @@ def _clock(facts: Mapping[str, LogFacts], asked: float | None) -> tuple[Clock, f
 
 
 def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
-    """Where each column usually lies, over all logs but the few that reach farthest."""
+    """The usual range of each column: from the 5th percentile of all minima to the 95th of all maxima."""
     found = np.array([[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()])
     low, high = np.percentile(found[:, :, 0], 5, axis=0), np.percentile(found[:, :, 1], 95, axis=0)
     return tuple((float(least), float(most)) for least, most in zip(low, high, strict=True))

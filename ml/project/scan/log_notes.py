@@ -1,4 +1,4 @@
-"""What was found in the logs of a folder, in sentences."""
+"""Sentences about the logs of a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.media.logs.log import LogFacts
 from ml.media.logs.names import nameless, places_of, quoted
 
 ROWS_A_SECOND = msg("how many rows make a second")
-"""What the user may be asked for; where it is said, the wizard and the command line know themselves."""
+"""What the user may enter; the wizard and the command line add where."""
 _HANDFUL = 5
 _RARE = 1e-3
 """Fewer cells that are no numbers, or a smaller share of a column, are not worth a sentence."""
@@ -29,14 +29,14 @@ def notes_on(
     clock: Clock,
     rate: float | None,
 ) -> tuple[Message, ...]:
-    """What to know of logs of which `columns` are learned from and `clocks` are left out as such."""
+    """Describe logs of which `columns` are used and `clocks` are left out as clocks."""
     found = [_rate_note(facts, clock, rate), *_clock_notes(clocks, clock), *_left_out_notes(facts)]
     found += [*_name_notes(facts, (*columns, *clocks)), *_word_notes(facts, columns), *_gap_notes(facts, columns)]
     return (*found, *_pause_notes(facts))
 
 
 def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[Message]:
-    """Columns that only some logs have, and logs that do not say what theirs are called."""
+    """Columns that only some logs have, and logs without column names."""
     if nameless(columns):
         return []
     notes: list[Message] = []
@@ -101,7 +101,7 @@ def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
 
 
 def _gap_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[Message]:
-    """Columns of which more is guessed than was measured."""
+    """Columns with more interpolated than measured values."""
     notes: list[Message] = []
     for name, everywhere in _missing(facts, columns).items():
         found = [item for item in everywhere if item.empty > _MOSTLY * item.cells]
@@ -143,7 +143,7 @@ def _of_logs(note: Message, count: int, total: int) -> Message:
 
 
 def _missing(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[MissingValues]]:
-    """Those of each column, of every log that has it."""
+    """The missing values of each column, of every log that has it."""
     found: dict[str, list[MissingValues]] = {name: [] for name in columns}
     for log in facts.values():
         for name, place in zip(columns, places_of(columns, log.columns), strict=True):
@@ -172,7 +172,7 @@ def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) 
 
 
 def _clock_notes(columns: tuple[str, ...], clock: Clock) -> list[Message]:
-    """What climbs evenly in all logs; where no column tells the time, one of them may be it."""
+    """Columns that increase evenly in all logs; where there is no time column, one of them may be it."""
     if clock == "none":
         return [
             msg(
