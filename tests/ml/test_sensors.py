@@ -13,6 +13,7 @@ from small import create, log_folder
 
 from ml.commands.new import with_options
 from ml.commands.overlays import write_overlay
+from ml.core.errors import HandlensError
 from ml.core.events import Finished, Scanned
 from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.core.messages import english
@@ -55,7 +56,7 @@ def test_as_many_columns_as_can_be_read_can_be_learned_from(channels: int, front
     assert torch.isfinite(seen).all()
 
 
-def test_with_very_many_columns_windows_are_shorter(tmp_path: Path) -> None:
+def test_a_new_project_takes_fewer_columns_than_one_of_version_0_1(tmp_path: Path) -> None:
     path = logs_of(tmp_path / "logs", "x\n", lambda _log, row: str(row * 7 % 5), count=1) / "still" / "0.csv"
     small = log_facts(path)
     names = tuple(f"c{column}" for column in range(700))
@@ -67,9 +68,10 @@ def test_with_very_many_columns_windows_are_shorter(tmp_path: Path) -> None:
         steps=small.steps * 700,
         missing=small.missing * 700,
     )
-    windowing = agree_schema({"a": wide, "b": wide}, rate=None, windowing=None).windowing
-    assert windowing is not None and len(windowing.columns) == 700
-    assert (windowing.frames, windowing.step) == (748, 748.0)
+    with pytest.raises(HandlensError, match=r"700 columns.*at most 256"):
+        agree_schema({"a": wide, "b": wide}, rate=None, windowing=None)
+    earlier = Windowing(rate=1.0, seconds=748, step=748, columns=names, clock="none")
+    assert agree_schema({"a": wide, "b": wide}, rate=None, windowing=earlier).timelines.keys() == {"a", "b"}
 
 
 def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.core.errors import HandlensError, UnreadableError
-from ml.core.messages import Message, msg
+from ml.core.messages import Message, msg, nmsg
 from ml.core.types import Clock, Windowing
 from ml.media.logs.columns import IS_TIME
 from ml.media.logs.log import LogFacts
@@ -24,8 +24,8 @@ __all__ = ["ROWS_A_SECOND", "LogSchema", "agree_schema"]
 
 _NEARLY_ALL = 0.8
 """A column that fewer logs have is left out; if more have it, the logs without it are left out."""
-_MOST_READINGS = 256 * 2048
-"""Values in one window. Four times as many took 13 GB of memory in training."""
+MOST_COLUMNS = 256
+"""Of a new project. Those made by version 0.1 may have up to `log.MOST_COLUMNS`."""
 _FEWEST_ALIKE = 3
 """In fewer logs a column may increase evenly by chance."""
 _ALIKE = 0.1
@@ -53,6 +53,15 @@ def agree_schema(facts: Mapping[str, LogFacts], *, rate: float | None, windowing
             msg("{rate:g} readings per second are not possible. Enter the rate in Hz, for example 50.", rate=rate)
         )
     columns, clocks = (windowing.columns, ()) if windowing is not None else _measured(facts, _usual_columns(facts))
+    if windowing is None and len(columns) > MOST_COLUMNS:
+        raise HandlensError(
+            nmsg(
+                "The logs have {count} column of numbers, but at most {most} can be used. Remove the least useful.",
+                "The logs have {count} columns of numbers, but at most {most} can be used. Remove the least useful.",
+                len(columns),
+                most=MOST_COLUMNS,
+            )
+        )
     unfit: dict[str, UnreadableError] = {}
     for path, found in facts.items():
         try:
@@ -70,20 +79,10 @@ def agree_schema(facts: Mapping[str, LogFacts], *, rate: float | None, windowing
             for timeline in timelines.values()
             for stretch in timeline.stretches
         ]
-        windowing = _of_bearable_size(choose_log_windowing(frames, rate=common, columns=columns, clock=clock), frames)
+        windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
     return LogSchema(windowing=windowing, unfit=unfit, timelines=timelines, notes=notes)
-
-
-def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:
-    """Shorter windows where there are very many columns: the memory that training needs grows with both."""
-    most = _MOST_READINGS // max(1, len(chosen.columns))
-    if chosen.frames <= most:
-        return chosen
-    longer = sum(count > 1.5 * most for count in frames) * 2 > len(frames)
-    step = most // 2 if longer else most
-    return dataclasses.replace(chosen, seconds=most / chosen.rate, step=step / chosen.rate)
 
 
 def _but_times(columns: tuple[str, ...], found: LogFacts) -> tuple[str, ...]:
