@@ -95,6 +95,8 @@ class ModelInfo:
         values = asdict(self)
         if self.task == self._usual_task:
             del values["task"]
+        if values["windowing"] is not None:
+            del values["windowing"]["without_pauses"]  # of the samples of a project; a model cuts logs by their clocks
         return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
 
     @classmethod
