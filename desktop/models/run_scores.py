@@ -1,20 +1,25 @@
-"""How every finished run does by the labels as they are now, counted beside the window."""
+"""The scores of the finished runs on the present labels, counted in the background, and how to say them."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from desktop.i18n import tr
 from desktop.models.run_comparison import RunScore, run_scores
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
+from ml.api import RunInfo, Sample, Task
 
 PAUSE_MS = 200
-"""Keys that follow each other are counted once."""
+"""Wait until the user has labelled several samples, then count once."""
 
 
 class RunScores(QObject):
-    """`changed` whenever they were counted anew: while somebody looks at `page`, or `look` is called."""
+    """Emits `changed` after counting. Counts while `page` is visible, and when `refresh` is called."""
 
     changed = Signal()
 
@@ -42,11 +47,11 @@ class RunScores(QObject):
             self._count()
 
     def of(self, run: int) -> RunScore | None:
-        """None while it has not been counted, or where it cannot be."""
+        """Return the score of a run; None if it is not counted yet, or cannot be."""
         return self._known.get(run)
 
-    def look(self) -> None:
-        """Somebody looks: count what has changed meanwhile."""
+    def refresh(self) -> None:
+        """Count again if labels have changed: the page has become visible."""
         if self._stale:
             self._count()
 
@@ -76,3 +81,36 @@ class RunScores(QObject):
         assert isinstance(found, dict)
         self._known = found
         self.changed.emit()
+
+
+def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
+    """Count the samples of each split."""
+    return Counter(sample.split or "" for sample in samples)
+
+
+def run_score(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
+    """Say the score of a run, "94 of 100 right"; empty if it has none. `counts` as `split_counts`.
+
+    `score` is the one on the present labels. None: use the score that was stored when the run ended.
+    """
+    if score is None:
+        split = "test" if run.test_accuracy is not None else "valid"
+        score = RunScore(score_of(run), counts.get(split, 0), split == "test")
+    if score.score is None or score.count == 0:
+        return ""
+    return score_of_several(score.score) if task == "multi" else right_of(score.score, score.count)
+
+
+def score_of(run: RunInfo) -> float | None:
+    """Return the stored score of a run: on the test split, or without one on the validation split."""
+    return run.test_accuracy if run.test_accuracy is not None else run.valid_accuracy
+
+
+def right_of(accuracy: float, count: int) -> str:
+    """Say an accuracy as counts: "94 of 100 right"."""
+    return tr("{right} of {count} right", right=round(accuracy * count), count=count)
+
+
+def score_of_several(score: float) -> str:
+    """Say a mean average precision, the score of multi-label runs: "score 86 of 100"."""
+    return tr("score {score} of 100", score=round(100 * score))

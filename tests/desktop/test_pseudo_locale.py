@@ -305,8 +305,8 @@ def test_exploring(check: Check, opened: Opened, qtbot: QtBot, view: View) -> No
     page = opened.exploring()
     page.show_view(view)
     if view == "suspicious":
-        qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
-    grid = page.board.grid
+        qtbot.waitUntil(lambda: page.issues.state == "found")
+    grid = page.grid
     if len(grid.ids()):
         grid.choose(int(grid.ids()[0]))
     check(page)
@@ -319,7 +319,7 @@ def test_exploring_without_a_run(check: Check, opened: Opened) -> None:
 @pytest.mark.parametrize("kind", ["recordings", "sensors"])
 def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: QtBot, kind: Kind) -> None:
     page = opened.exploring(kind)
-    qtbot.waitUntil(lambda: page.board.grid.current_id() is not None)
+    qtbot.waitUntil(lambda: page.grid.current_id() is not None)
     check(page)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.models.run_comparison import Found, Outcome, RunScore
+from desktop.models.run_scores import run_score
 from desktop.widgets.remark_list import FindingRow, Level
 from ml.api import (
     BackboneChecked,
@@ -19,7 +19,6 @@ from ml.api import (
     Preset,
     RunFinding,
     RunInfo,
-    Sample,
     Task,
     counted,
     counted_classes,
@@ -59,16 +58,6 @@ def time_left(seconds: float | None) -> str:
     if seconds < 3600:
         return tr("{n} min left", n=math.ceil(seconds / 60))
     return tr("{h} h {m} min left", h=int(seconds // 3600), m=int(seconds % 3600 // 60))
-
-
-def right_of(accuracy: float, count: int) -> str:
-    """A score as counts: "94 of 100 right"."""
-    return tr("{right} of {count} right", right=round(accuracy * count), count=count)
-
-
-def score_of_several(score: float) -> str:
-    """A mean average precision where more than one class may be present: "score 86 of 100"."""
-    return tr("score {score} of 100", score=round(100 * score))
 
 
 def large_score_of_several(score: float) -> str:
@@ -289,11 +278,6 @@ def _found_and_named(found: Found) -> str:
     )
 
 
-def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
-    """How many samples each split has."""
-    return Counter(sample.split or "" for sample in samples)
-
-
 def run_cells(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
     """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
     return (
@@ -302,19 +286,3 @@ def run_cells(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int]
         preset_name(run.preset),
         duration(run.seconds),
     )
-
-
-def run_score(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
-    """ "94 of 100 right" by the labels as they are now; without a standing as it was when the run was made, and empty
-    where nothing was kept aside."""
-    if standing is None:
-        split = "test" if run.test_accuracy is not None else "valid"
-        standing = RunScore(score_of(run), counts.get(split, 0), split == "test")
-    if standing.score is None or standing.count == 0:
-        return ""
-    return score_of_several(standing.score) if task == "multi" else right_of(standing.score, standing.count)
-
-
-def score_of(run: RunInfo) -> float | None:
-    """The score to show for a run: on the test split where there is one, else on the validation split."""
-    return run.test_accuracy if run.test_accuracy is not None else run.valid_accuracy

@@ -132,7 +132,7 @@ class TrainPage(QWidget):
 
     def opened(self) -> None:
         self._say_readiness()
-        self._standings.look()
+        self._standings.refresh()
         if self.stack.currentWidget() is self.choose:
             self.choose.train_button.setFocus()
         elif self.stack.currentWidget() is self.result:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QV
 from desktop import style
 from desktop.i18n import Message, text, tr
 from desktop.models.run_comparison import Mistake
+from desktop.models.run_scores import right_of
 from desktop.pages.explore.messages import named
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
@@ -188,7 +189,7 @@ def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
     if state.task == "multi":
         score = train_words.large_score_of_several(state.accuracy)
     else:
-        score = train_words.right_of(state.accuracy, state.valid)
+        score = right_of(state.accuracy, state.valid)
     note = train_words.score_note(kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
     return score, note
 

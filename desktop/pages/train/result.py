@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from desktop import style
 from desktop.i18n import tr
 from desktop.models.run_comparison import Mistake, Outcome, RunScore, outcome
+from desktop.models.run_scores import score_of
 from desktop.pages.train import messages as train_words
 from desktop.pages.train.messages import RunSummary
 from desktop.pages.train.progress import shown_mistakes
@@ -200,7 +201,7 @@ class ResultController(QObject):
             return
         split = "valid" if run.test_accuracy is None else "test"
         count = sum(sample.split == split and sample.labelled for sample in session.samples)
-        standing = RunScore(train_words.score_of(run), count, split == "test")
+        standing = RunScore(score_of(run), count, split == "test")
         told = RunSummary(run=run.number, first=self.before(run.number) is None, seconds=run.seconds)
         remarks = train_words.remarks_of(read_findings(session.project.runs.folder(run.number)))
         self._begin(told, standing, remarks, again=tr("Back"))

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.models.run_scores import RunScores
+from desktop.models.run_scores import RunScores, split_counts
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_ending
 from desktop.pages.train.network_choice import NetworkChoice
@@ -263,7 +263,7 @@ def left_over(session: Session, *, stopped: bool) -> ResumableRun | None:
 def runs_so_far(session: Session, run_scores: RunScores) -> list[tuple[int, tuple[str, ...]]]:
     """The number and the cells of every finished run, the newest first."""
     finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
-    counts = train_words.split_counts(session.samples)
+    counts = split_counts(session.samples)
     task = session.project.task
     return [(run.number, train_words.run_cells(run, run_scores.of(run.number), counts, task)) for run in finished]
 
