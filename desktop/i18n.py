@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from babel import Locale
 from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
@@ -26,11 +27,13 @@ from ml.core.phrases import counted, counted_classes, counted_files
 from ml.core.types import Kind
 
 __all__ = [
+    "NONE_OF_THEM",
     "PSEUDO",
     "Kind",
     "Message",
     "available",
     "best_match",
+    "class_caption",
     "classes",
     "counted",
     "counted_classes",
@@ -54,7 +57,7 @@ __all__ = [
 
 
 def number(count: int) -> str:
-    """3670 as the language of the window writes it."""
+    """Format a number in the language of the window."""
     return current_language().number(count)
 
 
@@ -68,19 +71,27 @@ def classes(count: int) -> str:
     return text(counted_classes(count))
 
 
+NONE_OF_THEM = msg("none of them")
+
+
+def class_caption(indices: Sequence[int], names: Sequence[str]) -> str:
+    """Join the names of the classes for a caption, or say that there are none."""
+    return ", ".join(names[index] for index in indices) or text(NONE_OF_THEM)
+
+
 def error_text(error: BaseException) -> str:
-    """What to show of an error: the message of a HandlensError, else whatever it says of itself."""
+    """Return the message of a HandlensError, or `str` of any other error."""
     message = getattr(error, "message", None)
     return text(message) if isinstance(message, Message | str) else str(error)
 
 
 def originals_gone(problem: Message | str) -> str:
-    """What other pages than Data show while the original files are gone: `problem` is the core's sentence."""
+    """Return the sentence for pages other than Data while the original files are missing. `problem` comes from `ml`."""
     return tr("{problem} You can do that on the page “Data”.", problem=problem)
 
 
 def score(accuracy: float | None, count: int, *, several: bool = False) -> str:
-    """How a run did on `count` samples it has never seen. `several`: more than one class may be present."""
+    """Return the score of a run on `count` unseen samples. `several`: it is a multi-label run."""
     if accuracy is None or count == 0:
         return tr("not tested")
     if several:
@@ -92,7 +103,7 @@ def score(accuracy: float | None, count: int, *, several: bool = False) -> str:
 
 
 def own_name(tag: str) -> str:
-    """The language in its own words: “English”, “Deutsch”, “Français”."""
+    """Return the language's own name: “English”, “Deutsch”, “Français”."""
     if tag == PSEUDO:
         return "⟦Pšéúdó⟧"
     name = Locale.parse(tag).get_display_name() or tag
@@ -100,13 +111,13 @@ def own_name(tag: str) -> str:
 
 
 def system_language() -> str:
-    """The language of ours that the system asks for. Qt does not pass on what it does not know, hence LANGUAGE."""
-    asked = [tag for tag in os.environ.get("LANGUAGE", "").split(":") if tag]
-    return best_match([*asked, *QLocale.system().uiLanguages()])
+    """Return the best available language for this system. Qt drops languages it does not know, hence LANGUAGE."""
+    requested = [tag for tag in os.environ.get("LANGUAGE", "").split(":") if tag]
+    return best_match([*requested, *QLocale.system().uiLanguages()])
 
 
 def speak(app: QApplication, tag: str) -> None:
-    """Show everything in the language `tag` from now on: our words, numbers in fields, and Qt's own buttons."""
+    """Switch to the language `tag`: our messages, numbers in fields, and Qt's own buttons."""
     use_language(tag)
     tag = current_language().tag
     wanted = QLocale("en_GB" if tag == PSEUDO else tag)

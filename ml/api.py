@@ -75,6 +75,7 @@ from ml.core.types import (
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.evaluation.findings_file import read_findings
+from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
 from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
@@ -139,6 +140,7 @@ __all__ = [
     "Job",
     "Kind",
     "LabelChange",
+    "LabelCounts",
     "LabelIssue",
     "LabelNotes",
     "LabelPreview",
@@ -147,6 +149,7 @@ __all__ = [
     "Looked",
     "MelSettings",
     "Message",
+    "Mistake",
     "NeverStop",
     "Note",
     "OfferedBackbone",
@@ -156,8 +159,10 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
+    "RunComparison",
     "RunFinding",
     "RunInfo",
+    "RunScore",
     "RunStarted",
     "Runner",
     "Sample",
@@ -189,6 +194,7 @@ __all__ = [
     "between",
     "blend",
     "choose_thresholds",
+    "compare_runs",
     "confusion",
     "counted",
     "counted_classes",
@@ -227,6 +233,7 @@ __all__ = [
     "read_findings",
     "relative_to_threshold",
     "risk_coverage_curve",
+    "run_scores",
     "selective_risk",
     "settings_for",
     "stage_message",

@@ -1,4 +1,4 @@
-"""Asks before a training is thrown away."""
+"""Ask before a training is discarded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from desktop.i18n import Message, text, tr
 
 
 class CancelTraining(QMessageBox):
-    """What is lost, and two verbs. The training goes on behind it: `say` keeps the words true."""
+    """Says what is lost and offers two verbs. The training continues: `set_alternative` keeps the text true."""
 
     discard_chosen = Signal()
 
@@ -18,24 +18,24 @@ class CancelTraining(QMessageBox):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Cancel this run?"))
         self._discard = self.addButton(tr("Discard the run"), QMessageBox.ButtonRole.DestructiveRole)
-        self._stay = self.addButton("", QMessageBox.ButtonRole.RejectRole)
-        self.setDefaultButton(self._stay)
-        self.setEscapeButton(self._stay)
+        self._keep = self.addButton("", QMessageBox.ButtonRole.RejectRole)
+        self.setDefaultButton(self._keep)
+        self.setEscapeButton(self._keep)
         self.finished.connect(self._on_finished)
 
     @classmethod
-    def ask(cls, parent: QWidget | None, *, otherwise: Message | str, stay: str) -> CancelTraining:
-        """Show it. Does not block; whoever asks closes it when the run has ended."""
+    def ask(cls, parent: QWidget | None, *, alternative: Message | str, keep: str) -> CancelTraining:
+        """Show the question. Does not block; the caller closes it when the run has ended."""
         question = cls(parent)
-        question.say(otherwise=otherwise, stay=stay)
+        question.set_alternative(alternative, keep=keep)
         question.open()
         return question
 
-    def say(self, *, otherwise: Message | str, stay: str) -> None:
-        """How the run would end otherwise, in a sentence, and the verb for that."""
+    def set_alternative(self, alternative: Message | str, *, keep: str) -> None:
+        """Say how the run would end otherwise; `keep` is the verb for that."""
         self.setText(tr("Everything this run has learned so far will be discarded."))
-        self.setInformativeText(text(otherwise))
-        self._stay.setText(stay)
+        self.setInformativeText(text(alternative))
+        self._keep.setText(keep)
 
     @Slot()
     def _on_finished(self) -> None:

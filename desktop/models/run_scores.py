@@ -1,4 +1,4 @@
-"""The scores of the finished runs on the present labels, counted in the background, and how to say them."""
+"""The scores of all finished runs by the present labels, computed in the background."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import tr
-from desktop.models.run_comparison import RunScore, run_scores
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import RunInfo, Sample, Task
+from ml.api import RunInfo, RunScore, Sample, Task, run_scores
 
 PAUSE_MS = 200
-"""Wait until the user has labelled several samples, then count once."""
+"""Several key presses in a row cause one computation."""
 
 
 class RunScores(QObject):
-    """Emits `changed` after counting. Counts while `page` is visible, and when `refresh` is called."""
+    """Emits `changed` after each computation. Label changes cause one while `page` is visible, else `refresh` does."""
 
     changed = Signal()
 
@@ -27,33 +26,33 @@ class RunScores(QObject):
         super().__init__(page)
         self._page = page
         self._session: Session | None = None
-        self._known: dict[int, RunScore] = {}
+        self._scores: dict[int, RunScore] = {}
         self._stale = True
         self._tasks = Tasks(self, threads=1)
-        self._tasks.done.connect(self._on_counted)
+        self._tasks.done.connect(self._on_computed)
         self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self._count)
+        self._pause.timeout.connect(self._compute)
 
     def set_session(self, session: Session | None) -> None:
         if self._session is not None:
             self._session.labels_changed.disconnect(self._on_changed)
             self._session.runs_changed.disconnect(self._on_changed)
-        self._session, self._known = session, {}
+        self._session, self._scores = session, {}
         self._tasks.forget_all()
         self._pause.stop()
         if session is not None:
             session.labels_changed.connect(self._on_changed)
             session.runs_changed.connect(self._on_changed)
-            self._count()
+            self._compute()
 
     def of(self, run: int) -> RunScore | None:
-        """Return the score of a run; None if it is not counted yet, or cannot be."""
-        return self._known.get(run)
+        """Return the score of a run; None before it is computed, or where the predictions are gone."""
+        return self._scores.get(run)
 
     def refresh(self) -> None:
-        """Count again if labels have changed: the page has become visible."""
+        """Compute the scores again if labels or runs have changed."""
         if self._stale:
-            self._count()
+            self._compute()
 
     def close(self) -> None:
         self.set_session(None)
@@ -66,7 +65,7 @@ class RunScores(QObject):
             self._pause.start()
 
     @Slot()
-    def _count(self) -> None:
+    def _compute(self) -> None:
         session = self._session
         if session is None:
             return
@@ -77,9 +76,9 @@ class RunScores(QObject):
             self._tasks.submit(run_scores, session.project, runs, session.samples)
 
     @Slot(int, object)
-    def _on_counted(self, _number: int, found: object) -> None:
-        assert isinstance(found, dict)
-        self._known = found
+    def _on_computed(self, _number: int, scores: object) -> None:
+        assert isinstance(scores, dict)
+        self._scores = scores
         self.changed.emit()
 
 
@@ -88,29 +87,22 @@ def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return Counter(sample.split or "" for sample in samples)
 
 
-def run_score(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
-    """Say the score of a run, "94 of 100 right"; empty if it has none. `counts` as `split_counts`.
+def score_text(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
+    """Return the score of a run in words, such as "94 of 100 right"; empty where nothing was evaluated.
 
-    `score` is the one on the present labels. None: use the score that was stored when the run ended.
+    Without `score`, that is before it is computed, use the score from when the run was made. `counts` as
+    `split_counts` returns them.
     """
     if score is None:
         split = "test" if run.test_accuracy is not None else "valid"
-        score = RunScore(score_of(run), counts.get(split, 0), split == "test")
+        score = RunScore(recorded_score(run), counts.get(split, 0), split == "test")
     if score.score is None or score.count == 0:
         return ""
-    return score_of_several(score.score) if task == "multi" else right_of(score.score, score.count)
+    if task == "multi":
+        return tr("score {score} of 100", score=round(100 * score.score))
+    return tr("{right} of {count} right", right=round(score.score * score.count), count=score.count)
 
 
-def score_of(run: RunInfo) -> float | None:
-    """Return the stored score of a run: on the test split, or without one on the validation split."""
+def recorded_score(run: RunInfo) -> float | None:
+    """Return the score from when the run was made, of the test set where there is one."""
     return run.test_accuracy if run.test_accuracy is not None else run.valid_accuracy
-
-
-def right_of(accuracy: float, count: int) -> str:
-    """Say an accuracy as counts: "94 of 100 right"."""
-    return tr("{right} of {count} right", right=round(accuracy * count), count=count)
-
-
-def score_of_several(score: float) -> str:
-    """Say a mean average precision, the score of multi-label runs: "score 86 of 100"."""
-    return tr("score {score} of 100", score=round(100 * score))

@@ -146,16 +146,20 @@ class Tour:
         self._shoot_wizard(wizard, f"{kind}-wizard-source")
         self._click(wizard.button(QWizard.WizardButton.NextButton))
         self._until(wizard.found_page.isComplete, "looking at the sample files")
-        self._until(lambda: all(row.images for row in wizard.found_page.bars.rows()), "the pictures of the classes")
+        self._until(
+            lambda: all(row.images for row in wizard.found_page.result.bars.rows()), "the pictures of the classes"
+        )
         self._shoot_wizard(wizard, f"{kind}-wizard-found")
         self._click(wizard.button(QWizard.WizardButton.NextButton))
         self._shoot_wizard(wizard, f"{kind}-wizard-split")
         self._click(wizard.button(QWizard.WizardButton.NextButton))
-        wizard.place_page.name_edit.clear()
-        self._type(wizard.place_page.name_edit, name)
+        wizard.target_page.name_edit.clear()
+        self._type(wizard.target_page.name_edit, name)
         if kind == "images":
-            look = wizard.place_page.look
-            self._until(lambda: look.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT)
+            preview = wizard.target_page.preview
+            self._until(
+                lambda: preview.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT
+            )
         self._shoot_wizard(wizard, f"{kind}-wizard-place")
         self._click(wizard.button(QWizard.WizardButton.FinishButton))
         self._until(lambda: self.window.workspace is not None, "opening the new project")
@@ -172,14 +176,14 @@ class Tour:
         self._press_page(TRAIN)
         if page.result.isVisible():
             self._click(page.result.again_button)
-        self._click(page.choose.cards[preset].button)
+        self._click(page.setup.cards[preset].button)
         if epochs:
-            page.choose.epochs.setValue(epochs)
+            page.setup.epochs.setValue(epochs)
         QTest.qWait(300)
         self.camera.shoot(f"train-choose-{preset}")
         told: list[str] = []
         page.job_progress.connect(lambda said, _fraction: told.append(said))
-        self._click(page.choose.train_button)
+        self._click(page.setup.train_button)
         if epochs:
             # "Training run 4 · pass 2 of 2": the numbers are the same in every language.
             last = [str(epochs)] * 2

@@ -117,9 +117,9 @@ def shown(qtbot: QtBot, session: Session, runner: Runner | None) -> TrainPage:
     with qtbot.waitExposed(page):
         page.show()
     page.opened()
-    page.choose.train_button.setFocus()
+    page.setup.train_button.setFocus()
     return page
 
 
 def press_train(qtbot: QtBot, page: TrainPage) -> None:
-    qtbot.mouseClick(page.choose.train_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.setup.train_button, Qt.MouseButton.LeftButton)

@@ -39,7 +39,7 @@ def test_enter_presses_the_button_that_has_the_focus(workspace: Workspace, qtbot
     button.setFocus()
     qtbot.keyClick(button, key)
     assert workspace.current_page == TRAIN
-    fold = workspace.page(TRAIN).choose.fold
+    fold = workspace.page(TRAIN).setup.fold
     fold.setFocus()
     qtbot.keyClick(fold, key)
     assert fold.isChecked()
@@ -57,7 +57,7 @@ def test_a_look_at_the_mistakes_is_one_key_away(workspace: Workspace, qtbot: QtB
 
 def test_back_from_train_one_comes_to_the_chosen_preset(workspace: Workspace, qtbot: QtBot) -> None:
     workspace.show_page(TRAIN)
-    choose = workspace.page(TRAIN).choose
+    choose = workspace.page(TRAIN).setup
     for preset in ("standard", "quick"):
         choose.cards[preset].button.setChecked(True)
         choose.train_button.setFocus()

@@ -67,7 +67,7 @@ def test_after_a_training_every_sentence_can_be_read_to_its_end(
     result.show()
     said = [FindingRow(level="note", sentence=f"Too few to judge by: {LONG}, {LONG}, {LONG} and 1 more.")] * 4
     result.show_finished(again="Train again", remarks=said)
-    result.say(score="Right on 6 of 9", lines=["It took 1 min."], wrong=True)
+    result.show_score(score="Right on 6 of 9", lines=["It took 1 min."], wrong=True)
     result.show_mistakes(mistakes())
     labels = result.remarks.findChildren(QLabel)
     assert len(labels) == 4

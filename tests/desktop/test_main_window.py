@@ -110,11 +110,11 @@ def test_originals_that_moved_are_found_from_the_data_page(
     data, train, explore = workspace.page(DATA), workspace.page(TRAIN), workspace.page(EXPLORE)
     qtbot.waitUntil(lambda: "on the page “Data”" in explore.view.problem.text())
     workspace.show_page(TRAIN)
-    assert "is not there" in train.choose.headline.text() and not train.choose.train_button.isEnabled()
+    assert "is missing" in train.setup.headline.text() and not train.setup.train_button.isEnabled()
     workspace.show_page(DATA)
     assert not data.train_button.isEnabled()
     said = " ".join(label.text() for label in data.findChildren(QLabel) if label.isVisible())
-    assert f"The folder with the originals, {project.parent / 'fruit'}, is not there" in said
+    assert f"The folder with the originals, {project.parent / 'fruit'}, is missing" in said
     assert "handlens relink" not in said
 
     answers = iter([project.parent / "Fruit.handlens", project.parent / "moved"])
@@ -126,7 +126,7 @@ def test_originals_that_moved_are_found_from_the_data_page(
     assert data.train_button.isEnabled() and not data.find_button.isVisible()
     qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in data.bars.rows()))
     workspace.show_page(TRAIN)
-    assert "are ready to learn from" in train.choose.headline.text() and train.choose.train_button.isEnabled()
+    assert "Ready for training" in train.setup.headline.text() and train.setup.train_button.isEnabled()
     workspace.show_page(EXPLORE)
     assert not explore.view.problem.isVisible()
     pictures = explore.grid._model.pictures
@@ -137,11 +137,11 @@ def test_originals_that_moved_are_found_from_the_data_page(
 def test_a_drive_that_is_plugged_in_again_is_noticed(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     (project.parent / "fruit").rename(project.parent / "moved")
     workspace = _open(window, project, qtbot)
-    assert not workspace.page(TRAIN).choose.train_button.isEnabled()
+    assert not workspace.page(TRAIN).setup.train_button.isEnabled()
     (project.parent / "moved").rename(project.parent / "fruit")
     workspace.show_page(DATA)
     assert workspace.page(DATA).train_button.isEnabled()
-    assert workspace.page(TRAIN).choose.train_button.isEnabled()
+    assert workspace.page(TRAIN).setup.train_button.isEnabled()
 
 
 @pytest.mark.parametrize(("path", "said"), [("nothing", "no project"), ("fruit", "not a Handlens project")])

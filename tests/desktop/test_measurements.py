@@ -42,10 +42,10 @@ def test_from_a_folder_of_logs_to_a_project(studio: QApplication, tmp_path: Path
     qtbot.waitUntil(forward.isEnabled)
     said = " ".join(label.text() for label in wizard.found_page.findChildren(QLabel) if label.isVisible())
     assert "3 classes, 15 measurements" in said
-    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.result.bars.rows()))
     for _ in range(2):
         qtbot.mouseClick(forward, Qt.MouseButton.LeftButton)
-    wizard.place_page.name_edit.setText("Fan")
+    wizard.target_page.name_edit.setText("Fan")
     with qtbot.waitSignal(wizard.created):
         qtbot.mouseClick(wizard.button(QWizard.WizardButton.FinishButton), Qt.MouseButton.LeftButton)
     with Project.open(settings.projects_folder() / "Fan.handlens") as project:
@@ -80,11 +80,11 @@ def test_the_picture_a_log_becomes_can_be_chosen(qtbot: QtBot, session: Session)
     qtbot.addWidget(page)
     page.set_session(session)
     page.show()
-    assert page.choose.headline.text() == "15 measurements in 3 classes are ready to learn from."
-    qtbot.mouseClick(page.choose.fold, Qt.MouseButton.LeftButton)
-    assert page.choose.front.isVisible()
-    page.choose.front.setCurrentIndex(page.choose.front.findData("traces"))
-    qtbot.mouseClick(page.choose.train_button, Qt.MouseButton.LeftButton)
+    assert page.setup.headline.text() == "15 measurements in 3 classes are ready to learn from."
+    qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
+    assert page.setup.front.isVisible()
+    page.setup.front.setCurrentIndex(page.setup.front.findData("traces"))
+    qtbot.mouseClick(page.setup.train_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert seen[0].front == "traces"
     page.shutdown()

@@ -214,11 +214,11 @@ def test_the_wizard(make_wizard: Maker, check: Check, tmp_path: Path, qtbot: QtB
     broken = Unreadable(path="apple/half.jpg", reason=msg("Looking through the folder."))
     wizard = make_wizard(_Both(Scan(unreadable=(broken,)), Look()), kind=kind, folder=make(tmp_path / "fruit"))
     qtbot.waitUntil(wizard.found_page.isComplete)
-    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.result.bars.rows()))
     check(wizard)
-    wizard.found_page.task.multi.click()
+    wizard.found_page.result.task.multi.click()
     check(wizard)
-    wizard.found_page.task.single.click()
+    wizard.found_page.result.task.single.click()
     click(qtbot, wizard, NEXT)
     for way in wizard.split_page.ways.values():
         way.click()
@@ -226,10 +226,10 @@ def test_the_wizard(make_wizard: Maker, check: Check, tmp_path: Path, qtbot: QtB
     wizard.split_page.ways["auto"].click()
     click(qtbot, wizard, NEXT)
     if kind == "images":
-        qtbot.waitUntil(lambda: wizard.place_page.look.words() != ())
+        qtbot.waitUntil(lambda: wizard.target_page.preview.words() != ())
     check(wizard)
     for name in ("", ".", "fruit"):
-        wizard.place_page.name_edit.setText(name)
+        wizard.target_page.name_edit.setText(name)
         check(wizard, "<>:")
     for _ in range(3):
         click(qtbot, wizard, BACK)
@@ -261,10 +261,10 @@ def test_a_scan_that_found_nothing(make_wizard: Maker, check: Check, folder: Pat
     wizard = make_wizard(scan, kind="images", folder=folder)
     check(wizard)
     if stopped:
-        wizard.found_page.stop_button.click()
+        wizard.found_page.progress.stop_button.click()
     else:
         scan.go_on()
-    qtbot.waitUntil(wizard.found_page.again_button.isVisible)
+    qtbot.waitUntil(wizard.found_page.failure.again_button.isVisible)
     check(wizard)
 
 
@@ -273,17 +273,17 @@ def test_a_scan_that_found_nothing(make_wizard: Maker, check: Check, folder: Pat
 
 def test_before_a_training(check: Check, opened: Opened) -> None:
     page, _script = opened.training()
-    for card in page.choose.cards.values():
+    for card in page.setup.cards.values():
         card.button.click()
         check(page)
-    page.choose.fold.click()
+    page.setup.fold.click()
     check(page)
 
 
 def test_during_a_training(check: Check, opened: Opened, qtbot: QtBot) -> None:
     page, script = opened.training(hold=True)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.watch.showcase.shown()) > 0)
+    qtbot.waitUntil(lambda: len(page.progress.showcase.shown()) > 0)
     check(page)
     script.go_on()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)

@@ -50,10 +50,10 @@ def test_a_paused_run_can_still_be_resumed_after_another_training(qtbot: QtBot, 
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
-    assert page.choose.resume_button.isVisible()
-    assert page.choose.resume_button.text() == "Resume run 1"
-    assert "Its training so far is kept." in page.choose.resume_label.text()
-    qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
+    assert page.setup.resume_button.isVisible()
+    assert page.setup.resume_button.text() == "Resume run 1"
+    assert "Its training so far is kept." in page.setup.resume_label.text()
+    qtbot.mouseClick(page.setup.resume_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert script.seen[1].resume and script.seen[1].seed == 7
     page.shutdown()
@@ -65,19 +65,19 @@ def test_the_offer_names_the_run_that_the_job_goes_on_with(qtbot: QtBot, session
     page = shown(qtbot, session, None)
     unfinished = session.project.runs.unfinished()
     assert unfinished is not None and unfinished.number == 1
-    assert page.choose.resume_button.text() == "Resume run 1"
+    assert page.setup.resume_button.text() == "Resume run 1"
     page.shutdown()
 
 
 def test_what_has_nothing_to_go_on_from_is_not_offered_for_ever(qtbot: QtBot, session: Session) -> None:
     cut_off(session, passes=False)
     page = shown(qtbot, session, None)
-    assert page.choose.resume_button.isVisible()
-    assert page.choose.resume_label.text().startswith("Run 1 was interrupted at the start.")
+    assert page.setup.resume_button.isVisible()
+    assert page.setup.resume_label.text().startswith("Run 1 was interrupted at the start.")
     add_run(session.project)
     session.refresh_runs()
     page.set_session(session)
-    assert not page.choose.resume_button.isVisible()
+    assert not page.setup.resume_button.isVisible()
     page.shutdown()
 
 
@@ -85,7 +85,7 @@ def test_a_run_of_other_classes_is_not_offered(qtbot: QtBot, session: Session) -
     run = session.project.runs.begin(preset="standard", seed=0, class_names=("apple", "pear"))
     session.project.runs.update(run.number, state="interrupted")
     page = shown(qtbot, session, None)
-    assert not page.choose.resume_button.isVisible()
+    assert not page.setup.resume_button.isVisible()
     page.shutdown()
 
 
@@ -114,30 +114,30 @@ FIRST = ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 
 def test_a_resumed_run_shows_the_passes_it_had(qtbot: QtBot, session: Session) -> None:
     cut_off(session, passes=True)
     page = shown(qtbot, session, Going(session, BEGUN, FIRST))
-    qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.watch.plot.points() == {"train": 2, "rate": 2, "valid": 2, "score": 2})
+    qtbot.mouseClick(page.setup.resume_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.progress.plot.points() == {"train": 2, "rate": 2, "valid": 2, "score": 2})
     page.shutdown()
 
 
 def test_a_stop_right_after_a_resume_says_that_the_passes_are_kept(qtbot: QtBot, session: Session) -> None:
     cut_off(session, passes=True)
     page = shown(qtbot, session, Going(session, BEGUN, LOOKING))
-    qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.watch.sentence.text() == english(stage_message("features")))
-    assert "The training so far is kept" in page.watch.stop_button.toolTip()
-    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    assert page.watch.sentence.text() == "Stopping. The training so far is kept, and you can continue later."
-    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+    qtbot.mouseClick(page.setup.resume_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.progress.sentence.text() == english(stage_message("features")))
+    assert "The training so far is kept" in page.progress.stop_button.toolTip()
+    qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
+    assert page.progress.sentence.text() == "Stopping. The training so far is kept, and you can continue later."
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
     kept = "Run 1 was stopped before it ended. Its training so far is kept."
-    assert page.choose.resume_label.text() == kept
+    assert page.setup.resume_label.text() == kept
     page.shutdown()
 
 
 def test_a_stop_before_a_run_has_begun_promises_nothing(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Going(session))
     press_train(qtbot, page)
-    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    assert page.watch.sentence.text() == "Stopping. Training has not begun, so nothing is lost."
-    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
-    assert not page.choose.resume_button.isVisible()
+    qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
+    assert page.progress.sentence.text() == "Stopping. Training has not begun, so nothing is lost."
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
+    assert not page.setup.resume_button.isVisible()
     page.shutdown()

@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.models.prediction_table import Filter, MultiLabelPredictionTable
-from desktop.models.run_comparison import outcome
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
@@ -20,7 +19,18 @@ from desktop.pages.train import messages as train_words
 from desktop.pages.train.page import TrainPage
 from desktop.session import Session, open_session
 from desktop.widgets.tiles import Tile
-from ml.api import SPLIT_CODES, EpochDone, Event, Finished, Job, ProbeDone, Project, RunStarted, Stop
+from ml.api import (
+    SPLIT_CODES,
+    EpochDone,
+    Event,
+    Finished,
+    Job,
+    ProbeDone,
+    Project,
+    RunStarted,
+    Stop,
+    compare_runs,
+)
 
 TEST = SPLIT_CODES.index("test")
 
@@ -159,13 +169,13 @@ def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage,
 
 
 def test_what_a_run_found_is_told_in_words(session: Session) -> None:
-    looked = outcome(session.project, before=None, after=1, samples=session.samples)
-    assert looked.found is not None
+    looked = compare_runs(session.project, before=None, after=1, samples=session.samples)
+    assert looked.label_counts is not None
     assert len(looked.mistakes) == 2
-    assert (looked.found.wrongly, looked.found.there - looked.found.found) == (1, 1)
+    assert (looked.label_counts.wrong, looked.label_counts.present - looked.label_counts.found) == (1, 1)
     told = train_words.RunSummary(run=1, first=True, seconds=3.0)
     lines = train_words.result_lines("images", told, looked, task="multi")
-    found, there, named = looked.found.found, looked.found.there, looked.found.named
+    found, there, named = looked.label_counts.found, looked.label_counts.present, looked.label_counts.predicted
     assert lines[0] == f"It found {found} of {there} labels. Wrong predictions: 1 of {named}."
 
 
@@ -187,7 +197,7 @@ def test_the_score_is_told_with_its_meaning(qtbot: QtBot, session: Session) -> N
     page.set_session(session)
     page.train("standard")
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
-    assert page.watch.score.text() == "Score 90 of 100"
+    assert page.progress.score.text() == "Score 90 of 100"
     assert "100 is perfect" in page.result.lines.text()
     qtbot.waitUntil(lambda: "It found" in page.result.lines.text())
     assert page.result.score.text() == "Score 94 of 100 on 14 pictures in the test"

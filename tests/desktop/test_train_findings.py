@@ -88,8 +88,8 @@ def test_what_it_found_out_stands_there_in_sentences(qtbot: QtBot, session: Sess
     remarks = page.result.remarks
     assert [said.sentence for said in remarks.remarks()] == [english(note.sentence) for note in (SURE, FEW, FINE, NEW)]
     assert [said.level for said in remarks.remarks()] == ["warning", "note", "good", "note"]
-    assert page.watch.note.text() == english(BUSY.sentence), "what was found does not flash by while it works"
-    assert remarks.fold is not None and remarks.fold.button.text() == "One thing is fine"
+    assert page.progress.note.text() == english(BUSY.sentence), "what was found does not flash by while it works"
+    assert remarks.fold is not None and remarks.fold.button.text() == "1 thing is fine"
     fine = next(
         label for label in remarks.fold.findChildren(type(page.result.lines)) if label.text() == english(FINE.sentence)
     )

@@ -17,9 +17,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import use_language
-from desktop.models.run_comparison import Outcome, RunScore
 from desktop.pages.train import messages as train_words
-from desktop.pages.train import state as train_ending
+from desktop.pages.train import state as train_state
 from desktop.pages.train.page import TrainPage
 from desktop.pages.train.state import ResumableRun
 from desktop.session import Session, open_session
@@ -32,6 +31,8 @@ from ml.api import (
     Job,
     ProbeDone,
     Progress,
+    RunComparison,
+    RunScore,
     RunStarted,
     StageStarted,
     Stop,
@@ -70,8 +71,8 @@ def test_what_was_not_tested_is_not_called_a_test() -> None:
 
 def test_comparisons_count_in_singular_and_plural() -> None:
     def compared(mended: int, spoilt: int) -> str:
-        looked = Outcome(standing=RunScore(0.5, 10, tested=True), mended=mended, spoilt=spoilt)
-        return train_words.compared("images", looked, first=False)
+        looked = RunComparison(score=RunScore(0.5, 10, tested=True), fixed=mended, broken=spoilt)
+        return train_words.comparison_text("images", looked, first=False)
 
     assert compared(1, 0) == "1 more right answer than in the run before."
     assert compared(4, 1) == "3 more right answers than in the run before."
@@ -84,13 +85,12 @@ def test_the_whole_page_speaks_another_language() -> None:
     use_language(PSEUDO)
     try:
         told = train_words.RunSummary(run=1, first=True, seconds=30.0, early=True, watched=True)
-        looked = Outcome(standing=RunScore(0.5, 10, tested=True, interval=(0.2, 0.8)), mended=1, spoilt=2)
+        looked = RunComparison(score=RunScore(0.5, 10, tested=True, interval=(0.2, 0.8)), fixed=1, broken=2)
         lines = train_words.result_lines("images", told, looked)
         lines.append(train_words.score_note("images", 0.9, 0.5, 10))
         lines += [train_words.network_words(offered) for offered in OFFERED]
-        lines += [
-            train_ending.left_over(ResumableRun(run=1, stopped=stopped, stands=True)) for stopped in (True, False)
-        ]
+        for stopped in (True, False):
+            lines.append(train_state.resume_offer(ResumableRun(run=1, stopped=stopped, has_checkpoint=True)))
         assert all(line.startswith("⟦") and line.endswith("⟧") for line in lines)
     finally:
         use_language("en")
@@ -98,13 +98,13 @@ def test_the_whole_page_speaks_another_language() -> None:
 
 def test_the_presets_say_how_long_they_take_here(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session))
-    cards = page.choose.cards
+    cards = page.setup.cards
     qtbot.waitUntil(lambda: "measuring" not in cards["thorough"]._time.text())
     assert all("about" in card._time.text() or "few" in card._time.text() for card in cards.values())
-    assert page.choose.headline.text() == "Ready for training: 30 pictures in 3 classes."
-    assert not page.choose.epochs.isVisible()
-    qtbot.mouseClick(page.choose.fold, Qt.MouseButton.LeftButton)
-    assert page.choose.epochs.isVisible()
+    assert page.setup.headline.text() == "Ready for training: 30 pictures in 3 classes."
+    assert not page.setup.epochs.isVisible()
+    qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
+    assert page.setup.epochs.isVisible()
     page.shutdown()
 
 
@@ -113,16 +113,16 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     page = shown(qtbot, session, script)
     heard: list[tuple[str, float]] = []
     page.job_progress.connect(lambda words, fraction: heard.append((words, fraction)))
-    qtbot.mouseClick(page.choose.cards["thorough"].button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.setup.cards["thorough"].button, Qt.MouseButton.LeftButton)
     press_train(qtbot, page)
-    assert page.stack.currentWidget() is page.watch
+    assert page.stack.currentWidget() is page.progress
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert script.seen == [TrainJob(project=session.project.path, preset="thorough", backbone=DEFAULT_BACKBONE)]
     assert page.result.score.text() == "5 of 6 pictures right in the test"
     assert "This is the first run" in page.result.lines.text()
     assert "During training you saw the validation score. This one is from the test." in page.result.lines.text()
     assert "It took about 1 min." in page.result.lines.text()
-    assert page.watch.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
+    assert page.progress.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
     assert session.run is not None and session.run.number == 1
     assert heard[-1] == ("Run 1 is ready", -1.0)
     with qtbot.waitSignal(page.page_requested):
@@ -144,17 +144,17 @@ def test_the_score_is_said_in_words_while_it_learns(qtbot: QtBot, session: Sessi
     script = Script(session, hold=True)
     page = shown(qtbot, session, script)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
-    qtbot.waitUntil(lambda: page.watch.sentence.text() == english(stage_message("finetune")))
-    assert len(page.watch.showcase.shown()) == 6
-    qtbot.waitUntil(lambda: not page.watch.showcase.missing_pictures())
-    before = [item.predicted for item in page.watch.showcase.shown()]
+    qtbot.waitUntil(lambda: page.progress.score.text() == "4 of 6 right")
+    qtbot.waitUntil(lambda: page.progress.sentence.text() == english(stage_message("finetune")))
+    assert len(page.progress.showcase.shown()) == 6
+    qtbot.waitUntil(lambda: not page.progress.showcase.missing_pictures())
+    before = [item.predicted for item in page.progress.showcase.shown()]
     script.go_on()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
-    assert [item.predicted for item in page.watch.showcase.shown()] != before
-    assert page.watch.score.text() == "6 of 6 right"
+    assert [item.predicted for item in page.progress.showcase.shown()] != before
+    assert page.progress.score.text() == "6 of 6 right"
     note = "These are validation pictures, for checking while it learns. 2 more are right than with the first model."
-    assert page.watch.score_note.text() == note
+    assert page.progress.score_note.text() == note
     page.shutdown()
 
 
@@ -162,7 +162,7 @@ def test_the_second_run_is_compared_with_the_first(qtbot: QtBot, session: Sessio
     wrong = [sample.id for sample in session.samples if sample.split == "test"][1:4]
     add_run(session.project, wrong=tuple(wrong), accuracy=3 / 6)
     page = shown(qtbot, session, Script(session))
-    assert page.choose.runs.isVisible()
+    assert page.setup.runs.isVisible()
     press_train(qtbot, page)
     change = "Newly right: 3. Newly wrong: 1."
     qtbot.waitUntil(lambda: change in page.result.lines.text())
@@ -190,7 +190,7 @@ def test_the_runs_so_far_are_counted_by_the_labels_as_they_are_now(qtbot: QtBot,
     page = shown(qtbot, session, Script(session))
 
     def cells() -> str:
-        return " · ".join(label.text() for label in page.choose.runs.findChildren(QLabel) if label.isVisible())
+        return " · ".join(label.text() for label in page.setup.runs.findChildren(QLabel) if label.isVisible())
 
     assert "5 of 6 right" in cells()
     session.restore_labels([(first.id, ((first.labels[0] + 1) % 3,))])
@@ -206,7 +206,7 @@ def test_the_result_of_a_run_can_be_opened_again_from_the_list(qtbot: QtBot, ses
     found = [{"about": "small", "level": "note", "sentence": "Too few to judge by: plum (2)."}]
     (session.project.runs.folder(run.number) / "findings.json").write_text(json.dumps(found), encoding="utf-8")
     page = shown(qtbot, session, Script(session))
-    runs = page.choose.runs
+    runs = page.setup.runs
     if by_key:
         runs.buttons[2].setFocus()
         qtbot.keyClick(runs.buttons[2], Qt.Key.Key_Space)
@@ -225,10 +225,10 @@ def test_the_result_of_a_run_can_be_opened_again_from_the_list(qtbot: QtBot, ses
     assert page.result.remarks_note.text() == "Self-test"
     mended = next(sample for sample in session.samples if sample.split == "test")
     session.restore_labels([(mended.id, ((mended.labels[0] + 1) % 3,))])
-    page.teller.look()
+    page.opened()
     qtbot.waitUntil(lambda: page.result.remarks_note.text().endswith("the labels of that time"))
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
-    assert page.stack.currentWidget() is page.choose
+    assert page.stack.currentWidget() is page.setup
     page.shutdown()
 
 
@@ -245,13 +245,13 @@ def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, sessio
 
     page = shown(qtbot, session, looking)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.sentence.text() == english(stage_message("features")))
-    assert page.watch.stop_button.text() == "Stop"  # there is nothing to keep
-    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    assert "There is no model to keep yet" in page.watch.sentence.text()
-    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
-    assert page.choose.resume_label.text().startswith("Run 1 was stopped before it had a model.")
-    assert page.choose.resume_button.text() == "Resume run 1"
+    qtbot.waitUntil(lambda: page.progress.sentence.text() == english(stage_message("features")))
+    assert page.progress.stop_button.text() == "Stop"  # there is nothing to keep
+    qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
+    assert "There is no model to keep yet" in page.progress.sentence.text()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
+    assert page.setup.resume_label.text().startswith("Run 1 was stopped before it had a model.")
+    assert page.setup.resume_button.text() == "Resume run 1"
     page.shutdown()
 
 
@@ -276,14 +276,14 @@ def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Se
     finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
-    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.watch.sentence.text() == f"Training has ended. {stage_message('predict')}")
-    assert not page.watch.stop_button.isEnabled()
-    assert page.watch.cancel_button.isEnabled() and page.focusWidget() is page.watch.sentence
-    qtbot.waitUntil(lambda: page.watch.time_left.text() == "25 s left")
+    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep")
+    qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.progress.sentence.text() == f"Training has ended. {stage_message('predict')}")
+    assert not page.progress.stop_button.isEnabled()
+    assert page.progress.cancel_button.isEnabled() and page.focusWidget() is page.progress.sentence
+    qtbot.waitUntil(lambda: page.progress.time_left.text() == "25 s left")
     finishing.free.set()
-    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
     page.shutdown()
 
 
@@ -291,13 +291,13 @@ def test_the_focus_is_on_stop_and_never_comes_to_cancel_by_itself(qtbot: QtBot, 
     page = shown(qtbot, session, Script(session, hold=True))
     for _ in range(2):
         press_train(qtbot, page)
-        assert page.focusWidget() is page.watch.stop_button
-        qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
-        page.watch.can_stop("finishing")  # as it is said when the learning is over
-        assert page.focusWidget() is page.watch.sentence
-        page.watch.can_stop("learning")
-        qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-        assert page.focusWidget() is page.watch.sentence
+        assert page.focusWidget() is page.progress.stop_button
+        qtbot.waitUntil(lambda: page.progress.score.text() == "4 of 6 right")
+        page.progress.can_stop("finishing")  # as it is said when the learning is over
+        assert page.focusWidget() is page.progress.sentence
+        page.progress.can_stop("learning")
+        qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
+        assert page.focusWidget() is page.progress.sentence
         qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
         qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
     page.shutdown()
@@ -306,9 +306,9 @@ def test_the_focus_is_on_stop_and_never_comes_to_cancel_by_itself(qtbot: QtBot, 
 def test_stop_and_keep(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session, hold=True))
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
-    qtbot.mouseClick(page.watch.stop_button, Qt.MouseButton.LeftButton)
-    assert page.watch.sentence.text() == "Stopping. The best model so far is kept."
+    qtbot.waitUntil(lambda: page.progress.score.text() == "4 of 6 right")
+    qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
+    assert page.progress.sentence.text() == "Stopping. The best model so far is kept."
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert "You stopped it early. The best model so far is kept." in page.result.lines.text()
     page.shutdown()
@@ -319,15 +319,15 @@ def test_cancel_asks_first(qtbot: QtBot, session: Session, sure: bool) -> None:
     script = Script(session, hold=True)
     page = shown(qtbot, session, script)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.score.text() == "4 of 6 right")
-    qtbot.mouseClick(page.watch.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.progress.score.text() == "4 of 6 right")
+    qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
     assert question is not None and question.defaultButton().text() == "Continue training"
     assert "“Stop and keep” also ends the training" in question.informativeText()
     discard = next(button for button in question.buttons() if button is not question.defaultButton())
     qtbot.mouseClick(discard if sure else question.defaultButton(), Qt.MouseButton.LeftButton)
     if sure:
-        qtbot.waitUntil(lambda: page.stack.currentWidget() is page.choose)
+        qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
         assert not page.training()
         assert session.project.runs.all() == ()
     else:
@@ -341,17 +341,17 @@ def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Se
     finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.stop_button.text() == "Stop and keep")
-    qtbot.mouseClick(page.watch.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep")
+    qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
     assert question is not None
-    page.watch.stop_pressed.emit()
+    page.progress.stop_pressed.emit()
     assert question.defaultButton().text() == "Let it finish"
     qtbot.waitUntil(lambda: "Training has ended." in question.informativeText())
     assert "Stop and keep" not in question.informativeText()
     with qtbot.waitSignal(question.destroyed):
         finishing.free.set()
-    assert page.stack.currentWidget() is page.choose
+    assert page.stack.currentWidget() is page.setup
     page.shutdown()
 
 
@@ -365,7 +365,7 @@ def test_a_failure_is_one_sentence_and_its_details_a_click_away(qtbot: QtBot, se
     qtbot.mouseClick(page.result.fold, Qt.MouseButton.LeftButton)
     assert page.result.details.isVisible() and page.result.details.toPlainText() == "Traceback"
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
-    assert page.stack.currentWidget() is page.choose
+    assert page.stack.currentWidget() is page.setup
     page.shutdown()
 
 
@@ -374,8 +374,8 @@ def test_an_interrupted_run_can_be_resumed(qtbot: QtBot, session: Session) -> No
     session.project.runs.update(run.number, state="interrupted")
     script = Script(session)
     page = shown(qtbot, session, script)
-    assert page.choose.resume_button.text() == "Resume run 1"
-    qtbot.mouseClick(page.choose.resume_button, Qt.MouseButton.LeftButton)
+    assert page.setup.resume_button.text() == "Resume run 1"
+    qtbot.mouseClick(page.setup.resume_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert script.seen[0].resume and script.seen[0].seed == 7
     page.shutdown()
@@ -384,15 +384,15 @@ def test_an_interrupted_run_can_be_resumed(qtbot: QtBot, session: Session) -> No
 def test_one_class_only_cannot_be_trained(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, Script(session))
     session.set_labels([sample.id for sample in session.samples], (0,))
-    assert not page.choose.train_button.isEnabled()
-    assert page.choose.headline.text() == "There is only one class. Training needs at least two."
+    assert not page.setup.train_button.isEnabled()
+    assert page.setup.headline.text() == "There is only one class. Training needs at least two."
     page.shutdown()
 
 
 def test_closing_while_it_trains_ends_the_thread(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, endless)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.plot.points()["train"] > 3)
+    qtbot.waitUntil(lambda: page.progress.plot.points()["train"] > 3)
     page.shutdown()
     assert not page.training()
 
@@ -421,7 +421,7 @@ def endless(job: Job, stop: Stop) -> Iterator[Event]:
 def test_the_window_stays_quick_while_batches_pour_in(qtbot: QtBot, session: Session) -> None:
     page = shown(qtbot, session, endless)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.watch.plot.points()["train"] > 10)
+    qtbot.waitUntil(lambda: page.progress.plot.points()["train"] > 10)
     gaps = Gaps()
     qtbot.waitUntil(lambda: gaps.count() > 150, timeout=20_000)
     # The target is 50 ms at the worst; a machine that is busy with other things must not fail the test.
@@ -457,13 +457,13 @@ def test_a_job_that_says_nothing_any_more_is_said_until_it_wakes_up(qtbot: QtBot
     page = TrainPage()
     qtbot.addWidget(page)
     page.set_session(session)
-    page.watch.begin(kind="images", passes=1.0, curves=True)
-    page.watch.show_note(msg("Memory ran short."))
-    page.watch.show_stall(msg("Nothing has happened for {n} seconds while it was opening the files.", n=60))
-    assert "opening the files" in page.watch.note.text()
-    assert page.watch.cancel_button.isEnabled()
-    assert page.watch.cancel_button.property("role") != "quiet"
-    page.watch.woke_up()
-    assert page.watch.note.text() == "Memory ran short."
-    assert page.watch.cancel_button.property("role") == "quiet"
+    page.progress.begin(kind="images", passes=1.0, curves=True)
+    page.progress.show_note(msg("Memory ran short."))
+    page.progress.show_stall(msg("Nothing has happened for {n} seconds while it was opening the files.", n=60))
+    assert "opening the files" in page.progress.note.text()
+    assert page.progress.cancel_button.isEnabled()
+    assert page.progress.cancel_button.property("role") != "quiet"
+    page.progress.woke_up()
+    assert page.progress.note.text() == "Memory ran short."
+    assert page.progress.cancel_button.property("role") == "quiet"
     page.shutdown()

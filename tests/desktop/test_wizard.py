@@ -29,13 +29,13 @@ def test_from_a_folder_to_a_project(make_wizard: Maker, folder: Path, qtbot: QtB
     click(qtbot, wizard, NEXT)
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
     assert "3 classes, 30 pictures" in texts(wizard.found_page)
-    assert [(row.name, row.count) for row in wizard.found_page.bars.rows()] == [(name, 10) for name in CLASSES]
-    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.bars.rows()))
+    assert [(row.name, row.count) for row in wizard.found_page.result.bars.rows()] == [(name, 10) for name in CLASSES]
+    qtbot.waitUntil(lambda: all(len(row.images) == 3 for row in wizard.found_page.result.bars.rows()))
     click(qtbot, wizard, NEXT)
     assert [part.count for part in wizard.split_page.picture.parts()] == [18, 6, 6]
     click(qtbot, wizard, NEXT)
-    wizard.place_page.name_edit.clear()
-    qtbot.keyClicks(wizard.place_page.name_edit, "My fruit")
+    wizard.target_page.name_edit.clear()
+    qtbot.keyClicks(wizard.target_page.name_edit, "My fruit")
     with qtbot.waitSignal(wizard.created) as created:
         click(qtbot, wizard, FINISH)
     path = settings.projects_folder() / "My fruit.handlens"
@@ -99,8 +99,8 @@ def test_a_scan_that_fails_can_be_tried_again(make_wizard: Maker, folder: Path, 
     wizard = make_wizard(Scan(ending=Failed(message=msg("The folder went away while it was read."))), folder=folder)
     qtbot.waitUntil(lambda: "went away" in texts(wizard.found_page))
     assert not wizard.button(NEXT).isEnabled()
-    qtbot.mouseClick(wizard.found_page.again_button, Qt.MouseButton.LeftButton)
-    assert wizard.found_page.stop_button.isVisible()
+    qtbot.mouseClick(wizard.found_page.failure.again_button, Qt.MouseButton.LeftButton)
+    assert wizard.found_page.progress.stop_button.isVisible()
     qtbot.waitUntil(lambda: "went away" in texts(wizard.found_page))
 
 
@@ -108,7 +108,7 @@ def test_looking_can_be_stopped(make_wizard: Maker, folder: Path, qtbot: QtBot) 
     scan = Scan(hold=True)
     wizard = make_wizard(scan, folder=folder)
     qtbot.waitUntil(lambda: "5 of 10" in texts(wizard.found_page))
-    qtbot.mouseClick(wizard.found_page.stop_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(wizard.found_page.progress.stop_button, Qt.MouseButton.LeftButton)
     assert scan.ended_by == ["cancel"]
     assert str(STOPPED) in texts(wizard.found_page) and not wizard.button(NEXT).isEnabled()
 
@@ -170,8 +170,8 @@ def test_a_name_that_cannot_be_is_said_before_create(make_wizard: Maker, folder:
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
     click(qtbot, wizard, NEXT)
     click(qtbot, wizard, NEXT)
-    wizard.place_page.name_edit.clear()
-    qtbot.keyClicks(wizard.place_page.name_edit, name)
+    wizard.target_page.name_edit.clear()
+    qtbot.keyClicks(wizard.target_page.name_edit, name)
     assert not wizard.button(FINISH).isEnabled()
 
 
@@ -180,8 +180,8 @@ def test_the_project_cannot_lie_among_the_originals(make_wizard: Maker, folder: 
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
     click(qtbot, wizard, NEXT)
     click(qtbot, wizard, NEXT)
-    wizard.place_page.place_edit.setText(str(folder / "apple"))
-    assert "inside the folder with your files" in texts(wizard.place_page)
+    wizard.target_page.place_edit.setText(str(folder / "apple"))
+    assert "inside the folder with your files" in texts(wizard.target_page)
     assert not wizard.button(FINISH).isEnabled()
 
 

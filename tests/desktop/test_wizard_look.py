@@ -29,14 +29,14 @@ def test_the_pretrained_network_says_what_it_sees_in_six_pictures(
     look = Look(hold=True)
     wizard = make_wizard(look, folder=folder)
     to_the_last_page(qtbot, wizard)
-    page = wizard.place_page
+    page = wizard.target_page
     assert "thousand everyday things" in texts(page)
-    assert [tile.words() for tile in page.look.tiles] == ["looking…"] * 6
+    assert [tile.words() for tile in page.preview.tiles] == ["looking…"] * 6
     assert wizard.button(FINISH).isEnabled()
-    qtbot.waitUntil(lambda: all(tile.has_picture() for tile in page.look.tiles))
+    qtbot.waitUntil(lambda: all(tile.has_picture() for tile in page.preview.tiles))
     look.free.set()
-    qtbot.waitUntil(lambda: not page.look.looking())
-    assert [tile.words() for tile in page.look.tiles] == [
+    qtbot.waitUntil(lambda: not page.preview.looking())
+    assert [tile.words() for tile in page.preview.tiles] == [
         "daisy, fairly sure",
         "perhaps: sea urchin",
         "not sure: pot",
@@ -53,17 +53,17 @@ def test_words_that_are_there_are_not_asked_for_again(make_wizard: Maker, folder
     look = Look()
     wizard = make_wizard(look, folder=folder)
     to_the_last_page(qtbot, wizard)
-    qtbot.waitUntil(lambda: wizard.place_page.look.words() != ())
+    qtbot.waitUntil(lambda: wizard.target_page.preview.words() != ())
     for which in (BACK, BACK, NEXT, NEXT):
         click(qtbot, wizard, which)
-    assert len(look.looked_at) == 1 and "daisy" in texts(wizard.place_page)
+    assert len(look.looked_at) == 1 and "daisy" in texts(wizard.target_page)
 
 
 def test_a_look_that_fails_leaves_the_page_usable(make_wizard: Maker, folder: Path, qtbot: QtBot) -> None:
     wizard = make_wizard(Look(Failed(message=msg("The work ended unexpectedly."))), folder=folder)
     to_the_last_page(qtbot, wizard)
-    qtbot.waitUntil(lambda: str(NO_GUESSES) in texts(wizard.place_page))
-    assert not any(tile.words() for tile in wizard.place_page.look.tiles)
+    qtbot.waitUntil(lambda: str(NO_GUESSES) in texts(wizard.target_page))
+    assert not any(tile.words() for tile in wizard.target_page.preview.tiles)
     with qtbot.waitSignal(wizard.created):
         click(qtbot, wizard, FINISH)
 
@@ -87,9 +87,9 @@ def test_going_back_or_cancelling_ends_the_look(
     to_the_last_page(qtbot, wizard)
     click(qtbot, wizard, BACK)
     click(qtbot, wizard, BACK)
-    qtbot.waitUntil(lambda: look.ended_by == ["cancel"] and not wizard.place_page.look.looking())
+    qtbot.waitUntil(lambda: look.ended_by == ["cancel"] and not wizard.target_page.preview.looking())
     click(qtbot, wizard, NEXT)
-    assert wizard.place_page.look.looking()
+    assert wizard.target_page.preview.looking()
     qtbot.keyClick(wizard, Qt.Key.Key_Escape)
     assert look.ended_by == ["cancel"] * 2 and not _threads(wizard)
 
@@ -100,11 +100,11 @@ def test_after_a_failed_create_the_look_begins_again(make_wizard: Maker, folder:
     to_the_last_page(qtbot, wizard)
     file = folder.parent / "a file"
     file.touch()
-    wizard.place_page.place_edit.setText(str(file))
+    wizard.target_page.place_edit.setText(str(file))
     click(qtbot, wizard, FINISH)
     qtbot.waitUntil(lambda: len(look.looked_at) == 2)
     look.free.set()
-    qtbot.waitUntil(lambda: "daisy" in texts(wizard.place_page))
+    qtbot.waitUntil(lambda: "daisy" in texts(wizard.target_page))
     assert wizard.button(FINISH).isEnabled()
 
 
@@ -112,7 +112,7 @@ def test_sounds_are_not_looked_at(make_wizard: Maker, tmp_path: Path, qtbot: QtB
     look = Look()
     wizard = make_wizard(look, folder=sound_folder(tmp_path / "tones"))
     to_the_last_page(qtbot, wizard)
-    assert not look.looked_at and not wizard.place_page.look.isVisible()
+    assert not look.looked_at and not wizard.target_page.preview.isVisible()
 
 
 def test_the_six_pictures_come_from_many_classes(tmp_path: Path) -> None:

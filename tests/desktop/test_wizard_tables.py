@@ -104,12 +104,12 @@ def test_a_table_is_offered_where_nothing_has_a_label(make_wizard: Maker, flat: 
         yield next(endings, None) or Scanned(report=report_of(job))
 
     wizard = make_wizard(runner, folder=flat)
-    qtbot.waitUntil(lambda: wizard.found_page.use_button is not None)
+    qtbot.waitUntil(lambda: wizard.found_page.result.findings.table_button is not None)
     said = texts(wizard.found_page)
     assert "30 pictures, none with a label" in said and "0 classes" not in said
     assert "into a folder of its own, or take a table" in said and "label some" not in said
-    assert not wizard.found_page.task.isVisible()
-    button = wizard.found_page.use_button
+    assert not wizard.found_page.result.task.isVisible()
+    button = wizard.found_page.result.findings.table_button
     assert button is not None and button.text() == "Use “fruit.csv”"
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())

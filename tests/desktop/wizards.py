@@ -69,4 +69,4 @@ def to_the_last_page(qtbot: QtBot, wizard: NewProjectWizard) -> None:
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
     click(qtbot, wizard, NEXT)
     click(qtbot, wizard, NEXT)
-    assert wizard.currentPage() is wizard.place_page
+    assert wizard.currentPage() is wizard.target_page

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from desktop import words
-from desktop.i18n import Message, msg, nmsg, text, tr, trn
+from desktop.i18n import NONE_OF_THEM, Message, class_caption, msg, nmsg, originals_gone, text, tr, trn
 from desktop.models.prediction_table import Filter, PredictionTable
-from desktop.models.run_comparison import RunScore
-from desktop.models.run_scores import run_score
+from desktop.models.run_scores import score_text
 from desktop.models.undo import same_labels
 from desktop.pages.explore.label_issues.model import SuggestedLabel
 from desktop.session import Session
@@ -19,6 +17,7 @@ from ml.api import (
     HandlensError,
     Kind,
     RunInfo,
+    RunScore,
     Sample,
     Split,
     Task,
@@ -29,7 +28,6 @@ from ml.api import (
 )
 
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
-NONE_OF_THEM = msg("none of them")
 
 
 def no_run(kind: Kind, *, training: bool = False) -> str:
@@ -45,7 +43,7 @@ def no_run(kind: Kind, *, training: bool = False) -> str:
 def cannot_show(session: Session, error: HandlensError) -> str:
     """Say why a sample cannot be shown, and what to do about it."""
     gone = session.missing_originals()
-    return words.originals_gone(text(gone)) if gone else text(error.message)
+    return originals_gone(text(gone)) if gone else text(error.message)
 
 
 def prompt(view: str, *, empty: bool = False) -> str:
@@ -59,7 +57,7 @@ def prompt(view: str, *, empty: bool = False) -> str:
 
 def run_line(run: RunInfo, score_now: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
     """Name a run in the chooser: "run 3 · 94 of 100 right"."""
-    score = run_score(run, score_now, counts, task)
+    score = score_text(run, score_now, counts, task)
     if score:
         return tr("run {n} · {score}", n=str(run.number), score=score)
     return tr("run {n}", n=str(run.number))
@@ -126,9 +124,7 @@ def selected(count: int) -> str:
     return trn("{count} selected. A digit key labels it.", "{count} selected. A digit key labels all of them.", count)
 
 
-def named(indices: Sequence[int], names: Sequence[str]) -> str:
-    """List the class names for a caption, or say "none of them"."""
-    return ", ".join(names[index] for index in indices) or text(NONE_OF_THEM)
+named = class_caption
 
 
 def named_within(indices: Sequence[int], names: Sequence[str]) -> Message:

@@ -1,4 +1,4 @@
-"""What the Train and Explore pages say: numbers turned into sentences. No widgets here."""
+"""The sentences of the Train page. No widgets here."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
-from desktop.models.run_comparison import Found, Outcome, RunScore
-from desktop.models.run_scores import run_score
+from desktop.models.run_scores import score_text
 from desktop.widgets.remark_list import FindingRow, Level
 from ml.api import (
     BackboneChecked,
     Front,
     Kind,
+    LabelCounts,
     Note,
     OfferedBackbone,
     Preset,
+    RunComparison,
     RunFinding,
     RunInfo,
+    RunScore,
     Task,
     counted,
     counted_classes,
@@ -28,7 +30,7 @@ from ml.api import (
 
 
 def about(seconds: float) -> Message:
-    """Seconds as a person would say them: "about 20 s", "about 6 min", "about 2 h"; NaN is not known."""
+    """Round a duration: "about 20 s", "about 6 min", "about 2 h". NaN means unknown."""
     if math.isnan(seconds):
         return msg("time known after the first run")
     if seconds < 10:
@@ -43,12 +45,12 @@ def about(seconds: float) -> Message:
 
 
 def duration(seconds: float) -> str:
-    """`about` for the window."""
+    """Return `about` as text."""
     return text(about(seconds))
 
 
 def time_left(seconds: float | None) -> str:
-    """The rest of a job: "2 min left"; empty while unknown."""
+    """Return the remaining time of a job, "2 min left"; empty while unknown."""
     if seconds is None or not math.isfinite(seconds):
         return ""
     if seconds < 5:
@@ -60,13 +62,18 @@ def time_left(seconds: float | None) -> str:
     return tr("{h} h {m} min left", h=int(seconds // 3600), m=int(seconds % 3600 // 60))
 
 
-def large_score_of_several(score: float) -> str:
-    """The same, where it stands alone."""
+def right_of(accuracy: float, count: int) -> str:
+    """Return an accuracy as counts: "94 of 100 right"."""
+    return tr("{right} of {count} right", right=round(accuracy * count), count=count)
+
+
+def multilabel_score(score: float) -> str:
+    """Return a mean average precision: "Score 86 of 100"."""
     return tr("Score {score} of 100", score=round(100 * score))
 
 
 def score_meaning(kind: Kind) -> str:
-    """What that score says, in one sentence."""
+    """Explain the multi-label score in one sentence."""
     return tr(
         "The score says how well it ranks {things} with a class above {things} without it. 100 is perfect.",
         things=things(kind),
@@ -74,7 +81,7 @@ def score_meaning(kind: Kind) -> str:
 
 
 def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
-    """What stands below the large score while it learns: of what, and how much better than the first model."""
+    """Return the note below the score during training: the sample set, and the gain over the linear probe."""
     if task == "multi":
         return score_meaning(kind)
     note = msg("These are validation {things}, for checking while it learns.", things=things(kind))
@@ -88,13 +95,13 @@ def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: i
 
 
 def network_title(offered: OfferedBackbone) -> str:
-    """A ready-made network in the list."""
+    """Return the name of an offered network in the list."""
     names = {"small": tr("Small and fast"), "default": tr("The usual one"), "strong": tr("Strong and slow")}
     return names[offered.title]
 
 
 def network_words(offered: OfferedBackbone) -> str:
-    """Its name, size, speed and licence in a few sentences."""
+    """Describe an offered network: name, size, speed, licence."""
     size = msg("It comes with Handlens.")
     if offered.megabytes:
         size = msg("It is downloaded once ({n} MB).", n=offered.megabytes)
@@ -108,7 +115,7 @@ def network_words(offered: OfferedBackbone) -> str:
 
 
 def front_words(front: Front) -> str:
-    """What picture a network is shown of measurements."""
+    """Return the name of a front end for sensor logs."""
     return {
         "combined": tr("All three, one below the other (usual)"),
         "spectrogram": tr("Frequencies over time (spectrogram)"),
@@ -118,7 +125,7 @@ def front_words(front: Front) -> str:
 
 
 def checked_words(event: BackboneChecked, *, file: bool) -> str:
-    """What was found out about a network by its name; `file`: its weights come from a file."""
+    """Describe the network that was looked up. `file`: its weights come from a file."""
     if not event.known:
         if not event.suggestions:
             return tr("There is no network with that name. All names are listed at huggingface.co/timm.")
@@ -129,7 +136,7 @@ def checked_words(event: BackboneChecked, *, file: bool) -> str:
 
 
 def readiness(kind: Kind, *, labelled: int, classes: int, ready: bool | None = None) -> str:
-    """What there is to learn from, or what is missing. `ready`: whether it can learn; else it takes two classes."""
+    """Say what there is to train on, or what is missing."""
     if labelled == 0:
         return tr("Nothing is labelled yet. Label a few of each class first.")
     samples = counted(labelled, kind)
@@ -147,7 +154,7 @@ def preset_name(preset: Preset) -> str:
 
 
 def preset_promise(preset: Preset) -> str:
-    """One sentence: what the preset does and when to take it."""
+    """Say what the preset does and when to choose it."""
     return {
         "quick": tr("Trains a first model on what a pretrained network sees. Good for a first look."),
         "standard": tr("Continues from there and adjusts the network to your classes. Right for most folders."),
@@ -157,8 +164,8 @@ def preset_promise(preset: Preset) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSummary:
-    """Of a finished run: its number, whether there is a run `before`, how long it took, whether it was stopped `early`,
-    and whether somebody `watched` how it did on those kept aside to check by."""
+    """Facts of a finished run: `first` of the project, `early` if it was stopped, `watched` if its validation score was
+    on screen during training."""
 
     run: int
     first: bool
@@ -167,24 +174,24 @@ class RunSummary:
     watched: bool = False
 
 
-def finished_score(kind: Kind, run: int, standing: RunScore, task: Task = "single") -> str:
-    """The score of a finished run, large: "Right on 91 of 100 pictures it has never seen"."""
-    score, count = standing.score, standing.count
+def finished_score(kind: Kind, run: int, run_score: RunScore, task: Task = "single") -> str:
+    """Return the headline of a finished run: "91 of 100 pictures right in the test"."""
+    score, count = run_score.score, run_score.count
     if score is None or count == 0:
         return tr("Run {n} is ready", n=str(run))
     samples, right = counted(count, kind), round(score * count)
     if task == "multi":
         hundred = round(100 * score)
-        if standing.tested:
+        if run_score.tested:
             return tr("Score {score} of 100 on {count_things} in the test", score=hundred, count_things=samples)
         return tr("Score {score} of 100 on {count_things} in validation", score=hundred, count_things=samples)
-    if standing.tested:
+    if run_score.tested:
         return tr("{right} of {count_things} right in the test", right=right, count_things=samples)
     return tr("{right} of {count_things} right in validation", right=right, count_things=samples)
 
 
-def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
-    """What chance leaves open, in words; empty where it is not known."""
+def interval_text(kind: Kind, interval: tuple[float, float] | None) -> str:
+    """Return the confidence interval in words; empty without one."""
     if interval is None:
         return ""
     return tr(
@@ -195,8 +202,8 @@ def expected(kind: Kind, interval: tuple[float, float] | None) -> str:
     )
 
 
-def remarks_of(notes: Iterable[Note | RunFinding]) -> list[FindingRow]:
-    """What a run found out about itself, with what leads on from there."""
+def finding_rows(notes: Iterable[Note | RunFinding]) -> list[FindingRow]:
+    """Return the findings of a run's self-test as rows of the list."""
     return [
         FindingRow(
             level=_level(note),
@@ -211,23 +218,22 @@ def remarks_of(notes: Iterable[Note | RunFinding]) -> list[FindingRow]:
 def _level(note: Note | RunFinding) -> Level:
     if note.level == "warning":
         return "warning"
-    # How it does on new sources is a score: it is not folded away however good it is.
+    # The effect of new sources is a score: it is shown even where it is good.
     return "good" if note.level == "good" and note.about != "new source" else "note"
 
 
-def compared(kind: Kind, looked: Outcome, *, first: bool, task: Task = "single") -> str:
-    """How a run did against the one before, on the same samples and by the same labels; empty where that is not
-    known."""
-    now, before, count = looked.standing.score, looked.earlier, looked.standing.count
+def comparison_text(kind: Kind, comparison: RunComparison, *, first: bool, task: Task = "single") -> str:
+    """Compare a run with the one before; empty where that is unknown."""
+    now, before, count = comparison.score.score, comparison.earlier_score, comparison.score.count
     if now is None or count == 0:
         return tr("There are no {things} for validation or the test, so there is no score.", things=things(kind))
     if first:
         return tr("This is the first run. There is nothing to compare it with yet.")
     if task == "multi":
-        return "" if before is None else _scores_compared(round(100 * now) - round(100 * before))
-    if looked.mended is None or looked.spoilt is None:
+        return "" if before is None else _score_change(round(100 * now) - round(100 * before))
+    if comparison.fixed is None or comparison.broken is None:
         return ""
-    change = looked.mended - looked.spoilt
+    change = comparison.fixed - comparison.broken
     if change == 0:
         return tr("As many right answers as in the run before.")
     if change > 0:
@@ -243,7 +249,7 @@ def compared(kind: Kind, looked: Outcome, *, first: bool, task: Task = "single")
     )
 
 
-def _scores_compared(change: int) -> str:
+def _score_change(change: int) -> str:
     if change == 0:
         return tr("The same score as the run before.")
     if change > 0:
@@ -251,38 +257,39 @@ def _scores_compared(change: int) -> str:
     return trn("{count} point worse than the run before.", "{count} points worse than the run before.", -change)
 
 
-def result_lines(kind: Kind, told: RunSummary, looked: Outcome, *, task: Task = "single") -> list[str]:
-    """The sentences below the score of a finished run."""
-    lines = [] if looked.found is None else [_found_and_named(looked.found)]
-    if task == "multi" and looked.standing.score is not None:
+def result_lines(kind: Kind, summary: RunSummary, comparison: RunComparison, *, task: Task = "single") -> list[str]:
+    """Return the sentences below the score of a finished run."""
+    lines = [] if comparison.label_counts is None else [_label_counts_text(comparison.label_counts)]
+    if task == "multi" and comparison.score.score is not None:
         lines.append(score_meaning(kind))
-    lines.append(expected(kind, looked.standing.interval))
-    lines.append(compared(kind, looked, first=told.first, task=task))
-    if looked.mended or looked.spoilt:
-        lines.append(tr("Newly right: {mended}. Newly wrong: {spoilt}.", mended=looked.mended, spoilt=looked.spoilt))
-    if told.watched and looked.standing.tested:
+    lines.append(interval_text(kind, comparison.score.interval))
+    lines.append(comparison_text(kind, comparison, first=summary.first, task=task))
+    fixed, broken = comparison.fixed, comparison.broken
+    if fixed or broken:
+        lines.append(tr("Newly right: {mended}. Newly wrong: {spoilt}.", mended=fixed, spoilt=broken))
+    if summary.watched and comparison.score.tested:
         lines.append(tr("During training you saw the validation score. This one is from the test."))
-    if told.early:
+    if summary.early:
         lines.append(tr("You stopped it early. The best model so far is kept."))
-    lines.append(tr("It took {time}.", time=about(told.seconds)))
+    lines.append(tr("It took {time}.", time=about(summary.seconds)))
     return [line for line in lines if line]
 
 
-def _found_and_named(found: Found) -> str:
+def _label_counts_text(counts: LabelCounts) -> str:
     return tr(
         "It found {found} of {there} labels. Wrong predictions: {wrongly} of {named}.",
-        found=found.found,
-        there=found.there,
-        wrongly=found.wrongly,
-        named=found.named,
+        found=counts.found,
+        there=counts.present,
+        wrongly=counts.wrong,
+        named=counts.predicted,
     )
 
 
-def run_cells(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
-    """A run in the list of runs: its name, its score, its preset, how long it took. `counts` as `split_counts`."""
+def run_cells(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
+    """Return a line of the list of runs: name, score, preset, duration. `counts` as `split_counts` returns them."""
     return (
         tr("Run {n}", n=str(run.number)),
-        run_score(run, standing, counts, task) or tr("no score"),
+        score_text(run, score, counts, task) or tr("no score"),
         preset_name(run.preset),
         duration(run.seconds),
     )

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLine
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.pages.train import messages as train_words
+from desktop.pages.train.messages import checked_words, network_title, network_words
 from desktop.workers.job_thread import JobThread
 from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Runner, Worker
 
@@ -18,22 +18,25 @@ WIDTH = 460
 
 
 class NetworkChoice(QWidget):
-    """A list, and below it a sentence about what is chosen; for another network a field for its name and a button for
-    a file. `runner` looks a name up, in a child process if it is not given."""
+    """A list of networks and a sentence about the chosen one.
+
+    Another network needs its name, and can take its weights from a file. `runner` looks up the name; the default is a
+    child process.
+    """
 
     changed = Signal()
-    """Another network is chosen."""
+    """Another network was chosen."""
 
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
-        self.runner = runner
+        self._runner = runner
         self._file: Path | None = None
         self._threads: list[JobThread] = []
         self._wait = QTimer(self, interval=CHECK_AFTER_MS, singleShot=True)
         self._wait.timeout.connect(self._check)
         self.box = QComboBox()
         for offered in OFFERED:
-            self.box.addItem(train_words.network_title(offered), offered.name)
+            self.box.addItem(network_title(offered), offered.name)
         self.box.addItem(tr("Another network …"), "")
         self.box.setCurrentIndex([item.title for item in OFFERED].index("default"))
         self.field = QLineEdit()
@@ -60,26 +63,26 @@ class NetworkChoice(QWidget):
         self._on_chosen()
 
     def name(self) -> str:
-        """The network's name; empty where another one is wanted and no name is given."""
+        """Return the name of the network; empty while the name of another network is missing."""
         return str(self.box.currentData()) or self.field.text().strip()
 
     def weights(self) -> Path | None:
-        """The file with its weights, where one was given."""
+        """Return the file with its weights, if one was chosen."""
         return None if self.box.currentData() else self._file
 
     def set_file(self, path: Path | None) -> None:
-        """Take the weights of another network from `path`."""
+        """Use the weights in `path` for another network."""
         self._file = path
         self.file_button.setText(tr("Weights from a file …") if path is None else path.name)
         self._check()
 
     def ask_for_name(self) -> None:
-        """Another network is wanted and nobody said which."""
+        """Ask for the missing name."""
         self.words.setText(tr("Enter the name of a network, or choose one from the list."))
         self.field.setFocus()
 
     def close_checks(self) -> None:
-        """End what is being looked up."""
+        """Cancel running lookups."""
         self._wait.stop()
         for thread in self._threads:
             thread.shutdown()
@@ -92,7 +95,7 @@ class NetworkChoice(QWidget):
         if other:
             self._check()
         else:
-            self.words.setText(train_words.network_words(OFFERED[self.box.currentIndex()]))
+            self.words.setText(network_words(OFFERED[self.box.currentIndex()]))
         self.changed.emit()
 
     @Slot()
@@ -114,7 +117,7 @@ class NetworkChoice(QWidget):
             self.words.setText(tr("More than a thousand networks are listed at huggingface.co/timm."))
             return
         self.words.setText(tr("Looking it up …"))
-        thread = JobThread(BackboneJob(name=name), self.runner or Worker().run, self)
+        thread = JobThread(BackboneJob(name=name), self._runner or Worker().run, self)
         thread.ended.connect(self._on_checked)
         thread.finished.connect(self._on_thread_ended)
         self._threads.append(thread)
@@ -122,9 +125,9 @@ class NetworkChoice(QWidget):
 
     @Slot(object)
     def _on_checked(self, event: Event) -> None:
-        # An answer about a name that is no longer there is no answer.
+        # The name may have changed since the lookup began.
         if isinstance(event, BackboneChecked) and not self.box.currentData() and event.name == self.name():
-            self.words.setText(train_words.checked_words(event, file=self._file is not None))
+            self.words.setText(checked_words(event, file=self._file is not None))
 
     @Slot()
     def _on_thread_ended(self) -> None:

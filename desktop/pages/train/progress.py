@@ -1,30 +1,50 @@
-"""During a training: the score in words, the curves, twelve samples, and what is happening now."""
+"""During a training: the score, the curves, twelve samples, and the current stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.i18n import Message, text, tr
-from desktop.models.run_comparison import Mistake
-from desktop.models.run_scores import right_of
-from desktop.pages.explore.messages import named
-from desktop.pages.train import messages as train_words
-from desktop.pages.train import state as train_ending
-from desktop.pages.train.state import StopState, TrainingState
+from desktop.dialogs.cancel_training import CancelTraining
+from desktop.i18n import Message, class_caption, text, tr
+from desktop.pages.train import messages
+from desktop.pages.train.state import StopState, TrainingState, keep_alternative, stop_button_text
 from desktop.session import Session
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView, Shown
-from desktop.workers.sample_renderer import overlay_image
-from ml.api import BatchDone, EpochDone, EpochRecord, Kind, ProbeDone, Showcase, things
+from desktop.workers.job_thread import TrainingThread
+from desktop.workers.sample_renderer import load_tile, overlay_image
+from desktop.workers.tasks import Tasks
+from ml.api import (
+    BatchDone,
+    EpochDone,
+    EpochRecord,
+    Event,
+    HandlensError,
+    Kind,
+    Note,
+    ProbeDone,
+    Runner,
+    RunStarted,
+    Showcase,
+    StageStarted,
+    Stalled,
+    TrainJob,
+    things,
+)
+
+WORDS_EVERY_MS = 250
+UNDECIDED = 0.5
+"""The threshold of every class during training; the real ones are chosen at the end."""
 
 
 class TrainProgress(QWidget):
-    """Only shows what it is told. `stop_pressed` keeps the best, `cancel_pressed` asks for the end of it all."""
+    """Widgets only. `stop_pressed` keeps the best model; `cancel_pressed` discards the run."""
 
     stop_pressed = Signal()
     cancel_pressed = Signal()
@@ -59,11 +79,11 @@ class TrainProgress(QWidget):
         self.cancel_button.setToolTip(tr("End now and discard this run"))
         self.cancel_button.clicked.connect(self.cancel_pressed)
         self._stalled = False
-        self._stalled_over = ""
+        self._note_before_stall = ""
         self._lay_out()
 
     def begin(self, *, kind: Kind, passes: float, curves: bool) -> None:
-        """A new run: everything empty. `curves` is whether there will be any to draw."""
+        """Clear everything for a new run. `curves`: whether there will be any to draw."""
         self.plot.setVisible(curves)
         self._middle.setStretch(0, 5 if curves else 2)
         self.score.setText(tr("No score yet"))
@@ -73,13 +93,13 @@ class TrainProgress(QWidget):
         )
         self.sentence.setText(tr("Starting …"))
         self.time_left.clear()
-        self.woke_up()
+        self.clear_stall()
         self.note.clear()
         self.note.hide()
         self.bar.setValue(0)
         self.plot.clear(passes=passes)
         self.showcase.clear()
-        self.can_stop("unbegun")
+        self.set_stop_state("unbegun")
         self.cancel_button.setEnabled(True)
 
     def show_note(self, sentence: Message | str) -> None:
@@ -87,44 +107,44 @@ class TrainProgress(QWidget):
         self.note.show()
 
     def show_stall(self, sentence: Message | str) -> None:
-        """Nothing happens any more: say so and point at the way out, until `woke_up`."""
-        self._stalled_over = self.note.text() if self.note.isVisibleTo(self) else ""
+        """Say that nothing happens any more and highlight the cancel button, until `clear_stall`."""
+        self._note_before_stall = self.note.text() if self.note.isVisibleTo(self) else ""
         self._stalled = True
         self.time_left.hide()
         self.show_note(sentence)
-        self._point_at_cancel(True)
+        self._highlight_cancel(True)
 
-    def woke_up(self) -> None:
-        """Something happened: what `show_stall` said is not true any more."""
+    def clear_stall(self) -> None:
+        """Take back what `show_stall` said: the job is alive."""
         if self._stalled:
             self._stalled = False
             self.time_left.show()
-            self.note.setText(self._stalled_over)
-            self.note.setVisible(bool(self._stalled_over))
-            self._point_at_cancel(False)
+            self.note.setText(self._note_before_stall)
+            self.note.setVisible(bool(self._note_before_stall))
+            self._highlight_cancel(False)
 
-    def _point_at_cancel(self, on: bool) -> None:
+    def _highlight_cancel(self, on: bool) -> None:
         self.cancel_button.setProperty("role", "" if on else "quiet")
         self.cancel_button.style().unpolish(self.cancel_button)
         self.cancel_button.style().polish(self.cancel_button)
 
-    def can_stop(self, state: StopState) -> None:
-        """What a stop would mean now; none is needed once it finishes by itself."""
-        words, tip = train_ending.button(state)
+    def set_stop_state(self, state: StopState) -> None:
+        """Say what a stop would mean now. Once training is over, none is needed."""
+        words, tip = stop_button_text(state)
         self.stop_button.setText(words)
         self.stop_button.setToolTip(tip)
         self._enable(self.stop_button, state != "finishing")
 
-    def ending(self, sentence: str, *, final: bool) -> None:
-        """The user has asked for the end; if it is `final`, nothing more can be asked."""
-        self.woke_up()  # what does not answer is ended all the same
+    def show_stopping(self, sentence: str, *, final: bool) -> None:
+        """Confirm the request to stop; if it is `final`, no other request can follow."""
+        self.clear_stall()  # a job that does not answer is ended all the same
         self.sentence.setText(sentence)
         self.time_left.clear()
         self._enable(self.stop_button, False)
         self._enable(self.cancel_button, not final)
 
     def _enable(self, button: QPushButton, on: bool) -> None:
-        """Qt would hand the focus of a button that goes dark to the next one, and that discards everything."""
+        """Keep the focus away from the cancel button: Qt moves it there when the stop button is disabled."""
         if not on and self.window().focusWidget() is button:
             self.sentence.setFocus()
         button.setEnabled(on)
@@ -161,8 +181,203 @@ class TrainProgress(QWidget):
         outer.addLayout(words)
 
 
-def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
-    """Add what the event says to the curves."""
+class ProgressController(QObject):
+    """Runs one training at a time and shows it in a `TrainProgress`.
+
+    `progressed(words, fraction)` while it runs; `ended(event)` with the terminal event. `runner` replaces the child
+    process.
+    """
+
+    progressed = Signal(str, float)
+    ended = Signal(object)
+
+    def __init__(self, view: TrainProgress, *, runner: Runner | None, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._view = view
+        self._runner = runner
+        self._session: Session | None = None
+        self._thread: TrainingThread | None = None
+        self._question: CancelTraining | None = None
+        self.state: TrainingState | None = None
+        """Of the present training, or of the last one."""
+        self._tasks = Tasks(self)
+        self._pictures: dict[int, int] = {}
+        self._tasks.done.connect(self._on_picture)
+        self._tasks.failed.connect(self._on_no_picture)
+        self._timer = QTimer(self, interval=WORDS_EVERY_MS)
+        self._timer.timeout.connect(self._show_progress)
+        view.stop_pressed.connect(self._on_stop)
+        view.cancel_pressed.connect(self._on_cancel)
+
+    def set_session(self, session: Session) -> None:
+        self._session = session
+
+    def running(self) -> bool:
+        return self._thread is not None
+
+    def start(self, job: TrainJob, *, estimate: float | None) -> None:
+        """Start a training that is expected to take `estimate` seconds."""
+        session = self._session
+        if session is None or self._thread is not None:
+            return
+        resumed = session.resumable_run() if job.resume else None
+        has_checkpoint = resumed is not None and session.project.runs.stands(resumed.number)
+        self.state = TrainingState(preset=job.preset, estimate=estimate, has_checkpoint=has_checkpoint)
+        self._view.begin(kind=session.project.kind, passes=float(job.epochs or 1), curves=job.preset != "quick")
+        self._view.set_stop_state(self.state.stop_state)
+        self._view.stop_button.setFocus()
+        self._thread = TrainingThread(job, self._runner, self)
+        self._thread.happened.connect(self._on_event)
+        self._thread.ended.connect(self._on_ended)
+        self._thread.start()
+        session.set_training(True)
+        self._timer.start()
+        self._show_progress()
+
+    def close(self) -> None:
+        """End the thread. The run can be resumed later."""
+        self._timer.stop()
+        if self._question is not None:
+            self._question.close()
+        self._tasks.close()
+        if self._thread is not None:
+            self._thread.detach()
+            self._thread = None
+        self._session = None
+
+    # -- stop and cancel -----------------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_stop(self) -> None:
+        if self._thread is not None and self.state is not None:
+            self._thread.stop()
+            self.state.stop()
+            self._view.show_stopping(self.state.sentence, final=False)
+            self._update_question()
+
+    @Slot()
+    def _on_cancel(self) -> None:
+        if self.state is not None and self._question is None:
+            alternative, verb = keep_alternative(self.state.stop_state, stopping=self.state.stopping)
+            self._question = CancelTraining.ask(self._view, alternative=alternative, keep=verb)
+            self._question.discard_chosen.connect(self._on_discard)
+            self._question.finished.connect(self._forget_question)
+
+    def _update_question(self) -> None:
+        if self._question is not None and self.state is not None:
+            alternative, verb = keep_alternative(self.state.stop_state, stopping=self.state.stopping)
+            self._question.set_alternative(alternative, keep=verb)
+
+    @Slot()
+    def _forget_question(self) -> None:
+        self._question = None
+
+    @Slot()
+    def _on_discard(self) -> None:
+        if self._thread is not None:
+            self._thread.cancel()
+            self._view.show_stopping(tr("Cancelling. This run is being discarded."), final=True)
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_event(self, event: Event) -> None:
+        state, view = self.state, self._view
+        if state is None:
+            return
+        state.update(event)
+        view.clear_stall()
+        self._update_question()
+        match event:
+            case StageStarted():
+                view.sentence.setText(state.sentence)
+                self._offer_stop(state)
+            case RunStarted():
+                self._show_progress()
+                self._offer_stop(state)
+                if state.stopping:
+                    view.sentence.setText(state.sentence)
+            case Note() if not event.about:
+                view.show_note(event.sentence)
+            case Stalled():
+                view.show_stall(event.sentence)
+            case BatchDone():
+                _draw(view.plot, event)
+            case ProbeDone() | EpochDone():
+                self._offer_stop(state)
+                _draw(view.plot, event)
+                if isinstance(event, ProbeDone):
+                    self._draw_earlier_epochs(state)
+                self._show_score(state)
+            case Showcase():
+                self._show_showcase(event, state)
+            case _:
+                return
+
+    @Slot(object)
+    def _on_ended(self, event: Event) -> None:
+        thread, self._thread = self._thread, None
+        self._timer.stop()
+        if self._question is not None:  # there is nothing left to discard
+            self._question.close()
+        if thread is not None:
+            thread.wait()
+            thread.deleteLater()
+        self.ended.emit(event)
+
+    def _offer_stop(self, state: TrainingState) -> None:
+        if not state.stopping:
+            self._view.set_stop_state(state.stop_state)
+
+    def _draw_earlier_epochs(self, state: TrainingState) -> None:
+        """Draw the epochs before the interruption of a resumed run."""
+        if self._session is not None and state.has_checkpoint and state.run is not None:
+            _draw_history(self._view.plot, self._session.project.runs.history(state.run))
+
+    def _show_score(self, state: TrainingState) -> None:
+        if self._session is not None:
+            score, note = _score_now(state, self._session.project.kind)
+            self._view.score.setText(score)
+            self._view.score_note.setText(note)
+
+    @Slot()
+    def _show_progress(self) -> None:
+        if self.state is None or self._thread is None:
+            return
+        self._view.time_left.setText(messages.time_left(self.state.seconds_left()))
+        self._view.bar.setValue(round(self.state.fraction * 1000))
+        self.progressed.emit(self.state.words(), self.state.fraction)
+
+    # -- the showcase --------------------------------------------------------------------------------------------
+
+    def _show_showcase(self, event: Showcase, state: TrainingState) -> None:
+        session, showcase = self._session, self._view.showcase
+        if session is None:
+            return
+        tiles = _showcase_tiles(event, session, state.class_names)
+        showcase.show_all(tiles)
+        right = sum(item.right is True for item in tiles)
+        self._view.showcase_note.setText(
+            tr("Right: {right} of {count}. Bright parts mattered most.", right=right, count=len(tiles))
+        )
+        for sample_id in showcase.missing_pictures():
+            if sample_id not in self._pictures.values():
+                self._pictures[self._tasks.submit(load_tile, session.project, session.sample(sample_id))] = sample_id
+
+    @Slot(int, object)
+    def _on_picture(self, number: int, image: object) -> None:
+        assert isinstance(image, QImage)
+        self._view.showcase.set_picture(self._pictures.pop(number), image)
+
+    @Slot(int, object)
+    def _on_no_picture(self, number: int, error: object) -> None:
+        self._pictures.pop(number)
+        if isinstance(error, HandlensError):
+            self._view.show_note(error.message)
+
+
+def _draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
+    """Add the numbers of an event to the curves."""
     match event:
         case ProbeDone():
             plot.add_score(0.0, valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
@@ -175,63 +390,41 @@ def draw(plot: LivePlot, event: ProbeDone | BatchDone | EpochDone) -> None:
             plot.add_score(float(event.epoch), valid_loss=event.valid_loss, accuracy=event.valid_accuracy)
 
 
-def draw_past(plot: LivePlot, passes: Iterable[EpochRecord]) -> None:
-    """The passes of a run before it was cut off."""
-    for each in passes:
+def _draw_history(plot: LivePlot, epochs: Iterable[EpochRecord]) -> None:
+    for each in epochs:
         plot.add_pass(float(each.number), loss=each.train_loss, rate=each.rate)
         plot.add_score(float(each.number), valid_loss=each.valid_loss, accuracy=each.accuracy)
 
 
-def score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
-    """The score of the newest pass, large, and of what it is."""
+def _score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
+    """Return the score of the newest epoch, and a note on its sample set."""
     if state.accuracy is None or state.valid == 0:
         return tr("No score"), tr("There are no validation {things}.", things=things(kind))
     if state.task == "multi":
-        score = train_words.large_score_of_several(state.accuracy)
+        score = messages.multilabel_score(state.accuracy)
     else:
-        score = right_of(state.accuracy, state.valid)
-    note = train_words.score_note(kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
+        score = messages.right_of(state.accuracy, state.valid)
+    note = messages.score_note(kind, state.accuracy, state.probe_accuracy, state.valid, state.task)
     return score, note
 
 
-UNDECIDED = 0.5
-"""While it learns there are no thresholds yet: a class counts as present from here on."""
-
-
-def shown_now(event: Showcase, session: Session, names: Sequence[str]) -> list[Shown]:
-    """The fixed samples as the present model sees them."""
-    shown = []
+def _showcase_tiles(event: Showcase, session: Session, names: Sequence[str]) -> list[Shown]:
+    """Return the fixed samples with the predictions of the present model."""
+    tiles = []
     for row, sample_id in enumerate(event.sample_ids):
-        predicted = int(np.argmax(event.probabilities[row]))
-        said: tuple[int, ...] = (predicted,)
+        top = int(np.argmax(event.probabilities[row]))
+        predicted: tuple[int, ...] = (top,)
         if session.project.task == "multi":
-            said = tuple(int(index) for index in np.flatnonzero(event.probabilities[row] >= UNDECIDED))
+            predicted = tuple(int(index) for index in np.flatnonzero(event.probabilities[row] >= UNDECIDED))
         sample = session.sample(sample_id)
-        shown.append(
+        tiles.append(
             Shown(
                 sample_id=sample_id,
-                predicted=named(said, names),
-                fraction=float(event.probabilities[row, predicted]),
-                colour=style.class_colour(predicted),
-                right=set(sample.labels) == set(said) if sample.labelled else None,
-                overlay=overlay_image(event.maps[row], predicted, kind=session.project.kind),
+                predicted=class_caption(predicted, names),
+                fraction=float(event.probabilities[row, top]),
+                colour=style.class_colour(top),
+                right=set(sample.labels) == set(predicted) if sample.labelled else None,
+                overlay=overlay_image(event.maps[row], top, kind=session.project.kind),
             )
         )
-    return shown
-
-
-def shown_mistakes(mistakes: Sequence[Mistake], session: Session) -> list[Shown]:
-    """What it gets wrong, with what it should have said."""
-    names = [item.name for item in session.classes]
-    return [
-        Shown(
-            sample_id=each.sample_id,
-            predicted=named(each.said, names),
-            fraction=each.fraction,
-            colour=style.class_colour(each.predicted),
-            right=False,
-            label=named(each.labels, names),
-            overlay=overlay_image(each.maps, each.predicted, kind=session.project.kind),
-        )
-        for each in mistakes
-    ]
+    return tiles

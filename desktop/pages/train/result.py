@@ -1,4 +1,4 @@
-"""After a training: how it went in words, and what to do next. Or why it did not go, in one sentence."""
+"""After a training: the score, the findings and the worst mistakes; or why it failed, in one sentence."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
-from desktop.i18n import tr
-from desktop.models.run_comparison import Mistake, Outcome, RunScore, outcome
-from desktop.models.run_scores import score_of
-from desktop.pages.train import messages as train_words
+from desktop.i18n import class_caption, tr
+from desktop.models.run_scores import recorded_score
+from desktop.pages.train import messages
 from desktop.pages.train.messages import RunSummary
-from desktop.pages.train.progress import shown_mistakes
 from desktop.pages.train.state import TrainingState
 from desktop.session import Session
 from desktop.widgets.remark_list import FindingList, FindingRow
 from desktop.widgets.scrolling import scrolling
 from desktop.widgets.showcase import ShowcaseView, Shown
-from desktop.workers.sample_renderer import load_tile
+from desktop.workers.sample_renderer import load_tile, overlay_image
 from desktop.workers.tasks import Tasks
-from ml.api import Finished, RunInfo, Sample, read_findings
+from ml.api import Finished, Mistake, RunComparison, RunInfo, RunScore, Sample, compare_runs, read_findings
 
 
 class TrainResult(QWidget):
-    """`explore_pressed`, `suspicious_pressed` (a finding leads to the labels) and `again_pressed` out."""
+    """Widgets only. Emits `explore_pressed`, `suspicious_pressed` (a finding leads to the labels), `again_pressed`."""
 
     explore_pressed = Signal()
     suspicious_pressed = Signal()
@@ -70,7 +68,7 @@ class TrainResult(QWidget):
         self.mistakes_note.setProperty("role", "emphasis")
         self.mistakes = ShowcaseView()
         self.mistakes.setAccessibleName(tr("The worst mistakes"))
-        # The page scrolls, so they need be no smaller than their names are readable at.
+        # The page scrolls, so the tiles need not shrink below the size at which their names can be read.
         policy = self.mistakes.sizePolicy()
         policy.setHeightForWidth(True)
         self.mistakes.setSizePolicy(policy)
@@ -80,7 +78,7 @@ class TrainResult(QWidget):
         self.show_remarks(())
 
     def show_mistakes(self, shown: Sequence[Shown]) -> None:
-        """What it is most sure of and wrong about; nothing hides the place."""
+        """Show the mistakes with the highest confidence; an empty sequence hides the section."""
         self.mistakes.clear()
         self.mistakes.show_all(shown)
         self.mistakes.setVisible(bool(shown))
@@ -88,22 +86,22 @@ class TrainResult(QWidget):
         self.mistakes_note.setVisible(bool(shown))
 
     def show_remarks(self, remarks: Sequence[FindingRow]) -> None:
-        """What the self-test found; nothing hides the place."""
+        """Show the findings of the self-test; an empty sequence hides the section."""
         self.remarks.set_remarks(remarks)
         self.remarks_note.setVisible(bool(remarks))
 
-    def say(self, *, score: str, lines: list[str], wrong: bool) -> None:
-        """`wrong` is whether there is anything it gets wrong."""
+    def show_score(self, *, score: str, lines: list[str], wrong: bool) -> None:
+        """Show the score and the sentences below it. `wrong`: the run makes mistakes."""
         self.score.setText(score)
         self.lines.setText("\n".join(lines))
         self.explore_button.setText(tr("Look at the mistakes") if wrong else tr("Look at the results"))
 
     def date_remarks(self, *, then: bool) -> None:
-        """Whether they speak of labels that are others now."""
+        """Say whether the findings are about labels that have changed since."""
         self.remarks_note.setText(tr("Self-test, with the labels of that time") if then else tr("Self-test"))
 
     def show_finished(self, *, again: str, remarks: Sequence[FindingRow] = ()) -> None:
-        """Another run, of which `say` and `show_mistakes` tell; `again` are the words of the button that leads back."""
+        """Clear the page for another run, see `show_score` and `show_mistakes`. `again`: text of the last button."""
         self.show_remarks(remarks)
         self.show_mistakes(())
         self.again_button.setText(again)
@@ -160,115 +158,137 @@ class TrainResult(QWidget):
 
 
 class ResultController(QObject):
-    """Fills the result page. Whoever goes on from there to look at the run looks at the one that was told of."""
+    """Fills a `TrainResult`. Leaving it for the Explore page makes its run the session's run."""
 
-    def __init__(self, page: TrainResult, parent: QObject) -> None:
+    def __init__(self, view: TrainResult, parent: QObject) -> None:
         super().__init__(parent)
-        self._page = page
+        self._view = view
         self._session: Session | None = None
-        self._told: RunSummary | None = None
-        self._counted: tuple[Sample, ...] | None = None
-        self._said_itself: float | None = None
+        self._summary: RunSummary | None = None
+        self._compared_samples: tuple[Sample, ...] | None = None
+        self._recorded_score: float | None = None
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._on_done)
         self._pictures: dict[int, int] = {}
-        # First of all that follows from them, as these are connected before the window's own.
-        page.explore_pressed.connect(self._choose_told)
-        page.suspicious_pressed.connect(self._choose_told)
+        # Connected before the page's own slots, which open the Explore page: the run must be set by then.
+        view.explore_pressed.connect(self._select_run)
+        view.suspicious_pressed.connect(self._select_run)
 
     def set_session(self, session: Session | None) -> None:
-        self.forget()
+        self._clear()
         self._session = session
 
-    def tell(self, event: Finished, state: TrainingState) -> None:
-        """Of the run that has just ended."""
-        standing = RunScore(event.valid_accuracy, state.valid, tested=False, interval=event.valid_interval)
+    def show_finished(self, event: Finished, state: TrainingState) -> None:
+        """Show the run that has just ended."""
+        score = RunScore(event.valid_accuracy, state.valid, tested=False, interval=event.valid_interval)
         if event.test_accuracy is not None and state.test:
-            standing = RunScore(event.test_accuracy, state.test, tested=True, interval=event.test_interval)
-        told = RunSummary(
+            score = RunScore(event.test_accuracy, state.test, tested=True, interval=event.test_interval)
+        summary = RunSummary(
             run=event.run,
-            first=self.before(event.run) is None,
+            first=self._run_before(event.run) is None,
             seconds=event.seconds,
             early=event.early,
             watched=event.valid_accuracy is not None,
         )
-        self._begin(told, standing, train_words.remarks_of(state.remarks), again=tr("Train again"))
+        self._show(summary, score, messages.finding_rows(state.findings), again=tr("Train again"))
 
-    def tell_again(self, run: RunInfo) -> None:
-        """Of a run that ended earlier, from what was kept of it."""
+    def show_earlier(self, run: RunInfo) -> None:
+        """Show a run that ended earlier, from its files."""
         session = self._session
         if session is None:
             return
         split = "valid" if run.test_accuracy is None else "test"
         count = sum(sample.split == split and sample.labelled for sample in session.samples)
-        standing = RunScore(score_of(run), count, split == "test")
-        told = RunSummary(run=run.number, first=self.before(run.number) is None, seconds=run.seconds)
-        remarks = train_words.remarks_of(read_findings(session.project.runs.folder(run.number)))
-        self._begin(told, standing, remarks, again=tr("Back"))
+        score = RunScore(recorded_score(run), count, split == "test")
+        summary = RunSummary(run=run.number, first=self._run_before(run.number) is None, seconds=run.seconds)
+        findings = messages.finding_rows(read_findings(session.project.runs.folder(run.number)))
+        self._show(summary, score, findings, again=tr("Back"))
 
-    def before(self, run: int) -> int | None:
-        """The finished run before this one."""
+    def show_failed(self, title: str, message: str, details: str) -> None:
+        """Show why there is no run."""
+        self._clear()
+        self._view.show_failed(title=title, message=message, details=details)
+
+    def refresh(self) -> None:
+        """Compare the run by the present labels, if these have changed since."""
+        session = self._session
+        if session is not None and self._summary is not None and session.samples is not self._compared_samples:
+            run, samples = self._summary.run, session.samples
+            self._compared_samples = samples
+            self._forget_tasks()
+            before = self._run_before(run)
+            self._tasks.submit(partial(compare_runs, session.project, before=before, after=run, samples=samples))
+
+    def close(self) -> None:
+        self._clear()
+        self._tasks.close()
+
+    def _run_before(self, run: int) -> int | None:
         runs = () if self._session is None else self._session.project.runs.all()
         return max((each.number for each in runs if each.state == "finished" and each.number < run), default=None)
 
-    def look(self) -> None:
-        """Count by the labels as they are now."""
-        session = self._session
-        if session is not None and self._told is not None and session.samples is not self._counted:
-            run, samples = self._told.run, session.samples
-            self._counted = samples
-            self._forget_tasks()
-            self._tasks.submit(partial(outcome, session.project, before=self.before(run), after=run, samples=samples))
-
-    def forget(self) -> None:
-        self._told = None
-        self._forget_tasks()
-
-    def close(self) -> None:
-        self.forget()
-        self._tasks.close()
-
     @Slot()
-    def _choose_told(self) -> None:
-        session, told = self._session, self._told
-        if session is not None and told is not None and (session.run is None or session.run.number != told.run):
-            session.set_run(told.run)
+    def _select_run(self) -> None:
+        session, summary = self._session, self._summary
+        if session is not None and summary is not None and (session.run is None or session.run.number != summary.run):
+            session.set_run(summary.run)
+
+    def _clear(self) -> None:
+        self._summary = None
+        self._forget_tasks()
 
     def _forget_tasks(self) -> None:
         self._tasks.forget_all()
         self._pictures.clear()
 
-    def _begin(self, told: RunSummary, standing: RunScore, remarks: Sequence[FindingRow], *, again: str) -> None:
-        """`standing` as the run itself says, until it is counted by the labels as they are now."""
-        self._told, self._counted = told, None
-        self._said_itself = standing.score
-        self._page.show_finished(remarks=remarks, again=again)
-        self._page.date_remarks(then=False)
-        self._say(told, Outcome(standing=standing))
-        self.look()
+    def _show(self, summary: RunSummary, score: RunScore, findings: Sequence[FindingRow], *, again: str) -> None:
+        """Show the recorded `score` until the comparison by the present labels is there."""
+        self._summary, self._compared_samples = summary, None
+        self._recorded_score = score.score
+        self._view.show_finished(remarks=findings, again=again)
+        self._view.date_remarks(then=False)
+        self._show_comparison(summary, RunComparison(score=score))
+        self.refresh()
 
-    def _say(self, told: RunSummary, looked: Outcome) -> None:
+    def _show_comparison(self, summary: RunSummary, comparison: RunComparison) -> None:
         assert self._session is not None
         kind, task = self._session.project.kind, self._session.project.task
-        score, count = looked.standing.score, looked.standing.count
-        self._page.say(
-            score=train_words.finished_score(kind, told.run, looked.standing, task),
-            lines=train_words.result_lines(kind, told, looked, task=task),
+        score, count = comparison.score.score, comparison.score.count
+        self._view.show_score(
+            score=messages.finished_score(kind, summary.run, comparison.score, task),
+            lines=messages.result_lines(kind, summary, comparison, task=task),
             wrong=score is not None and round(score * count) < count,
         )
 
     def _show_mistakes(self, session: Session, mistakes: tuple[Mistake, ...]) -> None:
-        self._page.show_mistakes(shown_mistakes(mistakes, session))
-        for sample_id in self._page.mistakes.missing_pictures():
+        self._view.show_mistakes(_mistake_tiles(mistakes, session))
+        for sample_id in self._view.mistakes.missing_pictures():
             number = self._tasks.submit(load_tile, session.project, session.sample(sample_id))
             self._pictures[number] = sample_id
 
     @Slot(int, object)
     def _on_done(self, number: int, result: object) -> None:
-        if isinstance(result, Outcome) and self._session is not None and self._told is not None:
-            self._say(self._told, result)
-            then, now = self._said_itself, result.standing.score
-            self._page.date_remarks(then=then is None or now is None or abs(then - now) > 1e-6)
+        if isinstance(result, RunComparison) and self._session is not None and self._summary is not None:
+            self._show_comparison(self._summary, result)
+            then, now = self._recorded_score, result.score.score
+            self._view.date_remarks(then=then is None or now is None or abs(then - now) > 1e-6)
             self._show_mistakes(self._session, result.mistakes)
         elif isinstance(result, QImage) and number in self._pictures:
-            self._page.mistakes.set_picture(self._pictures.pop(number), result)
+            self._view.mistakes.set_picture(self._pictures.pop(number), result)
+
+
+def _mistake_tiles(mistakes: Sequence[Mistake], session: Session) -> list[Shown]:
+    """Return the mistakes with their predicted and their true classes."""
+    names = [item.name for item in session.classes]
+    return [
+        Shown(
+            sample_id=each.sample_id,
+            predicted=class_caption(each.predicted, names),
+            fraction=each.fraction,
+            colour=style.class_colour(each.map_class),
+            right=False,
+            label=class_caption(each.labels, names),
+            overlay=overlay_image(each.maps, each.map_class, kind=session.project.kind),
+        )
+        for each in mistakes
+    ]

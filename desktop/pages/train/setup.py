@@ -1,11 +1,12 @@
-"""Before a training: three presets, details folded away, one button."""
+"""Before a training: three presets, folded details, one button."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -24,15 +25,15 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import originals_gone, text, tr
 from desktop.models.run_scores import RunScores, split_counts
-from desktop.pages.train import messages as train_words
-from desktop.pages.train import state as train_ending
+from desktop.pages.train import messages
 from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
-from desktop.pages.train.state import ResumableRun
+from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
-from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, estimate_seconds
+from desktop.workers.tasks import Tasks
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, Runner, estimate_seconds
 
 COLUMN_WIDTH = 900
 DETAILS_WIDTH = 660
@@ -40,18 +41,18 @@ NUMBER_WIDTH = 200
 
 
 class PresetCard(QFrame):
-    """One preset: its name, how long it takes here, what it does."""
+    """One preset: name, expected duration on this machine, description."""
 
     def __init__(self, preset: Preset, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
         self.preset = preset
-        self.button = QRadioButton(train_words.preset_name(preset))
+        self.button = QRadioButton(messages.preset_name(preset))
         self.button.setProperty("role", "emphasis")
         self.button.toggled.connect(self._on_toggled)
         self._time = QLabel(tr("measuring …"))
         self._time.setProperty("role", "muted")
-        promise = QLabel(train_words.preset_promise(preset))
+        promise = QLabel(messages.preset_promise(preset))
         promise.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
@@ -63,9 +64,9 @@ class PresetCard(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def set_seconds(self, seconds: float) -> None:
-        time = train_words.duration(seconds)
+        time = messages.duration(seconds)
         self._time.setText(time)
-        name = train_words.preset_name(self.preset)
+        name = messages.preset_name(self.preset)
         self.button.setAccessibleName(tr("{preset}, {time}", preset=name, time=time))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -78,12 +79,12 @@ class PresetCard(QFrame):
 
 
 class TrainSetup(QWidget):
-    """`train_pressed(preset, epochs or None, seed)` and `resume_pressed` out."""
+    """Emits `train_pressed(preset, epochs or None, seed)` and `resume_pressed`."""
 
     train_pressed = Signal(str, object, int)
     resume_pressed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
         self.headline = QLabel()
         self.headline.setProperty("role", "emphasis")
@@ -105,7 +106,7 @@ class TrainSetup(QWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.toggled.connect(self._on_fold)
-        self.network = NetworkChoice()
+        self.network = NetworkChoice(runner=runner)
         self.front = self._make_front()
         self.epochs, self.seed, self._details = self._make_details()
         self.cards["standard"].button.setChecked(True)
@@ -117,7 +118,7 @@ class TrainSetup(QWidget):
     # -- what it shows -------------------------------------------------------------------------------------------
 
     def set_headline(self, sentence: str, *, ready: bool) -> None:
-        """What there is to learn from; the button can be pressed if `ready`."""
+        """Say what there is to train on; enable the button if `ready`."""
         self.headline.setText(sentence)
         self.train_button.setEnabled(ready)
 
@@ -125,20 +126,20 @@ class TrainSetup(QWidget):
         for preset, value in seconds.items():
             self.cards[preset].set_seconds(value)
 
-    def offer_resume(self, left: ResumableRun | None) -> None:
-        """Of the run that can go on; None hides the offer."""
-        self.resume_box.setVisible(left is not None)
-        if left is None:
+    def offer_resume(self, run: ResumableRun | None) -> None:
+        """Offer to resume a run; None hides the offer."""
+        self.resume_box.setVisible(run is not None)
+        if run is None:
             return
-        self.resume_label.setText(train_ending.left_over(left))
-        self.resume_button.setText(tr("Resume run {n}", n=str(left.run)))
+        self.resume_label.setText(resume_offer(run))
+        self.resume_button.setText(tr("Resume run {n}", n=str(run.run)))
 
     def set_kind(self, kind: Kind) -> None:
-        """Only of measurements different pictures can be made."""
+        """Offer a choice of front ends, which only sensor logs have."""
         self._form.setRowVisible(self.front, kind == "sensors")
 
-    def chosen(self) -> dict[str, Any]:
-        """What the details say, as arguments of `Session.train_job`."""
+    def options(self) -> dict[str, Any]:
+        """Return the choices of the details as arguments of `Session.train_job`."""
         return {
             "backbone": self.network.name(),
             "weights": self.network.weights(),
@@ -191,7 +192,7 @@ class TrainSetup(QWidget):
     def _make_front(self) -> QComboBox:
         box = QComboBox()
         for front in FRONTS:
-            box.addItem(train_words.front_words(front), front)
+            box.addItem(messages.front_words(front), front)
         box.setCurrentIndex(FRONTS.index(DEFAULT_FRONT))
         return box
 
@@ -229,7 +230,7 @@ class TrainSetup(QWidget):
 
     def _on_preset(self) -> None:
         self.epochs.setEnabled(self.preset() != "quick")
-        # With Tab one comes to the chosen one; Qt sees to that itself only once one of them has had the focus.
+        # Tab goes to the checked button. Qt does that by itself only after one of them has had the focus.
         for card in self.cards.values():
             strong, click = Qt.FocusPolicy.StrongFocus, Qt.FocusPolicy.ClickFocus
             card.button.setFocusPolicy(strong if card.button.isChecked() else click)
@@ -243,31 +244,116 @@ class TrainSetup(QWidget):
         self.train_pressed.emit(self.preset(), epochs or None, self.seed.value())
 
 
-def readiness(session: Session) -> tuple[str, bool]:
-    """A sentence on what there is to learn from, and whether it can learn from that."""
+class SetupController(QObject):
+    """Keeps a `TrainSetup` up to date: readiness, durations, a run to resume, the runs so far."""
+
+    readiness_changed = Signal()
+
+    def __init__(self, view: TrainSetup, run_scores: RunScores, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._view = view
+        self._run_scores = run_scores
+        self._session: Session | None = None
+        self._estimates: dict[Preset, float] = {}
+        self._tasks = Tasks(self)
+        self._tasks.done.connect(self._on_estimated)
+        run_scores.changed.connect(self._show_runs)
+        view.network.changed.connect(self._request_estimates)
+
+    def set_session(self, session: Session) -> None:
+        self._let_go()
+        self._session, self._estimates = session, {}
+        session.labels_changed.connect(self._on_labels_changed)
+        session.originals_found.connect(self.check_readiness)
+        self._view.set_kind(session.project.kind)
+
+    def refresh(self, *, stopped: bool) -> None:
+        """Bring everything up to date. `stopped`: the user has just stopped a run, which can be resumed."""
+        session = self._session
+        if session is None:
+            return
+        self._view.train_button.setFocus()
+        self._view.offer_resume(_resumable(session, stopped=stopped))
+        self.check_readiness()
+        self._show_runs()
+        self._request_estimates()
+
+    @Slot()
+    def check_readiness(self) -> None:
+        """Say what there is to train on, and whether that is enough."""
+        session = self._session
+        if session is None:
+            return
+        sentence, ready = _readiness(session)
+        missing = session.missing_originals()
+        if missing:
+            sentence, ready = originals_gone(text(missing)), False
+        self._view.set_headline(sentence, ready=ready)
+        self._view.resume_button.setEnabled(not missing)
+        self.readiness_changed.emit()
+
+    def estimate(self, preset: Preset) -> float | None:
+        """Return the expected seconds of a training; None while unknown."""
+        seconds = self._estimates.get(preset, math.nan)
+        return None if math.isnan(seconds) else seconds
+
+    def close(self) -> None:
+        self._tasks.close()
+        self._view.network.close_checks()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.labels_changed.disconnect(self._on_labels_changed)
+            session.originals_found.disconnect(self.check_readiness)
+
+    @Slot(object)
+    def _on_labels_changed(self, _changes: object) -> None:
+        # Counting while the page is hidden would slow down every key press on another page.
+        page = self._view.parentWidget()
+        if page is not None and page.isVisible():
+            self.check_readiness()
+
+    @Slot()
+    def _show_runs(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
+        counts, task, score_of = split_counts(session.samples), session.project.task, self._run_scores.of
+        self._view.runs.show_runs(
+            [(run.number, messages.run_cells(run, score_of(run.number), counts, task)) for run in finished]
+        )
+
+    @Slot()
+    def _request_estimates(self) -> None:
+        if self._session is not None:
+            self._tasks.submit(_estimate_all, self._session.project, self._view.network.name())
+
+    @Slot(int, object)
+    def _on_estimated(self, _number: int, estimates: object) -> None:
+        assert isinstance(estimates, dict)
+        self._estimates = estimates
+        self._view.set_seconds(estimates)
+
+
+def _readiness(session: Session) -> tuple[str, bool]:
+    """Return a sentence on what there is to train on, and whether training is possible."""
     labelled = [frozenset(sample.labels) for sample in session.samples if sample.labelled]
     classes = len({index for labels in labelled for index in labels})
-    # One class can be learned where some are known not to show it.
+    # One class is enough where some samples are known not to show it.
     ready = len(set(labelled)) >= 2
-    return train_words.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready), ready
+    return messages.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready), ready
 
 
-def left_over(session: Session, *, stopped: bool) -> ResumableRun | None:
-    """The run that can be gone on with; `stopped` by the user just now, or cut off."""
+def _resumable(session: Session, *, stopped: bool) -> ResumableRun | None:
     run = session.resumable_run()
     if run is None:
         return None
-    return ResumableRun(run=run.number, stopped=stopped, stands=session.project.runs.stands(run.number))
+    return ResumableRun(run=run.number, stopped=stopped, has_checkpoint=session.project.runs.stands(run.number))
 
 
-def runs_so_far(session: Session, run_scores: RunScores) -> list[tuple[int, tuple[str, ...]]]:
-    """The number and the cells of every finished run, the newest first."""
-    finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
-    counts = split_counts(session.samples)
-    task = session.project.task
-    return [(run.number, train_words.run_cells(run, run_scores.of(run.number), counts, task)) for run in finished]
-
-
-def estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
-    """Seconds for each preset on this machine; NaN where not known."""
+def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
+    """Estimate the seconds of each preset on this machine; NaN where unknown."""
     return {preset: estimate_seconds(project, preset, backbone=backbone) for preset in PRESETS}

@@ -1,4 +1,4 @@
-"""Where a training stands: its events folded into a few numbers and words. No widgets here."""
+"""The state of a training, folded from its events. No widgets here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from desktop.i18n import text, tr
-from desktop.pages.train import messages as train_words
+from desktop.pages.train.messages import time_left
 from ml.api import (
     BatchDone,
     EpochDone,
@@ -23,7 +23,7 @@ from ml.api import (
     stage_message,
 )
 
-# Which part of the whole each stage is, roughly; the bar only has to move evenly and never back.
+# The rough share of each stage: the bar only has to move evenly and never back.
 _FINE = {
     "preflight": (0.0, 0.01),
     "decode": (0.01, 0.05),
@@ -47,14 +47,17 @@ _QUICK = {
 
 
 class TrainingState:
-    """Feed it every event with `take`. `estimate` is how many seconds the whole was thought to last."""
+    """`update` takes every event. `estimate` is the expected duration in seconds.
+
+    `has_checkpoint`: it resumes a run that finished at least one epoch.
+    """
 
     def __init__(
         self,
         *,
         preset: Preset,
         estimate: float | None,
-        stands: bool = False,
+        has_checkpoint: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run: int | None = None
@@ -67,15 +70,14 @@ class TrainingState:
         self.epochs = 0
         self.fraction = 0.0
         self.accuracy: float | None = None
-        """Of the newest pass, on the validation split: what the samples beside it show."""
+        """Validation accuracy of the newest epoch."""
         self.probe_accuracy: float | None = None
-        self.remarks: list[Note] = []
-        """What the run found out about itself when it ended."""
+        self.findings: list[Note] = []
+        """The findings of the self-test at the end of the run."""
         self.stopping = False
-        """Whether the user has asked for the end."""
+        """Whether the user has asked for a stop."""
         self.has_model = False
-        self.stands = stands
-        """Whether it goes on with a run that left passes."""
+        self.has_checkpoint = has_checkpoint
         self._spans = _QUICK if preset == "quick" else _FINE
         self._estimate = estimate
         self._left: float | None = None
@@ -83,54 +85,54 @@ class TrainingState:
         self._clock = clock
         self._began = clock()
 
-    def take(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         match event:
             case RunStarted():
                 self.run = event.run
                 self.train, self.valid, self.test = event.train, event.valid, event.test
                 self.class_names, self.task = event.class_names, event.task
                 if self.stopping:
-                    self.sentence = asked(self.ending, self.sentence)
+                    self.sentence = stopping_sentence(self.stop_state, self.sentence)
             case StageStarted():
                 self.stage, self.sentence = event.stage, text(stage_message(event.stage))
-                if self.stopping and self.ending == "finishing":
-                    self.sentence = finishing(self.sentence)
+                if self.stopping and self.stop_state == "finishing":
+                    self.sentence = finishing_sentence(self.sentence)
                 self._move(0.0)
             case Progress():
                 self.stage = event.stage
-                self._hear(event.seconds_left)
+                self._set_seconds_left(event.seconds_left)
                 self._move(event.done / event.total if event.total else 0.0)
             case ProbeDone():
                 self.has_model = True
                 self.probe_accuracy = self.accuracy = event.valid_accuracy
             case BatchDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
-                self._hear(event.seconds_left)
+                self._set_seconds_left(event.seconds_left)
                 self._move((event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs))
             case EpochDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
                 self.accuracy = event.valid_accuracy
             case Note() if event.about:
-                self.remarks.append(event)
+                self.findings.append(event)
             case _:
                 return
 
     @property
-    def ending(self) -> StopState:
+    def stop_state(self) -> StopState:
         """What a stop would mean now."""
         if not self.has_model:
-            return "standing" if self.stands else "unbegun" if self.run is None else "nothing"
+            return "resumed" if self.has_checkpoint else "unbegun" if self.run is None else "nothing"
         return "finishing" if self.stage in ("predict", "export") else "learning"
 
     def stop(self) -> None:
-        """The user wants the end: what was said about the time left holds no more."""
+        """Note the request to stop. The estimate of the remaining time no longer holds."""
         self.stopping = True
-        self.sentence = asked(self.ending, self.sentence)
-        if self.ending != "finishing":
+        self.sentence = stopping_sentence(self.stop_state, self.sentence)
+        if self.stop_state != "finishing":
             self._left = self._estimate = None
 
     def seconds_left(self) -> float | None:
-        """What the job said last, counted on; before it says anything, what is left of the estimate."""
+        """Return the job's last estimate minus the time since; before the first one, the rest of `estimate`."""
         if self._left is not None:
             return max(0.0, self._left - (self._clock() - self._left_at))
         if self._estimate is None:
@@ -139,17 +141,17 @@ class TrainingState:
         return rest if rest > 5 else None
 
     def words(self) -> str:
-        """The training in a few words: "Training run 4 · epoch 3 of 8 · 2 min left"."""
+        """Describe the training: "Training run 4 · pass 3 of 8 · 2 min left"."""
         parts = [tr("Training run {n}", n=str(self.run)) if self.run else tr("Training")]
         if self.stopping:
-            parts.append(tr("stopping") if self.ending != "finishing" else tr("finishing"))
+            parts.append(tr("stopping") if self.stop_state != "finishing" else tr("finishing"))
         elif self.stage == "finetune" and self.epochs:
             parts.append(tr("pass {n} of {of}", n=max(1, self.epoch), of=self.epochs))
-        left = train_words.time_left(self.seconds_left())
+        left = time_left(self.seconds_left())
         return " · ".join([*parts, left] if left else parts)
 
-    def _hear(self, seconds_left: float | None) -> None:
-        if seconds_left is not None and not (self.stopping and self.ending == "learning"):
+    def _set_seconds_left(self, seconds_left: float | None) -> None:
+        if seconds_left is not None and not (self.stopping and self.stop_state == "learning"):
             self._left, self._left_at = seconds_left, self._clock()
 
     def _move(self, within: float) -> None:
@@ -157,25 +159,24 @@ class TrainingState:
         self.fraction = max(self.fraction, begin + (end - begin) * min(1.0, within))
 
 
-StopState = Literal["unbegun", "nothing", "standing", "learning", "finishing"]
-"""The run has no number yet; there is no model yet; none yet, but passes from before; there is one and it learns on;
-learning is over and the model is being finished."""
+StopState = Literal["unbegun", "nothing", "resumed", "learning", "finishing"]
+"""No run number yet; no model yet; no model yet, but a checkpoint; a model that is still trained; training is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResumableRun:
-    """A run that can be gone on with: `stopped` by the user just now, or cut off; whether it left passes (`stands`)."""
+    """A run that can be continued. `stopped`: the user has just stopped it; else it was interrupted."""
 
     run: int
     stopped: bool
-    stands: bool
+    has_checkpoint: bool
 
 
-def button(state: StopState) -> tuple[str, str]:
-    """The words and the tooltip of the button that ends a training well."""
+def stop_button_text(state: StopState) -> tuple[str, str]:
+    """Return the text and the tooltip of the stop button."""
     if state == "unbegun":
         return tr("Stop"), tr("End now. Training has not begun, so nothing is lost.")
-    if state == "standing":
+    if state == "resumed":
         return tr("Stop"), tr("End now. The training so far is kept, and you can continue later.")
     if state == "nothing":
         return tr("Stop"), tr("End now. There is no model to keep yet, but you can continue later.")
@@ -184,41 +185,41 @@ def button(state: StopState) -> tuple[str, str]:
     return tr("Stop and keep"), tr("Training has ended. The best model is being finished.")
 
 
-def asked(state: StopState, now: str) -> str:
-    """Right after the button was pressed. `now` is what the job said last about what it is doing."""
+def stopping_sentence(state: StopState, now: str) -> str:
+    """Return the sentence after the stop button was pressed. `now` describes the current stage."""
     if state == "unbegun":
         return tr("Stopping. Training has not begun, so nothing is lost.")
-    if state == "standing":
+    if state == "resumed":
         return tr("Stopping. The training so far is kept, and you can continue later.")
     if state == "nothing":
         return tr("Stopping. There is no model to keep yet, but you can continue later.")
     if state == "learning":
         return tr("Stopping. The best model so far is kept.")
-    return finishing(now)
+    return finishing_sentence(now)
 
 
-def finishing(now: str) -> str:
-    """While a stopped training writes down what it has learned."""
+def finishing_sentence(now: str) -> str:
+    """Return the sentence while a stopped training writes its model."""
     return tr("Training has ended. {now}", now=now)
 
 
-def not_discarded(state: StopState, *, stopping: bool) -> tuple[str, str]:
-    """Beside the question whether the run shall be discarded: how it would end otherwise, and the verb for that."""
+def keep_alternative(state: StopState, *, stopping: bool) -> tuple[str, str]:
+    """Return how the run ends if it is not discarded, and the button text for that."""
     if state == "finishing":
         return tr("Training has ended. The best model is being finished."), tr("Let it finish")
     if stopping:
-        return asked(state, ""), tr("Let it finish")
+        return stopping_sentence(state, ""), tr("Let it finish")
     keeps = tr("“Stop and keep” also ends the training, and keeps the best model so far.")
     return keeps if state == "learning" else "", tr("Continue training")
 
 
-def left_over(left: ResumableRun) -> str:
-    """Of a run that can be gone on with."""
-    number = str(left.run)
-    if left.stands and left.stopped:
+def resume_offer(run: ResumableRun) -> str:
+    """Say that a run can be resumed."""
+    number = str(run.run)
+    if run.has_checkpoint and run.stopped:
         return tr("Run {n} was stopped before it ended. Its training so far is kept.", n=number)
-    if left.stands:
+    if run.has_checkpoint:
         return tr("Run {n} was interrupted before it ended. Its training so far is kept.", n=number)
-    if left.stopped:
+    if run.stopped:
         return tr("Run {n} was stopped before it had a model. Its preparation so far is kept.", n=number)
     return tr("Run {n} was interrupted at the start. Its preparation so far is kept.", n=number)

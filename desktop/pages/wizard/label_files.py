@@ -30,7 +30,7 @@ PAUSE_MS = 700
 """So long nobody types who has come to the end of a path."""
 
 
-class LabelsPart(QWidget):
+class LabelSource(QWidget):
     """Two choices; with the second a field for the table, and words on what was found in it."""
 
     changed = Signal()
@@ -203,7 +203,7 @@ class LabelsPart(QWidget):
     def _suggest(self, found: object) -> None:
         if isinstance(found, Path) and self.folders_button.isChecked():
             self._suggested = found
-            self.suggestion_button.setText(use_words(found))
+            self.suggestion_button.setText(use_table_text(found))
             self.suggestion_button.show()
 
     @Slot()
@@ -231,6 +231,6 @@ class LabelsPart(QWidget):
             self.take(chosen)
 
 
-def use_words(found: Path) -> str:
+def use_table_text(found: Path) -> str:
     """What a button says that takes the labels which were found: a table, or a folder of tracks."""
     return tr("Use the label tracks beside the sounds") if found.is_dir() else tr("Use “{name}”", name=found.name)

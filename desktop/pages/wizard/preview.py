@@ -53,7 +53,7 @@ def said(word: str, probability: float) -> str:
     return tr("not sure: {word}", word=word)
 
 
-class LookPart(QWidget):
+class NetworkPreview(QWidget):
     """Six pictures with a word below each. Nothing waits for it: without words the pictures stand alone."""
 
     def __init__(self, *, runner: Runner, parent: QWidget | None = None) -> None:

@@ -22,7 +22,7 @@ from desktop import style
 from desktop.dialogs.folder import FolderChooser
 from desktop.i18n import tr
 from desktop.pages.wizard.draft import Draft, guess_kind
-from desktop.pages.wizard.label_files import PAUSE_MS, LabelsPart
+from desktop.pages.wizard.label_files import PAUSE_MS, LabelSource
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
 from ml.api import Kind
@@ -56,7 +56,7 @@ class SourcePage(QWizardPage):
         field.setSpacing(look.s)
         field.addWidget(self.folder_edit, 1)
         field.addWidget(self.browse_button)
-        self.labels = LabelsPart(draft)
+        self.labels = LabelSource(draft)
         self.labels.changed.connect(self.completeChanged)
         self.drop = DropTarget(tr("Or drop the folder here"))
         self.drop.folder_dropped.connect(self.take_folder)

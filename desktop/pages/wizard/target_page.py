@@ -13,7 +13,7 @@ from desktop import settings, style
 from desktop.dialogs.folder import FolderChooser
 from desktop.i18n import counted, counted_classes, error_text, tr
 from desktop.pages.wizard.draft import Draft
-from desktop.pages.wizard.preview import LookPart
+from desktop.pages.wizard.preview import NetworkPreview
 from desktop.widgets.picture_row import PictureRow
 from desktop.workers.tasks import Tasks
 from ml.api import SUFFIX, Project, Runner, ScanReport, SplitPlan
@@ -21,7 +21,7 @@ from ml.api import SUFFIX, Project, Runner, ScanReport, SplitPlan
 _FORBIDDEN = '<>:"/\\|?*'
 
 
-class PlacePage(QWizardPage):
+class TargetPage(QWizardPage):
     """Creates the project in the background; `created(path)` when it is there."""
 
     created = Signal(object)
@@ -63,7 +63,7 @@ class PlacePage(QWizardPage):
         self._summary = QLabel()
         self._summary.setWordWrap(True)
         self._pictures = PictureRow(count=8, height=88, show_empty=False)
-        self.look = LookPart(runner=runner)
+        self.preview = NetworkPreview(runner=runner)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.l)
@@ -73,7 +73,7 @@ class PlacePage(QWizardPage):
         column.addSpacing(look.l)
         column.addWidget(self._summary)
         column.addWidget(self._pictures)
-        column.addWidget(self.look)
+        column.addWidget(self.preview)
         column.addStretch(1)
 
     def initializePage(self) -> None:
@@ -99,13 +99,13 @@ class PlacePage(QWizardPage):
         looked_at = report is not None and report.kind == "images"
         self._pictures.set_images(images)
         self._pictures.setVisible(bool(images) and not looked_at)
-        self.look.setVisible(looked_at)
+        self.preview.setVisible(looked_at)
 
-    def begin_look(self) -> None:
+    def begin_preview(self) -> None:
         """Have the pretrained network say what it sees. It loads for seconds, so a page ahead is not too early."""
         report = self._draft.report
         if report is not None and report.kind == "images":
-            self.look.begin(report)
+            self.preview.begin(report)
 
     def isComplete(self) -> bool:
         return not self._making and not self._trouble()
@@ -117,7 +117,7 @@ class PlacePage(QWizardPage):
     def make(self) -> None:
         """Create the project; ends in `created` or in a sentence on the page."""
         assert self._draft.report is not None and self._draft.plan is not None
-        self.look.cancel()
+        self.preview.cancel()
         name = self.name_edit.text().strip()
         self._making = self._tasks.submit(_create, self.path.absolute(), name, self._draft.report, self._draft.plan)
         self._say(tr("Creating the project…"), "muted")
@@ -128,7 +128,7 @@ class PlacePage(QWizardPage):
         return bool(self._making)
 
     def shutdown(self) -> None:
-        self.look.shutdown()
+        self.preview.shutdown()
         self._tasks.close()
 
     @Slot()
@@ -179,7 +179,7 @@ class PlacePage(QWizardPage):
     def _on_failed(self, _number: int, error: Exception) -> None:
         self._making = 0
         self._say(error_text(error), "error")
-        self.begin_look()
+        self.begin_preview()
         self.completeChanged.emit()
 
 

@@ -14,7 +14,7 @@ from desktop.pages.wizard.draft import Draft
 from desktop.pages.wizard.found_page import FoundPage
 from desktop.pages.wizard.source_page import SourcePage
 from desktop.pages.wizard.split import SplitPage
-from desktop.pages.wizard.target_page import PlacePage
+from desktop.pages.wizard.target_page import TargetPage
 from ml.api import Kind, Runner, Worker
 
 LEAVE = msg("Leave without creating the project?")
@@ -45,9 +45,9 @@ class NewProjectWizard(QWizard):
         self.found_page.labels_chosen.connect(self.source_page.labels.take)
         self.split_page = SplitPage(self._draft)
         # A look writes nothing, so nobody need wait for it to end by itself.
-        self.place_page = PlacePage(self._draft, runner=runner or Worker(grace=0.0).run)
-        self.place_page.created.connect(self._on_created)
-        for page in (self.source_page, self.found_page, self.split_page, self.place_page):
+        self.target_page = TargetPage(self._draft, runner=runner or Worker(grace=0.0).run)
+        self.target_page.created.connect(self._on_created)
+        for page in (self.source_page, self.found_page, self.split_page, self.target_page):
             page.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
             self.addPage(page)
         for which, words in (
@@ -72,11 +72,11 @@ class NewProjectWizard(QWizard):
 
     def accept(self) -> None:
         """ "Create" was pressed: the wizard stays until the project is there."""
-        self.place_page.make()
+        self.target_page.make()
 
     def reject(self) -> None:
         """Escape, Cancel or the window's own cross. Looking through a large folder again costs minutes, so it asks."""
-        if self.place_page.making():
+        if self.target_page.making():
             return
         if not self._draft.begun() or Question.ask(
             self,
@@ -87,10 +87,10 @@ class NewProjectWizard(QWizard):
             super().reject()
 
     def done(self, result: int) -> None:
-        self.place_page.look.cancel()
+        self.target_page.preview.cancel()
         self.source_page.shutdown()
         self.found_page.shutdown()
-        self.place_page.shutdown()
+        self.target_page.shutdown()
         super().done(result)
 
     @Slot()
@@ -103,12 +103,12 @@ class NewProjectWizard(QWizard):
                 layout.setContentsMargins(look.xl, look.xl, look.xl, look.l)
         if self.currentPage() is self.source_page:
             self.source_page.take_focus()
-        if self.currentPage() in (self.split_page, self.place_page):
-            self.place_page.begin_look()
+        if self.currentPage() in (self.split_page, self.target_page):
+            self.target_page.begin_preview()
         else:
-            self.place_page.look.cancel()
-        if self.currentPage() is self.place_page:
-            self.place_page.show_pictures([row.images[0] for row in self.found_page.bars.rows() if row.images])
+            self.target_page.preview.cancel()
+        if self.currentPage() is self.target_page:
+            self.target_page.show_pictures([row.images[0] for row in self.found_page.result.bars.rows() if row.images])
 
     @Slot(object)
     def _on_created(self, path: Path) -> None:

@@ -1,0 +1,206 @@
+"""Score finished runs by the present labels, compare two of them, and list the worst mistakes of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.core.errors import HandlensError
+from ml.core.types import Sample
+from ml.project.predictions import Predictions
+from ml.project.project import Project
+from ml.scoring.metrics import accuracy_interval
+from ml.scoring.multilabel import mean_average_precision, relative_to_threshold
+
+MOST_MISTAKES = 8
+Labels = Mapping[int, tuple[int, ...]]
+"""The present class indices of labelled samples, by sample id."""
+
+
+class EvaluationSet(NamedTuple):
+    """The labelled samples that runs are compared on: the test set, or the validation set where there is no test.
+
+    `sources` maps each sample to its file.
+    """
+
+    labels: Labels
+    sources: Mapping[int, int]
+    tested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunScore:
+    """The `score` of a run on `count` samples: its accuracy, or its mean average precision for a multi-label run.
+
+    `interval` is the 95 % confidence interval of an accuracy.
+    """
+
+    score: float | None
+    count: int
+    tested: bool
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mistake:
+    """A sample that the run predicts wrongly. `maps` (classes, h, w).
+
+    `map_class` is the class whose map explains the mistake best, `fraction` its probability.
+    """
+
+    sample_id: int
+    labels: tuple[int, ...]
+    predicted: tuple[int, ...]
+    map_class: int
+    fraction: float
+    maps: NDArray[np.float16]
+
+
+class LabelCounts(NamedTuple):
+    """Counts over all classes of a multi-label run: `found` of the `present` labels, and `wrong` of the `predicted`."""
+
+    found: int
+    present: int
+    wrong: int
+    predicted: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunComparison:
+    """A run beside the run before it, on the same samples and by the same labels.
+
+    `earlier_score` is the score of the earlier run. `fixed` counts samples that only the later run predicts correctly,
+    `broken` those that only the earlier one does. All three are None without an earlier run.
+    """
+
+    score: RunScore
+    mistakes: tuple[Mistake, ...] = ()
+    earlier_score: float | None = None
+    fixed: int | None = None
+    broken: int | None = None
+    label_counts: LabelCounts | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decisions:
+    """Rows (n,) of a run, the predicted and the true classes (n, classes), and whether they agree (n,)."""
+
+    rows: NDArray[np.int64]
+    predicted: NDArray[np.bool_]
+    truth: NDArray[np.bool_]
+    correct: NDArray[np.bool_]
+
+
+def evaluation_set(samples: Iterable[Sample]) -> EvaluationSet:
+    """Return the samples that runs are scored on, with their present labels."""
+    labelled = [sample for sample in samples if sample.labelled and sample.split in ("valid", "test")]
+    tested = any(sample.split == "test" for sample in labelled)
+    chosen = [sample for sample in labelled if (sample.split == "test") == tested]
+    return EvaluationSet({s.id: s.labels for s in chosen}, {s.id: s.source_id for s in chosen}, tested)
+
+
+def run_scores(project: Project, runs: Sequence[int], samples: Iterable[Sample]) -> dict[int, RunScore]:
+    """Score these runs by the present labels. Runs whose predictions were deleted are left out."""
+    on, scores = evaluation_set(samples), {}
+    for run in runs:
+        try:
+            predictions = project.predictions(run)
+        except HandlensError:
+            continue
+        scores[run] = _score(predictions, _decide(predictions, on.labels), on)
+    return scores
+
+
+def compare_runs(project: Project, *, before: int | None, after: int, samples: Iterable[Sample]) -> RunComparison:
+    """Compare run `after` with run `before` by the present labels."""
+    on, now = evaluation_set(samples), project.predictions(after)
+    decisions = _decide(now, on.labels)
+    score, mistakes = _score(now, decisions, on), _worst(now, decisions, on.labels)
+    label_counts = _count_labels(decisions) if now.several and len(decisions.rows) else None
+    try:
+        then = None if before is None else project.predictions(before)
+    except HandlensError:  # deleted to save space
+        then = None
+    if then is None:
+        return RunComparison(score=score, mistakes=mistakes, label_counts=label_counts)
+    earlier = _decide(then, on.labels)
+    was_correct = dict(zip(then.sample_ids[earlier.rows].tolist(), earlier.correct.tolist(), strict=True))
+    both = [
+        (was_correct[sample_id], correct)
+        for sample_id, correct in zip(now.sample_ids[decisions.rows].tolist(), decisions.correct.tolist(), strict=True)
+        if sample_id in was_correct
+    ]
+    return RunComparison(
+        score=score,
+        mistakes=mistakes,
+        earlier_score=_score(then, earlier, on).score,
+        fixed=sum(correct and not was for was, correct in both),
+        broken=sum(was and not correct for was, correct in both),
+        label_counts=label_counts,
+    )
+
+
+def _decide(predictions: Predictions, labels: Labels) -> _Decisions:
+    """Compare what a run predicts of the samples in `labels` with these labels."""
+    rows = np.flatnonzero(np.isin(predictions.sample_ids, np.fromiter(labels, dtype=np.int64, count=len(labels))))
+    probabilities = np.asarray(predictions.probabilities[rows])
+    predicted = np.zeros(probabilities.shape, dtype=np.bool_)
+    if predictions.thresholds is not None:
+        predicted = np.asarray(probabilities >= predictions.thresholds)
+    elif len(rows):
+        predicted[np.arange(len(rows)), np.argmax(probabilities, axis=1)] = True
+    truth, unknown = np.zeros_like(predicted), np.zeros(len(rows), dtype=np.bool_)
+    for place, sample_id in enumerate(predictions.sample_ids[rows].tolist()):
+        known = [index for index in labels[sample_id] if index < probabilities.shape[1]]
+        truth[place, known] = True
+        unknown[place] = len(known) < len(labels[sample_id])
+    correct = np.asarray((predicted == truth).all(axis=1) & ~unknown)
+    return _Decisions(rows=rows, predicted=predicted, truth=truth, correct=correct)
+
+
+def _score(predictions: Predictions, decisions: _Decisions, on: EvaluationSet) -> RunScore:
+    count = len(decisions.rows)
+    if count == 0:
+        return RunScore(None, 0, on.tested)
+    if predictions.several:
+        probabilities = np.asarray(predictions.probabilities[decisions.rows])
+        return RunScore(mean_average_precision(probabilities, decisions.truth.astype(np.int64)), count, on.tested)
+    accuracy = float(decisions.correct.mean())
+    files = {on.sources[sample_id] for sample_id in predictions.sample_ids[decisions.rows].tolist()}
+    return RunScore(accuracy, count, on.tested, accuracy_interval(accuracy, len(files)))
+
+
+def _worst(predictions: Predictions, decisions: _Decisions, labels: Labels) -> tuple[Mistake, ...]:
+    """Return the mistakes with the highest confidence."""
+    wrong = np.flatnonzero(~decisions.correct)
+    if not len(wrong):
+        return ()
+    probabilities = np.asarray(predictions.probabilities[decisions.rows[wrong]])
+    if predictions.thresholds is None:
+        map_class = np.argmax(probabilities, axis=1)
+        confidence = probabilities.max(axis=1)
+    else:
+        distance = np.abs(relative_to_threshold(probabilities, predictions.thresholds) - 0.5)
+        distance = np.where(decisions.predicted[wrong] != decisions.truth[wrong], distance, -1.0)
+        map_class, confidence = np.argmax(distance, axis=1), distance.max(axis=1)
+    return tuple(
+        Mistake(
+            sample_id=(sample_id := int(predictions.sample_ids[decisions.rows[wrong[place]]])),
+            labels=labels[sample_id],
+            predicted=tuple(int(index) for index in np.flatnonzero(decisions.predicted[wrong[place]])),
+            map_class=int(map_class[place]),
+            fraction=float(probabilities[place, map_class[place]]),
+            maps=np.array(predictions.maps[decisions.rows[wrong[place]]]),
+        )
+        for place in np.argsort(-confidence, kind="stable")[:MOST_MISTAKES]
+    )
+
+
+def _count_labels(decisions: _Decisions) -> LabelCounts:
+    found = int((decisions.predicted & decisions.truth).sum())
+    predicted = int(decisions.predicted.sum())
+    return LabelCounts(found=found, present=int(decisions.truth.sum()), wrong=predicted - found, predicted=predicted)
