@@ -173,12 +173,12 @@ def test_filters_that_leave_nothing_say_so(page: ExplorePage) -> None:
     page.filters.set_cell(2, 1, "plum → pear")
     assert page.view.stack.currentWidget() is page.view.explanation
     assert page.view.explanation.text() == "Nothing matches these filters. Choose others above."
-    assert page.panel.picture._message == "Nothing selected."
+    assert page.panel.picture.message() == "Nothing selected."
 
 
 def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) -> None:
     view = page.panel.picture
-    qtbot.waitUntil(lambda: view.has_overlay() and view._picture is not None)
+    qtbot.waitUntil(lambda: view.has_overlay() and view.has_picture())
     seen = []
     for _ in range(3):
         qtbot.keyClick(page.grid, Qt.Key.Key_H)
@@ -189,43 +189,42 @@ def test_h_cycles_predicted_labelled_nothing(qtbot: QtBot, page: ExplorePage) ->
 
 
 def test_h_lays_maps_over_the_tiles(qtbot: QtBot, page: ExplorePage) -> None:
-    model = page.grid._model
-    qtbot.waitUntil(lambda: len(model.pictures) == 6)
-    assert not model.overlays_shown
+    grid = page.grid
+    qtbot.waitUntil(lambda: grid.loaded_pictures() == 6)
+    assert not grid.overlays_shown()
     qtbot.keyClick(page.grid, Qt.Key.Key_H)
-    qtbot.waitUntil(lambda: len(model.overlays) == 6)
+    qtbot.waitUntil(lambda: grid.loaded_overlays() == 6)
     assert page.model.map_of == "predicted", "first what is seen large already"
     qtbot.keyClick(page.grid, Qt.Key.Key_H)
     qtbot.keyClick(page.grid, Qt.Key.Key_H)
-    assert not model.overlays_shown
+    assert not grid.overlays_shown()
 
 
 def test_the_map_of_a_label_follows_the_label_on_the_tile_too(qtbot: QtBot, page: ExplorePage) -> None:
     grid = page.grid
-    overlays = grid._model.overlays
     page.model.set_map_of("labelled")
     qtbot.keyClick(grid, Qt.Key.Key_H)
-    qtbot.waitUntil(lambda: len(overlays) == 6)
+    qtbot.waitUntil(lambda: grid.loaded_overlays() == 6)
     sample_id = grid.current_id()
     assert sample_id is not None
-    before, other = overlays.get(sample_id), overlays.get(int(grid.ids()[1]))
+    before, other = grid.overlay(sample_id), grid.overlay(int(grid.ids()[1]))
     qtbot.keyClick(grid, Qt.Key.Key_3)
-    qtbot.waitUntil(lambda: sample_id in overlays)
-    assert overlays.get(sample_id) == page.model.overlay(sample_id) != before
-    assert overlays.get(int(grid.ids()[1])) is other, "the others are not made again"
+    qtbot.waitUntil(lambda: grid.overlay(sample_id) is not None)
+    assert grid.overlay(sample_id) == page.model.overlay(sample_id) != before
+    assert grid.overlay(int(grid.ids()[1])) is other, "the others are not made again"
 
 
 def test_the_map_of_any_class_can_be_chosen(qtbot: QtBot, page: ExplorePage) -> None:
     box = page.panel.map_box
     qtbot.waitUntil(page.panel.picture.has_overlay)
-    predicted = page.panel.picture._overlay
+    predicted = page.panel.picture.overlay()
     other = next(name for name in ("apple", "pear", "plum") if name not in page.panel.predicted.text())
     box.setCurrentIndex(box.findText(other))
     box.activated.emit(box.currentIndex())
     assert page.model.map_of == ("apple", "pear", "plum").index(other)
-    assert page.panel.picture._overlay != predicted
+    assert page.panel.picture.overlay() != predicted
     page.panel.opacity.setValue(20)
-    assert page.panel.picture._opacity == pytest.approx(0.2)
+    assert page.panel.picture.opacity() == pytest.approx(0.2)
 
 
 def test_how_strongly_the_map_covers_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
@@ -238,7 +237,7 @@ def test_how_strongly_the_map_covers_is_remembered(qtbot: QtBot, tmp_path: Path)
         again = shown(qtbot, session)
         kept += [page, again]
         assert again.panel.opacity.value() == asked
-        assert again.panel.picture._opacity == pytest.approx(asked / 100)
+        assert again.panel.picture.opacity() == pytest.approx(asked / 100)
         again.shutdown()
     session.close()
 
@@ -249,7 +248,7 @@ def test_where_there_is_no_grid_the_large_view_names_none(qtbot: QtBot, page: Ex
     for view, said in (("confusion", "Choose a cell"), ("enough", "on another tab")):
         page.view.tabs.setCurrentIndex(VIEWS.index(view))  # type: ignore[arg-type]
         session.set_run(1)
-        assert said in page.panel.picture._message
+        assert said in page.panel.picture.message()
     page.view.tabs.setCurrentIndex(0)
     qtbot.waitUntil(page.panel.picture.has_overlay)
 
@@ -265,9 +264,9 @@ def test_arrow_keys_move_and_the_side_follows(qtbot: QtBot, page: ExplorePage) -
 def test_a_confusion_cell_filters_the_grid(qtbot: QtBot, page: ExplorePage) -> None:
     page.view.tabs.setCurrentIndex(VIEWS.index("confusion"))
     view = page.confusion.matrix
-    assert view._counts.sum() == 6
-    label, predicted = next((int(i), int(j)) for i, j in zip(*np.nonzero(view._counts), strict=True) if i != j)
-    count = int(view._counts[label, predicted])
+    assert view.counts().sum() == 6
+    label, predicted = next((int(i), int(j)) for i, j in zip(*np.nonzero(view.counts()), strict=True) if i != j)
+    count = int(view.counts()[label, predicted])
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=view.cell_rect(label, predicted).center())
     assert page.view.current() == "wrong"
     names = ("apple", "pear", "plum")
@@ -310,14 +309,14 @@ def test_a_vanished_source_folder_is_said_in_words(qtbot: QtBot, tmp_path: Path)
     page = shown(qtbot, session)
     qtbot.waitUntil(page.view.problem.isVisible)
     assert "is missing" in page.view.problem.text()
-    qtbot.waitUntil(lambda: "on the page “Data”" in page.panel.picture._message)
+    qtbot.waitUntil(lambda: "on the page “Data”" in page.panel.picture.message())
     assert len(page.grid.ids()) == 6
     page.shutdown()
     session.close()
 
 
 def test_thumbnails_are_kept_in_the_project(qtbot: QtBot, page: ExplorePage, tmp_path: Path) -> None:
-    qtbot.waitUntil(lambda: len(page.grid._model.pictures) == 6)
+    qtbot.waitUntil(lambda: page.grid.loaded_pictures() == 6)
     kept = list((tmp_path / PLACE / "cache" / "thumbnails").rglob("*.jpg"))
     assert len(kept) == 6
     assert not [path for path in kept if path.name.startswith(".")]
@@ -336,7 +335,7 @@ def test_a_sound_is_shown_with_axes_and_played(qtbot: QtBot, tmp_path: Path) -> 
     assert player.started == [0.0, 0.0]
     player.position_changed.emit(0.25)
     assert view.cursor_seconds() == pytest.approx(0.25)
-    plot = view._plot()
+    plot = view.plot_rect()
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=plot.center().toPoint())
     assert player.started[-1] == pytest.approx(0.5, abs=0.02)
     page.shutdown()
@@ -349,7 +348,7 @@ def test_where_no_sound_can_be_played_it_says_what_to_do(qtbot: QtBot, tmp_path:
     assert not page.panel.play_button.isEnabled()
     assert "handlens doctor" in page.panel.sound_note.text()
     assert page.panel.sound_note.isVisible()
-    qtbot.waitUntil(lambda: page.panel.sound._picture is not None)
+    qtbot.waitUntil(page.panel.sound.has_picture)
     page.shutdown()
     session.close()
 

@@ -129,9 +129,8 @@ def test_originals_that_moved_are_found_from_the_data_page(
     assert "Ready for training" in train.setup.headline.text() and train.setup.train_button.isEnabled()
     workspace.show_page(EXPLORE)
     assert not explore.view.problem.isVisible()
-    pictures = explore.grid._model.pictures
-    qtbot.waitUntil(lambda: all(pictures.get(int(i)) is not None for i in explore.grid.ids()))
-    assert not any(pictures.get(int(i)).isNull() for i in explore.grid.ids())
+    qtbot.waitUntil(lambda: all(explore.grid.picture(int(i)) is not None for i in explore.grid.ids()))
+    assert not any(explore.grid.picture(int(i)).isNull() for i in explore.grid.ids())
 
 
 def test_a_drive_that_is_plugged_in_again_is_noticed(window: MainWindow, project: Path, qtbot: QtBot) -> None:

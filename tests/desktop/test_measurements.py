@@ -63,7 +63,7 @@ def test_a_log_is_shown_as_traces_with_the_names_of_its_columns(qtbot: QtBot, se
     page.show()
     assert page.panel.views.currentWidget() is page.panel.traces
     assert not page.panel.player_row.isVisible()  # there is nothing to hear
-    qtbot.waitUntil(lambda: page.panel.traces._names == LOGS.columns)
+    qtbot.waitUntil(lambda: page.panel.traces.lanes() == LOGS.columns)
     qtbot.waitUntil(page.panel.traces.has_overlay)
     page.shutdown()
 
@@ -80,7 +80,7 @@ def test_the_picture_a_log_becomes_can_be_chosen(qtbot: QtBot, session: Session)
     qtbot.addWidget(page)
     page.set_session(session)
     page.show()
-    assert page.setup.headline.text() == "15 measurements in 3 classes are ready to learn from."
+    assert page.setup.headline.text() == "Ready for training: 15 measurements in 3 classes."
     qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
     assert page.setup.front.isVisible()
     page.setup.front.setCurrentIndex(page.setup.front.findData("traces"))

@@ -329,14 +329,14 @@ def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: 
 def _confusion() -> QWidget:
     view = ConfusionView()
     view.set_counts(np.array([[4, 1], [0, 3]]), CLASSES[:2])
-    view._move_to((0, 1))
+    view.point_at((0, 1))
     return view
 
 
 def _several() -> QWidget:
     view = ConfusionView()
     view.set_counts(np.array([[4, 1], [0, 3]]), CLASSES[:2], np.array([4, 5]))
-    view._move_to((0, 1))
+    view.point_at((0, 1))
     return view
 
 

@@ -162,7 +162,7 @@ def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage,
     assert (totals - np.diag(counts)).sum() == 1
     page.view.tabs.setCurrentIndex(VIEWS.index("confusion"))
     assert "Off the diagonal" in page.confusion.sentence.text()
-    assert page.confusion.matrix.sentence(0, 1).startswith("In 0 of the ")
+    assert page.confusion.matrix.sentence(0, 1).startswith("“pear” was wrongly predicted for 0 of the ")
     assert len(table.select(Filter(split=TEST, label=-1))) == sum(
         sample.split == "test" and not sample.labels for sample in session.samples
     )
