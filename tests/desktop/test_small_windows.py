@@ -83,7 +83,7 @@ def test_what_it_is_doing_can_be_read_to_its_end(qtbot: QtBot, studio: QApplicat
     watch.begin(kind="images", passes=1.0, curves=True)
     watch.show()
     doing = "Now it is writing the model to a file and checking that the file answers as the network does."
-    watch.ending(f"It has stopped learning. {doing}", final=False)
+    watch.show_stopping(f"It has stopped learning. {doing}", final=False)
     sentence = watch.sentence
     qtbot.waitUntil(lambda: sentence.height() >= sentence.heightForWidth(sentence.width()))
 

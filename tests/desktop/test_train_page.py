@@ -293,9 +293,9 @@ def test_the_focus_is_on_stop_and_never_comes_to_cancel_by_itself(qtbot: QtBot, 
         press_train(qtbot, page)
         assert page.focusWidget() is page.progress.stop_button
         qtbot.waitUntil(lambda: page.progress.score.text() == "4 of 6 right")
-        page.progress.can_stop("finishing")  # as it is said when the learning is over
+        page.progress.set_stop_state("finishing")  # as it is said when the learning is over
         assert page.focusWidget() is page.progress.sentence
-        page.progress.can_stop("learning")
+        page.progress.set_stop_state("learning")
         qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
         assert page.focusWidget() is page.progress.sentence
         qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
@@ -463,7 +463,7 @@ def test_a_job_that_says_nothing_any_more_is_said_until_it_wakes_up(qtbot: QtBot
     assert "opening the files" in page.progress.note.text()
     assert page.progress.cancel_button.isEnabled()
     assert page.progress.cancel_button.property("role") != "quiet"
-    page.progress.woke_up()
+    page.progress.clear_stall()
     assert page.progress.note.text() == "Memory ran short."
     assert page.progress.cancel_button.property("role") == "quiet"
     page.shutdown()

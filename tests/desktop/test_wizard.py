@@ -189,11 +189,11 @@ def test_more_than_one_may_be_present(make_wizard: Maker, tmp_path: Path, qtbot:
     wizard = make_wizard(kind="images", folder=mixture_folder(tmp_path / "mixed", count=12))
     page = wizard.found_page
     qtbot.waitUntil(page.isComplete)
-    assert page.task.single.isChecked()
-    assert [row.name for row in page.bars.rows()] == ["bar", "disc", "none", "square"]
-    qtbot.mouseClick(page.task.multi, Qt.MouseButton.LeftButton)
-    assert [row.name for row in page.bars.rows()] == ["bar", "disc", "square"]
-    assert "4 pictures show more than one class." in texts(page)
+    assert page.result.task.single.isChecked()
+    assert [row.name for row in page.result.bars.rows()] == ["bar", "disc", "none", "square"]
+    qtbot.mouseClick(page.result.task.multi, Qt.MouseButton.LeftButton)
+    assert [row.name for row in page.result.bars.rows()] == ["bar", "disc", "square"]
+    assert "4 of the pictures show more than one class." in texts(page)
     click(qtbot, wizard, NEXT)
     click(qtbot, wizard, NEXT)
     with qtbot.waitSignal(wizard.created) as created:

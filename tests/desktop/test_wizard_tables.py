@@ -89,7 +89,7 @@ def test_a_table_with_several_classes_in_a_row_makes_it_a_project_for_several(
     page.labels.take(table)
     qtbot.waitUntil(lambda: str(SEVERAL) in texts(page))
     click(qtbot, wizard, NEXT)
-    qtbot.waitUntil(lambda: "10 pictures show more than one class." in texts(wizard.found_page))
+    qtbot.waitUntil(lambda: "10 of the pictures show more than one class." in texts(wizard.found_page))
 
 
 def test_a_table_is_offered_where_nothing_has_a_label(make_wizard: Maker, flat: Path, qtbot: QtBot) -> None:
@@ -107,7 +107,7 @@ def test_a_table_is_offered_where_nothing_has_a_label(make_wizard: Maker, flat: 
     qtbot.waitUntil(lambda: wizard.found_page.result.findings.table_button is not None)
     said = texts(wizard.found_page)
     assert "30 pictures, none with a label" in said and "0 classes" not in said
-    assert "into a folder of its own, or take a table" in said and "label some" not in said
+    assert "into a folder of its own, or use a table" in said and "label some" not in said
     assert not wizard.found_page.result.task.isVisible()
     button = wizard.found_page.result.findings.table_button
     assert button is not None and button.text() == "Use “fruit.csv”"
