@@ -23,6 +23,7 @@ from ml.api import (
     Sample,
     TrainJob,
     default_annotator,
+    task_named,
 )
 
 
@@ -111,7 +112,7 @@ class Session(QObject):
 
     def _says(self, change: LabelChange) -> bool:
         """Whether the sample is labelled after the change; "none of them" is a label where several may be present."""
-        return bool(change.new) or (self.project.task == "multi" and not change.unsaid)
+        return bool(change.new) or (not task_named(self.project.task).exclusive and not change.unsaid)
 
     def _says_first(self, change: LabelChange) -> bool:
         return self._says(change) and not self._by_id[change.sample_id].labelled

@@ -58,11 +58,11 @@ from ml.core.phrases import (
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
 from ml.core.types import (
-    KINDS,
     PRESETS,
     SPLITS,
     ClassInfo,
     Kind,
+    KindName,
     LabelChange,
     LabelSpan,
     Origin,
@@ -71,18 +71,19 @@ from ml.core.types import (
     Sample,
     Split,
     Task,
+    TaskName,
     Windowing,
 )
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
-from ml.media.audio import AUDIO_SUFFIXES, load_waveform, load_window
-from ml.media.images import IMAGE_SUFFIXES, load_image, thumbnail
-from ml.media.logs.log import LOG_SUFFIXES, load_log_windows
-from ml.media.mel import MelSettings, hz_to_mel, mel_picture, mel_to_hz, settings_for
-from ml.pictures.heatmap import along_time, blend, inferno, overlay_rgba, strength
-from ml.pictures.traces import lanes, trace_picture
+from ml.media.images import load_image, thumbnail
+from ml.media.kinds import SampleKind, kind_named, kinds
+from ml.media.logs.traces import lanes
+from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
+from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
+from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.project.estimate import estimate_seconds
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
@@ -91,28 +92,24 @@ from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
-from ml.project.scan.multilabel import for_task, gives_several
+from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
-from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
+from ml.scoring.metrics import confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
-    mean_average_precision,
     multilabel_confusion,
     precision_recall,
-    present,
+    predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
-    "AUDIO_SUFFIXES",
     "DEFAULT_BACKBONE",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
     "FRONTS",
-    "IMAGE_SUFFIXES",
-    "KINDS",
-    "LOG_SUFFIXES",
     "OFFERED",
     "PRESETS",
     "SPLITS",
@@ -139,6 +136,7 @@ __all__ = [
     "HandlensError",
     "Job",
     "Kind",
+    "KindName",
     "LabelChange",
     "LabelCounts",
     "LabelIssue",
@@ -166,6 +164,7 @@ __all__ = [
     "RunStarted",
     "Runner",
     "Sample",
+    "SampleKind",
     "ScanJob",
     "ScanReport",
     "Scanned",
@@ -182,6 +181,7 @@ __all__ = [
     "SuspectJob",
     "Suspected",
     "Task",
+    "TaskName",
     "Thresholds",
     "TrainJob",
     "Unreadable",
@@ -189,8 +189,6 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
-    "accuracy_interval",
-    "along_time",
     "between",
     "blend",
     "choose_thresholds",
@@ -207,17 +205,14 @@ __all__ = [
     "files",
     "findings",
     "for_task",
-    "gives_several",
+    "has_multilabel_tables",
     "hz_to_mel",
     "inferno",
+    "kind_named",
+    "kinds",
     "lanes",
     "listed",
     "load_image",
-    "load_log_windows",
-    "load_waveform",
-    "load_window",
-    "mean_average_precision",
-    "mel_picture",
     "mel_to_hz",
     "msg",
     "multilabel_confusion",
@@ -227,11 +222,12 @@ __all__ = [
     "percent",
     "plan_split",
     "precision_recall",
-    "present",
+    "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
     "relative_to_threshold",
+    "render_sample",
     "risk_coverage_curve",
     "run_scores",
     "selective_risk",
@@ -239,11 +235,11 @@ __all__ = [
     "stage_message",
     "strength",
     "suggest_labels",
+    "task_named",
     "text",
     "thing",
     "things",
     "thumbnail",
-    "trace_picture",
     "wilson_interval",
     "write_samples",
 ]

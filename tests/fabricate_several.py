@@ -41,7 +41,9 @@ def add_run_of_several(
     run = project.runs.begin(preset="quick", seed=0, class_names=names)
     folder = project.runs.folder(run.number) / "predictions"
     samples = project.samples()
-    writer = PredictionWriter(folder, samples=len(samples), classes=len(names), embedding=4, map_size=MAP, several=True)
+    writer = PredictionWriter(
+        folder, samples=len(samples), classes=len(names), embedding=4, map_size=MAP, with_targets=True
+    )
     rng = np.random.default_rng(4)
     truth, said = np.zeros((2, len(samples), len(names)), dtype=np.bool_)
     for row, sample in enumerate(samples):

@@ -9,9 +9,6 @@ from pathlib import Path
 from fabricate import CUTS, found_file
 
 from ml.api import (
-    AUDIO_SUFFIXES,
-    IMAGE_SUFFIXES,
-    LOG_SUFFIXES,
     Event,
     Job,
     Progress,
@@ -23,6 +20,9 @@ from ml.api import (
     Stopped,
     Unreadable,
 )
+from ml.media.audio import AUDIO_SUFFIXES
+from ml.media.images import IMAGE_SUFFIXES
+from ml.media.logs.log import LOG_SUFFIXES
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
 

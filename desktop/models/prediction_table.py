@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.api import SPLIT_CODES, Predictions, Sample, confusion, multilabel_confusion, relative_to_threshold
+from ml.api import SPLIT_CODES, Predictions, Sample, confusion, multilabel_confusion, relative_to_threshold, task_named
 
 Order = Literal["wrong", "unsure", "right"]
 Verdict = Literal["all", "wrong", "right"]
@@ -29,7 +29,14 @@ class Filter:
 
 
 class PredictionTable:
-    """Rows as in `Predictions`; labels and splits as they are now."""
+    """Rows as in `Predictions`; labels and splits as they are now. `table_of` makes the one that a run needs."""
+
+    exclusive = True
+    """Whether each sample has one class; otherwise `truth` and `told` say which classes are there, see `ml`'s Task."""
+    thresholds: NDArray[np.float32] | None = None
+    """(classes,) from where on a class counts as present, where the task is not exclusive."""
+    truth: NDArray[np.bool_]
+    """(N, classes) as labelled now, where the task is not exclusive."""
 
     def __init__(self, predictions: Predictions, samples: Iterable[Sample]) -> None:
         self.predictions = predictions
@@ -162,21 +169,22 @@ class PredictionTable:
         self.top[part] = probabilities[np.arange(len(best)), best]
 
 
-class MultiLabelPredictionTable(PredictionTable):
-    """As `PredictionTable`. A row is right where exactly the classes it is labelled with are said.
+class _PresenceTable(PredictionTable):
+    """For tasks that are not exclusive. A row is right where exactly the classes it is labelled with are said.
 
     How sure is measured from each class's threshold: `own` is the least of how sure it is of what is so, `_margin` of
     anything it says. `labels` is 0 for what is labelled, be it with none of the classes, and -1 for what is not.
     """
 
+    exclusive = False
+
     def __init__(self, predictions: Predictions, samples: Iterable[Sample]) -> None:
         shape = predictions.probabilities.shape
         assert predictions.thresholds is not None
-        self.thresholds = predictions.thresholds
+        self.thresholds: NDArray[np.float32] = predictions.thresholds
         self.told = np.zeros(shape, dtype=np.bool_)
         """(N, classes) which classes are said to be there."""
         self.truth = np.zeros(shape, dtype=np.bool_)
-        """(N, classes) as labelled now."""
         self._beyond = np.zeros(shape[0], dtype=np.bool_)
         """(N,) labelled with a class that the run did not know."""
         self._margin = np.zeros(shape[0], dtype=np.float32)
@@ -261,9 +269,6 @@ class MultiLabelPredictionTable(PredictionTable):
 
 
 def table_of(predictions: Predictions, samples: Iterable[Sample]) -> PredictionTable:
-    """The table for a run, of either task."""
-    return (
-        MultiLabelPredictionTable(predictions, samples)
-        if predictions.several
-        else PredictionTable(predictions, samples)
-    )
+    """The table for a run, whatever its task."""
+    table = PredictionTable if task_named(predictions.task).exclusive else _PresenceTable
+    return table(predictions, samples)

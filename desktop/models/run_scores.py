@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.i18n import tr
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import RunInfo, RunScore, Sample, Task, run_scores
+from ml.api import RunInfo, RunScore, Sample, Task, run_scores, task_named
 
 PAUSE_MS = 200
 """Several key presses in a row cause one computation."""
@@ -98,7 +98,7 @@ def score_text(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], 
         score = RunScore(recorded_score(run), counts.get(split, 0), split == "test")
     if score.score is None or score.count == 0:
         return ""
-    if task == "multi":
+    if not task_named(task).exclusive:
         return tr("score {score} of 100", score=round(100 * score.score))
     return tr("{right} of {count} right", right=round(score.score * score.count), count=score.count)
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import QUndoCommand
 from desktop.i18n import text, tr
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
-from ml.api import HandlensError, Origin, Sample
+from ml.api import HandlensError, Origin, Sample, task_named
 
 Labels = tuple[int, ...] | None
 """Class indices; None for no label."""
@@ -80,7 +80,7 @@ def relabel_command(
     session: Session, samples: Sequence[Sample], class_index: int, names: Sequence[str], *, on_problem: OnProblem
 ) -> Relabel | None:
     """Give the samples this class, or toggle it in multi-label projects; None if that changes nothing."""
-    if session.project.task == "multi":
+    if not task_named(session.project.task).exclusive:
         before, after, text = toggle_class(samples, class_index, names)
     elif class_index >= 0:
         before, after, text = set_class(samples, class_index, names)

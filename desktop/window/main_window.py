@@ -6,7 +6,7 @@ import base64
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
@@ -17,7 +17,7 @@ from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
-from desktop.i18n import Kind, tr
+from desktop.i18n import tr
 from desktop.pages.ids import DATA, TRAIN
 from desktop.pages.start import StartPage
 from desktop.widgets.drop_target import folder_in
@@ -193,9 +193,7 @@ class MainWindow(QMainWindow):
         if self.wizard is not None:
             self.wizard.raise_()
             return
-        self.wizard = NewProjectWizard(
-            kind=cast("Kind", kind) if kind else None, folder=folder, runner=self._runner, parent=self
-        )
+        self.wizard = NewProjectWizard(kind=kind or None, folder=folder, runner=self._runner, parent=self)
         self.wizard.created.connect(self._open_created)
         self.wizard.finished.connect(self._forget_wizard)
         self.wizard.open()

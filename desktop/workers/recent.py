@@ -33,7 +33,7 @@ def read_recent(path: Path) -> RecentFacts:
     """Read a project. Raises HandlensError if it cannot be opened."""
     # Importing the core takes longer than the first window may take to appear, so it happens here.
     from desktop.workers.sample_renderer import examples, spread
-    from ml.api import HandlensError, Project
+    from ml.api import HandlensError, Project, task_named
 
     with Project.open(path, to_read=True) as project:
         run = project.runs.newest()
@@ -52,7 +52,7 @@ def read_recent(path: Path) -> RecentFacts:
             run=0 if run is None else run.number,
             accuracy=None if run is None else run.test_accuracy,
             tested=0 if run is None else _tested(project, run.number),
-            several=project.task == "multi",
+            several=not task_named(project.task).exclusive,
             images=images,
         )
 

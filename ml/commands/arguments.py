@@ -8,10 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg
-from ml.core.types import KINDS, Kind
-from ml.media.audio import AUDIO_SUFFIXES
-from ml.media.images import IMAGE_SUFFIXES
-from ml.media.logs.log import LOG_SUFFIXES
+from ml.core.types import KindName
+from ml.media.kinds import kind_named, kinds
 from ml.project.scan.folder import files_below
 
 _NAMES_LOOKED_AT = 2000
@@ -38,34 +36,32 @@ def check_split_by(split_by: str) -> None:
         )
 
 
-def kind_of(given: str, folder: Path, *, rate: float | None) -> Kind:
+def kind_of(given: str, folder: Path, *, rate: float | None) -> KindName:
     """What the user said, else what the names say. Only logs can be given a `rate`."""
     kind = _kind_named(given) if given else _kind_seen(folder)
-    if rate is not None and kind != "sensors":
+    if rate is not None and not kind_named(kind).shares_columns:
         raise WrongUsageError(msg("Only sensor logs have a rate."), option="--rate")
     return kind
 
 
-def _kind_named(given: str) -> Kind:
-    for kind in KINDS:
-        if kind == given:
-            return kind
-    raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(KINDS)), option="--kind")
+def _kind_named(given: str) -> KindName:
+    names = [kind.name for kind in kinds()]
+    if given not in names:
+        raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(names)), option="--kind")
+    return given
 
 
-def _kind_seen(folder: Path) -> Kind:
+def _kind_seen(folder: Path) -> KindName:
     """What most of the first files are by their names; tables are often beside others."""
-    seen: Counter[Kind] = Counter()
-    logs = False
+    seen: Counter[KindName] = Counter()
+    loose: Counter[KindName] = Counter()
     for number, name in enumerate(files_below(folder)):
         suffix = PurePosixPath(name).suffix.lower()
-        if suffix in IMAGE_SUFFIXES:
-            seen["images"] += 1
-        elif suffix in AUDIO_SUFFIXES:
-            seen["recordings"] += 1
-        logs = logs or suffix in LOG_SUFFIXES
+        for kind in kinds():
+            if suffix in kind.suffixes:
+                (loose if kind.loose_suffixes else seen)[kind.name] += 1
+                break
         if number >= _NAMES_LOOKED_AT and seen:
             break
-    if logs and not seen:
-        return "sensors"
-    return seen.most_common(1)[0][0] if seen else "images"
+    likeliest = seen or loose
+    return likeliest.most_common(1)[0][0] if likeliest else kinds()[0].name

@@ -5,24 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.commands.wording import NONE_OF_THEM
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, text, tr
-from ml.core.types import Sample, Windowing
-from ml.media.audio import load_window
-from ml.media.images import thumbnail
-from ml.media.logs.log import load_log_windows
-from ml.media.mel import mel_picture, settings_for
+from ml.core.types import Sample
+from ml.media.kinds import kind_named
 from ml.pictures.axes import save_png
-from ml.pictures.contact_sheet import Tile, contact_sheet, mel_rgb, upright
-from ml.pictures.heatmap import along_time
-from ml.pictures.traces import trace_picture
+from ml.pictures.contact_sheet import Tile, contact_sheet
+from ml.pictures.render_sample import render_sample
 from ml.project.predictions import Predictions
 from ml.project.project import Project
+from ml.scoring.tasks import task_named
 
 TILES = 20
+_SIDE = 360
 _MOST_WRONG = 8
 
 
@@ -38,7 +35,14 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
     said = {s.id: _said(stored, rows[s.id]) for s in tested}
     tiles = []
     for sample in _chosen(tested, said, {s.id: float(stored.probabilities[rows[s.id]].max()) for s in tested}):
-        picture, maps = _picture(folder / sample.path, sample, stored.maps[rows[sample.id]], project.windowing)
+        picture = render_sample(
+            project.kind,
+            folder / sample.path,
+            windowing=project.windowing,
+            start=sample.start or 0.0,
+            size=(_SIDE, _SIDE),
+        )
+        maps = kind_named(project.kind).turned(np.asarray(stored.maps[rows[sample.id]], dtype=np.float32))
         probabilities = stored.probabilities[rows[sample.id]]
         tile = Tile(
             picture=picture,
@@ -46,7 +50,7 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
             shown=said[sample.id],
             label=_named(sample.labels, names),
             predicted=_named(said[sample.id], names),
-            probability=None if stored.several else float(probabilities.max()),
+            probability=float(probabilities.max()) if task_named(stored.task).exclusive else None,
         )
         tiles.append(tile)
     subtitle = tr(
@@ -60,10 +64,8 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
 
 def _said(stored: Predictions, row: int) -> tuple[int, ...]:
     """The classes that are said of a row, by index."""
-    probabilities = np.asarray(stored.probabilities[row])
-    if stored.thresholds is None:
-        return (int(probabilities.argmax()),)
-    return tuple(int(index) for index in np.flatnonzero(probabilities >= stored.thresholds))
+    thresholds = None if stored.thresholds is None else stored.thresholds.tolist()
+    return task_named(stored.task).predicted(np.asarray(stored.probabilities[row]), thresholds)
 
 
 def _named(classes: tuple[int, ...], names: tuple[str, ...]) -> str:
@@ -85,25 +87,3 @@ def _chosen(tested: list[Sample], said: dict[int, tuple[int, ...]], sure: dict[i
             if queues[label] and len(mistakes) + len(right) < TILES:
                 right.append(queues[label].pop(0))
     return mistakes + right
-
-
-def _picture(
-    path: Path, sample: Sample, maps: NDArray[np.floating], windowing: Windowing | None
-) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
-    """What is shown of a sample, and its maps the same way up."""
-    maps = np.asarray(maps, dtype=np.float32)
-    if windowing is None:
-        return thumbnail(path, size=360), maps
-    if windowing.columns:
-        values = load_log_windows(path, windowing, [sample.start or 0.0])[0]
-        return trace_picture(values, windowing.ranges, size=(360, 360), thick=1.0), along_time(maps)
-    waveform = load_window(path, windowing, start=sample.start or 0.0)
-    return _square(mel_rgb(mel_picture(waveform, settings_for(windowing)))), upright(maps)
-
-
-def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A spectrogram is wider or taller by its settings, not by its content: show it as square as its tile."""
-    side = max(picture.shape[:2])
-    rows = np.arange(side) * picture.shape[0] // side
-    columns = np.arange(side) * picture.shape[1] // side
-    return np.asarray(picture[rows][:, columns])

@@ -17,7 +17,6 @@ from ml.commands.new import scan_with
 from ml.commands.progress import LiveReport, done_of
 from ml.commands.train import preset_named, train_with
 from ml.commands.usage import WrongUsageError
-from ml.commands.wording import right_on
 from ml.core.errors import HandlensError
 from ml.core.events import Finished
 from ml.core.jobs import EvaluateJob, ScanJob, TrainJob
@@ -27,6 +26,7 @@ from ml.core.types import Preset
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.project.project import SUFFIX, Project
 from ml.project.split.plan import plan_split
+from ml.scoring.tasks import task_named
 
 SHOWN_EPOCHS = 2
 _INDENT = "   "
@@ -142,7 +142,7 @@ def _look(project: Path, finished: Finished, console: Console) -> None:
     result = evaluate_with(EvaluateJob(project=project, run=finished.run), lambda _event: None)
     with Project.open(project) as opened:
         say_result(result, opened.kind, console)
-        title = text(right_on(result.accuracy, result.n, opened.kind))
+        title = text(task_named(result.task).result(result.accuracy, result.n, opened.kind))
         sheet = write_sheet(opened, finished.run, title=title, target=project / "predictions.png")
     model = project / "runs" / f"{finished.run:04d}" / "model.onnx"
     console.print()

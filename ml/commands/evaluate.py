@@ -26,14 +26,15 @@ from ml.commands.common import (
     words,
 )
 from ml.commands.progress import LiveReport
-from ml.commands.wording import result_on, score_sentence
 from ml.core.errors import HandlensError
 from ml.core.events import Accepting, Evaluated, Event, Note, as_json
 from ml.core.jobs import EvaluateJob
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import counted, counted_files, of_hundred, percent, things
-from ml.core.types import Kind
+from ml.core.types import KindName
+from ml.media.kinds import kind_named
 from ml.project.project import Project
+from ml.scoring.tasks import task_named
 
 ENOUGH_TO_TELL = 50
 """Of fewer files nobody can say how far off a model's probabilities are."""
@@ -80,12 +81,14 @@ def evaluate_with(job: EvaluateJob, show: Callable[[Event], None]) -> Evaluated:
     return last
 
 
-def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
+def say_result(result: Evaluated, kind: KindName, console: Console) -> None:
     """The score in words, then class by class, the weakest first, with what it is mostly taken for."""
-    if result.task == "multi":
-        _say_several(result, kind, console)
+    task = task_named(result.task)
+    files = result.files if kind_named(kind).windowed else None
+    say(console, task.result(result.accuracy, result.n, kind, files=files, interval=result.interval))
+    if not task.exclusive:
+        _say_presence(result, console)
         return
-    say(console, score_sentence(result.accuracy, result.n, kind, result.interval, result.files))
     headers = (tr("class"), tr("samples"), tr("found"), tr("correct when predicted"), tr("most often mistaken for"))
     table = Table(*headers, box=None, pad_edge=False)
     names = list(result.per_class)
@@ -108,7 +111,7 @@ def say_result(result: Evaluated, kind: Kind, console: Console) -> None:
     _say_findings(result, console)
 
 
-def accepting_sentence(told: Accepting, kind: Kind) -> Message:
+def accepting_sentence(told: Accepting, kind: KindName) -> Message:
     """What it costs to keep to a wanted share of wrong answers."""
     rule = msg(
         "Answers that are not certain enough are set aside, so that at most {rate} accepted answers are wrong.",
@@ -144,9 +147,8 @@ def _open(scores: dict[str, float], key: str) -> str:
     return f"({scores[f'{key}_low'] * 100:.0f}–{scores[f'{key}_high'] * 100:.0f})"
 
 
-def _say_several(result: Evaluated, kind: Kind, console: Console) -> None:
-    """The same where more than one class may be present; the weakest class first."""
-    say(console, result_on(result.accuracy, result.n, kind, result.task, result.files))
+def _say_presence(result: Evaluated, console: Console) -> None:
+    """Where more than one class may be present: what is found of each, the weakest class first."""
     headers = (tr("class"), tr("found"), tr("wrongly predicted"), tr("average precision"))
     table = Table(*headers, box=None, pad_edge=False)
     for name, scores in sorted(result.per_class.items(), key=lambda item: (item[1]["average_precision"], item[0])):

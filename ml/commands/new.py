@@ -33,15 +33,17 @@ from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
 from ml.core.phrases import counted_classes, counted_files
 from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
-from ml.core.types import KINDS, SPLITS, Windowing
+from ml.core.types import SPLITS, Windowing
+from ml.media.kinds import kind_named, kinds
 from ml.project.labelfiles.messages import as_json as labels_as_json
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
-from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, gives_several
+from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.reconcile import Reconciled
+from ml.scoring.tasks import task_named
 
 INTERRUPTED = msg("Interrupted. No project was created and nothing was changed.")
 _LISTED = 20
@@ -62,7 +64,7 @@ def new(
             help=tr(
                 "What the files are: {kinds} (sensors: tables of measurements, as CSV). If not given, it is seen from "
                 "their names.",
-                kinds=", ".join(KINDS),
+                kinds=", ".join(kind.name for kind in kinds()),
             ),
         ),
     ] = "",
@@ -196,10 +198,10 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     """Take the folder's new files, and new labels, into the project that is there."""
     scanned = _scan(_job_to_join(known, folder, labels or _known_label_files(known)), console, json=json)
     report = for_task(scanned, known.task)
-    if known.task == "single" and gives_several(report):
+    if task_named(known.task).exclusive and has_multilabel_tables(report):
         raise HandlensError(with_options(problem(report) or msg("More than one class is given to a file.")))
     report = _in_windows_of(known, report)
-    followed = known.follow(report)
+    followed = known.reconcile(report)
     plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
     added = known.add(report, plan)
     given = known.take_labels(report, plan) if report.labels is not None else 0
@@ -213,7 +215,7 @@ def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
     asked, has = report.windowing, known.windowing
     if asked is None or has is None or not any(file.spans for file in report.files) or asked.seconds >= has.seconds:
         return dataclasses.replace(report, windowing=has)
-    if known.cut_anew(asked):
+    if known.rewindow(asked):
         return report
     told = msg(
         "The new labels ask for windows of {asked:g} s. The project keeps its windows of {own:g} s, because it has "
@@ -364,7 +366,7 @@ def with_options(sentence: Message | str) -> Message:
 
 def _conflicting(copies: DuplicateSet, project: Project) -> bool:
     """Copies in several classes contradict each other only where a sample may have no more than one."""
-    return copies.conflicting and project.task == "single"
+    return copies.conflicting and task_named(project.task).exclusive
 
 
 def _label_files(given: list[Path] | None) -> tuple[Path, ...]:
@@ -403,7 +405,7 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
 
 def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:
     """Logs have to have the columns of the project they join."""
-    windowing = project.windowing if project.kind == "sensors" else None
+    windowing = project.windowing if kind_named(project.kind).shares_columns else None
     return ScanJob(folder=folder, kind=project.kind, labels=labels, windowing=windowing)
 
 
@@ -419,7 +421,7 @@ def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: 
                 folder=str(project.source_folder),
             )
         )
-    if multi_label and project.task == "single":
+    if multi_label and task_named(project.task).exclusive:
         raise HandlensError(
             msg(
                 "“{name}” is already a project in which every sample has one class. Choose another project name for "

@@ -19,14 +19,14 @@ from ml.core.messages import msg, tr
 from ml.core.phrases import percent
 from ml.core.types import Windowing
 from ml.media.audio import load_waveform
-from ml.media.images import thumbnail
 from ml.media.logs.log import load_log
 from ml.media.mel import mel_picture, settings_for
 from ml.pictures.axes import drawn_here, save_png
 from ml.pictures.contact_sheet import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
+from ml.pictures.render_sample import render_sample
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, WindowPrediction
+from ml.scoring.tasks import task_named
 
 LONGEST_SECONDS = 60.0
 """Of a longer recording the minute around the surest window is drawn…"""
@@ -101,17 +101,24 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     Where more than one class may be present: once for each that is said to be, under its own map.
     """
     classes, verdict = _said(result, info)
-    if info.windowing is None:
-        assert result.maps is not None
-        picture = thumbnail(result.path, size=640)
-        save_png(overlay_picture(picture, result.maps, classes, verdict), target)
+    if info.windowing is None or info.input_name == "pixels":
+        surest = max(
+            result.windows,
+            key=lambda window: float(window.probabilities[next(iter(classes), result.best)]),
+            default=None,
+        )
+        maps = result.maps if surest is None else surest.maps
+        assert maps is not None
+        start = 0.0 if surest is None else surest.start
+        picture = render_sample(info.kind, result.path, windowing=info.windowing, start=start, size=(640, 640))
+        save_png(overlay_picture(picture, maps, classes, verdict), target)
         return
-    longest = max(LONGEST_SECONDS, LONGEST_WINDOWS * info.windowing.seconds if info.windowing.columns else 0.0)
+    longest = max(LONGEST_SECONDS, LONGEST_WINDOWS * info.windowing.seconds if info.input_name == "readings" else 0.0)
     shown = _around_surest(result.windows, next(iter(classes), result.best), longest)
     start, end = shown[0].start, max(shown[-1].end, shown[-1].start + 0.1)
     if len(shown) < len(result.windows):
         verdict = replace(verdict, note=tr("shown: {start:g} to {end:g} s", start=start, end=end))
-    if info.windowing.columns:
+    if info.input_name == "readings":
         values = load_log(result.path, info.windowing)
         rate = info.windowing.rate
         values = values[:, round(start * rate) : max(round(end * rate), round(start * rate) + 2)]
@@ -138,9 +145,9 @@ def _said(result: FilePrediction, info: ModelInfo) -> tuple[dict[int, str], Verd
     rejected = ""
     if result.decision == "reject":
         rejected = tr("set aside: {why}", why=rejected_because(result.unlike, result.best, info))
-    if info.task == "single":
+    if task_named(info.task).exclusive:
         return {result.best: ""}, Verdict(top=top, rejected=rejected)
-    there = present_classes(result.probabilities, info)
+    there = info.predicted(result.probabilities)
     captions = {
         index: tr("{name}: {percent}", name=info.classes[index], percent=percent(float(result.probabilities[index])))
         for index in there

@@ -23,9 +23,9 @@ from ml.core.phrases import listed, percent
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import present_classes
 from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
+from ml.scoring.tasks import task_named
 
 
 @verb(interrupted=msg("Interrupted. The answers so far are kept, also in the table if there is one."))
@@ -179,7 +179,7 @@ def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:
         "decision": result.decision,
         "top": [[info.classes[index], _rounded(result.probabilities[index])] for index in order[:RUNNERS_UP]],
     }
-    if info.task == "multi":
+    if not task_named(info.task).exclusive:
         row["labels"] = _present(result.probabilities, info)
     if info.windowing is not None:
         row["windows"] = [_window(window, info) for window in result.windows]
@@ -193,14 +193,14 @@ def _window(window: WindowPrediction, info: ModelInfo) -> dict[str, Any]:
         "label": info.classes[int(window.probabilities.argmax())],
         "probability": _rounded(window.probabilities.max()),
     }
-    if info.task == "multi":
+    if not task_named(info.task).exclusive:
         values["labels"] = _present(window.probabilities, info)
     return values
 
 
 def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
     """Every class that counts as present, the most probable first."""
-    return [info.classes[index] for index in present_classes(probabilities, info)]
+    return [info.classes[index] for index in info.predicted(probabilities)]
 
 
 def _say(row: dict[str, Any], why: Message | None) -> None:

@@ -12,8 +12,10 @@ from ml.commands.wording import split_parts
 from ml.core.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
 from ml.core.events import Progress as ProgressEvent
 from ml.core.messages import Message, msg, text, tr, trn
-from ml.core.phrases import counted_classes, duration, percent
+from ml.core.phrases import counted_classes, duration
 from ml.core.stages import stage_message
+from ml.core.types import TaskName
+from ml.scoring.tasks import task_named
 
 
 class LiveReport:
@@ -30,7 +32,7 @@ class LiveReport:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
-        self._several = False
+        self._learned: TaskName = "single"
 
     def __enter__(self) -> LiveReport:
         self._bar.start()
@@ -52,7 +54,7 @@ class LiveReport:
             case Note():
                 self._say_marked(*_label(event.level), text(event.sentence))
             case RunStarted():
-                self._several = event.task == "multi"
+                self._learned = event.task
                 self._say(_run_sentence(event))
             case ProgressEvent():
                 self._move(event.done, event.total, _progress_words(event))
@@ -90,9 +92,7 @@ class LiveReport:
     def _validated(self, accuracy: float | None) -> Message:
         if accuracy is None:
             return msg("no validation samples")
-        if self._several:
-            return msg("validation score {score} out of 100", score=round(accuracy * 100))
-        return msg("validation accuracy {accuracy}", accuracy=percent(accuracy))
+        return task_named(self._learned).validated(accuracy)
 
     def _say(self, sentence: Message, *, indent: str = "") -> None:
         self._console.print(indent + text(sentence), markup=False)

@@ -27,17 +27,17 @@ from ml.commands.common import (
     verb,
     words,
 )
-from ml.commands.wording import SCORE_MEANS
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.phrases import duration, of_hundred, percent
-from ml.core.types import Task
+from ml.core.phrases import duration, of_hundred
+from ml.core.types import TaskName
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import rule_of
+from ml.scoring.tasks import task_named
 
 _STATES = {
     "running": msg("running"),
@@ -86,8 +86,9 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
             _score(run.test_accuracy, task),
         )
     console.print(table)
-    if task == "multi":
-        say(console, SCORE_MEANS)
+    meaning = task_named(task).score_meaning
+    if meaning is not None:
+        say(console, meaning)
     for run in found:
         if run.state == "failed" and run.message and text(run.message):
             say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
@@ -164,7 +165,7 @@ def export(
         print_json({"event": "exported", "run": number, "path": str(to), **told})
         return
     console = words()
-    if info.task == "single":
+    if task_named(info.task).exclusive:
         say(console, _promise(info))
     elif info.wanted_error:
         say(console, rule_of(info.wanted_error, promised=info.promised))
@@ -237,7 +238,7 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def _score(accuracy: float | None, task: Task) -> str:
+def _score(accuracy: float | None, task: TaskName) -> str:
     if accuracy is None:
         return "–"
-    return text(percent(accuracy) if task == "single" else of_hundred(accuracy))
+    return text(task_named(task).score_text(accuracy))

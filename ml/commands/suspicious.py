@@ -21,8 +21,9 @@ from ml.commands.wording import NONE_OF_THEM, part
 from ml.core.events import Event, Note, Suspected
 from ml.core.jobs import SuspectJob
 from ml.core.messages import msg, nmsg, text, tr
-from ml.core.types import Task
+from ml.core.types import TaskName
 from ml.project.project import Project
+from ml.scoring.tasks import task_named
 
 SHOWN = 25
 LEAST_CERTAIN = 5
@@ -48,7 +49,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         sample = samples[sample_id]
         looks_like, said = _instead(labels, suggested, names, task=task)
         row: dict[str, object] = {"path": sample.path}
-        if task == "single":
+        if task_named(task).exclusive:
             row |= {"label": names[labels[0]], "suggested": looks_like[0]}
         else:
             row |= {"labels": [names[index] for index in labels], "suggested": looks_like}
@@ -106,9 +107,9 @@ def _say(found: Suspected, rows: list[tuple[str, ...]], *, with_place: bool) -> 
         )
 
 
-def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task: Task) -> tuple[list[str], str]:
+def _instead(labels: tuple[int, ...], suggested: int, names: list[str], *, task: TaskName) -> tuple[list[str], str]:
     """The classes that it looks like, and the same in words."""
-    if task == "single":
+    if task_named(task).exclusive:
         return [names[suggested]], names[suggested]
     if suggested in labels:
         return [names[index] for index in labels if index != suggested], tr("no {name}", name=names[suggested])

@@ -18,6 +18,7 @@ from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import english, msg
 from ml.runtime.contract import ModelInfo
+from ml.scoring.tasks import task_named
 
 FIELDS = ("path", "label", "probability", "unlike", "decision")
 """What any table of answers has; see `AnswerTable` for the rest."""
@@ -41,7 +42,7 @@ class AnswerTable:
     def __init__(self, target: Path, info: ModelInfo) -> None:
         self._target = target.expanduser().absolute()
         self._fields = list(FIELDS)
-        if info.task == "multi":
+        if not task_named(info.task).exclusive:
             # What is there stands before what is likeliest, which may be nothing that is there.
             self._fields.insert(1, "labels")
         if info.windowing is not None:

@@ -29,7 +29,6 @@ from ml.commands.common import (
 )
 from ml.commands.progress import LiveReport
 from ml.commands.usage import WrongUsageError
-from ml.commands.wording import result_on, score_sentence
 from ml.core import ranks
 from ml.core.backbone_catalog import OFFERED
 from ml.core.errors import HandlensError
@@ -37,9 +36,11 @@ from ml.core.events import Event, Failed, Finished, Showcase, as_json
 from ml.core.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
 from ml.core.messages import msg, text, tr
 from ml.core.phrases import duration
-from ml.core.types import PRESETS, Kind, Preset, Task
+from ml.core.types import PRESETS, KindName, Preset, TaskName
+from ml.media.kinds import kind_named
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
+from ml.scoring.tasks import task_named
 
 _TITLES = {"small": msg("small"), "default": msg("default"), "strong": msg("strong")}
 
@@ -179,14 +180,14 @@ def _teach(job: TrainJob, *, front: str, json: bool) -> None:
 class _Asked:
     """What the last words need to know of a project."""
 
-    kind: Kind
-    task: Task
+    kind: KindName
+    task: TaskName
 
 
 def _looked_up(target: Path, *, front: str) -> _Asked:
     """Raises HandlensError where there is no project, its originals have gone, or `front` does not fit it."""
     with Project.open(target) as opened:
-        if front and opened.kind != "sensors":
+        if front and kind_named(opened.kind).input_name != "readings":
             raise HandlensError(
                 msg("Only sensor logs can become different pictures. Leave out {option}.", option="--front")
             )
@@ -198,12 +199,8 @@ def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console)
     if finished.test_accuracy is not None:
         with Project.open(target, to_read=True) as opened:
             tested = int(opened.predictions(finished.run).labelled("test").sum())
-        sentence = (
-            score_sentence(finished.test_accuracy, tested, asked.kind, finished.test_interval)
-            if asked.task == "single"
-            else result_on(finished.test_accuracy, tested, asked.kind, asked.task)
-        )
-        say(console, sentence)
+        task = task_named(asked.task)
+        say(console, task.result(finished.test_accuracy, tested, asked.kind, interval=finished.test_interval))
     if finished.early:
         ended = msg(
             "Run {run} is finished after {duration}. It was stopped early and keeps its best model.",

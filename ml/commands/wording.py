@@ -3,57 +3,12 @@
 from __future__ import annotations
 
 from ml.core.messages import Message, msg, nmsg
-from ml.core.phrases import between, counted, counted_files
-from ml.core.types import Kind, Task, Windowing
+from ml.core.types import Windowing
 from ml.runtime.contract import ModelInfo
 
 _COLUMNS_SHOWN = 6
 
-SCORE_MEANS = msg(
-    "The score (mean average precision) says how well the model ranks samples that show a class above those that do "
-    "not. 100 is perfect."
-)
 NONE_OF_THEM = msg("none of the classes")
-
-
-def right_on(accuracy: float, n: int, kind: Kind, files: int | None = None) -> Message:
-    """How many of the samples were predicted correctly; of windows also from how many `files` they are."""
-    right, samples = round(accuracy * n), counted(n, kind)
-    if files is None or kind == "images":
-        return msg("The model is correct on {right} of {samples} it has never seen.", right=right, samples=samples)
-    return msg(
-        "The model is correct on {right} of {samples} (from {files}) it has never seen.",
-        right=right,
-        samples=samples,
-        files=counted_files(files, kind),
-    )
-
-
-def score_sentence(
-    accuracy: float, n: int, kind: Kind, interval: tuple[float, float] | None, files: int | None = None
-) -> Message:
-    """The accuracy with its confidence interval, see `insight.metrics.accuracy_interval`."""
-    first = right_on(accuracy, n, kind, files)
-    if interval is None:
-        return first
-    return msg("{first} With 95 % confidence, it is correct on {between}.", first=first, between=between(interval))
-
-
-def result_on(score: float, n: int, kind: Kind, task: Task, files: int | None = None) -> Message:
-    """What a run reached, for either task; where more than one class may be present also what the score means."""
-    if task == "single":
-        return right_on(score, n, kind, files)
-    shown, samples = round(score * 100), counted(n, kind)
-    if files is None or kind == "images":
-        first = msg("The model scores {score} out of 100 on {samples} it has never seen.", score=shown, samples=samples)
-    else:
-        first = msg(
-            "The model scores {score} out of 100 on {samples} (from {files}) it has never seen.",
-            score=shown,
-            samples=samples,
-            files=counted_files(files, kind),
-        )
-    return msg("{first} {second}", first=first, second=SCORE_MEANS)
 
 
 def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:

@@ -71,7 +71,7 @@ class RunStarted:
     test: int
     class_names: tuple[str, ...]
     task: Task = "single"
-    """In a multi-label run every accuracy in the events is a mean average precision, see `insight.several`."""
+    """In a multi-label run every accuracy in the events is a mean average precision, see `ml.scoring.tasks`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +116,7 @@ class EpochDone:
 class Showcase:
     """What the present model says of a few fixed validation samples (at most 12).
 
-    `probabilities` (n, classes) float32; `maps` (n, classes, h, w) float32, see `insight.overlays`.
+    `probabilities` (n, classes) float32; `maps` (n, classes, h, w) float32, see `ml.pictures.heatmap`.
     """
 
     epoch: int

@@ -1,14 +1,18 @@
-"""What to do: frozen values that travel to a worker process as they are."""
+"""Jobs: frozen values that travel to a worker process as they are.
+
+The `plugins` of a job are modules to import first: they register sample kinds and tasks that are not Handlens's own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from ml.core.events import Event
-from ml.core.types import Kind, Preset, Windowing
+from ml.core.plugins import plugin_modules
+from ml.core.types import KindName, Preset, Windowing
 
 StopRequest = Literal["", "stop", "cancel", "leave"]
 
@@ -47,10 +51,11 @@ class ScanJob:
     """
 
     folder: Path
-    kind: Kind
+    kind: KindName
     labels: tuple[Path, ...] = ()
     rate: float | None = None
     windowing: Windowing | None = None
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +79,7 @@ class TrainJob:
     weights: Path | None = None
     wrong_at_most: float | None = None
     front: Front = DEFAULT_FRONT
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +93,7 @@ class EvaluateJob:
     run: int | None = None
     on: Path | None = None
     wrong_at_most: float | None = None
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +101,7 @@ class LookJob:
     """What the pretrained network already sees in a few pictures, in its own words. Ends with `events.Looked`."""
 
     pictures: tuple[Path, ...]
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +110,7 @@ class BackboneJob:
     `events.BackboneChecked`."""
 
     name: str
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +119,7 @@ class SuspectJob:
 
     project: Path
     run: int | None = None
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
 Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob

@@ -7,50 +7,92 @@ then has the noun once more in that context. `tools/i18n.py` lists every noun of
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ml.core.messages import Message, msg, nmsg
-from ml.core.types import Kind
+from ml.core.types import KindName
 
 FORMS = ("accusative", "dative", "genitive")
 """Grammatical forms a translation may ask for; the form without a name is the nominative."""
 
 
-def counted(number: int, kind: Kind) -> Message:
+@dataclass(frozen=True, slots=True)
+class Nouns:
+    """What the samples of a kind are called (counted, in the plural, in the singular), and the files they come from."""
+
+    counted: Callable[[int], Message]
+    counted_files: Callable[[int], Message]
+    things: Message
+    thing: Message
+    files: Message
+
+
+SAMPLES = Nouns(
+    counted=lambda number: nmsg("{count} sample", "{count} samples", number),
+    counted_files=lambda number: nmsg("{count} file", "{count} files", number),
+    things=msg("samples"),
+    thing=msg("sample"),
+    files=msg("files"),
+)
+"""For kinds without nouns of their own."""
+PICTURES = Nouns(
+    counted=lambda number: nmsg("{count} picture", "{count} pictures", number),
+    counted_files=lambda number: nmsg("{count} picture", "{count} pictures", number),
+    things=msg("pictures"),
+    thing=msg("picture"),
+    files=msg("pictures"),
+)
+SOUNDS = Nouns(
+    counted=lambda number: nmsg("{count} sound", "{count} sounds", number),
+    counted_files=lambda number: nmsg("{count} recording", "{count} recordings", number),
+    things=msg("sounds"),
+    thing=msg("sound"),
+    files=msg("recordings"),
+)
+MEASUREMENTS = Nouns(
+    counted=lambda number: nmsg("{count} measurement", "{count} measurements", number),
+    counted_files=lambda number: nmsg("{count} log", "{count} logs", number),
+    things=msg("measurements"),
+    thing=msg("measurement"),
+    files=msg("logs"),
+)
+_nouns: dict[KindName, Nouns] = {"images": PICTURES, "recordings": SOUNDS, "sensors": MEASUREMENTS}
+
+
+def register_nouns(kind: KindName, nouns: Nouns) -> None:
+    """Set what the samples of `kind` are called; `ml.media.kinds.register_kind` does this."""
+    _nouns[kind] = nouns
+
+
+def nouns_of(kind: KindName) -> Nouns:
+    """Return what the samples of `kind` are called."""
+    return _nouns.get(kind, SAMPLES)
+
+
+def counted(number: int, kind: KindName) -> Message:
     """Samples: “1 picture”, “3,670 pictures”, “40 sounds”."""
-    match kind:
-        case "images":
-            return nmsg("{count} picture", "{count} pictures", number)
-        case "recordings":
-            return nmsg("{count} sound", "{count} sounds", number)
-        case "sensors":
-            return nmsg("{count} measurement", "{count} measurements", number)
+    return nouns_of(kind).counted(number)
 
 
-def counted_files(number: int, kind: Kind) -> Message:
+def counted_files(number: int, kind: KindName) -> Message:
     """The files they come from: “1 recording”, “20 logs”."""
-    match kind:
-        case "images":
-            return nmsg("{count} picture", "{count} pictures", number)
-        case "recordings":
-            return nmsg("{count} recording", "{count} recordings", number)
-        case "sensors":
-            return nmsg("{count} log", "{count} logs", number)
+    return nouns_of(kind).counted_files(number)
 
 
-def things(kind: Kind) -> Message:
+def things(kind: KindName) -> Message:
     """Samples without a number: “pictures”."""
-    return {"images": msg("pictures"), "recordings": msg("sounds"), "sensors": msg("measurements")}[kind]
+    return nouns_of(kind).things
 
 
-def thing(kind: Kind) -> Message:
+def thing(kind: KindName) -> Message:
     """One sample: “picture”."""
-    return {"images": msg("picture"), "recordings": msg("sound"), "sensors": msg("measurement")}[kind]
+    return nouns_of(kind).thing
 
 
-def files(kind: Kind) -> Message:
+def files(kind: KindName) -> Message:
     """Files without a number: “pictures”, “recordings”, “logs”."""
-    return {"images": msg("pictures"), "recordings": msg("recordings"), "sensors": msg("logs")}[kind]
+    return nouns_of(kind).files
 
 
 def counted_classes(number: int) -> Message:

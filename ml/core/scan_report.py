@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message, msg
-from ml.core.types import Kind, LabelSpan, Split, SplitBy, Task, Windowing
+from ml.core.types import KindName, LabelSpan, Split, SplitBy, Task, Windowing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +130,7 @@ class ScanReport:
     """What was found in a folder. `folder` is absolute; every other path is relative to it."""
 
     folder: str
-    kind: Kind
+    kind: KindName
     files: tuple[FoundFile, ...]
     unreadable: tuple[Unreadable, ...] = ()
     duplicates: tuple[DuplicateSet, ...] = ()

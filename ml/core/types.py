@@ -7,7 +7,9 @@ from typing import Literal, NamedTuple
 
 from ml.core.messages import Message
 
-Kind = Literal["images", "recordings", "sensors"]
+KindName = str
+"""What the samples are, as it is written to disk: the name of a `ml.media.kinds.SampleKind`, such as "images"."""
+Kind = KindName
 Split = Literal["train", "valid", "test"]
 SplitBy = str
 """How sources are grouped so that a split never separates a group: "auto", "folder", "recording" or "pattern:REGEX"."""
@@ -18,10 +20,10 @@ Clock = Literal["file", "asked", "none"]
 RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 Preset = Literal["quick", "standard", "thorough"]
 
-Task = Literal["single", "multi"]
-"""Whether each sample shows exactly one class, or any number of them at once ("more than one may be present")."""
+TaskName = str
+"""What is learned, as it is written to disk: the name of a `ml.scoring.tasks.Task`, such as "single" or "multi"."""
+Task = TaskName
 
-KINDS: tuple[Kind, ...] = ("images", "recordings", "sensors")
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
 

@@ -18,32 +18,24 @@ from ml.core.scan_report import FoundFile, ScanReport
 from ml.core.types import Sample
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.thresholds_in_use import (
+    chosen_error_rate,
     labelled_rows,
-    rate_of_several,
-    several_for,
+    presence_thresholds_for,
     sources_of,
     target_error_rate,
     thresholds_for,
     with_thresholds_for,
 )
+from ml.media.kinds import kind_named
 from ml.project.predictions import Predictions
 from ml.project.project import Project
-from ml.project.scan.multilabel import as_multi_label
+from ml.project.scan.multilabel import for_task
 from ml.project.scan.scan import scan
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import FilePrediction, UnreadableInput, predict_files
 from ml.runtime.model import ReleasedModel
-from ml.scoring.calibration import apply_temperature
-from ml.scoring.metrics import accuracy_interval, confusion, expected_calibration_error, per_class
-from ml.scoring.multilabel import (
-    average_precisions,
-    calibration_error,
-    mean_average_precision,
-    multilabel_confusion,
-    precision_recall,
-    present,
-    rule_of,
-)
+from ml.scoring.multilabel import rule_of
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import selective_risk
 
 
@@ -78,17 +70,18 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     # What it promised is said anew below, for the rate that is asked for and the labels as they are now.
     remarks = [remark for remark in read_findings(project.runs.folder(number)) if remark.about != "promise"]
     findings = tuple(remark.sentence for remark in remarks)
-    if stored.thresholds is not None:
-        shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
-        thresholds, rate = stored.thresholds, rate_of_several(project, job.wrong_at_most)
+    task = task_named(stored.task)
+    shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
+    if not task.exclusive:
+        thresholds, rate = stored.thresholds, chosen_error_rate(project, job.wrong_at_most)
         if rate is not None:
-            thresholds, promised = several_for(stored, samples, rate)
+            thresholds, promised = presence_thresholds_for(stored, samples, rate)
             findings = (*findings, rule_of(rate, promised=promised))
-        scored = _score_several(probabilities, shown, names, thresholds, sources=sources)
+        scored = task.report(probabilities, shown, names, files=sources, thresholds=thresholds)
         return dataclasses.replace(scored, findings=findings)
     info = _info_of(project, number)
     temperature = None if info is None else info.temperature
-    result = _score(probabilities, truth, names, sources=sources, temperature=temperature)
+    result = task.report(probabilities, shown, names, files=sources, temperature=temperature)
     held = (probabilities, truth, sources_of(stored, samples, rows))
     accepting = _accepting(project, job, stored, samples, tested=held, info=info)
     return dataclasses.replace(result, accepting=accepting, findings=findings)
@@ -129,7 +122,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
     number = project.runs.finished(job.run).number
     model = ReleasedModel.open(project.runs.folder(number) / "model.onnx", many=True)
     report: ScanReport | None = None
-    cut = model.info.windowing if project.kind == "sensors" else None
+    cut = model.info.windowing if kind_named(project.kind).shares_columns else None
     for event in scan(ScanJob(folder=folder, kind=project.kind, windowing=cut), stop):
         if isinstance(event, Scanned):
             report = event.report
@@ -139,8 +132,9 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
         return
     for left_out in report.unreadable:
         yield Note(sentence=msg("Skipped {file}: {reason}", file=left_out.path, reason=left_out.reason))
-    if model.info.task == "multi":
-        report = as_multi_label(report)
+    task = task_named(model.info.task)
+    if not task.exclusive:
+        report = for_task(report, task.name)
     every = _labelled(report, model.info.classes)
     labelled = _not_learned_from(every, project)
     if len(labelled) < len(every):
@@ -176,13 +170,13 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
         raise HandlensError(
             msg("No file in {folder} could be read, so there is nothing to test on.", folder=str(folder))
         )
-    if model.info.task == "multi":
+    names, probabilities = model.info.classes, np.stack(said)
+    if not task.exclusive:
         info = with_thresholds_for(project, number, model.info, job.wrong_at_most)
-        yield _score_several(np.stack(said), truth, info.classes, np.array(info.present_above), sources=sources)
+        yield task.report(probabilities, truth, names, files=sources, thresholds=np.array(info.present_above))
         return
-    labels = np.array([shown[0] for shown in truth], dtype=np.int64)
-    held = (np.stack(said), labels, np.array(files, dtype=np.int64))
-    score = _score(*held[:2], model.info.classes, sources=sources, temperature=model.info.temperature)
+    held = (probabilities, task.targets(truth, classes=len(names)), np.array(files, dtype=np.int64))
+    score = task.report(probabilities, truth, names, files=sources, temperature=model.info.temperature)
     known = {sample.id: sample for sample in project.samples() if sample.labelled}
     stored = project.predictions(number)
     accepting = _accepting(project, job, stored, known, tested=held, info=model.info)
@@ -231,61 +225,3 @@ def _not_learned_from(files: Sequence[FoundFile], project: Project) -> list[Foun
 
 def _rows(result: FilePrediction) -> list[NDArray[np.float32]]:
     return [window.probabilities for window in result.windows] or [result.probabilities]
-
-
-def _score(
-    probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    names: tuple[str, ...],
-    *,
-    sources: int,
-    temperature: float | None,
-) -> Evaluated:
-    """`names` may be longer than the columns: a class the run never knew can only be wrong."""
-    raw = None if temperature is None else apply_temperature(probabilities, 1.0 / temperature)
-    missing = len(names) - probabilities.shape[1]
-    if missing > 0:
-        probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
-    predicted = probabilities.argmax(axis=1)
-    share = float((predicted == labels).mean())
-    matrix = confusion(labels, predicted, classes=len(names))
-    return Evaluated(
-        accuracy=share,
-        n=len(labels),
-        files=sources,
-        per_class=per_class(matrix, names, sources=sources),
-        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
-        ece=expected_calibration_error(probabilities, labels),
-        ece_before=None if raw is None else expected_calibration_error(raw, labels),
-        interval=accuracy_interval(share, sources),
-    )
-
-
-def _score_several(
-    probabilities: NDArray[np.float32],
-    labels: Sequence[tuple[int, ...]],
-    names: tuple[str, ...],
-    thresholds: NDArray[np.floating],
-    *,
-    sources: int,
-) -> Evaluated:
-    """The same where more than one class may be present; a class the run never knew is never named."""
-    missing = len(names) - probabilities.shape[1]
-    probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
-    thresholds = np.pad(thresholds, (0, missing), constant_values=0.5)
-    targets = np.zeros((len(labels), len(names)), dtype=np.int64)
-    for row, shown in enumerate(labels):
-        targets[row, list(shown)] = 1
-    said = present(probabilities, thresholds)
-    scores = precision_recall(said, targets, names, sources=sources)
-    for name, average in zip(names, average_precisions(probabilities, targets), strict=True):
-        scores[name]["average_precision"] = 0.0 if np.isnan(average) else float(average)
-    return Evaluated(
-        accuracy=mean_average_precision(probabilities, targets) or 0.0,
-        n=len(labels),
-        files=sources,
-        per_class=scores,
-        confusion=tuple(tuple(int(count) for count in row) for row in multilabel_confusion(said, targets)),
-        ece=calibration_error(probabilities, targets),
-        task="multi",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,12 +11,20 @@ from numpy.typing import NDArray
 from ml.core.types import Windowing
 from ml.evaluation.synthesizers.noises import rain
 from ml.evaluation.synthesizers.voices import bird
-from ml.media.mel import mel_picture, settings_for
-from ml.pictures.contact_sheet import mel_rgb
+from ml.media.mel import mel_picture, mel_rgb, settings_for
+from ml.runtime.contract import ModelInfo
 
 Nonsense = Literal["blank", "noise", "patterns", "pictures of sounds", "silence", "tones", "standing still"]
 EACH = 8
 _DEMO_WINDOWING = Windowing(rate=16_000, seconds=2.0, step=2.0)
+
+
+def ood_inputs(info: ModelInfo) -> Mapping[Nonsense, NDArray[np.generic]]:
+    """Return meaningless input of the form that the model takes, by what it is."""
+    if info.input_name == "pixels":
+        return ood_images(info.size)
+    assert info.windowing is not None
+    return ood_sounds(info.windowing) if info.input_name == "waveform" else ood_logs(info.windowing)
 
 
 def ood_images(size: int, *, seed: int = 0) -> dict[Nonsense, NDArray[np.uint8]]:

@@ -13,8 +13,8 @@ from ml.core.errors import HandlensError
 from ml.core.types import Sample
 from ml.project.predictions import Predictions
 from ml.project.project import Project
-from ml.scoring.metrics import accuracy_interval
-from ml.scoring.multilabel import mean_average_precision, relative_to_threshold
+from ml.scoring.multilabel import relative_to_threshold
+from ml.scoring.tasks import task_named
 
 MOST_MISTAKES = 8
 Labels = Mapping[int, tuple[int, ...]]
@@ -120,7 +120,7 @@ def compare_runs(project: Project, *, before: int | None, after: int, samples: I
     on, now = evaluation_set(samples), project.predictions(after)
     decisions = _decide(now, on.labels)
     score, mistakes = _score(now, decisions, on), _worst(now, decisions, on.labels)
-    label_counts = _count_labels(decisions) if now.several and len(decisions.rows) else None
+    label_counts = _count_labels(decisions) if not task_named(now.task).exclusive and len(decisions.rows) else None
     try:
         then = None if before is None else project.predictions(before)
     except HandlensError:  # deleted to save space
@@ -166,12 +166,15 @@ def _score(predictions: Predictions, decisions: _Decisions, on: EvaluationSet) -
     count = len(decisions.rows)
     if count == 0:
         return RunScore(None, 0, on.tested)
-    if predictions.several:
-        probabilities = np.asarray(predictions.probabilities[decisions.rows])
-        return RunScore(mean_average_precision(probabilities, decisions.truth.astype(np.int64)), count, on.tested)
-    accuracy = float(decisions.correct.mean())
-    files = {on.sources[sample_id] for sample_id in predictions.sample_ids[decisions.rows].tolist()}
-    return RunScore(accuracy, count, on.tested, accuracy_interval(accuracy, len(files)))
+    task, probabilities = task_named(predictions.task), np.asarray(predictions.probabilities[decisions.rows])
+    sample_ids = predictions.sample_ids[decisions.rows].tolist()
+    labels = [on.labels[sample_id] for sample_id in sample_ids]
+    if task.exclusive:  # a class that the run did not know cannot be right
+        missing = max(0, max(each[0] for each in labels) + 1 - probabilities.shape[1])
+        probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
+    score, _loss = task.score_and_loss(probabilities, task.targets(labels, classes=probabilities.shape[1]))
+    files = {on.sources[sample_id] for sample_id in sample_ids}
+    return RunScore(score, count, on.tested, task.score_interval(score, len(files)))
 
 
 def _worst(predictions: Predictions, decisions: _Decisions, labels: Labels) -> tuple[Mistake, ...]:

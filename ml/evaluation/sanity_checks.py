@@ -1,7 +1,7 @@
 """What a run should say about itself when it ends: is it sure of nonsense, has a class collapsed, can it be believed?
 
-Reads the finished model's answers; the judging is pure array functions. Remarks about classes are for single-label
-projects only.
+Reads the finished model's answers; the judging is pure array functions. Remarks about single answers are for exclusive
+tasks only.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
-from ml.core.types import SPLITS, Kind, Split
-from ml.evaluation.ood_probes import Nonsense, ood_images, ood_logs, ood_sounds
+from ml.core.types import SPLITS, KindName, Split
+from ml.evaluation.ood_probes import Nonsense, ood_inputs
+from ml.media.kinds import InputName, kind_named
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import decide, present_classes
+from ml.runtime.decision import decide
 from ml.runtime.model import Outputs
 from ml.scoring.metrics import accuracy_interval
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds
 
 Level = Literal["good", "note", "warning"]
@@ -63,17 +65,12 @@ class RunFinding:
     sentence: Message
 
 
-def ask_nonsense(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
+def predict_ood_inputs(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
     """What the model says of input that shows nothing."""
-    odd: Mapping[Nonsense, NDArray[np.generic]]
-    if info.windowing is None:
-        odd = ood_images(info.size)
-    else:
-        odd = ood_logs(info.windowing) if info.kind == "sensors" else ood_sounds(info.windowing)
-    return {what: ask(rows) for what, rows in odd.items()}
+    return {what: ask(rows) for what, rows in ood_inputs(info).items()}
 
 
-def self_test(
+def run_sanity_checks(
     predictions: Predictions,
     info: ModelInfo,
     odd: Mapping[Nonsense, Outputs],
@@ -87,18 +84,20 @@ def self_test(
     learned = _files_of_each(predictions, splits["train"], origin, info)
     held_out = _files_of_each(predictions, splits["valid"] | splits["test"], origin, info)
     tested = _files_of_each(predictions, splits["test" if splits["test"].any() else "valid"], origin, info)
-    found = list(_nonsense(odd, info))
-    found += _copies(predictions, info)
-    found += _untaught(learned, held_out, info)
-    found += _small(tested, info)
-    if info.task == "multi":
-        return _gravest_first(found)
+    found = list(_ood_inputs_accepted(odd, info))
+    found += _train_test_duplicates(predictions, info)
+    found += _untrained_classes(learned, held_out, info)
+    found += _small_test_classes(tested, info)
+    if not task_named(info.task).exclusive:
+        return _by_severity(found)
     probabilities = np.asarray(predictions.probabilities)
     right = probabilities.argmax(axis=1) == np.asarray(predictions.labels)
-    found += _collapsed(probabilities[splits["valid"] | splits["test"]], np.where(learned > 0, held_out, 0), info)
-    found += _sure_and_wrong(probabilities, right, splits["train"], info)
-    found += _by_heart(right, splits, info, origin)
-    return _gravest_first(found)
+    found += _collapsed_predictions(
+        probabilities[splits["valid"] | splits["test"]], np.where(learned > 0, held_out, 0), info
+    )
+    found += _confident_mistakes(probabilities, right, splits["train"], info)
+    found += _overfitting(right, splits, info, origin)
+    return _by_severity(found)
 
 
 def _files_of_each(
@@ -115,11 +114,11 @@ def _files_of_each(
     return np.bincount(pairs[0], minlength=len(info.classes))
 
 
-def _gravest_first(found: Sequence[RunFinding]) -> tuple[RunFinding, ...]:
+def _by_severity(found: Sequence[RunFinding]) -> tuple[RunFinding, ...]:
     return tuple(sorted(found, key=lambda remark: ("warning", "note", "good").index(remark.level)))
 
 
-def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[RunFinding]:
+def _ood_inputs_accepted(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[RunFinding]:
     taken: list[Message] = []
     many = things(info.kind)
     total = 0
@@ -129,7 +128,7 @@ def _nonsense(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> Iterator[RunF
             int(best[row])
             for row, (probabilities, unlike) in enumerate(zip(said.probabilities, said.unlike, strict=True))
             if decide(probabilities, float(unlike), info) == "accept"
-            and (info.task == "single" or present_classes(probabilities, info))
+            and info.predicted(probabilities)
             and info.classes[int(best[row])].lower() not in NOTHING
         ]
         total += len(best)
@@ -168,7 +167,7 @@ def _fooled(fooled: Sequence[int], total: int, what: Nonsense, info: ModelInfo) 
     return msg("it predicts “{name}” for {n} of {total} {odd}", **said)
 
 
-def _odd_ones(what: Nonsense, kind: Kind) -> Message:
+def _odd_ones(what: Nonsense, kind: KindName) -> Message:
     """“blank pictures”, “recordings of noise”."""
     match what:
         case "blank":
@@ -184,15 +183,17 @@ def _odd_ones(what: Nonsense, kind: Kind) -> Message:
         case "standing still":
             return msg("stretches without any movement")
         case "noise":
-            by_kind: dict[Kind, Message] = {
-                "images": msg("pictures of noise"),
-                "recordings": msg("recordings of noise"),
-                "sensors": msg("measurements of noise"),
+            by_input: dict[InputName, Message] = {
+                "pixels": msg("pictures of noise"),
+                "waveform": msg("recordings of noise"),
+                "readings": msg("measurements of noise"),
             }
-            return by_kind[kind]
+            return by_input[kind_named(kind).input_name]
 
 
-def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]:
+def _untrained_classes(
+    learned: NDArray[np.integer], held_out: NDArray[np.integer], info: ModelInfo
+) -> Iterator[RunFinding]:
     """`learned` and `held_out` (classes,) files."""
     missed = [index for index in range(len(info.classes)) if held_out[index] and not learned[index]]
     if not missed:
@@ -218,7 +219,7 @@ def _untaught(learned: NDArray[np.integer], held_out: NDArray[np.integer], info:
     yield RunFinding(about="untaught", level="warning", sentence=sentence)
 
 
-def _collapsed(
+def _collapsed_predictions(
     probabilities: NDArray[np.floating], counts: NDArray[np.integer], info: ModelInfo
 ) -> Iterator[RunFinding]:
     """`probabilities` (n, classes) of held-out samples, `counts` (classes,) of the files they are from."""
@@ -238,7 +239,7 @@ def _collapsed(
             )
 
 
-def _sure_and_wrong(
+def _confident_mistakes(
     probabilities: NDArray[np.floating], right: NDArray[np.bool_], train: NDArray[np.bool_], info: ModelInfo
 ) -> Iterator[RunFinding]:
     wrong = int((train & ~right & (probabilities.max(axis=1) >= SURE)).sum())
@@ -259,11 +260,11 @@ def _sure_and_wrong(
         )
 
 
-def _by_heart(
+def _overfitting(
     right: NDArray[np.bool_], splits: Mapping[Split, NDArray[np.bool_]], info: ModelInfo, sources: NDArray[np.integer]
 ) -> Iterator[RunFinding]:
     many = things(info.kind)
-    train, valid, test = (_share(right, splits[name], sources) for name in SPLITS)
+    train, valid, test = (_accuracy_on(right, splits[name], sources) for name in SPLITS)
     unseen = test if test is not None else valid
     if train is not None and unseen is not None and train[0] - unseen[0] > BY_HEART and train[1][0] > unseen[1][1]:
         yield RunFinding(
@@ -304,7 +305,7 @@ def _by_heart(
         )
 
 
-def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[RunFinding]:
+def _train_test_duplicates(predictions: Predictions, info: ModelInfo) -> Iterator[RunFinding]:
     """Held-out samples that look the same as one it learned from: the split leaks."""
     splits = np.asarray(predictions.splits)
     held_out = np.flatnonzero((splits == SPLIT_CODES.index("test")) | (splits == SPLIT_CODES.index("valid")))
@@ -313,11 +314,11 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[RunFinding]:
     held_out, train = (np.sort(rng.permutation(rows)[:MOST_COMPARED]) for rows in (held_out, train))
     if not len(held_out) or not len(train):
         return
-    known = _lengthless(np.asarray(predictions.embeddings[train], dtype=np.float32))
+    known = _unit_length(np.asarray(predictions.embeddings[train], dtype=np.float32))
     same = 0
     for start in range(0, len(held_out), 512):
         rows = np.asarray(predictions.embeddings[held_out[start : start + 512]], dtype=np.float32)
-        same += int(((_lengthless(rows) @ known.T).max(axis=1) > COPY).sum())
+        same += int(((_unit_length(rows) @ known.T).max(axis=1) > COPY).sum())
     if same > COPIES * len(held_out):
         yield RunFinding(
             about="copies",
@@ -336,7 +337,7 @@ def _copies(predictions: Predictions, info: ModelInfo) -> Iterator[RunFinding]:
         )
 
 
-def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]:
+def _small_test_classes(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]:
     """`counts` (classes,) files to test with."""
     few: list[str | Message] = [
         msg("{name} ({n})", name=name, n=int(counts[index]))
@@ -357,7 +358,7 @@ def _small(counts: NDArray[np.integer], info: ModelInfo) -> Iterator[RunFinding]
         )
 
 
-def _share(
+def _accuracy_on(
     right: NDArray[np.bool_], rows: NDArray[np.bool_], sources: NDArray[np.integer]
 ) -> tuple[float, tuple[float, float]] | None:
     if not rows.any():
@@ -366,11 +367,11 @@ def _share(
     return share, accuracy_interval(share, len(np.unique(sources[rows])))
 
 
-def _lengthless(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit_length(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(embeddings / (np.linalg.norm(embeddings, axis=1, keepdims=True) + 1e-9), dtype=np.float32)
 
 
-def promise_remark(chosen: Thresholds, tested: SelectiveRisk, kind: Kind) -> RunFinding:
+def error_rate_finding(chosen: Thresholds, tested: SelectiveRisk, kind: KindName) -> RunFinding:
     """What the wanted error rate costs, and whether it is a promise. `tested`: the thresholds on the test split."""
     price = tested if tested.n else chosen.price
     if chosen.price.n == 0:
@@ -399,7 +400,7 @@ def promise_remark(chosen: Thresholds, tested: SelectiveRisk, kind: Kind) -> Run
     return RunFinding(about="promise", level="note", sentence=msg("{first} {second}", first=seen, second=not_kept))
 
 
-def _accepted_told(price: SelectiveRisk, kind: Kind, *, in_test: bool) -> Message:
+def _accepted_told(price: SelectiveRisk, kind: KindName, *, in_test: bool) -> Message:
     samples, aside = counted(price.n, kind), price.n - price.accepted
     if in_test and aside:
         return msg(
@@ -426,7 +427,7 @@ def _wrong_told(wrong: int) -> Message:
     return nmsg("{count} accepted answer was wrong.", "{count} accepted answers were wrong.", wrong)
 
 
-def _why_not_promised(chosen: Thresholds, kind: Kind) -> Message:
+def _why_not_promised(chosen: Thresholds, kind: KindName) -> Message:
     if chosen.files >= chosen.needed:
         return msg(
             "The model is wrong too often even where it is most confident, or there are too few samples to tell."
@@ -443,7 +444,9 @@ def _why_not_promised(chosen: Thresholds, kind: Kind) -> Message:
     )
 
 
-def source_remark(score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: Kind) -> RunFinding:
+def new_groups_finding(
+    score: float, interval: tuple[float, float], *, worth: float, groups: int, kind: KindName
+) -> RunFinding:
     """How it does on sources it has never met. `worth`: how much more of them it would name if it knew the source."""
     more = round(worth * 100)
     told = nmsg(

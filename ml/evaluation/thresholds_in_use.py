@@ -15,19 +15,22 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import of_hundred
 from ml.core.types import Sample
 from ml.evaluation.findings_file import read_findings
-from ml.evaluation.rule import with_rule
-from ml.evaluation.sanity_checks import promise_remark
+from ml.evaluation.sanity_checks import error_rate_finding
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
-from ml.scoring.multilabel import error_controlled_thresholds, rule_of
+from ml.scoring.tasks import task_named, with_rule
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, selective_risk
 
 
+def chosen_error_rate(project: Project, asked: float | None = None) -> float | None:
+    """Return what is asked for, else what the user chose for the project; None where nobody chose."""
+    return asked or project.wrong_at_most
+
+
 def target_error_rate(project: Project, info: ModelInfo | None, asked: float | None = None) -> float:
-    """What is asked for, else what the user chose for the project, else what the run was made for."""
-    target_error = WRONG_AT_MOST if info is None else info.wanted_error
-    return asked or project.wrong_at_most or target_error
+    """Return the chosen rate, else the one that the run was made for."""
+    return chosen_error_rate(project, asked) or (WRONG_AT_MOST if info is None else info.wanted_error)
 
 
 def labelled_rows(
@@ -71,30 +74,27 @@ def test_selective_risk(stored: Predictions, samples: Mapping[int, Sample], chos
     return selective_risk(np.asarray(stored.probabilities[rows]), truth, chosen.per_class, sources=sources)
 
 
-def several_for(stored: Predictions, samples: Mapping[int, Sample], wanted: float) -> tuple[NDArray[np.float32], bool]:
-    """The same where more than one class may be present: see `insight.several.error_controlled_thresholds`."""
+def presence_thresholds_for(
+    stored: Predictions, samples: Mapping[int, Sample], wanted: float
+) -> tuple[NDArray[np.float32], bool]:
+    """As `thresholds_for`, for tasks that are not exclusive: see `Task.presence_thresholds`."""
     rows, _first = labelled_rows(stored, samples, "valid")
     probabilities = np.asarray(stored.probabilities[rows])
-    classes = probabilities.shape[1]
-    targets = np.zeros((len(rows), classes), dtype=np.int64)
-    for row, place in enumerate(rows.tolist()):
-        labels = samples[int(stored.sample_ids[place])].labels
-        targets[row, [index for index in labels if index < classes]] = 1
-    return error_controlled_thresholds(probabilities, targets, wanted=wanted, sources=sources_of(stored, samples, rows))
-
-
-def rate_of_several(project: Project, asked: float | None = None) -> float | None:
-    """What is asked for, else what the user chose for the project; None: the run's own thresholds, whatever these are
-    for."""
-    return asked or project.wrong_at_most
+    task = task_named(stored.task)
+    labels = [samples[int(sample_id)].labels for sample_id in stored.sample_ids[rows]]
+    targets = task.targets(labels, classes=probabilities.shape[1])
+    sources = sources_of(stored, samples, rows)
+    thresholds, promised = task.presence_thresholds((probabilities, targets), wanted=wanted, sources=sources)
+    assert thresholds is not None
+    return thresholds, promised
 
 
 def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: float | None = None) -> ModelInfo:
     """`info` of run `run` with the thresholds for the wanted rate, by the labels as they are now; as it is where it was
     made for that rate by the same labels, or nothing is left to choose others by."""
-    if info.task == "multi":
-        rate = rate_of_several(project, asked)
-        return info if rate is None else _deciding_several(project, run, info, rate)
+    if not task_named(info.task).exclusive:
+        rate = chosen_error_rate(project, asked)
+        return info if rate is None else _with_presence_thresholds(project, run, info, rate)
     wanted = target_error_rate(project, info, asked)
     stored = _said(project, run, info, wanted)
     if stored is None:
@@ -108,7 +108,7 @@ def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: floa
     card = info.card
     for remark in read_findings(project.runs.folder(run)):
         if remark.about == "promise":
-            now = promise_remark(chosen, test_selective_risk(stored, samples, chosen), info.kind)
+            now = error_rate_finding(chosen, test_selective_risk(stored, samples, chosen), info.kind)
             card = card.replace(english(remark.sentence), english(now.sentence))
     return dataclasses.replace(
         info,
@@ -145,18 +145,17 @@ def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predict
     )
 
 
-def _deciding_several(project: Project, run: int, info: ModelInfo, asked: float) -> ModelInfo:
+def _with_presence_thresholds(project: Project, run: int, info: ModelInfo, asked: float) -> ModelInfo:
     stored = _said(project, run, info, asked)
     if stored is None:
         return info
-    thresholds, promised = several_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)
-    rule = msg("{first} {second}", first=rule_of(asked, promised=promised), second=_instead(info, thresholds))
+    thresholds, promised = presence_thresholds_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)
     return dataclasses.replace(
         info,
         wanted_error=asked,
         promised=promised,
         present_above=tuple(float(value) for value in thresholds),
-        card=with_rule(info.card, rule),
+        card=with_rule(info.card, asked, promised=promised, instead=_instead(info, thresholds)),
     )
 
 

@@ -96,3 +96,22 @@ def mel_picture(waveform: NDArray[np.float32], settings: MelSettings) -> NDArray
     decibel = 10.0 * np.log10(np.maximum(power @ filterbank(settings), 1e-10)).T
     decibel -= decibel.max()
     return (np.clip(decibel, -RANGE_DB, 0) / RANGE_DB + 1.0).astype(np.float32)
+
+
+PAPER, INK = np.array([250, 250, 249.0]), np.array([28, 28, 26.0])
+
+
+def mel_rgb(mel: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A mel picture (bands, columns), 0…1, low notes first, as ink on paper (bands, columns, 3), low notes below."""
+    strength = np.asarray(mel, dtype=np.float64)[::-1, :, None] ** 1.5
+    return (PAPER * (1 - strength) + INK * strength).round().astype(np.uint8)
+
+
+def mel_grey(mel: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return a mel picture as `mel_rgb` does, but light on dark and with its contrast stretched, for the screen.
+
+    The hiss of a recording becomes dark, so that what stands out of it is seen.
+    """
+    low, high = np.percentile(mel, (8.0, 99.8))
+    grey = np.clip((np.asarray(mel)[::-1] - low) / max(high - low, 1e-3), 0.0, 1.0)
+    return np.repeat((grey * 255.0).round().astype(np.uint8)[..., None], 3, axis=2)

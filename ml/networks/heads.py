@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.core.jobs import DEFAULT_FRONT, Front
-from ml.core.types import Task, Windowing
+from ml.core.types import TaskName, Windowing
+from ml.media.kinds import InputName
 from ml.media.mel import settings_for
 from ml.networks.backbones import Backbone, build
 from ml.networks.frontends.image_and_mel import MelFrontEnd, PixelFrontEnd
@@ -17,6 +18,7 @@ from ml.networks.frontends.log import SIZE, LogFrontEnd, TabularConcat, settings
 from ml.networks.gradcam import LIKELIEST, grad_cam
 from ml.networks.weights.bundled import Weights, bundled
 from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, OodReference
+from ml.scoring.tasks import task_named
 
 
 class Answers(NamedTuple):
@@ -76,7 +78,7 @@ class Classifier(nn.Module):
     """Raw input -> logits (batch, classes) and features (batch, width, h, w); `answer` gives all that is released."""
 
     temperature: Tensor
-    task: Task = "single"
+    task: TaskName = "single"
     both_sides: bool = False
     """Answer from the mean of a picture and its mirror image: a little better, for twice the time."""
 
@@ -103,7 +105,7 @@ class Classifier(nn.Module):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(n, classes): of one class among all, or in a multi-label project of each by itself."""
-        return torch.sigmoid(logits) if self.task == "multi" else torch.softmax(logits, dim=1)
+        return torch.softmax(logits, dim=1) if task_named(self.task).exclusive else torch.sigmoid(logits)
 
     def answer(self, features: Tensor) -> Answers:
         """Everything a released model says of features (batch, width, h, w).
@@ -164,14 +166,17 @@ def build_network(
     windowing: Windowing | None,
     classes: int,
     weights: Weights | None = None,
-    task: Task = "single",
+    task: TaskName = "single",
     log_front: Front = DEFAULT_FRONT,
+    input_name: InputName | None = None,
 ) -> Classifier:
     """Pretrained backbone (the bundled one without `weights`) and an untrained head, for images (`windowing` None),
     recordings or logs of sensors.
 
     For logs, `log_front` says what picture is made of them; its `learn` wants the training split before it is used.
     """
+    if input_name == "pixels":
+        windowing = None  # the windows of such a kind are pictures
     body = build(weights or bundled(), _picture_of(windowing))
     if windowing is None:
         network = Classifier(PixelFrontEnd(body.spec.mean, body.spec.std), body, classes)

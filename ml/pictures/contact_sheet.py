@@ -13,10 +13,10 @@ from PIL import Image, ImageChops, ImageDraw
 from ml.core.messages import current_language, text, tr, trn
 from ml.core.phrases import listed, percent
 from ml.core.types import Windowing
-from ml.media.mel import MelSettings, hz_to_mel
+from ml.media.logs.traces import lanes, trace_picture
+from ml.media.mel import PAPER, MelSettings, hz_to_mel, mel_rgb
 from ml.pictures.axes import ACCENT, BAD, LINE, MUTED, PAGE, RADIUS, SURFACE, legend, write
-from ml.pictures.heatmap import along_time, blend, overlay_rgba
-from ml.pictures.traces import lanes, trace_picture
+from ml.pictures.heatmap import blend, overlay_rgba
 
 _MARGIN, _GAP, _PAD = 32, 16, 10
 _SIDE = 168
@@ -24,7 +24,6 @@ _CAPTION = 30
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 Captions = Mapping[int, str]
 """Classes by their index, each with what is written above its picture."""
-_PAPER, _INK = np.array([250, 250, 249.0]), np.array([28, 28, 26.0])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,17 +57,6 @@ class Verdict:
     rejected: str = ""
     note: str = ""
     present: tuple[str, ...] | None = None
-
-
-def mel_rgb(mel: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A mel picture (bands, columns), 0…1, low notes first, as ink on paper (bands, columns, 3), low notes below."""
-    strength = np.asarray(mel, dtype=np.float64)[::-1, :, None] ** 1.5
-    return (_PAPER * (1 - strength) + _INK * strength).round().astype(np.uint8)
-
-
-def upright(maps: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Maps (classes, h, w) over a mel picture turned as `mel_rgb` turns it: low notes below."""
-    return maps[:, ::-1, :]
 
 
 def with_overlay(
@@ -126,7 +114,7 @@ def overlay_spectrogram(
     """A mel picture (bands, columns) of `seconds` (start, end) for each class under its map, with axes in s and kHz."""
     length = seconds[1] - seconds[0]
     size = (int(np.clip(160 * length, 560, 1200)), 320)
-    plots = _plots(classes, lambda shown: with_overlay(mel_rgb(mel), upright(maps), shown, size=size))
+    plots = _plots(classes, lambda shown: with_overlay(mel_rgb(mel), maps[:, ::-1], shown, size=size))
 
     def axes(sheet: Image.Image, at: tuple[int, int]) -> None:
         _draw_axes(sheet, at, size, settings=settings, seconds=seconds)
@@ -149,11 +137,11 @@ def overlay_traces(
     size = (900, int(np.clip(120 * len(shown_lanes), 240, 720)))
     picture = trace_picture(values, windowing.ranges, size=size)
     # The map colours the paper, the ink stays ink.
-    paper = np.full_like(picture, _PAPER.astype(np.uint8))
+    paper = np.full_like(picture, PAPER.astype(np.uint8))
     plots = _plots(
         classes,
         lambda shown: ImageChops.multiply(
-            with_overlay(paper, along_time(maps), shown, size=size), Image.fromarray(picture)
+            with_overlay(paper, maps.mean(axis=1, keepdims=True), shown, size=size), Image.fromarray(picture)
         ),
     )
 

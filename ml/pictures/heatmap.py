@@ -47,12 +47,6 @@ def overlay_rgba(maps: NDArray[np.floating], class_index: int, *, size: tuple[in
     return np.dstack([inferno(0.25 + 0.75 * smooth), alpha])
 
 
-def along_time(maps: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Maps (classes, h, w) of a log as (classes, 1, w): what each moment speaks for, all rows together."""
-    strip: NDArray[np.float32] = np.asarray(maps, dtype=np.float32).mean(axis=1, keepdims=True)
-    return strip
-
-
 def blend(picture: NDArray[np.uint8], overlay: NDArray[np.uint8], *, opacity: float = 0.7) -> NDArray[np.uint8]:
     """Lay an RGBA overlay (h, w, 4) over an RGB picture (h, w, 3) of the same size."""
     alpha = overlay[..., 3:].astype(np.float32) / 255.0 * opacity

@@ -12,6 +12,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Event, Failed
 from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
 from ml.core.messages import Message, msg
+from ml.core.plugins import import_plugins
 from ml.evaluation.evaluate import evaluate
 from ml.project.scan.scan import scan
 
@@ -21,6 +22,7 @@ INTERNAL_ERROR = msg("An internal error in Handlens ended the work. Your labels 
 def run(job: Job, stop: Stop) -> Iterator[Event]:
     """Yield the events of `job`; ends with exactly one of `events.TERMINAL` and raises nothing."""
     try:
+        import_plugins(job.plugins)
         yield from _dispatch(job, stop)
     except GeneratorExit:
         raise

@@ -16,20 +16,19 @@ from ml.core.jobs import Stop
 from ml.core.messages import msg
 from ml.core.types import Sample, Split
 from ml.evaluation.findings_file import write_findings
+from ml.media.kinds import kind_named
 from ml.networks.heads import Released
 from ml.networks.onnx import export_graph, parity
 from ml.pipeline.predict_all import ReleaseInputs, keep_holdout_predictions, predict_all, predict_holdout_with_previous
 from ml.probe.objective import known_class_mask
 from ml.project.predictions import Predictions, read_predictions, write_thresholds
-from ml.release.assess import Scores, judge
+from ml.release.assess import Scores, assess
 from ml.release.metadata import write_model
-from ml.runtime.contract import INPUTS, OUTPUTS, ModelInfo
+from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
-from ml.scoring.calibration import apply_temperature, fit_temperature
-from ml.scoring.multilabel import best_thresholds, error_controlled_thresholds, sigmoid
-from ml.scoring.multilabel import fit_temperature as fit_temperature_of_several
-from ml.scoring.ood import OodReference, familiar, knn_distance, recall_of_known, unlike_scores
+from ml.scoring.ood import OodReference, fit_reference, knn_distance, recall_of_known, unlike_scores
+from ml.scoring.tasks import task_named
 
 PARITY_SAMPLES = 8
 PARITY_LIMIT = 1e-3
@@ -62,7 +61,7 @@ def finish_run(given: ReleaseInputs, stop: Stop) -> Generator[Event, None, Score
     if earlier is not None:
         keep_holdout_predictions(draft, predictions, earlier)
     calibrated, promised = _write_calibrated(draft, predictions, temperature, given)
-    name, released = INPUTS[given.project.kind], Released(given.network).eval()
+    name, released = kind_named(given.project.kind).input_name, Released(given.network).eval()
     graph = export_graph(released, given.example, outputs=OUTPUTS, name=name)
     chosen, stored = _to_compare(given, calibrated)
     exported = open_session(graph, many=True)
@@ -81,11 +80,11 @@ def finish_run(given: ReleaseInputs, stop: Stop) -> Generator[Event, None, Score
                 difference=difference,
             )
         )
-    predictions = read_predictions(draft)
+    predictions = read_predictions(draft, task=given.project.task)
     info = _info(given, predictions, temperature, parity_result=(len(chosen), difference), promised=promised)
     ask = ReleasedModel(exported, info).predict
     learned: tuple[Split, ...] = ("train",) if earlier is None else ("train", "valid")
-    scores, info, remarks = judge(given.project, info, predictions, given.samples, ask=ask, learned=learned)
+    scores, info, remarks = assess(given.project, info, predictions, given.samples, ask=ask, learned=learned)
     for remark in remarks:
         yield Note(sentence=remark.sentence, about=remark.about, level=remark.level)
     write_model(folder / "model.onnx", graph, info)
@@ -105,17 +104,11 @@ def _calibrated(given: ReleaseInputs, said: Predictions) -> tuple[float, OodRefe
     """The temperature, and what is familiar, by what a network said of validation samples that it had not learned
     from."""
     train, valid = said.labelled("train"), said.labelled("valid")
-    several = said.targets is not None
-    truth = np.asarray(said.targets if several else said.labels)
+    truth = np.asarray(said.labels if said.targets is None else said.targets, dtype=np.int64)
     fair = np.flatnonzero(valid)[known_class_mask(truth[valid], truth[train])]
-    probabilities = np.asarray(said.probabilities[fair])
-    temperature = (
-        fit_temperature_of_several(probabilities, truth[fair])
-        if several
-        else fit_temperature(np.log(np.maximum(probabilities, 1e-12)), truth[fair])
-    )
+    temperature = task_named(said.task).fit_temperature(np.asarray(said.probabilities[fair]), truth[fair])
     files = {sample.id: sample.source_id for sample in given.samples}
-    known = familiar(
+    known = fit_reference(
         _embeddings(said, "train"),
         held_out=_embeddings(said, "valid"),
         sources=np.array([files[int(each)] for each in said.sample_ids[_some(train)]]),
@@ -147,19 +140,15 @@ def _write_calibrated(
 ) -> tuple[NDArray[np.float32], bool]:
     """Put calibrated probabilities in their place, and give them back. Where more than one class may be present also
     the thresholds; then whether they promise what is wanted."""
-    promised = False
+    task, promised = task_named(predictions.task), False
     calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
-    if predictions.targets is None:
-        calibrated[:] = apply_temperature(predictions.probabilities, temperature)
-    else:
-        calibrated[:] = sigmoid(predictions.probabilities / temperature)
+    calibrated[:] = task.calibrated(predictions.probabilities, temperature)
+    if predictions.targets is not None:
         valid = predictions.labelled("valid")
-        part = calibrated[valid], predictions.targets[valid]
         files = np.array([sample.source_id for sample in given.samples])[valid]
-        if given.wrong_at_most is None:
-            thresholds = best_thresholds(*part, sources=files)
-        else:
-            thresholds, promised = error_controlled_thresholds(*part, wanted=given.wrong_at_most, sources=files)
+        part = calibrated[valid], predictions.targets[valid].astype(np.int64)
+        thresholds, promised = task.presence_thresholds(part, wanted=given.wrong_at_most, sources=files)
+        assert thresholds is not None
         write_thresholds(draft, thresholds)
     calibrated.flush()
     return calibrated, promised
@@ -182,12 +171,13 @@ def _info(
     promised: bool,
 ) -> ModelInfo:
     """What stands in the model; thresholds and card come later."""
-    windowing = given.decoded.windowing
+    kind = kind_named(given.project.kind)
     return ModelInfo(
-        kind=given.project.kind,
+        kind=kind.name,
+        task=given.project.task,
         classes=given.run.class_names,
-        size=given.network.backbone.spec.size if windowing is None else 0,
-        windowing=windowing,
+        size=given.network.backbone.spec.size if kind.input_name == "pixels" else 0,
+        windowing=given.decoded.windowing,
         map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
         backbone=given.network.backbone.spec.name,
         backbone_sha256=given.network.backbone.weights.sha256,

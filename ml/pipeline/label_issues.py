@@ -12,12 +12,13 @@ from ml.core.errors import HandlensError
 from ml.core.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.core.jobs import Stop, SuspectJob
 from ml.core.messages import msg
-from ml.core.types import Sample, Task
+from ml.core.types import Sample, TaskName
 from ml.probe.label_quality import LabelIssues, fold_of, label_issues, out_of_fold_probabilities
 from ml.probe.objective import targets_of
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.scoring.group_effect import folds_of
+from ml.scoring.tasks import task_named
 from ml.training.data.decode import key_of
 from ml.training.data.features import embedding_folders
 from ml.training.run_files import read_backbone
@@ -73,10 +74,10 @@ class _Question:
     classes: tuple[int, ...]
 
 
-def _questions(labels: Sequence[Labels], *, task: Task) -> list[_Question]:
+def _questions(labels: Sequence[Labels], *, task: TaskName) -> list[_Question]:
     """Which class it is; or of each class whether it is there. Cleanlab needs samples of every answer."""
     seen = sorted({index for each in labels for index in each})
-    if task == "single":
+    if task_named(task).exclusive:
         truth = np.array([seen.index(each[0]) for each in labels], dtype=np.int64)
         return [_Question(truth, tuple(seen))] if len(seen) > 1 else []
     there = {index: np.array([index in each for each in labels], dtype=np.int64) for index in seen}

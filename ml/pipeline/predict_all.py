@@ -18,13 +18,15 @@ from torch import Tensor
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.types import RunInfo, Sample
+from ml.media.kinds import kind_named
 from ml.networks.heads import Classifier, Released
 from ml.networks.onnx import export_graph
 from ml.probe.objective import targets_of
 from ml.project.predictions import SPLIT_CODES, Predictions, PredictionWriter, read_predictions
 from ml.project.project import Project
-from ml.runtime.contract import INPUTS, OUTPUTS
+from ml.runtime.contract import OUTPUTS
 from ml.runtime.session import cores, open_session
+from ml.scoring.tasks import task_named
 from ml.training.data.decode import PROGRESS_SECONDS, Decoded, per_second
 from ml.training.data.features import Features, frozen_answers
 from ml.training.finetune.step import run_with_oom_split
@@ -76,7 +78,7 @@ def predict_all(given: ReleaseInputs, draft: Path, stop: Stop) -> Generator[Even
     """What `given.network` says of `given.samples`, not calibrated, in the folder `draft`. Ends early on "cancel"."""
     shutil.rmtree(draft, ignore_errors=True)
     _attune(given)
-    name = INPUTS[given.project.kind]
+    name = kind_named(given.project.kind).input_name
     session: InferenceSession | None = None
     if given.features is None and not given.on_gpu:
         released = Released(given.network).eval()
@@ -88,7 +90,7 @@ def _predict(
     given: ReleaseInputs, draft: Path, session: InferenceSession | None, name: str, stop: Stop
 ) -> Generator[Event, None, Predictions]:
     writer: PredictionWriter | None = None
-    several = given.project.task == "multi"
+    task = task_named(given.project.task)
     began, told = time.monotonic(), 0.0
     looked = session is None and given.features is None
     if looked:
@@ -110,13 +112,13 @@ def _predict(
                 classes=maps.shape[1],
                 embedding=embeddings.shape[1],
                 map_size=(maps.shape[2], maps.shape[3]),
-                several=several,
+                with_targets=not task.exclusive,
             )
         more: dict[str, NDArray[np.generic]] = {}
-        if several:
+        if not task.exclusive:
             # Until they are calibrated these are logits: a probability near 1 says too little to be divided later.
             probabilities = logits_from(given.network, embeddings)
-            more["targets"] = targets_of(batch, task="multi", classes=maps.shape[1]).astype(np.uint8)
+            more["targets"] = targets_of(batch, task=task.name, classes=maps.shape[1]).astype(np.uint8)
         writer.write(
             **more,
             sample_ids=np.array([s.id for s in batch], dtype=np.int64),
@@ -137,7 +139,7 @@ def _predict(
     assert writer is not None
     writer.close()
     given.network.cpu()
-    return read_predictions(draft)
+    return read_predictions(draft, task=given.project.task)
 
 
 def _looked(

@@ -26,7 +26,7 @@ from ml.core.types import Sample
 from ml.networks.heads import Classifier
 from ml.pipeline.stages import retrain_stage, set_head, stage
 from ml.probe.objective import WORST, score_of
-from ml.probe.probe import Probe, fit_multilabel_probe, fit_probe
+from ml.probe.probe import Probe, fit_probe
 from ml.project.estimate import AGAIN, LEARN_AGAIN_UP_TO
 from ml.training.data.features import Features
 from ml.training.distributed import DistributedContext
@@ -135,9 +135,8 @@ def _shortened(recipe: Recipe) -> Recipe:
 
 def _fitted(features: Features, whole: TrainingData, *, strength: float, classes: int, stop: Stop) -> Probe | None:
     embeddings = features.embeddings(whole.train)
-    fit = fit_probe if whole.train_labels.ndim == 1 else fit_multilabel_probe
     best: Probe | None = None
-    for probe in fit(
+    for probe in fit_probe(
         (embeddings, whole.train_labels),
         (embeddings[:0].copy(), whole.valid_labels),
         classes=classes,

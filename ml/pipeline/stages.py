@@ -18,9 +18,10 @@ from ml.core.messages import Message, msg, nmsg
 from ml.core.stages import Stage
 from ml.core.types import Sample
 from ml.networks.heads import Classifier
-from ml.probe.probe import C_GRID, Probe, fit_multilabel_probe, fit_probe
+from ml.probe.probe import C_GRID, Probe, fit_probe
 from ml.probe.whitening import Head
 from ml.project.project import Project
+from ml.scoring.tasks import task_named
 from ml.training.data.decode import Decoded
 from ml.training.data.features import Features, extractor_for
 from ml.training.distributed import DistributedContext
@@ -95,8 +96,7 @@ def fit_first_model(
     valid = (features.embeddings(data.valid[::every]), data.valid_labels[::every])
     best: Probe | None = None
     tried = 0
-    fit = fit_probe if data.train_labels.ndim == 1 else fit_multilabel_probe
-    for probe in fit(train, valid, classes=classes):
+    for probe in fit_probe(train, valid, classes=classes, task=task_named(data.task)):
         raise_if_cancelled(stop)
         if probe is not None:
             best, tried = probe, tried + 1

@@ -21,9 +21,10 @@ from torch import nn
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Finished, ProbeDone, RunStarted, Stopped
-from ml.core.jobs import DEFAULT_FRONT, WRONG_AT_MOST, Front, Stop, TrainJob
+from ml.core.jobs import DEFAULT_FRONT, Front, Stop, TrainJob
 from ml.core.messages import msg
 from ml.core.types import Preset, RunInfo, Sample
+from ml.media.kinds import kind_named
 from ml.networks.heads import Classifier, build_network
 from ml.networks.weights import resolve as obtain
 from ml.networks.weights.bundled import Weights
@@ -48,6 +49,7 @@ from ml.probe.probe import Probe
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
 from ml.release.assess import Scores
+from ml.scoring.tasks import task_named
 from ml.training.data.decode import Decoded
 from ml.training.data.features import Features, frozen_answers
 from ml.training.distributed import DistributedContext
@@ -270,7 +272,7 @@ def _adapt_recipe_to_data(
     job = context.job
     relative_loss = relative_probe_loss(probe.valid_loss, data.train_labels)
     recipe = adapt_recipe(recipe, relative_loss=relative_loss, train=len(data.train), lengthen=job.epochs is None)
-    if context.project.kind == "images" and recipe.epochs > 0:
+    if kind_named(context.project.kind).input_name == "pixels" and recipe.epochs > 0:
         single = [sample for sample in data.valid if len(sample.labels) == 1]
         recipe = detect_symmetries(recipe, network, data.decoded, single, context.stop)
     facts = weights_info(context.weights)
@@ -288,7 +290,9 @@ def _choose_final_weights(
     alpha = yield from interpolation_stage(
         best, context.folder / "checkpoint", data, context.stop, device=context.fabric.device, outcome=outcome
     )
-    best.both_sides = alpha > 0.0 and context.project.kind == "images" and recipe.both_sides and recipe.mirror
+    best.both_sides = (
+        alpha > 0.0 and kind_named(context.project.kind).input_name == "pixels" and recipe.both_sides and recipe.mirror
+    )
     return best, alpha
 
 
@@ -369,6 +373,7 @@ def _network(project: Project, run: RunInfo, weights: Weights, *, front: Front =
         weights=weights,
         task=project.task,
         log_front=front,
+        input_name=kind_named(project.kind).input_name,
     ).eval()
 
 
@@ -430,7 +435,7 @@ def open_or_resume_run(project: Project, job: TrainJob, class_names: tuple[str, 
     Where more than one class may be present there is a rate only if one was asked for.
     """
     project.runs.mark_interrupted_now()
-    usual = WRONG_AT_MOST if project.task == "single" else None
+    usual = task_named(project.task).default_error_rate
     job = dataclasses.replace(job, wrong_at_most=job.wrong_at_most or project.wrong_at_most or usual)
     if not job.resume:
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job

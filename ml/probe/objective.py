@@ -8,19 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.core.types import Sample, Task
+from ml.core.types import Sample, TaskName
 from ml.scoring.calibration import apply_temperature, fit_temperature
-from ml.scoring.multilabel import quality
+from ml.scoring.tasks import Task, task_for, task_named
 
 
-def targets_of(samples: Sequence[Sample], *, task: Task, classes: int) -> NDArray[np.int64]:
+def targets_of(samples: Sequence[Sample], *, task: TaskName, classes: int) -> NDArray[np.int64]:
     """The targets of labelled samples."""
-    if task == "single":
-        return np.array([sample.labels[0] for sample in samples], dtype=np.int64)
-    targets = np.zeros((len(samples), classes), dtype=np.int64)
-    for row, sample in enumerate(samples):
-        targets[row, list(sample.labels)] = 1
-    return targets
+    return task_named(task).targets([sample.labels for sample in samples], classes=classes)
 
 
 def known_class_mask(targets: NDArray[np.integer], learned: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -65,9 +60,10 @@ WORST = Score(-float("inf"), 0.0)
 """Worse than any other score."""
 
 
-def score_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> Score:
+def score_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64], task: Task | None = None) -> Score:
     """Return the score of uncalibrated `probabilities` (n, classes) with at least one row."""
-    return Score(merit_of(probabilities, targets), quality(probabilities, targets)[0] or 0.0)
+    score, _loss = (task or task_for(targets)).score_and_loss(probabilities, targets)
+    return Score(merit_of(probabilities, targets), score or 0.0)
 
 
 def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
@@ -77,7 +73,7 @@ def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> 
     precision, which does not depend on the temperature.
     """
     if targets.ndim > 1:
-        return quality(probabilities, targets)[0] or 0.0
+        return task_for(targets).score_and_loss(probabilities, targets)[0] or 0.0
     return -float(losses_of(probabilities, targets).mean()) if len(targets) else 0.0
 
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from ml.probe.objective import Score, class_weights, logit_adjustment, score_of
 from ml.probe.whitening import Head, Whitener, fit_whitener
 from ml.scoring.calibration import softmax
-from ml.scoring.multilabel import quality, sigmoid
+from ml.scoring.tasks import Task, task_for
 
 C_GRID = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Inverse regularisation strengths to try on the scaled features; the validation split chooses."""
@@ -54,18 +54,24 @@ class Probe:
 
 
 def fit_probe(
-    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = C_GRID
+    train: Part, valid: Part, *, classes: int, task: Task | None = None, strengths: tuple[float, ...] = C_GRID
 ) -> Iterator[Probe | None]:
-    """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
+    """Yield a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
 
     In between it yields None at least every second or so, for whoever wants to end it: the probe yielded last is then
-    the best of those that were tried. `train` and `valid` are (embeddings (n, width), labels (n,)); those of `train`
+    the best of those that were tried. `train` and `valid` are (embeddings (n, width), targets); those of `train`
     are used up: they are scaled in place, for with 100,000 samples every copy is half a gigabyte. Without validation
-    samples the middle strength is taken as it is. Rare classes weigh more, see `objective.balance`, and
-    are not taken for more likely for that.
+    samples the middle strength is taken as it is. Without a `task` the shape of the targets tells which.
     """
-    scaled, labels = train
-    whitener = yield from fit_whitener(scaled, labels)
+    scaled, targets = train
+    task = task or task_for(targets)
+    whitener = yield from fit_whitener(scaled, targets)
+    fit = (_softmax_fit if task.exclusive else _sigmoid_fit)(scaled, targets, classes=classes)
+    yield from select_c(fit, task, whitener, train, valid, strengths=strengths)
+
+
+def _softmax_fit(scaled: NDArray[np.float32], labels: NDArray[np.int64], *, classes: int) -> Fit:
+    """One model of all classes. Rare classes weigh more, and are not predicted more often for that."""
     model = LogisticRegression(tol=1e-3, warm_start=True)
     weights = class_weights(labels)
 
@@ -76,12 +82,22 @@ def fit_probe(
         head.bias[model.classes_] -= logit_adjustment(labels)
         return head
 
-    yield from select_c(fit, softmax, whitener, train, valid, strengths=strengths)
+    return fit
+
+
+def _sigmoid_fit(scaled: NDArray[np.float32], targets: NDArray[np.int64], *, classes: int) -> Fit:
+    """One model of each class. They share one strength: few classes have enough samples to choose their own."""
+    models: dict[int, LogisticRegression] = {}
+
+    def fit(strength: float) -> Generator[None, None, Head]:
+        return (yield from _fitted(models, scaled, targets, classes=classes, strength=strength))
+
+    return fit
 
 
 def select_c(
     fit: Fit,
-    answers: Callable[[NDArray[np.floating]], NDArray[np.float32]],
+    task: Task,
     whitener: Whitener,
     train: Part,
     valid: Part,
@@ -90,16 +106,16 @@ def select_c(
 ) -> Iterator[Probe | None]:
     """Try the strengths from weak to strong, each going on from the one before, until the validation loss rises.
 
-    `fit` makes a head of scaled features, `answers` probabilities of logits. Yields as `fit_probe` does.
+    `fit` makes a head of scaled features. Yields as `fit_probe` does.
     """
     init_head = whitener.fold_into_head((yield from fit(INIT_C)))
     best: Probe | None = None
     for strength in strengths if len(valid[1]) else (strengths[len(strengths) // 2],):
         head = yield from fit(strength)
-        train_loss = quality(answers(head.logits(train[0])), train[1])[1]
+        train_loss = task.score_and_loss(task.activation(head.logits(train[0])), train[1])[1]
         head = whitener.fold_into_head(head)
-        on_valid = answers(head.logits(valid[0]))
-        how_good, valid_loss = quality(on_valid, valid[1])
+        on_valid = task.activation(head.logits(valid[0]))
+        how_good, valid_loss = task.score_and_loss(on_valid, valid[1])
         probe = Probe(
             head=head,
             init_head=init_head,
@@ -107,7 +123,7 @@ def select_c(
             train_loss=train_loss or 0.0,
             valid_loss=valid_loss,
             valid_accuracy=how_good,
-            valid_score=score_of(on_valid, valid[1]) if len(valid[1]) else None,
+            valid_score=score_of(on_valid, valid[1], task) if len(valid[1]) else None,
         )
         improved = best is None or (probe.valid_loss or 0.0) < (best.valid_loss or 0.0)
         if improved:
@@ -153,26 +169,6 @@ def _head_of(model: LogisticRegression, *, classes: int) -> Head:
     head = Head(np.zeros((classes, coefficients.shape[1]), dtype=np.float32), np.full(classes, ABSENT, np.float32))
     head.weight[model.classes_], head.bias[model.classes_] = coefficients, intercepts
     return head
-
-
-def fit_multilabel_probe(
-    train: Part, valid: Part, *, classes: int, strengths: tuple[float, ...] = C_GRID
-) -> Iterator[Probe | None]:
-    """Yields a probe for each of the `strengths` that was tried; the last one yielded is the best by validation loss.
-    In between it yields None for whoever wants to end it, as `fit_probe` does.
-
-    `train` and `valid` are (embeddings (n, width), targets (n, classes) of 0 and 1). All classes share one strength:
-    few of them have enough samples to choose their own. Without validation samples the middle one is taken.
-    The embeddings of `train` are used up, as by `fit_probe`.
-    """
-    scaled, targets = train
-    whitener = yield from fit_whitener(scaled, targets)
-    models: dict[int, LogisticRegression] = {}
-
-    def fit(strength: float) -> Generator[None, None, Head]:
-        return (yield from _fitted(models, scaled, targets, classes=classes, strength=strength))
-
-    yield from select_c(fit, sigmoid, whitener, train, valid, strengths=strengths)
 
 
 def _fitted(

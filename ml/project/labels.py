@@ -11,25 +11,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ml.core.types import LabelChange, LabelSpan, Origin, Sample, Task
+from ml.core.types import LabelChange, LabelSpan, Origin, Sample, TaskName
 from ml.project import store as tables
+from ml.scoring.tasks import task_named
 
 Given = tuple[int, float | None, float | None]
 """A class by its index, and the part of the recording it was given for, in seconds; None, None: the sample itself."""
 
 
-def read_samples(connection: sa.Connection, *, task: Task) -> tuple[Sample, ...]:
+def read_samples(connection: sa.Connection, *, task: TaskName) -> tuple[Sample, ...]:
     """Every sample with its present labels, ordered by id.
 
-    An empty change took the label away in a single-label project; in a multi-label one it says "none of them".
+    An empty change took the label away in an exclusive task; in others it says "none of them".
     What was said of a file that is gone counts again when the file is back: until then there is nothing to learn from.
     """
     found: dict[int, Sample] = {}
+    exclusive = task_named(task).exclusive
     # The driver's own rows: with a hundred thousand samples the toolkit's would take seconds.
     for identity, source, start, end, path, split, digest, origin, index in connection.connection.cursor().execute(
         _SAMPLES
     ):
-        if index is None and (origin is None or task == "single"):
+        if index is None and (origin is None or exclusive):
             found[identity] = Sample(identity, source, path, (), None, start, end, None, digest)
             continue
         known = found.get(identity)

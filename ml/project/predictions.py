@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.core.types import Split
+from ml.core.types import Split, TaskName
 
 SPLIT_CODES = ("train", "valid", "test", "none")
 """`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
@@ -19,7 +19,7 @@ _BLOCK = 1 << 20
 _MAPPED_BYTES = 16 << 20
 """About as much is written through one map: pages of a map that stays open stay in the memory of this process."""
 _ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
-_OF_SEVERAL = ("targets", "thresholds")
+_IF_NOT_EXCLUSIVE = ("targets", "thresholds")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ class Predictions:
 
     `sample_ids` (N,) int64 · `labels` (N,) int64, the class index when the run was made, -1 for none ·
     `splits` (N,) uint8, see `SPLIT_CODES` · `probabilities` (N, C) float32 · `embeddings` (N, D) float16 ·
-    `maps` (N, C, h, w) float16, one per class, read with `insight.overlays` · `unlike` (N,) float32, 0…1, None in runs
+    `maps` (N, C, h, w) float16, one per class, see `ml.pictures.heatmap` · `unlike` (N,) float32, 0…1, None in runs
     from before it was kept.
     """
 
@@ -44,10 +44,8 @@ class Predictions:
     thresholds: NDArray[np.float32] | None = None
     """Multi-label: (C,) the probability from which a class counts as present."""
 
-    @property
-    def several(self) -> bool:
-        """Whether more than one class may be present."""
-        return self.thresholds is not None
+    task: TaskName = "single"
+    """What the run learned."""
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -69,7 +67,7 @@ class PredictionWriter:
         classes: int,
         embedding: int,
         map_size: tuple[int, int],
-        several: bool = False,
+        with_targets: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -83,7 +81,7 @@ class PredictionWriter:
             "maps": ((samples, classes, *map_size), np.float16),
             "unlike": ((samples,), np.float32),
         }
-        if several:
+        if with_targets:
             shapes["targets"] = ((samples, classes), np.uint8)
         for name, (shape, dtype) in shapes.items():
             _reserve(folder / f"{name}.npy", shape, dtype)
@@ -124,15 +122,15 @@ def _reserve(path: Path, shape: tuple[int, ...], dtype: type) -> None:
             file.write(block[: shape[0] - start].tobytes())
 
 
-def read_predictions(folder: Path) -> Predictions:
+def read_predictions(folder: Path, *, task: TaskName) -> Predictions:
     """Open the arrays of `folder`; the large ones stay on disk until a row is asked for."""
     present = [*_ARRAYS, *(["unlike"] if (folder / "unlike.npy").is_file() else [])]
     loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in present}
-    for name in _OF_SEVERAL:
+    for name in _IF_NOT_EXCLUSIVE:
         if (folder / f"{name}.npy").is_file():
             # Small, so they are read: a mapped file could not be replaced on Windows.
             loaded[name] = np.load(folder / f"{name}.npy", allow_pickle=False)
-    return Predictions(**loaded)
+    return Predictions(**loaded, task=task)
 
 
 def write_thresholds(folder: Path, thresholds: NDArray[np.float32]) -> None:

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -16,7 +15,8 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, Kind, LabelChange, LabelSpan, Origin, Sample, Split, Task, Windowing
+from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
+from ml.media.kinds import kind_named
 from ml.project import store as tables
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
@@ -32,9 +32,10 @@ from ml.project.update.insert import (
     windowing_meta,
     windowing_of,
 )
-from ml.project.update.reconcile import Reconciled, follow
+from ml.project.update.reconcile import Reconciled, reconcile
 from ml.project.update.relink import Found, Known, compare
-from ml.project.update.rewindow import cut_anew
+from ml.project.update.rewindow import rewindow
+from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
 
@@ -50,9 +51,15 @@ class Project:
             rows = connection.execute(sa.select(tables.meta.c.key, tables.meta.c.value))
             self._meta: dict[str, str] = {row.key: row.value for row in rows}
         self.name = self._meta["name"]
-        self.kind = cast(Kind, self._meta["kind"])
+        self.kind = self._meta["kind"]
         # Projects from before there were two tasks have no such entry.
-        self.task = cast(Task, self._meta.get("task", "single"))
+        self.task = self._meta.get("task", "single")
+        try:
+            kind_named(self.kind)
+            task_named(self.task)
+        except HandlensError:
+            store.close()
+            raise
         self.runs = Runs(path, store)
 
     # -- making and opening ------------------------------------------------------------------------------------
@@ -311,10 +318,10 @@ class Project:
             task=self.task,
         )
 
-    def follow(self, report: ScanReport) -> Reconciled:
+    def reconcile(self, report: ScanReport) -> Reconciled:
         """Before new files are added: let the known ones follow theirs to where `report` found them."""
         with self._store.writing() as connection:
-            return follow(connection, report, task=self.task, windowing=self.windowing)
+            return reconcile(connection, report, task=self.task, windowing=self.windowing)
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
@@ -324,13 +331,13 @@ class Project:
         with self._store.writing() as connection:
             assign(connection, plan)
 
-    def cut_anew(self, windowing: Windowing) -> bool:
+    def rewindow(self, windowing: Windowing) -> bool:
         """Cut the recordings of a project without labels and runs into other windows; False where it has some.
 
         Raises HandlensError where the project is open in a window, which knows the samples as they are.
         """
         with self.lock("studio"), self._store.writing() as connection:
-            done = cut_anew(connection, windowing)
+            done = rewindow(connection, windowing)
         if done:
             self._meta |= windowing_meta(windowing)
         return done
@@ -338,7 +345,7 @@ class Project:
     def add(self, report: ScanReport, plan: SplitPlan) -> int:
         """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files.
 
-        `follow` before that, or a file that was moved is a new one."""
+        `reconcile` before that, or a file that was moved is a new one."""
         self._say_why(plan)
         with self._store.writing() as connection:
             return add(connection, report, plan, task=self.task, windowing=self.windowing)
@@ -351,7 +358,7 @@ class Project:
         """Give the labels that tables bring to samples that nobody ever labelled. Returns how many got one."""
         with self._store.writing() as connection:
             indices = class_indices(connection, report.class_counts)
-            given = label_untouched(connection, report.files, indices, several=self.task == "multi")
+            given = label_untouched(connection, report.files, indices, exclusive=task_named(self.task).exclusive)
         self.assign(plan)
         if report.labels is not None:
             self._set_meta({"label_sources": json.dumps(report.labels.sources)})
@@ -364,7 +371,7 @@ class Project:
         folder = self.runs.folder(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
-        return read_predictions(folder)
+        return read_predictions(folder, task=self.task)
 
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:

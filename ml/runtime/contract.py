@@ -1,9 +1,8 @@
 """What stands in a released `model.onnx` besides the weights: the agreement between export and runtime.
 
-The graph's input is `pixels` uint8 (batch, size, size, 3) RGB, `waveform` float32 (batch, frames) mono, or of logs of
-sensors `readings` float32 (batch, channels, frames) in the units they were measured in. Its outputs are
-`probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `insight.overlays`; `embedding`
-(batch, n); and `unlike` (batch,), 0…1, the share of known samples that are less strange, see `insight.unlike`. The
+The graph has one input, see `ml.media.kinds.InputName`. Its outputs are
+`probabilities` (batch, classes), calibrated; `maps` (batch, classes, h, w), see `ml.pictures.heatmap`; `embedding`
+(batch, n); and `unlike` (batch,), 0…1, the share of known samples that are less strange, see `ml.scoring.ood`. The
 probabilities of a sample sum to 1; in a multi-label model (`task` "multi") they are those of each class by itself, and
 a class counts as present from its value in `present_above` on.
 """
@@ -13,13 +12,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
-from ml.core.types import Kind, Task, Windowing
+from ml.core.types import KindName, TaskName, Windowing
+from ml.media.kinds import InputName, kind_named
+from ml.scoring.tasks import task_named
 
 FORMAT = 1
 METADATA_KEY = "handlens"
-INPUTS: dict[Kind, str] = {"images": "pixels", "recordings": "waveform", "sensors": "readings"}
 OUTPUTS = ("probabilities", "maps", "embedding", "unlike")
 
 
@@ -27,7 +30,7 @@ OUTPUTS = ("probabilities", "maps", "embedding", "unlike")
 class ModelInfo:
     """The metadata of a released model."""
 
-    kind: Kind
+    kind: KindName
     classes: tuple[str, ...]
     size: int
     """Side of the square input in pixels (images); 0 for recordings and logs."""
@@ -64,13 +67,24 @@ class ModelInfo:
     present_above: tuple[float, ...] = ()
     """Multi-label: for each class, the probability from which it counts as present. Empty where one class is chosen."""
 
+    task: TaskName = ""
+    """Written only where `present_above` does not tell it: models of version 0.1 know two tasks."""
+
+    def __post_init__(self) -> None:
+        if not self.task:
+            object.__setattr__(self, "task", self._usual_task)
+
     @property
-    def task(self) -> Task:
+    def _usual_task(self) -> TaskName:
         return "multi" if self.present_above else "single"
 
     @property
-    def input_name(self) -> str:
-        return INPUTS[self.kind]
+    def input_name(self) -> InputName:
+        return kind_named(self.kind).input_name
+
+    def predicted(self, probabilities: NDArray[np.floating]) -> tuple[int, ...]:
+        """Return the classes that are said of one sample (classes,), the likeliest first."""
+        return task_named(self.task).predicted(probabilities, self.present_above)
 
     def threshold(self, class_index: int) -> float:
         """The probability a prediction of this class needs to be accepted."""
@@ -78,7 +92,10 @@ class ModelInfo:
         return max(self.reject_below, own[class_index]) if class_index < len(own) else self.reject_below
 
     def to_json(self) -> str:
-        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+        values = asdict(self)
+        if self.task == self._usual_task:
+            del values["task"]
+        return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:
@@ -87,8 +104,7 @@ class ModelInfo:
             raise HandlensError(
                 msg("The model was made by another version of Handlens. Export it again with this version.")
             )
-        if values["kind"] not in INPUTS:
-            raise ValueError(f"no such kind: {values['kind']}")
+        kind_named(values["kind"])
         if values["windowing"] is not None:
             cut = values["windowing"]
             tuples = {"columns": tuple(cut.get("columns", ())), "ranges": tuple(map(tuple, cut.get("ranges", ())))}

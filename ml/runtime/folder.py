@@ -15,28 +15,20 @@ from numpy.typing import NDArray
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, verbatim
 from ml.core.phrases import files
-from ml.core.types import Kind, Windowing
-from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_windows, quantise_int16
-from ml.media.images import IMAGE_SUFFIXES, load_squashed
-from ml.media.logs.log import LOG_SUFFIXES, load_log, load_log_windows
+from ml.media.kinds import kind_named
 from ml.media.windowing import window_spans
 from ml.project.scan.folder import CLOSED_FOLDER, files_below
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import Decision, decide, over_windows
+from ml.runtime.decision import Decision, decide
 from ml.runtime.model import Outputs, ReleasedModel
 from ml.runtime.session import cores
+from ml.scoring.tasks import task_named
 
 BATCH = max(8, 2 * cores())
 CHUNK = 32
 """Windows of one recording that are in memory at once."""
 
 Span = tuple[float, float]
-
-_SUFFIXES: dict[Kind, frozenset[str]] = {
-    "images": IMAGE_SUFFIXES,
-    "recordings": AUDIO_SUFFIXES,
-    "sensors": LOG_SUFFIXES,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +77,7 @@ def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
     of the inputs, to be named as unreadable. Raises HandlensError for an input that is not there and where nothing is
     left.
     """
-    suffixes = _SUFFIXES[info.kind]
+    suffixes = kind_named(info.kind).suffixes
     found: list[Path] = []
     for given in inputs:
         if given.is_dir():
@@ -149,9 +141,9 @@ def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
 def _load(path: Path, info: ModelInfo) -> _Item:
     try:
         if info.windowing is None:
-            return _Item(path, load_squashed(path, info.size)[None])
-        spans = window_spans(_seconds(path, info.windowing), info.windowing)
-        return _Item(path, _windows(path, info.windowing, spans[:CHUNK]), spans)
+            return _Item(path, _windows(path, info, ((0.0, 0.0),)))
+        spans = window_spans(kind_named(info.kind).duration(path, info.windowing), info.windowing)
+        return _Item(path, _windows(path, info, spans[:CHUNK]), spans)
     except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
         return _Item(path, reason=_why_unreadable(path, error))
 
@@ -165,18 +157,9 @@ def _why_unreadable(path: Path, error: Exception) -> Message:
     )
 
 
-def _seconds(path: Path, windowing: Windowing) -> float:
-    if windowing.columns:
-        return float(load_log(path, windowing).shape[1] / windowing.rate)
-    return audio_facts(path).duration
-
-
-def _windows(path: Path, windowing: Windowing, spans: Sequence[Span]) -> NDArray[np.float32]:
+def _windows(path: Path, info: ModelInfo, spans: Sequence[Span]) -> NDArray[np.generic]:
     starts = [start for start, _end in spans]
-    if windowing.columns:
-        return load_log_windows(path, windowing, starts)
-    rows, peaks = quantise_int16(load_windows(path, windowing, starts))
-    return rows.astype(np.float32) * (peaks / 32767.0)
+    return kind_named(info.kind).load_input(path, starts, windowing=info.windowing, size=info.size)
 
 
 def _predict(
@@ -224,20 +207,18 @@ def _recording(
     model: ReleasedModel, item: _Item, first: Outputs, *, keep_maps: bool
 ) -> FilePrediction | UnreadableInput:
     """Read the rest of a long recording chunk by chunk and take the mean over its windows."""
-    windowing = model.info.windowing
-    assert windowing is not None
     windows = _said_of(item.spans[:CHUNK], first, keep_maps=keep_maps)
     unlike = [first.unlike]
     for start in range(CHUNK, len(item.spans), CHUNK):
         spans = item.spans[start : start + CHUNK]
         try:
-            arrays = _windows(item.path, windowing, spans)
+            arrays = _windows(item.path, model.info, spans)
         except Exception as error:  # as at its beginning, see `_load`
             return UnreadableInput(path=item.path, reason=_why_unreadable(item.path, error))
         said = _in_batches(model, arrays)(0, len(spans))
         windows += _said_of(spans, said, keep_maps=keep_maps)
         unlike.append(said.unlike)
-    probabilities = over_windows(np.stack([window.probabilities for window in windows]), model.info)
+    probabilities = task_named(model.info.task).over_windows(np.stack([window.probabilities for window in windows]))
     mean_unlike = float(np.concatenate(unlike).mean())
     return FilePrediction(
         path=item.path,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.media.kinds import kind_named
 from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
 
@@ -19,7 +20,7 @@ from ml.runtime.session import open_session
 class Outputs:
     """What the model says of n samples.
 
-    `probabilities` (n, classes) float32, calibrated · `maps` (n, classes, h, w) float32, see `insight.overlays` ·
+    `probabilities` (n, classes) float32, calibrated · `maps` (n, classes, h, w) float32, see `ml.pictures.heatmap` ·
     `embedding` (n, d) float32 · `unlike` (n,) float32, 0…1.
     """
 
@@ -65,7 +66,7 @@ class ReleasedModel:
 
     def predict(self, batch: NDArray[np.generic]) -> Outputs:
         """Ask for a batch: uint8 RGB pixels (n, size, size, 3), or float32 mono sound (n, frames)."""
-        kind = np.uint8 if self.info.windowing is None else np.float32
+        kind = np.uint8 if self.info.input_name == "pixels" else np.float32
         values = self._session.run(list(OUTPUTS), {self.info.input_name: np.ascontiguousarray(batch, dtype=kind)})
         return Outputs(
             **{name: np.asarray(value, dtype=np.float32) for name, value in zip(OUTPUTS, values, strict=True)}
@@ -103,10 +104,5 @@ def _fits(info: ModelInfo, session: onnxruntime.InferenceSession) -> bool:
     """Whether the graph takes what the description says that it takes, and answers for as many classes."""
     given = next(item.shape for item in session.get_inputs() if item.name == info.input_name)[1:]
     answer = next(item.shape for item in session.get_outputs() if item.name == OUTPUTS[0])[1:]
-    if info.windowing is None:
-        wanted = [info.size, info.size, 3]
-    elif info.windowing.columns:
-        wanted = [len(info.windowing.columns), info.windowing.frames]
-    else:
-        wanted = [info.windowing.frames]
-    return bool(given == wanted and answer == [len(info.classes)])
+    wanted = kind_named(info.kind).input_shape(info.windowing, info.size)
+    return bool(given == list(wanted) and answer == [len(info.classes)])

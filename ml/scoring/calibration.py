@@ -7,22 +7,25 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ml.scoring.metrics import log_loss
+from ml.scoring.multilabel import binary_log_loss, sigmoid
 
 WIDTH = 0.5
 """How far the logarithm of a temperature is from 0 before anything is known."""
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """The temperature that makes held-out logits (n, classes) most likely (Guo et al. 2017); 1 without samples.
+def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> float:
+    """Return the temperature that makes held-out logits (n, classes) most likely (Guo et al. 2017); 1 without samples.
 
-    A few samples that are all right would ask for boundless confidence, so it has to be worth leaving 1 for.
+    `targets` are (n,) class indices, or (n, classes) of 0 and 1 for logits of each class by itself. A prior on the
+    temperature keeps a few samples that are all right from asking for boundless confidence.
     """
-    if len(labels) == 0:
+    if len(targets) == 0:
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        doubt = (log_temperature / WIDTH) ** 2 / 2.0 / len(labels)
-        return (log_loss(softmax(logits / np.exp(log_temperature)), labels) or 0.0) + doubt
+        scaled = logits / np.exp(log_temperature)
+        mean = log_loss(softmax(scaled), targets) if targets.ndim == 1 else binary_log_loss(sigmoid(scaled), targets)
+        return (mean or 0.0) + (log_temperature / WIDTH) ** 2 / 2.0 / len(targets)
 
     best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return float(np.exp(best.x))

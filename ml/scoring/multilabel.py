@@ -7,27 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from ml.core.messages import Message, msg
-from ml.scoring.calibration import WIDTH
-from ml.scoring.metrics import accuracy, log_loss, wilson_interval
+from ml.scoring.metrics import wilson_interval
 from ml.scoring.thresholds import lowest_threshold
 
 _SMALLEST = 1e-7
 NARROWEST, WIDEST = 0.05, 0.95
 """No threshold lies outside of these, however few samples it was chosen on, unless a rate asks for a higher one."""
-
-
-def quality(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> tuple[float | None, float | None]:
-    """How good a model is and its loss, for either task: the shape of `targets` says which.
-
-    (n,) class indices: accuracy and cross entropy. (n, classes) of 0 and 1: mean average precision and binary cross
-    entropy. None for no rows.
-    """
-    if targets.ndim == 1:
-        return accuracy(probabilities, targets), log_loss(probabilities, targets)
-    return mean_average_precision(probabilities, targets), binary_log_loss(probabilities, targets)
 
 
 def average_precisions(probabilities: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -60,20 +47,6 @@ def binary_log_loss(probabilities: NDArray[np.floating], targets: NDArray[np.int
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
     """Each value by itself to 0…1."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64))), dtype=np.float32)
-
-
-def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) -> float:
-    """The temperature that makes held-out logits (n, classes) most likely, with the same doubt as for a single class
-    (`insight.calibration`); 1 without samples."""
-    if len(targets) == 0:
-        return 1.0
-
-    def loss(log_temperature: float) -> float:
-        doubt = (log_temperature / WIDTH) ** 2 / 2.0 / len(targets)
-        return (binary_log_loss(sigmoid(logits / np.exp(log_temperature)), targets) or 0.0) + doubt
-
-    best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
-    return float(np.exp(best.x))
 
 
 def best_thresholds(
@@ -147,7 +120,7 @@ def rule_of(wanted: float, *, promised: bool) -> Message:
     )
 
 
-def present(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.bool_]:
+def predicted_labels(probabilities: NDArray[np.floating], thresholds: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(…, classes) which classes are said to be there."""
     return np.asarray(probabilities >= thresholds)
 

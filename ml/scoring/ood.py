@@ -42,7 +42,7 @@ class OodReference:
     tail: float
 
 
-def familiar(
+def fit_reference(
     train: NDArray[np.floating],
     *,
     held_out: NDArray[np.floating],

@@ -1,6 +1,6 @@
 """From a wanted error rate to the probability below which an answer is set aside, and what that costs. Pure arrays.
 
-"Wrong" is that the most probable class is not the label; of one class among several at once, see `insight.several`.
+"Wrong" is that the most probable class is not the label; of one class among several at once, see `ml.scoring.tasks`.
 
 `sources` (n,) name the file of each sample. Windows of one recording are right or wrong together, so where something is
 promised a file counts as one, wrong by the share of its windows that are.

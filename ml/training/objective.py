@@ -1,7 +1,7 @@
 """What is learned: which one of the classes a sample shows, or which of them. Targets and loss.
 
 Targets are (n,) class indices in a single-label project and (n, classes) of 0 and 1 in a multi-label one; their
-shape says which. `insight.several.quality` scores both.
+shape says which. `ml.scoring.tasks` scores both.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from torch.nn import functional
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Note
 from ml.core.messages import Message, english, msg
-from ml.core.types import Kind, Sample
+from ml.core.types import KindName, Sample
+from ml.media.kinds import kind_named
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
 from ml.training.data.augment import varied
@@ -41,7 +42,7 @@ COPIES_OF_SAMPLES = 3
 class Plan:
     """What a run is going to do. `train`: how many samples it learns from."""
 
-    kind: Kind
+    kind: KindName
     network: Classifier
     decoded: Decoded
     samples: Sequence[Sample]
@@ -176,7 +177,7 @@ def _fit_into_memory(plan: Plan, profile: ForwardProfile, micro_batches: MicroBa
             return probe
         # Gradients, the average and two moments; the probe's memory is free again by then.
         at_once = -(-min(plan.recipe.batch, plan.train) // micro_batches.count)
-        pictures = MAX_CACHE_BYTES if plan.kind == "recordings" else 0
+        pictures = MAX_CACHE_BYTES if kind_named(plan.kind).input_name == "waveform" else 0
         return max(probe, 4 * network + pictures + int(SCRATCH * at_once * profile.kept))
 
     note: Message | None = None
@@ -252,7 +253,7 @@ def _as_in_training(network: Classifier, recipe: Recipe) -> Iterator[None]:
 def _noise(decoded: Decoded, count: int) -> Tensor:
     """`count` samples of nothing, as `Decoded.read` would give them."""
     generator = torch.Generator().manual_seed(0)
-    if decoded.windowing is None:
+    if decoded.kind.input_name == "pixels":
         return torch.randint(0, 256, (count, *decoded.shape), dtype=torch.uint8, generator=generator)
     return torch.rand((count, *decoded.shape), generator=generator) * 2 - 1
 

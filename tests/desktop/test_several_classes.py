@@ -11,7 +11,7 @@ from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from desktop.models.prediction_table import Filter, MultiLabelPredictionTable
+from desktop.models.prediction_table import Filter, table_of
 from desktop.pages.explore import messages as explore_words
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
@@ -155,7 +155,7 @@ def test_the_bars_carry_the_thresholds(page: ExplorePage) -> None:
 def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage, session: Session) -> None:
     predictions = session.predictions()
     assert predictions is not None
-    table = MultiLabelPredictionTable(predictions, session.samples)
+    table = table_of(predictions, session.samples)
     counts = table.confusion(Filter(split=TEST))
     totals = table.totals(Filter(split=TEST))
     assert (counts - np.diag(np.diag(counts))).sum() == 0, "the only wrong word is said of what has no class"

@@ -20,7 +20,8 @@ from ml.core.events import EpochDone, Event, Failed, Finished, RunStarted, Showc
 from ml.core.jobs import FRONTS, Job, Stop, TrainJob
 from ml.core.messages import msg
 from ml.core.stages import stage_message
-from ml.core.types import KINDS, PRESETS
+from ml.core.types import PRESETS
+from ml.media.kinds import kinds
 from ml.pipeline import dispatch as engine
 from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
@@ -370,7 +371,7 @@ def test_what_has_to_be_typed_is_whole_in_a_narrow_terminal(
     for name in (*(item.name for item in OFFERED), *PRESETS, *FRONTS, "auto", "cpu", "cuda", "mps"):
         assert name in told
     told = handlens("new", "--help").out
-    for name in (*KINDS, "folder", "recording", "pattern:REGEX"):
+    for name in (*(kind.name for kind in kinds()), "folder", "recording", "pattern:REGEX"):
         assert name in told
 
 

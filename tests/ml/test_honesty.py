@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tiny_model import tiny_info
 
 from ml.core.messages import english
-from ml.evaluation.sanity_checks import promise_remark
+from ml.evaluation.sanity_checks import error_rate_finding
 from ml.runtime.decision import decide
 from ml.scoring.calibration import fit_temperature
 from ml.scoring.group_effect import score_on_seen_and_new_groups
@@ -60,7 +60,7 @@ def test_too_few_samples_promise_nothing_and_say_how_many_it_takes() -> None:
     assert not chosen.promised
     assert chosen.needed == samples_needed(0.01) == 299
     assert upper_bound(0, 299) <= 0.01 < upper_bound(0, 298)
-    remark = promise_remark(chosen, chosen.price, "images")
+    remark = error_rate_finding(chosen, chosen.price, "images")
     told = english(remark.sentence)
     assert told.startswith("At most 1 of 100 accepted answers should be wrong. In the test the model accepted ")
     assert "This is not guaranteed" in told and "A guarantee needs 299 pictures in the validation set" in told

@@ -44,7 +44,7 @@ def look_again(project: Project) -> tuple[Reconciled, int]:
     last = list(scan(ScanJob(folder=project.source_folder, kind=project.kind), NeverStop()))[-1]
     assert isinstance(last, Scanned), last
     report = for_task(last.report, project.task)
-    followed = project.follow(report)
+    followed = project.reconcile(report)
     plan = plan_split(report, split_by=project.split_by, existing=project.splits())
     added = project.add(report, plan)
     project.assign(plan)
@@ -342,7 +342,7 @@ def test_files_below_a_folder_that_may_not_be_opened_are_not_gone(
         return stat(path, **how)
 
     monkeypatch.setattr(Path, "stat", refuse)
-    assert project.follow(dataclasses.replace(report, files=seen, unreadable=(closed,))) == Reconciled()
+    assert project.reconcile(dataclasses.replace(report, files=seen, unreadable=(closed,))) == Reconciled()
     assert project.samples() == before
 
 
@@ -373,6 +373,6 @@ def test_thousands_of_files_follow_within_seconds(tmp_path: Path, *, alike: bool
     first = report("old", 5)
     with Project.create(tmp_path / "many.handlens", name="many", report=first, plan=plan_split(first)) as project:
         began = time.perf_counter()
-        assert project.follow(report("new", 7)) == Reconciled(moved=5000)
+        assert project.reconcile(report("new", 7)) == Reconciled(moved=5000)
         assert time.perf_counter() - began < 5
         assert all(sample.path.startswith(named(project, sample) or "?") for sample in project.samples())

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +21,9 @@ from ml.core.scan_report import ScanReport
 from ml.core.types import Windowing
 from ml.media.audio import AUDIO_SUFFIXES, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
+from ml.media.kinds import kind_named
 from ml.media.probing import checked
-from ml.project.scan.scan import examine_image, examine_recording, scan
+from ml.project.scan.scan import examine, scan
 
 pytestmark = pytest.mark.data
 
@@ -87,11 +89,11 @@ def test_no_file_takes_long_or_much(shared_data: Path, folder: str) -> None:
 
 
 def _measured_image(path: Path) -> tuple[float, int]:
-    return _measured(path, examine_image)
+    return _measured(path, partial(examine, kind_named("images")))
 
 
 def _measured_recording(path: Path) -> tuple[float, int]:
-    return _measured(path, examine_recording)
+    return _measured(path, partial(examine, kind_named("recordings")))
 
 
 def _measured(path: Path, examine: object) -> tuple[float, int]:

@@ -12,13 +12,12 @@ from PIL import Image
 from ml.commands.overlays import stitched
 from ml.core.errors import HandlensError
 from ml.core.types import Windowing
-from ml.media.mel import settings_for
+from ml.media.mel import mel_rgb, settings_for
 from ml.pictures.axes import BAD, font_for, save_png
 from ml.pictures.contact_sheet import (
     Tile,
     Verdict,
     contact_sheet,
-    mel_rgb,
     overlay_picture,
     overlay_spectrogram,
     with_overlay,

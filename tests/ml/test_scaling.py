@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ml.probe.probe import ABSENT, fit_multilabel_probe, fit_probe
+from ml.probe.probe import ABSENT, fit_probe
 from ml.probe.whitening import SHRINKAGE, SQUARE, Head, fit_whitener_at_once
 
 WIDTH = 12
@@ -81,8 +81,7 @@ def test_the_head_to_go_on_from_leaves_more_to_learn_than_the_first_model(severa
     rng = np.random.default_rng(2)
     raw = (rng.normal(0, 1, (60, 40)) + 2 * np.eye(40)[labels]).astype(np.float32)
     targets = np.eye(4, dtype=np.int64)[labels] if several else labels
-    fit = fit_multilabel_probe if several else fit_probe
-    *_, probe = fit((raw.copy(), targets), (raw[:0], targets[:0]), classes=4)
+    *_, probe = fit_probe((raw.copy(), targets), (raw[:0], targets[:0]), classes=4)
     assert probe is not None
 
     def lead(head: Head) -> float:

@@ -20,7 +20,7 @@ from ml.core.messages import PSEUDO, english, language
 from ml.core.types import Windowing
 from ml.evaluation.findings_file import read_findings, write_findings
 from ml.evaluation.ood_probes import ood_images, ood_sounds
-from ml.evaluation.sanity_checks import promise_remark, self_test, source_remark
+from ml.evaluation.sanity_checks import error_rate_finding, new_groups_finding, run_sanity_checks
 from ml.pipeline.dispatch import run
 from ml.project.predictions import Predictions
 from ml.runtime.model import Outputs, ReleasedModel
@@ -74,7 +74,7 @@ def answers(sure: float, unlike: float) -> Outputs:
 
 def about(predictions: Predictions, *, odd: Outputs | None = None) -> dict[str, str]:
     info = replace(tiny_info(), classes=("apple", "pear", "plum"), reject_below=0.8, unlike_above=0.99)
-    found = self_test(predictions, info, {"blank": odd or answers(0.4, 0.5)})
+    found = run_sanity_checks(predictions, info, {"blank": odd or answers(0.4, 0.5)})
     return {remark.about: english(remark.sentence) for remark in found}
 
 
@@ -116,7 +116,9 @@ def test_what_is_wrong_with_a_run_is_said(make: Callable[[], NDArray[np.int64]],
 def test_windows_of_a_few_recordings_say_little_of_a_gap() -> None:
     run = run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS)
     info = replace(tiny_info(), classes=("apple", "pear", "plum"))
-    apart, together = (self_test(run, info, {}, sources=sources) for sources in (np.arange(300), np.arange(300) // 100))
+    apart, together = (
+        run_sanity_checks(run, info, {}, sources=sources) for sources in (np.arange(300), np.arange(300) // 100)
+    )
     assert "by heart" in {remark.about for remark in apart}
     assert "by heart" not in {remark.about for remark in together}
 
@@ -133,11 +135,11 @@ def test_a_class_of_a_few_cannot_be_judged() -> None:
 def test_recordings_are_counted_and_not_their_windows() -> None:
     run = run_of(labels=LABELS, said=np.where((LABELS == 2) & (SPLITS > 0), 0, LABELS), splits=SPLITS)
     info = replace(tiny_info(), classes=("apple", "pear", "plum"), kind="recordings")
-    found = {r.about: english(r.sentence) for r in self_test(run, info, {}, sources=np.arange(300) // 50)}
+    found = {r.about: english(r.sentence) for r in run_sanity_checks(run, info, {}, sources=np.arange(300) // 50)}
     assert "apple (6), pear (6) and plum (6)" in found["small"]
     assert "With fewer than 10 recordings, the score of a class says little" in found["small"]
     assert "although 6 recordings in the validation and test sets show it" in found["collapsed"]
-    few = {r.about: english(r.sentence) for r in self_test(run, info, {}, sources=np.arange(300) // 100)}
+    few = {r.about: english(r.sentence) for r in run_sanity_checks(run, info, {}, sources=np.arange(300) // 100)}
     assert "apple (3), pear (3) and plum (3)" in few["small"]
     assert "collapsed" not in few
 
@@ -185,7 +187,7 @@ def test_being_sure_of_nonsense_is_said_and_being_unlike_excuses() -> None:
 
 
 def test_remarks_are_kept_with_the_run(tmp_path: Path) -> None:
-    found = self_test(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
+    found = run_sanity_checks(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
     write_findings(tmp_path, found)
     assert read_findings(tmp_path) == found
     for damaged in ("{", "[1]", '[{"about": "small"}]', '[{"about": "small", "level": "note", "template": 1}]'):
@@ -194,7 +196,7 @@ def test_remarks_are_kept_with_the_run(tmp_path: Path) -> None:
 
 
 def test_remarks_are_kept_for_every_language(tmp_path: Path) -> None:
-    found = self_test(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
+    found = run_sanity_checks(run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS), tiny_info(), {})
     write_findings(tmp_path, found)
     kept = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
     assert [entry["sentence"] for entry in kept] == [english(remark.sentence) for remark in found]
@@ -213,10 +215,12 @@ def test_every_finding_can_be_shown_in_another_language() -> None:
     """None is glued from English: rendered for the pseudo-locale, no plain word is left but names."""
     chosen = choose_thresholds(np.full((50, 2), 0.5), np.zeros(50, dtype=np.int64), wanted=0.01)
     price = SelectiveRisk(n=50, accepted=40, wrong=1)
-    remarks = [promise_remark(replace(chosen, files=files), price, "recordings") for files in (5, 50, 500)]
-    remarks += [source_remark(0.9, (0.8, 1.0), worth=worth, groups=3, kind="sensors") for worth in (0.0, 0.2)]
+    remarks = [error_rate_finding(replace(chosen, files=files), price, "recordings") for files in (5, 50, 500)]
+    remarks += [new_groups_finding(0.9, (0.8, 1.0), worth=worth, groups=3, kind="sensors") for worth in (0.0, 0.2)]
     predictions = run_of(labels=LABELS, said=wrong_in(2, 0.4), splits=SPLITS)
-    remarks += self_test(predictions, replace(tiny_info(), classes=("1", "2", "3")), {"blank": answers(0.97, 0.5)})
+    remarks += run_sanity_checks(
+        predictions, replace(tiny_info(), classes=("1", "2", "3")), {"blank": answers(0.97, 0.5)}
+    )
     for remark in remarks:
         told = language(PSEUDO).render(remark.sentence)
         assert told.count("⟦") == told.count("⟧") > 0

@@ -18,11 +18,11 @@ from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.core.messages import english
 from ml.core.scan_report import ScanReport
 from ml.core.types import Windowing
+from ml.media.kinds import kind_named
 from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
+from ml.media.logs.traces import trace_picture
 from ml.media.windowing import choose_log_windowing
 from ml.networks.frontends.log import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
-from ml.pictures.heatmap import along_time
-from ml.pictures.traces import trace_picture
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.scan.agree_logs import agree
@@ -291,7 +291,7 @@ def test_traces_share_their_scale_and_maps_lie_along_the_time() -> None:
     first, second = (trace_picture(row, ranges, size=(80, 60)).astype(int) for row in (low, high))
     assert first[40:].std() > first[:20].std() and second[:20].std() > second[40:].std()
     assert trace_picture(np.random.default_rng(0).normal(size=(40, 5_000)), [], size=(80, 240)).shape == (240, 80, 3)
-    assert along_time(np.ones((3, 7, 5), dtype=np.float16)).shape == (3, 1, 5)
+    assert kind_named("sensors").turned(np.ones((3, 7, 5), dtype=np.float16)).shape == (3, 1, 5)
 
 
 def test_from_a_folder_of_logs_to_answers(tmp_path: Path) -> None:

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from ml.scoring.calibration import fit_temperature
 from ml.scoring.multilabel import (
     average_precisions,
     best_thresholds,
     calibration_error,
     error_controlled_thresholds,
-    fit_temperature,
     mean_average_precision,
     multilabel_confusion,
     precision_recall,
-    present,
-    quality,
+    predicted_labels,
     relative_to_threshold,
     sigmoid,
 )
+from ml.scoring.tasks import task_named
 
 
 def test_average_precision_is_scikit_learns_also_with_ties() -> None:
@@ -35,11 +35,11 @@ def test_average_precision_is_scikit_learns_also_with_ties() -> None:
 
 def test_the_shape_of_the_targets_says_which_task_is_scored() -> None:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
-    assert quality(probabilities, np.array([0, 1]))[0] == 1.0
-    score, loss = quality(probabilities, np.array([[1, 0], [1, 1]]))
+    assert task_named("single").score_and_loss(probabilities, np.array([0, 1]))[0] == 1.0
+    score, loss = task_named("multi").score_and_loss(probabilities, np.array([[1, 0], [1, 1]]))
     assert score == 1.0
     assert loss == pytest.approx(-np.log([0.9, 0.9, 0.2, 0.8]).sum() / 2)
-    assert quality(probabilities[:0], np.zeros((0, 2), dtype=np.int64)) == (None, None)
+    assert task_named("multi").score_and_loss(probabilities[:0], np.zeros((0, 2), dtype=np.int64)) == (None, None)
 
 
 def test_a_threshold_lies_where_f1_is_best() -> None:
@@ -69,7 +69,7 @@ def test_leaning_turns_at_the_threshold() -> None:
 
 def test_what_is_found_and_what_is_said_wrongly() -> None:
     targets = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]])
-    said = present(np.array([[0.9, 0.2, 0.9], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]]), np.full(3, 0.5))
+    said = predicted_labels(np.array([[0.9, 0.2, 0.9], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]]), np.full(3, 0.5))
     scores = precision_recall(said, targets, ("a", "b", "c"))
     assert (scores["a"]["found"], scores["a"]["n"], scores["a"]["wrongly"]) == (2, 2, 0)
     assert (scores["b"]["found"], scores["b"]["n"], scores["b"]["wrongly"], scores["b"]["named"]) == (0, 1, 1, 1)

@@ -16,11 +16,12 @@ from ml.cli import build_app
 from ml.core.messages import english
 from ml.core.types import Sample
 from ml.probe.objective import known_class_mask, targets_of
-from ml.probe.probe import fit_multilabel_probe
+from ml.probe.probe import fit_probe
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
-from ml.scoring.multilabel import quality, rule_of
+from ml.scoring.multilabel import rule_of
+from ml.scoring.tasks import task_named
 from ml.training.objective import make_loss
 
 
@@ -58,11 +59,11 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     targets = (rng.random((300, 3)) < 0.4).astype(np.int64)
     targets[:, 2] = 0
     features = (rng.normal(0, 1, (300, 20)) + 4 * targets @ rng.normal(0, 1, (3, 20))).astype(np.float32)
-    *_, best = fit_multilabel_probe((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
+    *_, best = fit_probe((features[:200].copy(), targets[:200]), (features[200:], targets[200:]), classes=3)
     assert best.valid_accuracy is not None
     assert best.valid_accuracy > 0.97
     given = 1 / (1 + np.exp(-best.head.logits(features[:200])))
-    assert best.train_loss == pytest.approx(quality(given, targets[:200])[1], rel=1e-3)
+    assert best.train_loss == pytest.approx(task_named("multi").score_and_loss(given, targets[:200])[1], rel=1e-3)
     logits = best.head.logits(features[200:])
     assert ((logits[:, :2] > 0) == targets[200:, :2]).mean() > 0.95
     assert (logits[:, 2] < -10).all()
@@ -100,7 +101,7 @@ def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None
 
     with Project.open(target) as project:
         kept = project.predictions(1)
-        assert kept.several
+        assert kept.task == "multi"
         assert kept.targets is not None
         assert kept.targets.sum(axis=1).max() == 2
         model = ReleasedModel.open(project.runs.folder(1) / "model.onnx")

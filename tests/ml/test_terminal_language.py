@@ -19,7 +19,8 @@ from ml.core import messages, terminal_language
 from ml.core.backbone_catalog import OFFERED
 from ml.core.jobs import FRONTS
 from ml.core.messages import PSEUDO, Message, msg
-from ml.core.types import KINDS, PRESETS
+from ml.core.types import PRESETS
+from ml.media.kinds import kinds
 from tests.ml.terminal import Done
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,8 @@ _NAMES = re.compile(
 )
 _PLAIN = re.compile(r"[aceinorsuyzACEINORSUYZ]")
 _VALUES = {
-    *COMMANDS, *PRESETS, *KINDS, *FRONTS, "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none",
+    *COMMANDS, *PRESETS, *(kind.name for kind in kinds()), *FRONTS,
+    "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none",
     "handlens", "Handlens", "Python", "red", "green", "blue", "colours",
     "and",  # Babel's, which knows no pseudo-locale
 }  # fmt: skip

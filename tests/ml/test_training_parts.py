@@ -203,7 +203,7 @@ def test_predictions_take_their_place_on_the_disk_beforehand(tmp_path: Path) -> 
     assert stat.st_size >= 5 * 3 * 4 * 2
     assert not hasattr(stat, "st_blocks") or stat.st_blocks * 512 >= stat.st_size
     writer.close()
-    read = read_predictions(tmp_path)
+    read = read_predictions(tmp_path, task="single")
     assert read.maps.shape == (5, 3, 2, 2)
     assert read.embeddings.dtype == np.float16
     assert not read.probabilities.any()
@@ -217,7 +217,7 @@ def test_predictions_written_through_many_maps_are_all_there(tmp_path: Path, mon
         rows = slice(start, 1 if start == 0 else start + 3)
         writer.write(sample_ids=np.arange(7)[rows], maps=maps[rows])
     writer.close()
-    read = read_predictions(tmp_path)
+    read = read_predictions(tmp_path, task="single")
     assert read.sample_ids.tolist() == list(range(7))
     assert np.array_equal(read.maps, maps)
 

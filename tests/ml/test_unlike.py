@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from ml.networks.heads import OodScorer
-from ml.scoring.ood import NEIGHBOURS, familiar, knn_distance, unlike_scores
+from ml.scoring.ood import NEIGHBOURS, fit_reference, knn_distance, unlike_scores
 
 
 def test_the_unlike_score_is_the_share_of_known_samples_that_are_less_strange() -> None:
     rng = np.random.default_rng(3)
     directions = rng.normal(0, 1, (3, 32)) * 4
     seen = directions[np.arange(900) % 3] + rng.normal(0, 1, (900, 32))
-    known = familiar(seen[:300], held_out=seen[300:600])
+    known = fit_reference(seen[:300], held_out=seen[300:600])
     scores = unlike_scores(knn_distance(seen[600:], bank=known.bank, scale=known.scale), known)
     for share in (0.25, 0.5, 0.75, 0.9, 0.99):
         assert (scores < share).mean() == pytest.approx(share, abs=0.08)
@@ -29,7 +29,7 @@ def test_of_a_hundred_known_samples_about_one_is_above_the_usual_limit(held_out:
     for _ in range(30):
         noise = rng.uniform(0, 2, (900, 1)) ** 0.5 * rng.normal(0, 1, (900, 32))  # a wide spread, a short tail
         seen = rng.normal(0, 1, (3, 32))[np.arange(900) % 3] + noise
-        known = familiar(seen[:300], held_out=seen[300 : 300 + held_out])
+        known = fit_reference(seen[:300], held_out=seen[300 : 300 + held_out])
         scores = unlike_scores(knn_distance(seen[600:], bank=known.bank, scale=known.scale), known)
         above.append((scores > 0.99).mean())
     assert 0.005 < np.mean(above) < 0.02
@@ -42,11 +42,11 @@ def test_windows_of_one_recording_are_no_measure_of_what_is_usual() -> None:
     seen = rng.normal(0, 1, (10, 32))[files] + rng.normal(0, 0.05, (200, 32))
     new = rng.normal(0, 1, (50, 32))
     none = np.zeros((0, 32))
-    alone, apart = (familiar(seen, held_out=none, sources=sources) for sources in (None, files))
+    alone, apart = (fit_reference(seen, held_out=none, sources=sources) for sources in (None, files))
     for known, least, most in ((alone, 0.999, 1.0), (apart, 0.3, 0.8)):
         scores = unlike_scores(knn_distance(new, bank=known.bank, scale=known.scale), known)
         assert least <= np.median(scores) <= most
-    one = familiar(seen[:20], held_out=none, sources=files[:20])
+    one = fit_reference(seen[:20], held_out=none, sources=files[:20])
     assert np.isfinite(one.knots).all()
 
 
@@ -54,7 +54,7 @@ def test_windows_of_one_recording_are_no_measure_of_what_is_usual() -> None:
 def test_the_graph_scores_as_the_arrays_do(rows: int) -> None:
     rng = np.random.default_rng(5)
     embeddings = rng.normal(1, 1, (rows, 16)).astype(np.float32)
-    known = familiar(embeddings, held_out=rng.normal(1, 1, (30 if rows > 1 else 0, 16)))
+    known = fit_reference(embeddings, held_out=rng.normal(1, 1, (30 if rows > 1 else 0, 16)))
     module = OodScorer(16)
     module.learn(known)
     asked = rng.normal(0, 2, (20, 16)).astype(np.float32)
@@ -67,7 +67,7 @@ def test_the_graph_scores_as_the_arrays_do(rows: int) -> None:
 def test_dimensions_that_are_left_out_make_nothing_strange() -> None:
     rng = np.random.default_rng(5)
     seen = rng.normal(1, 1, (80, 8)).astype(np.float32)
-    known = familiar(seen[:60], held_out=seen[60:], left_out=slice(4, 8))
+    known = fit_reference(seen[:60], held_out=seen[60:], left_out=slice(4, 8))
     odd = seen[60:].copy()
     odd[:, 4:] = 100.0
     scores = [knn_distance(rows, bank=known.bank, scale=known.scale) for rows in (seen[60:], odd)]

@@ -24,6 +24,7 @@ from ml.api import (
     counted,
     listed,
     stage_message,
+    task_named,
     things,
 )
 
@@ -92,7 +93,7 @@ def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") 
     if count == 0:
         return tr("There is no test set. These {things} were for training or validation.", things=things(kind))
     tested = counted(count, kind)
-    if task == "multi":
+    if not task_named(task).exclusive:
         return tr(
             "The model predicts exactly the right classes for {right} of the {count_things} in the test set.",
             right=count - wrong,
@@ -166,10 +167,10 @@ def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str]
     present = sample.labels if sample.labelled else None
     now = msg("not labelled") if present is None else named_within(present, names)
     name = names[index]
-    if task == "multi" and index in labels:
+    if not task_named(task).exclusive and index in labels:
         spoken = msg("Labelled: {label}. Does not look like {name}.", label=now, name=name)
         question = tr("no {name}?", name=name)
-    elif task == "multi":
+    elif not task_named(task).exclusive:
         spoken = msg("Labelled: {label}. Also looks like {name}.", label=now, name=name)
         question = tr("{name}, too?", name=name)
     else:
@@ -187,9 +188,9 @@ def suspect_remark(suggested: SuggestedLabel, names: Sequence[str], *, task: Tas
     """Say what the search predicted, for the large view."""
     labels, index = suggested
     name = names[index]
-    if task == "multi" and index in labels:
+    if not task_named(task).exclusive and index in labels:
         return tr("A model that was not trained on this sample does not predict “{name}”.", name=name)
-    if task == "multi":
+    if not task_named(task).exclusive:
         return tr("A model that was not trained on this sample also predicts “{name}”.", name=name)
     return tr("A model that was not trained on this sample predicts “{name}”.", name=name)
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
 from desktop.i18n import msg, tr
-from desktop.models.prediction_table import MultiLabelPredictionTable, Order, PredictionTable
+from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
@@ -28,7 +28,7 @@ from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
-from ml.api import LabelChange, Runner
+from ml.api import LabelChange, Runner, task_named
 
 
 class ExplorePage(QWidget):
@@ -171,7 +171,7 @@ class ExplorePage(QWidget):
         if model.table is None:
             self._show_empty()
             return
-        several = model.session.project.task == "multi"
+        several = not task_named(model.session.project.task).exclusive
         self.filters.set_choices(model.names, model.table.splits_present(), several=several)
         came = self.pages.currentWidget() is not self.view
         self.pages.setCurrentWidget(self.view)
@@ -260,7 +260,7 @@ class ExplorePage(QWidget):
         wrong, labelled = table.counts(self.filters.filter())
         count = messages.right_of if self.view.current() == "right" else messages.wrong_of
         sentence = count(wrong, labelled)
-        if self.view.current() == "unsure" and isinstance(table, MultiLabelPredictionTable):
+        if self.view.current() == "unsure" and not table.exclusive:
             sentence = messages.nearest_first(sentence)
         self.filters.set_sentence(sentence)
         project = self._session.project

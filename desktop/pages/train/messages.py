@@ -25,6 +25,7 @@ from ml.api import (
     counted,
     counted_classes,
     percent,
+    task_named,
     things,
 )
 
@@ -82,7 +83,7 @@ def score_meaning(kind: Kind) -> str:
 
 def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
     """Return the note below the score during training: the sample set, and the gain over the linear probe."""
-    if task == "multi":
+    if not task_named(task).exclusive:
         return score_meaning(kind)
     note = msg("These are validation {things}, for checking while it learns.", things=things(kind))
     gained = 0 if accuracy is None or probe is None else round(accuracy * count) - round(probe * count)
@@ -180,7 +181,7 @@ def finished_score(kind: Kind, run: int, run_score: RunScore, task: Task = "sing
     if score is None or count == 0:
         return tr("Run {n} is ready", n=str(run))
     samples, right = counted(count, kind), round(score * count)
-    if task == "multi":
+    if not task_named(task).exclusive:
         hundred = round(100 * score)
         if run_score.tested:
             return tr("Score {score} of 100 on {count_things} in the test", score=hundred, count_things=samples)
@@ -229,7 +230,7 @@ def comparison_text(kind: Kind, comparison: RunComparison, *, first: bool, task:
         return tr("There are no {things} for validation or the test, so there is no score.", things=things(kind))
     if first:
         return tr("This is the first run. There is nothing to compare it with yet.")
-    if task == "multi":
+    if not task_named(task).exclusive:
         return "" if before is None else _score_change(round(100 * now) - round(100 * before))
     if comparison.fixed is None or comparison.broken is None:
         return ""
@@ -260,7 +261,7 @@ def _score_change(change: int) -> str:
 def result_lines(kind: Kind, summary: RunSummary, comparison: RunComparison, *, task: Task = "single") -> list[str]:
     """Return the sentences below the score of a finished run."""
     lines = [] if comparison.label_counts is None else [_label_counts_text(comparison.label_counts)]
-    if task == "multi" and comparison.score.score is not None:
+    if not task_named(task).exclusive and comparison.score.score is not None:
         lines.append(score_meaning(kind))
     lines.append(interval_text(kind, comparison.score.interval))
     lines.append(comparison_text(kind, comparison, first=summary.first, task=task))

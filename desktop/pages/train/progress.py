@@ -35,6 +35,7 @@ from ml.api import (
     StageStarted,
     Stalled,
     TrainJob,
+    task_named,
     things,
 )
 
@@ -400,7 +401,7 @@ def _score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
     """Return the score of the newest epoch, and a note on its sample set."""
     if state.accuracy is None or state.valid == 0:
         return tr("No score"), tr("There are no validation {things}.", things=things(kind))
-    if state.task == "multi":
+    if not task_named(state.task).exclusive:
         score = messages.multilabel_score(state.accuracy)
     else:
         score = messages.right_of(state.accuracy, state.valid)
@@ -414,7 +415,7 @@ def _showcase_tiles(event: Showcase, session: Session, names: Sequence[str]) -> 
     for row, sample_id in enumerate(event.sample_ids):
         top = int(np.argmax(event.probabilities[row]))
         predicted: tuple[int, ...] = (top,)
-        if session.project.task == "multi":
+        if not task_named(session.project.task).exclusive:
             predicted = tuple(int(index) for index in np.flatnonzero(event.probabilities[row] >= UNDECIDED))
         sample = session.sample(sample_id)
         tiles.append(

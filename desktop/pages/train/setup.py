@@ -33,7 +33,7 @@ from desktop.pages.train.runs import RunList
 from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, Runner, estimate_seconds
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, Runner, estimate_seconds, kind_named
 
 COLUMN_WIDTH = 900
 DETAILS_WIDTH = 660
@@ -136,7 +136,7 @@ class TrainSetup(QWidget):
 
     def set_kind(self, kind: Kind) -> None:
         """Offer a choice of front ends, which only sensor logs have."""
-        self._form.setRowVisible(self.front, kind == "sensors")
+        self._form.setRowVisible(self.front, kind_named(kind).input_name == "readings")
 
     def options(self) -> dict[str, Any]:
         """Return the choices of the details as arguments of `Session.train_job`."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml.api import (
-    AUDIO_SUFFIXES,
-    IMAGE_SUFFIXES,
-    LOG_SUFFIXES,
     Kind,
     ScanReport,
     SplitPlan,
     Task,
     for_task,
-    gives_several,
+    has_multilabel_tables,
+    kind_named,
+    kinds,
     plan_split,
 )
 
@@ -45,6 +45,11 @@ class Draft:
             return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 
+    @property
+    def needs_rate(self) -> bool:
+        """Whether a rate can be given: only logs have one that the files may not tell."""
+        return self.kind is not None and kind_named(self.kind).shares_columns
+
     def begun(self) -> bool:
         """Whether there is something that would be lost: a folder was chosen, or looked through."""
         return self.scanned is not None or (self.folder is not None and self.folder.is_dir())
@@ -58,7 +63,7 @@ class Draft:
     def take_report(self, report: ScanReport) -> None:
         """A table that gives more than one class to a file makes it a project in which more than one may be present."""
         self.scanned = report
-        self.take_task("multi" if gives_several(report) else "single")
+        self.take_task("multi" if has_multilabel_tables(report) else "single")
 
     def take_task(self, task: Task) -> None:
         """One class in each sample, or any number of them."""
@@ -72,17 +77,18 @@ def guess_kind(folder: Path) -> Kind | None:
 
     Tables are often beside pictures or recordings, so they count only where there are none of these.
     """
-    seen = pictures = recordings = logs = 0
+    seen = 0
+    found: Counter[str] = Counter()
+    loose: Counter[str] = Counter()
     for _place, folders, names in os.walk(folder):
         folders.sort()
         for name in names:
             seen += 1
             suffix = Path(name).suffix.lower()
-            pictures += suffix in IMAGE_SUFFIXES
-            recordings += suffix in AUDIO_SUFFIXES
-            logs += suffix in LOG_SUFFIXES
+            for kind in kinds():
+                if suffix in kind.suffixes:
+                    (loose if kind.loose_suffixes else found)[kind.name] += 1
         if seen >= _ENOUGH:
             break
-    if not pictures and not recordings:
-        return "sensors" if logs else None
-    return "images" if pictures >= recordings else "recordings"
+    likeliest = found or loose
+    return max(likeliest, key=lambda name: likeliest[name]) if likeliest else None

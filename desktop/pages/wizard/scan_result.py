@@ -16,7 +16,7 @@ from desktop.pages.wizard.label_files import use_table_text
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import Finding, Kind, ScanReport, SplitPlan, Task, findings, suggest_labels
+from ml.api import Finding, Kind, ScanReport, SplitPlan, Task, findings, suggest_labels, task_named
 
 _EXAMPLE_SIZE = 96
 _MOST_EXAMPLES = 200
@@ -187,7 +187,7 @@ class TaskChoice(QWidget):
         self._task = report.task
         self.single.setText(self._one_thing(report.kind))
         with QSignalBlocker(self._group):
-            (self.multi if report.task == "multi" else self.single).setChecked(True)
+            (self.multi if not task_named(report.task).exclusive else self.single).setChecked(True)
         self.hint.setText(self._hint(report))
         self.hint.setVisible(bool(self.hint.text()))
 
@@ -196,10 +196,10 @@ class TaskChoice(QWidget):
             "images": tr("Each picture shows one thing"),
             "recordings": tr("In each sound there is one thing"),
             "sensors": tr("Each log shows one thing"),
-        }[kind]
+        }.get(kind, tr("Each sample shows one thing"))
 
     def _hint(self, report: ScanReport) -> str:
-        if report.task == "multi":
+        if not task_named(report.task).exclusive:
             return tr("It learns for each class whether it is present. A sample may also have none of them.")
         if any(item.conflicting for item in report.duplicates):
             return tr("Some files lie in several class folders. Perhaps more than one class may be present.")

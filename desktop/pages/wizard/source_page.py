@@ -138,9 +138,9 @@ class SourcePage(QWizardPage):
 
     def fill(self) -> None:
         """Show what is known already."""
-        if self._draft.kind is not None:
+        if self._draft.kind in self._buttons:
             self._buttons[self._draft.kind].setChecked(True)
-            self._rate_row.setVisible(self._draft.kind == "sensors")
+            self._rate_row.setVisible(self._draft.needs_rate)
         if self._draft.folder is not None:
             self.take_folder(self._draft.folder)
 
@@ -203,8 +203,8 @@ class SourcePage(QWizardPage):
         checked = self._group.checkedButton()
         if checked is not None:
             self._draft.kind = next(kind for kind, button in self._buttons.items() if button is checked)
-        self._rate_row.setVisible(self._draft.kind == "sensors")
-        self._draft.take_rate(self.rate_box.value() if self._draft.kind == "sensors" else 0.0)
+        self._rate_row.setVisible(self._draft.needs_rate)
+        self._draft.take_rate(self.rate_box.value() if self._draft.needs_rate else 0.0)
         self._draft.folder = Path(typed).expanduser().absolute() if typed else None
         if before != (self._draft.folder, self._draft.kind):
             self._say_missing(False)

@@ -19,7 +19,7 @@ from desktop.i18n import text, tr
 from desktop.pages.wizard.draft import Draft
 from desktop.widgets.collapsible import Collapsible
 from desktop.widgets.split_picture import SplitPicture, split_parts
-from ml.api import HandlensError, plan_split
+from ml.api import HandlensError, kind_named, plan_split
 
 PATTERN = "pattern:"
 
@@ -93,7 +93,7 @@ class SplitPage(QWizardPage):
 
     def initializePage(self) -> None:
         report = self._draft.report
-        self.ways["recording"].setVisible(report is not None and report.kind == "recordings")
+        self.ways["recording"].setVisible(report is not None and kind_named(report.kind).audible)
         self._replan()
 
     def isComplete(self) -> bool:

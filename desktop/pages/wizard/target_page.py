@@ -16,7 +16,7 @@ from desktop.pages.wizard.draft import Draft
 from desktop.pages.wizard.preview import NetworkPreview
 from desktop.widgets.picture_row import PictureRow
 from desktop.workers.tasks import Tasks
-from ml.api import SUFFIX, Project, Runner, ScanReport, SplitPlan
+from ml.api import SUFFIX, Project, Runner, ScanReport, SplitPlan, kind_named
 
 _FORBIDDEN = '<>:"/\\|?*'
 
@@ -96,7 +96,7 @@ class TargetPage(QWizardPage):
     def show_pictures(self, images: Sequence[QImage]) -> None:
         """One of each class, as a last look at what it will be about. Images are shown with the network's words."""
         report = self._draft.report
-        looked_at = report is not None and report.kind == "images"
+        looked_at = report is not None and kind_named(report.kind).input_name == "pixels"
         self._pictures.set_images(images)
         self._pictures.setVisible(bool(images) and not looked_at)
         self.preview.setVisible(looked_at)
@@ -104,7 +104,7 @@ class TargetPage(QWizardPage):
     def begin_preview(self) -> None:
         """Have the pretrained network say what it sees. It loads for seconds, so a page ahead is not too early."""
         report = self._draft.report
-        if report is not None and report.kind == "images":
+        if report is not None and kind_named(report.kind).input_name == "pixels":
             self.preview.begin(report)
 
     def isComplete(self) -> bool:

@@ -9,11 +9,12 @@ from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files
 from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes, ScanReport
-from ml.core.types import Kind, Task
+from ml.core.types import KindName, Task
 from ml.media.windowing import window_spans
 from ml.project.labelfiles.cells import quoted
 from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.scan.multilabel import SEVERAL_PRESENT
+from ml.scoring.tasks import task_named
 
 _WORDS_SHOWN = 3
 _SENTENCES: dict[IssueKind, Message] = {
@@ -128,7 +129,7 @@ MILD: frozenset[IssueKind] = frozenset(["no_row", "no_class", "not_a_table", "ot
 """Issues by which nothing is lost that somebody labelled."""
 
 
-def issue_told(issue: LabelIssue, *, kind: Kind, task: Task) -> Message:
+def issue_told(issue: LabelIssue, *, kind: KindName, task: Task) -> Message:
     """The issue for a person, with its first example."""
     if issue.kind != "no_class":
         sentence = _SENTENCES[issue.kind]
@@ -179,7 +180,7 @@ def windows_told(report: ScanReport) -> list[Message]:
     timed = [file for file in report.files if file.spans is not None]
     if not timed or report.windowing is None:
         return []
-    several = report.task == "multi"
+    several = not task_named(report.task).exclusive
     found = [
         labels
         for file in timed

@@ -9,10 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
-from ml.core.types import Kind, Task
-from ml.media.audio import AUDIO_SUFFIXES
-from ml.media.images import IMAGE_SUFFIXES
-from ml.media.logs.log import LOG_SUFFIXES
+from ml.core.types import KindName
+from ml.media.kinds import kind_named
 from ml.project.labelfiles.messages import MILD, issue_told
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
@@ -38,7 +36,7 @@ class LabelPreview:
     troubles: tuple[Message, ...]
 
 
-def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> LabelPreview:
+def preview_labels(folder: Path, kind: KindName, sources: tuple[Path, ...]) -> LabelPreview:
     """Match the label files with the names of the files below `folder`; nothing is decoded.
 
     Raises HandlensError with one sentence where `sources` hold no labels of any of them.
@@ -50,13 +48,13 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
             )
             raise HandlensError(message)
     paths = _paths(folder, kind, without={source.absolute() for source in sources})
-    reading = read_labels(sources, folder, paths, timed=kind != "images")
+    reading = read_labels(sources, folder, paths, timed=kind_named(kind).windowed)
     given = [said for said in reading.given.values() if said.classes or said.spans or said.timed]
     names = {name for said in given for name in said.classes}
     names |= {span.class_name for said in given for span in said.spans}
     torn = sum(len(said.classes) > 1 and not said.timed for said in given)
     several = looks_multilabel(torn, in_rows=reading.several_in_row, files=len(paths))
-    task: Task = "multi" if several else "single"
+    task = "multi" if several else "single"
     return LabelPreview(
         files=len(paths),
         labelled=len(reading.given) if several else len(given),
@@ -67,7 +65,7 @@ def preview_labels(folder: Path, kind: Kind, sources: tuple[Path, ...]) -> Label
     )
 
 
-def suggest_labels(folder: Path, kind: Kind) -> Path | None:
+def suggest_labels(folder: Path, kind: KindName) -> Path | None:
     """The table in `folder` that labels most of its files, or the folder itself where tracks lie beside recordings.
 
     None where there are none. Looks at the first few tables only, and not into deep folders.
@@ -76,11 +74,11 @@ def suggest_labels(folder: Path, kind: Kind) -> Path | None:
         names = [name for name in islice(files_below(folder), _NAMES_LOOKED_AT) if not name.endswith("/")]
     except OSError:
         return None
-    paths = [name for name in names if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
+    paths = [name for name in names if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes]
     found: dict[Path, int] = {}
     for name in [name for name in names if _may_hold_labels(name)][:_TABLES_TRIED]:
         try:
-            reading = read_labels([folder / name], folder, paths, timed=kind != "images")
+            reading = read_labels([folder / name], folder, paths, timed=kind_named(kind).windowed)
         except HandlensError:
             continue
         found[folder / name] = len(reading.given)
@@ -90,10 +88,12 @@ def suggest_labels(folder: Path, kind: Kind) -> Path | None:
     return best
 
 
-def _paths(folder: Path, kind: Kind, *, without: Collection[Path]) -> list[str]:
+def _paths(folder: Path, kind: KindName, *, without: Collection[Path]) -> list[str]:
     """The files of the kind, relative to the folder; a table of labels is no log."""
     try:
-        found = [name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]]
+        found = [
+            name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes
+        ]
         return [name for name in found if folder / name not in without]
     except OSError as error:
         message = msg(
@@ -105,10 +105,3 @@ def _paths(folder: Path, kind: Kind, *, without: Collection[Path]) -> list[str]:
 def _may_hold_labels(name: str) -> bool:
     path = PurePosixPath(name)
     return path.suffix.lower() in LABEL_SUFFIXES and len(path.parts) <= _DEEPEST
-
-
-_SUFFIXES: dict[Kind, frozenset[str]] = {
-    "images": IMAGE_SUFFIXES,
-    "recordings": AUDIO_SUFFIXES,
-    "sensors": LOG_SUFFIXES,
-}

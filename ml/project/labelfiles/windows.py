@@ -13,6 +13,7 @@ from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
 from ml.core.types import LabelSpan, Windowing
 from ml.media.windowing import FEWEST_FRAMES, window_spans
 from ml.project.labelfiles.types import Given
+from ml.scoring.tasks import task_named
 
 _SHARE = 0.5
 _SLACK = 1e-6
@@ -138,7 +139,7 @@ _SLIP = 0.1
 def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
     """In a single-label project: labels that every window they speak for gives up for another ("outdone"), and windows
     that lie under labels of several classes at once ("overlapping")."""
-    if report.task == "multi" or report.windowing is None:
+    if not task_named(report.task).exclusive or report.windowing is None:
         return ()
     outdone: list[tuple[str, LabelSpan]] = []
     torn: list[tuple[str, tuple[LabelSpan, LabelSpan]]] = []

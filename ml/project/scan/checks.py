@@ -11,10 +11,11 @@ from typing import Literal
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
 from ml.core.scan_report import ScanReport, SplitPlan
-from ml.core.types import SPLITS, Kind, Split
+from ml.core.types import SPLITS, KindName, Split
 from ml.project.labelfiles.messages import MILD, issue_told, only_one_class, windows_told
 from ml.project.labelfiles.windows import lost_in_windows
-from ml.project.scan.multilabel import SEVERAL_PRESENT, gives_several
+from ml.project.scan.multilabel import SEVERAL_PRESENT, has_multilabel_tables
+from ml.scoring.tasks import task_named
 
 Severity = Literal["info", "warn", "bad"]
 
@@ -53,7 +54,7 @@ def problem(report: ScanReport) -> Message | None:
         return msg(
             "None of the {files} could be read, so there is nothing to train on. Choose another folder.", files=many
         )
-    if gives_several(report) and report.task == "single":
+    if has_multilabel_tables(report) and task_named(report.task).exclusive:
         first = next(file for file in report.files if file.also)
         return msg(
             "The table gives some {files} more than one class, for example {classes} to {file}. Make this a project "
@@ -81,7 +82,8 @@ def problem(report: ScanReport) -> Message | None:
 
 def _has_negatives(report: ScanReport) -> bool:
     """Whether something is known to show none of the classes; in a recording with labels of parts the rest does."""
-    return any(file.negative or (report.task == "multi" and file.spans is not None) for file in report.files)
+    exclusive = task_named(report.task).exclusive
+    return any(file.negative or (not exclusive and file.spans is not None) for file in report.files)
 
 
 def _blocking(report: ScanReport) -> list[Finding]:
@@ -105,8 +107,8 @@ def _unreadable(report: ScanReport) -> list[Finding]:
 
 
 def _duplicates(report: ScanReport) -> list[Finding]:
-    if report.task == "multi":
-        return _several(report)
+    if not task_named(report.task).exclusive:
+        return _class_sets(report)
     clashing = [item for item in report.duplicates if item.conflicting]
     plain = [item for item in report.duplicates if not item.conflicting]
     found = []
@@ -139,7 +141,7 @@ def _duplicates(report: ScanReport) -> list[Finding]:
     return found
 
 
-def _several(report: ScanReport) -> list[Finding]:
+def _class_sets(report: ScanReport) -> list[Finding]:
     """Multi-label: what shows several classes, what shows none, and what was there twice for no reason."""
     many = files(report.kind)
     several = tuple(file.path for file in report.files if len(file.class_names) > 1)
@@ -314,7 +316,7 @@ def _missing(report: ScanReport, plan: SplitPlan) -> list[Finding]:
     return found
 
 
-def _without_files(split: Split, kind: Kind) -> Message:
+def _without_files(split: Split, kind: KindName) -> Message:
     match split:
         case "train":
             return msg("There are no {files} for training.", files=files(kind))
@@ -324,7 +326,7 @@ def _without_files(split: Split, kind: Kind) -> Message:
             return msg("There are no {files} for the test.", files=files(kind))
 
 
-def _without_classes(split: Split, kind: Kind, names: Message) -> Message:
+def _without_classes(split: Split, kind: KindName, names: Message) -> Message:
     match split:
         case "train":
             return msg("There are no {files} of {names} for training.", files=files(kind), names=names)

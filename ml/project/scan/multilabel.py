@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from ml.core.messages import msg
 from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
-from ml.core.types import LabelSpan, Task
+from ml.core.types import LabelSpan, TaskName
 from ml.project.scan.folder import READY_SPLITS
 from ml.project.split.plan import FARTHEST_FROM_LEARNING
+from ml.scoring.tasks import task_named
 
 SEVERAL_PRESENT = msg("in which more than one may be present")
 """What the user may choose; where, the wizard and the command line know themselves."""
@@ -22,17 +23,18 @@ _SLIPS = 0.05
 """Up to this share of the files, two rows with different classes for one file are slips, not several labels."""
 
 
-def for_task(report: ScanReport, task: Task) -> ScanReport:
+def for_task(report: ScanReport, task: TaskName) -> ScanReport:
     """The report of a scan, which knows of no task, as a project of this task understands it."""
-    return as_multi_label(report) if task == "multi" else as_single_label(report)
+    exclusive = task_named(task).exclusive
+    return dataclasses.replace(as_single_label(report) if exclusive else as_multi_label(report), task=task)
 
 
 def as_single_label(report: ScanReport) -> ScanReport:
     """A file that tables give several classes by mistake has no label; one that they say shows none has none either.
 
-    Where they mean several (see `gives_several`), the report is as it was, and nothing can be learned from it so.
+    Where they mean several (see `has_multilabel_tables`), the report stays as it is; no training is possible then.
     """
-    if report.task == "single" and (report.labels is None or gives_several(report)):
+    if task_named(report.task).exclusive and (report.labels is None or has_multilabel_tables(report)):
         return report
     torn = tuple(file.path for file in report.files if file.also and file.spans is None)
     alone = [
@@ -48,7 +50,7 @@ def as_single_label(report: ScanReport) -> ScanReport:
     return dataclasses.replace(report, files=tuple(alone), labels=labels, task="single")
 
 
-def gives_several(report: ScanReport) -> bool:
+def has_multilabel_tables(report: ScanReport) -> bool:
     """Whether tables mean it that a file shows more than one class: in one row, or too often to be a slip."""
     if report.labels is None:
         return False

@@ -6,8 +6,9 @@ import dataclasses
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ml.core.disk import disk_reason
@@ -18,12 +19,9 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import Kind, Windowing
-from ml.media.audio import AUDIO_SUFFIXES, audio_facts
-from ml.media.images import IMAGE_SUFFIXES, image_facts
-from ml.media.logs.log import LOG_SUFFIXES, LogFacts, log_facts
+from ml.core.types import Windowing
+from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import checked
-from ml.media.windowing import choose_windowing
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
 from ml.project.labelfiles.windows import suited_to, suited_to_states
@@ -42,69 +40,15 @@ class _Examined:
     size: int
     mtime_ns: int
     digest: str
-    width: int = 0
-    height: int = 0
-    duration: float = 0.0
-    rate: float = 0
-    channels: int = 0
+    facts: FileFacts
     pauses: tuple[tuple[float, float], ...] = ()
-    log: LogFacts | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Search:
-    """What to look for: how one kind is recognised and examined."""
-
-    kind: Kind
-    suffixes: frozenset[str]
-    examine: Callable[[Path], _Examined]
-
-
-def examine_image(path: Path) -> _Examined:
-    """Decode and fingerprint one picture. Raises UnreadableError."""
-    facts = image_facts(path)
+def examine(kind: SampleKind, path: Path) -> _Examined:
+    """Decode one file in full and take its fingerprint. Raises UnreadableError."""
+    facts = kind.probe(path)
     size, mtime_ns, digest = _fingerprint(path)
-    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, width=facts.width, height=facts.height)
-
-
-def examine_recording(path: Path) -> _Examined:
-    """Decode and fingerprint one recording. Raises UnreadableError."""
-    facts = audio_facts(path)
-    size, mtime_ns, digest = _fingerprint(path)
-    return _Examined(
-        size=size,
-        mtime_ns=mtime_ns,
-        digest=digest,
-        duration=facts.duration,
-        rate=facts.rate,
-        channels=facts.channels,
-    )
-
-
-def examine_log(path: Path) -> _Examined:
-    """Read and fingerprint one log of sensors. Raises UnreadableError."""
-    facts = log_facts(path)
-    size, mtime_ns, digest = _fingerprint(path)
-    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, channels=len(facts.columns), log=facts)
-
-
-_SEARCHES: dict[Kind, _Search] = {
-    "images": _Search(
-        kind="images",
-        suffixes=IMAGE_SUFFIXES,
-        examine=examine_image,
-    ),
-    "recordings": _Search(
-        kind="recordings",
-        suffixes=AUDIO_SUFFIXES,
-        examine=examine_recording,
-    ),
-    "sensors": _Search(
-        kind="sensors",
-        suffixes=LOG_SUFFIXES,
-        examine=examine_log,
-    ),
-}
+    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, facts=facts)
 
 
 def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
@@ -113,30 +57,29 @@ def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
     Yields StageStarted, then Progress, then exactly one of Scanned, Stopped (for either kind of stop request) and
     Failed, whose message is one sentence with what to do.
     """
-    search = _SEARCHES[job.kind]
     yield StageStarted(stage="scan")
     try:
-        report = yield from _scan(Path(job.folder).absolute(), job, search, stop)
+        report = yield from _scan(Path(job.folder).absolute(), job, kind_named(job.kind), stop)
     except HandlensError as error:
         yield Failed(message=error.message, details=error.details)
         return
     yield Stopped() if report is None else Scanned(report=report)
 
 
-def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[Event, None, ScanReport | None]:
+def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator[Event, None, ScanReport | None]:
     names = _list(folder, stop)
     if names is None:
         return None
     given = {source.absolute() for source in job.labels}  # a table of labels is no log
-    wanted = [name for name in names if _suffix(name) in search.suffixes and folder / name not in given]
+    wanted = [name for name in names if _suffix(name) in kind.suffixes and folder / name not in given]
     if not wanted:
-        raise HandlensError(_nothing_found(folder, names, search))
+        raise HandlensError(_nothing_found(folder, names, kind))
     unreadable = [Unreadable(path=name[:-1], reason=CLOSED_FOLDER) for name in names if name.endswith("/")]
     unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.
-    reading = read_labels(job.labels, folder, wanted, timed=job.kind != "images") if job.labels else None
-    outcomes = yield from _examine_all(folder, wanted, search, stop)
+    reading = read_labels(job.labels, folder, wanted, timed=kind.windowed) if job.labels else None
+    outcomes = yield from _examine_all(folder, wanted, kind, stop)
     if outcomes is None:
         return None
     if not folder.is_dir():
@@ -147,17 +90,19 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
             )
         )
     windowing, notes = job.windowing, tuple[Message, ...]()
-    if job.kind == "sensors":
+    if kind.shares_columns:
         windowing, notes = _settle_logs(outcomes, job)
     files: list[FoundFile] = []
+    facts: list[FileFacts] = []
     for place in places(wanted):
         outcome = outcomes[place.path]
         if isinstance(outcome, UnreadableError):
             unreadable.append(Unreadable(path=place.path, reason=outcome.message))
         else:
             files.append(_found(place.path, place.class_name, place.ready_split, outcome))
+            facts.append(outcome.facts)
     if not files:
-        raise HandlensError(_nothing_readable(folder, unreadable, search), details=_listed(unreadable))
+        raise HandlensError(_nothing_readable(folder, unreadable, kind), details=_listed(unreadable))
     labels = None
     if reading is not None:
         files, labels = apply(files, reading, job.labels)
@@ -168,7 +113,7 @@ def _scan(folder: Path, job: ScanJob, search: _Search, stop: Stop) -> Generator[
         labels=labels,
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=_duplicates(files),
-        windowing=_windowing(files, job, agreed=windowing),
+        windowing=_windowing(files, job, facts=facts, agreed=windowing),
         notes=notes,
     )
 
@@ -196,14 +141,14 @@ def _list(folder: Path, stop: Stop) -> list[str] | None:
 
 
 def _examine_all(
-    folder: Path, names: Sequence[str], search: _Search, stop: Stop
+    folder: Path, names: Sequence[str], kind: SampleKind, stop: Stop
 ) -> Generator[Event, None, dict[str, _Examined | UnreadableError] | None]:
     outcomes: dict[str, _Examined | UnreadableError] = {}
     by_path = {folder / name: name for name in names}
     began = time.monotonic()
     told = began
     yield Progress(stage="scan", done=0, total=len(names))
-    results = checked(list(by_path), search.examine, stopped=lambda: bool(stop.requested()))
+    results = checked(list(by_path), partial(examine, kind), stopped=lambda: bool(stop.requested()))
     try:
         for path, outcome in results:
             outcomes[by_path[path]] = outcome
@@ -247,11 +192,11 @@ def _found(path: str, class_name: str | None, ready_split: str | None, examined:
         digest=examined.digest,
         class_name=class_name,
         ready_split=ready_split,
-        width=examined.width,
-        height=examined.height,
-        duration=examined.duration,
-        rate=examined.rate,
-        channels=examined.channels,
+        width=examined.facts.width,
+        height=examined.facts.height,
+        duration=examined.facts.duration,
+        rate=examined.facts.rate,
+        channels=examined.facts.channels,
         pauses=examined.pauses,
     )
 
@@ -271,11 +216,14 @@ def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
     return tuple(sorted(sets, key=lambda item: item.paths))
 
 
-def _windowing(files: Sequence[FoundFile], job: ScanJob, *, agreed: Windowing | None) -> Windowing | None:
+def _windowing(
+    files: Sequence[FoundFile], job: ScanJob, *, facts: Sequence[FileFacts], agreed: Windowing | None
+) -> Windowing | None:
     """How the files become samples, of logs as `agreed`, with regard to labels of parts."""
     spans = [span for file in files for span in file.spans or ()]
-    if job.kind == "recordings":
-        return suited_to(choose_windowing([file.duration for file in files], [file.rate for file in files]), spans)
+    chosen = kind_named(job.kind).choose_windowing(facts)
+    if chosen is not None:
+        return suited_to(chosen, spans)
     if agreed is None or job.windowing is not None:
         return agreed
     return suited_to_states(agreed, spans)
@@ -285,7 +233,9 @@ def _settle_logs(
     outcomes: dict[str, _Examined | UnreadableError], job: ScanJob
 ) -> tuple[Windowing | None, tuple[Message, ...]]:
     """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""
-    facts = {path: found.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.log}
+    facts = {
+        path: found.facts.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.facts.log
+    }
     agreed = agree(facts, rate=job.rate, windowing=job.windowing)
     for path, found in outcomes.items():
         if isinstance(found, UnreadableError):
@@ -295,7 +245,8 @@ def _settle_logs(
         else:
             rate, seconds = agreed.lengths[path]
             pauses = agreed.pauses[path]
-            outcomes[path] = dataclasses.replace(found, rate=rate, duration=seconds, pauses=pauses)
+            timed = dataclasses.replace(found.facts, rate=rate, duration=seconds)
+            outcomes[path] = dataclasses.replace(found, facts=timed, pauses=pauses)
     return agreed.windowing, agreed.notes
 
 
@@ -312,31 +263,31 @@ def _named(folder: Path) -> str:
     return _printable(folder.name or str(folder))
 
 
-def _nothing_found(folder: Path, names: Sequence[str], search: _Search) -> Message:
-    name, wanted = _named(folder), files_of(search.kind)
+def _nothing_found(folder: Path, names: Sequence[str], kind: SampleKind) -> Message:
+    name, wanted = _named(folder), files_of(kind.name)
     if any(found.endswith("/") for found in names):
         return msg(
             "A folder inside “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=name
         )
     if not names:
         return msg("The folder “{folder}” is empty. Choose a folder that contains {files}.", folder=name, files=wanted)
-    for other in _SEARCHES.values():
+    for other in kinds():
         count = sum(_suffix(found) in other.suffixes for found in names)
-        if count and (other.kind != "sensors" or all(_suffix(found) in LOG_SUFFIXES for found in names)):
+        if count and (not other.loose_suffixes or all(_suffix(found) in other.suffixes for found in names)):
             return msg(
                 "There are no {files} in “{folder}”, only {count_others}. Choose {others} instead.",
                 files=wanted,
                 folder=name,
-                count_others=counted_files(count, other.kind),
-                others=files_of(other.kind),
+                count_others=counted_files(count, other.name),
+                others=files_of(other.name),
             )
     return msg("There are no {files} in “{folder}”. Choose a folder that contains {files}.", folder=name, files=wanted)
 
 
-def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], search: _Search) -> Message:
+def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], kind: SampleKind) -> Message:
     first = unreadable[-1]
     file, reason = PurePosixPath(first.path).name, first.reason
-    if search.kind == "sensors":  # a table or a text may be anything
+    if kind.loose_suffixes:
         return msg(
             "Nothing in “{folder}” can be read as a log of measurements. For example “{file}”: {reason}",
             folder=_named(folder),
@@ -345,7 +296,7 @@ def _nothing_readable(folder: Path, unreadable: Sequence[Unreadable], search: _S
         )
     return msg(
         "None of the {files} in “{folder}” can be read. For example “{file}”: {reason}",
-        files=files_of(search.kind),
+        files=files_of(kind.name),
         folder=_named(folder),
         file=file,
         reason=reason,

@@ -8,27 +8,29 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from ml.core.scan_report import ScanReport, SplitPlan
-from ml.core.types import Split, Task, Windowing
+from ml.core.types import Split, TaskName, Windowing
 from ml.project import store as tables
 from ml.project.split.plan import FARTHEST_FROM_LEARNING
 from ml.project.update.insert import class_indices, insert_files, insert_unreadable
 from ml.project.update.reconcile import replaced
+from ml.scoring.tasks import task_named
 
 
 def add(
-    connection: sa.Connection, report: ScanReport, plan: SplitPlan, *, task: Task, windowing: Windowing | None
+    connection: sa.Connection, report: ScanReport, plan: SplitPlan, *, task: TaskName, windowing: Windowing | None
 ) -> int:
     """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files."""
     columns = tables.sources.c
     known = connection.execute(sa.select(columns.path, columns.digest)).all()
     paths = {row.path for row in known}
-    # In a multi-label project copies are one sample, whichever of them was found first.
-    digests = {row.digest for row in known} if task == "multi" else set()
+    exclusive = task_named(task).exclusive
+    # Where a task is not exclusive, copies are one sample, whichever of them was found first.
+    digests = {row.digest for row in known} if not exclusive else set()
     fresh = [file for file in report.files if file.path not in paths and file.digest not in digests]
     indices = class_indices(connection, [name for file in fresh for name in file.class_names])
     sides = _sides(connection, plan, {file.path: file.digest for file in fresh})
     plan = dataclasses.replace(plan, splits=sides)
-    insert_files(connection, fresh, plan, windowing, indices, several=task == "multi")
+    insert_files(connection, fresh, plan, windowing, indices, exclusive=exclusive)
     insert_unreadable(connection, report)
     return len(fresh)
 

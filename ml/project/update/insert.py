@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from ml.core.messages import Message, dumps
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
-from ml.core.types import Clock, Task, Windowing
+from ml.core.types import Clock, TaskName, Windowing
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_of_windows
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
 from ml.project.store import Store
+from ml.scoring.tasks import task_named
 
 _Label = tuple[str, float | None, float | None]
 """A class, and the part of the recording it was given for, in seconds; None, None: the sample itself."""
@@ -44,7 +45,9 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         if names:
             connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
         indices = {n: i for i, n in enumerate(names)}
-        insert_files(connection, report.files, plan, report.windowing, indices, several=report.task == "multi")
+        insert_files(
+            connection, report.files, plan, report.windowing, indices, exclusive=task_named(report.task).exclusive
+        )
         insert_unreadable(connection, report)
 
 
@@ -95,11 +98,11 @@ def insert_files(
     windowing: Windowing | None,
     class_index: dict[str, int],
     *,
-    several: bool = False,
+    exclusive: bool = True,
 ) -> None:
     """Sources, their samples, and the labels their folders or tables give them, each in one statement however many.
 
-    `several`: whether it is a multi-label project.
+    `exclusive`: whether each sample has one class.
     """
     next_source = tables.next_id(connection, tables.sources.c.id)
     next_sample = tables.next_id(connection, tables.samples.c.id)
@@ -115,7 +118,7 @@ def insert_files(
             | {"group_name": _group(file, plan)}
             | {fact: getattr(file, fact) for fact in facts}
         )
-        for start, end, labels in _pieces(file, windowing, several=several):
+        for start, end, labels in _pieces(file, windowing, exclusive=exclusive):
             change_id = None
             if labels is not None:
                 change_id = next_change
@@ -141,7 +144,7 @@ def _group(file: FoundFile, plan: SplitPlan) -> str | None:
 
 
 def label_untouched(
-    connection: sa.Connection, files: Sequence[FoundFile], class_index: dict[str, int], *, several: bool
+    connection: sa.Connection, files: Sequence[FoundFile], class_index: dict[str, int], *, exclusive: bool
 ) -> int:
     """Give the labels of `files` to those of their samples that nobody ever labelled. Returns how many got one."""
     query = (
@@ -156,7 +159,7 @@ def label_untouched(
     given: dict[int, Sequence[Given]] = {}
     for file in files:
         samples = bare.get(file.path, ())
-        found = _labels(file, [(start, end) for _sample, start, end in samples], several=several)
+        found = _labels(file, [(start, end) for _sample, start, end in samples], exclusive=exclusive)
         for (sample, _start, _end), labels in zip(samples, found, strict=True):
             if labels is not None:
                 given[sample] = _by_index(labels, class_index)
@@ -165,25 +168,27 @@ def label_untouched(
 
 
 def _pieces(
-    file: FoundFile, windowing: Windowing | None, *, several: bool
+    file: FoundFile, windowing: Windowing | None, *, exclusive: bool
 ) -> Iterator[tuple[float | None, float | None, Sequence[_Label] | None]]:
     """Start and end of each sample of the file, and its labels; None: nobody said anything."""
     if windowing is None:
-        yield None, None, _labels(file, [(0.0, 0.0)], several=several)[0]
+        yield None, None, _labels(file, [(0.0, 0.0)], exclusive=exclusive)[0]
         return
     windows = window_spans(file.duration, windowing)
-    for (start, end), labels in zip(windows, _labels(file, windows, several=several), strict=True):
+    for (start, end), labels in zip(windows, _labels(file, windows, exclusive=exclusive), strict=True):
         yield start, end, labels
 
 
-def _labels(file: FoundFile, windows: Sequence[tuple[float, float]], *, several: bool) -> list[Sequence[_Label] | None]:
+def _labels(
+    file: FoundFile, windows: Sequence[tuple[float, float]], *, exclusive: bool
+) -> list[Sequence[_Label] | None]:
     """What each window of the file is labelled with; None: nobody said anything."""
     if not file.labelled:
         return [None] * len(windows)
     if file.spans is None:
         return [[(name, None, None) for name in file.class_names]] * len(windows)
-    found = labels_of_windows(file.spans, windows, several=several)
-    return [labels or ([] if several else None) for labels in found]
+    found = labels_of_windows(file.spans, windows, several=not exclusive)
+    return [labels or (None if exclusive else []) for labels in found]
 
 
 def _by_index(labels: Sequence[_Label], class_index: Mapping[str, int]) -> list[Given]:
@@ -212,10 +217,11 @@ def leave_out(connection: sa.Connection, reasons: Mapping[str, Message]) -> None
         connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)
 
 
-def files_in_project(connection: sa.Connection, *, task: Task, from_table: bool) -> tuple[FoundFile, ...]:
+def files_in_project(connection: sa.Connection, *, task: TaskName, from_table: bool) -> tuple[FoundFile, ...]:
     """The project's sources under their present labels. `from_table`: whether these came from label files at first."""
     rows = connection.execute(sa.select(tables.classes)).mappings()
     names: dict[int, str] = {row["index"]: row["name"] for row in rows}
+    exclusive = task_named(task).exclusive
     # In the order of the samples; a recording shows what any of its windows shows.
     shown: dict[int, dict[str, None]] = {}
     for sample in read_samples(connection, task=task):
@@ -233,7 +239,7 @@ def files_in_project(connection: sa.Connection, *, task: Task, from_table: bool)
             also=classes.get(row.id, ())[1:],
             group=row.group_name if from_table else None,
             from_table=from_table,
-            negative=task == "multi" and row.id in classes and not classes[row.id],
+            negative=not exclusive and row.id in classes and not classes[row.id],
             ready_split=row.ready_split,
             width=row.width,
             height=row.height,

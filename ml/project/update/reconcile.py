@@ -13,11 +13,12 @@ import sqlalchemy as sa
 
 from ml.core.messages import msg
 from ml.core.scan_report import FoundFile, ScanReport
-from ml.core.types import Task, Windowing
+from ml.core.types import TaskName, Windowing
 from ml.media.windowing import window_spans
 from ml.project import store as tables
 from ml.project.labels import Given, append_imports, read_samples
 from ml.project.update.insert import class_indices, leave_out
+from ml.scoring.tasks import task_named
 
 _GONE = msg("The file is no longer in the folder. Put it back and add the folder again.")
 
@@ -32,7 +33,9 @@ class Reconciled:
     gone: tuple[str, ...] = ()
 
 
-def follow(connection: sa.Connection, report: ScanReport, *, task: Task, windowing: Windowing | None) -> Reconciled:
+def reconcile(
+    connection: sa.Connection, report: ScanReport, *, task: TaskName, windowing: Windowing | None
+) -> Reconciled:
     """Let the known sources follow their files to where `report` found them.
 
     A file is known by its name and its bytes. A source whose name does not hold its bytes any more, but a new one
@@ -82,7 +85,7 @@ class _Source(NamedTuple):
 
 
 def _held(report: ScanReport) -> dict[str, str]:
-    """The digest of what lies at each path. In a multi-label project one of several copies stands for all."""
+    """The digest of what lies at each path. Where a task is not exclusive, one of several copies stands for all."""
     held = {file.path: file.digest for file in report.files}
     for copies in report.duplicates:
         digest = next((held[path] for path in copies.paths if path in held), None)
@@ -199,14 +202,14 @@ def _write(connection: sa.Connection, files: Mapping[int, FoundFile], gone: Mapp
             connection.execute(statement, values)
 
 
-def _labels_follow(connection: sa.Connection, moves: Mapping[int, FoundFile], *, task: Task) -> None:
+def _labels_follow(connection: sa.Connection, moves: Mapping[int, FoundFile], *, task: TaskName) -> None:
     """What a folder said, the new folder says now; what a table says of a file does not hang on its folder."""
     wanted = {
         identity: file.class_names
         for identity, file in moves.items()
         if file.labelled and not file.from_table and file.spans is None
     }
-    if task == "single":
+    if task_named(task).exclusive:
         _rename_classes(connection, wanted)
     indices = class_indices(connection, {name for names in wanted.values() for name in names})
     said_by_person = set(

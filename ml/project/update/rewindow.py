@@ -10,7 +10,7 @@ from ml.project import store as tables
 from ml.project.update.insert import windowing_meta
 
 
-def cut_anew(connection: sa.Connection, windowing: Windowing) -> bool:
+def rewindow(connection: sa.Connection, windowing: Windowing) -> bool:
     """Make the samples anew, as windows of `windowing`; False where somebody labelled one or a run knows them."""
     for table in (tables.label_changes, tables.runs):
         if connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one():

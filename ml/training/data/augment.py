@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.core.types import Kind
+from ml.core.types import KindName
+from ml.media.kinds import kind_named
 from ml.media.mel import RANGE_DB
 from ml.networks.frontends.log import LogFrontEnd
 
@@ -24,9 +25,9 @@ class AugmentConfig:
     turns: bool = False
 
 
-def augment(pictures: Tensor, *, kind: Kind, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
+def augment(pictures: Tensor, *, kind: KindName, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
     """A varied copy of each picture. `generator` is on the CPU, so a seed means the same anywhere."""
-    if kind == "images":
+    if kind_named(kind).input_name == "pixels":
         pictures = _rotate(_geometry(pictures, variation, generator), variation, generator)
         return _colour(_focus(pictures, variation.strength, generator), variation.strength, generator)
     return _spectrogram(pictures, variation.strength, generator)
@@ -173,7 +174,7 @@ _KNOTS = 5
 
 
 def varied(
-    front: nn.Module, raw: Tensor, *, kind: Kind, variation: AugmentConfig, generator: torch.Generator
+    front: nn.Module, raw: Tensor, *, kind: KindName, variation: AugmentConfig, generator: torch.Generator
 ) -> Tensor:
     """Pictures of varied copies of `raw`: logs are varied before `front` makes a picture of them, the others after."""
     if isinstance(front, LogFrontEnd):

@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,7 @@ from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.messages import Message, msg
 from ml.core.types import Sample, Windowing
-from ml.media.audio import load_windows, quantise_int16
-from ml.media.images import load_squashed
-from ml.media.logs.log import load_log_windows
+from ml.media.kinds import SampleKind, kind_named
 from ml.project.project import Project
 from ml.runtime.session import cores
 from ml.training.data.cache import RowCache
@@ -37,20 +34,16 @@ class Decoded:
     """The decoded samples of a project, row by row through memory maps."""
 
     def __init__(self, project: Project, *, size: int) -> None:
+        self.kind = kind_named(project.kind)
         self.windowing = project.windowing
         self._folder = project.source_folder
         self._size = size
         self._stamps = project.stamps()
         """Size and time of change of every file; needed only until all are decoded."""
         cache = project.path / "cache"
-        if self.windowing is None:
-            self._rows = RowCache(cache / f"pixels-{DECODED}-{size}", {"data": ((size, size, 3), np.uint8)})
-        elif self.windowing.columns:
-            shape = (len(self.windowing.columns), self.windowing.frames)
-            self._rows = RowCache(cache / _logs_name(self.windowing), {"data": (shape, np.float32)})
-        else:
-            name = f"waves-{DECODED}-{self.windowing.rate}-{self.windowing.seconds:g}"
-            self._rows = RowCache(cache / name, {"data": ((self.windowing.frames,), np.int16)})
+        self._rows = RowCache(
+            cache / _cache_name(self.kind, self.windowing, size), {"data": self.kind.row_shape(self.windowing, size)}
+        )
 
     def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, Message]) -> Iterator[Event]:
         """Decode what is not here yet. Files that cannot be read any more go into `unreadable`, with why."""
@@ -104,9 +97,7 @@ class Decoded:
         """What the network's front end takes: uint8 (n, size, size, 3), float32 (n, frames) in -1…1 or, of logs,
         float32 (n, channels, frames) as they were measured."""
         rows = self._rows.read("data", [key_of(sample) for sample in samples])
-        if self.windowing is None or self.windowing.columns:
-            return rows
-        return rows.astype(np.float32) / 32767.0
+        return self.kind.as_input(rows)
 
     def _load(self, item: tuple[str, list[Sample]]) -> NDArray[np.generic] | HandlensError:
         path, group = item
@@ -115,7 +106,8 @@ class Decoded:
                 return HandlensError(
                     msg("{path} has changed since the project was created. Put the old file back.", path=path)
                 )
-            return load_rows(self._folder / path, group, windowing=self.windowing, size=self._size)
+            starts = [sample.start or 0.0 for sample in group]
+            return self.kind.load(self._folder / path, starts, windowing=self.windowing, size=self._size)
         except HandlensError as error:
             return error
         except OSError as error:
@@ -131,25 +123,17 @@ class Decoded:
             return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
-def load_rows(path: Path, group: Sequence[Sample], *, windowing: Windowing | None, size: int) -> NDArray[np.generic]:
-    """The samples of one source file as they are cached: uint8 (n, size, size, 3), int16 (n, frames) of recordings,
-    float32 (n, channels, frames) of logs."""
-    if windowing is None:
-        return load_squashed(path, size)[None]
-    starts = [sample.start or 0.0 for sample in group]
-    if windowing.columns:
-        return load_log_windows(path, windowing, starts)
-    rows, _peaks = quantise_int16(load_windows(path, windowing, starts))
-    return rows
-
-
 def key_of(sample: Sample) -> str:
     """Same bytes and same place, same key: a copy of a file is decoded once."""
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.6f}"
 
 
-def _logs_name(windowing: Windowing) -> str:
-    """Names what is cached of logs: other columns or another clock make other rows of the same bytes."""
+def _cache_name(kind: SampleKind, windowing: Windowing | None, size: int) -> str:
+    """Name what is cached: other columns or another clock make other rows of the same bytes."""
+    if kind.input_name == "pixels" or windowing is None:
+        return f"pixels-{DECODED}-{size}"
+    if kind.input_name == "waveform":
+        return f"waves-{DECODED}-{windowing.rate}-{windowing.seconds:g}"
     columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]
     return f"logs-{DECODED_LOGS}-{windowing.rate:g}-{windowing.frames}-{columns}"
 

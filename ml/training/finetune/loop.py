@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from ml.core.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.core.jobs import Stop
 from ml.core.messages import Message, msg
-from ml.core.types import Kind, Sample, Task
+from ml.core.types import KindName, Sample, TaskName
 from ml.networks.backbones import freeze_norms
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
 from ml.probe.objective import Score, known_class_mask, targets_of
 from ml.project.project import Project
+from ml.scoring.tasks import task_named
 from ml.training.data.augment import cosine_lr, varied
 from ml.training.data.decode import Decoded
 from ml.training.data.features import SpectrogramCache
@@ -51,7 +52,8 @@ REFERENCE_NUM_STAGES = 9
 class TrainingData:
     """Training and validation samples. Labels are aligned with their samples, see `training.objective`."""
 
-    kind: Kind
+    kind: KindName
+    task: TaskName = "single"
     decoded: Decoded
     train: tuple[Sample, ...]
     train_labels: NDArray[np.int64]
@@ -334,7 +336,9 @@ def _validate(
     if not (np.isfinite(probabilities).all() and bool(sums.isfinite().all())):
         raise DivergedError
     rate = train_state.optimiser.param_groups[-1]["lr"]
-    return train_state.history.record_epoch(epoch, train_loss, probabilities, data.valid_labels, rate=rate, of=recipe)
+    return train_state.history.record_epoch(
+        epoch, train_loss, probabilities, data.valid_labels, rate=rate, of=recipe, task=task_named(data.task)
+    )
 
 
 def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:
@@ -436,6 +440,7 @@ def make_training_data(
     require_two_classes(train)
     return TrainingData(
         kind=project.kind,
+        task=project.task,
         decoded=decoded,
         train=train,
         train_labels=train_labels,
@@ -445,7 +450,7 @@ def make_training_data(
     )
 
 
-def split_targets(samples: tuple[Sample, ...], *, task: Task, classes: int) -> tuple[Part, Part]:
+def split_targets(samples: tuple[Sample, ...], *, task: TaskName, classes: int) -> tuple[Part, Part]:
     """What is learned from, and what judges: no choice among models can make one right on a class that it had no
     sample to learn from."""
     train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ml.core.events import EpochDone
 from ml.probe.objective import Score, score_of
-from ml.scoring.multilabel import quality
+from ml.scoring.tasks import Task, task_for
 from ml.training.finetune import checkpoint
 from ml.training.recipe import Recipe
 
@@ -80,9 +80,10 @@ class TrainingHistory:
         *,
         rate: float,
         of: Recipe,
+        task: Task | None = None,
     ) -> EpochDone:
-        accuracy, loss = quality(probabilities, labels)
-        score = score_of(probabilities, labels) if len(labels) else Score(-train_loss, 0.0)
+        accuracy, loss = (task or task_for(labels)).score_and_loss(probabilities, labels)
+        score = score_of(probabilities, labels, task) if len(labels) else Score(-train_loss, 0.0)
         self.epoch = epoch
         self.scores.append(score.merit)
         # Nobody would call better what is right less often than the first model, whatever its loss.

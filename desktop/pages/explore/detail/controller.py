@@ -22,7 +22,7 @@ from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, is_faint, load_large
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, lanes, settings_for
+from ml.api import HandlensError, Sample, kind_named, lanes, settings_for, task_named
 
 MAX_BARS = 4
 
@@ -80,9 +80,9 @@ class DetailController(QObject):
             return
         kind = session.project.kind
         self._panel.set_kind(kind)
-        self._panel.set_classes(self._model.names, several=session.project.task == "multi")
+        self._panel.set_classes(self._model.names, several=not task_named(session.project.task).exclusive)
         self._panel.set_map_of(self._model.map_of)
-        if kind == "recordings":
+        if kind_named(kind).audible:
             self._panel.set_sound_problem(self._player.problem())
         self._show_nothing()
 

@@ -29,7 +29,7 @@ from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.trace_view import TraceView
-from ml.api import Kind
+from ml.api import Kind, kind_named
 
 NARROWEST, WIDEST = 372, 600
 TALLEST_VIEW = 0.8
@@ -123,9 +123,9 @@ class DetailPanel(QWidget):
 
     def set_kind(self, kind: Kind) -> None:
         """Show the view and the buttons for this kind of sample."""
-        views: dict[Kind, OverlayView] = {"images": self.picture, "recordings": self.sound, "sensors": self.traces}
-        self.views.setCurrentWidget(views[kind])
-        sounds = kind == "recordings"
+        views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
+        self.views.setCurrentWidget(views[kind_named(kind).input_name])
+        sounds = kind_named(kind).audible
         self.player_row.setVisible(sounds)
         self.sound_note.setVisible(sounds and bool(self.sound_note.text()))
 

@@ -13,7 +13,7 @@ from desktop.pages.explore.label_issues.model import SuggestedLabel
 from desktop.pages.explore.messages import named
 from desktop.widgets.class_keys import DIGITS, shortened
 from desktop.widgets.flow_box import FlowBox
-from ml.api import Task
+from ml.api import Task, task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ def suggestion_for(suggested: SuggestedLabel, names: Sequence[str], *, task: Tas
     """Ask about one sample: keep its labels, or change one of them."""
     labels, class_index = suggested
     name = shortened(names[class_index])
-    if task != "multi":
+    if task_named(task).exclusive:
         change = msg("Change to “{name}”", name=name)
     elif class_index in labels:
         change = msg("Remove “{name}”", name=name)

@@ -16,7 +16,7 @@ from desktop.widgets.thumbnail_grid import Ids, ThumbnailGrid
 from desktop.widgets.tiles import Tile
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, LabelChange
+from ml.api import HandlensError, LabelChange, kind_named
 
 SOUND_ASPECT = 0.75
 SHAPES = 6
@@ -73,7 +73,8 @@ class GridController(QObject):
         self._shapes = []
         self._loader.forget_all()
         if session is not None:
-            self._grid.set_aspect(1.0 if session.project.windowing is None else SOUND_ASPECT)
+            pixels = kind_named(session.project.kind).input_name == "pixels"
+            self._grid.set_aspect(1.0 if pixels else SOUND_ASPECT)
         else:
             self._grid.set_tiles(np.zeros(0, dtype=np.int64), self._model.tile)
             self._grid.forget_pictures()

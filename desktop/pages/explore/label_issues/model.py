@@ -12,7 +12,7 @@ from desktop.i18n import text, tr
 from desktop.models.undo import same_labels
 from desktop.session import Session
 from desktop.workers.job_thread import JobThread
-from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker
+from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker, task_named
 
 State = Literal["none", "searching", "found", "cancelled", "failed"]
 
@@ -116,7 +116,7 @@ class LabelIssuesModel(QObject):
         if sample.set_by == "confirmed":
             return True
         labels, class_index = self.suggestion(sample.id)
-        if self._session is not None and self._session.project.task == "multi" and sample.labels:
+        if self._session is not None and not task_named(self._session.project.task).exclusive and sample.labels:
             return (class_index in sample.labels) != (class_index in labels)
         return not same_labels(sample.labels, labels)
 

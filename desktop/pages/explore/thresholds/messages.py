@@ -7,8 +7,8 @@ import math
 from desktop.i18n import Message, msg, nmsg, text, tr
 from desktop.pages.explore.thresholds.model import (
     ClassFigures,
-    MultiLabelClassReport,
-    MultiLabelThresholdReport,
+    PresenceClassReport,
+    PresenceThresholdReport,
     ThresholdReport,
 )
 from desktop.widgets.probability_bars import percent
@@ -139,7 +139,7 @@ def class_line(told: ClassFigures) -> tuple[str, str]:
     return begin, tr("{rejected} of {named} left to you", rejected=told.rejected, named=told.named)
 
 
-def asked_of_several(share: float | None) -> str:
+def presence_asked(share: float | None) -> str:
     """Above the slider, where more than one class may be present; None: its own marks are shown."""
     if share is None:
         return tr("Move the slider to set how many predictions of a class may be wrong")
@@ -147,7 +147,7 @@ def asked_of_several(share: float | None) -> str:
     return tr("At most {n:g} of {of} predictions of a class may be wrong", n=share * of, of=of)
 
 
-def headline_of_several(kind: Kind, told: MultiLabelThresholdReport) -> str:
+def presence_headline(kind: Kind, told: PresenceThresholdReport) -> str:
     """What would be found of what is there, and how often it would be wrong."""
     if told.tested:
         where = msg("Measured on the {count_things} in the test set.", count_things=counted(told.count, kind))
@@ -172,7 +172,7 @@ def headline_of_several(kind: Kind, told: MultiLabelThresholdReport) -> str:
     return _two(found, where)
 
 
-def promise_of_several(kind: Kind, told: MultiLabelThresholdReport) -> str:
+def presence_promise(kind: Kind, told: PresenceThresholdReport) -> str:
     """Whether that is a promise."""
     if told.wanted is None:
         return tr("Each class uses the threshold that was chosen in training.")
@@ -190,14 +190,14 @@ def promise_of_several(kind: Kind, told: MultiLabelThresholdReport) -> str:
     return _two(aim, _more(kind, unlabelled=told.unlabelled))
 
 
-def in_use_of_several(share: float | None, *, shown: bool) -> str:
+def presence_in_use(share: float | None, *, shown: bool) -> str:
     """What is used now; None: the marks that the run was made with."""
     if share is not None:
         return in_use(share, shown=shown)
     return tr("In use: the thresholds from training.")
 
 
-def several_line(told: MultiLabelClassReport) -> tuple[str, str]:
+def presence_line(told: PresenceClassReport) -> tuple[str, str]:
     """From where on a class is named, what that finds and what it costs."""
     begin = tr("never predicted")
     if told.threshold < 1:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from desktop.models.prediction_table import MultiLabelPredictionTable, PredictionTable
+from desktop.models.prediction_table import PredictionTable
 from ml.api import (
     SPLIT_CODES,
     SelectiveRisk,
@@ -16,7 +16,7 @@ from ml.api import (
     choose_thresholds,
     error_controlled_thresholds,
     precision_recall,
-    present,
+    predicted_labels,
     risk_coverage_curve,
     selective_risk,
 )
@@ -125,7 +125,7 @@ def _part(table: PredictionTable, split: str) -> tuple[NDArray[np.float32], NDAr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MultiLabelClassReport:
+class PresenceClassReport:
     """For one class: from which probability on it is said, how many of those that show it are found, and how many of
     those it is said of do not show it."""
 
@@ -138,7 +138,7 @@ class MultiLabelClassReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MultiLabelThresholdReport:
+class PresenceThresholdReport:
     """Thresholds from the validation split; the rest on the `count` samples of the test split, or on validation without
     one. `wanted`: None for the thresholds that the run was made with, which promise nothing."""
 
@@ -148,7 +148,7 @@ class MultiLabelThresholdReport:
     tested: bool
     unlabelled: bool
     """Whether there are samples that nobody has labelled yet."""
-    classes: tuple[MultiLabelClassReport, ...]
+    classes: tuple[PresenceClassReport, ...]
 
     @property
     def there(self) -> int:
@@ -163,14 +163,14 @@ class MultiLabelThresholdReport:
         return sum(each.wrongly for each in self.classes)
 
 
-class MultiLabelThresholdModel:
+class PresenceThresholdModel:
     """A run's labelled samples that it did not learn from, by their labels as they are now."""
 
-    def __init__(self, table: MultiLabelPredictionTable, names: tuple[str, ...]) -> None:
+    def __init__(self, table: PredictionTable, names: tuple[str, ...]) -> None:
         self._names = names[: table.classes]
         self._made_with = np.asarray(table.thresholds)
-        self._valid = _part_of_enough_several(table, "valid")
-        test = _part_of_enough_several(table, "test")
+        self._valid = _presence_part(table, "valid")
+        test = _presence_part(table, "test")
         self.tested = len(test[1]) > 0
         self._held = test if self.tested else self._valid
         self.unlabelled = bool((table.labels < 0).any())
@@ -180,20 +180,20 @@ class MultiLabelThresholdModel:
         """How many there are to show the price on."""
         return len(self._held[1])
 
-    def figures(self, wanted: float | None) -> MultiLabelThresholdReport:
+    def figures(self, wanted: float | None) -> PresenceThresholdReport:
         thresholds, promised = self._made_with, False
         if wanted is not None:
             thresholds, promised = error_controlled_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
         probabilities, truth, _sources = self._held
-        scores = precision_recall(present(probabilities, thresholds), truth, self._names)
-        return MultiLabelThresholdReport(
+        scores = precision_recall(predicted_labels(probabilities, thresholds), truth, self._names)
+        return PresenceThresholdReport(
             wanted=wanted,
             promised=promised,
             count=self.count,
             tested=self.tested,
             unlabelled=self.unlabelled,
             classes=tuple(
-                MultiLabelClassReport(
+                PresenceClassReport(
                     name=name,
                     threshold=float(thresholds[index]),
                     there=int(scores[name]["n"]),
@@ -206,8 +206,8 @@ class MultiLabelThresholdModel:
         )
 
 
-def _part_of_enough_several(
-    table: MultiLabelPredictionTable, split: str
+def _presence_part(
+    table: PredictionTable, split: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Probabilities (n, classes), which classes are there (n, classes), and files of the labelled rows."""
     rows = np.flatnonzero((table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0))

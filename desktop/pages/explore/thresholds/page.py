@@ -22,13 +22,12 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.i18n import text, tr
-from desktop.models.prediction_table import MultiLabelPredictionTable
 from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.thresholds import messages
 from desktop.pages.explore.thresholds.model import (
     RATES,
-    MultiLabelThresholdModel,
-    MultiLabelThresholdReport,
+    PresenceThresholdModel,
+    PresenceThresholdReport,
     ThresholdModel,
     ThresholdReport,
     nearest_rate,
@@ -51,7 +50,7 @@ class ThresholdPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._model: ThresholdModel | MultiLabelThresholdModel | None = None
+        self._model: ThresholdModel | PresenceThresholdModel | None = None
         self._kind: Kind = "images"
         self._used: float | None = RATES[0]
         self._from_training = False
@@ -88,7 +87,7 @@ class ThresholdPage(QWidget):
         self._pass_wheel = PassWheel(self, self.slider, self.plot.canvas())
 
     @property
-    def model(self) -> ThresholdModel | MultiLabelThresholdModel | None:
+    def model(self) -> ThresholdModel | PresenceThresholdModel | None:
         return self._model
 
     # -- what it shows -------------------------------------------------------------------------------------------
@@ -103,7 +102,7 @@ class ThresholdPage(QWidget):
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
         self._begin(used)
 
-    def set_multilabel_model(self, model: MultiLabelThresholdModel, *, kind: Kind, used: float | None) -> None:
+    def set_presence_model(self, model: PresenceThresholdModel, *, kind: Kind, used: float | None) -> None:
         """Show a multi-label run. `used`: None for the thresholds from training."""
         self._model, self._kind, self._used, self._from_training = model, kind, used, used is None
         if not model.count:
@@ -125,13 +124,13 @@ class ThresholdPage(QWidget):
         return RATES[place] if self._used is None or place != nearest_rate(self._used) else self._used
 
     def _begin(self, rate: float) -> None:
-        several = isinstance(self._model, MultiLabelThresholdModel)
+        presence = isinstance(self._model, PresenceThresholdModel)
         for widget in (self.expected, self.plot, self.unlike):
-            widget.setVisible(not several)
-        self.back_button.setVisible(several)
+            widget.setVisible(not presence)
+        self.back_button.setVisible(presence)
         self.title.setText(
             tr("Each class: its threshold, and what it finds")
-            if several
+            if presence
             else tr("Each class: its threshold, and how many are left to you")
         )
         stuck = isinstance(self._model, ThresholdModel) and self._model.stuck
@@ -150,8 +149,8 @@ class ThresholdPage(QWidget):
 
     def _show_rate(self) -> None:
         rate = self.rate()
-        if isinstance(self._model, MultiLabelThresholdModel):
-            self._show_several(self._model.figures(rate))
+        if isinstance(self._model, PresenceThresholdModel):
+            self._show_presence(self._model.figures(rate))
         elif self._model is not None and rate is not None:
             self._show_single(self._model.figures(rate))
         self._show_used()
@@ -165,15 +164,15 @@ class ThresholdPage(QWidget):
         self.unlike.setText(messages.below_curve(report))
         self.show_classes([(each.name, *messages.class_line(each)) for each in report.classes])
 
-    def _show_several(self, report: MultiLabelThresholdReport) -> None:
-        self.asked.setText(messages.asked_of_several(report.wanted))
-        self.headline.setText(messages.headline_of_several(self._kind, report))
-        self.promise.setText(messages.promise_of_several(self._kind, report))
-        self.show_classes([(each.name, *messages.several_line(each)) for each in report.classes])
+    def _show_presence(self, report: PresenceThresholdReport) -> None:
+        self.asked.setText(messages.presence_asked(report.wanted))
+        self.headline.setText(messages.presence_headline(self._kind, report))
+        self.promise.setText(messages.presence_promise(self._kind, report))
+        self.show_classes([(each.name, *messages.presence_line(each)) for each in report.classes])
 
     def _show_used(self) -> None:
         same = self.rate() == self._used
-        self.used.setText(messages.in_use_of_several(self._used, shown=same))
+        self.used.setText(messages.presence_in_use(self._used, shown=same))
         self.back_button.setEnabled(not self._from_training)
         self.use_button.setEnabled(not same)
         style.set_role(self.use_button, "" if same else "primary")
@@ -293,9 +292,9 @@ class ThresholdController(QObject):
         if session is None or table is None:
             return
         kind, names = session.project.kind, self._model.names
-        if isinstance(table, MultiLabelPredictionTable):
+        if not table.exclusive:
             used = session.project.wrong_at_most
-            self._page.set_multilabel_model(MultiLabelThresholdModel(table, names), kind=kind, used=used)
+            self._page.set_presence_model(PresenceThresholdModel(table, names), kind=kind, used=used)
         else:
             self._page.set_model(ThresholdModel(table, names), kind=kind, used=session.rate_in_use())
 

@@ -1,0 +1,333 @@
+"""What the samples of a project are: a `SampleKind` reads files, cuts them, feeds the network and draws for people.
+
+A kind gives the network one of three inputs, see `InputName`; the front end, the augmentation and the test inputs
+follow from that. Another module may register a kind of its own with `register_kind`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.core.errors import HandlensError
+from ml.core.messages import msg
+from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
+from ml.core.plugins import note_plugin
+from ml.core.types import KindName, Windowing
+from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16
+from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
+from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log, load_log_windows, log_facts
+from ml.media.logs.traces import trace_picture
+from ml.media.mel import mel_grey, mel_picture, mel_rgb, settings_for
+from ml.media.windowing import choose_windowing
+
+InputName = Literal["pixels", "waveform", "readings"]
+"""The input of the exported graph, which fixes its shape: uint8 (batch, size, size, 3) RGB, float32 (batch, frames)
+mono, or float32 (batch, channels, frames) in the units they were measured in."""
+
+_WIDE = 600
+"""Pixels from which the lines of traces are drawn thicker."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileFacts:
+    """What decoding one file in full showed. A kind fills in what it knows; `duration` is in seconds, `rate` in Hz."""
+
+    width: int = 0
+    height: int = 0
+    duration: float = 0.0
+    rate: float = 0
+    channels: int = 0
+    log: LogFacts | None = None
+
+
+class SampleKind(ABC):
+    """One kind of sample. `start` is where a window begins in its file, in seconds; 0 where files are not cut."""
+
+    name: KindName
+    suffixes: frozenset[str]
+    """File name endings, lower case."""
+    nouns: Nouns = SAMPLES
+    input_name: InputName
+    windowed: bool = False
+    """Whether files are cut into windows, so that labels may hold for a part of a file."""
+    loose_suffixes: bool = False
+    """Whether other things have these suffixes, too: a table may be anything."""
+    shares_columns: bool = False
+    """Whether all files have to have the same columns and one rate, which the user may have to give."""
+    audible: bool = False
+    """Whether `original` is a waveform that can be played."""
+
+    @abstractmethod
+    def probe(self, path: Path) -> FileFacts:
+        """Decode a file in full. Raises UnreadableError. Runs in a child process, see `ml.media.probing`."""
+
+    def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:  # noqa: ARG002 - others need them
+        """Return how files are cut; None where they are not, or where their columns decide (`shares_columns`)."""
+        return None
+
+    def duration(self, path: Path, windowing: Windowing) -> float:  # noqa: ARG002 - others need it
+        """Return the seconds that windows are cut from."""
+        return self.probe(path).duration
+
+    @abstractmethod
+    def load(
+        self, path: Path, starts: Sequence[float], *, windowing: Windowing | None, size: int
+    ) -> NDArray[np.generic]:
+        """Return the samples of one file as they are cached, (n, *row_shape). Raises UnreadableError."""
+
+    @abstractmethod
+    def row_shape(self, windowing: Windowing | None, size: int) -> tuple[tuple[int, ...], type[np.generic]]:
+        """Return the shape and type of one cached sample."""
+
+    def as_input(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Turn cached rows into what the network takes, see `InputName`."""
+        return rows
+
+    def load_input(
+        self, path: Path, starts: Sequence[float], *, windowing: Windowing | None, size: int
+    ) -> NDArray[np.generic]:
+        """Return the samples of one file as the network takes them."""
+        return self.as_input(self.load(path, starts, windowing=windowing, size=size))
+
+    def input_shape(self, windowing: Windowing | None, size: int) -> tuple[int, ...]:
+        """Return the shape of one sample as the network takes it."""
+        return self.row_shape(windowing, size)[0]
+
+    @abstractmethod
+    def original(self, path: Path, *, windowing: Windowing | None, start: float, edge: int) -> NDArray[np.generic]:
+        """Return what a person looks at or listens to; a picture at most `edge` pixels wide and high."""
+
+    @abstractmethod
+    def draw(
+        self, original: NDArray[np.generic], *, windowing: Windowing | None, size: tuple[int, int], dark: bool
+    ) -> NDArray[np.uint8]:
+        """Return an original as RGB (height, width, 3), about `size` (width, height); `dark` for the screen."""
+
+    def turned(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return class maps (classes, h, w) the same way up as `draw` shows the sample."""
+        return maps
+
+
+class Images(SampleKind):
+    """Picture files."""
+
+    name = "images"
+    suffixes = IMAGE_SUFFIXES
+    nouns = PICTURES
+    input_name = "pixels"
+
+    def probe(self, path: Path) -> FileFacts:
+        facts = image_facts(path)
+        return FileFacts(width=facts.width, height=facts.height)
+
+    def load(
+        self,
+        path: Path,
+        starts: Sequence[float],  # noqa: ARG002 - others need them
+        *,
+        windowing: Windowing | None,  # noqa: ARG002
+        size: int,
+    ) -> NDArray[np.generic]:
+        return load_squashed(path, size)[None]
+
+    def row_shape(
+        self,
+        windowing: Windowing | None,  # noqa: ARG002 - others need it
+        size: int,
+    ) -> tuple[tuple[int, ...], type[np.generic]]:
+        return (size, size, 3), np.uint8
+
+    def original(
+        self,
+        path: Path,
+        *,
+        windowing: Windowing | None,  # noqa: ARG002 - others need them
+        start: float,  # noqa: ARG002
+        edge: int,
+    ) -> NDArray[np.generic]:
+        return thumbnail(path, size=edge)
+
+    def draw(
+        self,
+        original: NDArray[np.generic],
+        *,
+        windowing: Windowing | None,  # noqa: ARG002 - others need them
+        size: tuple[int, int],  # noqa: ARG002
+        dark: bool,  # noqa: ARG002
+    ) -> NDArray[np.uint8]:
+        return np.asarray(original, dtype=np.uint8)
+
+
+class Recordings(SampleKind):
+    """Sound files, mono at the project's rate; shown as log-mel spectrograms, low notes below."""
+
+    name = "recordings"
+    suffixes = AUDIO_SUFFIXES
+    nouns = SOUNDS
+    input_name = "waveform"
+    windowed = True
+    audible = True
+
+    def probe(self, path: Path) -> FileFacts:
+        facts = audio_facts(path)
+        return FileFacts(duration=facts.duration, rate=facts.rate, channels=facts.channels)
+
+    def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:
+        return choose_windowing([each.duration for each in facts], [each.rate for each in facts])
+
+    def load(
+        self,
+        path: Path,
+        starts: Sequence[float],
+        *,
+        windowing: Windowing | None,
+        size: int,  # noqa: ARG002 - others need it
+    ) -> NDArray[np.generic]:
+        return quantise_int16(load_windows(path, _needed(windowing), starts))[0]
+
+    def row_shape(
+        self,
+        windowing: Windowing | None,
+        size: int,  # noqa: ARG002 - others need it
+    ) -> tuple[tuple[int, ...], type[np.generic]]:
+        return (_needed(windowing).frames,), np.int16
+
+    def as_input(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
+        return rows.astype(np.float32) / np.float32(32767.0)
+
+    def load_input(
+        self,
+        path: Path,
+        starts: Sequence[float],
+        *,
+        windowing: Windowing | None,
+        size: int,  # noqa: ARG002 - others need it
+    ) -> NDArray[np.generic]:
+        rows, peaks = quantise_int16(load_windows(path, _needed(windowing), starts))
+        scaled: NDArray[np.float32] = rows.astype(np.float32) * (peaks / 32767.0)
+        return scaled
+
+    def original(
+        self,
+        path: Path,
+        *,
+        windowing: Windowing | None,
+        start: float,
+        edge: int,  # noqa: ARG002 - others need it
+    ) -> NDArray[np.generic]:
+        return load_window(path, _needed(windowing), start=start)
+
+    def draw(
+        self,
+        original: NDArray[np.generic],
+        *,
+        windowing: Windowing | None,
+        size: tuple[int, int],  # noqa: ARG002 - others need it
+        dark: bool,
+    ) -> NDArray[np.uint8]:
+        mel = mel_picture(np.asarray(original, dtype=np.float32), settings_for(_needed(windowing)))
+        return mel_grey(mel) if dark else mel_rgb(mel)
+
+    def turned(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
+        return maps[:, ::-1]
+
+
+class Sensors(SampleKind):
+    """Logs of sensors: tables with a column for each; shown as traces below each other."""
+
+    name = "sensors"
+    suffixes = LOG_SUFFIXES
+    nouns = MEASUREMENTS
+    input_name = "readings"
+    windowed = True
+    loose_suffixes = True
+    shares_columns = True
+
+    def probe(self, path: Path) -> FileFacts:
+        facts = log_facts(path)
+        return FileFacts(channels=len(facts.columns), log=facts)
+
+    def duration(self, path: Path, windowing: Windowing) -> float:
+        return float(load_log(path, windowing).shape[1] / windowing.rate)
+
+    def load(
+        self,
+        path: Path,
+        starts: Sequence[float],
+        *,
+        windowing: Windowing | None,
+        size: int,  # noqa: ARG002 - others need it
+    ) -> NDArray[np.generic]:
+        return load_log_windows(path, _needed(windowing), starts)
+
+    def row_shape(
+        self,
+        windowing: Windowing | None,
+        size: int,  # noqa: ARG002 - others need it
+    ) -> tuple[tuple[int, ...], type[np.generic]]:
+        windowing = _needed(windowing)
+        return (len(windowing.columns), windowing.frames), np.float32
+
+    def original(
+        self,
+        path: Path,
+        *,
+        windowing: Windowing | None,
+        start: float,
+        edge: int,  # noqa: ARG002 - others need it
+    ) -> NDArray[np.generic]:
+        values: NDArray[np.float32] = load_log_windows(path, _needed(windowing), [start])[0]
+        return values
+
+    def draw(
+        self, original: NDArray[np.generic], *, windowing: Windowing | None, size: tuple[int, int], dark: bool
+    ) -> NDArray[np.uint8]:
+        values = np.asarray(original, dtype=np.float32)
+        thick = 2.5 if size[0] >= _WIDE else 1.0
+        return trace_picture(values, _needed(windowing).ranges, size=size, dark=dark, thick=thick)
+
+    def turned(self, maps: NDArray[np.floating]) -> NDArray[np.floating]:
+        # A log has no height: what counts is when.
+        strip: NDArray[np.float32] = np.asarray(maps, dtype=np.float32).mean(axis=1, keepdims=True)
+        return strip
+
+
+def _needed(windowing: Windowing | None) -> Windowing:
+    if windowing is None:
+        raise HandlensError(msg("This project does not say how its files are cut. Create the project again."))
+    return windowing
+
+
+_kinds: dict[KindName, SampleKind] = {kind.name: kind for kind in (Images(), Recordings(), Sensors())}
+
+
+def register_kind(kind: SampleKind) -> None:
+    """Make a kind known in this process, and through jobs in those it starts."""
+    _kinds[kind.name] = kind
+    register_nouns(kind.name, kind.nouns)
+    note_plugin(type(kind).__module__)
+
+
+def kinds() -> tuple[SampleKind, ...]:
+    """Return every known kind."""
+    return tuple(_kinds.values())
+
+
+def kind_named(name: KindName) -> SampleKind:
+    """Return the kind of this name. Raises HandlensError where no such kind is known."""
+    kind = _kinds.get(name)
+    if kind is None:
+        raise HandlensError(
+            msg(
+                "This version of Handlens does not know samples of the kind “{name}”. Install what made them.",
+                name=name,
+            )
+        )
+    return kind
