@@ -174,7 +174,7 @@ def _info(
     kind = kind_named(given.project.kind)
     return ModelInfo(
         kind=kind.name,
-        task=given.project.task,
+        task_name=given.project.task,
         classes=given.run.class_names,
         size=given.network.backbone.spec.size if kind.input_name == "pixels" else 0,
         windowing=given.decoded.windowing,
