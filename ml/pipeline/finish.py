@@ -189,7 +189,7 @@ def _info(
     kind, backbone = kind_named(context.project.kind), context.final_network.backbone
     return ModelInfo(
         kind=kind.name,
-        task=context.project.task,
+        task_name=context.project.task,
         classes=context.run.class_names,
         size=backbone.spec.size if kind.input_name == "pixels" else 0,
         windowing=context.decoded.windowing,

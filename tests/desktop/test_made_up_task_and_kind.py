@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desktop.models.run_comparison import run_scores
 from made_up_folder import ordered_films
 from pytestqt.qtbot import QtBot
 
