@@ -184,7 +184,7 @@ def _add_row(labels: FileLabels, row: LabelRow, schema: LabelSchema) -> None:
 
 def _splits_of_tables(matched: Sequence[MatchedTable]) -> dict[str, str]:
     """The split of each file by the names of the tables, train.csv and test.csv, if there are both."""
-    splits = {}
+    splits: dict[str, str] = {}
     for result in matched:
         split = _split_in_name(result.table.sheet.path)
         if split is not None and result.table.schema.split is None:
