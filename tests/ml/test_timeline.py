@@ -80,6 +80,7 @@ def test_a_project_of_version_0_1_keeps_its_times(tmp_path: Path) -> None:
         database.execute("DELETE FROM meta WHERE key = 'window_times'")
         database.execute("UPDATE sample SET start = start - 470, end = end - 470 WHERE start >= 500")
     with Project.open(tmp_path / "p") as project:
+        assert project.windowing is not None
         assert project.windowing == dataclasses.replace(windowing, without_pauses=True)
         earlier = [(sample.path, sample.start or 0.0) for sample in project.samples()]
         for (path, own, _end), (_same, start) in zip(times, earlier, strict=True):
