@@ -89,18 +89,9 @@ _VALUES = {
 }  # fmt: skip
 """Words that no translation changes: names of commands and options, what can be chosen, classes, projects."""
 
-_STILL_ENGLISH = (
-    r"(?m)^• (?!⟦).*$",
-    r"Out of every class,[^.⟧]*\.",
-    r"This is not a picture, or its beginning is damaged\.",
-)
-"""Sentences of `ml` that are not messages yet. To be emptied."""
-
 
 def english_words(printed: str) -> list[str]:
     """The words that did not go through a message: the pseudo-locale has an accent on nearly every letter."""
-    for sentence in _STILL_ENGLISH:
-        printed = re.sub(sentence, " ", printed)
     for network in OFFERED:
         printed = printed.replace(network.name, " ")
     words = re.findall(r"[^\W\d_]{2,}", _NAMES.sub(" ", printed))
