@@ -145,7 +145,7 @@ def _refit_probe(context: RunContext, data: TrainingData) -> Probe | None:
     """Fit the probe with the selected C; None if the user stopped."""
     embeddings = context.features.embeddings(data.train)
     train, valid = (embeddings, data.train_labels), (embeddings[:0].copy(), data.valid_labels)
-    classes, task = context.final_network.head.out_features, task_named(context.project.task)
+    classes, task = context.final_network.head.out_features, task_named(data.task)
     try:
         *_, probe = fit_probe(train, valid, classes=classes, task=task, c_grid=(context.probe.C,), stop=context.stop)
     except StopRequestedError:
