@@ -57,11 +57,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Share the whole suite among processes, before pytest-xdist reads how many there are to be."""
     options = config.option
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    # The workers come through here too, and must not start workers of their own.
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and "PYTEST_XDIST_WORKER" not in os.environ
     if whole and getattr(options, "numprocesses", 0) is None and not options.usepdb and not options.collectonly:
-        options.numprocesses = min(
-            MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-        )
+        options.numprocesses = min(MOST_WORKERS, os.cpu_count() or 1)
         options.dist = "loadgroup"
 
 

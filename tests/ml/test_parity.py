@@ -97,8 +97,7 @@ def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monke
     begun: list[float] = []
 
     def watched(task: FinetuneTask, *rest: object, **more: object) -> Iterator[Event]:
-        training_data = task.training_data
-        told = score_samples(task.network, training_data.decoded, training_data.showcase, torch.device("cpu"))
+        told = score_samples(task.network, task.data.decoded, task.data.showcase, torch.device("cpu"))
         begun.append(float(told.max(1).mean()))
         return (yield from steps.finetune_stage(task, *rest, **more))  # type: ignore[arg-type]
 
