@@ -56,6 +56,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Share the whole suite among processes, before pytest-xdist reads how many there are to be."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # it comes through here, too, and must not begin anew
+        return
     options = config.option
     # The workers come through here too, and must not start workers of their own.
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and "PYTEST_XDIST_WORKER" not in os.environ

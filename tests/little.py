@@ -19,20 +19,21 @@ from ml.networks.frontends.image_and_mel import PixelFrontEnd
 from ml.networks.heads import Classifier
 from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
-from ml.training.finetune.loop import Outcome, TrainingData, finetune
+from ml.training.finetune.loop import finetune
+from ml.training.finetune.task import FinetuneResult, FinetuneTask, TrainingData
 from ml.training.recipe import Recipe
 
 RECIPE = Recipe(
     epochs=3,
     batch=8,
-    head_rate=1e-2,
-    body_rate=1e-2,
-    decay=0.75,
+    head_lr=1e-2,
+    backbone_lr=1e-2,
+    layer_lr_decay=0.75,
     weight_decay=0.02,
-    smoothing=0.1,
+    label_smoothing=0.1,
     warmup=0.2,
-    average=0.9,
-    strength=0.0,
+    ema_decay=0.9,
+    augment_magnitude=0.0,
     frozen_stages=0,
     patience=10,
 )
@@ -115,19 +116,14 @@ def learn(
     distributed: DistributedContext | None = None,
     stop: Stop | None = None,
     before: Callable[[Event], None] | None = None,
-) -> tuple[list[Event], Outcome, Classifier]:
+) -> tuple[list[Event], FinetuneResult, Classifier]:
     """Fine-tune the little network, checkpoints in `folder`. `before` sees every event as it comes."""
     own = network()
     loop = finetune(
-        own,
-        training_data(),
-        recipe,
-        fabric=fabric or Fabric(accelerator="cpu", devices=1),
-        seed=1,
-        folder=folder,
-        probe=WORST,
-        stop=stop or NeverStop(),
-        distributed=distributed,
+        FinetuneTask(own, training_data(), recipe, 1, folder, WORST),
+        fabric or Fabric(accelerator="cpu", devices=1),
+        distributed or DistributedContext(),
+        stop or NeverStop(),
     )
     events: list[Event] = []
     while True:

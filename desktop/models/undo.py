@@ -1,4 +1,4 @@
-"""What can be undone. Every command is on disk when it returns, and so is its undoing."""
+"""Changes of labels as commands that can be undone. A command and its undo are on disk on return."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from desktop.widgets.class_keys import NONE
 from ml.api import HandlensError, Origin, Sample, task_named
 
 Labels = tuple[int, ...] | None
-"""Class indices; None: nobody has said anything."""
+"""Class indices; None for no label."""
 
 
 def same_labels(one: Labels, other: Labels) -> bool:
-    """Whether both say the same: the order in which classes were given says nothing."""
+    """Compare labels without their order."""
     return one == other if one is None or other is None else set(one) == set(other)
 
 
-def _say_nothing(_sentence: str) -> None:
-    return
+OnProblem = Callable[[str], None]
+"""Called with a sentence when labels could not be written."""
 
 
 class LabelStore(Protocol):
-    """What a command needs of a session."""
+    """The part of a session that a command needs."""
 
     def restore_labels(
         self, wanted: Iterable[tuple[int, Labels]], *, origins: Mapping[int, Origin] | None = None
@@ -34,10 +34,10 @@ class LabelStore(Protocol):
 
 
 class Relabel(QUndoCommand):
-    """Give samples other labels. `before` maps each sample to the labels it has now, `after` to those it gets.
+    """Give samples other labels. `before` maps each sample to its present labels, `after` to the new ones.
 
-    `origins_before` and `origins_after` say of samples who says so, where that is not simply a person, see
-    `Project.restore_labels`. A command that cannot be written tells `on_problem` the sentence and removes itself from
+    `origins_before` and `origins_after` name the origin of labels that do not come from the user, see
+    `Project.restore_labels`. If writing fails, the command calls `on_problem` with a sentence and removes itself from
     the stack.
     """
 
@@ -48,7 +48,7 @@ class Relabel(QUndoCommand):
         before: Mapping[int, Labels],
         after: Mapping[int, Labels],
         text: str,
-        on_problem: Callable[[str], None] = _say_nothing,
+        on_problem: OnProblem,
         origins_before: Mapping[int, Origin] | None = None,
         origins_after: Mapping[int, Origin] | None = None,
     ) -> None:
@@ -56,7 +56,7 @@ class Relabel(QUndoCommand):
         self._store = store
         self._before, self._after = dict(before), dict(after)
         self._origins_before, self._origins_after = dict(origins_before or {}), dict(origins_after or {})
-        self.on_problem = on_problem
+        self._on_problem = on_problem
 
     def redo(self) -> None:
         self._write(self._after, self._origins_after)
@@ -69,64 +69,67 @@ class Relabel(QUndoCommand):
             self._store.restore_labels(list(wanted.items()), origins=origins)
         except HandlensError as error:
             self.setObsolete(True)
-            self.on_problem(text(error.message))
+            self._on_problem(text(error.message))
 
 
 Change = tuple[dict[int, Labels], dict[int, Labels], str]
-"""The labels before and after by sample, of those that change, and the step in words, for undo."""
+"""The labels before and after, of the samples that change, and the name of the step."""
 
 
-def relabelling(session: Session, chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Relabel | None:
-    """The command that gives the samples this class, or changes it; None where that changes nothing."""
+def relabel_command(
+    session: Session, samples: Sequence[Sample], class_index: int, names: Sequence[str], *, on_problem: OnProblem
+) -> Relabel | None:
+    """Give the samples this class, or toggle it in multi-label projects; None if that changes nothing."""
     if not task_named(session.project.task).exclusive:
-        before, after, text = toggled(chosen, class_index, names)
+        before, after, text = toggle_class(samples, class_index, names)
     elif class_index >= 0:
-        before, after, text = replaced(chosen, class_index, names)
+        before, after, text = set_class(samples, class_index, names)
     else:
         return None
     if not before:
         return None
-    # Undoing brings back, too, that somebody had called a label right.
-    said: dict[int, Origin] = {s.id: "confirmed" for s in chosen if s.id in before and s.set_by == "confirmed"}
-    return Relabel(session, before=before, after=after, text=text, origins_before=said)
+    # Undo restores confirmations as well.
+    origins: dict[int, Origin] = {s.id: "confirmed" for s in samples if s.id in before and s.set_by == "confirmed"}
+    return Relabel(session, before=before, after=after, text=text, on_problem=on_problem, origins_before=origins)
 
 
-def confirming(session: Session, chosen: Sequence[Sample]) -> Relabel | None:
-    """The command that says that their labels are right; None where none of them is labelled."""
-    held: dict[int, Labels] = {sample.id: sample.labels for sample in chosen if sample.labelled}
-    if not held:
+def confirm_command(session: Session, samples: Sequence[Sample], *, on_problem: OnProblem) -> Relabel | None:
+    """Confirm the labels of the samples; None if no sample has one."""
+    present: dict[int, Labels] = {sample.id: sample.labels for sample in samples if sample.labelled}
+    if not present:
         return None
-    said: dict[int, Origin] = {s.id: s.set_by for s in chosen if s.id in held and s.set_by is not None}
+    origins: dict[int, Origin] = {s.id: s.set_by for s in samples if s.id in present and s.set_by is not None}
     return Relabel(
         session,
-        before=held,
-        after=held,
+        before=present,
+        after=present,
         text=tr("Confirm the label"),
-        origins_before=said,
-        origins_after=dict.fromkeys(held, "confirmed"),
+        on_problem=on_problem,
+        origins_before=origins,
+        origins_after=dict.fromkeys(present, "confirmed"),
     )
 
 
-def replaced(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:
-    """Each sample has one class: this one."""
-    before: dict[int, Labels] = {sample.id: sample.labels for sample in chosen if sample.labels != (class_index,)}
+def set_class(samples: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:
+    """Give each sample this class alone."""
+    before: dict[int, Labels] = {sample.id: sample.labels for sample in samples if sample.labels != (class_index,)}
     return before, dict.fromkeys(before, (class_index,)), tr("Label as {name}", name=names[class_index])
 
 
-def toggled(chosen: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:
-    """More than one class may be present: give this one to all, or take it from all that have it if all do.
+def toggle_class(samples: Sequence[Sample], class_index: int, names: Sequence[str]) -> Change:
+    """Add the class to all samples, or remove it if every sample has it.
 
-    `NONE` takes all classes away and says that none of them is there.
+    `NONE` removes all classes: the samples are labelled as "none of them".
     """
     after: dict[int, Labels]
     if class_index == NONE:
-        after, text = {sample.id: () for sample in chosen}, tr("Label as none of them")
-    elif all(class_index in sample.labels for sample in chosen):
-        after = {sample.id: tuple(index for index in sample.labels if index != class_index) for sample in chosen}
+        after, text = {sample.id: () for sample in samples}, tr("Label as none of them")
+    elif all(class_index in sample.labels for sample in samples):
+        after = {sample.id: tuple(index for index in sample.labels if index != class_index) for sample in samples}
         text = tr("Remove {name}", name=names[class_index])
     else:
-        after = {sample.id: tuple(sorted({*sample.labels, class_index})) for sample in chosen}
+        after = {sample.id: tuple(sorted({*sample.labels, class_index})) for sample in samples}
         text = tr("Add {name}", name=names[class_index])
-    before: dict[int, Labels] = {sample.id: sample.labels if sample.labelled else None for sample in chosen}
+    before: dict[int, Labels] = {sample.id: sample.labels if sample.labelled else None for sample in samples}
     changed = [sample_id for sample_id in before if not same_labels(before[sample_id], after[sample_id])]
     return {key: before[key] for key in changed}, {key: after[key] for key in changed}, text

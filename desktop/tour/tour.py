@@ -206,33 +206,31 @@ class Tour:
     def _explore(self) -> None:
         page = self.explore_page
         self._click(self.train_page.result.explore_button)
-        self._until(
-            lambda: self.workspace.current_page == EXPLORE and len(page.board.grid.ids()) > 0, "the predictions"
-        )
+        self._until(lambda: self.workspace.current_page == EXPLORE and len(page.grid.ids()) > 0, "the predictions")
         self._settle()
         self.camera.shoot("explore-most-wrong")
-        page.board.grid.setFocus()
-        QTest.keyClick(page.board.grid, Qt.Key.Key_H)
+        page.grid.setFocus()
+        QTest.keyClick(page.grid, Qt.Key.Key_H)
         self._settle()
         self.camera.shoot("explore-overlay")
         self._tab("confusion")
         self._settle()
         self.camera.shoot("explore-confusion")
-        corner = page.board.confusion.cell_rect(0, 0).center()
-        QTest.mouseClick(page.board.confusion, Qt.MouseButton.LeftButton, pos=corner)
+        corner = page.confusion.matrix.cell_rect(0, 0).center()
+        QTest.mouseClick(page.confusion.matrix, Qt.MouseButton.LeftButton, pos=corner)
         self._settle()
         self.camera.shoot("explore-cell")
 
     def _check_labels(self) -> None:
         """Search suspicious labels, confirm the first, check that on disk, and undo it."""
         page = self.explore_page
-        suspects, grid = page.judged.suspects, page.board.grid
+        suspects, grid = page.issues, page.grid
         self._tab("suspicious")
-        self._until(lambda: suspects.state != "looking", "judging the labels", seconds=LONGEST_TRAINING)
+        self._until(lambda: suspects.state != "searching", "judging the labels", seconds=LONGEST_TRAINING)
         if suspects.state != "found":
             raise TourError(f"The labels were not judged: {suspects.problem}")
         if not len(grid.ids()):
-            self._click(page.board.suspects.everything_button)
+            self._click(page.issues_bar.everything_button)
         self._settle()
         self.camera.shoot("explore-suspicious")
         grid.setFocus()
@@ -240,13 +238,13 @@ class Tour:
         QTest.keyClick(grid, Qt.Key.Key_R)
         if len(grid.ids()) != before - 1 or self._label_origin(sample_id) != "confirmed":
             raise TourError("Calling a label right did not take it from the list, or is not on disk.")
-        self._click(page.board.undo_button)
+        self._click(page.view.undo_button)
         if len(grid.ids()) != before or self._label_origin(sample_id) == "confirmed":
             raise TourError("Undo did not bring back the label that had been called right.")
 
     def _choose_target_error(self) -> None:
         """Move the slider of “Sure enough?”, use its value, and check that on disk."""
-        enough = self.explore_page.board.enough
+        enough = self.explore_page.thresholds
         self._tab("enough")
         before = enough.asked.text()
         enough.slider.setFocus()
@@ -262,7 +260,7 @@ class Tour:
 
     def _relabel(self) -> None:
         """Relabel the first tile with a digit key, check that on disk, and undo it."""
-        grid = self.explore_page.board.grid
+        grid = self.explore_page.grid
         if not len(grid.ids()):
             raise TourError("No prediction is left to relabel after choosing a cell of the confusion matrix.")
         session = self.workspace.session
@@ -282,9 +280,9 @@ class Tour:
     def _listen(self) -> None:
         page = self.explore_page
         self._press_page(EXPLORE)
-        self._until(lambda: len(page.board.grid.ids()) > 0, "the predictions")
-        page.board.grid.setFocus()
-        QTest.keyClick(page.board.grid, Qt.Key.Key_H)
+        self._until(lambda: len(page.grid.ids()) > 0, "the predictions")
+        page.grid.setFocus()
+        QTest.keyClick(page.grid, Qt.Key.Key_H)
         self._settle()
         self.camera.shoot("explore-sound")
 
@@ -333,7 +331,7 @@ class Tour:
         self._click(self.workspace.rail.button(page_id))
 
     def _tab(self, view: View) -> None:
-        tabs, place = self.explore_page.board.tabs, VIEWS.index(view)
+        tabs, place = self.explore_page.view.tabs, VIEWS.index(view)
         QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
 
     def _click(self, widget: QWidget) -> None:

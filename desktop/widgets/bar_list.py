@@ -1,4 +1,4 @@
-"""Classes as a list of bars: name, three pictures, how many. Virtual, so a thousand classes cost no more than ten."""
+"""A list of classes with pictures, bars and counts. Virtual: a thousand classes cost no more than ten."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from desktop.widgets.picture_row import paint_filling
 
 _PICTURES = 3
 _SHORTEST = 80
-"""Of the longest bar there is at least this, if need be instead of pictures."""
+"""The least width of the longest bar; pictures give way to it."""
 _AROUND = 8
-"""Pixels of a row that its pictures leave free."""
+"""Pixels of a row without its pictures."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BarRow:
-    """A class: its name, how many there are, its colour, what a screen reader says, and up to three pictures."""
+    """One class: its name, count and colour, its words for a screen reader, and up to three pictures."""
 
     name: str
     count: int
@@ -49,7 +49,7 @@ class _Rows(QAbstractListModel):
 
 
 class BarList(QListView):
-    """`set_rows` shows the classes; `set_images` fills in the pictures of one when they have been read."""
+    """Shows classes with `set_rows`; `set_images` adds the pictures of one class later."""
 
     def __init__(self, parent: QWidget | None = None, *, row_height: int = 44) -> None:
         super().__init__(parent)
@@ -67,7 +67,7 @@ class BarList(QListView):
         self._model.beginResetModel()
         self._model.rows = list(rows)
         self._model.endResetModel()
-        # No higher than its rows: an empty box below them would ask what is missing there.
+        # No higher than its rows: an empty box below them would look like missing classes.
         self.setMaximumHeight(max(len(rows), 2) * self.row_height + 2 * self.frameWidth())
         self.updateGeometry()
 
@@ -87,7 +87,7 @@ class BarList(QListView):
 
 
 class _Bars(QStyledItemDelegate):
-    """Columns: name (at most 30 % of the width), three squares or what there is room for, the bar, the count."""
+    """Paints a row: name (at most 30 % of the width), up to three pictures, bar, count."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         model = index.model()

@@ -1,4 +1,4 @@
-"""A recent project as a card: pictures of its data, its name and how well its last run did."""
+"""A card for a recent project: pictures of its data, its name and the score of its last run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from desktop.widgets.picture_row import PictureRow
 
 
 class ProjectCard(QFrame):
-    """Click, Enter or Space choose it. A missing project cannot be chosen, only taken off the list."""
+    """Chosen by click, Enter or Space. A missing project can only be removed from the list."""
 
     chosen = Signal()
     removed = Signal()
@@ -58,7 +58,7 @@ class ProjectCard(QFrame):
         self._say()
 
     def show_missing(self, sentence: str) -> None:
-        """The project cannot be opened, and why."""
+        """Say why the project cannot be opened."""
         self._missing = True
         self._caption.setText(sentence)
         style.set_role(self._name, "emphasis_muted")

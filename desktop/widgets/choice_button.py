@@ -12,7 +12,7 @@ _ICON = 28
 
 
 class ChoiceButton(QPushButton):
-    """Set it checkable where it is one of several choices."""
+    """Make it checkable where it is one of several choices."""
 
     def __init__(self, *, title: str, words: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,13 +73,13 @@ class ChoiceButton(QPushButton):
             self._paint_icon()
 
     def _paint_icon(self) -> None:
-        # The palette may change before __init__ has run to its end.
+        # The palette may change before __init__ has finished.
         if hasattr(self, "_icon"):
             self._icon.setPixmap(icons.icon(self._icon_name, colour="accent").pixmap(_ICON, _ICON))
 
 
 class _Words(QLabel):
-    """As many lines as they take; one that ends in "…" where there is not room for all."""
+    """Lay the words out in lines; the last one ends in "…" if there is no room for all."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)

@@ -1,4 +1,4 @@
-"""The classes with the digit that gives each: "1 daisy 2 rose 3 tulip". A click does the same as the key."""
+"""Buttons for the classes with their digit keys: "1 daisy 2 rose 3 tulip". A click does the same as the key."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from desktop.widgets.scrolling import scrolling
 
 DIGITS = 9
 NONE = -1
-"""Stands for "none of the classes"; its key is 0."""
+"""The index of "none of the classes"; its key is 0."""
 LONGEST_NAME = 22
 TALLEST = 242
 SHORTEST = 62
-"""So high are they where there is hardly room; from there on they scroll."""
+"""The least height; lower than needed, the buttons scroll."""
 HEIGHT = 26
 
 
 class ClassKeys(QWidget):
-    """Names in, `class_chosen(index)` out. The classes that hold now are pressed in.
+    """Shows class names and emits `class_chosen(index)`. The present labels are pressed in.
 
-    Where more than one may be present there is one more, “0  none of them”, with the index `NONE`.
+    Multi-label projects have one more button, “0  none of them”, with the index `NONE`.
     """
 
     class_chosen = Signal(int)
@@ -55,12 +55,16 @@ class ClassKeys(QWidget):
         self._flow.set_items(self._buttons)
         self.updateGeometry()
 
+    def buttons(self) -> tuple[QToolButton, ...]:
+        """Return the buttons in the order of the classes."""
+        return tuple(self._buttons)
+
     def set_current(self, indices: Collection[int]) -> None:
         for button in self._buttons:
             button.setChecked(int(button.property("class_index")) in indices)
 
     def sizeHint(self) -> QSize:
-        """As high as the rows need, up to `TALLEST`; from there on it scrolls."""
+        """Ask for the height of all rows, up to `TALLEST`; more rows scroll."""
         return QSize(240, min(self._wanted(), TALLEST))
 
     def minimumSizeHint(self) -> QSize:
@@ -93,12 +97,12 @@ class ClassKeys(QWidget):
     def _on_clicked(self) -> None:
         button = self.sender()
         if isinstance(button, QToolButton):
-            button.setChecked(not button.isChecked())  # the label decides what is pressed in, not the click
+            button.setChecked(not button.isChecked())  # the label decides which button is pressed in, not the click
             self.class_chosen.emit(int(button.property("class_index")))
 
 
 def shortened(name: str) -> str:
-    """A name as a button has room for it, with Qt's mark for a key kept out of it."""
+    """Shorten a name for a button, and escape Qt's mark for a key."""
     short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
     return short.replace("&", "&&")
 

@@ -1,4 +1,4 @@
-"""Details that stay folded away until asked for."""
+"""Details that are hidden until the user opens them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from desktop import icons, style
 
 
 class Collapsible(QWidget):
-    """A line with an arrow; below it, once opened, `content`."""
+    """A line with an arrow that shows and hides `content` below it."""
 
     opened = Signal(bool)
 

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: rows as labelled, columns as predicted. A cell leads to its samples."""
+"""A confusion matrix: rows are labels, columns are predictions. A cell can be chosen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ARROWS = {
 
 
 class ConfusionView(QWidget):
-    """Counts and names in; `cell_chosen(label, predicted)` and `cell_pointed(sentence)` out."""
+    """Shows counts. Emits `cell_chosen(label, predicted)` and `cell_pointed(sentence)`."""
 
     cell_chosen = Signal(int, int)
     cell_pointed = Signal(str)
@@ -40,7 +40,7 @@ class ConfusionView(QWidget):
         self._names: tuple[str, ...] = ()
         self._totals: NDArray[np.int64] | None = None
         self._room = 0
-        """What the longest name takes."""
+        """The width of the longest name."""
         self._at = (0, 0)
 
     def set_counts(
@@ -48,8 +48,8 @@ class ConfusionView(QWidget):
     ) -> None:
         """`counts` (classes, classes): row = label, column = prediction.
 
-        `totals` (classes,) where more than one class may be present: how many have each; a cell beside the diagonal
-        then counts those of a row of which the column was said although it is not there.
+        `totals` (classes,) in multi-label runs: how many samples have each class. A cell off the diagonal then counts
+        the samples of its row for which its column was predicted wrongly.
         """
         self._counts, self._names, self._totals = counts, tuple(names), totals
         self._at = (0, 0)
@@ -59,7 +59,7 @@ class ConfusionView(QWidget):
         self.update()
 
     def sentence(self, row: int, column: int) -> str:
-        """A cell in words: "3 of 41 labelled “apple” were predicted as “pear”."."""
+        """Describe a cell: "3 of 41 labelled “apple” were predicted as “pear”."."""
         count, total = int(self._counts[row, column]), int(self._counts[row].sum())
         label, predicted = self._names[row], self._names[column]
         if self._totals is not None:
@@ -89,6 +89,9 @@ class ConfusionView(QWidget):
                 count,
             )
         return text(replace(told, values={"total": total, "label": label, "predicted": predicted}))
+
+    def counts(self) -> NDArray[np.int64]:
+        return self._counts
 
     def cell_rect(self, row: int, column: int) -> QRect:
         side = self._side()
@@ -177,7 +180,7 @@ class ConfusionView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         cell = self._cell_at(event.position().toPoint())
         if cell and event.button() == Qt.MouseButton.LeftButton:
-            self._move_to(cell)
+            self.point_at(cell)
             self.cell_chosen.emit(*cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -185,7 +188,7 @@ class ConfusionView(QWidget):
         if step and self._names:
             last = len(self._names) - 1
             row, column = self._at[0] + step[0], self._at[1] + step[1]
-            self._move_to((min(max(row, 0), last), min(max(column, 0), last)))
+            self.point_at((min(max(row, 0), last), min(max(column, 0), last)))
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._names:
             self.cell_chosen.emit(*self._at)
         else:
@@ -194,9 +197,10 @@ class ConfusionView(QWidget):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if self._names:
-            self._move_to(self._at)
+            self.point_at(self._at)
 
-    def _move_to(self, cell: tuple[int, int]) -> None:
+    def point_at(self, cell: tuple[int, int]) -> None:
+        """Move the cursor to a cell (row, column) and describe it."""
         self._at = cell
         self.setAccessibleDescription(self.sentence(*cell))
         self.cell_pointed.emit(self.sentence(*cell))
@@ -210,9 +214,9 @@ class ConfusionView(QWidget):
 
 
 def cell_colour(share: float, *, right: bool, look: style.Tokens) -> QColor:
-    """The stronger, the more of those labelled so are there."""
+    """Return a colour that gets stronger with the share of the row."""
     strong, ground = look.good if right else look.bad, look.sunken
-    # Even one mistake must be seen, so the weakest shade is not nothing.
+    # A single mistake must be visible, so the weakest shade is not the background.
     part = 0.18 + 0.62 * share
     return QColor.fromRgbF(
         part * strong.redF() + (1 - part) * ground.redF(),
@@ -222,6 +226,6 @@ def cell_colour(share: float, *, right: bool, look: style.Tokens) -> QColor:
 
 
 def ink_on(colour: QColor, look: style.Tokens) -> QColor:
-    """The colour of text, where it can be read on `colour`; black or white otherwise, of which one always can."""
+    """Return the text colour if it is readable on `colour`, else black or white."""
     inks = (look.text, QColor("white"), QColor("black"))
     return next((ink for ink in inks if style.contrast(ink, colour) >= style.READABLE), inks[-1])

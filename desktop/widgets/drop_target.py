@@ -1,4 +1,4 @@
-"""Where a folder can be dropped."""
+"""An area where a folder can be dropped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from desktop import style
 
 
 def folder_in(data: QMimeData) -> Path | None:
-    """The folder that is being dragged: the folder itself, or the one in which the first file lies."""
+    """Return the dragged folder, or the folder of the first dragged file."""
     for url in data.urls():
         if url.isLocalFile():
             path = Path(url.toLocalFile())
@@ -21,7 +21,7 @@ def folder_in(data: QMimeData) -> Path | None:
 
 
 class DropTarget(QFrame):
-    """Says what may be dropped; emits the folder that was."""
+    """Says what may be dropped, and emits the dropped folder."""
 
     folder_dropped = Signal(object)
 

@@ -1,4 +1,4 @@
-"""Names that are cut to a width and still told apart."""
+"""Shorten names to a width so that they still differ."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from PySide6.QtGui import QFont, QFontMetrics
 
 
 def cut_apart(names: Sequence[str], font: QFont, width: int) -> dict[str, str]:
-    """Each name as it is drawn in `width`: in the middle cut, or, where two would read the same, where they begin to
-    differ stays."""
+    """Shorten each name in the middle; if two would read the same, keep the place where they begin to differ."""
     return _cut(tuple(names), font.toString(), width)
 
 
@@ -32,13 +31,13 @@ def _cut(names: tuple[str, ...], font: str, width: int) -> dict[str, str]:
 
 
 def _shared(one: str, other: str) -> int:
-    """How many letters both begin with."""
+    """Count the letters of the common beginning."""
     pairs = zip(one, other, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _from(name: str, place: int, metrics: QFontMetrics, width: int) -> str:
-    """The name from `place` on, with as much of its beginning as there is room for."""
+    """Return the name from `place` on, after as much of its beginning as fits."""
     for kept in range(place - 1, 0, -1):
         shown = f"{name[:kept]}…{name[place:]}"
         if metrics.horizontalAdvance(shown) <= width:

@@ -1,4 +1,4 @@
-"""A label on one line that ends in "…" where there is no room; the whole text is in its tool tip."""
+"""A label on one line that is shortened with "…"; its tool tip has the whole text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from desktop.widgets.elide_distinct import cut_apart
 
 
 class ElidedLabel(QLabel):
-    """`mode` says where the "…" goes: paths want it in the middle."""
+    """`mode` says where the "…" goes: for paths, in the middle."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class ElidedLabel(QLabel):
         super().__init__(text, parent)
         self._mode = mode
         self.among: tuple[str, ...] = ()
-        """The names in the same list: where two of them would be cut to the same, what tells them apart stays."""
+        """The other names in the same list, so that shortened names still differ."""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 

@@ -1,4 +1,4 @@
-"""Widgets in rows, like words in a paragraph."""
+"""A layout of widgets in rows, like words in a paragraph."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GAP = 4
 
 
 class FlowBox(QWidget):
-    """Puts its items side by side and begins a new row where one does not fit."""
+    """Puts its items side by side, and starts a new row if one does not fit."""
 
     def __init__(self, parent: QWidget | None = None, *, gap: int = GAP) -> None:
         super().__init__(parent)
@@ -20,7 +20,7 @@ class FlowBox(QWidget):
         self._items: list[QWidget] = []
 
     def set_items(self, items: Sequence[QWidget]) -> None:
-        """Show these instead of what was there, which is let go."""
+        """Replace all items."""
         for item in self._items:
             item.hide()
             item.deleteLater()
@@ -32,7 +32,7 @@ class FlowBox(QWidget):
         self.updateGeometry()
 
     def height_for(self, width: int) -> int:
-        """How high the rows are together where there is room for `width`."""
+        """Return the height of the rows at this width."""
         return self._place(width, move=False)
 
     def sizeHint(self) -> QSize:
@@ -43,7 +43,7 @@ class FlowBox(QWidget):
         self.setMinimumHeight(self._place(event.size().width(), move=True))
 
     def event(self, event: QEvent) -> bool:
-        """An item was shown, hidden or given another text."""
+        """Lay out again: an item was shown, hidden or got another text."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.setMinimumHeight(self._place(self.width(), move=True))
         return super().event(event)

@@ -1,4 +1,4 @@
-"""The line at the bottom of the window: what is being done, and a thin bar of how far it is; or how it ended."""
+"""The line at the bottom of the window: the job in the background with its progress, or how it ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STEPS = 1000
 
 
 class JobsStrip(QFrame):
-    """Hidden while nothing is going on. `chosen`: the person wants to see the job; `cancelled`: to end it."""
+    """Hidden without a job. Emits `chosen` to show the job and `cancelled` to end it."""
 
     chosen = Signal()
     cancelled = Signal()
@@ -46,7 +46,7 @@ class JobsStrip(QFrame):
     def show_job(
         self, words: Message | str, fraction: float, *, can_cancel: bool = False, can_show: bool = False
     ) -> None:
-        """`fraction` is 0…1; below 0 there is no job any more."""
+        """Show progress: `fraction` is 0…1, below 0 there is no job any more."""
         if fraction < 0:
             self.hide()
             return
@@ -60,7 +60,7 @@ class JobsStrip(QFrame):
         self.show()
 
     def show_ended(self, words: Message | str) -> None:
-        """How a job ended that nobody was looking at."""
+        """Say how a job ended while another page was shown."""
         self.show_job(words, 1.0, can_show=True)
         self._bar.hide()
 

@@ -1,4 +1,4 @@
-"""Three stacked curves that grow while something learns: loss, score, learning rate."""
+"""Three stacked live curves of a training: loss, score, learning rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMOOTHING = 0.9
 
 
 class LivePlot(QWidget):
-    """Takes numbers as they come and repaints at most ten times a second. The x axis is passes over the data."""
+    """Repaints at most ten times a second. The x axis counts epochs (on screen: passes)."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,7 +54,7 @@ class LivePlot(QWidget):
         self.clear()
 
     def clear(self, *, passes: float = 1.0) -> None:
-        """Begin anew with an axis from 0 to `passes`."""
+        """Clear the curves and set the axis from 0 to `passes`."""
         for curve in (self._batches, self._rates, self._valid, self._scores):
             curve.clear()
         self._smooth = None
@@ -63,20 +63,20 @@ class LivePlot(QWidget):
         self._repaint()
 
     def set_passes(self, passes: float) -> None:
-        """How far the axis goes."""
+        """The end of the axis."""
         if passes != self._passes:
             self._passes = passes
             self._plots[0].setXRange(0, max(passes, 1.0), padding=0.02)
 
     def add_batch(self, x: float, *, loss: float, rate: float) -> None:
-        """One step at `x` passes: its training loss (smoothed here) and learning rate."""
+        """Add a step at epoch `x`: its training loss (smoothed here) and learning rate."""
         self._smooth = loss if self._smooth is None else SMOOTHING * self._smooth + (1 - SMOOTHING) * loss
         self._batches.append(x, self._smooth)
         self._rates.append(x, rate)
         self._soon()
 
     def add_score(self, x: float, *, valid_loss: float | None, accuracy: float | None) -> None:
-        """The validation split was scored at `x` passes; `accuracy` is a fraction."""
+        """Add a validation score at epoch `x`; `accuracy` is a fraction."""
         if valid_loss is not None:
             self._valid.append(x, valid_loss)
         if accuracy is not None:
@@ -84,7 +84,7 @@ class LivePlot(QWidget):
         self._soon()
 
     def add_pass(self, x: float, *, loss: float | None, rate: float | None) -> None:
-        """A pass that ended at `x`, of which only its mean training loss and its last learning rate are known."""
+        """Add a whole epoch that ended at `x`, by its mean training loss and its last learning rate."""
         if loss is not None:
             self._smooth = loss
             self._batches.append(x, loss)
@@ -93,7 +93,7 @@ class LivePlot(QWidget):
         self._soon()
 
     def points(self) -> dict[str, int]:
-        """How many points each curve has, for a summary."""
+        """Count the points of each curve, for tests and summaries."""
         return {
             "train": len(self._batches.x),
             "valid": len(self._valid.x),
@@ -129,7 +129,7 @@ class LivePlot(QWidget):
         plot.getAxis("bottom").setStyle(showValues=row == 2)
         plot.showGrid(y=True, alpha=0.12)
         for side in ("left", "bottom"):
-            # The numbers on the axes are most of the work of painting and hardly ever change.
+            # Most of the painting time goes into the numbers on the axes, which hardly ever change.
             plot.getAxis(side).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         return plot
 
@@ -167,7 +167,7 @@ class LivePlot(QWidget):
 
 
 class _Curve:
-    """Points that never grow past `MOST_POINTS`: every second one is let go when they do."""
+    """A curve of at most `MOST_POINTS` points: it drops every second one when it is full."""
 
     def __init__(self) -> None:
         self.x: list[float] = []

@@ -1,4 +1,4 @@
-"""One picture, large, and what lies over it."""
+"""A large picture with an overlay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEGEND_HEIGHT = 16
 
 
 class OverlayView(QWidget):
-    """The picture as large as there is room, the overlay on it at the chosen opacity."""
+    """Paints a picture as large as possible, and an overlay on it at the chosen opacity."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,7 +27,7 @@ class OverlayView(QWidget):
         self._message = ""
 
     def set_picture(self, picture: QImage | None) -> None:
-        """Show a picture; what lay over the last one goes."""
+        """Show a picture and remove the overlay."""
         self._picture, self._overlay, self._message = picture, None, ""
         self.update()
 
@@ -36,18 +36,31 @@ class OverlayView(QWidget):
         self.update()
 
     def set_opacity(self, opacity: float) -> None:
-        """0…1."""
+        """Set the opacity of the overlay, 0…1."""
         self._opacity = opacity
         self.update()
 
     def set_message(self, message: Message | str) -> None:
-        """Say in words why there is no picture."""
+        """Show a sentence in place of the picture."""
         self._picture, self._overlay, self._message = None, None, text(message)
         self.setAccessibleDescription(self._message)
         self.update()
 
     def has_overlay(self) -> bool:
         return self._overlay is not None
+
+    def has_picture(self) -> bool:
+        return self._picture is not None
+
+    def overlay(self) -> QImage | None:
+        return self._overlay
+
+    def opacity(self) -> float:
+        return self._opacity
+
+    def message(self) -> str:
+        """The sentence that is shown in place of the picture."""
+        return self._message
 
     def sizeHint(self) -> QSize:
         return QSize(340, 300)
@@ -68,7 +81,7 @@ class OverlayView(QWidget):
         self.paint_layers(painter, fitted(QSizeF(self._picture.size()), QRectF(self.rect())))
 
     def paint_layers(self, painter: QPainter, target: QRectF) -> None:
-        """The picture into `target` and the overlay over it."""
+        """Paint the picture into `target` and the overlay over it."""
         if self._picture is not None:
             painter.drawImage(target, self._picture)
         if self._overlay is not None:
@@ -78,7 +91,7 @@ class OverlayView(QWidget):
 
 
 class OverlayLegend(QWidget):
-    """What the colours of an overlay mean: little … much."""
+    """Explains the colours of an overlay: little … much."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +128,7 @@ class OverlayLegend(QWidget):
 
 
 def _gradient(bar: QRectF) -> QLinearGradient:
-    """The same colours and strengths as `ml.api.overlay_rgba` gives."""
+    """Return the colours and opacities of `ml.api.overlay_rgba`."""
     gradient = QLinearGradient(bar.topLeft(), bar.topRight())
     for step in range(11):
         value = step / 10

@@ -1,4 +1,4 @@
-"""A few pictures side by side, each filling its place."""
+"""A row of pictures, each cropped to its place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from desktop import style
 
 
 def paint_filling(painter: QPainter, target: QRectF, image: QImage | None) -> None:
-    """The middle of `image` fills `target`, with round corners; without an image a quiet empty place."""
+    """Fill `target` with the middle of `image`, with round corners; without an image paint an empty place."""
     look = style.current()
     path = QPainterPath()
     path.addRoundedRect(target, 4, 4)
@@ -32,7 +32,7 @@ def paint_filling(painter: QPainter, target: QRectF, image: QImage | None) -> No
 class PictureRow(QWidget):
     """`count` places of `height` pixels that share the width; `set_images` fills them from the first.
 
-    Places without a picture are a quiet grey, or nothing if `show_empty` is False.
+    Empty places are grey, or not painted if `show_empty` is False.
     """
 
     def __init__(self, *, count: int, height: int, show_empty: bool = True, parent: QWidget | None = None) -> None:

@@ -1,4 +1,4 @@
-"""From arrays to Qt's images."""
+"""Convert arrays to QImage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage
 
 
 def rgb_image(pixels: NDArray[np.uint8]) -> QImage:
-    """An RGB array (height, width, 3) as an image that owns its pixels."""
+    """Convert an RGB array (height, width, 3) to an image that owns its pixels."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).convertToFormat(
@@ -18,7 +18,7 @@ def rgb_image(pixels: NDArray[np.uint8]) -> QImage:
 
 
 def rgba_image(pixels: NDArray[np.uint8]) -> QImage:
-    """An RGBA array (height, width, 4) as an image that owns its pixels, premultiplied for fast painting."""
+    """Convert an RGBA array (height, width, 4) to an image that owns its pixels, premultiplied for fast painting."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).convertToFormat(
@@ -27,7 +27,7 @@ def rgba_image(pixels: NDArray[np.uint8]) -> QImage:
 
 
 def grey_image(values: NDArray[np.floating]) -> QImage:
-    """Values in 0…1 (height, width) as a grey image, 0 black."""
+    """Convert values in 0…1 (height, width) to a grey image; 0 is black."""
     grey = np.ascontiguousarray((np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8))
     height, width = grey.shape
     return QImage(grey.data, width, height, width, QImage.Format.Format_Grayscale8).convertToFormat(
@@ -36,7 +36,7 @@ def grey_image(values: NDArray[np.floating]) -> QImage:
 
 
 def fitted(size: QSizeF, frame: QRectF) -> QRectF:
-    """The largest rectangle of `size`'s shape in the middle of `frame`."""
+    """Return the largest rectangle with the aspect ratio of `size`, centred in `frame`."""
     if size.isEmpty():
         return QRectF(frame)
     scaled = size.scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)

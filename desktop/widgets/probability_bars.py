@@ -1,4 +1,4 @@
-"""How sure it is of the most probable classes, as bars with names and numbers."""
+"""The probabilities of the most probable classes, as bars with names and numbers."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from desktop.widgets.elide_distinct import cut_apart
 ROW = 24
 GAP = 8
 WIDEST_NUMBER = 0.999
-"""Said with the most letters: "> 99 %"."""
+"""The longest text of a number: "> 99 %"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """One class: `fraction` in 0…1. `labelled` marks the class a person gave."""
+    """One class: `fraction` in 0…1. `labelled` marks the present label."""
 
     name: str
     fraction: float
     colour: QColor
     labelled: bool = False
     threshold: float | None = None
-    """From where on the class counts as present, where more than one may be."""
+    """The threshold from which the class counts as present, in multi-label runs."""
 
 
 class ProbabilityBars(QWidget):
-    """The bars, the most probable first, in the order they are given."""
+    """Paints the bars in the given order."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,7 +54,7 @@ class ProbabilityBars(QWidget):
         return QSize(300, ROW * (max(1, len(self._bars)) + self._explained()))
 
     def _explained(self) -> bool:
-        """Whether there are marks that need a word."""
+        """Whether the legend of the threshold marks is needed."""
         return any(bar.threshold is not None for bar in self._bars)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -106,7 +106,7 @@ class ProbabilityBars(QWidget):
 
 
 def percent(fraction: float) -> str:
-    """A fraction in words: "97 %", "> 99 %" and never "100 %" for what is not wholly certain, "< 1 %" for little."""
+    """Say a probability: "97 %", "> 99 %", "< 1 %"; "100 %" only for exactly 1."""
     if fraction < 0.005:
         return tr("< {n} %", n=1)
     if 0.995 <= fraction < 1.0:

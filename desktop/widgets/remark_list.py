@@ -1,4 +1,4 @@
-"""What was found out, sentence by sentence: what needs doing first, what is fine folded away below."""
+"""A list of findings: those that need action first, those that are fine folded away below."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Level = Literal["warning", "note", "good"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FindingRow:
-    """One sentence. `verb` names a button beside it that leads on, if there is one; `key` says which was pressed."""
+    """One finding. `verb`: the words of a button beside it, if there is one; `key` identifies the button."""
 
     level: Level
     sentence: Message | str
@@ -27,7 +27,7 @@ class FindingRow:
 
 
 class FindingList(QWidget):
-    """Sentences in, `verb_pressed(key)` out. Hidden while there are none."""
+    """Shows findings and emits `verb_pressed(key)`. Hidden without findings."""
 
     verb_pressed = Signal(str)
 
@@ -41,7 +41,7 @@ class FindingList(QWidget):
         self.hide()
 
     def set_remarks(self, remarks: Sequence[FindingRow]) -> None:
-        """In their order, but what is good below the rest."""
+        """Show findings in their order, good ones below the rest."""
         self._shown = tuple(remarks)
         while (item := self._column.takeAt(0)) is not None:
             old = item.widget()

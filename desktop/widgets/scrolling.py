@@ -1,4 +1,4 @@
-"""Content that may be higher than the room there is for it."""
+"""Scroll areas for content that may be higher than the window."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QScrollArea, QWidget
 
 
 def scrolling(content: QWidget) -> QScrollArea:
-    """Around `content`, which is as wide as there is room and scrolls up and down only."""
+    """Wrap `content` in a scroll area that scrolls up and down only."""
     content.setProperty("role", "scrolled")
     area = QScrollArea()
     area.setWidgetResizable(True)
@@ -17,7 +17,7 @@ def scrolling(content: QWidget) -> QScrollArea:
 
 
 class PassWheel(QObject):
-    """Hands the wheel of `parts` on to what is around them."""
+    """Passes wheel events of `parts` on to the scroll area around them."""
 
     def __init__(self, parent: QObject, *parts: QWidget) -> None:
         super().__init__(parent)

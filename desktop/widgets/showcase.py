@@ -1,4 +1,4 @@
-"""Twelve samples that stay the same while the network changes: watch it come to see them."""
+"""Twelve validation samples with their predictions, updated while the network trains."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ GAP = 12
 NARROWEST = 96
 WIDEST = 280
 READABLE = 128
-"""So wide a picture has room for the names below it."""
+"""The least width of a picture with names below it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """What the network says of one sample now. `right` is None where it has no label."""
+    """The present prediction for one sample. `right` is None without a label."""
 
     sample_id: int
     predicted: str
@@ -34,7 +34,7 @@ class Shown:
     colour: QColor
     right: bool | None
     label: str = ""
-    """Said beside the prediction where that is wrong: "rose → tulip"."""
+    """The label, shown beside a wrong prediction: "rose → tulip"."""
     overlay: QImage | None = None
 
     def caption(self) -> str:
@@ -42,7 +42,7 @@ class Shown:
 
 
 class ShowcaseView(QWidget):
-    """Pictures by `set_picture`, sayings by `show_all`; both in any order."""
+    """Takes pictures by `set_picture` and predictions by `show_all`, in any order."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +58,7 @@ class ShowcaseView(QWidget):
         self.update()
 
     def show_all(self, shown: Sequence[Shown]) -> None:
-        """Replace what is said of all of them; their order stays."""
+        """Replace all predictions; the order of the samples stays."""
         self._shown = tuple(shown)
         self._places = len(self._shown) or 12
         right = sum(item.right is True for item in self._shown)
@@ -87,7 +87,7 @@ class ShowcaseView(QWidget):
         return QSize(480, 420)
 
     def heightForWidth(self, width: int) -> int:
-        """What all of them need where none is so narrow that the names below it are cut."""
+        """Ask for the size at which no name is cut."""
         columns = max(1, min(self._places, (width + GAP) // (READABLE + GAP)))
         rows = -(-self._places // columns)
         wide = min((width - (columns - 1) * GAP) // columns, WIDEST)
@@ -97,7 +97,7 @@ class ShowcaseView(QWidget):
         return QSize(3 * NARROWEST, 3 * NARROWEST)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Names may be too long for their pictures; the tool tip has room for them."""
+        """Show the whole names in the tool tip."""
         point = event.position().toPoint()
         told = ""
         for item, cell in zip(self._shown, self._cells(), strict=False):
@@ -121,7 +121,7 @@ class ShowcaseView(QWidget):
             _paint_saying(painter, QRect(cell.x(), cell.bottom() - CAPTION + 1, cell.width(), CAPTION), item, look)
 
     def _cells(self) -> list[QRect]:
-        """The arrangement that makes the pictures largest."""
+        """Find the arrangement with the largest pictures."""
         aspect = self._aspect()
         best: tuple[int, int] = (0, 1)
         for columns in range(1, self._places + 1):
@@ -138,7 +138,7 @@ class ShowcaseView(QWidget):
         ]
 
     def _aspect(self) -> float:
-        """Height over width of most of the pictures, so that little room is wasted."""
+        """Return the usual height over width of the pictures."""
         shapes = sorted(picture.height() / picture.width() for picture in self._pictures.values() if picture.width())
         return min(1.0, max(0.6, shapes[len(shapes) // 2])) if shapes else 1.0
 
@@ -156,7 +156,7 @@ class ShowcaseView(QWidget):
 
 
 def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Tokens) -> None:
-    """A bar, a mark for right or wrong, the class it says, and how sure."""
+    """Paint a bar, a mark for right or wrong, the predicted class and its probability."""
     font = painter.font()
     font.setPixelSize(look.caption)
     painter.setFont(font)

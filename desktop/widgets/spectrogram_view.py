@@ -1,4 +1,4 @@
-"""A sound as a picture: time to the right in seconds, pitch upwards in kHz, and a cursor that moves while it plays."""
+"""A spectrogram with axes in seconds and kHz, and a cursor that moves while the sound plays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SpectrogramView(OverlayView):
     """Shows an image whose top row is the highest band of a mel scale from `f_min` to `f_max` Hz."""
 
     position_chosen = Signal(float)
-    """Seconds within the window: clicked on."""
+    """The clicked position in seconds within the window."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,13 +34,13 @@ class SpectrogramView(OverlayView):
         self._left = LEFT
 
     def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float) -> None:
-        """The window begins `start` s into its recording and lasts `seconds`; frequencies in Hz."""
+        """Set the axes: the window starts `start` s into its recording; frequencies in Hz."""
         self._start, self._seconds, self._f_min, self._f_max = start, max(seconds, 1e-3), f_min, f_max
         self._cursor = None
         self.update()
 
     def set_cursor(self, seconds: float | None) -> None:
-        """Where it plays now, in seconds within the window; None for nowhere."""
+        """Show the playing position in seconds within the window; None for none."""
         if seconds != self._cursor:
             self._cursor = seconds
             self.update()
@@ -59,7 +59,7 @@ class SpectrogramView(OverlayView):
         look = style.current()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        plot = self._plot()
+        plot = self.plot_rect()
         painter.fillRect(plot, look.sunken)
         self.paint_layers(painter, plot)
         font = painter.font()
@@ -75,11 +75,12 @@ class SpectrogramView(OverlayView):
             painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        plot = self._plot()
+        plot = self.plot_rect()
         if self._picture is not None and plot.contains(event.position()):
             self.position_chosen.emit((event.position().x() - plot.left()) / plot.width() * self._seconds)
 
-    def _plot(self) -> QRectF:
+    def plot_rect(self) -> QRectF:
+        """Return the area inside the axes."""
         return QRectF(self.rect()).adjusted(self._left, TOP, -RIGHT, -BOTTOM)
 
     def _paint_time(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
@@ -90,7 +91,7 @@ class SpectrogramView(OverlayView):
             painter.setPen(look.outline)
             painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, plot.bottom() + 4))
             painter.setPen(look.muted)
-            # The last one may stand wider than the plot, but not wider than the widget.
+            # The last number may stick out of the plot, but not out of the widget.
             wide = painter.fontMetrics().horizontalAdvance(axis_number(tick)) + 2
             box = QRectF(min(x - wide / 2, self.width() - wide), plot.bottom() + 5, wide, 14)
             painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, axis_number(tick))
@@ -100,7 +101,7 @@ class SpectrogramView(OverlayView):
         )
 
     def paint_side(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
-        """What stands left of the plot."""
+        """Paint the frequency axis."""
         low, high = float(hz_to_mel(self._f_min)), float(hz_to_mel(self._f_max))
         lowest_text = plot.bottom() + 8
         for khz in _KHZ:
@@ -122,12 +123,12 @@ class SpectrogramView(OverlayView):
 
 
 def axis_number(value: float) -> str:
-    """0.25 as it stands on an axis."""
+    """Format a number for an axis."""
     return current_language().number(value, "g")
 
 
 def _round_step(rough: float) -> float:
-    """The next of 1, 2, 5 × a power of ten."""
+    """Round up to 1, 2 or 5 × a power of ten."""
     power = 10.0 ** math.floor(math.log10(max(rough, 1e-6)))
     for factor in (1, 2, 5, 10):
         if factor * power >= rough:

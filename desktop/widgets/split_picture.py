@@ -1,4 +1,4 @@
-"""How the data is divided, as one bar in three parts, with words and counts under each."""
+"""The train/validation/test split as one bar in three parts, with words and counts below."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WRAPPED = int(Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One part of the data: how many there are, and what for."""
+    """One part of the split: its count and its purpose."""
 
     title: str
     words: str
@@ -29,7 +29,7 @@ class Part:
 
 
 def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
-    """The three parts in words, from the split of every sample."""
+    """Describe the three parts, from the split of every sample."""
     counts = Counter(splits)
     train, valid, test = counts["train"], counts["valid"], counts["test"]
     return (
@@ -52,7 +52,7 @@ def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
 
 
 class SplitPicture(QWidget):
-    """Paints the parts in proportion; a small part keeps enough room for its words below the bar."""
+    """Paints the parts in proportion, but a small part keeps room for its words."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,7 +80,7 @@ class SplitPicture(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """As high as the longest words need at this width."""
+        """Return the height of the longest words at this width."""
         width = round(self.width() / max(1, len(self._parts))) - style.current().m
         needs = [self._title_height(part, width) + self._words_height(part, width) for part in self._parts]
         self.setFixedHeight(_BELOW + style.current().s + max(needs, default=0))

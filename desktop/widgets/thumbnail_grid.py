@@ -1,4 +1,4 @@
-"""A grid of thumbnails that is smooth with 100,000 of them: it asks only for what is on the screen."""
+"""A grid of thumbnails that stays fast with 100,000 of them: it loads only what is on the screen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CACHE_BYTES = 96 * 1024 * 1024
 
 
 class ImageCache:
-    """The most recently used images, at most `limit` bytes of them."""
+    """An LRU cache of images, at most `limit` bytes."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
@@ -70,7 +70,7 @@ class ImageCache:
 
 
 class TileModel(QAbstractListModel):
-    """Sample ids in an order. What a tile says is asked for only when it is painted."""
+    """A list of sample ids. A tile is described only when it is painted."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -109,7 +109,7 @@ class TileModel(QAbstractListModel):
         self._scaled.clear()
 
     def _picture(self, sample_id: int) -> QImage | None:
-        """The picture at the size it is painted: scaling once is cheaper than scaling in every frame."""
+        """Return the picture at its painted size. Scaling once is cheaper than scaling in every frame."""
         key = (sample_id, self.frame.width(), self.frame.height(), self.ratio)
         scaled = self._scaled.get(key)
         if scaled is not None:
@@ -128,12 +128,12 @@ class TileModel(QAbstractListModel):
 
 
 class ThumbnailGrid(QListView):
-    """Ids in, choices out. Pictures are wished for with `pictures_wanted` and handed in with `set_picture`."""
+    """Shows samples by id. Requests pictures with `pictures_wanted` and takes them with `set_picture`."""
 
     chosen = Signal(int)
-    """The sample the cursor is on."""
+    """The sample under the cursor has changed."""
     pictures_wanted = Signal(object, object)
-    """Two tuples of ids whose picture and whose overlay is missing, those on the screen first."""
+    """Two tuples of ids: those without a picture and those without an overlay, visible ones first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -152,7 +152,7 @@ class ThumbnailGrid(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.verticalScrollBar().setSingleStep(48)
-        # Its room is kept, so that nothing jumps; but where there is nothing to scroll it is not drawn.
+        # Its room is reserved so that nothing jumps, but it is drawn only if there is something to scroll.
         self.verticalScrollBar().setEnabled(False)
         self.verticalScrollBar().rangeChanged.connect(self._on_range)
         self._aspect = 1.0
@@ -164,15 +164,15 @@ class ThumbnailGrid(QListView):
     # -- what it shows -------------------------------------------------------------------------------------------
 
     def set_aspect(self, aspect: float) -> None:
-        """Height of a picture's frame over its width."""
+        """Set the height of a picture over its width."""
         if aspect != self._aspect:
             self._aspect = aspect
             self._fit_cells()
 
     def set_tiles(self, ids: Ids, describe: Callable[[int], Tile], *, keep_place: bool = False) -> None:
-        """Show these samples in this order, from the top; `describe` is called for tiles as they come into view.
+        """Show these samples, scrolled to the top. `describe` is called for tiles as they come into view.
 
-        `keep_place`: a few came or went, and whoever is among the others stays there.
+        `keep_place`: keep the scroll position and the row of the cursor.
         """
         row = max(0, min((index.row() for index in self.selectedIndexes()), default=0)) if keep_place else 0
         scrolled = self.verticalScrollBar().value()
@@ -189,9 +189,14 @@ class ThumbnailGrid(QListView):
         return self._model.ids
 
     def selected_ids(self) -> tuple[int, ...]:
-        """In the order of the grid."""
+        """Return the selected samples in the order of the grid."""
         rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
         return tuple(int(self._model.ids[row]) for row in rows)
+
+    def selected_count(self) -> int:
+        """Count the selected samples without listing them: 100,000 may be selected."""
+        ranges = self.selectionModel().selection()
+        return sum(ranges.at(place).height() for place in range(ranges.count()))
 
     def current_id(self) -> int | None:
         index = self.currentIndex()
@@ -204,6 +209,23 @@ class ThumbnailGrid(QListView):
             self._put_cursor(int(rows[0]))
         return len(rows) > 0
 
+    def picture(self, sample_id: int) -> QImage | None:
+        """Return the loaded picture of a sample; a null image if it has none, None if it is not loaded yet."""
+        return self._model.pictures.get(sample_id)
+
+    def overlay(self, sample_id: int) -> QImage | None:
+        """Return the loaded overlay of a sample, as `picture`."""
+        return self._model.overlays.get(sample_id)
+
+    def loaded_pictures(self) -> int:
+        return len(self._model.pictures)
+
+    def loaded_overlays(self) -> int:
+        return len(self._model.overlays)
+
+    def overlays_shown(self) -> bool:
+        return self._model.overlays_shown
+
     def set_picture(self, sample_id: int, image: QImage) -> None:
         self._model.pictures.put(sample_id, image)
         self.viewport().update()
@@ -213,27 +235,27 @@ class ThumbnailGrid(QListView):
         self.viewport().update()
 
     def show_overlays(self, shown: bool) -> None:
-        """Lay overlays over the tiles; those there are go, so that other ones can be handed in."""
+        """Show or hide overlays. Drops the present ones, so that others are requested."""
         self._model.overlays_shown = shown
         self._model.overlays.clear()
         self._asked = ((), ())
         self.viewport().update()
 
     def forget_overlays(self, sample_ids: Iterable[int]) -> None:
-        """Those of these samples hold no more, and are wished for anew."""
+        """Drop the overlays of these samples and request them again."""
         for sample_id in sample_ids:
             self._model.overlays.drop(sample_id)
         self.refresh()
 
     def forget_pictures(self) -> None:
-        """Another project: nothing that was shown belongs to it."""
+        """Drop all pictures and overlays: another project is shown."""
         self._model.pictures.clear()
         self._model.overlays.clear()
         self._model.forget_scaled()
         self._asked = ((), ())
 
     def refresh(self) -> None:
-        """What the tiles say has changed; their order has not."""
+        """Describe the tiles again; their order stays."""
         self._asked = ((), ())
         self.viewport().update()
 
@@ -244,7 +266,7 @@ class ThumbnailGrid(QListView):
         super().resizeEvent(event)
 
     def _fit_cells(self) -> None:
-        """As many columns as fit, the tiles a little larger so that they fill the width."""
+        """Fit as many columns as possible, and stretch the tiles to fill the width."""
         width = self.viewport().width() - 1
         side = width // max(1, width // SMALLEST_TILE)
         picture = round((side - 2 * MARGIN) * self._aspect)
@@ -258,7 +280,7 @@ class ThumbnailGrid(QListView):
         self._ask.start()
 
     def _put_cursor(self, row: int) -> None:
-        """On one tile, which alone is selected: Qt's own way adds to the selection while the Ctrl of Ctrl+Z is down."""
+        """Select one tile alone. setCurrentIndex would add to the selection while the Ctrl of Ctrl+Z is down."""
         self.selectionModel().setCurrentIndex(self._model.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _on_range(self, low: int, high: int) -> None:
@@ -278,7 +300,7 @@ class ThumbnailGrid(QListView):
             self.pictures_wanted.emit(pictures, overlays)
 
     def _rows_near(self) -> list[int]:
-        """Rows on the screen, then half a screen below and above."""
+        """List the rows on the screen, then half a screen below and above."""
         total, cell = len(self._model.ids), self._painter.cell
         if total == 0:
             return []

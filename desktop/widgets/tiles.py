@@ -1,4 +1,4 @@
-"""What a tile of a grid is, and how one is painted."""
+"""The tiles of the grid: their content, and how they are painted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from desktop.widgets.pixels import fitted
 
 TILE_ROLE = Qt.ItemDataRole.UserRole + 1
 PICTURE_ROLE = Qt.ItemDataRole.UserRole + 2
-"""The picture, already as large as it is painted; None until it is there."""
+"""The picture at its painted size; None until it is loaded."""
 OVERLAY_ROLE = Qt.ItemDataRole.UserRole + 3
 
 MARGIN = 7
@@ -22,25 +22,25 @@ CAPTION = 36
 LINE = 18
 RADIUS = 6
 ARROW = " → "
-"""Between what it is labelled and what it was called."""
+"""Between label and prediction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tile:
-    """One sample in a grid. `wrong` is None where nobody has labelled it."""
+    """The content of a tile. `wrong` is None without a label."""
 
     caption: str
     number: str = ""
-    """Stands at the right of the caption, e.g. "97 %"."""
+    """Right of the caption, e.g. "97 %"."""
     wrong: bool | None = None
     changed: bool = False
-    """The label is another than when the run was made."""
+    """The label has changed since the run."""
     spoken: str = ""
     """The whole tile in one sentence, for a screen reader and as the tool tip."""
 
 
 class TilePainter(QStyledItemDelegate):
-    """Picture, overlay, and a caption below; a red edge and a cross where it is wrong."""
+    """Paints picture, overlay and caption; a red edge and a cross mark a wrong prediction."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -50,7 +50,7 @@ class TilePainter(QStyledItemDelegate):
         return self.cell
 
     def frame_size(self) -> QSize:
-        """What a picture is fitted into."""
+        """Return the size into which pictures are fitted."""
         return QSize(self.cell.width() - 2 * MARGIN, self.cell.height() - CAPTION - 2 * MARGIN)
 
     def paint(
@@ -105,7 +105,7 @@ def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None
     pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
     painter.setPen(pen)
     painter.drawRect(rect.adjusted(1.5, 1.5, -1.5, -1.5))
-    # The cross says the same to those who do not see red.
+    # The cross is for users who do not see red.
     badge = QRectF(rect.right() - 20, rect.top(), 20, 20)
     painter.fillRect(badge, colours.bad)
     painter.setPen(QPen(colours.surface, 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
@@ -115,7 +115,7 @@ def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None
 
 
 def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.Tokens) -> None:
-    """One line or two, the number at the right of the last."""
+    """Paint the caption on one or two lines, the number right of the last."""
     line = QRect(rect.x() + MARGIN, rect.bottom() - CAPTION - 4, rect.width() - 2 * MARGIN, LINE)
     font = painter.font()
     font.setPixelSize(colours.caption)
@@ -135,11 +135,10 @@ def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.To
 def caption_lines(
     caption: str, metrics: QFontMetrics, *, width: int, last: int, single: int | None = None
 ) -> list[str]:
-    """ "rose" or "rose → tulip" on one line, or on two where that is too long: "rose", "→ tulip".
+    """Break "rose → tulip" into one line, or into two if it is too long: "rose", "→ tulip".
 
-    `width` is the room of a line, `last` that of the second one, `single` that of the only one where that is
-    another. A long name goes on in the second line; where that is
-    not enough both ends are left: names often differ in their last letter.
+    `width` is the room of the first line, `last` that of the second, `single` that of an only line if it differs. A
+    longer name is elided in the middle, because names often differ in their last letter.
     """
     if metrics.horizontalAdvance(caption) <= (last if single is None else single):
         return [caption]
@@ -152,8 +151,8 @@ def caption_lines(
 
 
 def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
-    """What fits into `width`, and the rest: where words part, if they do in the second half."""
-    # What Qt measures as just fitting it may still cut, as it counts in fractions of pixels.
+    """Split a text at `width`, between words if possible in the second half."""
+    # Qt may cut a text that just fits by its own measure, because it counts fractions of pixels.
     fits = next((n for n in range(len(name), 1, -1) if metrics.horizontalAdvance(name[:n]) < width), 1)
     if fits < len(name):
         fits = next((n for n in range(fits, fits // 2, -1) if _parts(name[n - 1], name[n])), fits)
@@ -161,5 +160,5 @@ def _broken(name: str, metrics: QFontMetrics, width: int) -> tuple[str, str]:
 
 
 def _parts(before: str, after: str) -> bool:
-    """Whether a new word begins between the two letters: behind a sign, or as in “SeaLake”."""
+    """Whether a word begins between two letters: after a sign, or as in “SeaLake”."""
     return before in " _-./" or (before.islower() and after.isupper())

@@ -1,4 +1,4 @@
-"""A log of sensors as a picture: time to the right, a lane for each column with its name beside it."""
+"""The traces of a sensor log: a time axis, and a named lane for each column."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDEST = 110
 
 
 class TraceView(SpectrogramView):
-    """Shows an image whose lanes, from above to below, are the columns that `set_lanes` names."""
+    """Shows an image whose lanes are, from top to bottom, the columns named by `set_lanes`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,12 +24,15 @@ class TraceView(SpectrogramView):
         self._names: tuple[str, ...] = ()
 
     def set_lanes(self, names: Sequence[str], *, start: float, length: float, timed: bool) -> None:
-        """The window begins at `start` and has `length`: seconds, or rows where it is not `timed`."""
+        """Name the lanes. `start` and `length` of the window are seconds, or rows if not `timed`."""
         self._names = tuple(names)
         self._unit = tr("seconds") if timed else tr("rows")
         metrics = self.fontMetrics()
         self._left = 14 + min(_WIDEST, max((metrics.horizontalAdvance(name) for name in self._names), default=30))
         self.set_axes(start=start, seconds=length, f_min=0.0, f_max=0.0)
+
+    def lanes(self) -> tuple[str, ...]:
+        return self._names
 
     def paint_side(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
         painter.setPen(look.muted)

@@ -1,4 +1,4 @@
-"""How many answers are wrong against how many are set aside: a curve, what chance leaves open, and where one stands."""
+"""The risk-coverage curve: error rate against the share left to the user, with confidence band and operating point."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from desktop.i18n import tr
 
 Shares = Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 FEWEST = 10
-"""Of fewer accepted samples a share says little: the height of the plot goes by the others."""
+"""Error rates of fewer accepted samples are too noisy to scale the plot by."""
 
 
 class TradeOffPlot(QWidget):
-    """Shares in, shown as numbers of a hundred."""
+    """Takes fractions and shows them as percentages."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,11 +46,11 @@ class TradeOffPlot(QWidget):
         self._apply_colours()
 
     def sizeHint(self) -> QSize:
-        """As low as it can be read: pyqtgraph's own grows to whatever size it once had, and the page would scroll."""
+        """Return the least readable size. The hint of pyqtgraph never shrinks again, and the page would scroll."""
         return QSize(320, 240)
 
     def set_curve(self, rejected: Shares, error: Shares, limit: Shares) -> None:
-        """(n,) shares 0…1: set aside, wrong among the accepted, and the upper end of that with 95 % confidence."""
+        """Take (n,) fractions: rejected, wrong among the accepted, and its upper 95 % confidence limit."""
         x, wrong, most = (100.0 * np.asarray(values) for values in (rejected, error, limit))
         telling = wrong[FEWEST - 1 :] if len(wrong) > FEWEST else wrong
         self._line.setData(x, wrong)
@@ -60,25 +60,30 @@ class TradeOffPlot(QWidget):
         self._plot.setXRange(0, 100, padding=0.02)
 
     def set_here(self, *, wanted: float, rejected: float, error: float) -> None:
-        """The share that is asked for, and what it leads to."""
+        """Mark the target error rate and the operating point."""
         self._wanted.setValue(100 * wanted)
         self._here = (100 * rejected, 100 * error)
         self._at.setData([self._here[0]], [self._here[1]])
         highest = max(1.3 * self._highest, 130 * wanted, 2.0)
         self._plot.setYRange(0, min(highest, 100.0), padding=0.02)
 
+    def error_range(self) -> tuple[float, float]:
+        """Return the range of the vertical axis in percent."""
+        low, high = self._plot.getAxis("left").range
+        return float(low), float(high)
+
     def canvas(self) -> QWidget:
-        """What is drawn on; the mouse is over it."""
+        """Return the widget that receives the mouse."""
         viewport: QWidget = self._view.viewport()
         return viewport
 
     def curve(self) -> list[tuple[float, float]]:
-        """What is drawn, of a hundred: (handed over, wrong)."""
+        """Return the drawn points in percent: (rejected, wrong)."""
         x, y = self._line.getData()
         return [] if x is None or y is None else list(zip(x.tolist(), y.tolist(), strict=True))
 
     def here(self) -> tuple[float, float] | None:
-        """Where the mark is: (handed over, wrong), of a hundred."""
+        """Return the operating point in percent: (rejected, wrong)."""
         return self._here
 
     def changeEvent(self, event: QEvent) -> None:

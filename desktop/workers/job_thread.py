@@ -1,4 +1,4 @@
-"""A QThread that walks through the events of one job, which runs in a child process (see `ml.pipeline.worker`)."""
+"""A QThread that reads the events of one job from its child process, see `ml.pipeline.worker`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class JobThread(QThread):
     """Runs `job` with `runner` (`Worker().run`, or a script in tests).
 
     Both signals arrive in the thread that made this object. `happened` carries every event but the last, `ended`
-    exactly one of `ml.api.TERMINAL`. After `cancel` no event is passed on any more, only how it ended; after
-    `shutdown` not even that. (A signal called `event` would hide QObject.event, hence the name.)
+    exactly one of `ml.api.TERMINAL`. After `cancel` only `ended` follows, after `shutdown` nothing. (A signal called
+    `event` would hide QObject.event, hence the name.)
     """
 
     happened = Signal(object)
@@ -37,35 +37,35 @@ class JobThread(QThread):
         self._muted = False
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
-    # -- asked from the window's thread --------------------------------------------------------------------------
+    # -- called from the window's thread -------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End soon and keep the best so far."""
+        """Ask the job to end and keep the best result so far."""
         if not self._request:
             self._request = "stop"
 
     def cancel(self) -> None:
-        """End soon and discard the result; what still comes is not passed on."""
+        """Ask the job to end and discard the result. Later events are dropped."""
         self._listening = False
         self._request = "cancel"
 
     def shutdown(self) -> None:
-        """Cancel, deliver nothing any more, and wait for the end (the child acts or is killed within 2 s)."""
+        """Cancel, emit nothing any more, and wait for the end (the child ends or is killed within 2 s)."""
         self._muted = True
         self.cancel()
         self.wait()
 
     def detach(self) -> None:
-        """Like `shutdown`, but the run stays to be resumed; the child is killed at once."""
+        """Like `shutdown`, but the run can be resumed; the child is killed at once."""
         self._muted = True
-        if self._request != "cancel":  # which is to be carried out
+        if self._request != "cancel":  # a cancelled run is not resumed
             self._request = "leave"
         self.wait()
 
-    # -- asked from the job's thread -----------------------------------------------------------------------------
+    # -- called from the job's thread ----------------------------------------------------------------------------
 
     def requested(self) -> StopRequest:
-        """This object is the `Stop` of its job."""
+        """Return the request; this object is the `Stop` of its job."""
         return self._request
 
     def run(self) -> None:
@@ -78,7 +78,7 @@ class JobThread(QThread):
                     self._arrived.emit(event)
                     if isinstance(event, TERMINAL) or self._request == "leave":
                         break
-        except Exception as error:  # a thread has nobody to raise to: the window says it
+        except Exception as error:  # a thread has no caller to raise to: the window shows it
             _log.exception("the job failed")
             message = msg("The job ended unexpectedly. Your labels and finished runs are safe. Try again.")
             last = Failed(message=message, details="".join(traceback.format_exception(error)))
@@ -88,7 +88,7 @@ class JobThread(QThread):
 
     @Slot(object)
     def _deliver(self, event: Event) -> None:
-        # Checked here, in the receiver's thread, so that nothing which is already queued slips through.
+        # Checked in the receiver's thread, so that queued events are dropped as well.
         if self._muted:
             return
         if isinstance(event, TERMINAL):
@@ -98,7 +98,7 @@ class JobThread(QThread):
 
 
 class TrainingThread(JobThread):
-    """Trains in a child process. `runner` is another way to do it, as tests and the tour need it."""
+    """Trains in a child process. `runner` replaces it in tests and in the tour."""
 
     def __init__(self, job: TrainJob, runner: Runner | None = None, parent: QObject | None = None) -> None:
         super().__init__(job, runner or Worker().run, parent)

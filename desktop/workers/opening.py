@@ -1,4 +1,4 @@
-"""Opening a project, in a pool thread: the core is loaded and the samples are read while the window stays alive."""
+"""Open a project in a pool thread: import the core and read the samples without blocking the window."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Loaded:
 
 
 def load_project(path: Path) -> Loaded:
-    """Open and read the project at `path`. Raises HandlensError, and then nothing is left open."""
-    # The core and its libraries take longer to load than the first window may take to appear, so they are loaded here.
+    """Open and read the project at `path`. Raises HandlensError and leaves nothing open then."""
+    # Importing the core takes longer than the first window may take to appear, so it happens here.
     from ml.api import HandlensError, Project
 
     project = Project.open(path)
@@ -30,5 +30,5 @@ def load_project(path: Path) -> Loaded:
 
 
 def prepare() -> None:
-    """Load the core while the person looks at the start page."""
+    """Import the core while the start page is shown."""
     import ml.api  # noqa: F401

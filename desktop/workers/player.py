@@ -1,4 +1,4 @@
-"""Plays the sound of one sample. Where this machine cannot, it says why and what to do."""
+"""Plays the sound of a sample. If this machine cannot, it says why and what to do."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _log = logging.getLogger(__name__)
 
 
 class Player(QObject):
-    """Mono sounds held in memory, so that a window of a long recording starts and ends exactly."""
+    """Plays mono sound from memory, so that a window of a long recording starts and ends exactly."""
 
     position_changed = Signal(float)
-    """Seconds within the sound, while it plays."""
+    """The playing position in seconds."""
     playing_changed = Signal(bool)
     problem_found = Signal(str)
-    """`play` could not, and why."""
+    """Why `play` failed."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -42,7 +42,7 @@ class Player(QObject):
         self._timer.timeout.connect(self._tick)
 
     def problem(self) -> str:
-        """Why no sound can be played here, in one sentence; empty as far as is known.
+        """Say why no sound can be played here; empty if none is known.
 
         Loads Qt's sound library once; whether there is a loudspeaker is asked only by `play`.
         """
@@ -52,13 +52,13 @@ class Player(QObject):
         return self._problem
 
     def set_sound(self, waveform: NDArray[np.float32] | None, rate: int) -> None:
-        """The sound to play next, (n,) in -1…1 at `rate` Hz; what plays now ends."""
+        """Set the sound to play next, (n,) in -1…1 at `rate` Hz, and stop playing."""
         self.stop()
         self._rate = rate
         if waveform is None:
             self._pcm = QByteArray()
             return
-        # Quiet field recordings are made audible, nothing is made louder than full scale.
+        # Make quiet field recordings audible without clipping.
         loudest = max(float(np.abs(waveform).max(initial=0.0)), 0.05)
         self._pcm = QByteArray((waveform * (0.9 * 32767 / loudest)).astype("<i2").tobytes())
 
@@ -69,12 +69,12 @@ class Player(QObject):
         return self._sink is not None
 
     def seconds(self) -> float:
-        """How long the sound lasts."""
+        """The length of the sound in seconds."""
         return self._pcm.size() / 2 / self._rate
 
     @Slot()
     def play(self, start: float = 0.0) -> None:
-        """Play from `start` seconds, or say with `problem_found` why not."""
+        """Play from `start` seconds, or emit `problem_found`."""
         if self._pcm.isEmpty():
             return
         self.stop()
@@ -126,7 +126,7 @@ class Player(QObject):
                 self.play()
 
     def _load(self) -> tuple[Any, str]:
-        # Qt complains on stderr of every codec library that is absent; what matters is said in our sentence.
+        # Qt lists every missing codec library on stderr; our sentence says what matters.
         QLoggingCategory.setFilterRules("qt.multimedia*=false")
         try:
             module = importlib.import_module("PySide6.QtMultimedia")
@@ -142,5 +142,5 @@ class Player(QObject):
 
 
 def _library(error: ImportError) -> str:
-    """The file the loader did not find: "libpulse.so.0: cannot open shared object file" names it first."""
+    """Return the library that the loader did not find: "libpulse.so.0: cannot open shared object file"."""
     return str(error).split(":", maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""What a card on the start page shows of a project, read in a pool thread."""
+"""Read what a card on the start page shows, in a pool thread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from PySide6.QtGui import QImage
 from desktop.i18n import Kind
 
 if TYPE_CHECKING:
-    from ml.api import Project, task_named
+    from ml.api import Project
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecentFacts:
-    """`accuracy` is that of the newest finished run on its test split, which has `tested` samples; `run` is its
-    number, 0 for none."""
+    """The newest finished run by `run`, its number, or 0 for none; its test `accuracy` on `tested` samples."""
 
     name: str
     kind: Kind
@@ -26,15 +25,15 @@ class RecentFacts:
     accuracy: float | None
     tested: int
     several: bool
-    """More than one class may be present: `accuracy` is a mean average precision."""
+    """Multi-label: `accuracy` is a mean average precision."""
     images: tuple[QImage, ...]
 
 
 def read_recent(path: Path) -> RecentFacts:
-    """Raises HandlensError where the project cannot be opened."""
-    # The core and its libraries take longer to load than the first window may take to appear, so they are loaded here.
+    """Read a project. Raises HandlensError if it cannot be opened."""
+    # Importing the core takes longer than the first window may take to appear, so it happens here.
     from desktop.workers.sample_renderer import examples, spread
-    from ml.api import HandlensError, Project
+    from ml.api import HandlensError, Project, task_named
 
     with Project.open(path, to_read=True) as project:
         run = project.runs.newest()
@@ -45,7 +44,7 @@ def read_recent(path: Path) -> RecentFacts:
             chosen = spread(paths, 4)
             images = examples(project.source_folder, chosen, project.kind, project.windowing, 128)
         except HandlensError:
-            images = ()  # the originals are not there now; the card says so by its empty squares
+            images = ()  # the originals are missing; the card shows empty squares
         return RecentFacts(
             name=project.name,
             kind=project.kind,
@@ -59,7 +58,7 @@ def read_recent(path: Path) -> RecentFacts:
 
 
 def _tested(project: Project, run: int) -> int:
-    """How many samples a run was tested with, whatever came later."""
+    """Count the samples that the run was tested with."""
     from ml.api import HandlensError
 
     try:

@@ -1,4 +1,4 @@
-"""Makes one of the sample projects from nothing: writes its files, looks at them, creates the project."""
+"""Makes one of the sample projects: writes its files, scans them, creates the project."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from ml.api import (
 
 _log = logging.getLogger(__name__)
 _WRITING = 0.8
-"""The part of the time that goes into writing the files; looking at them is the rest."""
+"""The share of the time for writing the files; the scan takes the rest."""
 
 
 class SampleThread(QThread):
-    """Exactly one of `made(path)` and `gave_up(sentence)` ends it, unless it was cancelled: then neither.
+    """Ends with exactly one of `made(path)` and `gave_up(sentence)`, or with neither after `cancel`.
 
     A project that was made before is not made again.
     """
@@ -56,11 +56,11 @@ class SampleThread(QThread):
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Ask it to end; no signal follows. Half-written samples are completed the next time."""
+        """Ask it to end without a signal. Half-written samples are completed the next time."""
         self._cancelled = True
 
     def requested(self) -> StopRequest:
-        """This object is the `Stop` of its scan."""
+        """Return the request; this object is the `Stop` of its scan."""
         return "cancel" if self._cancelled else ""
 
     def run(self) -> None:
@@ -75,7 +75,7 @@ class SampleThread(QThread):
                 reason=(error.strerror or str(error)).lower(),
             )
             self._give_up(told)
-        except Exception:  # a thread has nobody to raise to: the window says it
+        except Exception:  # a thread has no caller to raise to: the window shows it
             _log.exception("the sample could not be made")
             _log.debug(traceback.format_exc())
             self._give_up(tr("A fault in Handlens stopped the sample. Try the other one."))

@@ -1,4 +1,4 @@
-"""Short work beside the window, such as thumbnails: numbered requests, and no answer that nobody wants any more."""
+"""Short background work, such as thumbnails: numbered requests, and no late results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 class Tasks(QObject):
-    """A pool of two threads. Pictures travel as QImage, never as QPixmap.
+    """A small thread pool. Pictures are passed as QImage, never as QPixmap.
 
     `submit` returns a number; `done(number, result)` or `failed(number, exception)` follows in the thread of this
     object, unless the number was forgotten or `close` was called in between. A function must not touch widgets.
@@ -30,14 +30,14 @@ class Tasks(QObject):
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def submit(self, function: Callable[..., object], *args: object) -> int:
-        """Run `function(*args)` in the pool; the number that its answer will carry."""
+        """Run `function(*args)` in the pool and return the number of the request."""
         self._next += 1
         self._wanted.add(self._next)
         self._pool.start(_Task(self, self._next, function, args))
         return self._next
 
     def forget(self, number: int) -> None:
-        """The answer to `number` is not wanted any more; if it has not begun, it never will."""
+        """Drop the result of `number`. It never starts if it has not started yet."""
         self._wanted.discard(number)
 
     def forget_all(self) -> None:
@@ -47,7 +47,7 @@ class Tasks(QObject):
         return number in self._wanted
 
     def close(self) -> None:
-        """Forget everything and wait for the functions that are running now."""
+        """Drop all requests and wait for the running functions."""
         self.forget_all()
         self._pool.clear()
         self._pool.waitForDone()
@@ -76,7 +76,7 @@ class _Task(QRunnable):
             return
         try:
             result, error = self._function(*self._args), None
-        except Exception as raised:  # everything goes to `failed`: a pool thread has nobody else to tell
+        except Exception as raised:  # everything goes to `failed`: a pool thread has no caller to raise to
             _log.debug("task %d failed", self._number, exc_info=True)
             result, error = None, raised
         self._tasks._arrived.emit(self._number, result, error)

@@ -162,7 +162,7 @@ def run_to_end(job: Job, show: Callable[[Event], None]) -> Event:
     last: Event | None = None
     with Watchdog(show) as watchdog:
         for last in run(job, NeverStop()):
-            watchdog.heard(last)
+            watchdog.notify(last)
             show(last)
     if isinstance(last, Failed):
         raise HandlensError(last.message, details=last.details)

@@ -65,7 +65,7 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
 def _said(stored: Predictions, row: int) -> tuple[int, ...]:
     """The classes that are said of a row, by index."""
     thresholds = None if stored.thresholds is None else stored.thresholds.tolist()
-    return task_named(stored.task).predicted(np.asarray(stored.probabilities[row]), thresholds)
+    return tuple(sorted(task_named(stored.task).predicted(np.asarray(stored.probabilities[row]), thresholds)))
 
 
 def _named(classes: tuple[int, ...], names: tuple[str, ...]) -> str:

@@ -400,6 +400,7 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
     if windowing is None:
         return None
     whole = dataclasses.asdict(windowing)
+    del whole["without_pauses"]
     return whole if windowing.columns else {name: whole[name] for name in ("rate", "seconds", "step")}
 
 

@@ -34,6 +34,8 @@ LONGEST_WINDOWS = 12
 """…of a longer log so many windows, where they last longer."""
 LONGEST_NAME = 200
 """Bytes of an input's name that its picture keeps."""
+_TOUCHING = 1e-3
+"""Seconds between two windows that are no pause."""
 
 
 def check_folder(folder: Path) -> None:
@@ -119,9 +121,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     if len(shown) < len(result.windows):
         verdict = replace(verdict, note=tr("shown: {start:g} to {end:g} s", start=start, end=end))
     if info.input_name == "readings":
-        values = load_log(result.path, info.windowing)
-        rate = info.windowing.rate
-        values = values[:, round(start * rate) : max(round(end * rate), round(start * rate) + 2)]
+        values = load_log(result.path, info.windowing, start=start, end=end)
         maps = stitched(shown, info.windowing)
         save_png(overlay_traces(values, maps, classes, verdict, windowing=info.windowing, start=start), target)
         return
@@ -182,10 +182,24 @@ def stitched(windows: tuple[WindowPrediction, ...], windowing: Windowing) -> NDA
 def _around_surest(
     windows: tuple[WindowPrediction, ...], class_index: int, longest: float
 ) -> tuple[WindowPrediction, ...]:
-    """All windows of a short recording; of a long one those within `longest` seconds around the surest."""
+    """All windows of a short recording; of a long one those within `longest` seconds around the surest.
+
+    Of a log that pauses only those of one stretch: the picture has one time axis.
+    """
+    place = max(range(len(windows)), key=lambda at: float(windows[at].probabilities[class_index]))
+    surest, windows = windows[place], _without_pause(windows, place)
     if windows[-1].end - windows[0].start <= longest:
         return windows
-    surest = max(windows, key=lambda window: float(window.probabilities[class_index]))
     latest = max(0.0, windows[-1].end - longest)
     begin = min(max(0.0, surest.start - longest / 2), latest)
     return tuple(w for w in windows if w.start >= begin and w.end <= begin + longest) or (surest,)
+
+
+def _without_pause(windows: tuple[WindowPrediction, ...], place: int) -> tuple[WindowPrediction, ...]:
+    """The windows around the one at `place` between which no time is missing."""
+    first, end = place, place + 1
+    while first > 0 and windows[first].start <= windows[first - 1].end + _TOUCHING:
+        first -= 1
+    while end < len(windows) and windows[end].start <= windows[end - 1].end + _TOUCHING:
+        end += 1
+    return windows[first:end]

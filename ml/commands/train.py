@@ -162,7 +162,7 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
 def _teach(job: TrainJob, *, front: str, json: bool) -> None:
     # Ended from outside it says how to go on; of several processes the helpers too, for where the first is lost nobody
     # else is left to.
-    signal.signal(signal.SIGTERM, _cut_off if ranks.size() > 1 else signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _cut_off if ranks.world_size() > 1 else signal.default_int_handler)
     if ranks.rank():
         _help(job)
         return

@@ -40,6 +40,16 @@ class NeverStop:
         return ""
 
 
+class StopRequestedError(Exception):
+    """The user requested a stop and the current step is abandoned; unwinds to whoever started that step."""
+
+
+def raise_if_requested(stop: Stop) -> None:
+    """Raise StopRequestedError after any stop request. Call it between parts of longer work."""
+    if stop.requested():
+        raise StopRequestedError
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScanJob:
     """Decode every file of `folder` once and report what is there. Ends with `events.Scanned`.

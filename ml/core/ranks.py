@@ -1,4 +1,4 @@
-"""Which of several processes this one is, when `torchrun` started them to train together. Torch-free."""
+"""Read the environment variables of `torchrun`. Torch-free, so that the command line can use it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import os
 
 
 def rank() -> int:
-    """0 for the process that reads, writes and speaks; the others help it. 0 as well for one that is alone."""
+    """Return the index of this process; 0 for the main process, and without `torchrun`."""
     return int(os.environ["RANK"]) if _launched() else 0
 
 
-def size() -> int:
-    """How many processes train together; 1 for one that is alone."""
+def world_size() -> int:
+    """Return how many processes train together; 1 without `torchrun`."""
     return int(os.environ["WORLD_SIZE"]) if _launched() else 1
 
 
-def machines() -> int:
-    """On how many machines they are."""
+def num_nodes() -> int:
+    """Return how many machines take part."""
     return int(os.environ.get("GROUP_WORLD_SIZE", "1")) if _launched() else 1
 
 
-def on_this_machine() -> int:
-    """How many of them are here."""
+def local_world_size() -> int:
+    """Return how many of the processes run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if _launched() else 1
 
 

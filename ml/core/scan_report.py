@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message, msg
-from ml.core.types import KindName, LabelSpan, Split, SplitBy, Task, Windowing
+from ml.core.types import KindName, LabelSpan, Split, SplitBy, Stretch, TaskName, Windowing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +36,16 @@ class FoundFile:
     width: int = 0
     height: int = 0
     duration: float = 0.0
-    """Seconds (recordings and logs)."""
+    """Seconds (recordings and logs); the pauses of a log do not count."""
     rate: float = 0
     channels: int = 0
-    pauses: tuple[tuple[float, float], ...] = ()
-    """Where a log was cut, in seconds of what is left of it, and how many seconds are missing there."""
+    stretches: tuple[Stretch, ...] = ()
+    """The parts of a log between its pauses; empty where its times leave the pauses out."""
+
+    @property
+    def end(self) -> float:
+        """When the recording or log ends, in seconds by its own clock."""
+        return self.stretches[-1].end if self.stretches else self.duration
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -136,7 +141,7 @@ class ScanReport:
     duplicates: tuple[DuplicateSet, ...] = ()
     windowing: Windowing | None = None
     """Chosen from the data; None for images."""
-    task: Task = "single"
+    task: TaskName = "single"
     labels: LabelNotes | None = None
     """Where the labels come from tables and tracks instead of folders."""
     notes: tuple[Message, ...] = ()

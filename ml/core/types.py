@@ -43,11 +43,24 @@ class Windowing:
     clock: Clock = "file"
     ranges: tuple[tuple[float, float], ...] = ()
     """Between which values each column usually lies, so that all its pictures have one scale."""
+    without_pauses: bool = False
+    """Times of samples leave out the pauses of a log, as in projects made by version 0.1."""
 
     @property
     def frames(self) -> int:
         """Values in one window, of each column."""
         return round(self.rate * self.seconds)
+
+
+class Stretch(NamedTuple):
+    """A part of a log between two pauses: when it begins and ends by the log's own clock, and how many frames it has.
+
+    Times are seconds after the first row of the file.
+    """
+
+    begin: float
+    end: float
+    frames: int
 
 
 class LabelSpan(NamedTuple):
@@ -71,7 +84,8 @@ class Sample(NamedTuple):
 
     `labels` are class indices: none, one, or (multi-label projects) several. There, somebody may also have said that
     it shows none of the classes: `labels` is empty then, too, but `labelled` is true. `start` and `end` are seconds
-    within the recording, None for images. A tuple, because a project has a hundred thousand of them.
+    within the recording (of a log by its own clock, pauses included), None for images. A tuple, because a project has
+    a hundred thousand of them.
     """
 
     id: int

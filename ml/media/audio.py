@@ -1,4 +1,4 @@
-"""Recordings: bytes on disk to mono waveforms at the rate that is asked for."""
+"""Load recordings: files to mono waveforms at the requested rate."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ _REFUSED = {
     for suffix in _OTHERS.split()
 }
 AUDIO_SUFFIXES: frozenset[str] = frozenset(_PLAYABLE.split()) | _REFUSED.keys()
-"""Names that promise a recording, those that cannot be read included: the user is told of them."""
+"""Suffixes of recordings, including unsupported formats, which are reported to the user."""
 
 LOUDEST = 32_768.0
-"""Samples lie in -1…1; float files written without scaling go up to this and keep their shape. Beyond it is rubbish."""
+"""Samples lie in -1…1; float files written without scaling go up to this and keep their shape. More is damage."""
 
 _BLOCK_VALUES = 1 << 20
 _MARGIN = 0.02
-"""Seconds read on either side of a piece, so that resampling it alone gives what resampling the whole file would."""
+"""Seconds read on either side of a piece, so that resampling it equals resampling the whole file."""
 _MP3_SETTLING = 12_000
-"""Values that an MP3 decoder needs after a jump: frames lean on earlier ones, and the first few come out wrong."""
+"""Values that an MP3 decoder needs after a seek: frames depend on earlier ones, so the first few are wrong."""
 _STRETCH = 60.0
 """Seconds decoded at once when many windows are cut from one recording."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioFacts:
-    """What was really in a recording: `duration` in seconds, `rate` in Hz."""
+    """Measured properties of a recording: `duration` in seconds, `rate` in Hz."""
 
     duration: float
     rate: int
@@ -63,7 +63,7 @@ class AudioFacts:
 
 
 def audio_facts(path: Path) -> AudioFacts:
-    """Decode the recording to its end, block by block, and report what was there; headers lie.
+    """Decode the recording to its end, block by block, and return what it holds; headers can be wrong.
 
     Raises UnreadableError with the reason in one sentence.
     """
@@ -132,14 +132,14 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
         if size == 0:
             raise UnreadableError(EMPTY)
         with path.open("rb") as probe:
-            probe.read(1)  # says why, where libsndfile only says that it could not
+            probe.read(1)  # raises the reason, which libsndfile hides
         with soundfile.SoundFile(path) as source:
             if source.samplerate <= 0 or source.channels <= 0:
                 raise UnreadableError(msg("The recording is damaged: its beginning makes no sense."))
             yield source
     except UnreadableError:
         raise
-    except Exception as error:  # libsndfile's own errors, and what bytes of strangers provoke around it
+    except Exception as error:  # a decoder of untrusted bytes can raise anything
         raise UnreadableError(_reason(path, error), details=type(error).__name__) from error
 
 
@@ -183,7 +183,7 @@ def _mono(source: soundfile.SoundFile, frames: int | None) -> NDArray[np.float32
 
 
 def _piece(source: soundfile.SoundFile, *, rate: int, first: int, count: int | None) -> NDArray[np.float32]:
-    """Values `first` to `first + count` of the recording as it sounds at `rate` Hz."""
+    """Values `first` to `first + count` of the recording resampled to `rate` Hz."""
     common = math.gcd(source.samplerate, rate)
     there, here = source.samplerate // common, rate // common  # `there` values on disk last as long as `here` of ours
     margin = math.ceil(_MARGIN * rate) if here != there else 0

@@ -1,4 +1,4 @@
-"""Pictures that are whole and still cannot be read: which they are, by name or by what they hold, and what to do."""
+"""Recognise intact pictures of unsupported formats, and say what to do."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DICOM = msg("DICOM pictures cannot be read. Export the picture as PNG or TIFF."
 _JPEG_XL = msg("JPEG XL pictures cannot be read. Save the picture as JPEG or PNG.")
 _RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
 
-REFUSED: Mapping[str, Message] = {
+UNSUPPORTED: Mapping[str, Message] = {
     **dict.fromkeys([".heic", ".heif"], _HEIC),
     **dict.fromkeys([".dcm", ".dicom"], _DICOM),
     ".jxl": _JPEG_XL,
     **dict.fromkeys(_RAW.split(), msg("Camera raw files cannot be read. Export the picture as JPEG or PNG.")),
 }
-"""By the ending of the name."""
+"""By suffix."""
 
 _BEGINNINGS = (
     (4, (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"), _HEIC),
@@ -29,14 +29,14 @@ _BEGINNINGS = (
 )
 _ENOUGH = 132
 _VARIED = {"TIFF": "TIFF", "JPEG": "JPEG", "JPEG2000": "JPEG 2000"}
-"""Formats with variants that Pillow does not read, and what people call them."""
+"""Formats with variants that Pillow does not read, and their usual names."""
 _UNKNOWN_VARIANT = ("unknown pixel mode", "unknown data organization", "cannot handle", "unable to determine")
-"""How its remarks begin where it understood the file and cannot read such colours."""
+"""How Pillow's error begins where it knows the format but not the colour mode."""
 
 
-def refused(path: Path) -> Message | None:
-    """Why a picture that nothing recognises is none that can be read, and what to do; None where it is damaged."""
-    by_name = REFUSED.get(path.suffix.lower())
+def unsupported_format(path: Path) -> Message | None:
+    """The reason why an intact picture cannot be read, and what to do; None where it is damaged."""
+    by_name = UNSUPPORTED.get(path.suffix.lower())
     if by_name is not None:
         return by_name
     with path.open("rb") as file:
@@ -54,7 +54,7 @@ def refused(path: Path) -> Message | None:
 
 
 def _is_unknown_variant(path: Path, form: str, start: bytes) -> bool:
-    """Pillow tells why it does not take a file only where it is asked for one format."""
+    """Whether Pillow knows the format `form` but not this variant. It gives a reason only if asked for one format."""
     if form not in Image.OPEN:
         return False
     factory, accepts = Image.OPEN[form]
@@ -65,6 +65,6 @@ def _is_unknown_variant(path: Path, form: str, start: bytes) -> bool:
             factory(file, str(path)).close()
     except SyntaxError as error:
         return str(error).startswith(_UNKNOWN_VARIANT)
-    except Exception:  # whatever else a decoder of strangers' bytes raises is damage
+    except Exception:  # anything else that a decoder raises is damage
         return False
     return False

@@ -1,4 +1,4 @@
-"""Pictures: bytes on disk to RGB arrays. The square made here is the one preprocessing of the whole product."""
+"""Load pictures: files to RGB arrays. The square made here is the only preprocessing of pictures."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from PIL import Image, UnidentifiedImageError
 from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
-from ml.media.formats import REFUSED, refused
+from ml.media.formats import UNSUPPORTED, unsupported_format
 from ml.media.pixels import is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
-"""Enough for a 108-megapixel phone; a file that claims more is refused before a byte of it is decoded."""
+"""Enough for a 108-megapixel phone; a file that claims more is rejected before decoding."""
 
 _MAX_BYTES = 950_000_000
 _BYTES_PER_PIXEL = {"JPEG2000": 20, "WEBP": 17, "AVIF": 12, "progressive": 10, "F": 12, "I": 12}
@@ -32,17 +32,17 @@ _READABLE = (
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .tif .tiff .bmp .dib .jp2 .j2k .jpf .jpx .jpc .j2c .jpg2"
     " .ppm .pgm .pbm .pnm .pfm .tga .ico .icns .pcx .sgi .rgb .bw .psd .fits .fit .qoi .dds"
 )
-IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | REFUSED.keys()
-"""Names that promise a picture, those that cannot be read included: the user is told of them."""
+IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | UNSUPPORTED.keys()
+"""Suffixes of pictures, including unsupported formats, which are reported to the user."""
 
 _FORMATS = (
     "JPEG", "PNG", "MPO", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "TGA", "ICO", "ICNS", "PCX",
     "SGI", "PSD", "FITS", "QOI", "DDS",
 )  # fmt: skip
-"""What Pillow may try. Not everything it knows: PostScript, for one, would start another program."""
+"""Formats that Pillow may decode. Not PostScript, for example, which would start another program."""
 
 _MISNAMED = ("JPEG", "PNG")
-"""Tried where the name promises what cannot be read. Not TIFF: a camera raw file would give its tiny preview."""
+"""Formats tried under the name of an unsupported one. Not TIFF: a camera raw file would give its tiny preview."""
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -57,12 +57,12 @@ _TURNS = {
 _REDUCING_GAP = 3.0
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Pillow's remarks reach the user's terminal
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # keep Pillow's warnings off the user's terminal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageFacts:
-    """The size in pixels of a picture that could be decoded, the right way up."""
+    """The size in pixels of a picture, after its EXIF orientation is applied."""
 
     width: int
     height: int
@@ -133,13 +133,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        misnamed = path.suffix.lower() in REFUSED
+        misnamed = path.suffix.lower() in UNSUPPORTED
         with Image.open(path, formats=_MISNAMED if misnamed else _formats()) as image:
             _check_cost(image)
             yield image
     except UnreadableError:
         raise
-    except Exception as error:  # decoders of strangers' bytes raise anything, from SyntaxError to MemoryError
+    except Exception as error:  # decoders of untrusted bytes raise anything, from SyntaxError to MemoryError
         raise UnreadableError(_reason(path, error), details=repr(error)) from error
 
 
@@ -173,17 +173,17 @@ def _reason(path: Path, error: Exception) -> Message:
     if path.stat().st_size == 0:
         return EMPTY
     if isinstance(error, UnidentifiedImageError):
-        return refused(path) or msg("This is not a picture, or its beginning is damaged.")
+        return unsupported_format(path) or msg("This is not a picture, or its beginning is damaged.")
     if "truncated" in str(error).lower() or "not enough" in str(error).lower():
         return msg("The picture is cut off: the end of the file is missing.")
     return msg("The picture is damaged and cannot be decoded.")
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1…8. Asked after decoding: Pillow turns TIFFs itself, and PNGs may carry it at the end."""
+    """EXIF orientation 1…8. Read after decoding: Pillow turns TIFFs itself, and PNGs may carry it at the end."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a picture with broken notes beside it is still a picture
+    except Exception:  # broken metadata does not make a picture unreadable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -202,7 +202,7 @@ def _turned(pixels: NDArray[np.uint8], turn: Image.Transpose) -> NDArray[np.uint
 
 
 def _resized(image: Image.Image, target: tuple[int, int], resampling: Image.Resampling) -> Image.Image:
-    """A decoded picture at another size. Odd colours become RGB strip by strip, so no second whole picture is held."""
+    """Resize a decoded picture. Other colour modes become RGB in strips, to hold no second whole picture."""
     if image.mode in {"RGB", "L"} and is_plain(image):
         return image.resize(target, resampling, reducing_gap=_REDUCING_GAP)
     across, down = (
@@ -213,7 +213,7 @@ def _resized(image: Image.Image, target: tuple[int, int], resampling: Image.Resa
 
 
 def _probe_colours(image: Image.Image) -> None:
-    """Fail now, not while training, if the colours cannot be converted."""
+    """Raise now, not during training, if the colours cannot be converted."""
     if not is_plain(image):
         corner = image.crop((0, 0, min(8, image.width), min(8, image.height)))
         corner.info = image.info

@@ -22,10 +22,10 @@ from ml.core.plugins import note_plugin
 from ml.core.types import KindName, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16
 from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
-from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log, load_log_windows, log_facts
+from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log_windows, log_facts, log_windows
 from ml.media.logs.traces import trace_picture
 from ml.media.mel import mel_grey, mel_picture, mel_rgb, settings_for
-from ml.media.windowing import choose_windowing
+from ml.media.windowing import choose_windowing, window_spans
 
 InputName = Literal["pixels", "waveform", "readings"]
 """The input of the exported graph, which fixes its shape: uint8 (batch, size, size, 3) RGB, float32 (batch, frames)
@@ -72,9 +72,9 @@ class SampleKind(ABC):
         """Return how files are cut; None where they are not, or where their columns decide (`shares_columns`)."""
         return None
 
-    def duration(self, path: Path, windowing: Windowing) -> float:  # noqa: ARG002 - others need it
-        """Return the seconds that windows are cut from."""
-        return self.probe(path).duration
+    def windows(self, path: Path, windowing: Windowing) -> tuple[tuple[float, float], ...]:
+        """Cut a file and return (start, end) of each window, in seconds by its own clock. Raises UnreadableError."""
+        return window_spans(self.probe(path).duration, windowing)
 
     @abstractmethod
     def load(
@@ -254,8 +254,8 @@ class Sensors(SampleKind):
         facts = log_facts(path)
         return FileFacts(channels=len(facts.columns), log=facts)
 
-    def duration(self, path: Path, windowing: Windowing) -> float:
-        return float(load_log(path, windowing).shape[1] / windowing.rate)
+    def windows(self, path: Path, windowing: Windowing) -> tuple[tuple[float, float], ...]:
+        return log_windows(path, windowing)
 
     def load(
         self,

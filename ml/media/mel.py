@@ -1,4 +1,4 @@
-"""The log-mel picture of a sound: its settings, shared by the network's front end and by the screen."""
+"""Log-mel spectrogram: settings and computation, shared by the network's front end and the screen."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from ml.core.types import Windowing
 
 RANGE_DB = 80.0
-"""Everything quieter than the loudest point by more than this is shown, and read, as silence."""
+"""Dynamic range: anything quieter relative to the loudest point counts as silence."""
 
 
 SILENCE = 1e-6
-"""A waveform that never exceeds this is taken for silence, and not made louder."""
+"""A waveform that never exceeds this counts as silence and is not normalised."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ def settings_for(windowing: Windowing) -> MelSettings:
     width = round(n_fft * min(1.0, max(0.5, windowing.seconds / 4.0)))
     hop = max(1, min(n_fft // 2, round(windowing.frames / 224)))
     f_max = rate / 2
-    # As many bands as there can be without the lowest being narrower than a line of the spectrum, thus empty.
+    # As many bands as possible without the lowest being narrower than a bin of the spectrum, and so empty.
     f_min = min(40.0, rate / 20)
     widest = rate / n_fft
     lowest = float(hz_to_mel(f_min + 1.05 * widest) - hz_to_mel(f_min))
@@ -55,7 +55,7 @@ def settings_for(windowing: Windowing) -> MelSettings:
 
 
 def hann(settings: MelSettings) -> NDArray[np.float32]:
-    """The periodic Hann window, (n_fft,), `width` wide amid zeros. (scipy.signal takes a second to load.)"""
+    """Return the periodic Hann window (n_fft,), `width` wide, zero-padded. (scipy.signal takes a second to load.)"""
     window = np.zeros(settings.n_fft, dtype=np.float32)
     start = (settings.n_fft - settings.width) // 2
     window[start : start + settings.width] = np.hanning(settings.width + 1)[:-1]
@@ -63,7 +63,7 @@ def hann(settings: MelSettings) -> NDArray[np.float32]:
 
 
 def filterbank(settings: MelSettings) -> NDArray[np.float32]:
-    """Triangular mel filters, shape (n_fft // 2 + 1, n_mels), peak 1."""
+    """Return triangular mel filters, shape (n_fft // 2 + 1, n_mels), peak 1."""
     mels = np.linspace(hz_to_mel(settings.f_min), hz_to_mel(settings.f_max), settings.n_mels + 2)
     edges = mel_to_hz(mels)
     bins = np.linspace(0, settings.rate / 2, settings.n_fft // 2 + 1)
@@ -73,12 +73,12 @@ def filterbank(settings: MelSettings) -> NDArray[np.float32]:
 
 
 def hz_to_mel(hz: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hertz to HTK mel."""
+    """Convert hertz to HTK mel."""
     return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0))
 
 
 def mel_to_hz(mel: float | NDArray[np.float64]) -> NDArray[np.float64]:
-    """HTK mel to hertz."""
+    """Convert HTK mel to hertz."""
     return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
 
 

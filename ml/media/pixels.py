@@ -1,4 +1,4 @@
-"""Every colour mode Pillow knows, as plain 8-bit RGB. Works in strips, so that a huge picture is never held twice."""
+"""Convert every colour mode of Pillow to 8-bit RGB, in strips, so that a huge picture is never held twice."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def to_rgb(image: Image.Image, *, reduce: tuple[int, int] = (1, 1)) -> NDArray[n
 
 
 def _strips(image: Image.Image, *, multiple: int = 1) -> Iterator[tuple[int, Image.Image]]:
-    """The picture from top to bottom in pieces whose height is a multiple of `multiple`, the last one's excepted."""
+    """Yield the picture from top to bottom in strips; all heights but the last are multiples of `multiple`."""
     rows = max(1, _STRIP_PIXELS // max(1, image.width * multiple)) * multiple
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(image.height, top + rows)))

@@ -1,4 +1,4 @@
-"""Opening files of strangers in child processes, so that one that hangs, explodes or crashes costs only itself."""
+"""Open untrusted files in child processes, so that a file that hangs, explodes or crashes affects no other."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ T = TypeVar("T")
 
 MEMORY = 1_000_000_000
 """Bytes that one file may need on top of what the child needs anyway."""
-PATIENCE = 9.0
+TIMEOUT = 9.0
 """Seconds for a small file; large ones get a second more for every `BYTES_PER_SECOND`."""
 BYTES_PER_SECOND = 2_000_000
-_START_PATIENCE = 60.0
+_START_TIMEOUT = 60.0
 _TICK = 0.1
 _GRACE = 10.0
 _READY = "ready"
 _MAX_IDLE_DEATHS = 5
 _WORTH_A_CHILD = 16
-"""Fewer files than this are read sooner by the children that are there than by one more, which has to start."""
+"""Files per child: fewer are read sooner by the running children than by one more, which has to start."""
 
 _TOO_SLOW = msg("Reading the file took too long, so it was left out.")
 _CRASHED = msg("Reading the file made the decoder crash, so it was left out.")
@@ -56,19 +56,19 @@ class _Child:
         self.process.close()
 
 
-def checked(
+def probe_files(
     paths: Sequence[Path],
-    check: Callable[[Path], T],
+    probe: Callable[[Path], T],
     *,
     workers: int | None = None,
     stopped: Callable[[], bool] = lambda: False,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     memory: int = MEMORY,
 ) -> Generator[tuple[Path, T | UnreadableError], None, None]:
-    """`check(path)` for every path, in child processes; pairs come as they are ready, not in order.
+    """Call `probe(path)` for every path in child processes; pairs come as they are ready, not in order.
 
-    `check` is a function at the top of a module (the children import it). A file whose check raises, takes longer
-    than `patience` seconds (more for files over some megabytes), needs more than `memory` bytes (where the system
+    `probe` is a function at the top of a module (the children import it). A file whose probe raises, takes longer
+    than `timeout` seconds (more for files over some megabytes), needs more than `memory` bytes (where the system
     can limit that: Linux) or kills its child gives an UnreadableError. Ends early, within a tenth of a second,
     once `stopped()`. Closing the iterator ends the children. Raises HandlensError if no child can be started.
     """
@@ -76,8 +76,8 @@ def checked(
     children: list[_Child] = []
     try:
         for _ in range(count):
-            children.append(_start(check, memory))  # noqa: PERF401 - those already started must be ended if one fails
-        yield from _drive(children, paths, lambda: _start(check, memory), stopped=stopped, patience=patience)
+            children.append(_start(probe, memory))  # noqa: PERF401 - those already started must be ended if one fails
+        yield from _drive(children, paths, lambda: _start(probe, memory), stopped=stopped, timeout=timeout)
     finally:
         for child in children:
             child.end()
@@ -89,15 +89,15 @@ def _drive(
     start: Callable[[], _Child],
     *,
     stopped: Callable[[], bool],
-    patience: float,
+    timeout: float,
 ) -> Iterator[tuple[Path, Any]]:
     waiting = iter(paths)
     left = len(paths)
     idle_deaths = 0
     while left and not stopped():
-        heard = connection.wait([child.pipe for child in children], timeout=_TICK)
+        ready = connection.wait([child.pipe for child in children], timeout=_TICK)
         for place, child in enumerate(children):
-            outcome = _hear(child) if child.pipe in heard else None
+            outcome = _receive(child) if child.pipe in ready else None
             late = outcome is None and (child.path is not None or not child.ready) and time.monotonic() > child.deadline
             if outcome is None and not late:
                 continue
@@ -111,7 +111,7 @@ def _drive(
             elif path is None:
                 child.ready = True
             if children[place].ready:
-                _give(children[place], next(waiting, None), patience)
+                _send(children[place], next(waiting, None), timeout)
             if path is not None:
                 left -= 1
                 yield path, outcome
@@ -120,27 +120,27 @@ def _drive(
 _LOST = object()
 
 
-def _hear(child: _Child) -> object:
+def _receive(child: _Child) -> object:
     try:
         return child.pipe.recv()
     except (EOFError, OSError):
         return _LOST
 
 
-def _give(child: _Child, path: Path | None, patience: float) -> None:
+def _send(child: _Child, path: Path | None, timeout: float) -> None:
     if path is None:
         return
     try:
         size = path.stat().st_size
     except OSError:
-        size = 0  # the child will find out why and say so
-    seconds = patience + size / BYTES_PER_SECOND
+        size = 0  # the child reports the reason
+    seconds = timeout + size / BYTES_PER_SECOND
     child.path = path
     child.deadline = time.monotonic() + seconds
     try:
         child.pipe.send((path, seconds))
     except OSError:
-        child.deadline = 0.0  # it died while idle; the next look at its pipe says so
+        child.deadline = 0.0  # it died while idle, which its pipe reports
 
 
 def _require_start(child: _Child, idle_deaths: int) -> None:
@@ -152,12 +152,12 @@ def _require_start(child: _Child, idle_deaths: int) -> None:
         )
 
 
-def _start(check: Callable[[Path], object], memory: int) -> _Child:
+def _start(probe: Callable[[Path], object], memory: int) -> _Child:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, check, memory), daemon=True, name="handlens-reader")
+    process = context.Process(target=_child_main, args=(theirs, probe, memory), daemon=True, name="handlens-reader")
     try:
-        with children_deaf_to_interrupts():
+        with children_ignoring_interrupts():
             process.start()
     except (OSError, AssertionError, ValueError) as error:
         ours.close()
@@ -167,13 +167,13 @@ def _start(check: Callable[[Path], object], memory: int) -> _Child:
         ) from error
     finally:
         theirs.close()
-    return _Child(process=process, pipe=ours, deadline=time.monotonic() + _START_PATIENCE)
+    return _Child(process=process, pipe=ours, deadline=time.monotonic() + _START_TIMEOUT)
 
 
-def _serve(pipe: connection.Connection[Any, Any], check: Callable[[Path], object], memory: int) -> None:
-    """The child: a path and its time limit in, one outcome out, until the pipe closes."""
+def _child_main(pipe: connection.Connection[Any, Any], probe: Callable[[Path], object], memory: int) -> None:
+    """Receive a path and its time limit and send one outcome, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - decoders in C print remarks of their own
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - decoders in C print to stderr
         os.dup2(nowhere.fileno(), 2)
     _limit_memory(memory)
     try:
@@ -181,21 +181,21 @@ def _serve(pipe: connection.Connection[Any, Any], check: Callable[[Path], object
         while True:
             path, seconds = pipe.recv()
             _end_after(seconds + _GRACE)
-            pipe.send(_outcome(check, path))
+            pipe.send(_outcome(probe, path))
             _end_after(0)
     except (EOFError, OSError):
         return  # the parent is gone or wants no more
 
 
 def _end_after(seconds: float) -> None:
-    """Should the parent be killed while a decoder hangs, the system ends this child; 0 calls it off. Not on Windows."""
+    """Let the system end this child after so many seconds, in case the parent is killed; 0 cancels. Not on Windows."""
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _outcome(check: Callable[[Path], object], path: Path) -> object:
+def _outcome(probe: Callable[[Path], object], path: Path) -> object:
     try:
-        return check(path)
+        return probe(path)
     except UnreadableError as error:
         return error
     except MemoryError:
@@ -205,7 +205,7 @@ def _outcome(check: Callable[[Path], object], path: Path) -> object:
 
 
 def _limit_memory(extra: int) -> None:
-    """Cap the address space at what is in use now plus `extra` bytes. Only Linux both tells and obeys."""
+    """Cap the address space at what is in use now plus `extra` bytes. Only on Linux."""
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -216,8 +216,8 @@ def _limit_memory(extra: int) -> None:
 
 
 @contextmanager
-def children_deaf_to_interrupts() -> Iterator[None]:
-    """Child processes that are started inside never hear Ctrl+C, not even while they are still loading.
+def children_ignoring_interrupts() -> Iterator[None]:
+    """Start child processes inside that never receive Ctrl+C, not even while they are still loading.
 
     A Ctrl+C in the meantime reaches this process afterwards. Does nothing on Windows, which has no signal masks.
     """

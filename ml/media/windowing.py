@@ -1,4 +1,4 @@
-"""Cutting recordings into windows: where they lie, and how long they should be for the data at hand."""
+"""Cut recordings into windows, and choose a window length for the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.core.types import Clock, Windowing
 HIGHEST_RATE = 32_000
 SHORTEST, LONGEST, GRAIN = 0.5, 5.0, 0.5
 WHOLE_LOG = 1024
-"""Rows up to which a log is one window: more than that is squeezed out of the network's picture."""
+"""Rows up to which a log is one window: a longer one would lose detail in the network's input."""
 FEWEST_FRAMES, MOST_FRAMES, UNTIMED_FRAMES = 128, 2048, 512
 
 
@@ -21,7 +21,7 @@ def window_spans(duration: float, windowing: Windowing) -> tuple[tuple[float, fl
     """(start, end) in seconds of each window of a recording of `duration` seconds; never empty if it has any sound.
 
     A recording up to 1.2 windows long is one window; in a longer one the last window ends where the recording
-    ends, so that nothing is left unheard. `end` never lies behind the recording: what is missing there is padded.
+    ends, so that every value is in a window. `end` never lies behind the recording: what is missing there is padded.
     """
     if duration <= 0:
         return ()

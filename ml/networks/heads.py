@@ -1,4 +1,4 @@
-"""The whole network: front end, backbone, a linear head whose class maps are exact, and what calibrates its answers."""
+"""The whole network: front end, backbone, a linear head with exact class maps, temperature and OOD score."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ml.core.jobs import DEFAULT_FRONT, Front
 from ml.core.types import TaskName, Windowing
 from ml.media.kinds import InputName
 from ml.media.mel import settings_for
-from ml.networks.backbones import Backbone, build
+from ml.networks.backbones import Backbone, build_backbone
 from ml.networks.frontends.image_and_mel import MelFrontEnd, PixelFrontEnd
 from ml.networks.frontends.log import SIZE, LogFrontEnd, TabularConcat, settings_for_logs
-from ml.networks.gradcam import LIKELIEST, grad_cam
+from ml.networks.gradcam import TOP_CLASSES, grad_cam
 from ml.networks.weights.bundled import Weights, bundled
 from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, OodReference
 from ml.scoring.tasks import task_named
 
 
-class Answers(NamedTuple):
+class ClassifierOutputs(NamedTuple):
     """The outputs of a released model, see `ml.runtime.contract`."""
 
     probabilities: Tensor
@@ -31,9 +31,9 @@ class Answers(NamedTuple):
 
 
 class OodScorer(nn.Module):
-    """Embedding (batch, width) -> unlike score (batch,), the same as `ml.scoring.ood` says; nothing is known yet.
+    """Map embeddings (batch, width) to OOD scores (batch,), equal to those of `ml.scoring.ood`.
 
-    What it knows is no part of the checkpoints: it is found once, when a run is finished.
+    The reference is not part of the checkpoints: it is fitted once, at the end of a run.
     """
 
     scale: Tensor
@@ -54,8 +54,8 @@ class OodScorer(nn.Module):
         for name, value in start.items():
             self.register_buffer(name, value, persistent=False)
 
-    def learn(self, known: OodReference) -> None:
-        """Take over what is familiar."""
+    def fit(self, known: OodReference) -> None:
+        """Store the reference."""
         for name in ("scale", "bank", "knots", "shares"):
             setattr(self, name, torch.from_numpy(getattr(known, name)))
         self.tail = torch.tensor(known.tail)
@@ -65,7 +65,7 @@ class OodScorer(nn.Module):
         directions = scaled / (scaled.norm(dim=1, keepdim=True) + 1e-9)
         alike = directions @ self.bank.T
         strange = 1.0 - alike.topk(min(NEIGHBOURS, len(self.bank)), dim=1).values.mean(1)
-        # Every stretch between two knots adds its part of the share.
+        # Piecewise linear: each interval between two knots adds its part.
         widths = self.knots[1:] - self.knots[:-1]
         steps = (strange[:, None] - self.knots[:-1]).clamp_min(0.0).minimum(widths)
         inside = (steps * ((self.shares[1:] - self.shares[:-1]) / widths)).sum(1)
@@ -75,12 +75,12 @@ class OodScorer(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Raw input -> logits (batch, classes) and features (batch, width, h, w); `answer` gives all that is released."""
+    """Map pictures to logits (batch, classes) and features (batch, width, h, w); `predict` returns all outputs."""
 
     temperature: Tensor
     task: TaskName = "single"
-    both_sides: bool = False
-    """Answer from the mean of a picture and its mirror image: a little better, for twice the time."""
+    flip_tta: bool = False
+    """Average an image and its mirror image (test-time augmentation): slightly better, in twice the time."""
 
     def __init__(self, front: nn.Module, backbone: Backbone | TabularConcat, classes: int) -> None:
         super().__init__()
@@ -88,27 +88,27 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.head = nn.Linear(backbone.width, classes)
         self.register_buffer("temperature", torch.ones(()))
-        self.unlikeness = OodScorer(backbone.width)
+        self.ood_scorer = OodScorer(backbone.width)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures as the front end makes them (batch, 3, h, w); so training can augment in between."""
+        """`pictures` (batch, 3, h, w) come from the front end, so that training can augment them."""
         features = self.features(pictures)
         return self.head(features.mean((2, 3))), features
 
     def features(self, pictures: Tensor) -> Tensor:
-        """(batch, width, h, w). Those of the mirror image are mirrored back, so that every place stays in its place."""
+        """Return (batch, width, h, w). Features of the mirror image are mirrored back before averaging."""
         features: Tensor = self.backbone(pictures)
-        if not self.both_sides:
+        if not self.flip_tta:
             return features
         mirrored: Tensor = self.backbone(pictures.flip(3))
         return (features + mirrored.flip(3)) / 2.0
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """(n, classes): of one class among all, or in a multi-label project of each by itself."""
+        """Return (n, classes): softmax, or sigmoid in a multi-label project."""
         return torch.softmax(logits, dim=1) if task_named(self.task).exclusive else torch.sigmoid(logits)
 
-    def answer(self, features: Tensor) -> Answers:
-        """Everything a released model says of features (batch, width, h, w).
+    def predict_from_features(self, features: Tensor) -> ClassifierOutputs:
+        """Return all outputs of a released model from features (batch, width, h, w).
 
         The maps are class activation maps (Zhou et al. 2016): features × head weights. With mean pooling their mean
         plus the bias is exactly the logit.
@@ -116,18 +116,18 @@ class Classifier(nn.Module):
         embedding = features.mean((2, 3))
         maps = functional.conv2d(features, self.head.weight[:, :, None, None])
         probabilities = self.probabilities(self.head(embedding) / self.temperature)
-        return Answers(probabilities, maps, embedding, self.unlikeness(embedding))
+        return ClassifierOutputs(probabilities, maps, embedding, self.ood_scorer(embedding))
 
-    def look(self, raw: Tensor) -> Answers:
-        """`answer` for raw input, with the best maps there are: Grad-CAM of the likeliest classes where the backbone
-        keeps no places to the end, which only torch can do."""
+    def predict(self, raw: Tensor) -> ClassifierOutputs:
+        """Return the outputs for raw input. If the backbone ends in a vector, the maps of the likeliest classes are
+        Grad-CAM's, which only torch can compute."""
         with torch.no_grad():
             pictures = self.front(raw)
-            answers = self.answer(self.features(pictures))
+            answers = self.predict_from_features(self.features(pictures))
         pooled = self.backbone.pooled
         if pooled is None or pooled.place is None:
             return answers
-        likeliest = answers.probabilities.topk(min(LIKELIEST, answers.probabilities.shape[1])).indices
+        likeliest = answers.probabilities.topk(min(TOP_CLASSES, answers.probabilities.shape[1])).indices
         maps = grad_cam(pooled, self._without_bias, pictures, likeliest).to(answers.maps.dtype)
         places = likeliest[:, :, None, None].expand_as(maps)
         return answers._replace(maps=answers.maps.scatter(1, places, maps))
@@ -137,25 +137,25 @@ class Classifier(nn.Module):
 
 
 class Released(nn.Module):
-    """The graph that is exported: raw input in, `Answers` out."""
+    """The graph to export: raw input in, `ClassifierOutputs` out."""
 
     def __init__(self, network: Classifier) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, raw: Tensor) -> Answers:
-        return self.network.answer(self.network.features(self.network.front(raw)))
+    def forward(self, raw: Tensor) -> ClassifierOutputs:
+        return self.network.predict_from_features(self.network.features(self.network.front(raw)))
 
 
 def mel_size(windowing: Windowing) -> tuple[int, int]:
-    """Rows and columns of the log-mel picture that the backbone reads: no larger than what there is to hear."""
+    """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
     rows = 128 if windowing.rate > 12_000 else 96
     columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
     return rows, columns
 
 
 def _picture_of(windowing: Windowing | None) -> tuple[int, int] | None:
-    """Height and width of what the front end makes, where that is not the backbone's own square."""
+    """Return the height and width of the front end's output, if not the backbone's square."""
     if windowing is None:
         return None
     return (SIZE, SIZE) if windowing.columns else mel_size(windowing)
@@ -170,14 +170,13 @@ def build_network(
     log_front: Front = DEFAULT_FRONT,
     input_name: InputName | None = None,
 ) -> Classifier:
-    """Pretrained backbone (the bundled one without `weights`) and an untrained head, for images (`windowing` None),
-    recordings or logs of sensors.
+    """Return a pretrained backbone (the bundled one without `weights`) with an untrained head.
 
-    For logs, `log_front` says what picture is made of them; its `learn` wants the training split before it is used.
+    `windowing` is None for images. For logs, `log_front` is the kind of picture; fit the front end before its use.
     """
     if input_name == "pixels":
         windowing = None  # the windows of such a kind are pictures
-    body = build(weights or bundled(), _picture_of(windowing))
+    body = build_backbone(weights or bundled(), _picture_of(windowing))
     if windowing is None:
         network = Classifier(PixelFrontEnd(body.spec.mean, body.spec.std), body, classes)
     elif windowing.columns:

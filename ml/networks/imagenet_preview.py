@@ -1,4 +1,4 @@
-"""What the pretrained network sees before it has learned anything new."""
+"""Predictions of the pretrained network with its own ImageNet classes, before any training."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ml.core.errors import UnreadableError
 from ml.core.events import Event, Looked
 from ml.core.jobs import LookJob
 from ml.media.images import load_squashed
-from ml.networks.backbones import spec_of
+from ml.networks.backbones import spec_for
 from ml.networks.frontends.image_and_mel import PixelFrontEnd
 from ml.networks.weights.bundled import bundled, load_in_order
 
 
-def look(job: LookJob) -> Iterator[Event]:
-    """Name the likeliest ImageNet class of each picture."""
+def preview_with_imagenet_labels(job: LookJob) -> Iterator[Event]:
+    """Predict the most probable ImageNet class of each picture."""
     weights = bundled()
-    spec = spec_of(weights)
+    spec = spec_for(weights)
     network = timm.create_model(spec.name, pretrained=False).eval()
     load_in_order(network, weights.path)
     front = PixelFrontEnd(spec.mean, spec.std)

@@ -1,4 +1,4 @@
-"""From a trained network to `model.onnx`, and the proof that both say the same."""
+"""Export a trained network to ONNX, and measure the parity of both."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ml.core.messages import msg
 from ml.runtime.contract import OUTPUTS
 
 OPSET = 17
-AT_ONCE = 4
-"""Samples that are compared at once: what a step needs grows with them."""
+PARITY_BATCH = 4
+"""Samples compared at a time, to limit the memory."""
 
 _log = logging.getLogger(__name__)
 
 
 def export_graph(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...], name: str = "raw") -> bytes:
-    """The ONNX graph of `module`; the batch size is free. `example` holds a batch of two or more.
+    """Return the ONNX graph of `module` with a free batch size. `example` is a batch of two or more.
 
-    Raises HandlensError where no exporter knows all that is in it.
+    Raises HandlensError if no exporter supports the module.
     """
     try:
         return export_older(module, example, outputs=outputs, name=name)
@@ -36,7 +36,7 @@ def export_graph(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...]
 
 
 def export_newer(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...], name: str) -> bytes:
-    """As `export_graph`, with the exporter that knows more networks and takes longer. Raises HandlensError."""
+    """Export with the slower exporter, which supports more networks. Raises HandlensError."""
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -63,10 +63,10 @@ def export_newer(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...]
 
 
 def export_older(module: nn.Module, example: Tensor, *, outputs: tuple[str, ...], name: str) -> bytes:
-    """As `export_graph`. This exporter needs 1 s where the newer one needs 12 s on two cores, see docs/adr."""
+    """Export with the older exporter, which takes 1 s; the newer one takes 12 s on two cores. See docs/adr."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        # The exporter says that it is the older one, and that the constant sizes in the graph are constant.
+        # Ignore the deprecation and the constants in the graph.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
@@ -89,13 +89,13 @@ def parity(
     name: str,
     stored: NDArray[np.floating],
 ) -> float:
-    """The largest difference in probability on `batch` between the exported graph and what it has to agree with: the
-    trained network, and the predictions (n, classes) that were stored with the run."""
+    """Return the largest difference in probability on `batch` between the exported graph and both the trained network
+    and the `stored` predictions (n, classes) of the run."""
     differences = [0.0]
-    for start in range(0, len(batch), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    for start in range(0, len(batch), PARITY_BATCH):
+        part = slice(start, start + PARITY_BATCH)
         exported = session.run([OUTPUTS[0]], {name: batch[part]})[0]
         with torch.inference_mode():
             trained = released(torch.from_numpy(batch[part]))[0].float().numpy()
         differences += [np.abs(exported - trained).max(), np.abs(exported - stored[part]).max()]
-    return float(np.max(differences))  # not a number, where one of them is none
+    return float(np.max(differences))  # NaN if one of them is NaN

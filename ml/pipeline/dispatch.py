@@ -1,4 +1,4 @@
-"""Runs any job, here in this process. `ml.pipeline.worker.Worker.run` does the same in a child."""
+"""Run any job in this process. `ml.pipeline.worker.Worker.run` does the same in a child process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERNAL_ERROR = msg("An internal error in Handlens ended the work. Your labels 
 
 
 def run(job: Job, stop: Stop) -> Iterator[Event]:
-    """Yield the events of `job`; ends with exactly one of `events.TERMINAL` and raises nothing."""
+    """Yield the events of `job`, ending with exactly one of `events.TERMINAL`. Raises nothing."""
     try:
         import_plugins(job.plugins)
         yield from _dispatch(job, stop)
@@ -35,30 +35,30 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case ScanJob():
             yield from scan(job, stop)
         case TrainJob():
-            # Only training needs torch, which takes seconds to load.
+            # Load torch only for training: it takes seconds.
             from ml.pipeline.train import train
 
             yield from train(job, stop)
         case EvaluateJob():
             yield from evaluate(job, stop)
         case LookJob():
-            from ml.networks.imagenet_preview import look
+            from ml.networks.imagenet_preview import preview_with_imagenet_labels
 
-            yield from look(job)
+            yield from preview_with_imagenet_labels(job)
         case BackboneJob():
-            from ml.networks.weights.resolve import check
+            from ml.networks.weights.resolve import check_backbone
 
-            yield from check(job)
+            yield from check_backbone(job)
         case SuspectJob():
-            from ml.pipeline.label_issues import suspicious
+            from ml.pipeline.label_issues import rank_label_issues
 
-            yield from suspicious(job, stop)
+            yield from rank_label_issues(job, stop)
         case _:
             assert_never(job)
 
 
 def explain(error: Exception) -> Failed:
-    """The failure in one sentence, for whatever went wrong."""
+    """Return the event that describes any error in one sentence."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, HandlensError):
         return Failed(message=error.message, details=error.details)
@@ -82,7 +82,7 @@ def explain(error: Exception) -> Failed:
 
 
 def _system_sentence(error: OSError) -> Message:
-    # numpy says it in words and without a number.
+    # numpy reports a full disk without an error number.
     number = errno.ENOSPC if "free space" in str(error) else error.errno
     path = os.fsdecode(error.filename) if error.filename else ""
     reason = (error.strerror or str(error)).lower()

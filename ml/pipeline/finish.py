@@ -1,4 +1,4 @@
-"""The end of every run: calibrate, export, compare, predict every sample, write the card."""
+"""The last stage of a run: predict all samples, calibrate, export, check parity, assess, and write the model."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Note, StageStarted
-from ml.core.jobs import Stop
 from ml.core.messages import msg
 from ml.core.types import Sample, Split
 from ml.evaluation.findings_file import write_findings
 from ml.media.kinds import kind_named
 from ml.networks.heads import Released
 from ml.networks.onnx import export_graph, parity
-from ml.pipeline.predict_all import ReleaseInputs, keep_holdout_predictions, predict_all, predict_holdout_with_previous
+from ml.pipeline.predict_all import example_input, keep_holdout_predictions, predict_all, predict_holdout
 from ml.probe.objective import known_class_mask
 from ml.project.predictions import Predictions, read_predictions, write_thresholds
 from ml.release.assess import Scores, assess
@@ -29,43 +29,73 @@ from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
 from ml.scoring.ood import OodReference, fit_reference, knn_distance, recall_of_known, unlike_scores
 from ml.scoring.tasks import task_named
+from ml.training.context import RunContext
 
 PARITY_SAMPLES = 8
 PARITY_LIMIT = 1e-3
-BLOCK = 4096
-ENOUGH_TO_KNOW = 10_000
-"""As many samples tell what is familiar as well as more would."""
-UNLIKE_ABOVE = 0.99
-"""What is stranger than 99 of 100 known samples is set aside."""
+ROWS_AT_ONCE = 4096
+MAX_REFERENCE_SAMPLES = 10_000
+"""Reference embeddings for the OOD score; more would not change it."""
+OOD_THRESHOLD = 0.99
+"""OOD score above which a sample is set aside: higher than that of 99 % of the known samples."""
 
 
-def finish_run(given: ReleaseInputs, stop: Stop) -> Generator[Event, None, Scores]:
-    """Leaves `model.onnx`, `predictions/`, `findings.json` and `card.md` in the run's folder."""
-    folder, draft, before = given.folder, given.folder / "predictions.part", given.folder / "earlier.part"
+def finish_run(context: RunContext) -> Generator[Event, None, Scores]:
+    """Write `model.onnx`, `predictions/`, `findings.json` and `card.md` to the folder of the run."""
+    folder, network = context.folder, context.final_network
+    draft, holdout_draft = folder / "predictions.part", folder / "earlier.part"
     yield StageStarted(stage="predict")
-    earlier: Predictions | None = None
-    if given.before is not None:
-        earlier = yield from predict_holdout_with_previous(given, given.before, before, stop)
-    predictions = yield from predict_all(given, draft, stop)
-    if stop.requested() == "cancel":
+    holdout: Predictions | None = None
+    if context.holdout_network is not None:
+        holdout = yield from predict_holdout(context, holdout_draft)
+    predictions = yield from predict_all(context, network, context.samples, draft)
+    if context.stop.requested() == "cancel":
         return Scores()
 
     yield StageStarted(stage="export")
-    temperature, known = _calibrated(given, predictions if earlier is None else earlier)
-    if earlier is not None:
-        _store_unlike(before, earlier, known)
-        known = recall_of_known(_embeddings(predictions, "train"), known, left_out=given.network.backbone.early)
-    given.network.get_buffer("temperature").fill_(temperature)
-    given.network.unlikeness.learn(known)
-    _store_unlike(draft, predictions, known)
-    if earlier is not None:
-        keep_holdout_predictions(draft, predictions, earlier)
-    calibrated, promised = _write_calibrated(draft, predictions, temperature, given)
-    name, released = kind_named(given.project.kind).input_name, Released(given.network).eval()
-    graph = export_graph(released, given.example, outputs=OUTPUTS, name=name)
-    chosen, stored = _to_compare(given, calibrated)
+    temperature, reference = _fit_calibration(context, predictions if holdout is None else holdout)
+    if holdout is not None:
+        _write_ood_scores(holdout_draft, holdout, reference)
+        inner = network.backbone.inner_features
+        reference = recall_of_known(_embeddings(predictions, "train"), reference, left_out=inner)
+    network.get_buffer("temperature").fill_(temperature)
+    network.ood_scorer.fit(reference)
+    _write_ood_scores(draft, predictions, reference)
+    if holdout is not None:
+        keep_holdout_predictions(draft, predictions, holdout)
+    calibrated, promised = _write_calibrated(context, draft, predictions, temperature)
+    graph, exported, parity_result = _export(context, calibrated)
+
+    predictions = read_predictions(draft, task=context.project.task)
+    info = _info(context, predictions, temperature, parity_result=parity_result, promised=promised)
+    learned: tuple[Split, ...] = ("train",) if holdout is None else ("train", "valid")
+    ask = ReleasedModel(exported, info).predict
+    scores, info, findings = assess(context.project, info, predictions, context.samples, ask=ask, learned=learned)
+    for finding in findings:
+        yield Note(sentence=finding.sentence, about=finding.about, level=finding.level)
+    write_model(folder / "model.onnx", graph, info)
+    write_findings(folder, findings)
+    card = folder / "card.md.part"
+    card.write_text(info.card, encoding="utf-8")
+    card.replace(folder / "card.md")
+    # Windows cannot rename a folder whose files are mapped.
+    del predictions, calibrated, holdout
+    shutil.rmtree(holdout_draft, ignore_errors=True)
+    shutil.rmtree(folder / "predictions", ignore_errors=True)
+    draft.rename(folder / "predictions")
+    return scores
+
+
+def _export(context: RunContext, calibrated: NDArray[np.float32]) -> tuple[bytes, InferenceSession, tuple[int, float]]:
+    """Return the graph, a session of it, and the number of compared samples with their largest difference.
+
+    Raises HandlensError if the graph does not predict the same as the trained network.
+    """
+    name, released = kind_named(context.project.kind).input_name, Released(context.final_network).eval()
+    graph = export_graph(released, example_input(context), outputs=OUTPUTS, name=name)
+    samples, stored = _parity_samples(context, calibrated)
     exported = open_session(graph, many=True)
-    difference = parity(exported, released, given.decoded.read(chosen), name=name, stored=stored)
+    difference = parity(exported, released, context.decoded.read(samples), name=name, stored=stored)
     if not np.isfinite(difference):
         raise HandlensError(
             msg(
@@ -80,115 +110,100 @@ def finish_run(given: ReleaseInputs, stop: Stop) -> Generator[Event, None, Score
                 difference=difference,
             )
         )
-    predictions = read_predictions(draft, task=given.project.task)
-    info = _info(given, predictions, temperature, parity_result=(len(chosen), difference), promised=promised)
-    ask = ReleasedModel(exported, info).predict
-    learned: tuple[Split, ...] = ("train",) if earlier is None else ("train", "valid")
-    scores, info, remarks = assess(given.project, info, predictions, given.samples, ask=ask, learned=learned)
-    for remark in remarks:
-        yield Note(sentence=remark.sentence, about=remark.about, level=remark.level)
-    write_model(folder / "model.onnx", graph, info)
-    write_findings(folder, remarks)
-    card = folder / "card.md.part"
-    card.write_text(info.card, encoding="utf-8")
-    card.replace(folder / "card.md")
-    # Windows does not rename a folder whose files are still mapped.
-    del predictions, calibrated, stored, earlier
-    shutil.rmtree(before, ignore_errors=True)
-    shutil.rmtree(folder / "predictions", ignore_errors=True)
-    draft.rename(folder / "predictions")
-    return scores
+    return graph, exported, (len(samples), difference)
 
 
-def _calibrated(given: ReleaseInputs, said: Predictions) -> tuple[float, OodReference]:
-    """The temperature, and what is familiar, by what a network said of validation samples that it had not learned
-    from."""
-    train, valid = said.labelled("train"), said.labelled("valid")
-    truth = np.asarray(said.labels if said.targets is None else said.targets, dtype=np.int64)
-    fair = np.flatnonzero(valid)[known_class_mask(truth[valid], truth[train])]
-    temperature = task_named(said.task).fit_temperature(np.asarray(said.probabilities[fair]), truth[fair])
-    files = {sample.id: sample.source_id for sample in given.samples}
-    known = fit_reference(
-        _embeddings(said, "train"),
-        held_out=_embeddings(said, "valid"),
-        sources=np.array([files[int(each)] for each in said.sample_ids[_some(train)]]),
-        left_out=given.network.backbone.early,
+def _fit_calibration(context: RunContext, predictions: Predictions) -> tuple[float, OodReference]:
+    """Return the temperature and the OOD reference, from a network that was not trained on the validation samples."""
+    train, valid = predictions.labelled("train"), predictions.labelled("valid")
+    truth = np.asarray(predictions.labels if predictions.targets is None else predictions.targets, dtype=np.int64)
+    rows = np.flatnonzero(valid)[known_class_mask(truth[valid], truth[train])]
+    stored = np.asarray(predictions.probabilities[rows])
+    temperature = task_named(predictions.task).fit_temperature(stored, truth[rows])
+    files = {sample.id: sample.source_id for sample in context.samples}
+    reference = fit_reference(
+        _embeddings(predictions, "train"),
+        held_out=_embeddings(predictions, "valid"),
+        sources=np.array([files[int(each)] for each in predictions.sample_ids[_subsample(train)]]),
+        left_out=context.final_network.backbone.inner_features,
     )
-    return temperature, known
+    return temperature, reference
 
 
-def _embeddings(said: Predictions, split: Split) -> NDArray[np.float32]:
-    """Those of enough labelled samples of a split."""
-    return np.asarray(said.embeddings[_some(said.labelled(split))], dtype=np.float32)
+def _embeddings(predictions: Predictions, split: Split) -> NDArray[np.float32]:
+    """Return the embeddings of at most `MAX_REFERENCE_SAMPLES` labelled samples of a split."""
+    return np.asarray(predictions.embeddings[_subsample(predictions.labelled(split))], dtype=np.float32)
 
 
-def _some(chosen: NDArray[np.bool_]) -> NDArray[np.integer]:
-    """The chosen rows, evenly picked where there are very many."""
-    rows = np.flatnonzero(chosen)
-    return rows[:: max(1, -(-len(rows) // ENOUGH_TO_KNOW))]
+def _subsample(mask: NDArray[np.bool_]) -> NDArray[np.integer]:
+    """Return at most `MAX_REFERENCE_SAMPLES` rows of the mask, evenly picked."""
+    rows = np.flatnonzero(mask)
+    return rows[:: max(1, -(-len(rows) // MAX_REFERENCE_SAMPLES))]
 
 
-def _to_compare(given: ReleaseInputs, calibrated: NDArray[np.float32]) -> tuple[list[Sample], NDArray[np.float32]]:
-    """A few samples, and what the delivered network was found to say of them."""
-    rows = [row for row, sample in enumerate(given.samples) if given.before is None or sample.split != "valid"]
+def _parity_samples(context: RunContext, calibrated: NDArray[np.float32]) -> tuple[list[Sample], NDArray[np.float32]]:
+    """Return a few samples with their stored predictions, if these are of the final network."""
+    samples, retrained = context.samples, context.holdout_network is not None
+    rows = [row for row, sample in enumerate(samples) if not (retrained and sample.split == "valid")]
     rows = rows[:: max(1, len(rows) // PARITY_SAMPLES)][:PARITY_SAMPLES]
-    return [given.samples[row] for row in rows], np.asarray(calibrated[rows])
+    return [samples[row] for row in rows], np.asarray(calibrated[rows])
 
 
 def _write_calibrated(
-    draft: Path, predictions: Predictions, temperature: float, given: ReleaseInputs
+    context: RunContext, draft: Path, predictions: Predictions, temperature: float
 ) -> tuple[NDArray[np.float32], bool]:
-    """Put calibrated probabilities in their place, and give them back. Where more than one class may be present also
-    the thresholds; then whether they promise what is wanted."""
-    task, promised = task_named(predictions.task), False
+    """Replace the probabilities by calibrated ones and return them; multi-label: also write the thresholds, and return
+    whether they guarantee the target error rate."""
+    task, guaranteed = task_named(predictions.task), False
     calibrated = np.lib.format.open_memmap(draft / "probabilities.npy", mode="r+")
     calibrated[:] = task.calibrated(predictions.probabilities, temperature)
     if predictions.targets is not None:
         valid = predictions.labelled("valid")
-        files = np.array([sample.source_id for sample in given.samples])[valid]
         part = calibrated[valid], predictions.targets[valid].astype(np.int64)
-        thresholds, promised = task.presence_thresholds(part, wanted=given.wrong_at_most, sources=files)
+        files = np.array([sample.source_id for sample in context.samples])[valid]
+        thresholds, guaranteed = task.presence_thresholds(part, wanted=context.job.wrong_at_most, sources=files)
         assert thresholds is not None
         write_thresholds(draft, thresholds)
     calibrated.flush()
-    return calibrated, promised
+    return calibrated, guaranteed
 
 
-def _store_unlike(draft: Path, predictions: Predictions, known: OodReference) -> None:
-    unlike = np.lib.format.open_memmap(draft / "unlike.npy", mode="r+")
-    for start in range(0, len(predictions), BLOCK):
-        rows = np.asarray(predictions.embeddings[start : start + BLOCK], dtype=np.float32)
-        unlike[start : start + BLOCK] = unlike_scores(knn_distance(rows, bank=known.bank, scale=known.scale), known)
-    unlike.flush()
+def _write_ood_scores(draft: Path, predictions: Predictions, reference: OodReference) -> None:
+    scores = np.lib.format.open_memmap(draft / "unlike.npy", mode="r+")
+    for start in range(0, len(predictions), ROWS_AT_ONCE):
+        rows = np.asarray(predictions.embeddings[start : start + ROWS_AT_ONCE], dtype=np.float32)
+        distance = knn_distance(rows, bank=reference.bank, scale=reference.scale)
+        scores[start : start + ROWS_AT_ONCE] = unlike_scores(distance, reference)
+    scores.flush()
 
 
 def _info(
-    given: ReleaseInputs,
+    context: RunContext,
     predictions: Predictions,
     temperature: float,
     *,
     parity_result: tuple[int, float],
     promised: bool,
 ) -> ModelInfo:
-    """What stands in the model; thresholds and card come later."""
-    kind = kind_named(given.project.kind)
+    """Return the metadata of the model; `assess` adds thresholds and card."""
+    kind, backbone = kind_named(context.project.kind), context.final_network.backbone
     return ModelInfo(
         kind=kind.name,
-        task=given.project.task,
-        classes=given.run.class_names,
-        size=given.network.backbone.spec.size if kind.input_name == "pixels" else 0,
-        windowing=given.decoded.windowing,
+        task_name=context.project.task,
+        classes=context.run.class_names,
+        size=backbone.spec.size if kind.input_name == "pixels" else 0,
+        windowing=context.decoded.windowing,
         map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
-        backbone=given.network.backbone.spec.name,
-        backbone_sha256=given.network.backbone.weights.sha256,
-        project=given.project.name,
-        run=given.run.number,
+        backbone=backbone.spec.name,
+        backbone_sha256=backbone.weights.sha256,
+        project=context.project.name,
+        run=context.run.number,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         temperature=temperature,
         reject_below=0.0,
-        wanted_error=given.wrong_at_most or 0.0,
+        wanted_error=context.job.wrong_at_most or 0.0,
         promised=promised,
-        unlike_above=UNLIKE_ABOVE,
+        unlike_above=OOD_THRESHOLD,
         parity_samples=parity_result[0],
         parity_difference=parity_result[1],
         card="",

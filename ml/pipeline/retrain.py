@@ -11,30 +11,25 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
-import torch
-from lightning_fabric import Fabric
 
-from ml.core.events import Event, Note
-from ml.core.jobs import Stop
+from ml.core.events import BatchDone, Event, Note, Progress
+from ml.core.jobs import StopRequestedError
 from ml.core.messages import msg
 from ml.core.types import Sample
 from ml.networks.heads import Classifier
-from ml.pipeline.stages import retrain_stage, set_head, stage
+from ml.pipeline.stages import map_events, raise_if_cancelled, set_head, stage
 from ml.probe.objective import WORST, score_of
 from ml.probe.probe import Probe, fit_probe
-from ml.project.estimate import AGAIN, LEARN_AGAIN_UP_TO
-from ml.training.data.features import Features
-from ml.training.distributed import DistributedContext
+from ml.project.estimate import RETRAIN_FRACTION, RETRAIN_MAX_SAMPLES
+from ml.scoring.tasks import task_named
+from ml.training.context import RunContext
 from ml.training.finetune.checkpoint import network_tensors
-from ml.training.finetune.interruptible import StopRequestedError, interruptible
-from ml.training.finetune.loop import TrainingData, score_samples
-from ml.training.finetune.step import MicroBatches
-from ml.training.finetune.task import FinetuneTask
+from ml.training.finetune.interruptible import interruptible
+from ml.training.finetune.loop import run_finetune, score_samples
+from ml.training.finetune.task import FinetuneResult, FinetuneTask, TrainingData
 from ml.training.recipe import Recipe
 from ml.training.selection.interpolate import interpolate_weights, load_finetuned
 
@@ -43,75 +38,88 @@ LR_FACTOR = 0.5
 KEEP_PREVIOUS = msg("The final training on all samples did not improve the model, so the previous model is kept.")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SelectedConfig:
-    """Settings selected on the validation split: a recipe, the `strength` (C) of the first model's head, and the
-    interpolation weight `alpha`. `network` is the resulting model."""
-
-    network: Classifier
-    recipe: Recipe
-    strength: float
-    alpha: float
-
-
 def should_retrain(data: TrainingData, samples: Sequence[Sample]) -> bool:
     """Return whether the data set is small enough to gain from retraining, and has a test split to measure it."""
     tested = any(sample.split == "test" and sample.labelled for sample in samples)
-    return tested and len(data.valid) > 0 and len(data.train) + len(data.valid) <= LEARN_AGAIN_UP_TO
+    return tested and len(data.valid) > 0 and len(data.train) + len(data.valid) <= RETRAIN_MAX_SAMPLES
 
 
-def retrain_samples(recipe: Recipe, data: TrainingData) -> int:
-    """Return how many samples the retraining processes, all epochs together."""
-    return _shortened(recipe).epochs * (len(data.train) + len(data.valid))
+def retrain_samples(context: RunContext) -> int:
+    """Return how many samples the retraining will process, all epochs together."""
+    data = context.data
+    if not should_retrain(data, context.samples):
+        return 0
+    return _shortened(context.recipe).epochs * (len(data.train) + len(data.valid))
 
 
-def retrain_on_all(
-    fresh: Classifier,
-    selected: SelectedConfig,
-    data: TrainingData,
-    features: Features,
-    *,
-    seed: int,
-    folder: Path,
-    fabric: Fabric,
-    distributed: DistributedContext,
-    micro_batches: MicroBatches,
-    stop: Stop,
-) -> Generator[Event, None, Classifier | None]:
-    """Return a network trained as `selected` on both splits, on the CPU; None if stopped or not better.
+def retrain_stage(context: RunContext) -> Iterator[Event]:
+    """Replace the final network by one that was trained on both splits, if that applies and is better."""
+    if not context.result.schedule_completed or context.stop.requested():
+        return
+    if should_retrain(context.data, context.samples):
+        fresh = context.new_network()
+        fresh.front = copy.deepcopy(context.network.front).cpu()
+        network = yield from retrain_on_all(context, fresh)
+        if network is not None:
+            context.holdout_network, context.final_network = context.final_network, network
+        raise_if_cancelled(context.stop)
 
-    `fresh` has the pretrained weights; `folder` holds the last checkpoint of the fine-tuning. An interrupted retraining
-    continues from its own checkpoint.
+
+def retrain_on_all(context: RunContext, fresh: Classifier) -> Generator[Event, None, Classifier | None]:
+    """Return a network trained on both splits, on the CPU; None if stopped or not better than the final network.
+
+    `fresh` has the pretrained weights. An interrupted retraining continues from its own checkpoint.
     """
     yield stage("refit")
-    whole = _of_both(data)
-    probe = _fitted(features, whole, strength=selected.strength, classes=fresh.head.out_features, stop=stop)
+    data = _both_splits(context.data)
+    probe = _refit_probe(context, data)
     if probe is None:
         return None
     network = copy.deepcopy(fresh)
     set_head(network, probe.head)
-    tuned = load_finetuned(fresh, folder, best=False) if selected.alpha > 0.0 else None
-    if tuned is not None:
-        fresh.load_state_dict(tuned)
-        again = folder / "refit"
-        task = FinetuneTask(fresh, whole, _shortened(selected.recipe), seed, again, WORST, micro_batches)
-        outcome = yield from retrain_stage(task, fabric, distributed, stop)
-        tuned = load_finetuned(fresh, again, best=False)
-        if tuned is None or not outcome.schedule_completed:
+    previous = load_finetuned(fresh, context.checkpoints, best=False) if context.alpha > 0.0 else None
+    if previous is not None:
+        fresh.load_state_dict(previous)
+        folder = context.checkpoints / "refit"
+        recipe = _shortened(context.recipe)
+        result = yield from _finetune(
+            context, FinetuneTask(fresh, data, recipe, context.job.seed, folder, WORST, context.micro_batches)
+        )
+        finetuned = load_finetuned(fresh, folder, best=False)
+        if finetuned is None or not result.schedule_completed:
             return None
-        network.load_state_dict(interpolate_weights(dict(network_tensors(network)), tuned, selected.alpha))
+        network.load_state_dict(interpolate_weights(dict(network_tensors(network)), finetuned, context.alpha))
     try:
-        better = _better(network, selected.network, data, device=fabric.device, stop=stop)
+        better = _fits_validation_better(context, network)
     except StopRequestedError:
         return None
     if not better:
         yield Note(sentence=KEEP_PREVIOUS)
         return None
-    network.both_sides = selected.network.both_sides
+    network.flip_tta = context.final_network.flip_tta
     return network
 
 
-def _of_both(data: TrainingData) -> TrainingData:
+def _finetune(context: RunContext, task: FinetuneTask) -> Generator[Event, None, FinetuneResult]:
+    """Fine-tune without a validation split; yield progress and notes only."""
+    each = len(task.data.train)
+
+    def convert(event: Event) -> Event | None:
+        if not isinstance(event, BatchDone):
+            return event if isinstance(event, Note) else None
+        done = (event.epoch - 1) * each + min(each, event.step * task.recipe.batch)
+        return Progress(
+            stage="refit",
+            done=done,
+            total=event.epochs * each,
+            per_second=event.samples_per_second,
+            seconds_left=event.seconds_left,
+        )
+
+    return (yield from map_events(run_finetune(task, context.fabric, context.distributed, context.stop), convert))
+
+
+def _both_splits(data: TrainingData) -> TrainingData:
     return dataclasses.replace(
         data,
         train=(*data.train, *data.valid),
@@ -123,37 +131,38 @@ def _of_both(data: TrainingData) -> TrainingData:
 
 def _shortened(recipe: Recipe) -> Recipe:
     """Return the recipe with fewer epochs and lower rates; no early stopping, for lack of a validation split."""
-    epochs = max(1, round(recipe.epochs * AGAIN))
+    epochs = max(1, round(recipe.epochs * RETRAIN_FRACTION))
     return dataclasses.replace(
         recipe,
         epochs=epochs,
         patience=epochs,
-        head_rate=recipe.head_rate * LR_FACTOR,
-        body_rate=recipe.body_rate * LR_FACTOR,
+        head_lr=recipe.head_lr * LR_FACTOR,
+        backbone_lr=recipe.backbone_lr * LR_FACTOR,
     )
 
 
-def _fitted(features: Features, whole: TrainingData, *, strength: float, classes: int, stop: Stop) -> Probe | None:
-    embeddings = features.embeddings(whole.train)
-    best: Probe | None = None
-    for probe in fit_probe(
-        (embeddings, whole.train_labels),
-        (embeddings[:0].copy(), whole.valid_labels),
-        classes=classes,
-        strengths=(strength,),
-    ):
-        if stop.requested():
-            return None
-        best = probe or best
-    return best
+def _refit_probe(context: RunContext, data: TrainingData) -> Probe | None:
+    """Fit the probe with the selected C; None if the user stopped."""
+    embeddings = context.features.embeddings(data.train)
+    train, valid = (embeddings, data.train_labels), (embeddings[:0].copy(), data.valid_labels)
+    classes, task = context.final_network.head.out_features, task_named(context.project.task)
+    try:
+        *_, probe = fit_probe(train, valid, classes=classes, task=task, c_grid=(context.probe.C,), stop=context.stop)
+    except StopRequestedError:
+        return None
+    return None if context.stop.requested() else probe
 
 
-def _better(new: Classifier, old: Classifier, data: TrainingData, *, device: torch.device, stop: Stop) -> bool:
-    """Of samples that it has learned from by now a model knows more than before, or something went wrong."""
+def _fits_validation_better(context: RunContext, network: Classifier) -> bool:
+    """Return whether the retrained network scores at least as high on samples that it was trained on by now.
+
+    If it does not, something went wrong.
+    """
+    data, device = context.data, context.fabric.device
     scores = []
-    for network in (new, old):
-        with interruptible(stop, network):
-            said = score_samples(network.to(device), data.decoded, data.valid, device)
-        network.cpu()
-        scores.append(score_of(said, data.valid_labels).merit)
+    for candidate in (network, context.final_network):
+        with interruptible(context.stop, candidate):
+            probabilities = score_samples(candidate.to(device), data.decoded, data.valid, device)
+        candidate.cpu()
+        scores.append(score_of(probabilities, data.valid_labels).value)
     return bool(np.isfinite(scores[0])) and scores[0] >= scores[1]

@@ -1,4 +1,4 @@
-"""Detect jobs that make no progress and say so in a message. Nothing is ended here."""
+"""Detect jobs without progress and report them. Nothing is ended here."""
 
 from __future__ import annotations
 
@@ -13,53 +13,55 @@ from ml.core.phrases import duration
 from ml.core.stages import Stage
 
 STALL_SECONDS = 60.0
-"""How long a job may say nothing before the user is told; then again each time the silence has doubled."""
+"""Seconds without an event before the first report; the next one follows when that time has doubled."""
 
 SLOW = msg("It may only be slow. Wait, or cancel and try again later.")
 HANGING = msg("The process does not respond; a disk or network drive may hang. Wait, or cancel.")
 
 
 class Watch:
-    """Tell it every event with `heard`, ask now and then with `overdue`. `quiet` in seconds."""
+    """Measure the time since the last event. Call `notify` with every event, and `check` regularly."""
 
-    def __init__(self, *, quiet: float = STALL_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._quiet = quiet
+    def __init__(self, *, stall_seconds: float = STALL_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stall_seconds = stall_seconds
         self._clock = clock
         self._last = clock()
-        self._next = quiet
+        self._next = stall_seconds
         self._stage: Stage | None = None
 
-    def heard(self, event: Event) -> None:
-        self._last, self._next = self._clock(), self._quiet
+    def notify(self, event: Event) -> None:
+        """Restart the measurement."""
+        self._last, self._next = self._clock(), self._stall_seconds
         if isinstance(event, StageStarted | Progress):
             self._stage = event.stage
 
-    def overdue(self, *, answers: bool = True) -> Stalled | None:
-        """What to tell the user, once for each doubling of the silence. `answers`: the process shows signs of life."""
-        silent = self._clock() - self._last
-        if silent < self._next:
+    def check(self, *, answers: bool = True) -> Stalled | None:
+        """Return the report that is due, if any. `answers`: the process sends heartbeats."""
+        silence = self._clock() - self._last
+        if silence < self._next:
             return None
-        self._next = 2 * silent
+        self._next = 2 * silence
         sentence = msg(
             "{no_progress} {advice}",
-            no_progress=_no_progress(self._stage, duration(silent)),
+            no_progress=_no_progress(self._stage, duration(silence)),
             advice=SLOW if answers else HANGING,
         )
-        return Stalled(sentence=sentence, seconds=silent, answers=answers)
+        return Stalled(sentence=sentence, seconds=silence, answers=answers)
 
 
 class Watchdog:
-    """A `Watch` in a thread of its own, for jobs that run in this process. `say` is called from that thread."""
+    """A `Watch` in a thread of its own, for jobs in this process. `report` is called from that thread."""
 
-    def __init__(self, say: Callable[[Stalled], None], *, quiet: float = STALL_SECONDS) -> None:
-        self._watch = Watch(quiet=quiet)
-        self._say = say
+    def __init__(self, report: Callable[[Stalled], None], *, stall_seconds: float = STALL_SECONDS) -> None:
+        self._watch = Watch(stall_seconds=stall_seconds)
+        self._report = report
         self._ended = threading.Event()
-        self._every = min(1.0, quiet / 4)
-        self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
+        self._every = min(1.0, stall_seconds / 4)
+        self._thread = threading.Thread(target=self._check_regularly, name="watchdog", daemon=True)
 
-    def heard(self, event: Event) -> None:
-        self._watch.heard(event)
+    def notify(self, event: Event) -> None:
+        """Restart the measurement."""
+        self._watch.notify(event)
 
     def __enter__(self) -> Watchdog:
         self._thread.start()
@@ -71,15 +73,15 @@ class Watchdog:
         self._ended.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _check_regularly(self) -> None:
         while not self._ended.wait(self._every):
-            stalled = self._watch.overdue()
+            stalled = self._watch.check()
             if stalled is not None:
-                self._say(stalled)
+                self._report(stalled)
 
 
 def _no_progress(stage: Stage | None, time: Message) -> Message:
-    """The whole sentence that nothing happened in `stage`, or before the first stage, for `time`."""
+    """Return the sentence that nothing has happened for `time` in `stage`, or before the first stage."""
     match stage:
         case None:
             return msg("No progress for {time} while starting.", time=time)

@@ -1,4 +1,4 @@
-"""Runs a job in a spawned child: a crash, a CUDA fault or the out-of-memory killer cannot take the caller along."""
+"""Run a job in a spawned child process, so that a crash, a CUDA fault or the OOM killer cannot end the caller."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ml.project.project import Project
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 1.5
-"""How long a child usually may take to act before it is killed, so that all has ended within two seconds."""
+"""Seconds a child has to act on a request before it is killed, so that a stop takes two seconds at most."""
 
 KILLED = msg(
     "The system ended the work, most likely because memory ran short. "
@@ -33,37 +33,39 @@ KILLED = msg(
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _StopMessage:
     """The only message from parent to child."""
 
     request: StopRequest
 
 
 @dataclass(frozen=True, slots=True)
-class _Beat:
-    """A sign of life from the child, between its events."""
+class _Heartbeat:
+    """Sent by the child between its events."""
 
 
-BEAT_SECONDS = 2.0
-LIFELESS_AFTER = 3 * BEAT_SECONDS
+HEARTBEAT_SECONDS = 2.0
+UNRESPONSIVE_SECONDS = 3 * HEARTBEAT_SECONDS
 
 
 class Worker:
-    """`run` has the signature of `ml.pipeline.dispatch.run`; the job is done elsewhere.
+    """Runs jobs in child processes. `run` has the signature of `ml.pipeline.dispatch.run`.
 
-    `grace`: seconds that a child may take to act on a cancel before it is killed; 0 for work that leaves nothing. The
-    same holds for a stop as long as there is nothing to keep: before a training has its first model, and for any other
-    job. After that a stopped training may take the time to finish its model.
-    `quiet`: seconds without an event after which an `events.Stalled` says so.
+    `grace`: seconds a child has to act on a cancel before it is killed; 0 for jobs that leave nothing behind. The same
+    holds for a stop while there is nothing to keep: before a training has its first model, and for any other job.
+    After that a stopped training may take its time to finish the model.
+    `stall_seconds`: seconds without an event until an `events.Stalled`.
     """
 
-    def __init__(self, *, grace: float = GRACE_SECONDS, quiet: float = STALL_SECONDS) -> None:
+    def __init__(self, *, grace: float = GRACE_SECONDS, stall_seconds: float = STALL_SECONDS) -> None:
         self._grace = grace
-        self._quiet = quiet
+        self._stall_seconds = stall_seconds
 
     def run(self, job: Job, stop: Stop) -> Iterator[Event]:
-        """Yields the child's events; ends with exactly one of `events.TERMINAL`, whatever happens to the child, or with
-        none where it is asked to leave."""
+        """Yield the events of the child, ending with exactly one of `events.TERMINAL` whatever happens to the child.
+
+        On the request "leave" it ends without one.
+        """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe(duplex=True)
         process = context.Process(target=_child, args=(theirs, job), daemon=False)
@@ -80,7 +82,9 @@ class Worker:
             return
         theirs.close()
         try:
-            yield from _supervise(process, ours, job, stop, grace=self._grace, watch=Watch(quiet=self._quiet))
+            yield from _supervise(
+                process, ours, job, stop, grace=self._grace, watch=Watch(stall_seconds=self._stall_seconds)
+            )
         finally:
             _end(process)
             ours.close()
@@ -91,40 +95,40 @@ def _supervise(
 ) -> Iterator[Event]:
     run: int | None = None
     model = False
-    asked: StopRequest = ""
-    asked_at = 0.0
-    alive_at = time.monotonic()
+    sent: StopRequest = ""
+    sent_at = 0.0
+    last_message_at = time.monotonic()
     while True:
         request = stop.requested()
         if request == "leave":
             return
-        if request and asked not in (request, "cancel"):
-            asked, asked_at = request, time.monotonic()
-            with contextlib.suppress(OSError):  # the child has just ended; its last message is still in the pipe
-                pipe.send(_Ask(request))
-        if asked and not (asked == "stop" and model) and time.monotonic() - asked_at > grace:
+        if request and sent not in (request, "cancel"):
+            sent, sent_at = request, time.monotonic()
+            with contextlib.suppress(OSError):  # the child has ended; its last message is in the pipe
+                pipe.send(_StopMessage(request))
+        if sent and not (sent == "stop" and model) and time.monotonic() - sent_at > grace:
             process.kill()
             process.join()
-            yield _left(job, run, asked)
+            yield _record_end(job, run, sent)
             return
         try:
             if not pipe.poll(POLL_SECONDS):
-                stalled = watch.overdue(answers=time.monotonic() - alive_at < LIFELESS_AFTER)
+                stalled = watch.check(answers=time.monotonic() - last_message_at < UNRESPONSIVE_SECONDS)
                 if stalled is not None:
                     yield stalled
                 continue
-            event: Event | _Beat = pipe.recv()
+            event: Event | _Heartbeat = pipe.recv()
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
-            if asked == "cancel":
-                yield _left(job, run, asked)
+            if sent == "cancel":
+                yield _record_end(job, run, sent)
             else:
-                yield Failed(message=_how_it_ended(process.exitcode))
+                yield Failed(message=_exit_message(process.exitcode))
             return
-        alive_at = time.monotonic()
-        if isinstance(event, _Beat):
+        last_message_at = time.monotonic()
+        if isinstance(event, _Heartbeat):
             continue
-        watch.heard(event)
+        watch.notify(event)
         if isinstance(event, RunStarted):
             run = event.run
         model = model or isinstance(event, ProbeDone)
@@ -133,16 +137,16 @@ def _supervise(
             return
 
 
-def _left(job: Job, run: int | None, asked: StopRequest) -> Stopped:
-    """Do what the child would have done with a run that was ended, had it still been able to."""
+def _record_end(job: Job, run: int | None, request: StopRequest) -> Stopped:
+    """Discard or interrupt the run in place of the child, which was killed."""
     if run is None or not isinstance(job, TrainJob):
         return Stopped()
     with contextlib.suppress(HandlensError), Project.open(job.project) as project:
-        if asked == "cancel":
+        if request == "cancel":
             project.runs.discard(run)
         else:
             project.runs.update(run, state="interrupted")
-    return Stopped(resumable=asked == "stop")
+    return Stopped(resumable=request == "stop")
 
 
 def _end(process: BaseProcess) -> None:
@@ -154,7 +158,7 @@ def _end(process: BaseProcess) -> None:
     process.close()
 
 
-def _how_it_ended(code: int | None) -> Message:
+def _exit_message(code: int | None) -> Message:
     if code is None:
         return msg("The work stopped responding and was ended. Try again.")
     if code == -getattr(signal, "SIGKILL", 9):
@@ -177,7 +181,7 @@ def _how_it_ended(code: int | None) -> Message:
 
 
 class _PipeStop:
-    """The child's view of the parent: what was asked last. Ends the process when the parent is gone."""
+    """The stop button in the child: the last request of the parent. Ends the process if the parent is gone."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -189,37 +193,37 @@ class _PipeStop:
             try:
                 while self._pipe.poll(0):
                     message = self._pipe.recv()
-                    if isinstance(message, _Ask):
+                    if isinstance(message, _StopMessage):
                         self._last = message.request
             except (EOFError, OSError):
-                # Nobody wants the result any more, but nobody cancelled either: leave the run to be resumed.
+                # The parent is gone, but nobody cancelled: leave the run resumable.
                 os._exit(1)
             return self._last
 
 
 def _child(pipe: Connection, job: Job) -> None:
-    # Ctrl+C goes to the whole group; the parent decides and tells us through the pipe.
+    # Ctrl+C reaches the whole process group; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _give_a_stdout()
-    _give_way()
+    _ensure_stdout()
+    _lower_priority()
     ended = False
-    heart = _Heart(pipe)
+    sender = _EventSender(pipe)
     try:
-        heart.start()
+        sender.start()
         from ml.pipeline.dispatch import run  # only the child may load torch
 
         for event in run(job, _PipeStop(pipe)):
-            heart.send(event)
+            sender.send(event)
             ended = isinstance(event, TERMINAL)
         if not ended:
-            heart.send(
+            sender.send(
                 Failed(message=msg("The work ended without a result. This is an error in Handlens; please report it."))
             )
     except (BrokenPipeError, ConnectionResetError):
-        os._exit(1)  # the parent is gone: nobody is left to tell
+        os._exit(1)  # the parent is gone
     except BaseException:
         with contextlib.suppress(OSError):
-            heart.send(
+            sender.send(
                 Failed(
                     message=msg(
                         "An internal error in Handlens ended the work. Your labels and finished runs are unchanged."
@@ -228,18 +232,18 @@ def _child(pipe: Connection, job: Job) -> None:
                 )
             )
     finally:
-        heart.stop()
+        sender.stop()
         pipe.close()
 
 
-class _Heart:
-    """Sends events, and in between, from a thread, signs of life: a child that waits for a disk still beats."""
+class _EventSender:
+    """Send events, and heartbeats from a thread: a child that waits for a disk still sends them."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._sending = threading.Lock()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -247,26 +251,26 @@ class _Heart:
     def stop(self) -> None:
         self._stopped.set()
 
-    def send(self, message: Event | _Beat) -> None:
+    def send(self, message: Event | _Heartbeat) -> None:
         with self._sending:
             self._pipe.send(message)
 
     def _beat(self) -> None:
-        while not self._stopped.wait(BEAT_SECONDS):
+        while not self._stopped.wait(HEARTBEAT_SECONDS):
             try:
-                self.send(_Beat())
+                self.send(_Heartbeat())
             except OSError:
-                return  # nobody listens any more, which the job itself will notice
+                return  # the pipe is closed, which the job itself will notice
 
 
-def _give_way() -> None:
-    """The window comes first: a training that takes every core must not make it stutter."""
+def _lower_priority() -> None:
+    """Keep the window responsive while a training uses every core."""
     if hasattr(os, "nice"):
         os.nice(5)
 
 
-def _give_a_stdout() -> None:
-    """A windowed build has no stdout; libraries that print would fail."""
+def _ensure_stdout() -> None:
+    """Open stdout and stderr: a windowed build has none, and libraries that print would fail."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - lives as long as the process

@@ -1,4 +1,8 @@
-"""Targets, class weights and the score that models are chosen by."""
+"""Targets, class weights, and the score that selects models.
+
+Targets are (n,) class indices in a single-label project and (n, classes) of 0 and 1 in a multi-label one; their shape
+says which. `ml.scoring.tasks` makes and scores both.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,14 @@ from ml.scoring.tasks import Task, task_for, task_named
 
 
 def targets_of(samples: Sequence[Sample], *, task: TaskName, classes: int) -> NDArray[np.int64]:
-    """The targets of labelled samples."""
+    """Return the targets of labelled samples."""
     return task_named(task).targets([sample.labels for sample in samples], classes=classes)
 
 
 def known_class_mask(targets: NDArray[np.integer], learned: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """(n,) of `targets`, whether all classes that a sample shows are among those `learned` from.
+    """Return (n,) whether all classes of a sample of `targets` occur among the targets `learned` from.
 
-    The others say nothing about how sure a model may be of the classes it knows, or which of two models is better.
+    No model can predict a class without training samples, so other samples neither calibrate nor compare models.
     """
     if targets.ndim == 1:
         return np.isin(targets, learned)
@@ -29,10 +33,10 @@ def known_class_mask(targets: NDArray[np.integer], learned: NDArray[np.integer])
 
 
 def class_weights(targets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n,) weights, 1 on average: a sample of a class that is four times as rare counts twice as much.
+    """Return (n,) sample weights with mean 1, proportional to the inverse square root of the class frequency.
 
-    Half-way, geometrically, between every sample alike, which lets rare classes vanish, and every class alike, which
-    shows the few samples of a rare one so often that they are learned by heart.
+    This is the geometric mean of two extremes: equal samples, where rare classes vanish, and equal classes, where the
+    few samples of a rare class are memorised.
     """
     share = np.bincount(targets)[targets] / len(targets)
     weights = share**-0.5
@@ -40,20 +44,21 @@ def class_weights(targets: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def logit_adjustment(targets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How much those weights add to the logit of each class among `targets`, in order of the classes.
+    """Return the log class weights of the classes among `targets`, in the order of the classes.
 
-    What is learned with them says of a rare class that it is likelier than it is. A head that learns to answer for the
-    sum of its own logits and these says by itself how likely a class is (Menon et al. 2021).
+    Weighted training overestimates rare classes. Logit adjustment (Menon et al. 2021) corrects this: the loss is
+    computed on the logits plus these values, so that the logits alone follow the class frequencies.
     """
     return np.asarray(np.log(class_weights(targets)[np.unique(targets, return_index=True)[1]]), dtype=np.float32)
 
 
 class Score(NamedTuple):
-    """Higher merit first, then higher accuracy (multi-label: mean average precision)."""
+    """The score of a model; the higher the better. Compares by `value`, then by `accuracy`."""
 
-    merit: float
-    """See `merit_of`; on the training loss where nothing validates."""
+    value: float
+    """See `calibrated_nll_score`; the negative training loss if there is no validation split."""
     accuracy: float
+    """Multi-label: mean average precision."""
 
 
 WORST = Score(-float("inf"), 0.0)
@@ -63,10 +68,10 @@ WORST = Score(-float("inf"), 0.0)
 def score_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64], task: Task | None = None) -> Score:
     """Return the score of uncalibrated `probabilities` (n, classes) with at least one row."""
     score, _loss = (task or task_for(targets)).score_and_loss(probabilities, targets)
-    return Score(merit_of(probabilities, targets), score or 0.0)
+    return Score(calibrated_nll_score(probabilities, targets), score or 0.0)
 
 
-def merit_of(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
+def calibrated_nll_score(probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
     """Return the negative log loss at the best temperature, since models are calibrated before release.
 
     It is less noisy than accuracy, which takes few values on a small validation split. Multi-label: mean average

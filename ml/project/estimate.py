@@ -21,19 +21,18 @@ _SEEN: dict[Preset, tuple[int, int, int]] = {
     "standard": (7_000, 4, 40),
     "thorough": (20_000, 12, 60),
 }
-_USUAL_DOUBT = 0.4
-"""Of the first model of a few hundred samples, where none was made yet."""
-GENTLE_UP_TO, BOLD_FROM = 0.25, 0.6
-"""The doubt up to which training is as gentle as it gets, and from which on as bold."""
-LONGER = 2.5
-"""Times as many passes at the boldest."""
+_TYPICAL_PROBE_LOSS = 0.4
+"""Relative loss of the probe of a few hundred samples, before any was measured."""
+LOW_LR_UP_TO, HIGH_LR_FROM = 0.25, 0.6
+"""Relative losses of the probe between which the learning rate grows from its lowest to its highest."""
+MAX_EPOCH_FACTOR = 2.5
+"""Factor of the epochs at the highest learning rate."""
 
-LEARN_AGAIN_UP_TO = 5_000
-"""Samples to learn from and to choose by: up to as many, a training learns once more in the end, from both. Of more, a
-few thousand kept to choose by are not missed."""
+RETRAIN_MAX_SAMPLES = 5_000
+"""Training and validation samples up to which a run retrains on both splits. Larger sets do not miss the latter."""
 
-AGAIN = 0.35
-"""Passes of that, as a share of those before."""
+RETRAIN_FRACTION = 0.35
+"""Epochs of the retraining, as a fraction of those of the fine-tuning."""
 
 
 def epochs_for(preset: Preset, train: int) -> int:
@@ -42,14 +41,14 @@ def epochs_for(preset: Preset, train: int) -> int:
     return min(most, max(fewest, round(seen / max(1, train))))
 
 
-def boldness(doubt: float) -> float:
-    """0…1, how hard is trained for how far the first model is from its aim, see `training.recipe.doubt_of`."""
-    return min(1.0, max(0.0, (doubt - GENTLE_UP_TO) / (BOLD_FROM - GENTLE_UP_TO)))
+def lr_interpolation(relative_loss: float) -> float:
+    """Return 0…1: where the learning rate lies between its lowest and highest; see `training.recipe.adapt_recipe`."""
+    return min(1.0, max(0.0, (relative_loss - LOW_LR_UP_TO) / (HIGH_LR_FROM - LOW_LR_UP_TO)))
 
 
-def lengthened(epochs: int, doubt: float) -> int:
-    """As many passes as a first model of this `doubt` asks for."""
-    return round(epochs * (1.0 + (LONGER - 1.0) * boldness(doubt)))
+def scale_epochs(epochs: int, relative_loss: float) -> int:
+    """Return the epochs for a probe of this relative loss: up to `MAX_EPOCH_FACTOR` times as many."""
+    return round(epochs * (1.0 + (MAX_EPOCH_FACTOR - 1.0) * lr_interpolation(relative_loss)))
 
 
 def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") -> float:
@@ -61,26 +60,26 @@ def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") ->
     backbone = backbone or DEFAULT_BACKBONE
     effort = relative_cost(backbone)
     forward, step = ((each / cores) * (math.nan if effort is None else effort) for each in (_FORWARD, _TRAIN))
-    doubt = _USUAL_DOUBT
+    relative_loss = _TYPICAL_PROBE_LOSS
     for run in reversed(project.runs.all()):
         speed = _measured(project, run.number, backbone)
         if speed:
             forward = speed.get("forward_seconds", forward)
             step = speed.get("train_seconds", step)
-            doubt = speed.get("doubt", doubt)
+            relative_loss = speed.get("doubt", relative_loss)
             break
     passes = 1 if preset == "quick" else 2
-    epochs = lengthened(epochs_for(preset, train), doubt)
+    epochs = scale_epochs(epochs_for(preset, train), relative_loss)
     valid = sum(sample.split == "valid" for sample in samples)
     seen = epochs * train
-    if valid and train + valid <= LEARN_AGAIN_UP_TO:
-        seen += round(epochs * AGAIN) * (train + valid)
+    if valid and train + valid <= RETRAIN_MAX_SAMPLES:
+        seen += round(epochs * RETRAIN_FRACTION) * (train + valid)
     learning = seen * step
     return _FIXED + len(samples) * forward * passes + learning
 
 
 def _measured(project: Project, run: int, backbone: str) -> dict[str, float]:
-    """Seconds per sample as run `run` had them, and its doubt; empty where it had another backbone."""
+    """Return the speeds and the relative probe loss of run `run`; empty if it had another backbone."""
     path = project.runs.folder(run) / "settings.toml"
     if not path.is_file():
         return {}

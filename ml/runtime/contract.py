@@ -10,7 +10,7 @@ a class counts as present from its value in `present_above` on.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,16 +67,13 @@ class ModelInfo:
     present_above: tuple[float, ...] = ()
     """Multi-label: for each class, the probability from which it counts as present. Empty where one class is chosen."""
 
-    task: TaskName = ""
-    """Written only where `present_above` does not tell it: models of version 0.1 know two tasks."""
-
-    def __post_init__(self) -> None:
-        if not self.task:
-            object.__setattr__(self, "task", self._usual_task)
+    task_name: TaskName = ""
+    """Written only where `present_above` does not tell the task, since models of version 0.1 know no such entry."""
 
     @property
-    def _usual_task(self) -> TaskName:
-        return "multi" if self.present_above else "single"
+    def task(self) -> TaskName:
+        """Name of the `ml.scoring.tasks.Task`."""
+        return self.task_name or ("multi" if self.present_above else "single")
 
     @property
     def input_name(self) -> InputName:
@@ -93,8 +90,10 @@ class ModelInfo:
 
     def to_json(self) -> str:
         values = asdict(self)
-        if self.task == self._usual_task:
-            del values["task"]
+        if self.task == replace(self, task_name="").task:
+            del values["task_name"]
+        if values["windowing"] is not None:
+            del values["windowing"]["without_pauses"]  # of the samples of a project; a model cuts logs by their clocks
         return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
 
     @classmethod

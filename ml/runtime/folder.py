@@ -16,7 +16,6 @@ from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, verbatim
 from ml.core.phrases import files
 from ml.media.kinds import kind_named
-from ml.media.windowing import window_spans
 from ml.project.scan.folder import CLOSED_FOLDER, files_below
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide
@@ -142,7 +141,7 @@ def _load(path: Path, info: ModelInfo) -> _Item:
     try:
         if info.windowing is None:
             return _Item(path, _windows(path, info, ((0.0, 0.0),)))
-        spans = window_spans(kind_named(info.kind).duration(path, info.windowing), info.windowing)
+        spans = kind_named(info.kind).windows(path, info.windowing)
         return _Item(path, _windows(path, info, spans[:CHUNK]), spans)
     except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
         return _Item(path, reason=_why_unreadable(path, error))

@@ -1,200 +1,95 @@
-"""Tables as text, whoever wrote them: what parts the cells, where the table begins, what its columns are called."""
+"""Detect how a text table is written: its encoding, its delimiter and its decimal mark."""
 
 from __future__ import annotations
 
 import codecs
 import csv
-import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
-from ml.core.errors import UnreadableError
-from ml.core.messages import msg
-from ml.tables.cells import is_missing, is_timestamp
-from ml.tables.numbers import decimal_comma, read_number
-from ml.tables.units import are_bracketed, are_units, bare_unit
+from ml.tables.cells import is_missing
+from ml.tables.numbers import detect_decimal_comma, read_number
+from ml.tables.timestamps import is_timestamp
 
-LONGEST_LINE = 100_000
-NO_TABLE = msg("This is not a text table. Save the measurements as CSV.")
-_SAMPLE = 200
-_DELIMITERS = ("\t", ";", ",", "|", " ")
-"""A space stands for any run of white space."""
-_COMMENTS = ("#", "%", "//", '"#', "!")
-_MOST_PREAMBLE = 100
+_DELIMITERS = ("\t", ",", ";", "|", " ")
+"""A space stands for any run of white space. Of two that fit equally well the first is taken."""
+_HEAD = 1 << 16
+_CHUNK = 1 << 20
+_CONTROL_SHARE = 0.02
+_TAB_BONUS, _SPACE_MALUS, _ONE_COLUMN_MALUS = 1.2, 0.9, 0.4
+"""Nobody writes a tab by chance, while spaces also occur within cells, and a table mostly has several columns."""
+_MOSTLY = 0.8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """How a file is written. `first` is the number (from 0) of its first line of values, comments not counted."""
+class Dialect:
+    """`comma`: whether it stands for the decimal point, None where no number tells. `width`: the usual number of cells.
+    `values`: which share of the cells holds a number or a time."""
 
-    encoding: str
     delimiter: str
-    comma: bool
-    """Whether a comma stands for the decimal point."""
-    first: int
-    names: tuple[str, ...]
-    """One per column, "" where the file gives none."""
-    units: tuple[str, ...]
-    """In what each column is measured, "" where the file does not say it in a row of its own."""
+    comma: bool | None
+    width: int
+    values: float
 
 
-def read_layout(path: Path) -> Layout:
-    """See how the table in `path` is written. Raises UnreadableError, or OSError where the disk does not deliver."""
-    encoding = _encoding(path)
-    rest = plain_lines(path, encoding)
-    lines = list(itertools.islice(rest, _SAMPLE + _MOST_PREAMBLE))
-    if not lines:
-        raise UnreadableError(msg("The log holds no values."))
-    tail = lines[-_SAMPLE:] if len(lines) > _SAMPLE else lines
-    delimiter, comma, width = _best_delimiter(tail)
-    if comma is None:
-        comma = _comma_further_down(rest, delimiter, width)
-    if comma is None:  # nothing but numbers like 1,308
-        comma = any("," in cell for row in cells_of(tail, delimiter) if len(row) == width for cell in row)
-    rows = list(cells_of(lines, delimiter))
-    first = _first_of_values(rows, width, comma=comma)
-    names, units = _heading(rows[:first], rows[first])
-    return Layout(encoding=encoding, delimiter=delimiter, comma=comma, first=first, names=names, units=units)
+def detect_encoding(file: BinaryIO) -> str | None:
+    """The encoding of a text file, None for a file that is no text.
 
-
-def plain_lines(path: Path, encoding: str) -> Iterator[str]:
-    """The lines of the file without comments and empty ones."""
-    return (text for _number, text in _numbered_lines(path, encoding))
-
-
-def line_in_file(path: Path, encoding: str, place: int) -> int:
-    """What number, from 1, an editor shows beside the line that is at `place`, from 0, among the plain ones."""
-    return next((number for number, _text in itertools.islice(_numbered_lines(path, encoding), place, None)), place + 1)
-
-
-def _numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    with path.open(encoding=encoding, errors="replace", newline=None) as file:
-        for number in itertools.count(1):
-            line = file.readline(LONGEST_LINE)
-            if not line:
-                return
-            if len(line) >= LONGEST_LINE and not line.endswith("\n"):
-                raise UnreadableError(msg("A line of the log is too long to be a row of measurements."))
-            text = line.strip("\r\n\x00\ufeff")
-            if text.strip() and not text.lstrip().startswith(_COMMENTS) and not text.lower().startswith("sep="):
-                yield number, text
-
-
-def cells_of(lines: Sequence[str] | Iterator[str], delimiter: str) -> Iterator[list[str]]:
-    """The rows as cells, each without the blanks around it."""
-    if delimiter == " ":
-        for line in lines:
-            yield line.replace('"', "").split()
-        return
-    try:
-        for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True):
-            yield [cell.strip() for cell in row]
-    except csv.Error as error:
-        raise UnreadableError(msg("The log is damaged: its rows cannot be told apart."), details=str(error)) from error
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
+    UTF-16 announces itself. What is no UTF-8 was written by Windows before there was UTF-8.
+    """
+    head = file.read(_HEAD)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    strange = sum(byte < 9 or 13 < byte < 32 for byte in head)
-    if b"\x00" in head.rstrip(b"\x00") or strange > len(head) / 50:
-        raise UnreadableError(NO_TABLE)
+    text = head.rstrip(b"\x00")
+    control = sum(byte < 9 or 13 < byte < 32 for byte in text)
+    if b"\x00" in text or control > len(text) * _CONTROL_SHARE:
+        return None
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        while head:
+            decoder.decode(head)
+            head = file.read(_CHUNK)
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8-sig"
 
 
-def _best_delimiter(lines: Sequence[str]) -> tuple[str, bool | None, int]:
-    """The delimiter with which most lines have the same number of cells and most cells are values; decimal comma."""
-    best: tuple[float, str, bool | None, int] = (-1.0, ",", None, 1)
+def split_line(line: str, delimiter: str) -> list[str]:
+    """The cells of one line by itself, without the blanks around them."""
+    if delimiter == " ":
+        return line.replace('"', "").split()
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        cells = line.split(delimiter)
+    return [cell.strip() for cell in cells]
+
+
+def sniff(lines: Sequence[str]) -> Dialect:
+    """The delimiter with which most lines have the same number of cells and most cells are values."""
+    best, best_key = Dialect(delimiter=",", comma=None, width=1, values=0.0), (-1.0, 0)
     for delimiter in _DELIMITERS:
-        try:
-            rows = list(cells_of(list(lines), delimiter))
-        except UnreadableError:
-            continue
-        width, often = Counter(map(len, rows)).most_common(1)[0]
+        rows = [split_line(line, delimiter) for line in lines]
+        width, often = max(Counter(map(len, rows)).items(), key=lambda item: (item[1], item[0]), default=(1, 0))
         usual = [row for row in rows if len(row) == width]
-        comma = _comma_in(usual)
+        comma = detect_decimal_comma(zip(*usual, strict=True))
         cells = [cell for row in usual for cell in row if not is_missing(cell)]
-        read = sum(_is_value(cell, comma=("," in cell) if comma is None else comma) for cell in cells)
-        score = often / len(rows) * read / max(1, len(cells)) * (1.0 if width > 1 else 0.4)
-        if score > best[0] + 1e-9:
-            best = (score, delimiter, comma, width)
-    score, delimiter, comma, width = best
-    if score <= 0:
-        raise UnreadableError(msg("The log holds no numbers."))
-    return delimiter, comma, width
+        read = sum(is_value(cell, comma=("," in cell) if comma is None else comma) for cell in cells)
+        values, regular = read / max(1, len(cells)), often / max(1, len(rows))
+        score = regular * (1.0 + values) * (1.0 if width > 1 else _ONE_COLUMN_MALUS)
+        if delimiter == "\t" and width > 1 and regular >= _MOSTLY:
+            score *= _TAB_BONUS
+        if delimiter == " ":
+            score *= _SPACE_MALUS
+        key = (round(score, 9), width)
+        if key > best_key:
+            best = Dialect(delimiter=delimiter, comma=comma, width=width, values=values)
+            best_key = key
+    return best
 
 
-def _comma_in(rows: Sequence[Sequence[str]]) -> bool | None:
-    """Whether most columns are written with a decimal comma, None where none of them tells."""
-    told = [decimal_comma(column) for column in zip(*rows, strict=True)]
-    commas, points = told.count(True), told.count(False)
-    return commas > points if commas or points else None
-
-
-def _comma_further_down(lines: Iterator[str], delimiter: str, width: int) -> bool | None:
-    """The same from the rows behind the sample, where that has only whole numbers."""
-    telling = (line for line in lines if "." in line or (('"' if delimiter == "," else ",") in line))
-    rows = cells_of(itertools.islice(telling, _SAMPLE), delimiter)
-    return _comma_in([row for row in rows if len(row) == width])
-
-
-def _is_value(cell: str, *, comma: bool) -> bool:
+def is_value(cell: str, *, comma: bool) -> bool:
+    """Whether the cell holds a number or a time."""
     return read_number(cell, comma=comma) is not None or is_timestamp(cell)
-
-
-def _first_of_values(rows: Sequence[Sequence[str]], width: int, *, comma: bool) -> int:
-    """The first row of the table that holds values where most rows do: neither heading nor a line of notes.
-
-    Below a row that has none, a heading, half of them are enough: a device may begin with a word.
-    """
-    table = [(place, row) for place, row in enumerate(rows) if len(row) == width]
-    if table and _counts_columns(table[0][1]):
-        table = table[1:]
-    read = [[_is_value(cell, comma=comma) for cell in row] for _place, row in table]
-    usual = [column for column in range(width) if sum(row[column] for row in read) > len(read) / 2]
-    if not usual:  # mostly gaps
-        usual = [column for column in range(width) if any(row[column] for row in read)]
-    below = False
-    for (place, row), values in zip(table, read, strict=True):
-        filled = sum(values[column] or is_missing(row[column]) for column in usual)
-        if any(values) and (filled == len(usual) or (below and 2 * filled >= len(usual))):
-            return place
-        below = not any(values)
-    raise UnreadableError(msg("The log holds no numbers."))
-
-
-def _counts_columns(row: Sequence[str]) -> bool:
-    """Whether this is the heading "", 0, 1, 2… that a table without names is given by pandas."""
-    return len(row) > 1 and row[0] == "" and list(row[1:]) == [str(number) for number in range(len(row) - 1)]
-
-
-def _heading(before: Sequence[Sequence[str]], values: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names and units: the row before the values, or the one before that where the last gives units."""
-    width = len(values)
-    rows = []
-    told = [row for row in before if not all(map(is_missing, row))]  # a device may take its time to begin
-    for row in told[-2:]:
-        if len(row) == width - 1 and row:  # R leaves out the name of the column that counts
-            row = ["", *row]  # noqa: PLW2901
-        if len(row) == width:
-            rows.append(tuple(" ".join(cell.split()) for cell in row))
-    nothing = ("",) * width
-    last = rows[-1] if rows else nothing
-    above = rows[-2] if len(rows) > 1 else nothing
-    if are_bracketed(last) or (are_units(last) and _may_be_names(above)):
-        return (nothing if are_bracketed(above) else above), tuple(map(bare_unit, last))
-    return last, nothing
-
-
-def _may_be_names(row: Sequence[str]) -> bool:
-    filled = [cell for cell in row if cell]
-    numbers = any(_is_value(cell, comma=comma) for cell in filled for comma in (False, True))
-    return bool(filled) and len(set(filled)) == len(filled) and not numbers and not are_units(row)

@@ -1,17 +1,17 @@
-"""Bytes of a text file to rows of cells, whatever program wrote it."""
+"""Read a whole text table into rows of cells, whatever program wrote it."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections import Counter
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg
+from ml.tables.dialect import detect_encoding, sniff, split_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +26,7 @@ LABEL_SUFFIXES = frozenset([".csv", ".tsv", ".tab", ".txt", ".dat"])
 """Names that may hide a label file in a folder; a file that is named by itself may be called anything."""
 
 _LARGEST = 512 << 20
-_DELIMITERS = "\t,;|"
-_LOOKED_AT = 200
+_SAMPLE = 200
 _SPREADSHEETS = frozenset([".xlsx", ".xls", ".xlsm", ".ods", ".numbers"])
 
 
@@ -51,55 +50,28 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _text(data: bytes) -> str:
-    """UTF-8 and UTF-16 as they announce themselves; else what Windows wrote before there was UTF-8."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    if b"\0" in data:
+    encoding = detect_encoding(io.BytesIO(data))
+    if encoding is None:
         raise UnreadableError(msg("It is not a text file."))
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
+    return data.decode(encoding, "replace").rstrip("\x00")
 
 
 def _delimiter(text: str) -> str:
-    """The sign that cuts most lines into the same number of cells.
-
-    Tabs first: nobody writes one by chance, while a decimal comma also cuts every line alike.
-    """
-    lines = [line for line in text.splitlines()[: 2 * _LOOKED_AT] if line.strip()][:_LOOKED_AT]
-    best, best_score = ",", (0.0, 0)
-    for delimiter in _DELIMITERS:
-        widths = Counter(len(_cells(line, delimiter)) for line in lines)
-        width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
-        if width < 2:
-            continue
-        score = (count / len(lines), width)
-        if delimiter == "\t" and score[0] >= 0.8:
-            return delimiter
-        if score > best_score:
-            best, best_score = delimiter, score
-    return best
+    lines = (line for line in text.splitlines()[: 2 * _SAMPLE] if line.strip())
+    return sniff(list(itertools.islice(lines, _SAMPLE))).delimiter
 
 
 def _rows(text: str, delimiter: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, list[str]]] = []
     try:
+        if delimiter == " ":
+            raise csv.Error  # any run of spaces, which the reader does not know
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
         begin = 1
         for cells in reader:
             rows.append((begin, cells))
             begin = reader.line_num + 1
     except csv.Error:
-        # A quotation mark that nobody closes would swallow what follows: line by line it spoils one line only.
-        rows = [(number, _cells(line, delimiter)) for number, line in enumerate(text.splitlines(), 1)]
+        # An unclosed quotation mark would swallow what follows: line by line it spoils one line only.
+        rows = [(number, split_line(line, delimiter)) for number, line in enumerate(text.splitlines(), 1)]
     return tuple((number, tuple(map(str.strip, cells))) for number, cells in rows if any(map(str.strip, cells)))
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return line.split(delimiter)

@@ -1,9 +1,11 @@
-"""Rows that say in what the columns were measured: they stand below the heading and are not it."""
+"""Units: which cells are units of measurement, and how many seconds a unit of time has."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from ml.tables.cells import is_missing
 
 _BASES = frozenset(
     "s sec secs ms us µs μs ns min h hz khz mhz m mm cm km µm um in ft g mg kg t n kn nm pa hpa kpa mpa bar mbar psi "
@@ -11,8 +13,24 @@ _BASES = frozenset(
     "lux ut µt mt gauss ga ohm Ω kohm mol l ml dps lsb counts bpm".lower().split()
 )
 _BRACKETED = re.compile(r"^\s*[\[(].*[\])]\s*$")
-_NOTHING = frozenset(["", "-", "--", "1", "n/a", "none"])
-"""What stands in a row of units for a column that has none."""
+SECONDS = frozenset(["s", "sec", "secs", "second", "seconds", "sekunden"])
+_SHORTER = {"ns": 1e-9, "us": 1e-6, "μs": 1e-6, "ms": 1e-3, "msec": 1e-3}
+_PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
+TIME_UNITS = SECONDS | _SHORTER.keys()
+"""Words of a name that can only be units of time; “min” may be a minimum."""
+
+
+def seconds_in_unit(words: Collection[str]) -> float | None:
+    """How many seconds the unit of time among the words of a name has; None where there is no unit."""
+    for unit, seconds in _SHORTER.items():
+        if unit in words:
+            return seconds
+    for prefix, seconds in _PREFIXES.items():
+        if any(word.startswith(prefix) for word in words):
+            return seconds
+    if "min" in words:
+        return 60.0
+    return 1.0 if not SECONDS.isdisjoint(words) else None
 
 
 def are_bracketed(row: Sequence[str]) -> bool:
@@ -22,7 +40,7 @@ def are_bracketed(row: Sequence[str]) -> bool:
 
 def are_units(row: Sequence[str]) -> bool:
     """Whether every cell is a unit or nothing, and some are one: s, m/s2, 1/min, °C."""
-    return any(map(_is_unit, row)) and all(cell.lower() in _NOTHING or _is_unit(cell) for cell in row)
+    return any(map(_is_unit, row)) and all(is_missing(cell) or cell == "1" or _is_unit(cell) for cell in row)
 
 
 def bare_unit(cell: str) -> str:

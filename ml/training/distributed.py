@@ -39,13 +39,16 @@ _PEER_LOST = msg(
 
 
 class DistributedContext:
-    """Rank 0 reads, writes and emits events; the others only compute. `size` is 1 without `torchrun`."""
+    """The process group of a training. Rank 0 reads, writes and emits events; worker ranks only compute.
+
+    Without `torchrun` there is one process, `world_size` is 1, and every method is a no-op.
+    """
 
     def __init__(self) -> None:
-        self.rank, self.size = ranks.rank(), ranks.size()
-        self._brisk: Any = None
-        self._patient: Any = None
-        self._waiting = False
+        self.rank, self.world_size = ranks.rank(), ranks.world_size()
+        self._collective_group: Any = None
+        self._setup_group: Any = None
+        self._workers_waiting = False
         """Whether worker ranks wait for a task."""
 
     @property
@@ -54,69 +57,69 @@ class DistributedContext:
 
     def fabric(self, device: str, *, precision: Any) -> Fabric:
         """Return the Fabric of this process, connected with the others. `device`: "cpu", "cuda" or "mps"."""
-        if self.size == 1:
+        if self.world_size == 1:
             return Fabric(accelerator=device, devices=1, precision=precision)
         # Norm layers are frozen and equal on all ranks, so their buffers need no broadcast.
         strategy = DDPStrategy(timeout=COLLECTIVE_TIMEOUT, broadcast_buffers=False)
         fabric = Fabric(
             accelerator=device,
-            devices=ranks.on_this_machine(),
-            num_nodes=ranks.machines(),
+            devices=ranks.local_world_size(),
+            num_nodes=ranks.num_nodes(),
             strategy=strategy,
             precision=precision,
         )
         with peer_failure_as_error():
             fabric.launch()
-            self._brisk = dist.new_group(backend="gloo", timeout=COLLECTIVE_TIMEOUT)
-            self._patient = dist.new_group(backend="gloo", timeout=SETUP_TIMEOUT)
-        self._waiting = self.is_main_process
+            self._collective_group = dist.new_group(backend="gloo", timeout=COLLECTIVE_TIMEOUT)
+            self._setup_group = dist.new_group(backend="gloo", timeout=SETUP_TIMEOUT)
+        self._workers_waiting = self.is_main_process
         return fabric
 
     def shard(self, rows: Tensor) -> Tensor:
         """Return this rank's rows of a step."""
-        return rows[self.rank :: self.size]
+        return rows[self.rank :: self.world_size]
 
     def all_reduce_loss_and_stop(self, loss: float, request: StopRequest) -> tuple[float, StopRequest]:
         """Return the sum of `loss` over all ranks, and the strongest stop request that any of them received."""
-        if self.size == 1:
+        if self.world_size == 1:
             return loss, request
-        mine = torch.zeros(1 + len(_REQUESTS), dtype=torch.float64)
-        mine[0] = loss
-        mine[1 + _REQUESTS.index(request)] = 1.0
-        dist.all_reduce(mine, group=self._brisk)
-        heard = [word for word, count in zip(_REQUESTS, mine[1:].tolist(), strict=True) if count]
-        return float(mine[0]), heard[-1]
+        values = torch.zeros(1 + len(_REQUESTS), dtype=torch.float64)
+        values[0] = loss
+        values[1 + _REQUESTS.index(request)] = 1.0
+        dist.all_reduce(values, group=self._collective_group)
+        received = [request for request, count in zip(_REQUESTS, values[1:].tolist(), strict=True) if count]
+        return float(values[0]), received[-1]
 
     def gather_scores(
         self, score: Callable[[tuple[Sample, ...]], NDArray[np.float32]], samples: tuple[Sample, ...]
     ) -> NDArray[np.float32]:
         """Return `score` of all `samples` (n, classes); each rank computes its shard."""
-        if self.size == 1:
+        if self.world_size == 1:
             return score(samples)
-        parts: list[Any] = [None] * self.size
-        dist.all_gather_object(parts, score(samples[self.rank :: self.size]), group=self._brisk)
+        parts: list[Any] = [None] * self.world_size
+        dist.all_gather_object(parts, score(samples[self.rank :: self.world_size]), group=self._collective_group)
         whole = np.empty((len(samples), parts[0].shape[1]), dtype=np.float32)
         for rank, part in enumerate(parts):
-            whole[rank :: self.size] = part
+            whole[rank :: self.world_size] = part
         return whole
 
-    def broadcast(self, word: T | None) -> T:
+    def broadcast(self, value: T | None) -> T:
         """Return the value of rank 0 on every rank. Worker ranks pass None and wait, for hours if necessary."""
-        if self.size > 1:
-            box: list[Any] = [word]
-            self._waiting = False
-            dist.broadcast_object_list(box, src=0, group=self._patient)
-            word = box[0]
-        assert word is not None
-        return word
+        if self.world_size > 1:
+            box: list[Any] = [value]
+            self._workers_waiting = False
+            dist.broadcast_object_list(box, src=0, group=self._setup_group)
+            value = box[0]
+        assert value is not None
+        return value
 
     def keep_workers(self) -> None:
         """Note that a task ended well and the worker ranks wait for the next one."""
-        self._waiting = self.is_main_process and self.size > 1
+        self._workers_waiting = self.is_main_process and self.world_size > 1
 
     def shutdown_workers(self) -> None:
         """End the worker ranks that wait for a task."""
-        if self._waiting:
+        if self._workers_waiting:
             with contextlib.suppress(RuntimeError):  # a rank that has exited already
                 self.broadcast(SHUTDOWN)
 
@@ -128,7 +131,7 @@ class peer_failure_as_error:  # noqa: N801 - used like a function
         return None
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, RuntimeError) and ranks.size() > 1 and _is_connection(error):
+        if isinstance(error, RuntimeError) and ranks.world_size() > 1 and _is_connection(error):
             raise HandlensError(_PEER_LOST, details=repr(error)) from error
 
 

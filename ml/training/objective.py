@@ -1,8 +1,4 @@
-"""What is learned: which one of the classes a sample shows, or which of them. Targets and loss.
-
-Targets are (n,) class indices in a single-label project and (n, classes) of 0 and 1 in a multi-label one; their
-shape says which. `ml.scoring.tasks` scores both.
-"""
+"""The loss of the fine-tuning. Targets are those of `ml.probe.objective`."""
 
 from __future__ import annotations
 
@@ -29,7 +25,7 @@ ONE_CLASS = msg("Only one class has training samples. Label samples of at least 
 
 
 def require_two_classes(train: Sequence[Sample]) -> None:
-    """Raises HandlensError where the samples to learn from do not tell anything apart."""
+    """Raise HandlensError if fewer than two classes have training samples."""
     if not train:
         raise HandlensError(NO_TRAINING_SAMPLES)
     if len({sample.labels for sample in train}) < 2:
@@ -37,40 +33,44 @@ def require_two_classes(train: Sequence[Sample]) -> None:
 
 
 RowsLoss = Callable[[Tensor, Tensor], Tensor]
-"""From rows of the training split (n,) and their logits (n, classes) to their mean loss."""
+"""Maps rows of the training split (n,) and their logits (n, classes) to their mean loss."""
 
 
-def make_loss(targets: NDArray[np.int64], *, smoothing: float, device: torch.device) -> RowsLoss:
-    """The loss of the training split with these targets. `smoothing`: how far they are drawn towards not knowing.
+def make_loss(targets: NDArray[np.int64], *, label_smoothing: float, device: torch.device) -> RowsLoss:
+    """Return the loss for these targets of the training split.
 
-    Single-label: cross entropy, smoothed towards all classes alike, rare classes weighing more (`balance`) without
-    being named more (`favour`).
-    Multi-label: binary cross entropy of each class, summed, smoothed towards how often the class is there, so that a
-    rare one stays rare. Classes without a training sample take no part, or smoothing would push towards them.
+    Single-label: cross entropy with uniform label smoothing, `class_weights` and `logit_adjustment`.
+    Multi-label: the sum of the classes' binary cross entropies, smoothed towards the frequency of each class, so that
+    rare classes stay rare. Classes without a training sample are left out, since smoothing would raise them.
     """
     if targets.ndim == 1:
         present = torch.from_numpy(np.unique(targets))
         indices = torch.searchsorted(present, torch.from_numpy(targets))
         columns = present.to(device)
         weights = torch.from_numpy(class_weights(targets))
-        favoured = torch.from_numpy(logit_adjustment(targets)).to(device)
+        adjustment = torch.from_numpy(logit_adjustment(targets)).to(device)
 
-        def one_of(rows: Tensor, logits: Tensor) -> Tensor:
+        def cross_entropy(rows: Tensor, logits: Tensor) -> Tensor:
             each = functional.cross_entropy(
-                logits[:, columns] + favoured, indices[rows].to(device), label_smoothing=smoothing, reduction="none"
+                logits[:, columns] + adjustment,
+                indices[rows].to(device),
+                label_smoothing=label_smoothing,
+                reduction="none",
             )
             return (each * weights[rows].to(device)).mean()
 
-        return one_of
+        return cross_entropy
     known = np.flatnonzero(targets.any(axis=0))
-    share = targets[:, known].mean(axis=0, dtype=np.float64)
-    smooth = torch.from_numpy(((1.0 - smoothing) * targets[:, known] + smoothing * share).astype(np.float32))
-    there = torch.from_numpy(known).to(device)
+    frequency = targets[:, known].mean(axis=0, dtype=np.float64)
+    smooth = torch.from_numpy(
+        ((1.0 - label_smoothing) * targets[:, known] + label_smoothing * frequency).astype(np.float32)
+    )
+    columns = torch.from_numpy(known).to(device)
 
-    def any_of(rows: Tensor, logits: Tensor) -> Tensor:
+    def binary_cross_entropy(rows: Tensor, logits: Tensor) -> Tensor:
         each = functional.binary_cross_entropy_with_logits(
-            logits[:, there].float(), smooth[rows].to(device), reduction="none"
+            logits[:, columns].float(), smooth[rows].to(device), reduction="none"
         )
         return each.sum(dim=1).mean()
 
-    return any_of
+    return binary_cross_entropy

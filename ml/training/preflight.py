@@ -1,4 +1,4 @@
-"""Before a run begins: does its disk space suffice, its memory, and does one step of its very recipe work?"""
+"""Check before a run begins: disk space, memory, and one training step with the actual recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import math
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,68 +19,56 @@ from torch.nn import functional
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Note
 from ml.core.messages import Message, english, msg
-from ml.core.types import KindName, Sample
 from ml.media.kinds import kind_named
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
-from ml.training.data.augment import varied
+from ml.training.context import RunContext
+from ml.training.data.augment import augment_input
 from ml.training.data.decode import Decoded
 from ml.training.data.features import MAX_CACHE_BYTES, Features
 from ml.training.finetune.loop import parameter_groups
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry
 from ml.training.recipe import Recipe
 
-SPARE_DISK = 20 * 2**20
-"""For the database, tables and whatever else is written meanwhile."""
-SCRATCH = 1.2
-"""Memory of a step over what it keeps for the way back, measured on the default backbone."""
-COPIES_OF_SAMPLES = 3
-"""Of the training samples' embeddings, while the first model is fitted to them."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What a run is going to do. `train`: how many samples it learns from."""
-
-    kind: KindName
-    network: Classifier
-    decoded: Decoded
-    samples: Sequence[Sample]
-    train: int
-    recipe: Recipe
-    project: Path
+DISK_RESERVE = 20 * 2**20
+"""Disk space for the database, tables and other small files."""
+ACTIVATION_OVERHEAD = 1.2
+"""Memory of a step, relative to the activations kept for the backward pass; measured on the default backbone."""
+PROBE_COPIES = 3
+"""Copies of the training embeddings while the probe is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardProfile:
-    """One sample's way through the network: the shape of its features (width, h, w), bytes kept for the way back."""
+    """Of one sample: the shape of its features (width, h, w), and the bytes kept for the backward pass."""
 
     features: tuple[int, int, int]
     kept: int
 
 
-def preflight(plan: Plan, fabric: Fabric) -> Generator[Event, None, MicroBatches]:
-    """Raises HandlensError with one sentence where the run cannot work; returns how its steps fit into memory.
+def preflight(context: RunContext) -> Iterator[Event]:
+    """Set the number of micro batches that fit into memory. Raises HandlensError if the run cannot work.
 
-    Takes about as long as one step. The network is as it was afterwards.
+    Takes about as long as one step, and restores the network.
     """
-    # The first model may show that every stage has to learn, see `recipe.fitted`.
-    with _as_in_training(plan.network, dataclasses.replace(plan.recipe, frozen_stages=0)):
-        profile = profile_forward(plan)
-    with _as_in_training(plan.network, plan.recipe):
-        check_disk(disk_needs(plan, profile.features), plan.project)
-        micro_batches = MicroBatches()
-        if fabric.device.type == "cpu":
-            yield from _fit_into_memory(plan, profile, micro_batches)
-        if plan.recipe.epochs > 0:
-            yield from _try_training_step(plan, fabric, micro_batches)
-            plan.network.cpu()
-    return micro_batches
+    network, recipe = context.network, context.recipe
+    context.micro_batches = MicroBatches()
+    # The probe may show that no stage can stay frozen, see `recipe.adapt_recipe`.
+    with _as_in_training(network, dataclasses.replace(recipe, frozen_stages=0)):
+        profile = profile_forward(context)
+    with _as_in_training(network, recipe):
+        check_disk(disk_needs(context, profile.features), context.project.path)
+        if context.fabric.device.type == "cpu":
+            yield from _fit_into_memory(context, profile)
+        if recipe.epochs > 0:
+            yield from _try_training_step(context)
+            network.cpu()
 
 
-def profile_forward(plan: Plan) -> ForwardProfile:
-    """Send one sample of noise through the network and see what that takes. HandlensError where it gives no numbers."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in plan.network.parameters()}
+def profile_forward(context: RunContext) -> ForwardProfile:
+    """Measure one forward pass of noise. Raises HandlensError if the outputs are not finite."""
+    network = context.network
+    own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -90,7 +78,7 @@ def profile_forward(plan: Plan) -> ForwardProfile:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits, features = plan.network(plan.network.front(_noise(plan.decoded, 1)))
+        logits, features = network(network.front(_noise(context.decoded, 1)))
     if not (torch.isfinite(logits).all() and torch.isfinite(features).all()):
         raise HandlensError(
             msg(
@@ -102,27 +90,28 @@ def profile_forward(plan: Plan) -> ForwardProfile:
     return ForwardProfile((width, height, breadth), sum(kept.values()))
 
 
-def disk_needs(plan: Plan, features: tuple[int, int, int]) -> dict[str, int]:
-    """Bytes that the run will write, by what they are for, at their highest."""
+def disk_needs(context: RunContext, features: tuple[int, int, int]) -> dict[str, int]:
+    """Return the most bytes that the run will have on disk at a time, by their purpose."""
     width, height, breadth = features
-    embeddings = Features(plan.project / "cache", plan.network, samples=len(plan.samples), grid=(height, breadth))
+    samples = context.samples
+    embeddings = Features(context.project.path / "cache", context.network, samples=len(samples), grid=(height, breadth))
     each = 4 * width + (2 * width * height * breadth if embeddings.grids_kept else 0)
-    classes = plan.network.head.out_features
-    network = sum(tensor.nbytes for tensor in plan.network.state_dict().values())
+    classes = context.network.head.out_features
+    network = sum(tensor.nbytes for tensor in context.network.state_dict().values())
     answers = 4 * classes + 2 * classes * height * breadth + 2 * width + 17
     return {
-        "decoded samples": plan.decoded.bytes_to_write(plan.samples),
-        "features": len(embeddings.missing(plan.samples)) * each,
-        # Weights, their average, two moments of each; the best. The old ones stay until the new ones are complete.
-        "checkpoints": 2 * 5 * network if plan.recipe.epochs else 0,
-        "predictions": len(plan.samples) * answers,
+        "decoded samples": context.decoded.bytes_to_write(samples),
+        "features": len(embeddings.missing(samples)) * each,
+        # Weights, their average, two moments; the best. The old files are removed after the new ones are complete.
+        "checkpoints": 2 * 5 * network if context.recipe.epochs else 0,
+        "predictions": len(samples) * answers,
         "released model": 2 * network,
     }
 
 
 def check_disk(needs: dict[str, int], folder: Path) -> None:
-    """HandlensError where `folder`'s disk is too small for `needs`."""
-    needed, free = sum(needs.values()) + SPARE_DISK, shutil.disk_usage(folder).free
+    """Raise HandlensError if the disk of `folder` is too small for `needs`."""
+    needed, free = sum(needs.values()) + DISK_RESERVE, shutil.disk_usage(folder).free
     if needed > free:
         raise HandlensError(
             msg(
@@ -140,17 +129,17 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> int:
-    """Bytes this process may still take: what the machine has free, or what its container leaves it."""
+    """Return the bytes that this process can still allocate, by the machine and by its container."""
     system = int(psutil.virtual_memory().available) + int(psutil.swap_memory().free)
-    return min([system, *_container_leaves()])
+    return min([system, *_container_memory()])
 
 
-def _container_leaves() -> Iterator[int]:
-    """What a container's limit (cgroup version 2 or 1) leaves, where there is one.
+def _container_memory() -> Iterator[int]:
+    """Yield the free memory within a container's limit (cgroup version 2 or 1), if there is one.
 
-    The pages of files that were read lately count as used there, though they are given up when memory is wanted.
+    The file cache counts as used there, but is released when memory is needed.
     """
-    places = (
+    files = (
         (CGROUPS / "memory.max", CGROUPS / "memory.current", "inactive_file"),
         (
             CGROUPS / "memory" / "memory.limit_in_bytes",
@@ -158,31 +147,32 @@ def _container_leaves() -> Iterator[int]:
             "total_inactive_file",
         ),
     )
-    for limit, usage, pages in places:
+    for limit, usage, pages in files:
         with contextlib.suppress(OSError, ValueError):  # no such limit: "max", or no such file
             most, used = (int(path.read_text(encoding="ascii")) for path in (limit, usage))
             facts = dict(line.split() for line in (usage.parent / "memory.stat").read_text("ascii").splitlines())
             yield max(0, most - used + min(used, int(facts.get(pages, 0))))
 
 
-def _fit_into_memory(plan: Plan, profile: ForwardProfile, micro_batches: MicroBatches) -> Iterator[Event]:
-    """Halve the pieces until a step fits by estimate; HandlensError where nothing does."""
-    network: int = sum(tensor.nbytes for tensor in plan.network.state_dict().values())
+def _fit_into_memory(context: RunContext, profile: ForwardProfile) -> Iterator[Event]:
+    """Halve the micro batches until a step fits by estimate. Raises HandlensError if none does."""
+    recipe, train, micro_batches = context.recipe, context.train_count, context.micro_batches
+    network: int = sum(tensor.nbytes for tensor in context.network.state_dict().values())
     width = profile.features[0]
-    probe = COPIES_OF_SAMPLES * plan.train * width * 4
+    probe = PROBE_COPIES * train * width * 4
     free = available_memory()
 
     def needed() -> int:
-        if not plan.recipe.epochs:
+        if not recipe.epochs:
             return probe
-        # Gradients, the average and two moments; the probe's memory is free again by then.
-        at_once = -(-min(plan.recipe.batch, plan.train) // micro_batches.count)
-        pictures = MAX_CACHE_BYTES if kind_named(plan.kind).input_name == "waveform" else 0
-        return max(probe, 4 * network + pictures + int(SCRATCH * at_once * profile.kept))
+        # Gradients, the average and two moments; the memory of the probe is free again by then.
+        at_once = -(-min(recipe.batch, train) // micro_batches.count)
+        pictures = MAX_CACHE_BYTES if kind_named(context.project.kind).input_name == "waveform" else 0
+        return max(probe, 4 * network + pictures + int(ACTIVATION_OVERHEAD * at_once * profile.kept))
 
     note: Message | None = None
     while needed() > free:
-        if probe > free or micro_batches.count >= plan.recipe.batch:
+        if probe > free or micro_batches.count >= recipe.batch:
             raise HandlensError(
                 msg(
                     "This training needs about {needed} of memory, but only {free} are free. "
@@ -191,27 +181,30 @@ def _fit_into_memory(plan: Plan, profile: ForwardProfile, micro_batches: MicroBa
                     free=_size(free),
                 )
             )
-        note = micro_batches.halve(plan.recipe.batch)
+        note = micro_batches.halve(recipe.batch)
     if note is not None:
         yield Note(sentence=note)
 
 
-def _try_training_step(plan: Plan, fabric: Fabric, micro_batches: MicroBatches) -> Generator[Event, None, None]:
-    """One batch of noise forward and backward, as the recipe has it; the weights stay as they are."""
-    count = min(plan.recipe.batch, plan.train)
-    network = plan.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _try_training_step(context: RunContext) -> Generator[Event, None, None]:
+    """Run forward and backward on one batch of noise, without changing the weights."""
+    recipe, fabric = context.recipe, context.fabric
+    count = min(recipe.batch, context.train_count)
+    network = context.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        raw = _noise(plan.decoded, count).to(fabric.device)
-        pictures = varied(network.front, raw, kind=plan.kind, variation=plan.recipe.variation, generator=generator)
+        raw = _noise(context.decoded, count).to(fabric.device)
+        pictures = augment_input(
+            network.front, raw, kind=context.project.kind, config=recipe.augment_config, generator=generator
+        )
     classes = network.head.out_features
 
     def loss_of(logits: Tensor, rows: Tensor) -> Tensor:
         return functional.cross_entropy(logits, (rows % classes).to(logits.device))
 
-    trial = _Trial(network, fabric)
+    module = _AutocastModule(network, fabric)
     total = yield from backward_with_oom_retry(
-        fabric, trial, pictures, loss_of, weight=1 / count, micro_batches=micro_batches
+        fabric, module, pictures, loss_of, weight=1 / count, micro_batches=context.micro_batches
     )
     if not math.isfinite(total):
         raise HandlensError(
@@ -219,8 +212,8 @@ def _try_training_step(plan: Plan, fabric: Fabric, micro_batches: MicroBatches) 
         )
 
 
-class _Trial(nn.Module):
-    """The network at the device's precision, without being set up for training."""
+class _AutocastModule(nn.Module):
+    """The network at the precision of the device; `fabric.setup` would change it for good."""
 
     def __init__(self, network: Classifier, fabric: Fabric) -> None:
         super().__init__()
@@ -235,8 +228,8 @@ class _Trial(nn.Module):
 
 @contextlib.contextmanager
 def _as_in_training(network: Classifier, recipe: Recipe) -> Iterator[None]:
-    """What the recipe freezes is frozen; afterwards everything is as it was."""
-    learned = [parameter.requires_grad for parameter in network.parameters()]
+    """Put the network into training mode with the recipe's frozen stages; restore it afterwards."""
+    required = [parameter.requires_grad for parameter in network.parameters()]
     try:
         if recipe.epochs:
             parameter_groups(network, recipe)
@@ -245,13 +238,13 @@ def _as_in_training(network: Classifier, recipe: Recipe) -> Iterator[None]:
         yield
     finally:
         network.eval()
-        for parameter, before in zip(network.parameters(), learned, strict=True):
+        for parameter, before in zip(network.parameters(), required, strict=True):
             parameter.requires_grad_(before)
             parameter.grad = None
 
 
 def _noise(decoded: Decoded, count: int) -> Tensor:
-    """`count` samples of nothing, as `Decoded.read` would give them."""
+    """Return `count` samples of noise in the format of `Decoded.read`."""
     generator = torch.Generator().manual_seed(0)
     if decoded.kind.input_name == "pixels":
         return torch.randint(0, 256, (count, *decoded.shape), dtype=torch.uint8, generator=generator)
@@ -259,5 +252,5 @@ def _noise(decoded: Decoded, count: int) -> Tensor:
 
 
 def _size(number: float) -> Message:
-    """Bytes as a person says them."""
+    """Return bytes in GB or MB."""
     return msg("{n:.1f} GB", n=number / 1e9) if number >= 1e9 else msg("{n:.0f} MB", n=number / 1e6)

@@ -1,4 +1,4 @@
-"""What a preset means in numbers."""
+"""Presets in numbers, and how they are adapted to the data."""
 
 from __future__ import annotations
 
@@ -10,76 +10,80 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.jobs import TrainJob
-from ml.project.estimate import boldness, epochs_for, lengthened
+from ml.project.estimate import epochs_for, lr_interpolation, scale_epochs
 from ml.training.data.augment import AugmentConfig
 
-GENTLE, BOLD = 5e-4, 1e-3
-"""Rates at the last stage of the body where the pretrained features fit the classes well, and where they do not."""
-ENOUGH_STEPS = 100
-"""Of the optimiser, to mend what the full rates upset at first."""
-STRENGTH, MANY_PASSES = (0.3, 0.6), 40
-"""Of augmentation, with no and with so many passes (before doubt makes them more): what is seen more often has to be
-varied more."""
+MIN_LR, MAX_LR = 5e-4, 1e-3
+"""Learning rates of the last backbone stage if the pretrained features separate the classes, and if they do not."""
+MIN_STEPS = 100
+"""Optimiser steps below which the rates are reduced: fewer steps cannot repair what full rates damage at first."""
+AUGMENT_MAGNITUDES, MANY_EPOCHS = (0.3, 0.6), 40
+"""Magnitudes of the augmentation for no epochs and for so many (before they are scaled): a sample that is seen more
+often has to vary more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """Settings of the fine-tuning. Rates are AdamW's at the top of one cycle, `decay` smaller at each stage below."""
+    """Settings of the fine-tuning. Rates are the highest of AdamW's one-cycle schedule."""
 
     epochs: int
     batch: int
-    head_rate: float
-    body_rate: float
-    decay: float
+    head_lr: float
+    backbone_lr: float
+    """Of the last stage; each stage below has `layer_lr_decay` times the rate of the stage above."""
+    layer_lr_decay: float
     weight_decay: float
-    smoothing: float
+    label_smoothing: float
     warmup: float
-    average: float
-    """Decay per step of the exponential moving average of the weights, which is what is scored and kept."""
-    strength: float
-    """Of augmentation, 0…1."""
+    """Share of all steps."""
+    ema_decay: float
+    """Decay per step of the exponential moving average of the weights, which is validated and kept."""
+    augment_magnitude: float
+    """0…1."""
     frozen_stages: int
-    """Of the bundled network's nine stages, from the input on, those that keep their pretrained weights; of another
-    network as large a share. On a CPU they cost half the time and gain little."""
+    """Number of the bundled network's nine stages, from the input, that keep their pretrained weights; the same share
+    of another network's. On a CPU they take half the time and gain little."""
     patience: int
-    """Epochs in which nothing became better than before them, by the validation score, until training ends by itself.
-    Counted while the rate falls: before, a model is seldom better than it was, and nearly always becomes so."""
-    mirror: bool = True
-    """Of pictures: whether left and right may change places."""
-    turns: bool = False
-    """Of pictures: whether they may be turned any way up."""
+    """Epochs without a better validation score until training stops early. They count while the learning rate decays,
+    because most models improve only then."""
+    hflip: bool = True
+    """Images: augment with mirror images."""
+    rotate: bool = False
+    """Images: augment with quarter turns."""
 
-    both_sides: bool = False
-    """Of pictures: whether the finished model looks at the mirror image too, where there may be one."""
+    flip_tta: bool = False
+    """Images: average the predictions of an image and its mirror image (test-time augmentation), if `hflip`."""
 
     @property
     def midpoint_epoch(self) -> int:
-        """The last epoch of the first half; from here on the rate falls far enough to count."""
+        """The last epoch of the first half, after which the learning rate is low enough for early stopping."""
         return self.epochs // 2
 
     @property
-    def variation(self) -> AugmentConfig:
-        return AugmentConfig(strength=self.strength, mirror=self.mirror, turns=self.turns)
+    def augment_config(self) -> AugmentConfig:
+        """The settings of the augmentation."""
+        return AugmentConfig(magnitude=self.augment_magnitude, hflip=self.hflip, rotate=self.rotate)
 
 
 def recipe_for(job: TrainJob, *, train: int, on_gpu: bool) -> Recipe:
-    """The recipe of the job's preset for `train` samples. `quick` has no epochs: the probe is its model."""
+    """Return the recipe of the job's preset for `train` samples. `quick` has no epochs: the probe is its model."""
     thorough = job.preset == "thorough"
     epochs = epochs_for(job.preset, train) if job.epochs is None else job.epochs
+    low, high = AUGMENT_MAGNITUDES
     return Recipe(
         epochs=epochs,
         batch=32 if on_gpu else 16,
-        head_rate=BOLD,
-        body_rate=GENTLE,
-        decay=0.75,
+        head_lr=MAX_LR,
+        backbone_lr=MIN_LR,
+        layer_lr_decay=0.75,
         weight_decay=0.02,
-        smoothing=0.05,
+        label_smoothing=0.05,
         warmup=0.2,
-        average=0.97,
-        strength=0.7 if thorough else STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * min(1.0, epochs / MANY_PASSES),
+        ema_decay=0.97,
+        augment_magnitude=0.7 if thorough else low + (high - low) * min(1.0, epochs / MANY_EPOCHS),
         frozen_stages=0 if on_gpu or thorough else 3,
         patience=8,
-        both_sides=thorough,
+        flip_tta=thorough,
     )
 
 
@@ -93,17 +97,17 @@ def adapt_recipe(recipe: Recipe, *, relative_loss: float, train: int, lengthen: 
     """
     if recipe.epochs == 0:
         return recipe
-    bold = boldness(relative_loss)
-    epochs = lengthened(recipe.epochs, relative_loss) if lengthen else recipe.epochs
+    interpolation = lr_interpolation(relative_loss)
+    epochs = scale_epochs(recipe.epochs, relative_loss) if lengthen else recipe.epochs
     steps = epochs * -(-train // recipe.batch)
-    care = min(1.0, steps / ENOUGH_STEPS)
+    damping = min(1.0, steps / MIN_STEPS)
     return dataclasses.replace(
         recipe,
         epochs=epochs,
         patience=max(recipe.patience, epochs // 4),
-        head_rate=recipe.head_rate * care,
-        body_rate=GENTLE * (BOLD / GENTLE) ** bold * care,
-        frozen_stages=0 if bold > 0.5 else recipe.frozen_stages,
+        head_lr=recipe.head_lr * damping,
+        backbone_lr=MIN_LR * (MAX_LR / MIN_LR) ** interpolation * damping,
+        frozen_stages=0 if interpolation > 0.5 else recipe.frozen_stages,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves to be read by people and by later runs: settings.toml and history.csv."""
+"""The files of a run for people and for later runs: settings.toml and history.csv."""
 
 from __future__ import annotations
 
@@ -8,16 +8,32 @@ import tomllib
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.events import EpochDone, Event
 from ml.core.jobs import TrainJob
+from ml.networks.weights.bundled import Weights
 from ml.probe.probe import Probe
 from ml.training.recipe import Recipe
 
 COLUMNS = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "rate", "best")
+
+
+RECIPE_KEYS = {
+    "head_lr": "head_rate",
+    "backbone_lr": "body_rate",
+    "layer_lr_decay": "decay",
+    "label_smoothing": "smoothing",
+    "ema_decay": "average",
+    "augment_magnitude": "strength",
+    "hflip": "mirror",
+    "rotate": "turns",
+    "flip_tta": "both_sides",
+}
+"""Keys of settings.toml that differ from the names of the recipe's fields: those of version 0.1."""
 
 
 def write_settings(
@@ -28,39 +44,59 @@ def write_settings(
     device: str,
     backbone: dict[str, str],
     speed: dict[str, float] | None = None,
-    blend: float | None = None,
+    alpha: float | None = None,
 ) -> None:
-    """Everything that made this run what it is. `backbone` as `chosen.facts_of` gives it; `speed`: seconds per sample
-    and the doubt, for the next estimate; `blend`: the share of the way from the first model to the fine-tuned one."""
+    """Write settings.toml: everything that determined this run.
+
+    `backbone` is what `weights_info` returns; `speed`: seconds per sample and the relative loss of the probe, for the
+    next estimate; `alpha`: the weight of the fine-tuned end in the released weights.
+    """
     values: dict[str, object] = {
         "job": {
             "preset": job.preset,
             "epochs": -1 if job.epochs is None else job.epochs,
             "seed": job.seed,
-            "wrong_at_most": job.wrong_at_most or 0.0,  # 0: nobody asked
+            "wrong_at_most": job.wrong_at_most or 0.0,  # 0: no rate was requested
             "front": job.front,
             "device": device,
         },
         "backbone": backbone,
-        "recipe": asdict(recipe),
+        "recipe": {RECIPE_KEYS.get(name, name): value for name, value in asdict(recipe).items()},
         "libraries": {name: version(name) for name in ("torch", "torchaudio", "timm", "onnxruntime", "numpy")},
         "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},
     }
-    if blend is not None:
-        values["blend"] = {"share": blend}
+    if alpha is not None:
+        values["blend"] = {"share": alpha}
     _write(folder / "settings.toml", tomli_w.dumps(values))
 
 
+def weights_info(weights: Weights) -> dict[str, str]:
+    """Return what settings.toml records of the pretrained weights."""
+    facts = {"name": weights.name, "sha256": weights.sha256, "source": weights.source, "licence": weights.licence}
+    return facts | ({"file": str(weights.path)} if weights.source == "file" else {})
+
+
+def requested_weights(job: TrainJob) -> dict[str, str]:
+    """Return what is known of the weights before their download: enough to resume a run that it interrupts."""
+    facts = {"name": job.backbone or DEFAULT_BACKBONE}
+    return facts | ({"source": "file", "file": str(job.weights.absolute())} if job.weights is not None else {})
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return the content of settings.toml; empty if there is none."""
+    path = folder / "settings.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def read_recipe(folder: Path) -> Recipe:
-    """The recipe that `write_settings` left."""
-    return Recipe(**tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))["recipe"])
+    """Return the recipe in settings.toml."""
+    fields = {key: name for name, key in RECIPE_KEYS.items()}
+    return Recipe(**{fields.get(key, key): value for key, value in read_settings(folder)["recipe"].items()})
 
 
 def read_backbone(folder: Path) -> str:
-    """The name of the backbone in what `write_settings` left, or of the one that comes with the installation."""
-    path = folder / "settings.toml"
-    settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return str(settings.get("backbone", {}).get("name", DEFAULT_BACKBONE))
+    """Return the name of the backbone in settings.toml, or of the bundled one."""
+    return str(read_settings(folder).get("backbone", {}).get("name", DEFAULT_BACKBONE))
 
 
 def write_history(

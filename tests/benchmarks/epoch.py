@@ -103,7 +103,7 @@ def _bare(project: Path, device: str, weights: Weights) -> tuple[float, int]:
     pictures = augment(
         network.front(raw),
         kind="images" if windowing is None else "recordings",
-        variation=recipe.variation,
+        config=recipe.augment_config,
         generator=torch.Generator().manual_seed(0),
     )
     pictures = torch.randn(pictures.shape).to(device).contiguous(memory_format=torch.channels_last)

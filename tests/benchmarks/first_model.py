@@ -23,7 +23,7 @@ from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
 from ml.runtime.session import open_session
-from ml.training.data.features import trunk_graph
+from ml.training.data.features import backbone_graph
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +56,7 @@ def _least(files: list[Path]) -> tuple[float, float]:
     network = build_network(windowing=None, classes=2).eval()
     size = network.backbone.spec.size
     example = np.zeros((2, size, size, 3), dtype=np.uint8)
-    graph = trunk_graph(network, example)
+    graph = backbone_graph(network, example)
     plain, spread = open_session(graph), open_session(graph, many=True)
     for session in (plain, spread):
         session.run(None, {"raw": example})

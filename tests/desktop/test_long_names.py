@@ -37,7 +37,7 @@ def test_long_names_leave_room_for_the_numbers_of_each_class(qtbot: QtBot, studi
     enough = ThresholdPage()
     qtbot.addWidget(enough)
     enough.resize(780, 600)
-    enough._show_classes([(f"{LONG} {number}", "accepts at 90 % or more", "3 of 5 left to you") for number in range(6)])
+    enough.show_classes([(f"{LONG} {number}", "accepts at 90 % or more", "3 of 5 left to you") for number in range(6)])
     enough.show()
     enough.grab()
     (marks,) = enough.findChildren(QScrollArea)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desktop.models.run_comparison import run_scores
 from made_up_folder import ordered_films
 from pytestqt.qtbot import QtBot
 
@@ -14,6 +13,7 @@ from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS
 from desktop.session import Session, open_session
 from desktop.workers.sample_renderer import load_large, load_tile, overlay_image
+from ml.api import run_scores
 from ml.core.events import Finished
 from ml.core.jobs import NeverStop, TrainJob
 from ml.pipeline.worker import Worker
@@ -38,16 +38,16 @@ def test_explore_shows_frames_with_their_maps_and_scores(qtbot: QtBot, session: 
     page.set_session(session)
     page.show()
     with qtbot.waitExposed(page):
-        page.board.grid.setFocus()
+        page.grid.setFocus()
     for view in VIEWS:
         if view != "suspicious":  # it would start a job
             page.show_view(view)
     page.show_view("right")
-    assert len(page.board.grid.ids()) > 0
+    assert len(page.grid.ids()) > 0
     tested = next(sample for sample in session.samples if sample.split == "test")
-    page.spot.show(tested.id)
-    qtbot.waitUntil(page.side.picture.has_overlay, timeout=20_000)
-    assert page.side.view() is page.side.picture
+    page.detail.show(tested.id)
+    qtbot.waitUntil(page.panel.picture.has_overlay, timeout=20_000)
+    assert page.panel.view() is page.panel.picture
     assert not load_tile(session.project, tested).isNull()
     assert load_large(session.project, tested).waveform is None
     stored = session.project.predictions(1)

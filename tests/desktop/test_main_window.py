@@ -108,7 +108,7 @@ def test_originals_that_moved_are_found_from_the_data_page(
     (project.parent / "fruit").rename(project.parent / "moved")
     workspace = _open(window, project, qtbot)
     data, train, explore = workspace.page(DATA), workspace.page(TRAIN), workspace.page(EXPLORE)
-    qtbot.waitUntil(lambda: "on the page “Data”" in explore.board.problem.text())
+    qtbot.waitUntil(lambda: "on the page “Data”" in explore.view.problem.text())
     workspace.show_page(TRAIN)
     assert "is missing" in train.setup.headline.text() and not train.setup.train_button.isEnabled()
     workspace.show_page(DATA)
@@ -128,10 +128,9 @@ def test_originals_that_moved_are_found_from_the_data_page(
     workspace.show_page(TRAIN)
     assert "Ready for training" in train.setup.headline.text() and train.setup.train_button.isEnabled()
     workspace.show_page(EXPLORE)
-    assert not explore.board.problem.isVisible()
-    pictures = explore.board.grid._model.pictures
-    qtbot.waitUntil(lambda: all(pictures.get(int(i)) is not None for i in explore.board.grid.ids()))
-    assert not any(pictures.get(int(i)).isNull() for i in explore.board.grid.ids())
+    assert not explore.view.problem.isVisible()
+    qtbot.waitUntil(lambda: all(explore.grid.picture(int(i)) is not None for i in explore.grid.ids()))
+    assert not any(explore.grid.picture(int(i)).isNull() for i in explore.grid.ids())
 
 
 def test_a_drive_that_is_plugged_in_again_is_noticed(window: MainWindow, project: Path, qtbot: QtBot) -> None:
@@ -218,8 +217,8 @@ def test_explore_waits_for_the_first_run_and_shows_it(window: MainWindow, projec
     run = add_run(workspace.session.project)
     workspace.session.refresh_runs(show=run.number)
     workspace.session.set_training(False)
-    assert page.board.run_box.isVisible() and page.board.run_box.currentText().startswith("run 1")
-    assert page.board.grid.hasFocus()
+    assert page.runs.box.isVisible() and page.runs.box.currentText().startswith("run 1")
+    assert page.grid.hasFocus()
 
 
 def test_a_page_that_is_not_looked_at_takes_no_keys(window: MainWindow, project: Path, qtbot: QtBot) -> None:
@@ -231,7 +230,7 @@ def test_a_page_that_is_not_looked_at_takes_no_keys(window: MainWindow, project:
     workspace.session.refresh_runs(show=run.number)
     assert window.focusWidget() is workspace.page(TRAIN)
     workspace.show_page(EXPLORE)
-    assert workspace.page(EXPLORE).board.grid.hasFocus()
+    assert workspace.page(EXPLORE).grid.hasFocus()
 
 
 def test_a_training_that_left_no_run_is_not_waited_for(window: MainWindow, project: Path, qtbot: QtBot) -> None:
@@ -247,14 +246,14 @@ def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
 ) -> None:
     workspace = _open(window, project, qtbot)
     workspace.show_page(DATA)
-    workspace.page(EXPLORE).judged.progress.emit("Looking for suspicious labels", 0.4)
+    workspace.page(EXPLORE).job_progress.emit("Looking for suspicious labels", 0.4)
     assert window.strip.isVisible() and window.strip.words() == "Looking for suspicious labels"
     workspace.page(TRAIN).job_progress.emit("Training run 1", 0.1)
     assert window.strip.words() == "Training run 1"
     workspace.page(TRAIN).job_progress.emit("", -1.0)
     window.strip.chosen.emit()
     assert workspace.current_page == EXPLORE and not window.strip.isVisible()
-    assert workspace.page(EXPLORE).board.view() == "suspicious"
+    assert workspace.page(EXPLORE).view.current() == "suspicious"
 
 
 def _drop(window: MainWindow, path: Path) -> None:

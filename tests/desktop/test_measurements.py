@@ -57,10 +57,10 @@ def test_a_log_is_shown_as_traces_with_the_names_of_its_columns(qtbot: QtBot, se
     page.resize(1100, 640)
     page.set_session(session)
     page.show()
-    assert page.side.views.currentWidget() is page.side.traces
-    assert not page.side.player_row.isVisible()  # there is nothing to hear
-    qtbot.waitUntil(lambda: page.side.traces._names == LOGS.columns)
-    qtbot.waitUntil(page.side.traces.has_overlay)
+    assert page.panel.views.currentWidget() is page.panel.traces
+    assert not page.panel.player_row.isVisible()  # there is nothing to hear
+    qtbot.waitUntil(lambda: page.panel.traces.lanes() == LOGS.columns)
+    qtbot.waitUntil(page.panel.traces.has_overlay)
     page.shutdown()
 
 

@@ -305,8 +305,8 @@ def test_exploring(check: Check, opened: Opened, qtbot: QtBot, view: View) -> No
     page = opened.exploring()
     page.show_view(view)
     if view == "suspicious":
-        qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
-    grid = page.board.grid
+        qtbot.waitUntil(lambda: page.issues.state == "found")
+    grid = page.grid
     if len(grid.ids()):
         grid.choose(int(grid.ids()[0]))
     check(page)
@@ -319,7 +319,7 @@ def test_exploring_without_a_run(check: Check, opened: Opened) -> None:
 @pytest.mark.parametrize("kind", ["recordings", "sensors"])
 def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: QtBot, kind: Kind) -> None:
     page = opened.exploring(kind)
-    qtbot.waitUntil(lambda: page.board.grid.current_id() is not None)
+    qtbot.waitUntil(lambda: page.grid.current_id() is not None)
     check(page)
 
 
@@ -329,14 +329,14 @@ def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: 
 def _confusion() -> QWidget:
     view = ConfusionView()
     view.set_counts(np.array([[4, 1], [0, 3]]), CLASSES[:2])
-    view._move_to((0, 1))
+    view.point_at((0, 1))
     return view
 
 
 def _several() -> QWidget:
     view = ConfusionView()
     view.set_counts(np.array([[4, 1], [0, 3]]), CLASSES[:2], np.array([4, 5]))
-    view._move_to((0, 1))
+    view.point_at((0, 1))
     return view
 
 

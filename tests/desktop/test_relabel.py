@@ -27,7 +27,7 @@ def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
     page.set_session(session)
     page.show()
     with qtbot.waitExposed(page):
-        page.board.grid.setFocus()
+        page.grid.setFocus()
     yield page
     page.shutdown()
 
@@ -39,7 +39,7 @@ def labels_on_disk(session: Session) -> dict[int, tuple[int, ...]]:
 
 
 def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    grid = page.board.grid
+    grid = page.grid
     sample_id = grid.current_id()
     assert sample_id is not None
     before, order = session.sample(sample_id).labels, list(grid.ids())
@@ -48,7 +48,7 @@ def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePag
     assert labels_on_disk(session)[sample_id] == (2,)
     assert list(grid.ids()) == order, "a relabelled sample stays where it is"
     assert "✎" in grid.model().index(0, 0).data(Qt.ItemDataRole.UserRole + 1).caption
-    assert page.side.labelled.text() == "plum"
+    assert page.panel.labelled.text() == "plum"
     assert session.project.history(sample_id)[-1].origin == "person"
 
 
@@ -58,38 +58,38 @@ def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePag
 )
 def test_it_is_said_what_the_new_label_is_for(page: ExplorePage, session: Session, split: str, said: str) -> None:
     sample = next(sample for sample in session.samples if sample.split == split and sample.labels == (0,))
-    page.spot.show(sample.id)
+    page.detail.show(sample.id)
     session.restore_labels([(sample.id, (2,))])
-    assert page.side.note.text() == f"This label was apple during this run. The next run {said} with the new one."
+    assert page.panel.note.text() == f"This label was apple during this run. The next run {said} with the new one."
 
 
 def test_undo_and_redo_are_on_disk_too(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    grid = page.board.grid
+    grid = page.grid
     sample_id = grid.current_id()
     assert sample_id is not None
     before = session.sample(sample_id).labels
-    assert not page.board.undo_button.isEnabled()
+    assert not page.view.undo_button.isEnabled()
     qtbot.keyClick(grid, Qt.Key.Key_3)
     qtbot.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert labels_on_disk(session)[sample_id] == before
-    qtbot.mouseClick(page.board.redo_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.view.redo_button, Qt.MouseButton.LeftButton)
     assert labels_on_disk(session)[sample_id] == (2,)
 
 
 def test_several_are_labelled_and_undone_together(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    grid = page.board.grid
+    grid = page.grid
     grid.selectAll()
     chosen = grid.selected_ids()
     before = {sample_id: session.sample(sample_id).labels for sample_id in chosen}
     assert len(set(before.values())) > 1
     qtbot.keyClick(grid, Qt.Key.Key_1)
     assert all(labels_on_disk(session)[sample_id] == (0,) for sample_id in chosen)
-    page.undo_stack.undo()
+    page.model.undo_stack.undo()
     assert {sample_id: labels_on_disk(session)[sample_id] for sample_id in chosen} == before
 
 
 def test_that_a_digit_labels_more_than_the_one_shown_is_said(qtbot: QtBot, page: ExplorePage) -> None:
-    grid, side = page.board.grid, page.side
+    grid, side = page.grid, page.panel
     assert not side.selected.isVisible()
     qtbot.keyClick(grid, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
     assert side.selected.isVisible() and side.selected.text() == "2 selected. A digit key labels all of them."
@@ -101,34 +101,34 @@ def test_that_a_digit_labels_more_than_the_one_shown_is_said(qtbot: QtBot, page:
 
 def test_a_digit_without_a_class_does_nothing(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
     before = labels_on_disk(session)
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_9)
+    qtbot.keyClick(page.grid, Qt.Key.Key_9)
     assert labels_on_disk(session) == before
-    assert page.undo_stack.count() == 0
+    assert page.model.undo_stack.count() == 0
 
 
 def test_correcting_the_label_counts_as_right(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    table, grid = page._table, page.board.grid
+    table, grid = page.model.table, page.grid
     sample_id = grid.current_id()
     assert table is not None and sample_id is not None
     row = table.row(sample_id)
     assert row is not None
     said = int(table.predicted[row])
-    assert page.board.filters.sentence.text().startswith("2 of ")
+    assert page.filters.sentence.text().startswith("2 of ")
     qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + said))
-    assert page.board.filters.sentence.text().startswith("1 of ")
+    assert page.filters.sentence.text().startswith("1 of ")
 
 
 def test_one_run_has_one_score_everywhere(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
     said: list[str] = []
     page.sentence_changed.connect(said.append)
-    table, grid = page._table, page.board.grid
+    table, grid = page.model.table, page.grid
     assert table is not None
-    qtbot.waitUntil(lambda: page.board.run_box.currentText() == "run 1 · 4 of 6 right")
+    qtbot.waitUntil(lambda: page.runs.box.currentText() == "run 1 · 4 of 6 right")
     row = table.row(grid.current_id() or 0)
     assert row is not None
     qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + int(table.predicted[row])))
     assert said[-1] == "The model is wrong on 1 of the 6 pictures in the test set."
-    qtbot.waitUntil(lambda: page.board.run_box.currentText() == "run 1 · 5 of 6 right")
+    qtbot.waitUntil(lambda: page.runs.box.currentText() == "run 1 · 5 of 6 right")
 
 
 def test_a_label_that_cannot_be_written_is_said_and_not_kept(
@@ -139,8 +139,8 @@ def test_a_label_that_cannot_be_written_is_said_and_not_kept(
 
     before = labels_on_disk(session)
     monkeypatch.setattr(session.project, "restore_labels", full)
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_3)
-    assert page.board.problem.isVisible()
-    assert page.board.problem.text() == "The disk is full. Free some space and label it again."
-    assert page.undo_stack.count() == 0
+    qtbot.keyClick(page.grid, Qt.Key.Key_3)
+    assert page.view.problem.isVisible()
+    assert page.view.problem.text() == "The disk is full. Free some space and label it again."
+    assert page.model.undo_stack.count() == 0
     assert labels_on_disk(session) == before

@@ -54,7 +54,7 @@ def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
     page.set_session(session)
     page.show()
     with qtbot.waitExposed(page):
-        page.board.grid.setFocus()
+        page.grid.setFocus()
     yield page
     page.shutdown()
 
@@ -66,7 +66,7 @@ def on_disk(session: Session, sample_id: int) -> tuple[tuple[int, ...], bool]:
 
 
 def tile_at(page: ExplorePage, place: int) -> Tile:
-    tile = page.board.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1)
+    tile = page.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1)
     assert isinstance(tile, Tile)
     return tile
 
@@ -79,11 +79,11 @@ def test_the_wrong_ones_come_first_and_say_what_is_there_and_what_was_said(page:
         for caption in captions - {"none of them → plum"}
     )
     assert not tile_at(page, 2).wrong
-    assert page.board.filters.sentence.text().startswith("2 of ")
+    assert page.filters.sentence.text().startswith("2 of ")
 
 
 def test_a_digit_adds_a_class_and_takes_it_away_again(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    grid = page.board.grid
+    grid = page.grid
     sample_id = grid.current_id()
     assert sample_id is not None
     before = session.sample(sample_id).labels
@@ -92,9 +92,9 @@ def test_a_digit_adds_a_class_and_takes_it_away_again(qtbot: QtBot, page: Explor
     assert on_disk(session, sample_id) == (tuple(sorted({*before, missing})), True)
     qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + missing))
     assert on_disk(session, sample_id) == (before, True)
-    page.undo_stack.undo()
+    page.model.undo_stack.undo()
     assert on_disk(session, sample_id)[0] == tuple(sorted({*before, missing}))
-    page.undo_stack.undo()
+    page.model.undo_stack.undo()
     assert on_disk(session, sample_id)[0] == before
 
 
@@ -102,51 +102,51 @@ def test_labels_given_in_another_order_are_not_changed_by_anybody(page: ExploreP
     two = next(sample for sample in session.samples if len(sample.labels) == 2)
     swapped = two.labels[::-1]
     session.restore_labels([(two.id, swapped)])
-    table = page._table
+    table = page.model.table
     assert table is not None and session.sample(two.id).labels == swapped
     told = explore_words.tile(table, table.row(two.id) or 0, session.sample(two.id), ("apple", "pear", "plum"))
     assert not told.changed and "✎" not in told.caption
-    page.spot.show(two.id)
-    assert "during this run" not in page.side.note.text()
+    page.detail.show(two.id)
+    assert "during this run" not in page.panel.note.text()
 
 
 def test_the_least_sure_say_what_they_are_sorted_by(page: ExplorePage) -> None:
-    assert "closest" not in page.board.filters.sentence.text()
-    page.board.tabs.setCurrentIndex(VIEWS.index("unsure"))
-    assert page.board.filters.sentence.text().endswith("wrong · closest to a threshold first")
+    assert "closest" not in page.filters.sentence.text()
+    page.view.tabs.setCurrentIndex(VIEWS.index("unsure"))
+    assert page.filters.sentence.text().endswith("wrong · closest to a threshold first")
 
 
 def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(
     qtbot: QtBot, page: ExplorePage, session: Session
 ) -> None:
-    grid = page.board.grid
+    grid = page.grid
     sample_id = grid.current_id()
     assert sample_id is not None
     session.restore_labels([(sample_id, None)])
     assert on_disk(session, sample_id) == ((), False)
-    assert page.side.labelled.text() == "not yet"
+    assert page.panel.labelled.text() == "not yet"
     qtbot.keyClick(grid, Qt.Key.Key_0)
     assert on_disk(session, sample_id) == ((), True)
-    assert page.side.labelled.text() == "none of them"
-    page.undo_stack.undo()
+    assert page.panel.labelled.text() == "none of them"
+    page.model.undo_stack.undo()
     assert on_disk(session, sample_id) == ((), False)
-    page.undo_stack.redo()
+    page.model.undo_stack.redo()
     assert on_disk(session, sample_id) == ((), True)
 
 
 def test_of_several_chosen_all_get_the_class_that_some_lack(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    grid = page.board.grid
+    grid = page.grid
     grid.selectAll()
     chosen = grid.selected_ids()
     before = {sample_id: session.sample(sample_id).labels for sample_id in chosen}
     qtbot.keyClick(grid, Qt.Key.Key_1)
     assert all(0 in session.sample(sample_id).labels for sample_id in chosen)
-    page.undo_stack.undo()
+    page.model.undo_stack.undo()
     assert {sample_id: session.sample(sample_id).labels for sample_id in chosen} == before
 
 
 def test_the_bars_carry_the_thresholds(page: ExplorePage) -> None:
-    bars = {bar.name: bar.threshold for bar in page.side.bars.bars()}
+    bars = {bar.name: bar.threshold for bar in page.panel.bars.bars()}
     assert bars == pytest.approx(dict(zip(("apple", "pear", "plum"), THRESHOLDS, strict=True)))
 
 
@@ -158,9 +158,9 @@ def test_only_what_is_said_wrongly_stands_beside_the_diagonal(page: ExplorePage,
     totals = table.totals(Filter(split=TEST))
     assert (counts - np.diag(np.diag(counts))).sum() == 0, "the only wrong word is said of what has no class"
     assert (totals - np.diag(counts)).sum() == 1
-    page.board.tabs.setCurrentIndex(VIEWS.index("confusion"))
-    assert "Off the diagonal" in page.board.cell_sentence.text()
-    assert page.board.confusion.sentence(0, 1).startswith("In 0 of the ")
+    page.view.tabs.setCurrentIndex(VIEWS.index("confusion"))
+    assert "Off the diagonal" in page.confusion.sentence.text()
+    assert page.confusion.matrix.sentence(0, 1).startswith("“pear” was wrongly predicted for 0 of the ")
     assert len(table.select(Filter(split=TEST, label=-1))) == sum(
         sample.split == "test" and not sample.labels for sample in session.samples
     )

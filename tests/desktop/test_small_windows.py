@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from desktop import style
 from desktop.pages.explore.detail.panel import DetailPanel, Details
 from desktop.pages.explore.grid.filters import ExploreFilters
-from desktop.pages.explore.label_issues.bar import SuspectsBar
+from desktop.pages.explore.label_issues.bar import LabelIssuesBar
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.train.progress import TrainProgress
 from desktop.widgets.bar_list import BarList, BarRow
@@ -115,13 +115,13 @@ def test_all_tabs_of_explore_are_seen(qtbot: QtBot, studio: QApplication, width:
     qtbot.addWidget(page)
     page.resize(width, 560)
     page.show()
-    tabs, board = page.board.tabs, page.board
+    tabs, left = page.view.tabs, page.view.left
     qtbot.waitUntil(lambda: tabs.width() >= tabs.sizeHint().width())
-    assert (tabs.geometry().right() > board.geometry().right()) is across
-    assert (page.side.geometry().top() > tabs.geometry().bottom()) is across
+    assert (tabs.geometry().right() > left.geometry().right()) is across
+    assert (page.panel.geometry().top() > tabs.geometry().bottom()) is across
     tabs.setFocus()
     qtbot.keyClick(tabs, Qt.Key.Key_Tab)
-    assert page.focusWidget() is board.filters.class_box
+    assert page.focusWidget() is page.filters.class_box
     page.shutdown()
 
 
@@ -129,7 +129,7 @@ def test_all_tabs_of_explore_are_seen(qtbot: QtBot, studio: QApplication, width:
 def test_what_looks_wrong_is_said_beside_the_buttons_or_above(
     qtbot: QtBot, studio: QApplication, width: int, below: bool
 ) -> None:
-    bar = SuspectsBar()
+    bar = LabelIssuesBar()
     qtbot.addWidget(bar)
     bar.bar.hide()
     bar.cancel_button.hide()

@@ -45,8 +45,8 @@ def opened(qtbot: QtBot, session: Session) -> ExplorePage:
     page.set_session(session)
     page.show()
     with qtbot.waitExposed(page):
-        page.board.grid.setFocus()
-    tabs = page.board.tabs
+        page.grid.setFocus()
+    tabs = page.view.tabs
     qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(TAB).center())
     return page
 
@@ -111,8 +111,8 @@ def test_what_cannot_be_promised_is_called_an_aim() -> None:
 
 
 def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
-    enough = page.board.enough
-    assert enough.isVisible() and not page.board.filters.isVisible()
+    enough = page.thresholds
+    assert enough.isVisible() and not page.filters.isVisible()
     assert RATES[enough.slider.value()] == 0.05
     assert enough.asked.text() == "At most 5 of 100 accepted answers may be wrong"
     assert enough.used.text().startswith("In use: at most 5 of 100.")
@@ -126,9 +126,9 @@ def test_it_begins_with_what_is_in_use(page: ExplorePage) -> None:
 
 
 def test_the_dot_lies_on_its_curve_or_it_is_said_why_not(qtbot: QtBot, page: ExplorePage) -> None:
-    enough = page.board.enough
+    enough = page.thresholds
     enough.slider.setFocus()
-    weighing = enough._weighing
+    weighing = enough.model
     assert isinstance(weighing, ThresholdModel)
     for place, rate in enumerate(RATES):
         enough.slider.setValue(place)
@@ -156,7 +156,7 @@ def test_in_a_small_window_it_scrolls_as_a_whole(
     predictions = session.predictions()
     assert predictions is not None
     names = ("fan_0_high_0_weight", "fan_0_high_1_weight", "fan_0_low_0_weight")
-    page.set_weighing(ThresholdModel(PredictionTable(predictions, session.samples), names), kind="images", used=0.05)
+    page.set_model(ThresholdModel(PredictionTable(predictions, session.samples), names), kind="images", used=0.05)
     page.resize(width, 470)
     page.show()
     qtbot.waitUntil(lambda: page.plot.height() >= 240 and page.classes.height() >= 3 * 17)
@@ -189,8 +189,8 @@ def test_in_a_small_window_it_scrolls_as_a_whole(
 def test_in_a_window_that_becomes_smaller_the_whole_curve_is_still_seen(
     studio: QApplication, qtbot: QtBot, page: ExplorePage
 ) -> None:
-    page.board.tabs.setCurrentIndex(VIEWS.index("enough"))
-    enough = page.board.enough
+    page.view.tabs.setCurrentIndex(VIEWS.index("enough"))
+    enough = page.thresholds
     for size in ((1768, 1080), (1214, 768)):  # what a window of 1920 × 1080 and one of 1366 × 768 leave the page
         page.resize(*size)
         page.show()
@@ -203,7 +203,7 @@ def test_in_a_window_that_becomes_smaller_the_whole_curve_is_still_seen(
 def test_the_slider_shows_the_price_and_the_button_keeps_the_choice(
     qtbot: QtBot, page: ExplorePage, session: Session
 ) -> None:
-    enough = page.board.enough
+    enough = page.thresholds
     before, strict = enough.headline.text(), enough.plot.here()
     enough.slider.setFocus()
     for _ in range(4):
@@ -226,14 +226,14 @@ def test_a_slider_that_changes_nothing_says_so(qtbot: QtBot, tmp_path: Path) -> 
     project.close()
     session = open_session(tmp_path / "fruit.handlens")
     page = opened(qtbot, session)
-    assert page.board.enough.stuck.isVisible()
-    assert page.board.enough.stuck.text().startswith("The slider has no effect. With 6 pictures for validation")
+    assert page.thresholds.stuck.isVisible()
+    assert page.thresholds.stuck.text().startswith("The slider has no effect. With 6 pictures for validation")
     page.shutdown()
     session.close()
 
 
 def test_every_class_says_from_where_on_it_is_decided(page: ExplorePage) -> None:
-    rows = page.board.enough._weighing
+    rows = page.thresholds.model
     assert rows is not None
     told = rows.figures(0.05)
     assert [item.name for item in told.classes] == ["apple", "pear", "plum"]
@@ -244,14 +244,14 @@ def test_every_class_says_from_where_on_it_is_decided(page: ExplorePage) -> None
 
 
 def test_labels_that_are_corrected_count_at_once(page: ExplorePage, session: Session) -> None:
-    enough = page.board.enough
-    assert enough._weighing is not None
-    before = enough._weighing.figures(0.2).chosen.price.wrong
-    table = page._table
+    enough = page.thresholds
+    assert enough.model is not None
+    before = enough.model.figures(0.2).chosen.price.wrong
+    table = page.model.table
     assert table is not None and before > 0
     wrong = {int(table.ids[row]): (int(table.predicted[row]),) for row in table.wrong().nonzero()[0]}
     session.restore_labels(list(wrong.items()))
-    assert enough._weighing.figures(0.2).chosen.price.wrong == 0
+    assert enough.model.figures(0.2).chosen.price.wrong == 0
 
 
 def test_what_cannot_be_kept_is_said(
@@ -261,10 +261,10 @@ def test_what_cannot_be_kept_is_said(
         raise HandlensError(msg("The disk is full. Free some space and try again."))
 
     monkeypatch.setattr(session.project, "set_wrong_at_most", full)
-    enough = page.board.enough
+    enough = page.thresholds
     qtbot.keyClick(enough.slider, Qt.Key.Key_Right)
     qtbot.mouseClick(enough.use_button, Qt.MouseButton.LeftButton)
-    assert page.board.problem.text().startswith("The disk is full")
+    assert page.view.problem.text().startswith("The disk is full")
     assert enough.used.text().startswith("In use now: at most 5 of 100.")
 
 
@@ -276,7 +276,7 @@ def test_where_several_classes_may_be_present_each_is_named_or_not(qtbot: QtBot,
     project.close()
     session = open_session(tmp_path / "mixed.handlens")
     page = opened(qtbot, session)
-    enough = page.board.enough
+    enough = page.thresholds
     assert not enough.plot.isVisible() and enough.slider.isVisible()
     assert re.search(r"finds \d+ of the \d+ labels and predicts \d+ wrong ones?\.", enough.headline.text())
     assert "the threshold that was chosen in training" in enough.promise.text()
@@ -306,7 +306,7 @@ def test_where_several_classes_may_be_present_each_is_named_or_not(qtbot: QtBot,
 def test_a_rate_from_elsewhere_stays_until_the_slider_is_moved(qtbot: QtBot, session: Session) -> None:
     session.project.set_wrong_at_most(0.04)
     page = opened(qtbot, session)
-    enough = page.board.enough
+    enough = page.thresholds
     assert enough.rate() == 0.04
     assert enough.slider.value() == nearest_rate(0.04)
     assert enough.used.text().startswith("In use: at most 4 of 100.")

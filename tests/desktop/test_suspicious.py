@@ -90,12 +90,12 @@ def opened(qtbot: QtBot, session: Session, judge: Judge) -> ExplorePage:
     page.set_session(session)
     page.show()
     with qtbot.waitExposed(page):
-        page.board.grid.setFocus()
+        page.grid.setFocus()
     return page
 
 
 def choose_tab(qtbot: QtBot, page: ExplorePage, place: int = TAB) -> None:
-    tabs = page.board.tabs
+    tabs = page.view.tabs
     qtbot.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=tabs.tabRect(place).center())
 
 
@@ -107,8 +107,8 @@ def click(qtbot: QtBot, widget: QWidget) -> None:
 def page(qtbot: QtBot, session: Session) -> Iterator[ExplorePage]:
     page = opened(qtbot, session, Judge(session.project.path))
     choose_tab(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
-    page.board.grid.setFocus()
+    qtbot.waitUntil(lambda: len(page.grid.ids()) == 3)
+    page.grid.setFocus()
     yield page
     page.shutdown()
 
@@ -119,7 +119,7 @@ def on_disk(session: Session, sample_id: int) -> Sample:
 
 
 def tile_at(page: ExplorePage, place: int) -> Tile:
-    tile = page.board.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1)
+    tile = page.grid.model().index(place, 0).data(Qt.ItemDataRole.UserRole + 1)
     assert isinstance(tile, Tile)
     return tile
 
@@ -127,12 +127,12 @@ def tile_at(page: ExplorePage, place: int) -> Tile:
 def test_the_list_has_the_keys_when_it_arrives(qtbot: QtBot, session: Session) -> None:
     judge = Judge(session.project.path, hold=True)
     page = opened(qtbot, session, judge)
-    page.board.filters.class_box.setFocus()
+    page.filters.class_box.setFocus()
     choose_tab(qtbot, page)
-    assert page.focusWidget() is page.board.nothing, "not a button that a key would press"
+    assert page.focusWidget() is page.view.explanation, "not a button that a key would press"
     judge.go_on()
-    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
-    assert page.focusWidget() is page.board.grid
+    qtbot.waitUntil(lambda: len(page.grid.ids()) == 3)
+    assert page.focusWidget() is page.grid
     page.shutdown()
 
 
@@ -141,15 +141,15 @@ def test_other_pages_hear_of_the_search_and_of_its_end(qtbot: QtBot, session: Se
     judge = Judge(session.project.path, hold=True)
     page = opened(qtbot, session, judge)
     told: list[float] = []
-    page.judged.progress.connect(lambda _said, fraction: told.append(fraction))
+    page.job_progress.connect(lambda _said, fraction: told.append(fraction))
     choose_tab(qtbot, page)
     qtbot.waitUntil(lambda: told[-1:] == [0.4])
     if ends == "found":
         judge.go_on()
-        qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
+        qtbot.waitUntil(lambda: page.issues.state == "found")
     else:
         choose_tab(qtbot, page, 0)
-        page.judged.set_source(session, 2)
+        page.label_issues.set_source(session, 2)
     assert told[-1] < 0
     page.shutdown()
 
@@ -159,18 +159,18 @@ def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, 
     page = opened(qtbot, session, judge)
     assert judge.asked == []
     choose_tab(qtbot, page)
-    bar = page.board.suspects
+    bar = page.issues_bar
     qtbot.waitUntil(lambda: bar.bar.value() == 40)
     assert judge.asked == [SuspectJob(project=session.project.path, run=1)]
     assert bar.bar.isVisible() and bar.cancel_button.isVisible() and not bar.again_button.isVisible()
-    assert page.board.nothing.text() == text(stage_message("label_issues"))
-    assert not page.side.verdict.keep_button.isVisible()
+    assert page.view.explanation.text() == text(stage_message("label_issues"))
+    assert not page.panel.suggestion.keep_button.isVisible()
     judge.go_on()
-    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
+    qtbot.waitUntil(lambda: len(page.grid.ids()) == 3)
     assert bar.sentence.text() == "3 of the 30 labels look wrong, the most suspicious first."
     assert not bar.bar.isVisible()
     choose_tab(qtbot, page, 0)
-    assert page.board.filters.isVisible() and not bar.isVisible()
+    assert page.filters.isVisible() and not bar.isVisible()
     choose_tab(qtbot, page)
     assert len(judge.asked) == 1, "what was found is kept"
     page.shutdown()
@@ -178,79 +178,79 @@ def test_they_are_looked_for_when_the_tab_is_chosen_and_only_then(qtbot: QtBot, 
 
 def test_a_tile_says_what_it_is_labelled_and_what_it_looks_like(page: ExplorePage) -> None:
     assert tile_at(page, 0).caption == "labelled apple → pear?"
-    assert page.side.note.text() == "A model that was not trained on this sample predicts “pear”."
-    assert page.side.verdict.keep_button.text() == "Keep “apple” (R)"
-    assert page.side.verdict.change_button.text() == "Change to “pear” (2)"
+    assert page.panel.note.text() == "A model that was not trained on this sample predicts “pear”."
+    assert page.panel.suggestion.keep_button.text() == "Keep “apple” (R)"
+    assert page.panel.suggestion.change_button.text() == "Change to “pear” (2)"
 
 
 def test_a_digit_and_r_both_move_on_to_the_next(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    first, second, third = (int(sample_id) for sample_id in page.board.grid.ids())
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
-    assert (page.board.grid.current_id(), list(page.board.grid.ids())) == (second, [second, third])
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
-    assert (page.board.grid.current_id(), list(page.board.grid.ids())) == (third, [third])
-    click(qtbot, page.side.verdict.change_button)
+    first, second, third = (int(sample_id) for sample_id in page.grid.ids())
+    qtbot.keyClick(page.grid, Qt.Key.Key_2)
+    assert (page.grid.current_id(), list(page.grid.ids())) == (second, [second, third])
+    qtbot.keyClick(page.grid, Qt.Key.Key_R)
+    assert (page.grid.current_id(), list(page.grid.ids())) == (third, [third])
+    click(qtbot, page.panel.suggestion.change_button)
     assert on_disk(session, third).labels == (1,)
-    assert page.board.nothing.isVisible() and not page.side.verdict.isVisible()
+    assert page.view.explanation.isVisible() and not page.panel.suggestion.isVisible()
     for back in (third, second, first):
-        click(qtbot, page.board.undo_button)
-        assert page.board.grid.current_id() == back
+        click(qtbot, page.view.undo_button)
+        assert page.grid.current_id() == back
     assert [on_disk(session, sample_id).labels for sample_id in (first, second, third)] == [(0,)] * 3
 
 
 def test_where_several_are_selected_no_single_label_is_named(qtbot: QtBot, page: ExplorePage) -> None:
-    page.board.grid.selectAll()
-    assert page.side.verdict.keep_button.text() == "Keep the labels of these 3 (R)"
-    assert not page.side.verdict.change_button.isVisible()
-    page.board.grid.choose(int(page.board.grid.ids()[1]))
-    assert page.side.verdict.change_button.isVisible()
+    page.grid.selectAll()
+    assert page.panel.suggestion.keep_button.text() == "Keep the labels of these 3 (R)"
+    assert not page.panel.suggestion.change_button.isVisible()
+    page.grid.choose(int(page.grid.ids()[1]))
+    assert page.panel.suggestion.change_button.isVisible()
 
 
 def test_calling_it_right_takes_it_away_for_good(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    first, second, third = (int(sample_id) for sample_id in page.board.grid.ids())
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
-    assert list(page.board.grid.ids()) == [second, third]
-    assert page.board.grid.current_id() == second, "the next one is at hand"
+    first, second, third = (int(sample_id) for sample_id in page.grid.ids())
+    qtbot.keyClick(page.grid, Qt.Key.Key_R)
+    assert list(page.grid.ids()) == [second, third]
+    assert page.grid.current_id() == second, "the next one is at hand"
     kept = on_disk(session, first)
     assert (kept.labels, kept.set_by) == ((0,), "confirmed")
-    click(qtbot, page.side.verdict.keep_button)
-    assert list(page.board.grid.ids()) == [third]
-    assert page.board.suspects.sentence.text().endswith("1 left to check.")
-    click(qtbot, page.board.suspects.again_button)
-    qtbot.waitUntil(lambda: page.judged.suspects.state == "found")
-    assert not {first, second} & set(page.board.grid.ids().tolist())
-    assert page.judged.suspects.count == 30
+    click(qtbot, page.panel.suggestion.keep_button)
+    assert list(page.grid.ids()) == [third]
+    assert page.issues_bar.sentence.text().endswith("1 left to check.")
+    click(qtbot, page.issues_bar.again_button)
+    qtbot.waitUntil(lambda: page.issues.state == "found")
+    assert not {first, second} & set(page.grid.ids().tolist())
+    assert page.issues.count == 30
 
 
 def test_calling_it_right_can_be_undone(qtbot: QtBot, page: ExplorePage, session: Session) -> None:
-    before = list(page.board.grid.ids())
-    page.board.grid.selectAll()
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
-    assert page.board.stack.currentWidget() is page.board.nothing
-    assert page.board.nothing.text().startswith("You have checked all labels that look wrong.")
-    assert page.spot.sample_id() is None
-    click(qtbot, page.board.undo_button)
-    assert list(page.board.grid.ids()) == before
+    before = list(page.grid.ids())
+    page.grid.selectAll()
+    qtbot.keyClick(page.grid, Qt.Key.Key_R)
+    assert page.view.stack.currentWidget() is page.view.explanation
+    assert page.view.explanation.text().startswith("You have checked all labels that look wrong.")
+    assert page.detail.sample_id() is None
+    click(qtbot, page.view.undo_button)
+    assert list(page.grid.ids()) == before
     assert on_disk(session, int(before[0])).set_by == "import"
-    click(qtbot, page.board.redo_button)
+    click(qtbot, page.view.redo_button)
     assert on_disk(session, int(before[0])).set_by == "confirmed"
 
 
 def test_a_digit_labels_it_anew_and_undo_brings_back_what_was_said(
     qtbot: QtBot, page: ExplorePage, session: Session
 ) -> None:
-    grid = page.board.grid
+    grid = page.grid
     first = int(grid.ids()[0])
     qtbot.keyClick(grid, Qt.Key.Key_2)
     assert on_disk(session, first).labels == (1,)
     assert first not in grid.ids()
-    assert page.board.suspects.sentence.text().endswith("2 left to check.")
+    assert page.issues_bar.sentence.text().endswith("2 left to check.")
     qtbot.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert on_disk(session, first).labels == (0,)
     qtbot.keyClick(grid, Qt.Key.Key_R)
     choose_tab(qtbot, page, 0)
-    page.board.filters.split_box.setCurrentIndex(0)
-    page.board.filters.split_box.activated.emit(0)
+    page.filters.split_box.setCurrentIndex(0)
+    page.filters.split_box.activated.emit(0)
     assert grid.choose(first)
     qtbot.keyClick(grid, Qt.Key.Key_3)
     assert on_disk(session, first).set_by == "person"
@@ -259,32 +259,32 @@ def test_a_digit_labels_it_anew_and_undo_brings_back_what_was_said(
 
 
 def test_the_less_suspicious_can_be_seen_too(qtbot: QtBot, page: ExplorePage) -> None:
-    click(qtbot, page.board.suspects.everything_button)
-    assert len(page.board.grid.ids()) == 30
+    click(qtbot, page.issues_bar.everything_button)
+    assert len(page.grid.ids()) == 30
 
 
 def test_r_says_nothing_on_other_tabs(qtbot: QtBot, page: ExplorePage) -> None:
     choose_tab(qtbot, page, 0)
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
-    assert page.undo_stack.count() == 0
-    assert not page.side.verdict.keep_button.isVisible()
+    qtbot.keyClick(page.grid, Qt.Key.Key_R)
+    assert page.model.undo_stack.count() == 0
+    assert not page.panel.suggestion.keep_button.isVisible()
     choose_tab(qtbot, page)
-    assert "was not trained on this sample" in page.side.note.text()
+    assert "was not trained on this sample" in page.panel.note.text()
     choose_tab(qtbot, page, VIEWS.index("enough"))
-    assert "was not trained on this sample" not in page.side.note.text()
+    assert "was not trained on this sample" not in page.panel.note.text()
 
 
 def test_looking_can_be_cancelled_and_begun_again(qtbot: QtBot, session: Session) -> None:
     judge = Judge(session.project.path, hold=True)
     page = opened(qtbot, session, judge)
     choose_tab(qtbot, page)
-    click(qtbot, page.board.suspects.cancel_button)
-    qtbot.waitUntil(lambda: page.judged.suspects.state == "cancelled")
+    click(qtbot, page.issues_bar.cancel_button)
+    qtbot.waitUntil(lambda: page.issues.state == "cancelled")
     assert judge.cancelled
-    assert page.board.nothing.text() == "The search was stopped before all labels were checked."
+    assert page.view.explanation.text() == "The search was stopped before all labels were checked."
     judge.go_on()
-    click(qtbot, page.board.suspects.again_button)
-    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 3)
+    click(qtbot, page.issues_bar.again_button)
+    qtbot.waitUntil(lambda: len(page.grid.ids()) == 3)
     page.shutdown()
 
 
@@ -300,8 +300,8 @@ def test_where_there_is_nothing_to_show_it_says_why(
 ) -> None:
     page = opened(qtbot, session, Judge(session.project.path, flagged=flagged, ending=ending))
     choose_tab(qtbot, page)
-    qtbot.waitUntil(page.board.nothing.isVisible)
-    qtbot.waitUntil(lambda: page.board.nothing.text().startswith(said))
+    qtbot.waitUntil(page.view.explanation.isVisible)
+    qtbot.waitUntil(lambda: page.view.explanation.text().startswith(said))
     page.shutdown()
 
 
@@ -329,19 +329,19 @@ def test_where_several_classes_may_be_present_it_says_what_is_missing_and_what_i
     session = open_session(tmp_path / "mixed.handlens")
     page = opened(qtbot, session, Judge(session.project.path, ending=ending))
     choose_tab(qtbot, page)
-    qtbot.waitUntil(lambda: len(page.board.grid.ids()) == 2)
-    page.board.grid.setFocus()
+    qtbot.waitUntil(lambda: len(page.grid.ids()) == 2)
+    page.grid.setFocus()
     assert tile_at(page, 0).caption == "labelled apple → plum, too?"
-    assert page.side.note.text() == "A model that was not trained on this sample also predicts “plum”."
+    assert page.panel.note.text() == "A model that was not trained on this sample also predicts “plum”."
     assert tile_at(page, 1).caption == "labelled apple, pear → no pear?"
-    assert page.board.grid.choose(two)
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
+    assert page.grid.choose(two)
+    qtbot.keyClick(page.grid, Qt.Key.Key_2)
     assert on_disk(session, two).labels == (0,)
-    assert list(page.board.grid.ids()) == [one]
-    assert page.side.verdict.change_button.text() == "Add “plum” (3)"
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_2)
-    assert list(page.board.grid.ids()) == [one], "it was about another class"
-    assert page.board.suspects.sentence.text().endswith("1 left to check.")
+    assert list(page.grid.ids()) == [one]
+    assert page.panel.suggestion.change_button.text() == "Add “plum” (3)"
+    qtbot.keyClick(page.grid, Qt.Key.Key_2)
+    assert list(page.grid.ids()) == [one], "it was about another class"
+    assert page.issues_bar.sentence.text().endswith("1 left to check.")
     page.shutdown()
     session.close()
 
@@ -353,7 +353,7 @@ def test_what_cannot_be_written_is_said_and_the_tile_stays(
         raise HandlensError(msg("The disk is full. Free some space and try again."))
 
     monkeypatch.setattr(session.project, "restore_labels", full)
-    qtbot.keyClick(page.board.grid, Qt.Key.Key_R)
-    assert page.board.problem.text().startswith("The disk is full")
-    assert len(page.board.grid.ids()) == 3
-    assert page.undo_stack.count() == 0
+    qtbot.keyClick(page.grid, Qt.Key.Key_R)
+    assert page.view.problem.text().startswith("The disk is full")
+    assert len(page.grid.ids()) == 3
+    assert page.model.undo_stack.count() == 0

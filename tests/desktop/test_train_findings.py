@@ -115,10 +115,10 @@ def test_sure_and_wrong_leads_to_the_suspicious_labels(qtbot: QtBot, session: Se
     button = next(item for item in result.remarks.findChildren(QPushButton) if item.text() == "Show them")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert workspace.current_page == EXPLORE
-    assert workspace.page(EXPLORE).board.view() == "suspicious"
+    assert workspace.page(EXPLORE).view.current() == "suspicious"
     qtbot.waitUntil(lambda: isinstance(script.seen[-1], SuspectJob))
-    qtbot.waitUntil(lambda: workspace.page(EXPLORE).judged.suspects.state == "failed")
-    assert workspace.page(EXPLORE).board.run_box.isVisible()
+    qtbot.waitUntil(lambda: workspace.page(EXPLORE).issues.state == "failed")
+    assert workspace.page(EXPLORE).runs.box.isVisible()
     workspace.page(TRAIN).shutdown()
     workspace.page(EXPLORE).shutdown()
     workspace.page(DATA).shutdown()

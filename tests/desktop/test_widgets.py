@@ -109,13 +109,13 @@ def test_class_keys_show_digits_and_say_what_was_chosen(qtbot: QtBot) -> None:
     keys = ClassKeys()
     qtbot.addWidget(keys)
     keys.set_classes([f"class {number}" for number in range(12)])
-    assert [button.text()[0] for button in keys._buttons[:9]] == list("123456789")
-    assert keys._buttons[9].text() == "class 9"
+    assert [button.text()[0] for button in keys.buttons()[:9]] == list("123456789")
+    assert keys.buttons()[9].text() == "class 9"
     with qtbot.waitSignal(keys.class_chosen) as chosen:
-        keys._buttons[10].click()
+        keys.buttons()[10].click()
     assert chosen.args == [10]
     keys.set_current({3})
-    assert [button.isChecked() for button in keys._buttons].index(True) == 3
+    assert [button.isChecked() for button in keys.buttons()].index(True) == 3
 
 
 def confusion(qtbot: QtBot) -> ConfusionView:
@@ -191,7 +191,7 @@ def test_a_click_into_a_spectrogram_is_a_time(qtbot: QtBot) -> None:
     view.resize(400, 300)
     view.set_picture(picture("#333333", 224, 128))
     view.set_axes(start=5.0, seconds=4.0, f_min=20.0, f_max=16_000.0)
-    plot = view._plot()
+    plot = view.plot_rect()
     with qtbot.waitSignal(view.position_chosen) as chosen:
         quarter = QPoint(round(plot.left() + plot.width() / 4), round(plot.center().y()))
         qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=quarter)
@@ -205,7 +205,7 @@ def test_the_cursor_is_seen_where_it_plays(qtbot: QtBot) -> None:
     view.set_picture(picture("#333333", 224, 128))
     view.set_axes(start=0.0, seconds=2.0, f_min=20.0, f_max=8000.0)
     view.set_cursor(1.0)
-    shot, plot = view.grab().toImage(), view._plot()
+    shot, plot = view.grab().toImage(), view.plot_rect()
     row = [shot.pixelColor(x, round(plot.center().y())).lightness() for x in range(400)]
     assert abs(int(np.argmax(row)) - plot.center().x()) <= 2
 
@@ -242,7 +242,7 @@ def test_no_more_than_a_hundred_of_a_hundred_can_be_wrong(qtbot: QtBot) -> None:
     qtbot.addWidget(plot)
     plot.set_curve([0.0, 0.5, 0.9], [0.8, 0.9, 1.0], [0.9, 1.0, 1.0])
     plot.set_here(wanted=0.05, rejected=0.5, error=0.9)
-    _lowest, highest = plot._plot.getAxis("left").range
+    _lowest, highest = plot.error_range()
     assert 100 <= highest < 103, "a little more than 100, so that the line is whole"
 
 

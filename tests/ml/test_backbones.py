@@ -21,11 +21,11 @@ from ml.core.jobs import BackboneJob, NeverStop, TrainJob
 from ml.core.messages import english
 from ml.core.types import Windowing
 from ml.networks.backbones import freeze_norms
-from ml.networks.gradcam import Pooled, grad_cam, layout_of
+from ml.networks.gradcam import PooledFeatures, grad_cam, infer_layout
 from ml.networks.heads import Classifier, Released, build_network
 from ml.networks.onnx import export_newer, export_older
-from ml.networks.weights.bundled import Weights, bundled, fill
-from ml.networks.weights.resolve import check, obtain
+from ml.networks.weights.bundled import Weights, bundled, load_weights
+from ml.networks.weights.resolve import check_backbone, resolve_weights
 from ml.pipeline.train import train
 from ml.runtime.contract import OUTPUTS
 from ml.runtime.model import ReleasedModel
@@ -47,7 +47,7 @@ def random_weights(name: str, folder: Path) -> Weights:
     state = timm.create_model(name, pretrained=False).state_dict()
     path = folder / f"{name}.safetensors"
     save_file({key: value.contiguous() for key, value in state.items()}, path)
-    weights = _ended(obtain(name, path, NeverStop()))
+    weights = _ended(resolve_weights(name, path, NeverStop()))
     assert weights is not None
     return weights
 
@@ -78,7 +78,7 @@ def test_maps_add_up_to_the_logits_for_networks_of_any_build(name: str, tmp_path
     assert network.backbone.pooled is None
     with torch.inference_mode():
         logits, given = network(network.front(raw(network)))
-        answers = network.answer(given)
+        answers = network.predict_from_features(given)
     assert given.shape[1:] == (network.backbone.width, *network.backbone.grid)
     assert network.backbone.stride * network.backbone.grid[0] == network.backbone.spec.size
     assert torch.allclose(answers.maps.mean((2, 3)) + network.head.bias, logits, atol=1e-4)
@@ -87,13 +87,13 @@ def test_maps_add_up_to_the_logits_for_networks_of_any_build(name: str, tmp_path
 def test_tokens_come_back_to_their_places() -> None:
     places = torch.arange(6 * 8).float().reshape(1, 1, 6, 8)
     tokens = torch.cat([torch.full((1, 2, 1), -1.0), places.flatten(2).transpose(1, 2)], dim=1)
-    layout = layout_of(tokens, picture=(96, 128), channels=1, prefix=2)
+    layout = infer_layout(tokens, picture=(96, 128), channels=1, prefix=2)
     assert layout is not None and torch.equal(layout.apply(tokens), places)
-    unsaid = layout_of(tokens, picture=(96, 128))
+    unsaid = infer_layout(tokens, picture=(96, 128))
     assert unsaid == layout
-    last = layout_of(places.permute(0, 2, 3, 1), picture=(96, 128))
+    last = infer_layout(places.permute(0, 2, 3, 1), picture=(96, 128))
     assert last is not None and torch.equal(last.apply(places.permute(0, 2, 3, 1)), places)
-    assert layout_of(torch.zeros(1, 256), picture=(96, 128)) is None
+    assert infer_layout(torch.zeros(1, 256), picture=(96, 128)) is None
 
 
 def test_a_sound_is_read_by_a_transformer_too(tmp_path: Path) -> None:
@@ -155,19 +155,19 @@ def test_grad_cam_where_a_network_keeps_no_places(tmp_path: Path) -> None:
     pixels = raw(network)
     with torch.no_grad():
         pictures = network.front(pixels)
-        flat = network.answer(network.backbone(pictures))
-    looked = network.look(pixels)
+        flat = network.predict_from_features(network.backbone(pictures))
+    looked = network.predict(pixels)
     # The maps still add up to the logits, vary over the picture, and differ from sample to sample.
     logits = torch.nn.functional.linear(flat.embedding, network.head.weight)
     assert torch.allclose(looked.maps.mean((2, 3)), logits, atol=1e-4)
     assert looked.maps.std((2, 3)).min() > 10 * flat.maps.std((2, 3)).max()
     # Training goes on with a copy; it sees for itself.
     copied = copy.deepcopy(network)
-    assert torch.equal(copied.look(pixels).maps, looked.maps)
+    assert torch.equal(copied.predict(pixels).maps, looked.maps)
     # The exported graph has the average of that; on one sample the average is the thing itself.
-    network.backbone.attune(network.head.weight, pictures[:1])
+    network.backbone.fit_gradcam(network.head.weight, pictures[:1])
     with torch.no_grad():
-        averaged = network.answer(network.backbone(pictures))
+        averaged = network.predict_from_features(network.backbone(pictures))
     assert torch.allclose(averaged.maps[:1], looked.maps[:1], atol=1e-3)
     assert torch.allclose(averaged.embedding, flat.embedding, atol=1e-4)
 
@@ -190,7 +190,7 @@ class MeanBody(torch.nn.Module):
 def test_grad_cam_is_the_class_map_where_pooling_is_a_mean() -> None:
     torch.manual_seed(0)
     body, weight, pictures = MeanBody(), torch.randn(3, 5), torch.randn(2, 3, 64, 64)
-    pooled = Pooled(body, (64, 64))
+    pooled = PooledFeatures(body, (64, 64))
 
     def network(given: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.linear(pooled(body, given).mean((2, 3)), weight)
@@ -209,7 +209,7 @@ def test_weights_of_another_network_are_refused_in_a_sentence(tmp_path: Path) ->
     (tmp_path / "rubbish.safetensors").write_bytes(b"no weights")
     damaged = Weights(name="test_vit", path=tmp_path / "rubbish.safetensors", sha256="", source="file", licence="")
     with pytest.raises(HandlensError, match="cannot be read as a weights file"):
-        fill(torch.nn.Linear(2, 2), damaged)
+        load_weights(torch.nn.Linear(2, 2), damaged)
 
 
 def test_a_file_that_could_run_code_is_refused(tmp_path: Path) -> None:
@@ -217,12 +217,12 @@ def test_a_file_that_could_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"a": torch.zeros(1)}, "more": Path}, path)
     given = Weights(name="test_vit", path=path, sha256="", source="file", licence="")
     with pytest.raises(HandlensError, match="cannot be read as a weights file"):
-        fill(torch.nn.Linear(2, 2), given)
+        load_weights(torch.nn.Linear(2, 2), given)
 
 
 def test_a_name_is_checked_with_suggestions_and_its_licence() -> None:
     def checked(name: str) -> BackboneChecked:
-        last = list(check(BackboneJob(name=name)))[-1]
+        last = list(check_backbone(BackboneJob(name=name)))[-1]
         assert isinstance(last, BackboneChecked)
         return last
 
@@ -232,7 +232,7 @@ def test_a_name_is_checked_with_suggestions_and_its_licence() -> None:
     assert "their own licence" in english(checked("vit_small_patch16_dinov3.lvd1689m").sentence)
     assert checked(bundled().name).here
     with pytest.raises(HandlensError, match=r"no network called resnet-18\. Similar names are"):
-        _ended(obtain("resnet-18", None, NeverStop()))
+        _ended(resolve_weights("resnet-18", None, NeverStop()))
 
 
 @pytest.mark.slow

@@ -12,9 +12,9 @@ from little import learn, network, training_data
 
 from ml.core.jobs import NeverStop
 from ml.networks.heads import Classifier
-from ml.probe.objective import merit_of, score_of
+from ml.probe.objective import calibrated_nll_score, score_of
 from ml.training.finetune import checkpoint
-from ml.training.finetune.loop import outcome_so_far
+from ml.training.finetune.task import result_from_checkpoint
 from ml.training.selection.interpolate import ALPHAS, choose_alpha, interpolate_weights
 
 CPU = torch.device("cpu")
@@ -64,12 +64,12 @@ def test_after_a_whole_cycle_the_last_weights_are_taken_and_not_the_luckiest(tmp
 
 
 def test_a_run_that_is_stopped_as_it_is_resumed_keeps_the_best_it_had(tmp_path: Path) -> None:
-    assert not outcome_so_far(tmp_path, training_data(), early=True).beats_probe
+    assert not result_from_checkpoint(tmp_path, training_data(), early=True).beats_probe
     learn(tmp_path)
     assert (tmp_path / "best.safetensors").is_file()
-    left = outcome_so_far(tmp_path, training_data(), early=True)
+    left = result_from_checkpoint(tmp_path, training_data(), early=True)
     assert left.beats_probe and left.stopped_early and not left.schedule_completed
-    assert not outcome_so_far(tmp_path, training_data(valid=7), early=True).beats_probe, (
+    assert not result_from_checkpoint(tmp_path, training_data(valid=7), early=True).beats_probe, (
         "of other samples that says nothing"
     )
 
@@ -99,7 +99,7 @@ def test_what_is_right_less_often_than_the_first_model_is_not_taken(
     tuned[rows, targets] = 0.98
     for row in (0, 1):  # two wrong, hardly
         tuned[row] = [0.49, 0.51] if targets[row] == 0 else [0.51, 0.49]
-    assert merit_of(tuned, targets) > merit_of(first, targets)
+    assert calibrated_nll_score(tuned, targets) > calibrated_nll_score(first, targets)
     answers = iter([first, *[tuned] * (len(ALPHAS) - 1)])
     monkeypatch.setattr("ml.training.selection.interpolate.score_samples", lambda *_given: next(answers))
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
@@ -125,7 +125,7 @@ def test_where_few_samples_cannot_tell_it_goes_farther(
     answers = [saying(loss) for loss in (0.6, 0.45, 0.30, loss_at_the_end, loss_at_the_end)]
     queue = iter(answers)
     monkeypatch.setattr("ml.training.selection.interpolate.score_samples", lambda *_given: next(queue))
-    monkeypatch.setattr("ml.training.objective.fit_temperature", lambda *_given: 1.0)
+    monkeypatch.setattr("ml.probe.objective.fit_temperature", lambda *_given: 1.0)
     checkpoint.save(tmp_path / "best.safetensors", checkpoint.network_tensors(_knowing(-1.0)), {})
     given = dataclasses.replace(training_data(valid=40), valid_labels=targets)
     assert choose_alpha(_knowing(1.0), tmp_path, given, NeverStop(), device=CPU, beats_probe=True) == taken
@@ -144,7 +144,7 @@ def test_too_much_confidence_is_no_fault_since_it_is_calibrated_later() -> None:
     sober = np.where(np.arange(40)[:, None] % 10 == 0, [[0.4, 0.6]], [[0.7, 0.3]]).astype(np.float32)
     sober[targets == 1] = sober[targets == 1][:, ::-1]
     bold = sober**4 / (sober**4).sum(1, keepdims=True)
-    assert merit_of(bold, targets) == pytest.approx(merit_of(sober, targets), abs=0.02)
+    assert calibrated_nll_score(bold, targets) == pytest.approx(calibrated_nll_score(sober, targets), abs=0.02)
 
 
 def test_a_lucky_pass_is_no_better_than_one_that_knows_what_it_does_not_know() -> None:

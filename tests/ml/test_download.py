@@ -68,7 +68,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
     state.address = f"http://127.0.0.1:{server.server_address[1]}"
     monkeypatch.setenv("HF_ENDPOINT", state.address)
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(download, "RETRY_SECONDS", 0.0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield state
@@ -90,7 +90,7 @@ class StopAt:
 
 def fetched(to: Path, *, repo: str = "timm/some", stop: object = None) -> tuple[list[Event], str]:
     events: list[Event] = []
-    steps = download.fetch(repo, "some", to, stop or NeverStop())  # type: ignore[arg-type]
+    steps = download.download_weights(repo, "some", to, stop or NeverStop())  # type: ignore[arg-type]
     while True:
         try:
             events.append(next(steps))

@@ -12,7 +12,7 @@ import pytest
 
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import english, msg
-from ml.media.probing import checked
+from ml.media.probing import probe_files
 
 
 def behave(path: Path) -> str:
@@ -33,7 +33,7 @@ def behave(path: Path) -> str:
 
 def outcomes(paths: list[Path], **options: float) -> dict[str, str]:
     found = {}
-    for path, outcome in checked(paths, behave, workers=2, patience=options.get("patience", 30.0)):
+    for path, outcome in probe_files(paths, behave, workers=2, timeout=options.get("timeout", 30.0)):
         found[path.stem] = english(outcome.message) if isinstance(outcome, UnreadableError) else outcome
     return found
 
@@ -50,7 +50,7 @@ def test_the_others_are_read_though_one_crashes() -> None:
 
 
 def test_a_file_that_takes_too_long_is_left_out() -> None:
-    found = outcomes([Path("hang.jpg"), Path("a.jpg"), Path("b.jpg")], patience=1.0)
+    found = outcomes([Path("hang.jpg"), Path("a.jpg"), Path("b.jpg")], timeout=1.0)
     assert found == {"hang": "Reading the file took too long, so it was left out.", "a": "a", "b": "b"}
     assert not multiprocessing.active_children()
 
@@ -62,7 +62,7 @@ def test_a_file_that_needs_too_much_memory_is_left_out() -> None:
 
 
 def test_no_process_is_left_when_nobody_wants_the_rest() -> None:
-    results = checked([Path(f"{number}.jpg") for number in range(1000)], behave, workers=2)
+    results = probe_files([Path(f"{number}.jpg") for number in range(1000)], behave, workers=2)
     next(results)
     assert len(multiprocessing.active_children()) == 2
     results.close()
@@ -72,19 +72,19 @@ def test_no_process_is_left_when_nobody_wants_the_rest() -> None:
 def test_a_stop_is_obeyed_while_a_file_hangs() -> None:
     began = time.monotonic()
     paths = [Path(f"hang-{number}.jpg") for number in range(40)]
-    found = list(checked(paths, behave, workers=2, stopped=lambda: time.monotonic() > began + 0.5, patience=300.0))
+    found = list(probe_files(paths, behave, workers=2, stopped=lambda: time.monotonic() > began + 0.5, timeout=300.0))
     assert found == []
     assert time.monotonic() - began < 60
     assert not multiprocessing.active_children()
 
 
 def test_nothing_to_do_starts_nothing() -> None:
-    assert list(checked([], behave)) == []
+    assert list(probe_files([], behave)) == []
 
 
 def test_children_that_cannot_start_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(behave, "__module__", "a_module_that_is_not_there")
     monkeypatch.setitem(sys.modules, "a_module_that_is_not_there", sys.modules[__name__])
     with pytest.raises(HandlensError, match="could not be started"):
-        list(checked([Path("a.jpg")], behave))
+        list(probe_files([Path("a.jpg")], behave))
     assert not multiprocessing.active_children()

@@ -12,34 +12,34 @@ from ml.core.errors import HandlensError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan, Task
-from ml.project.labelfiles.messages import issue_told
+from ml.project.labelfiles.messages import describe_issue
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.read import read_labels
-from ml.project.labelfiles.types import Reading
+from ml.project.labelfiles.types import LabelReading
 
 PICTURES = ("a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
 RECORDINGS = ("rec1.wav", "rec2.wav", "north/dawn.wav", "south/dawn.wav")
 
 
-def read(place: Path, content: str | bytes, paths: tuple[str, ...] = PICTURES, name: str = "t.csv") -> Reading:
+def read(place: Path, content: str | bytes, paths: tuple[str, ...] = PICTURES, name: str = "t.csv") -> LabelReading:
     table = place / name
     table.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_labels([table], place, paths, timed=paths is RECORDINGS)
 
 
-def classes(reading: Reading) -> dict[str, tuple[str, ...]]:
-    return {path: tuple(given.classes) for path, given in reading.given.items()}
+def classes(reading: LabelReading) -> dict[str, tuple[str, ...]]:
+    return {path: tuple(given.classes) for path, given in reading.by_path.items()}
 
 
-def spans(reading: Reading) -> dict[str, list[LabelSpan]]:
-    return {path: list(given.spans) for path, given in reading.given.items()}
+def spans(reading: LabelReading) -> dict[str, list[LabelSpan]]:
+    return {path: list(given.spans) for path, given in reading.by_path.items()}
 
 
-def tables(reading: Reading) -> list[str]:
+def tables(reading: LabelReading) -> list[str]:
     return [english(told) for told in reading.tables]
 
 
-def issues(reading: Reading) -> dict[str, tuple[int, str]]:
+def issues(reading: LabelReading) -> dict[str, tuple[int, str]]:
     return {issue.kind: (issue.count, english(issue.first)) for issue in reading.issues}
 
 
@@ -79,13 +79,13 @@ def test_a_table_like_that_of_esc_50(tmp_path: Path) -> None:
     paths = tuple(f"{fold}-100-A-0.ogg" for fold in range(1, 6))
     reading = read(tmp_path, "filename,fold,target,category,esc10,src_file,take\n" + rows, paths)
     assert set(classes(reading).values()) == {("dog",)}
-    assert {given.group for given in reading.given.values()} == {f"fold {fold}" for fold in range(1, 6)}
+    assert {given.group for given in reading.by_path.values()} == {f"fold {fold}" for fold in range(1, 6)}
     assert tables(reading) == ["“t.csv” has 5 rows: files in “filename”, classes in “category” and groups in “fold”."]
 
 
 def test_fewer_than_three_groups_divide_nothing(tmp_path: Path) -> None:
     reading = read(tmp_path, "file,label,fold\na.jpg,cat,1\nb.jpg,dog,2\nc.jpg,cat,2\n")
-    assert {given.group for given in reading.given.values()} == {None}
+    assert {given.group for given in reading.by_path.values()} == {None}
     assert issues(reading) == {"few_groups": (2, "“fold 1”")}
 
 
@@ -125,7 +125,7 @@ def test_an_empty_class_says_that_there_is_none(tmp_path: Path) -> None:
 
 def test_a_division_in_a_column(tmp_path: Path) -> None:
     reading = read(tmp_path, "fname,labels,split\na,cat,train\nb,dog,val\nc,cat,Test\n")
-    assert [given.split for given in reading.given.values()] == ["train", "val", "test"]
+    assert [given.split for given in reading.by_path.values()] == ["train", "val", "test"]
 
 
 def test_a_table_for_each_part_of_the_division(tmp_path: Path) -> None:
@@ -133,13 +133,13 @@ def test_a_table_for_each_part_of_the_division(tmp_path: Path) -> None:
     (tmp_path / "test_labels.csv").write_text("id,label\nc,cat\n")
     tables = [tmp_path / "train.csv", tmp_path / "test_labels.csv"]
     both = read_labels(tables, tmp_path, PICTURES, timed=False)
-    assert {path: given.split for path, given in both.given.items()} == {
+    assert {path: given.split for path, given in both.by_path.items()} == {
         "a.jpg": "train",
         "b.jpg": "train",
         "c.jpg": "test",
     }
     alone = read_labels(tables[:1], tmp_path, PICTURES, timed=False)
-    assert {given.split for given in alone.given.values()} == {None}
+    assert {given.split for given in alone.by_path.values()} == {None}
 
 
 def test_what_cannot_be_used_is_counted_with_the_first_example(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_what_a_table_would_say_before_anything_is_read(tmp_path: Path) -> None:
     assert suggest_labels(tmp_path, "sensors") == table
     preview = preview_labels(tmp_path, "sensors", (table,))
     assert (preview.labelled, preview.files, preview.classes, preview.several) == (5, 6, ("a", "b"), False)
-    (trouble,) = preview.troubles
+    (trouble,) = preview.problems
     assert english(trouble) == (
         "One row names a file that is not in the folder, so it was skipped: “9.csv” in “states.csv”, line 7."
     )
@@ -375,7 +375,7 @@ def test_words_that_name_no_class_are_quoted(tmp_path: Path) -> None:
     assert classes(reading) == {"a.jpg": (), "b.jpg": ("scratch",), "c.jpg": (), "deep/d.jpg": ()}
     (issue,) = reading.issues
     assert issue.words == ("NA", "nan", "none")
-    told = english(issue_told(issue, kind="images", task="single"))
+    told = english(describe_issue(issue, kind="images", task="single"))
     assert told.startswith("3 rows contain “NA”, “nan” and “none” instead of a class, so their files stay without a")
     assert told.endswith("If that is a class, give it another name in the table.")
 
@@ -391,7 +391,7 @@ def test_where_several_may_be_present_the_word_stands_for_none_of_them(tmp_path:
 def test_every_issue_is_whole_in_another_language(task: Task, words: tuple[str, ...], count: int) -> None:
     for kind in get_args(IssueKind):
         issue = LabelIssue(kind=kind, count=count, first=msg("“{name}”", name="1.png"), paths=("1.png",), words=words)
-        told = issue_told(issue, kind="recordings", task=task)
+        told = describe_issue(issue, kind="recordings", task=task)
         assert "{" not in english(told)
         foreign = language(PSEUDO).render(told)
         assert foreign.startswith("⟦") and foreign.count("⟦") == foreign.count("⟧")

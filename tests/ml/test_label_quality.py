@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.core.events import Stopped, Suspected
 from ml.core.jobs import NeverStop, StopRequest, SuspectJob
 from ml.pipeline.dispatch import run
-from ml.probe.label_quality import fold_of, label_issues, out_of_fold_probabilities
+from ml.probe.label_quality import find_label_issues, make_fold, out_of_fold_probabilities
 from ml.scoring.group_effect import folds_of
 
 
@@ -30,7 +30,7 @@ def out_of_fold(
     """(n, classes) probabilities of each sample from a model that learned from the other folds."""
     told = np.zeros((len(labels), classes))
     for fold in np.unique(folds):
-        judged = fold_of(embeddings.astype(np.float32), labels, folds == fold)
+        judged = make_fold(embeddings.astype(np.float32), labels, folds == fold)
         told[folds == fold] = out_of_fold_probabilities(judged, labels, classes=classes)
     return told
 
@@ -43,7 +43,7 @@ def test_flipped_labels_are_the_most_suspicious() -> None:
     labels = truth.copy()
     labels[flipped] = (labels[flipped] + 1) % 3
     folds = folds_of([str(row) for row in range(300)])
-    found = label_issues(labels, out_of_fold(embeddings, labels, folds, classes=3))
+    found = find_label_issues(labels, out_of_fold(embeddings, labels, folds, classes=3))
     top = np.argsort(-found.score)[:30]
     assert np.isin(flipped, top).mean() >= 0.8
     assert (found.suggested[flipped] == truth[flipped]).mean() >= 0.8
@@ -76,7 +76,7 @@ def test_a_label_of_which_there_is_no_other_sample_is_not_called_wrong() -> None
     embeddings = rng.normal(0, 1, (132, 8)) + 3.0 * np.eye(8)[truth]
     # All windows of the third class are of one recording, which lies in one fold.
     folds = np.where(truth == 2, 0, np.arange(132) % 5)
-    found = label_issues(truth, out_of_fold(embeddings, truth, folds, classes=3))
+    found = find_label_issues(truth, out_of_fold(embeddings, truth, folds, classes=3))
     assert not found.flagged[truth == 2].any()
     assert (found.score[truth == 2] < 0.01).all()
     assert found.flagged.sum() <= 2

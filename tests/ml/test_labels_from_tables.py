@@ -363,6 +363,9 @@ def test_times_in_logs_that_pause_are_those_of_the_log(tmp_path: Path, clock: st
         assert project.windowing is not None
         readings = load_log_windows(logs / "0.csv", project.windowing, [sample.start or 0.0 for sample in samples])
     assert {names[index] for sample in samples for index in sample.labels} == {"quiet", "calm", "shake"}
+    spans = [(sample.start or 0.0, sample.end or 0.0) for sample in samples]
+    assert [span for span in spans if span[1] <= 100][-1] == (50, 100)
+    assert [span for span in spans if span[1] > 100] == [(130, 180), (155, 205), (180, 230)]
     for sample, window in zip(samples, readings, strict=True):
         if sample.labels and np.ptp(window) < 10:  # all of it one state
             assert names[sample.labels[0]] == ("quiet", "calm", "shake")[round(float(np.median(window)) / 50)]

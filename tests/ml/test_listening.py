@@ -11,13 +11,14 @@ from little import RECIPE, LittleBackbone, network, training_data
 from torch import Tensor
 
 from ml.core.events import BatchDone, EpochDone
-from ml.core.jobs import StopRequest
+from ml.core.jobs import StopRequest, StopRequestedError
 from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
 from ml.training.finetune import interruptible as subject
-from ml.training.finetune.interruptible import StopRequestedError, interruptible
+from ml.training.finetune.interruptible import interruptible
+from ml.training.finetune.loop import run_finetune
 from ml.training.finetune.step import MicroBatches
-from ml.training.finetune.task import FinetuneTask, run_finetune
+from ml.training.finetune.task import FinetuneTask
 
 
 class Button:
@@ -30,7 +31,7 @@ class Button:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(subject, "STOP_GRACE_SECONDS", 0.0)
-    monkeypatch.setattr(subject, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(subject, "CHECK_SECONDS", 0.0)
     yield
     LittleBackbone.while_learning = None
 

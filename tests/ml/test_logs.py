@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,19 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import english
 from ml.core.types import Windowing
 from ml.media.logs.columns import IS_TIME
-from ml.media.logs.log import FEWEST_ROWS, LARGEST_BYTES, MOST_COLUMNS, load_log, load_log_windows, log_facts, read_log
+from ml.media.logs.log import (
+    FEWEST_ROWS,
+    LARGEST_BYTES,
+    MOST_COLUMNS,
+    Log,
+    load_log,
+    load_log_windows,
+    log_facts,
+    log_windows,
+    read_log,
+)
+from ml.media.logs.timeline import Timeline
+from ml.media.windowing import window_spans
 
 ROWS = [(float(f"{a:.3f}"), float(f"{b:.3f}")) for a, b in np.random.default_rng(3).normal((0, 9), 1, (24, 2))]
 
@@ -51,7 +64,7 @@ def test_the_same_values_however_they_are_written(
     tmp_path: Path, head: str, row: Callable[[int, float, float], str], encoding: str
 ) -> None:
     log = read_log(write(tmp_path / "log.csv", head, row, encoding=encoding))
-    np.testing.assert_allclose(log.values, np.array(ROWS, dtype=np.float32).T)
+    np.testing.assert_allclose(log.frames, np.array(ROWS, dtype=np.float32).T)
     assert log.rate == 0.0
 
 
@@ -85,7 +98,7 @@ def test_a_column_of_times_gives_the_rate(
     assert log.time_column and len(log.columns) == 1
     if rate is not None:
         assert log.rate == pytest.approx(rate)
-        np.testing.assert_allclose(log.values[0], [a for a, _ in ROWS], rtol=1e-6)
+        np.testing.assert_allclose(log.frames[0], [a for a, _ in ROWS], rtol=1e-6)
 
 
 def test_what_is_called_t_but_does_not_run_evenly_is_a_measurement(tmp_path: Path) -> None:
@@ -117,15 +130,15 @@ def test_uneven_times_are_evened_out_and_kept_for_who_knows_better(tmp_path: Pat
     path.write_text("time,x\n" + "".join(f"{time},{time * 10}\n" for time in times))
     log = read_log(path)
     assert log.rate == pytest.approx(10.0)
-    np.testing.assert_allclose(log.values[0], np.arange(16), atol=1e-4)
-    assert log.raw.shape == (1, 11)
+    np.testing.assert_allclose(log.frames[0], np.arange(16), atol=1e-4)
+    assert log.rows.shape == (1, 11)
 
 
 def test_missing_values_lie_between_their_neighbours(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     cells = ["", "1", "nan", "3", "4", "", "", "7", "8", "ERR", "10", "n/a"]
     path.write_text("x,y\n" + "".join(f"{cell},{number}\n" for number, cell in enumerate(cells)))
-    assert read_log(path).values[0].tolist() == [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
+    assert read_log(path).frames[0].tolist() == [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10]
 
 
 FORCES = [12.5, 1_308.25, -940.75, 23_456.5, 7.25, -1_234_567.5, 999.25, 1_000.0, 0.5, 45.25]
@@ -149,47 +162,58 @@ def test_thousands_are_read_however_they_are_parted(
     path.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
     log = read_log(path)
     assert (log.columns, log.rate) == (("force", "x"), 4.0)
-    np.testing.assert_allclose(log.values[0], np.array(FORCES * 3, dtype=np.float32))
+    np.testing.assert_allclose(log.frames[0], np.array(FORCES * 3, dtype=np.float32))
 
 
-def test_whole_thousands_are_told_from_three_decimals_by_their_column(tmp_path: Path) -> None:
+def test_whole_thousands_are_known_by_the_small_numbers_of_their_column(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("x;y\n" + "1,308;1\n308;2\n2,400;2\n" * 4)
+    assert read_log(path).frames[0, :3].tolist() == [1308, 308, 2400]
+
+
+def test_one_clear_number_decides_for_the_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y\n" + "1,308;1,308\n308;0,308\n2,400;2,400\n" * 4)
     log = read_log(path)
-    assert log.values[:, :3].tolist() == [[1308, 308, 2400], [np.float32(1.308), np.float32(0.308), np.float32(2.4)]]
+    assert log.frames[:, :3].tolist() == [
+        [np.float32(1.308), 308, np.float32(2.4)],
+        [np.float32(1.308), np.float32(0.308), np.float32(2.4)],
+    ]
 
 
 def test_three_decimals_beside_a_bare_nought_stay_decimals(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y\n" + "12.345;5\n0;7\n101.250;6\n" * 8)
-    assert read_log(path).values[0, :3].tolist() == [np.float32(12.345), 0.0, 101.25]
+    assert read_log(path).frames[0, :3].tolist() == [np.float32(12.345), 0.0, 101.25]
 
 
 def test_marks_are_found_wherever_in_the_file_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y\n" + "5;2\n7;1\n" * 400 + "1,5;2\n" * 3)
     log = read_log(path)
-    assert log.values[0, -1] == 1.5 and log.holes[0].words == 0
+    assert log.frames[0, -1] == 1.5 and log.missing[0].words == 0
 
 
-def test_a_column_with_points_among_columns_with_commas_keeps_them(tmp_path: Path) -> None:
+def test_a_column_with_points_among_columns_with_commas_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x;y;z\n" + "1,5;0,2;1.308\n2,5;0,7;12.5\n" * 8)
-    np.testing.assert_allclose(read_log(path).values[:, :2], [[1.5, 2.5], [0.2, 0.7], [1.308, 12.5]])
+    log = read_log(path)
+    np.testing.assert_allclose(log.frames[:, :2], [[1.5, 2.5], [0.2, 0.7]])
+    assert [item.name for item in log.left_out] == ["z"]
 
 
 def test_a_word_in_the_first_row_does_not_make_it_the_heading(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x,y\nwarming,7\n" + "1,2\n3,4\n" * 8)
     log = read_log(path)
-    assert log.columns == ("x", "y") and log.values[:, :2].tolist() == [[1, 1], [7, 2]]
+    assert log.columns == ("x", "y") and log.frames[:, :2].tolist() == [[1, 1], [7, 2]]
 
 
 def test_rows_without_values_below_the_heading_do_not_hide_it(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x,y\n" + "NaN,NaN\n" * 40 + "1,2\n3,4\n" * 8)
     log = read_log(path)
-    assert log.columns == ("x", "y") and log.values.shape == (2, 16)
+    assert log.columns == ("x", "y") and log.frames.shape == (2, 16)
 
 
 def test_columns_of_words_are_left_out_with_a_sentence(tmp_path: Path) -> None:
@@ -232,7 +256,7 @@ def test_as_many_columns_are_read_as_can_be_learned_from_besides_the_time(tmp_pa
     path.write_text("".join(f"{at / 50}," + ",".join(map(str, row)) + "\n" for at, row in enumerate(values)))
     log = read_log(path)
     assert log.rate == 50.0
-    np.testing.assert_allclose(log.values, values.T, rtol=1e-6)
+    np.testing.assert_allclose(log.frames, values.T, rtol=1e-6)
 
 
 def test_a_row_is_named_by_its_line_in_the_file(tmp_path: Path) -> None:
@@ -266,14 +290,14 @@ def test_a_huge_log_is_refused_before_it_is_read(tmp_path: Path) -> None:
 def test_a_log_that_was_cut_off_loses_only_its_last_row(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("1,2\n" * FEWEST_ROWS + "0.3")
-    assert read_log(path).values.shape == (2, FEWEST_ROWS)
+    assert read_log(path).frames.shape == (2, FEWEST_ROWS)
 
 
 def test_a_long_log_is_read_in_a_moment(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(60_000, 3)).round(4)
     path = tmp_path / "log.csv"
     np.savetxt(path, values, delimiter=",", fmt="%.4f")
-    np.testing.assert_allclose(read_log(path).values, values.T, rtol=1e-6)
+    np.testing.assert_allclose(read_log(path).frames, values.T, rtol=1e-6)
 
 
 def windows(**changed: object) -> Windowing:
@@ -313,6 +337,10 @@ def test_columns_without_names_are_taken_in_their_order(tmp_path: Path) -> None:
         load_log(path, windows(columns=("x", "y", "z")))
 
 
+def by_clock(log: Log) -> Timeline:
+    return log.by_clock or log.by_row
+
+
 def paused(path: Path) -> Path:
     """Two bursts of 150 rows at 50 Hz with a pause between: x is 0…149, then 1000…1149."""
     rows = [(at / 50, at) for at in range(150)] + [(13 + at / 50, 1000 + at) for at in range(150)]
@@ -323,19 +351,20 @@ def paused(path: Path) -> Path:
 def test_a_long_pause_is_cut_and_no_window_reaches_over_it(tmp_path: Path) -> None:
     path = paused(tmp_path / "log.csv")
     log = read_log(path)
-    assert (log.rate, log.values.shape, log.cuts) == (50.0, (1, 300), (150,))
+    assert (log.rate, log.frames.shape, by_clock(log).cuts) == (50.0, (1, 300), (150,))
     one = windows(columns=("x",), rate=50.0, seconds=2.0, clock="file")
-    cut = load_log_windows(path, one, [0.0, 1.5, 2.1, 4.0])[:, 0]
+    assert log_windows(path, one) == ((0.0, 2.0), (14.0, 16.0))
+    cut = load_log_windows(path, one, [0.0, 1.5, 13.0, 14.5])[:, 0]
     assert cut[:, 0].tolist() == [0, 50, 1000, 1050]
     assert all(np.diff(window).tolist() == [1] * 99 for window in cut)
     # A stretch shorter than the window goes on backwards, as a log does behind its end.
-    longer = load_log_windows(path, windows(columns=("x",), rate=50.0, seconds=4.0, clock="file"), [0.0, 2.0])[:, 0]
+    longer = load_log_windows(path, windows(columns=("x",), rate=50.0, seconds=4.0, clock="file"), [0.0, 13.0])[:, 0]
     assert longer.min(axis=1).tolist() == [0, 1000] and longer.max(axis=1).tolist() == [149, 1149]
     # At another rate and where the user says what the rate is, too.
-    slower = load_log_windows(path, windows(columns=("x",), rate=25.0, seconds=2.0, clock="file"), [0.0, 2.1])[:, 0]
+    slower = load_log_windows(path, windows(columns=("x",), rate=25.0, seconds=2.0, clock="file"), [0.0, 13.0])[:, 0]
     assert slower[0].max() < 200 and slower[1].min() > 800
     assert (
-        load_log_windows(path, windows(columns=("x",), rate=1.0, seconds=100.0, clock="asked"), [110.0]).min() == 1000
+        load_log_windows(path, windows(columns=("x",), rate=1.0, seconds=100.0, clock="asked"), [150.0]).min() == 1000
     )
 
 
@@ -344,8 +373,8 @@ def test_uneven_rows_between_pauses_are_evened_out(tmp_path: Path) -> None:
     times = [at / 10 for at in range(40) if at != 20] + [60 + at / 10 for at in range(40) if at != 20]
     path.write_text("time,x\n" + "".join(f"{time},{time * 10}\n" for time in times))
     log = read_log(path)
-    assert (log.cuts, log.raw_cuts) == ((40,), (39,))
-    np.testing.assert_allclose(log.values[0], [*range(40), *range(600, 640)], atol=1e-3)
+    assert (by_clock(log).cuts, log.by_row.cuts) == ((40,), (39,))
+    np.testing.assert_allclose(log.frames[0], [*range(40), *range(600, 640)], atol=1e-3)
 
 
 @pytest.mark.parametrize("timed", [True, False])
@@ -355,8 +384,8 @@ def test_rows_in_which_nothing_stands_are_a_pause(tmp_path: Path, timed: bool) -
     lines = [f"{at / 10},{row}" if timed else row for at, row in enumerate(cells)]
     path.write_text(("time," if timed else "") + "x,y\n" + "\n".join(lines) + "\n")
     log = read_log(path)
-    assert (log.values.shape, log.cuts, log.raw_cuts) == ((2, 120), (60,), (60,))
-    assert [holes.missing for holes in log.holes] == [0, 0]
+    assert (log.frames.shape, by_clock(log).cuts, log.by_row.cuts) == ((2, 120), (60,), (60,))
+    assert [item.empty for item in log.missing] == [0, 0]
 
 
 def test_rows_without_values_are_a_pause_also_where_the_clock_ticks_slower_than_the_rows(tmp_path: Path) -> None:
@@ -364,7 +393,7 @@ def test_rows_without_values_are_a_pause_also_where_the_clock_ticks_slower_than_
     cells = [str(at * 7 % 5) if not 1500 <= at < 1560 else "" for at in range(3000)]
     path.write_text("time,x\n" + "".join(f"{at // 50},{cell}\n" for at, cell in enumerate(cells)))
     log = read_log(path)
-    assert (log.values.shape, log.cuts, log.raw_cuts) == ((1, 2940), (1500,), (1500,))
+    assert (log.frames.shape, by_clock(log).cuts, log.by_row.cuts) == ((1, 2940), (1500,), (1500,))
     assert log.rate == pytest.approx(50.0, rel=0.02)
 
 
@@ -372,7 +401,7 @@ def test_a_clock_that_stands_still_in_all_rows_with_values_tells_no_rate(tmp_pat
     path = tmp_path / "log.csv"
     path.write_text("time,x\n" + "".join(f"12:00,{at % 7}\n" for at in range(40)) + "12:01,\n" * 30)
     log = read_log(path)
-    assert (log.rate, log.values.shape) == (0.0, (1, 40))
+    assert (log.rate, log.frames.shape) == (0.0, (1, 40))
 
 
 def test_a_log_that_is_written_in_bursts_far_apart_takes_no_memory_for_the_time_between(tmp_path: Path) -> None:
@@ -383,32 +412,39 @@ def test_a_log_that_is_written_in_bursts_far_apart_takes_no_memory_for_the_time_
     log = read_log(path)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert log.values.shape == (1, 2000)
+    assert log.frames.shape == (1, 2000)
     assert most < 20_000_000
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_window_lies_in_the_stretch_that_it_has_most_of(tmp_path: Path, seed: int) -> None:
-    """Many pauses, and windows anywhere, also behind the end."""
+    """Many pauses, and windows anywhere, as in projects of version 0.1, whose times leave the pauses out."""
     rng = np.random.default_rng(seed)
     lasting = rng.integers(20, 60, 12)
     path = tmp_path / "log.csv"
-    rows = [(1000 * part + at / 10, part) for part, count in enumerate(lasting) for at in range(count)]
-    path.write_text("time,x\n" + "".join(f"{time:.1f},{part}\n" for time, part in rows))
+    rows = [(1000 * part + at / 10, part + at / 100) for part, count in enumerate(lasting) for at in range(count)]
+    path.write_text("time,x\n" + "".join(f"{time:.1f},{value}\n" for time, value in rows))
     edges = np.concatenate([[0], np.cumsum(lasting)])
-    assert read_log(path).cuts == tuple(edges[1:-1].tolist())
+    assert by_clock(read_log(path)).cuts == tuple(edges[1:-1].tolist())
     starts = rng.uniform(0, edges[-1] / 10, 30)
-    cut = load_log_windows(path, windows(columns=("x",), rate=10.0, seconds=4.0, clock="file"), starts.tolist())
+    asked = windows(columns=("x",), rate=10.0, seconds=4.0, clock="file")
+    earlier = replace(asked, without_pauses=True)
+    cut = load_log_windows(path, earlier, starts.tolist())
     for start, window in zip(np.round(starts * 10), cut[:, 0], strict=True):
         overlap = np.minimum(start + 40, edges[1:]) - np.maximum(start, edges[:-1])
-        assert overlap[int(window[0])] == overlap.max() and (window == window[0]).all()
+        assert overlap[int(window[0])] == overlap.max() and (window // 1 == window[0] // 1).all()
+    spans = log_windows(path, asked)
+    now = load_log_windows(path, asked, [start for start, _end in spans])
+    before = load_log_windows(path, earlier, [start for start, _end in window_spans(edges[-1] / 10, asked)])
+    np.testing.assert_array_equal(now, np.unique(before, axis=0))
+    assert [start // 1000 for start, _end in spans] == (now[:, 0, 0] // 1).tolist()
 
 
 def test_what_is_written_now_and_then_is_no_row_of_pauses(tmp_path: Path) -> None:
     times = np.cumsum(np.tile([0.1, 0.1, 0.1, 4.0], 20))
     path = tmp_path / "log.csv"
     path.write_text("time,x\n" + "".join(f"{time:.1f},{at % 7}\n" for at, time in enumerate(times)))
-    assert read_log(path).cuts == ()
+    assert by_clock(read_log(path)).cuts == ()
 
 
 def test_windows_behind_the_end_go_on_backwards(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ml.core.types import Windowing
 from ml.media.audio import AUDIO_SUFFIXES, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.media.kinds import kind_named
-from ml.media.probing import checked
+from ml.media.probing import probe_files
 from ml.project.scan.scan import examine, scan
 
 pytestmark = pytest.mark.data
@@ -79,7 +79,7 @@ def test_what_was_accepted_can_be_learned_from(tmp_path: Path, shared_data: Path
 def test_no_file_takes_long_or_much(shared_data: Path, folder: str) -> None:
     paths = [shared_data / folder / name for name in expected(shared_data / folder)]
     check = _measured_image if folder == "odd-images" else _measured_recording
-    measured = dict(checked(paths, check))
+    measured = dict(probe_files(paths, check))
     assert len(measured) == len(paths)
     for path, outcome in measured.items():
         assert not isinstance(outcome, UnreadableError), path.name

@@ -11,7 +11,7 @@ from small import create, picture_folder
 
 from ml.core.events import EpochDone, Event, Finished, Progress
 from ml.core.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
-from ml.pipeline import label_issues as suspicious
+from ml.pipeline import label_issues
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
@@ -34,7 +34,7 @@ def _new(events: list[Event], stage: str) -> int:
 @pytest.mark.parametrize("most", [1000, 26])
 def test_two_more_pictures_cost_two_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Also where the project grows beyond what feature grids are kept of."""
-    monkeypatch.setattr(features, "KEEP_GRIDS_UP_TO", most)
+    monkeypatch.setattr(features, "MAX_SAMPLES_WITH_GRIDS", most)
     folder, place = picture_folder(tmp_path / "in", each=13), tmp_path / "p.handlens"
     create(folder, place).close()
     first = _train(place)
@@ -73,6 +73,6 @@ def test_labels_are_judged_by_what_the_network_of_the_run_sees(tmp_path: Path, m
         asked.extend(embedding_folders(cache, backbone))
         return asked
 
-    monkeypatch.setattr(suspicious, "embedding_folders", noted)
+    monkeypatch.setattr(label_issues, "embedding_folders", noted)
     list(run(SuspectJob(project=place), NeverStop()))
     assert asked == own

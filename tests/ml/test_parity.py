@@ -16,7 +16,6 @@ from ml.core.jobs import NeverStop, TrainJob
 from ml.core.types import Kind
 from ml.networks.heads import Released, build_network
 from ml.networks.onnx import export_graph
-from ml.pipeline import stages as steps
 from ml.pipeline.train import train
 from ml.project.project import Project
 from ml.release.metadata import write_model
@@ -24,7 +23,7 @@ from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.folder import predict_files
 from ml.runtime.model import ReleasedModel
 from ml.training.data.decode import Decoded
-from ml.training.finetune.loop import score_samples
+from ml.training.finetune.loop import run_finetune, score_samples
 from ml.training.finetune.task import FinetuneTask
 
 SAMPLES = 50
@@ -99,9 +98,9 @@ def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monke
     def watched(task: FinetuneTask, *rest: object, **more: object) -> Iterator[Event]:
         told = score_samples(task.network, task.data.decoded, task.data.showcase, torch.device("cpu"))
         begun.append(float(told.max(1).mean()))
-        return (yield from steps.finetune_stage(task, *rest, **more))  # type: ignore[arg-type]
+        return (yield from run_finetune(task, *rest, **more))  # type: ignore[arg-type]
 
-    monkeypatch.setattr("ml.pipeline.train.finetune_stage", watched)
+    monkeypatch.setattr("ml.pipeline.stages.run_finetune", watched)
     events = train(TrainJob(project=tmp_path / "p.handlens", epochs=1, device="cpu"), NeverStop())
     first = next(event for event in events if isinstance(event, Showcase))
     while not begun:

@@ -39,7 +39,7 @@ def test_doubt_is_0_where_the_first_model_knows_and_1_where_it_guesses() -> None
 def test_a_doubtful_first_model_is_trained_on_harder_but_not_longer_than_asked() -> None:
     recipe = recipe_for(JOB, train=500, on_gpu=False)
     sure, lost = adapt_recipe(recipe, relative_loss=0.05, train=500), adapt_recipe(recipe, relative_loss=0.8, train=500)
-    assert lost.body_rate == pytest.approx(2 * sure.body_rate)
+    assert lost.backbone_lr == pytest.approx(2 * sure.backbone_lr)
     assert lost.epochs > sure.epochs
     assert sure.frozen_stages > lost.frozen_stages == 0
     assert adapt_recipe(recipe, relative_loss=0.8, train=500, lengthen=False).epochs == recipe.epochs
@@ -63,9 +63,9 @@ def test_what_is_seen_more_often_is_varied_more() -> None:
     few, many = (recipe_for(JOB, train=train, on_gpu=False) for train in (5_000, 100))
     assert few.epochs < many.epochs
     assert (
-        few.strength
-        < many.strength
-        < recipe_for(dataclasses.replace(JOB, preset="thorough"), train=100, on_gpu=False).strength
+        few.augment_magnitude
+        < many.augment_magnitude
+        < recipe_for(dataclasses.replace(JOB, preset="thorough"), train=100, on_gpu=False).augment_magnitude
     )
 
 
@@ -73,7 +73,7 @@ def test_few_steps_are_small_steps() -> None:
     two = recipe_for(dataclasses.replace(JOB, epochs=2), train=145, on_gpu=False)
     usual = recipe_for(JOB, train=145, on_gpu=False)
     few, many = (adapt_recipe(recipe, relative_loss=0.5, train=145, lengthen=False) for recipe in (two, usual))
-    assert few.body_rate < many.body_rate / 4 and few.head_rate < many.head_rate / 4
+    assert few.backbone_lr < many.backbone_lr / 4 and few.head_lr < many.head_lr / 4
 
 
 def test_a_rare_class_weighs_more_but_not_so_much_that_it_weighs_as_much_as_a_common_one() -> None:
@@ -86,7 +86,7 @@ def test_a_rare_class_weighs_more_but_not_so_much_that_it_weighs_as_much_as_a_co
 def test_what_a_rare_class_weighs_more_does_not_make_it_likelier() -> None:
     """Logits that say how common each class is are the best there are where nothing tells classes apart."""
     targets = np.array([0] * 16 + [3])
-    loss, rows = make_loss(targets, smoothing=0.0, device=torch.device("cpu")), torch.arange(17)
+    loss, rows = make_loss(targets, label_smoothing=0.0, device=torch.device("cpu")), torch.arange(17)
     shift = torch.zeros(2, requires_grad=True)
     logits = torch.zeros(17, 4) + torch.tensor([math.log(16), 0.0, 0.0, 0.0])
     logits[:, [0, 3]] = logits[:, [0, 3]] + shift
@@ -99,8 +99,8 @@ def test_pictures_are_turned_only_where_they_may_be(turns: bool) -> None:
     """The upper left corner is bright: without quarter turns and mirrors it stays there."""
     pictures = torch.full((64, 3, 64, 64), -1.0)
     pictures[:, :, :20, :20] = 1.0
-    variation = AugmentConfig(strength=0.1, mirror=False, turns=turns)
-    varied = augment(pictures, kind="images", variation=variation, generator=torch.Generator().manual_seed(0))
+    config = AugmentConfig(magnitude=0.1, hflip=False, rotate=turns)
+    varied = augment(pictures, kind="images", config=config, generator=torch.Generator().manual_seed(0))
     halves = varied.mean(1)[:, :56, :56].reshape(64, 2, 28, 2, 28).mean((2, 4)).flatten(1).argmax(1)
     assert len(halves.unique()) == (4 if turns else 1)
 
@@ -108,8 +108,8 @@ def test_pictures_are_turned_only_where_they_may_be(turns: bool) -> None:
 def test_a_background_is_softer_than_what_it_is_behind_and_silence_is_none() -> None:
     pictures = torch.full((64, 3, 96, 128), -1.0)
     pictures[:32, :, 20, :] = 1.0
-    variation = AugmentConfig(strength=1.0)
-    varied = augment(pictures, kind="recordings", variation=variation, generator=torch.Generator().manual_seed(0))
+    config = AugmentConfig(magnitude=1.0)
+    varied = augment(pictures, kind="recordings", config=config, generator=torch.Generator().manual_seed(0))
     behind_silence = varied[32:].amax((1, 2, 3))
     assert (behind_silence > -1.0).any()
     assert behind_silence.max() < 0.9
@@ -119,7 +119,7 @@ def test_a_tone_is_varied_in_pitch_and_time_and_silence_stays_silent() -> None:
     pictures = torch.full((64, 3, 96, 128), -1.0)
     pictures[:, :, 48, 60:68] = 1.0
     varied = augment(
-        pictures, kind="recordings", variation=AugmentConfig(strength=0.5), generator=torch.Generator().manual_seed(0)
+        pictures, kind="recordings", config=AugmentConfig(magnitude=0.5), generator=torch.Generator().manual_seed(0)
     )
     assert varied.shape == pictures.shape
     audible = varied[:, 0].flatten(1)[varied.amax((1, 2, 3)) > 0.0]  # in some the tone itself is blanked
@@ -131,7 +131,7 @@ def test_a_tone_is_varied_in_pitch_and_time_and_silence_stays_silent() -> None:
     silent = augment(
         torch.full((4, 3, 96, 128), -1.0),
         kind="recordings",
-        variation=AugmentConfig(strength=0.0),
+        config=AugmentConfig(magnitude=0.0),
         generator=torch.Generator(),
     )
     assert torch.equal(silent, torch.full((4, 3, 96, 128), -1.0))

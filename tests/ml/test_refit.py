@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,21 @@ from small import SHAPES, create, picture_folder
 from ml.core.events import Event, Finished, Note, Progress, StageStarted
 from ml.core.jobs import NeverStop, Stop, StopRequest, TrainJob
 from ml.core.messages import english
-from ml.core.types import Sample
+from ml.core.types import RunInfo, Sample
 from ml.media.images import load_squashed
 from ml.networks.heads import Classifier
 from ml.pipeline.dispatch import run
-from ml.pipeline.retrain import KEEP_PREVIOUS, SelectedConfig, retrain_on_all, should_retrain
+from ml.pipeline.retrain import KEEP_PREVIOUS, retrain_on_all, should_retrain
 from ml.probe.objective import score_of
-from ml.project.estimate import LEARN_AGAIN_UP_TO
+from ml.project.estimate import RETRAIN_MAX_SAMPLES
 from ml.project.project import Project
 from ml.release.card import LEARNED_AGAIN
 from ml.runtime.model import ReleasedModel
+from ml.training.context import RunContext
 from ml.training.distributed import DistributedContext
-from ml.training.finetune.loop import TrainingData, score_samples
+from ml.training.finetune.loop import score_samples
 from ml.training.finetune.step import MicroBatches
+from ml.training.finetune.task import TrainingData
 
 CPU = torch.device("cpu")
 STRENGTH = 0.03
@@ -95,7 +98,7 @@ def test_who_stops_it_then_has_the_model_that_was_chosen(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("train", "valid", "tested", "worth"),
-    [(20, 5, True, True), (20, 5, False, False), (20, 0, True, False), (LEARN_AGAIN_UP_TO, 1, True, False)],
+    [(20, 5, True, True), (20, 5, False, False), (20, 0, True, False), (RETRAIN_MAX_SAMPLES, 1, True, False)],
 )
 def test_it_is_for_small_sets_that_have_a_test(train: int, valid: int, tested: bool, worth: bool) -> None:
     some = training_data()
@@ -133,23 +136,26 @@ def _again(
     folder: Path, *, alpha: float = 1.0, chosen: Classifier | None = None, stop: Stop | None = None, steps: int = 999
 ) -> tuple[list[Event], Classifier | None]:
     """`retrain_on_all` for the little network, which is fine-tuned first; dropped, as by a kill, after `steps`."""
-    seen: Any = _Seen(training_data())
-    if not (folder / "latest.safetensors").is_file():
-        learn(folder)
-    loop = retrain_on_all(
-        network(),
-        SelectedConfig(
-            network=chosen or _that_knows(1 - training_data().valid_labels), recipe=LONG, strength=STRENGTH, alpha=alpha
-        ),
-        training_data(),
-        seen,
-        seed=1,
+    checkpoints = folder / "checkpoint"
+    if not (checkpoints / "latest.safetensors").is_file():
+        learn(checkpoints)
+    project: Any = None
+    context = RunContext(
+        project=project,
+        job=TrainJob(project=folder, seed=1),
+        run=RunInfo(number=1, state="running", preset="standard", seed=1, created_at="", class_names=("a", "b")),
         folder=folder,
+        samples=(),
         fabric=Fabric(accelerator="cpu", devices=1),
         distributed=DistributedContext(),
-        micro_batches=MicroBatches(),
         stop=stop or NeverStop(),
     )
+    seen: Any = _Seen(training_data())
+    probe: Any = SimpleNamespace(C=STRENGTH)
+    context.recipe, context.data, context.features, context.probe = LONG, training_data(), seen, probe
+    context.micro_batches, context.alpha = MicroBatches(), alpha
+    context.final_network = chosen or _that_knows(1 - training_data().valid_labels)
+    loop = retrain_on_all(context, network())
     events: list[Event] = []
     while len([event for event in events if isinstance(event, Progress)]) < steps:
         try:
@@ -164,7 +170,7 @@ def test_a_run_that_is_killed_while_it_learns_again_goes_on_to_the_same_end(tmp_
     _, whole = _again(tmp_path / "whole")
     events, none = _again(tmp_path / "parts", steps=6)
     assert none is None
-    assert (tmp_path / "parts" / "refit" / "latest.safetensors").is_file()
+    assert (tmp_path / "parts" / "checkpoint" / "refit" / "latest.safetensors").is_file()
     rest, resumed = _again(tmp_path / "parts")
     assert whole is not None and resumed is not None
     assert sum(isinstance(event, Progress) for event in rest) < sum(isinstance(event, Progress) for event in events) + 6
@@ -183,7 +189,7 @@ def test_its_weights_lie_as_far_along_the_way_as_was_chosen(tmp_path: Path) -> N
 def test_what_did_not_become_better_is_not_taken(tmp_path: Path) -> None:
     """A model that knows every validation sample already, and better than learning from them would teach."""
     perfect, given = _that_knows(training_data().valid_labels), training_data()
-    merit = score_of(score_samples(perfect, given.decoded, given.valid, CPU), given.valid_labels).merit
+    merit = score_of(score_samples(perfect, given.decoded, given.valid, CPU), given.valid_labels).value
     assert merit > -0.01
     events, network_again = _again(tmp_path, chosen=perfect)
     assert network_again is None

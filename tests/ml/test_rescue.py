@@ -20,10 +20,11 @@ from ml.core.events import BatchDone, EpochDone, Event, Note
 from ml.core.jobs import NeverStop
 from ml.core.messages import Message, english
 from ml.probe.objective import WORST
+from ml.training.distributed import DistributedContext
 from ml.training.finetune import checkpoint
-from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED
-from ml.training.finetune.loop import finetune
+from ml.training.finetune.loop import DIVERGED_AGAIN, RESTORED, finetune
 from ml.training.finetune.step import MicroBatches, is_out_of_memory, run_with_oom_split
+from ml.training.finetune.task import FinetuneTask
 from ml.training.selection.interpolate import choose_alpha
 
 
@@ -63,7 +64,8 @@ def test_gradients_that_explode_in_the_last_step_are_found_though_nothing_valida
     own.head.weight.register_hook(lambda gradient: gradient * float("nan") if next(steps) == 9 else gradient)
     unseen = replace(training_data(), valid=(), valid_labels=np.zeros(0, dtype=np.int64))
     fabric = Fabric(accelerator="cpu", devices=1)
-    events = list(finetune(own, unseen, RECIPE, fabric=fabric, seed=1, folder=tmp_path, probe=WORST, stop=NeverStop()))
+    task = FinetuneTask(own, unseen, RECIPE, 1, tmp_path, WORST)
+    events = list(finetune(task, fabric, DistributedContext(), NeverStop()))
     assert _notes(events) == [RESTORED]
     for name in ("best", "latest"):
         kept, _facts = checkpoint.load(tmp_path / f"{name}.safetensors")

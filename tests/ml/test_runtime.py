@@ -21,6 +21,7 @@ from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, 
 from ml.core.errors import HandlensError
 from ml.core.messages import english
 from ml.core.types import Windowing
+from ml.media import kinds
 from ml.media.images import load_squashed
 from ml.project.scan.folder import CLOSED_FOLDER
 from ml.runtime import folder
@@ -84,7 +85,7 @@ def test_what_is_no_model_of_ours_is_refused_in_a_sentence(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"kind": "x"}, "cannot be read"),
+        ({"kind": "x"}, "does not know"),
         ({"size": 200_000}, "does not fit"),
         ({"size": "big"}, "does not fit"),
         ({"classes": COLOURS[:2]}, "does not fit"),
@@ -150,7 +151,7 @@ def test_a_file_that_no_decoder_was_made_for_costs_the_others_nothing(
             raise ZeroDivisionError
         return load_squashed(path, size)
 
-    monkeypatch.setattr(folder, "load_squashed", load)
+    monkeypatch.setattr(kinds, "load_squashed", load)
     found = list(predict_files(colours, find_inputs([tmp_path], colours.info)))
     assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
     assert "a fault in Handlens (ZeroDivisionError)" in english(found[1].reason)  # type: ignore[union-attr]
@@ -201,14 +202,14 @@ def test_a_fault_late_in_a_recording_costs_the_others_nothing(
 ) -> None:
     for name, seconds in (("a.wav", 2), ("long.wav", folder.CHUNK + 8), ("z.wav", 2)):
         soundfile.write(tmp_path / name, np.zeros(WINDOWING.frames * seconds), round(WINDOWING.rate))
-    load = folder.load_windows
+    load = kinds.load_windows
 
     def fail(path: Path, windowing: Windowing, starts: Sequence[float]) -> NDArray[np.float32]:
         if starts[0] > 1:
             raise ZeroDivisionError
         return load(path, windowing, starts)
 
-    monkeypatch.setattr(folder, "load_windows", fail)
+    monkeypatch.setattr(kinds, "load_windows", fail)
     found = list(predict_files(loudness, find_inputs([tmp_path], loudness.info)))
     assert [isinstance(each, UnreadableInput) for each in found] == [False, True, False]
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ml.probe.probe import ABSENT, fit_probe
-from ml.probe.whitening import SHRINKAGE, SQUARE, Head, fit_whitener_at_once
+from ml.probe.whitening import SHRINKAGE, SQUARE, Head, fit_whitener
 
 WIDTH = 12
 
@@ -33,7 +33,7 @@ def test_what_varies_within_the_classes_is_evened_out_as_far_as_is_known(several
     raw = features_of(labels)
     targets = np.eye(4, dtype=np.int64)[labels] if several else labels
     scaled = raw.copy()
-    whitener = fit_whitener_at_once(scaled, targets)
+    whitener = fit_whitener(scaled, targets)
     assert np.square(scaled).sum(1).mean() == pytest.approx(SQUARE, rel=1e-3)
 
     before = np.linalg.eigvalsh(within((raw - whitener.mean) / whitener.spread, labels))
@@ -46,7 +46,7 @@ def test_a_head_says_the_same_of_raw_features() -> None:
     labels = np.arange(90) % 3
     raw = features_of(labels)
     scaled = raw.copy()
-    whitener = fit_whitener_at_once(scaled, labels)
+    whitener = fit_whitener(scaled, labels)
     assert np.allclose(whitener.apply(raw), scaled, atol=1e-3)
     rng = np.random.default_rng(0)
     head = Head(rng.normal(size=(3, WIDTH)).astype(np.float32), rng.normal(size=3).astype(np.float32))
@@ -66,7 +66,7 @@ def test_where_nothing_varies_within_the_classes_it_is_learned_from_all_the_same
     elif what == "nearly copies":
         raw += rng.normal(0, 3e-4, raw.shape).astype(np.float32)
     scaled = raw.copy()
-    whitener = fit_whitener_at_once(scaled, targets)
+    whitener = fit_whitener(scaled, targets)
     assert np.square(scaled).sum(1).mean() == pytest.approx(SQUARE, rel=1e-3)
     if what in ("one of each", "copies"):
         assert np.array_equal(whitener.root, np.eye(256))

@@ -13,6 +13,7 @@ from small import create, log_folder
 
 from ml.commands.new import with_options
 from ml.commands.overlays import write_overlay
+from ml.core.errors import HandlensError
 from ml.core.events import Finished, Scanned
 from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.core.messages import english
@@ -20,12 +21,13 @@ from ml.core.scan_report import ScanReport
 from ml.core.types import Windowing
 from ml.media.kinds import kind_named
 from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
+from ml.media.logs.timeline import timeline_of_rows
 from ml.media.logs.traces import trace_picture
 from ml.media.windowing import choose_log_windowing
 from ml.networks.frontends.log import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.project.scan.agree_logs import agree
+from ml.project.scan.agree_logs import agree_schema
 from ml.project.scan.scan import scan
 from ml.runtime.folder import FilePrediction, UnreadableInput, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
@@ -47,29 +49,29 @@ def notes_of(report: ScanReport) -> tuple[str, ...]:
 def test_as_many_columns_as_can_be_read_can_be_learned_from(channels: int, front: Front) -> None:
     end = LogFrontEnd(settings_for_logs(channels=channels, frames=200, front=front))
     readings = np.random.default_rng(9).normal(0, 1, (4, channels, 200)).astype(np.float32)
-    end.learn(readings)
+    end.fit(readings)
     seen = end(torch.from_numpy(readings))
     assert seen.shape == (4, 4, 224, 224)
     assert _unpacked(seen[:, 3], end.count).shape == (4, end.count, SLICES)  # none of the numbers fell off the picture
     assert torch.isfinite(seen).all()
 
 
-def test_with_very_many_columns_windows_are_shorter(tmp_path: Path) -> None:
+def test_a_new_project_takes_fewer_columns_than_one_of_version_0_1(tmp_path: Path) -> None:
     path = logs_of(tmp_path / "logs", "x\n", lambda _log, row: str(row * 7 % 5), count=1) / "still" / "0.csv"
     small = log_facts(path)
     names = tuple(f"c{column}" for column in range(700))
     wide = dataclasses.replace(
         small,
         columns=names,
-        frames=1000,
-        rows=1000,
+        by_row=timeline_of_rows([(0, 1000)]),
         ranges=small.ranges * 700,
         steps=small.steps * 700,
-        holes=small.holes * 700,
+        missing=small.missing * 700,
     )
-    windowing = agree({"a": wide, "b": wide}, rate=None, windowing=None).windowing
-    assert windowing is not None and len(windowing.columns) == 700
-    assert (windowing.frames, windowing.step) == (748, 748.0)
+    with pytest.raises(HandlensError, match=r"700 columns.*at most 256"):
+        agree_schema({"a": wide, "b": wide}, rate=None, windowing=None)
+    earlier = Windowing(rate=1.0, seconds=748, step=748, columns=names, clock="none")
+    assert agree_schema({"a": wide, "b": wide}, rate=None, windowing=earlier).timelines.keys() == {"a", "b"}
 
 
 def test_a_folder_of_logs_says_what_it_found(tmp_path: Path) -> None:
@@ -184,8 +186,8 @@ def test_pauses_and_columns_of_gaps_are_spoken_of(tmp_path: Path) -> None:
     assert notes_of(report)[1:] == (
         "The column “y” is mostly gaps: 95 % of its cells are empty. They are filled in with straight lines between "
         "the others. This concerns 4 of 6 logs.",
-        "5 of 6 logs have long pauses and are cut there. No window spans a pause, and times in these logs are counted "
-        "without the pauses.",
+        "5 of 6 logs have long pauses and are cut there. No window spans a pause. Times count from the first row of a "
+        "log, pauses included.",
     )
 
 
@@ -248,7 +250,7 @@ def test_the_front_end_draws_and_measures(front: str, channels: int) -> None:
     draw = np.random.default_rng(0)
     windows = draw.normal(100, 3, (12, channels, 90)).astype(np.float32)
     layer = LogFrontEnd(settings_for_logs(channels=channels, frames=90, front=front))  # type: ignore[arg-type]
-    layer.learn(windows)
+    layer.fit(windows)
     seen = layer(torch.from_numpy(windows))
     assert seen.shape == (12, 4, SIZE, SIZE)
     assert bool(torch.isfinite(seen).all()) and float(seen[:, :3].abs().max()) <= 1.0
@@ -263,7 +265,7 @@ def test_a_column_that_never_moves_is_no_trouble() -> None:
     windows = np.zeros((6, 2, 64), dtype=np.float32)
     windows[:, 1] = np.random.default_rng(0).normal(size=(6, 64))
     layer = LogFrontEnd(settings_for_logs(channels=2, frames=64))
-    layer.learn(windows)
+    layer.fit(windows)
     assert bool(torch.isfinite(layer(torch.from_numpy(windows))).all())
 
 
@@ -313,5 +315,20 @@ def test_from_a_folder_of_logs_to_answers(tmp_path: Path) -> None:
     assert isinstance(bad, UnreadableInput) and "has 3 columns of numbers" in english(bad.reason)
     write_overlay(good, model.info, tmp_path / "seen.png")
     assert (tmp_path / "seen.png").stat().st_size > 5_000
+    paused = tmp_path / "paused.csv"  # shaking for 4.8 s, half a minute of nothing, and then it stands still
+    calm = sorted((folder / "still").iterdir())[0]
+    rows = [line.split(",")[1:] for path in (shaking, calm) for line in 2 * path.read_text().splitlines()[1:]]
+    times = [at / 50 + (30 if at >= 240 else 0) for at in range(480)]
+    paused.write_text(
+        "time,x,y,state\n" + "".join(f"{time:.2f},{','.join(row)}\n" for time, row in zip(times, rows, strict=True))
+    )
+    (found,) = predict_files(model, [paused], keep_maps=True)
+    assert isinstance(found, FilePrediction)
+    spans = [(window.start, window.end) for window in found.windows]
+    assert spans == [(0, 2.4), (2.4, 4.8), (34.8, 37.2), (37.2, 39.6)]
+    best = [model.info.classes[int(window.probabilities.argmax())] for window in found.windows]
+    assert best == ["shaking", "shaking", "still", "still"]
+    write_overlay(found, model.info, tmp_path / "paused.png")
+    assert (tmp_path / "paused.png").stat().st_size > 5_000
     shorter = dataclasses.replace(model.info.windowing, columns=("x",))
     assert shorter != model.info.windowing

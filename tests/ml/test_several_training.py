@@ -43,7 +43,7 @@ def test_a_class_that_was_never_shown_cannot_be_known() -> None:
 
 def test_the_loss_is_least_at_the_truth_and_knows_no_class_that_nobody_has_shown() -> None:
     targets = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]])
-    loss = make_loss(targets, smoothing=0.1, device=torch.device("cpu"))
+    loss = make_loss(targets, label_smoothing=0.1, device=torch.device("cpu"))
     rows = torch.arange(4)
     right = torch.tensor(np.where(targets, 3.0, -3.0))
     assert loss(rows, right) < loss(rows, torch.zeros(4, 3)) < loss(rows, -right)

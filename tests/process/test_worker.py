@@ -103,7 +103,7 @@ def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:
 def test_a_child_that_is_held_is_reported_and_not_killed(place: Path) -> None:
     asked, child, held, woken = Asked(), None, False, False
     events: list[Event] = []
-    for event in Worker(quiet=8.0).run(TrainJob(project=place, epochs=500, device="cpu"), asked):
+    for event in Worker(stall_seconds=8.0).run(TrainJob(project=place, epochs=500, device="cpu"), asked):
         events.append(event)
         if isinstance(event, BatchDone) and not held:
             held = True

@@ -1,4 +1,4 @@
-"""What the Explore page says."""
+"""Sentences of the Explore page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from desktop.i18n import NONE_OF_THEM, Message, class_caption, msg, nmsg, origin
 from desktop.models.prediction_table import Filter, PredictionTable
 from desktop.models.run_scores import score_text
 from desktop.models.undo import same_labels
+from desktop.pages.explore.label_issues.model import SuggestedLabel
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.tiles import ARROW, Tile
@@ -30,9 +31,9 @@ from ml.api import (
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
 
 
-def no_run(kind: Kind, *, learning: bool = False) -> str:
-    """What stands on the page before there is a run, and while the first one is going on."""
-    if learning:
+def no_run(kind: Kind, *, training: bool = False) -> str:
+    """Say why the page is empty: there is no run yet, or the first one is training."""
+    if training:
         return tr(
             "Training is running. The predictions for your {things} will appear here when it has finished.",
             things=things(kind),
@@ -41,13 +42,13 @@ def no_run(kind: Kind, *, learning: bool = False) -> str:
 
 
 def cannot_show(session: Session, error: HandlensError) -> str:
-    """Why a sample cannot be shown, and where the person can do something about it."""
+    """Say why a sample cannot be shown, and what to do about it."""
     gone = session.missing_originals()
     return originals_gone(text(gone)) if gone else text(error.message)
 
 
-def invitation(view: str, *, empty: bool = False) -> str:
-    """What to do to see one large, on a tab without a grid; empty on the others. `empty`: nothing is in the grid."""
+def prompt(view: str, *, empty: bool = False) -> str:
+    """Say how to see a sample large, on a tab without a grid; empty on the others. `empty`: the grid is empty."""
     if empty:
         return tr("Nothing selected.")
     if view == "confusion":
@@ -55,40 +56,40 @@ def invitation(view: str, *, empty: bool = False) -> str:
     return tr("Choose a tile on another tab to see it large.") if view == "enough" else ""
 
 
-def run_line(run: RunInfo, standing: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
-    """A run in the chooser: "run 3 · 94 of 100 right"."""
-    score = score_text(run, standing, counts, task)
+def run_line(run: RunInfo, score_now: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
+    """Name a run in the chooser: "run 3 · 94 of 100 right"."""
+    score = score_text(run, score_now, counts, task)
     if score:
         return tr("run {n} · {score}", n=str(run.number), score=score)
     return tr("run {n}", n=str(run.number))
 
 
-def to_train(*, learning: bool) -> str:
-    """The button below that."""
-    return tr("Watch the training") if learning else tr("Train first")
+def train_verb(*, training: bool) -> str:
+    """Name the button below `no_run`."""
+    return tr("Watch the training") if training else tr("Train first")
 
 
 def wrong_of(wrong: int, count: int) -> str:
-    """What the filters leave: "6 of 100 wrong"."""
+    """Count the samples that pass the filters: "6 of 100 wrong"."""
     if count == 0:
         return tr("none of these are labelled")
     return tr("{wrong} of {n} wrong", wrong=wrong, n=count)
 
 
 def right_of(wrong: int, count: int) -> str:
-    """The same where only what is right is shown: "94 of 100 right"."""
+    """Count them on the tab "Most right": "94 of 100 right"."""
     if count == 0:
         return wrong_of(wrong, count)
     return tr("{right} of {n} right", right=count - wrong, n=count)
 
 
-def nearest_first(said: str) -> str:
-    """Where more than one class may be present a tile shows no number that the least sure are sorted by."""
-    return tr("{score} · closest to a threshold first", score=said)
+def nearest_first(score: str) -> str:
+    """Name the order of "Least sure" in multi-label runs, because their tiles show no number."""
+    return tr("{score} · closest to a threshold first", score=score)
 
 
 def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:
-    """The one sentence beside the page's name, about the test split."""
+    """Sum up the test set, for the title row."""
     if count == 0:
         return tr("There is no test set. These {things} were for training or validation.", things=things(kind))
     tested = counted(count, kind)
@@ -104,9 +105,9 @@ def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") 
 
 
 def relabelled(was: Message | None, split: Split | None) -> str:
-    """That a label was another when the run was made, and what the new one is for: by the side of the test it is on.
+    """Say that the label has changed since the run, and what the next run uses the new one for.
 
-    `was`: None where there was no label.
+    `was`: None for no label.
     """
     if was is None:
         before = msg("This sample had no label during this run.")
@@ -120,7 +121,7 @@ def relabelled(was: Message | None, split: Split | None) -> str:
 
 
 def selected(count: int) -> str:
-    """Beside the large view, which shows one of them only."""
+    """Say how many samples are selected: the large view shows only one of them."""
     return trn("{count} selected. A digit key labels it.", "{count} selected. A digit key labels all of them.", count)
 
 
@@ -128,12 +129,12 @@ named = class_caption
 
 
 def named_within(indices: Sequence[int], names: Sequence[str]) -> Message:
-    """The classes by name within a sentence, or that it is none of them."""
+    """List the class names within a sentence, or say "none of them"."""
     return listed([names[index] for index in indices], most=len(indices)) if indices else NONE_OF_THEM
 
 
 def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str]) -> Tile:
-    """A tile: "rose → tulip 97 %" where it is wrong, "rose 97 %" where it is right; several classes in a row."""
+    """Describe a prediction: "rose → tulip 97 %" if it is wrong, "rose 97 %" if it is right."""
     said = table.said(row)
     labels = sample.labels if sample.labelled else None
     predicted = named(said, names)
@@ -160,13 +161,13 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
     return Tile(caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{text(spoken)}\n{sample.path}")
 
 
-def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> Tile:
-    """A tile among the suspicious labels: what it is labelled, and what it looks like instead."""
-    labels, suggested = judged
-    held = sample.labels if sample.labelled else None
-    now = msg("not labelled") if held is None else named_within(held, names)
-    name = names[suggested]
-    if not task_named(task).exclusive and suggested in labels:
+def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str], *, task: Task) -> Tile:
+    """Describe a suspicious label: what the sample is labelled, and what it looks like."""
+    labels, index = suggested
+    present = sample.labels if sample.labelled else None
+    now = msg("not labelled") if present is None else named_within(present, names)
+    name = names[index]
+    if not task_named(task).exclusive and index in labels:
         spoken = msg("Labelled: {label}. Does not look like {name}.", label=now, name=name)
         question = tr("no {name}?", name=name)
     elif not task_named(task).exclusive:
@@ -175,8 +176,8 @@ def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Seq
     else:
         spoken = msg("Labelled: {label}. Looks like {name}.", label=now, name=name)
         question = tr("{name}?", name=name)
-    short = tr("not labelled") if held is None else named(held, names)
-    if same_labels(held, labels):
+    short = tr("not labelled") if present is None else named(present, names)
+    if same_labels(present, labels):
         caption = tr("labelled {label}", label=short)
         return Tile(caption=f"{caption}{ARROW}{question}", spoken=f"{text(spoken)}\n{sample.path}")
     spoken = msg("{first} {second}", first=spoken, second=msg("You changed the label after it was checked."))
@@ -184,31 +185,31 @@ def suspect_tile(sample: Sample, judged: tuple[tuple[int, ...], int], names: Seq
     return Tile(caption=f"✎ {caption}", changed=True, spoken=f"{text(spoken)}\n{sample.path}")
 
 
-def suspect_remark(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> str:
-    """One sentence beside the large view."""
-    labels, suggested = judged
-    name = names[suggested]
-    if not task_named(task).exclusive and suggested in labels:
+def suspect_remark(suggested: SuggestedLabel, names: Sequence[str], *, task: Task) -> str:
+    """Say what the search predicted, for the large view."""
+    labels, index = suggested
+    name = names[index]
+    if not task_named(task).exclusive and index in labels:
         return tr("A model that was not trained on this sample does not predict “{name}”.", name=name)
     if not task_named(task).exclusive:
         return tr("A model that was not trained on this sample also predicts “{name}”.", name=name)
     return tr("A model that was not trained on this sample predicts “{name}”.", name=name)
 
 
-def judging() -> str:
-    """What stands in the grid while the labels are judged."""
+def searching() -> str:
+    """Explain the empty grid while the labels are checked."""
     return text(stage_message("label_issues"))
 
 
 def nothing_suspicious(*, flagged: int) -> str:
-    """What stands where the suspicious labels would be."""
+    """Explain the empty grid: all suspicious labels are checked, or there are none."""
     if flagged:
         return tr("You have checked all labels that look wrong. Train again to use your corrections.")
     return tr("No label looks wrong. Each was checked with a model that was not trained on that sample.")
 
 
 def suspects_found(*, count: int, flagged: int, left: int) -> str:
-    """Above the suspicious labels: how many of `count` look wrong, and how many of those are `left` to check."""
+    """Say how many of `count` labels look wrong, and how many of those are `left` to check."""
     if flagged == 0:
         return tr("None of the {n} labels looks wrong.", n=count)
     found = nmsg(

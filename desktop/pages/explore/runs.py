@@ -1,62 +1,85 @@
-"""The chooser of the run that the Explore page shows."""
+"""The chooser of the run that the Explore page shows. It stands in the title row of the window."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QSignalBlocker, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QSignalBlocker, Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
-from desktop.i18n import text
+from desktop.i18n import text, tr
 from desktop.models.run_scores import RunScores, split_counts
-from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.view import ExploreView
+from desktop.pages.explore import messages
+from desktop.pages.explore.model import ExploreModel
 from desktop.session import Session
 from ml.api import HandlensError
 
 
-class RunChooser(QObject):
-    """Keeps the list of finished runs as it is; what is chosen there goes to the session."""
+class RunChooser(QWidget):
+    """Lists the finished runs, the newest first, with their scores. The chosen one goes to the session.
 
-    def __init__(self, board: ExploreView, page: QWidget) -> None:
+    `page`: the scores are counted only while it is visible.
+    """
+
+    def __init__(self, model: ExploreModel, page: QWidget) -> None:
         super().__init__(page)
-        self._board = board
+        self._model = model
         self._session: Session | None = None
+        self.box = QComboBox()
+        self.box.setAccessibleName(tr("Run"))
+        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.box)
+        self.hide()  # the window shows it in its title row; without a window it would cover the page
         self.run_scores = RunScores(page)
         self.run_scores.changed.connect(self._fill)
-        board.run_box.activated.connect(self._on_chosen)
+        self.box.activated.connect(self._on_activated)
+        model.session_changed.connect(self._on_session_changed)
+        model.run_changed.connect(self._show_run)
 
-    def set_session(self, session: Session | None) -> None:
+    def refresh(self) -> None:
+        """Count the scores again if labels have changed."""
+        self.run_scores.refresh()
+
+    def close_scores(self) -> None:
+        """End what runs in the background."""
+        self.run_scores.close()
+
+    @Slot()
+    def _on_session_changed(self) -> None:
         if self._session is not None:
             self._session.runs_changed.disconnect(self._fill)
-        self._session = session
-        self.run_scores.set_session(session)
-        if session is not None:
-            session.runs_changed.connect(self._fill)
+        self._session = self._model.session
+        self.run_scores.set_session(self._session)
+        if self._session is not None:
+            self._session.runs_changed.connect(self._fill)
             self._fill()
 
-    def show_run(self, number: int) -> None:
-        self._board.run_box.setCurrentIndex(self._board.run_box.findData(number))
+    @Slot()
+    def _show_run(self) -> None:
+        number = self._model.run_number
+        self.box.setVisible(number is not None)
+        if number is not None:
+            self.box.setCurrentIndex(self.box.findData(number))
 
     @Slot()
     def _fill(self) -> None:
-        session, box = self._session, self._board.run_box
+        session = self._session
         if session is None:
             return
-        with QSignalBlocker(box):
-            box.clear()
-            finished = [run for run in session.project.runs.all() if run.state == "finished"]
+        with QSignalBlocker(self.box):
+            self.box.clear()
             counts = split_counts(session.samples)
-            for run in reversed(finished):
-                standing = self.run_scores.of(run.number)
-                box.addItem(explore_words.run_line(run, standing, counts, session.project.task), run.number)
-            if session.run is not None:
-                self.show_run(session.run.number)
+            for run in reversed([run for run in session.project.runs.all() if run.state == "finished"]):
+                score = self.run_scores.of(run.number)
+                self.box.addItem(messages.run_line(run, score, counts, session.project.task), run.number)
+            self._show_run()
 
     @Slot()
-    def _on_chosen(self) -> None:
-        number = self._board.run_box.currentData()
-        if self._session is None or (self._session.run is not None and self._session.run.number == number):
+    def _on_activated(self) -> None:
+        number = self.box.currentData()
+        if self._session is None or number == self._model.run_number:
             return
         try:
             self._session.set_run(number)
         except HandlensError as error:
-            self._board.say_problem(text(error.message))
+            self._model.set_problem(text(error.message))

@@ -183,12 +183,12 @@ class LabelSource(QWidget):
             things=counted_files(answer.files, kind),
             classes=counted_classes(len(answer.classes)),
         )
-        lines = [*map(text, answer.told[:2]), matched]
+        lines = [*map(text, answer.recognised[:2]), matched]
         if answer.several:
             lines.append(text(SEVERAL))
         self._say("\n".join(lines), "muted")
-        troubles = [text(trouble) for trouble in answer.troubles[:_MOST_WARNINGS]]
-        if len(answer.troubles) > _MOST_WARNINGS:
+        troubles = [text(trouble) for trouble in answer.problems[:_MOST_WARNINGS]]
+        if len(answer.problems) > _MOST_WARNINGS:
             troubles.append(tr("The rest is listed on the next page."))
         self._warnings.setText("\n".join(troubles))
         self._warnings.setVisible(bool(troubles))

@@ -1,4 +1,4 @@
-"""Which column of a log is which: by the names where there are any, by the order only where there are none."""
+"""Match the columns of logs: by name, or by order where a log has no names."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import listed
+from ml.tables.names import fold_name
 
 _NUMBERED = re.compile(r"^column \d+( \(\d+\))?$")
-"""What columns are called to which the file gives no name."""
+"""Generated names of columns that have none in the file."""
 _MOST_NAMED = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeftOut:
-    """A column that is not learned from, and the reason as a clause: “it is empty”."""
+    """A column that is not used, and the reason as a clause: “it is empty”."""
 
     name: str
     reason: Message
@@ -32,27 +33,22 @@ def nameless(columns: Sequence[str]) -> bool:
 
 
 def place_of(name: str, columns: Sequence[str]) -> int | None:
-    """Where the column of that name stands, however it is spelt (Acc_X, acc x); None where there is none or two."""
+    """The place of the column of that name, however it is spelt (Acc_X, acc x); None where there is none or two."""
     return places_of([name], columns)[0]
 
 
 def places_of(names: Iterable[str], columns: Sequence[str]) -> list[int | None]:
-    """The same of many names: logs may have a thousand columns."""
+    """The place of each name, in time linear in the columns: logs may have a thousand."""
     exactly = {name: place for place, name in reversed(list(enumerate(columns)))}
     alike: dict[str, int | None] = {}
     for place, column in enumerate(columns):
-        spelt = spelt_alike(column)
+        spelt = fold_name(column)
         alike[spelt] = None if spelt in alike else place
-    return [exactly[name] if name in exactly else alike.get(spelt_alike(name)) for name in names]
-
-
-def spelt_alike(name: str) -> str:
-    """What names of one column have in common."""
-    return " ".join(name.casefold().replace("_", " ").split())
+    return [exactly[name] if name in exactly else alike.get(fold_name(name)) for name in names]
 
 
 def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequence[LeftOut] = ()) -> tuple[int, ...]:
-    """Where each wanted column stands among those of a log: by name, or by place where one of the two has no names.
+    """The place of each wanted column in a log: by name, or by order where one of the two has no names.
 
     Other columns of the log do no harm; of those `left_out` nothing can be learned. Raises UnreadableError where a
     column is missing: one of another name may hold something else.
@@ -88,7 +84,7 @@ def fitting_columns(have: Sequence[str], wanted: Sequence[str], left_out: Sequen
 
 
 def _without(missing: Sequence[str], others: Sequence[str]) -> Message:
-    """A log lacks the columns `missing` and has `others` that no other log has."""
+    """Report that a log lacks the columns `missing`, and has `others` that no other log has."""
     if not others:
         return nmsg(
             "The log lacks the column {names} that the others have. Give a column the same name in all logs.",

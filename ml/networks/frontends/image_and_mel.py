@@ -1,4 +1,4 @@
-"""The first layer of every network: raw pixels or a raw waveform in, what the backbone expects out."""
+"""Front ends for images and recordings: raw pixels or a raw waveform in, the input of the backbone out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.media.mel import RANGE_DB, SILENCE, MelSettings, hann
 
 
 class PixelFrontEnd(nn.Module):
-    """uint8 (batch, height, width, 3) -> float (batch, 3, height, width), scaled with mean and std of values in 0…1."""
+    """Normalise uint8 (batch, height, width, 3) to float (batch, 3, height, width) by mean and std of values in 0…1."""
 
     shift: Tensor
     scale: Tensor
@@ -29,10 +29,10 @@ class PixelFrontEnd(nn.Module):
 
 
 class MelFrontEnd(nn.Module):
-    """Waveform (batch, frames) -> log-mel picture (batch, 3, rows, columns) in -1…1, low notes in row 0.
+    """Map a waveform (batch, frames) to a log-mel spectrogram (batch, 3, rows, columns) in -1…1, low pitch in row 0.
 
-    Mel bands as in torchaudio's MelSpectrogram (HTK, no norm), decibels below the loudest point of the window, as
-    `ml.media.mel.mel_picture` draws it, resized to what the backbone reads well. A louder copy gives the same picture.
+    The mel bands are those of torchaudio's MelSpectrogram (HTK, no norm), in decibels relative to the maximum of the
+    window, as in `ml.media.mel.mel_picture`, resized for the backbone. The result does not depend on the gain.
     """
 
     window: Tensor
@@ -64,8 +64,8 @@ class MelFrontEnd(nn.Module):
         return picture.expand(-1, 3, -1, -1)
 
     def _power(self, waveform: Tensor) -> Tensor:
-        """(batch, lines, columns) power spectrogram."""
-        # The exporter knows no complex numbers, so there the real and imaginary parts come apart.
+        """Return the power spectrogram (batch, lines, columns)."""
+        # The exporter does not support complex numbers, so stft returns real and imaginary parts there.
         exporting = torch.onnx.is_in_onnx_export()
         spectrum = torch.stft(
             waveform,

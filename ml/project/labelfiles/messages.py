@@ -1,22 +1,24 @@
-"""What became of label files, in sentences."""
+"""Sentences about label files: what was recognised in them, and what could not be used."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files
 from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes, ScanReport
-from ml.core.types import KindName, Task
-from ml.media.windowing import window_spans
+from ml.core.types import KindName, TaskName
 from ml.project.labelfiles.cells import quoted
-from ml.project.labelfiles.windows import labels_of_windows
+from ml.project.labelfiles.types import Format, LabelSchema, MatchedTable
+from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.scan.multilabel import SEVERAL_PRESENT
 from ml.scoring.tasks import task_named
 
 _WORDS_SHOWN = 3
+_BETWEEN = {" ": msg("spaces"), ",": msg("commas")}
 _SENTENCES: dict[IssueKind, Message] = {
     "no_file": nmsg(
         "One row names a file that is not in the folder, so it was skipped: {first}.",
@@ -96,27 +98,28 @@ _SENTENCES: dict[IssueKind, Message] = {
         1,
     ),
 }
-_NO_CLASS: dict[Task, Message] = {
-    "single": nmsg(
+_NO_CLASS: dict[bool, Message] = {
+    True: nmsg(
         "One row names no class, so its file stays without a label: {first}.",
         "{count} rows name no class, so their files stay without a label. The first is {first}.",
         1,
     ),
-    "multi": nmsg(
+    False: nmsg(
         "One row names no class, so its file counts as showing none of the classes: {first}.",
         "{count} rows name no class, so their files count as showing none of the classes. The first is {first}.",
         1,
     ),
 }
-_NO_CLASS_BUT_WORDS: dict[Task, Message] = {
-    "single": nmsg(
+"""By whether each sample has one class."""
+_NO_CLASS_BUT_WORDS: dict[bool, Message] = {
+    True: nmsg(
         "One row contains {words} instead of a class, so its file stays without a label: {first}. If that is a class, "
         "give it another name in the table.",
         "{count} rows contain {words} instead of a class, so their files stay without a label. The first is {first}. "
         "If that is a class, give it another name in the table.",
         1,
     ),
-    "multi": nmsg(
+    False: nmsg(
         "One row contains {words} instead of a class, so its file counts as showing none of the classes: {first}. If "
         "that is a class, give it another name in the table.",
         "{count} rows contain {words} instead of a class, so their files count as showing none of the classes. The "
@@ -126,15 +129,16 @@ _NO_CLASS_BUT_WORDS: dict[Task, Message] = {
 }
 
 MILD: frozenset[IssueKind] = frozenset(["no_row", "no_class", "not_a_table", "other_times", "few_groups"])
-"""Issues by which nothing is lost that somebody labelled."""
+"""Issues that lose no label."""
 
 
-def issue_told(issue: LabelIssue, *, kind: KindName, task: Task) -> Message:
-    """The issue for a person, with its first example."""
+def describe_issue(issue: LabelIssue, *, kind: KindName, task: TaskName) -> Message:
+    """Describe the issue, with its first example."""
     if issue.kind != "no_class":
         sentence = _SENTENCES[issue.kind]
     else:
-        sentence = _NO_CLASS_BUT_WORDS[task] if issue.words else _NO_CLASS[task]
+        exclusive = task_named(task).exclusive
+        sentence = _NO_CLASS_BUT_WORDS[exclusive] if issue.words else _NO_CLASS[exclusive]
     values = {
         "first": issue.first,
         "files": files(kind),
@@ -148,7 +152,7 @@ def issue_told(issue: LabelIssue, *, kind: KindName, task: Task) -> Message:
 
 
 def only_one_class(name: str, notes: LabelNotes) -> Message:
-    """Why a table with one class teaches nothing, and what became of its rows that name none."""
+    """Explain why a table with one class is not enough, and what happens to its rows without a class."""
     only = msg("There is only one class, “{name}”.", name=name)
     advice = msg(
         "Label something else as well, or make it a project {several}: there, everything without a label counts as "
@@ -171,12 +175,12 @@ def only_one_class(name: str, notes: LabelNotes) -> Message:
 
 
 def _words(issue: LabelIssue) -> tuple[Message, ...]:
-    """What stands there instead."""
+    """The words that stand in place of a class."""
     return tuple(quoted(word) for word in issue.words[:_WORDS_SHOWN])
 
 
-def windows_told(report: ScanReport) -> list[Message]:
-    """How many windows the labels of parts reach, and what happens to the others."""
+def describe_windows(report: ScanReport) -> list[Message]:
+    """Say how many windows the labels of parts reach, and what happens to the others."""
     timed = [file for file in report.files if file.spans is not None]
     if not timed or report.windowing is None:
         return []
@@ -184,9 +188,7 @@ def windows_told(report: ScanReport) -> list[Message]:
     found = [
         labels
         for file in timed
-        for labels in labels_of_windows(
-            file.spans or (), window_spans(file.duration, report.windowing), several=several
-        )
+        for labels in labels_in_windows(file, windows_of(file, report.windowing), several=several)
     ]
     bare = sum(not labels for labels in found)
     reached = nmsg(
@@ -200,10 +202,10 @@ def windows_told(report: ScanReport) -> list[Message]:
     )
     if not bare:
         return [reached]
-    return [msg("{first} {second}", first=reached, second=_bare_told(bare, several=several))]
+    return [msg("{first} {second}", first=reached, second=_describe_bare(bare, several=several))]
 
 
-def _bare_told(bare: int, *, several: bool) -> Message:
+def _describe_bare(bare: int, *, several: bool) -> Message:
     if several:
         return nmsg(
             "The other {count} counts as showing none of the classes.",
@@ -222,3 +224,93 @@ def as_json(notes: LabelNotes, lost: Sequence[LabelIssue] = ()) -> dict[str, obj
         "used": notes.used,
         "issues": {issue.kind: plain_fields({"count": issue.count, "first": issue.first}) for issue in issues},
     }
+
+
+def describe_tables(matched: Sequence[MatchedTable]) -> tuple[Message, ...]:
+    """One sentence per label file, or per kind of them: what was recognised in it."""
+    alike: dict[Message, list[tuple[str, int]]] = defaultdict(list)
+    tracks: dict[Format, list[int]] = defaultdict(list)
+    for result in matched:
+        if result.table.about is None:
+            alike[_describe_columns(result.table.schema)].append((result.table.sheet.path.name, result.rows))
+        else:
+            tracks[result.table.schema.format].append(result.rows)
+    sentences = [_describe_alike(tables, columns) for columns, tables in alike.items()]
+    return (*sentences, *(_describe_tracks(form, labels) for form, labels in tracks.items()))
+
+
+def _describe_columns(schema: LabelSchema) -> Message:
+    """“files in “image”, classes in “label” and groups in “site””."""
+
+    def column(place: int | None) -> Message:
+        assert place is not None
+        return quoted(schema.header[place]) if schema.header else msg("column {n}", n=place + 1)
+
+    parts = [msg("files in {column}", column=column(schema.file)), _describe_classes(schema, column)]
+    if schema.start is not None:
+        last = schema.end if schema.end is not None else schema.length
+        parts.append(msg("times in {start} and {end}", start=column(schema.start), end=column(last)))
+    if schema.group is not None:
+        parts.append(msg("groups in {column}", column=column(schema.group)))
+    if schema.split is not None:
+        parts.append(msg("the split in {column}", column=column(schema.split)))
+    return Message("{text}", {"text": tuple(parts)})
+
+
+def _describe_classes(schema: LabelSchema, column: Callable[[int | None], Message]) -> Message:
+    if schema.one_hot:
+        return nmsg("a column for {count} class", "a column for each of {count} classes", len(schema.labels))
+    where = column(schema.labels[0])
+    if schema.separator:
+        between = _BETWEEN.get(schema.separator) or msg("“{sign}”", sign=schema.separator)
+        return msg("classes in {column} (several in a cell, separated by {separator})", column=where, separator=between)
+    if schema.class_words:
+        words = tuple(msg("“{name}”", name=word) for word in sorted(schema.class_words))
+        return msg("classes in {column} (including {words})", column=where, words=words)
+    return msg("classes in {column}", column=where)
+
+
+def _describe_alike(alike: Sequence[tuple[str, int]], columns: Message) -> Message:
+    name, rows = alike[0][0], sum(count for _name, count in alike)
+    if len(alike) == 1:
+        return nmsg(
+            "“{table}” has {count} row: {columns}.",
+            "“{table}” has {count} rows: {columns}.",
+            rows,
+            table=name,
+            columns=columns,
+        )
+    return nmsg(
+        "“{table}” and {count} more table like it have {rows}: {columns}.",
+        "“{table}” and {count} more tables like it have {rows}: {columns}.",
+        len(alike) - 1,
+        table=name,
+        rows=nmsg("{count} row", "{count} rows", rows),
+        columns=columns,
+    )
+
+
+def _describe_tracks(form: Format, labels: Sequence[int]) -> Message:
+    files, counted = len(labels), nmsg("{count} label", "{count} labels", sum(labels))
+    match form:
+        case "audacity":
+            return nmsg(
+                "{count} Audacity label track with {labels}.",
+                "{count} Audacity label tracks with {labels}.",
+                files,
+                labels=counted,
+            )
+        case "raven":
+            return nmsg(
+                "{count} Raven selection table with {labels}.",
+                "{count} Raven selection tables with {labels}.",
+                files,
+                labels=counted,
+            )
+        case "table":
+            return nmsg(
+                "{count} table of times with {labels}.",
+                "{count} tables of times with {labels}.",
+                files,
+                labels=counted,
+            )

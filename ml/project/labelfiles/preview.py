@@ -1,4 +1,4 @@
-"""What label files would say of a folder, before its files are read."""
+"""Preview the labels that label files give to a folder, before its files are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.types import KindName
 from ml.media.kinds import kind_named
-from ml.project.labelfiles.messages import MILD, issue_told
+from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
 from ml.project.scan.multilabel import looks_multilabel
@@ -24,16 +24,15 @@ _DEEPEST = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelPreview:
-    """`labelled` of `files` get a label, or are said to show no class. `told` is what was recognised, `troubles` what
-    could not be used."""
+    """`labelled` of `files` get a label, or are known to show no class. `recognised` and `problems` are sentences."""
 
     files: int
     labelled: int
     classes: tuple[str, ...]
     several: bool
-    """Whether it takes a project in which more than one class may be present."""
-    told: tuple[Message, ...]
-    troubles: tuple[Message, ...]
+    """Whether the labels need a project in which more than one class may be present."""
+    recognised: tuple[Message, ...]
+    problems: tuple[Message, ...]
 
 
 def preview_labels(folder: Path, kind: KindName, sources: tuple[Path, ...]) -> LabelPreview:
@@ -49,19 +48,21 @@ def preview_labels(folder: Path, kind: KindName, sources: tuple[Path, ...]) -> L
             raise HandlensError(message)
     paths = _paths(folder, kind, without={source.absolute() for source in sources})
     reading = read_labels(sources, folder, paths, timed=kind_named(kind).windowed)
-    given = [said for said in reading.given.values() if said.classes or said.spans or said.timed]
-    names = {name for said in given for name in said.classes}
-    names |= {span.class_name for said in given for span in said.spans}
-    torn = sum(len(said.classes) > 1 and not said.timed for said in given)
+    labelled = [found for found in reading.by_path.values() if found.classes or found.spans or found.timed]
+    names = {name for found in labelled for name in found.classes}
+    names |= {span.class_name for found in labelled for span in found.spans}
+    torn = sum(len(found.classes) > 1 and not found.timed for found in labelled)
     several = looks_multilabel(torn, in_rows=reading.several_in_row, files=len(paths))
     task = "multi" if several else "single"
     return LabelPreview(
         files=len(paths),
-        labelled=len(reading.given) if several else len(given),
+        labelled=len(reading.by_path) if several else len(labelled),
         classes=tuple(sorted(names)),
         several=several,
-        told=reading.tables,
-        troubles=tuple(issue_told(issue, kind=kind, task=task) for issue in reading.issues if issue.kind not in MILD),
+        recognised=reading.tables,
+        problems=tuple(
+            describe_issue(issue, kind=kind, task=task) for issue in reading.issues if issue.kind not in MILD
+        ),
     )
 
 
@@ -81,7 +82,7 @@ def suggest_labels(folder: Path, kind: KindName) -> Path | None:
             reading = read_labels([folder / name], folder, paths, timed=kind_named(kind).windowed)
         except HandlensError:
             continue
-        found[folder / name] = len(reading.given)
+        found[folder / name] = len(reading.by_path)
     best = max(found, key=lambda path: found[path], default=None)
     if best is not None and found[best] == 1 and len(found) > 1:
         return folder

@@ -1,27 +1,37 @@
-"""From label files to what they say of each file of a folder."""
+"""Read label files: recognise each table, read its rows, match them with files, and join the results."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan
-from ml.project.labelfiles.cells import NOTHING, class_name, classes_in, flag, quoted, seconds, shortened
-from ml.project.labelfiles.match import FileIndex
-from ml.project.labelfiles.recognise import layout_of
-from ml.project.labelfiles.types import Format, Given, Layout, Reading, Row
+from ml.project.labelfiles.cells import class_name, classes_in
+from ml.project.labelfiles.match import FileIndex, match_rows, recording_of
+from ml.project.labelfiles.messages import describe_tables
+from ml.project.labelfiles.recognise import recognise
+from ml.project.labelfiles.types import (
+    FileLabels,
+    LabelReading,
+    LabelRow,
+    LabelSchema,
+    LabelTable,
+    MatchedTable,
+    Problem,
+)
 from ml.project.scan.folder import READY_SPLITS, files_below
+from ml.tables.cells import is_missing, parse_flag
 from ml.tables.sheet import LABEL_SUFFIXES, Sheet, read_sheet
+from ml.tables.timestamps import parse_position
 
 _FEWEST_GROUPS = 3
-_BETWEEN = {" ": msg("spaces"), ",": msg("commas")}
 _NOTHING_FITS: dict[IssueKind, Message] = {
     "no_file": msg(
         "No row of {files} names a file in “{folder}”, for example {first}. Choose the folder these labels belong to."
@@ -40,28 +50,47 @@ _NOTHING_FITS: dict[IssueKind, Message] = {
     "not_a_table": msg("No file in {files} contains labels, for example: {first}"),
     "unparsable": msg("Handlens cannot read any line of {files}, for example {first}."),
 }
-"""Why nothing could be used: the first of these issues that there is."""
+"""Why nothing could be used, the most telling issue first."""
 
 
-def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, timed: bool) -> Reading:
-    """What the label files `sources` (files, or folders of such) say of `paths`, the files of `folder`.
+def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, timed: bool) -> LabelReading:
+    """Return the labels that `sources` (label files, or folders of such) give to `paths`, the files of `folder`.
 
-    `timed`: whether these are recordings, in which a label can be a part. Lines that cannot be used are counted,
-    with the first example, and never end it. Raises HandlensError where a file that was named holds no labels, or none
-    of all rows is about any of `paths`.
+    `timed`: whether these are recordings, in which a label can be a part. Lines that cannot be used are counted, with
+    the first example. Raises HandlensError where a file of `sources` has no labels, or none for `paths`.
     """
-    collected = _Collected(folder=folder, index=FileIndex(paths), timed=timed)
+    index = FileIndex(paths)
+    tables: list[LabelTable] = []
+    problems: list[Problem] = []
     for source in sources:
-        if source.is_dir():
-            for path in _inside(source, folder, paths):
-                collected.take(path, named=False)
-        else:
-            collected.take(source, named=True)
-    return collected.reading(sources)
+        named = not source.is_dir()
+        for path in [source] if named else _inside(source, folder, paths):
+            found = _open_table(path, folder, index, timed=timed, named=named)
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                tables.append(found)
+    matched = []
+    for table in _with_shared_spelling(tables):
+        rows = rows_of(table.sheet, table.schema)
+        result, unmatched = match_rows(table, rows.good, index)
+        matched.append(result)
+        problems += [*_unreadable_lines(table, rows), *unmatched]
+    by_path = _join(matched, problems)
+    if not any(result.matches for result in matched) and not any(labels.timed for labels in by_path.values()):
+        raise HandlensError(_nothing_fits(sources, folder, problems))
+    return LabelReading(
+        by_path=by_path,
+        tables=describe_tables(matched),
+        rows=sum(result.rows for result in matched),
+        used=sum(len(result.matches) for result in matched),
+        several_in_row=len({m.path for result in matched for m in result.matches if len(m.row.classes) > 1}),
+        issues=_issues(problems),
+    )
 
 
 def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
-    """What may be a label file below a folder; not the files that are to be labelled."""
+    """Possible label files below a folder, without the files that are to be labelled."""
     labelled = {folder / path for path in paths}
     try:
         below = sorted(source / name for name in files_below(source) if not name.endswith("/"))
@@ -81,307 +110,147 @@ def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
     return found
 
 
-@dataclass(kw_only=True, slots=True)
-class _Collected:
-    """What was read so far."""
-
-    folder: Path
-    index: FileIndex
-    timed: bool
-    given: dict[str, Given] = field(default_factory=dict)
-    tables: dict[Message, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
-    """Names and rows of those that are alike, by what they are like."""
-    tracks: dict[Format, list[int]] = field(default_factory=lambda: defaultdict(list))
-    rows: int = 0
-    used: int = 0
-    several: set[str] = field(default_factory=set)
-    counts: Counter[IssueKind] = field(default_factory=Counter)
-    firsts: dict[IssueKind, Message] = field(default_factory=dict)
-    paths: dict[IssueKind, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    nothing: dict[str, None] = field(default_factory=dict)
-    """What stands where rows name no class."""
-    kept: dict[str, str] = field(default_factory=dict)
-    """Words that are a class though they mostly say that there is none: by how they look in lower case, as the first
-    table spells them."""
-    table_splits: dict[str, str] = field(default_factory=dict)
-    """The split that the name of the table promises, by file: train.csv, valid.csv."""
-
-    def take(self, path: Path, *, named: bool) -> None:
-        """Read one label file. Raises HandlensError if it was `named` and cannot be used."""
-        try:
-            sheet = read_sheet(path)
-            layout = layout_of(sheet, self.index, timed=self.timed)
-        except UnreadableError as error:
-            if named:
-                message = msg("“{file}” cannot be used for labels. {why}", file=path.name, why=error.message)
-                raise HandlensError(message) from error
-            self.note("not_a_table", msg("“{file}”: {why}", file=path.name, why=error.message))
-            return
-        except HandlensError as error:
-            if named:
-                raise
-            self.note("not_a_table", error.message)
-            return
-        about = None
-        if layout.file is None:
-            about = self._recording(path)
-            if about is None:
-                return
-        self._take_rows(sheet, layout, about)
-
-    def note(self, kind: IssueKind, example: Message, path: str = "") -> None:
-        self.counts[kind] += 1
-        self.firsts.setdefault(kind, example)
-        if path:
-            self.paths[kind][path] = None
-
-    def _recording(self, path: Path) -> str | None:
-        """The recording that a label file without a column of files is about."""
-        name = path.name
-        if path.is_relative_to(self.folder):
-            name = path.relative_to(self.folder).as_posix()
-        found = self.index.about(name)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            self.note("many_recordings", msg("“{file}” ({found})", file=path.name, found=_one_of(found)))
-        else:
-            self.note("no_recording", msg("“{name}”", name=path.name))
-        return None
-
-    def _take_rows(self, sheet: Sheet, layout: Layout, about: str | None) -> None:
-        name = sheet.path.name
-        spelt = frozenset(self.kept.setdefault(word.lower(), word) for word in layout.kept)
-        layout = dataclasses.replace(layout, kept=spelt)
-        understood = rows_of(sheet, layout)
-        for line, why in understood.bad:
-            self.note("unparsable", msg("line {line} of “{table}” ({why})", line=line, table=name, why=why))
-        self.rows += len(understood.good)
-        promised = _promised_split(sheet.path)
-        for row in understood.good:
-            path = about or self._file(row, name)
-            if path is None:
-                continue
-            self.used += 1
-            self._take_row(row, path, name, layout)
-            if promised is not None and layout.split is None:
-                self.table_splits[path] = promised
-        if about is None:
-            self.tables[_columns_told(layout)].append((name, len(understood.good)))
-        else:
-            self.tracks[layout.format].append(len(understood.good))
-            self.given.setdefault(about, Given()).timed = True
-
-    def _file(self, row: Row, table: str) -> str | None:
-        assert row.file is not None
-        found = self.index.find(row.file)
-        name = shortened(row.file)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            example = msg(
-                "“{name}” in “{table}”, line {line} ({found})",
-                name=name,
-                table=table,
-                line=row.line,
-                found=_one_of(found),
-            )
-            self.note("ambiguous", example)
-        else:
-            self.note("no_file", msg("“{name}” in “{table}”, line {line}", name=name, table=table, line=row.line))
-        return None
-
-    def _take_row(self, row: Row, path: str, table: str, layout: Layout) -> None:
-        given = self.given.setdefault(path, Given())
-        if row.start is not None and row.end is not None:
-            given.timed = True
-            given.spans |= dict.fromkeys(LabelSpan(name, row.start, row.end) for name in row.classes)
-        else:
-            given.classes |= dict.fromkeys(row.classes)
-        if not row.classes and row.start is None:
-            self.note("no_class", msg("line {line} of “{table}”", line=row.line, table=table), path)
-            self.nothing |= dict.fromkeys([row.nothing] if row.nothing else [])
-        elif not row.classes:
-            why = msg("it names no class")
-            self.note("unparsable", msg("line {line} of “{table}” ({why})", line=row.line, table=table, why=why))
-        if len(row.classes) > 1:
-            self.several.add(path)
-        if row.group is not None and layout.group is not None:
-            head = layout.header[layout.group] if layout.header else "group"
-            given.group = given.group or f"{head} {row.group}"
-        if row.split is not None:
-            given.split = row.split.lower()
-
-    def reading(self, sources: Sequence[Path]) -> Reading:
-        """All of it. Raises HandlensError where nothing fits."""
-        if not self.used and not any(given.timed for given in self.given.values()):
-            raise HandlensError(self._nothing_fits(sources))
-        self._nothing_beside_something()
-        self._promise_splits()
-        self._check_groups()
-        tables = [_tables_told(alike, told) for told, alike in self.tables.items()]
-        tables += [_tracks_told(form, labels) for form, labels in self.tracks.items()]
-        issues = tuple(
-            LabelIssue(
-                kind=kind,
-                count=count,
-                first=self.firsts[kind],
-                paths=tuple(self.paths[kind]),
-                words=tuple(self.nothing) if kind == "no_class" else (),
-            )
-            for kind, count in self.counts.items()
-        )
-        return Reading(
-            given=self.given,
-            tables=tuple(tables),
-            rows=self.rows,
-            used=self.used,
-            several_in_row=len(self.several),
-            issues=issues,
-        )
-
-    def _nothing_beside_something(self) -> None:
-        """Where other rows give a file a class, “none” in one row takes nothing back."""
-        for given in self.given.values():
-            something = [name for name in given.classes if name.lower() not in self.kept]
-            if something:
-                given.classes = dict.fromkeys(something)
-
-    def _promise_splits(self) -> None:
-        """train.csv and test.csv divide the files, if there are both."""
-        if len({READY_SPLITS[name] for name in self.table_splits.values()}) > 1:
-            for path, name in self.table_splits.items():
-                self.given[path].split = name
-
-    def _check_groups(self) -> None:
-        """Where a table divides ready-made, or names too few groups to divide by, groups are left aside."""
-        values = sorted({given.group for given in self.given.values() if given.group is not None})
-        if not values:
-            return
-        divided = len({READY_SPLITS.get(given.split or "") for given in self.given.values()} - {None}) > 1
-        if not divided and len(values) >= _FEWEST_GROUPS:
-            return
-        if not divided:
-            self.counts["few_groups"], self.firsts["few_groups"] = len(values), msg("“{name}”", name=values[0])
-        for given in self.given.values():
-            given.group = None
-
-    def _nothing_fits(self, sources: Sequence[Path]) -> Message:
-        files = msg("“{name}”", name=sources[0].name) if len(sources) == 1 else msg("these label files")
-        said = {"files": files, "folder": self.folder.name}
-        for kind, template in _NOTHING_FITS.items():
-            if kind in self.counts:
-                return dataclasses.replace(template, values={**said, "first": self.firsts[kind]})
-        return msg("There is no row in {files} below the names of the columns. Choose a table with labels.", **said)
+def _open_table(path: Path, folder: Path, index: FileIndex, *, timed: bool, named: bool) -> LabelTable | Problem:
+    """The label file with its schema, or why there is none. Raises HandlensError if the user `named` this file."""
+    try:
+        sheet = read_sheet(path)
+        schema = recognise(sheet, index, timed=timed)
+    except UnreadableError as error:
+        if named:
+            message = msg("“{file}” cannot be used for labels. {why}", file=path.name, why=error.message)
+            raise HandlensError(message) from error
+        return Problem(kind="not_a_table", example=msg("“{file}”: {why}", file=path.name, why=error.message))
+    except HandlensError as error:
+        if named:
+            raise
+        return Problem(kind="not_a_table", example=error.message)
+    if schema.file is not None:
+        return LabelTable(sheet=sheet, schema=schema)
+    about = recording_of(path, folder, index)
+    return about if isinstance(about, Problem) else LabelTable(sheet=sheet, schema=schema, about=about)
 
 
-def _promised_split(path: Path) -> str | None:
+def _with_shared_spelling(tables: Iterable[LabelTable]) -> list[LabelTable]:
+    """The tables with words that are a class spelt as the first table spells them."""
+    spelling: dict[str, str] = {}
+    shared = []
+    for table in tables:
+        words = frozenset(spelling.setdefault(word.lower(), word) for word in table.schema.class_words)
+        schema = dataclasses.replace(table.schema, class_words=words)
+        shared.append(dataclasses.replace(table, schema=schema))
+    return shared
+
+
+def _unreadable_lines(table: LabelTable, rows: Rows) -> list[Problem]:
+    name = table.sheet.path.name
+    return [
+        Problem(kind="unparsable", example=msg("line {line} of “{table}” ({why})", line=line, table=name, why=why))
+        for line, why in rows.bad
+    ]
+
+
+def _join(matched: Sequence[MatchedTable], problems: list[Problem]) -> dict[str, FileLabels]:
+    """The labels of all tables by file. Groups that are too few to divide by are added to the `problems`."""
+    by_path: dict[str, FileLabels] = {}
+    for result in matched:
+        for match in result.matches:
+            _add_row(by_path.setdefault(match.path, FileLabels()), match.row, result.table.schema)
+        if result.table.about is not None:
+            by_path.setdefault(result.table.about, FileLabels()).timed = True
+    # “none” in one row does not cancel the class that another row gives.
+    nothing = {word.lower() for result in matched for word in result.table.schema.class_words}
+    for labels in by_path.values():
+        something = [name for name in labels.classes if name.lower() not in nothing]
+        labels.classes = dict.fromkeys(something) if something else labels.classes
+    for path, split in _splits_of_tables(matched).items():
+        by_path[path].split = split
+    too_few = _leave_out_few_groups(by_path)
+    problems += [Problem(kind="few_groups", example=msg("“{name}”", name=group)) for group in too_few]
+    return by_path
+
+
+def _add_row(labels: FileLabels, row: LabelRow, schema: LabelSchema) -> None:
+    if row.start is not None and row.end is not None:
+        labels.timed = True
+        labels.spans |= dict.fromkeys(LabelSpan(name, row.start, row.end) for name in row.classes)
+    else:
+        labels.classes |= dict.fromkeys(row.classes)
+    if row.group is not None and schema.group is not None:
+        head = schema.header[schema.group] if schema.header else "group"
+        labels.group = labels.group or f"{head} {row.group}"
+    if row.split is not None:
+        labels.split = row.split.lower()
+
+
+def _splits_of_tables(matched: Sequence[MatchedTable]) -> dict[str, str]:
+    """The split of each file by the names of the tables, train.csv and test.csv, if there are both."""
+    splits: dict[str, str] = {}
+    for result in matched:
+        split = _split_in_name(result.table.sheet.path)
+        if split is not None and result.table.schema.split is None:
+            splits |= {match.path: split for match in result.matches}
+    return splits if len({READY_SPLITS[name] for name in splits.values()}) > 1 else {}
+
+
+def _split_in_name(path: Path) -> str | None:
     words = re.split(r"[\W_]+", path.stem.lower())
     return next((word for word in words if word in READY_SPLITS), None)
 
 
-def _columns_told(layout: Layout) -> Message:
-    """“files in “image”, classes in “label” and groups in “site””."""
-
-    def column(place: int | None) -> Message:
-        assert place is not None
-        return quoted(layout.header[place]) if layout.header else msg("column {n}", n=place + 1)
-
-    parts = [msg("files in {column}", column=column(layout.file)), _classes_told(layout, column)]
-    if layout.start is not None:
-        last = layout.end if layout.end is not None else layout.length
-        parts.append(msg("times in {start} and {end}", start=column(layout.start), end=column(last)))
-    if layout.group is not None:
-        parts.append(msg("groups in {column}", column=column(layout.group)))
-    if layout.split is not None:
-        parts.append(msg("the split in {column}", column=column(layout.split)))
-    return Message("{text}", {"text": tuple(parts)})
+def _leave_out_few_groups(by_path: Mapping[str, FileLabels]) -> list[str]:
+    """Leave groups out where a table has ready-made splits, or names too few groups to divide by; return these few."""
+    groups = sorted({labels.group for labels in by_path.values() if labels.group is not None})
+    divided = len({READY_SPLITS.get(labels.split or "") for labels in by_path.values()} - {None}) > 1
+    if not groups or (not divided and len(groups) >= _FEWEST_GROUPS):
+        return []
+    for labels in by_path.values():
+        labels.group = None
+    return [] if divided else groups
 
 
-def _classes_told(layout: Layout, column: Callable[[int | None], Message]) -> Message:
-    if layout.one_hot:
-        return nmsg("a column for {count} class", "a column for each of {count} classes", len(layout.labels))
-    where = column(layout.labels[0])
-    if layout.separator:
-        between = _BETWEEN.get(layout.separator) or msg("“{sign}”", sign=layout.separator)
-        return msg("classes in {column} (several in a cell, separated by {separator})", column=where, separator=between)
-    if layout.kept:
-        words = tuple(msg("“{name}”", name=word) for word in sorted(layout.kept))
-        return msg("classes in {column} (including {words})", column=where, words=words)
-    return msg("classes in {column}", column=where)
-
-
-def _tables_told(alike: Sequence[tuple[str, int]], columns: Message) -> Message:
-    name, rows = alike[0][0], sum(count for _name, count in alike)
-    if len(alike) == 1:
-        return nmsg(
-            "“{table}” has {count} row: {columns}.",
-            "“{table}” has {count} rows: {columns}.",
-            rows,
-            table=name,
-            columns=columns,
+def _issues(problems: Sequence[Problem]) -> tuple[LabelIssue, ...]:
+    """The problems of each kind, counted, with the first example."""
+    kinds: dict[IssueKind, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        kinds[problem.kind].append(problem)
+    return tuple(
+        LabelIssue(
+            kind=kind,
+            count=len(alike),
+            first=alike[0].example,
+            paths=tuple(dict.fromkeys(problem.path for problem in alike if problem.path)),
+            words=tuple(dict.fromkeys(problem.word for problem in alike if problem.word)),
         )
-    return nmsg(
-        "“{table}” and {count} more table like it have {rows}: {columns}.",
-        "“{table}” and {count} more tables like it have {rows}: {columns}.",
-        len(alike) - 1,
-        table=name,
-        rows=nmsg("{count} row", "{count} rows", rows),
-        columns=columns,
+        for kind, alike in kinds.items()
     )
 
 
-def _tracks_told(form: Format, labels: Sequence[int]) -> Message:
-    files, counted = len(labels), nmsg("{count} label", "{count} labels", sum(labels))
-    match form:
-        case "audacity":
-            return nmsg(
-                "{count} Audacity label track with {labels}.",
-                "{count} Audacity label tracks with {labels}.",
-                files,
-                labels=counted,
-            )
-        case "raven":
-            return nmsg(
-                "{count} Raven selection table with {labels}.",
-                "{count} Raven selection tables with {labels}.",
-                files,
-                labels=counted,
-            )
-        case "table":
-            return nmsg(
-                "{count} table of times with {labels}.",
-                "{count} tables of times with {labels}.",
-                files,
-                labels=counted,
-            )
-
-
-def _one_of(found: Sequence[str]) -> Message:
-    """“a or b”, “a, b or 4 more”."""
-    if len(found) == 2:
-        return msg("{one} or {other}", one=found[0], other=found[1])
-    return nmsg(
-        "{one}, {other} or {count} more", "{one}, {other} or {count} more", len(found) - 2, one=found[0], other=found[1]
-    )
+def _nothing_fits(sources: Sequence[Path], folder: Path, problems: Sequence[Problem]) -> Message:
+    files = msg("“{name}”", name=sources[0].name) if len(sources) == 1 else msg("these label files")
+    values = {"files": files, "folder": folder.name}
+    firsts = {problem.kind: problem.example for problem in reversed(problems)}
+    for kind, template in _NOTHING_FITS.items():
+        if kind in firsts:
+            return dataclasses.replace(template, values={**values, "first": firsts[kind]})
+    return msg("There is no row in {files} below the names of the columns. Choose a table with labels.", **values)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rows:
     """`bad` are lines that could not be understood: (line number, why)."""
 
-    good: tuple[Row, ...]
+    good: tuple[LabelRow, ...]
     bad: tuple[tuple[int, Message], ...]
 
 
-def rows_of(sheet: Sheet, layout: Layout) -> Rows:
-    """Every row, once: Raven writes a selection once per view."""
-    good: dict[Row, Row] = {}
+def rows_of(sheet: Sheet, schema: LabelSchema) -> Rows:
+    """Parse every row once: Raven writes a selection once per view."""
+    good: dict[LabelRow, LabelRow] = {}
     bad = []
-    for line, cells in sheet.rows[layout.first :]:
-        if layout.format == "audacity" and cells[0].startswith("\\"):
+    for line, cells in sheet.rows[schema.first :]:
+        if schema.format == "audacity" and cells[0].startswith("\\"):
             continue  # the frequencies of the label above
-        row = _row(line, cells, layout)
+        row = _row(line, cells, schema)
         if isinstance(row, Message):
             bad.append((line, row))
         else:
@@ -389,61 +258,61 @@ def rows_of(sheet: Sheet, layout: Layout) -> Rows:
     return Rows(good=tuple(good.values()), bad=tuple(bad))
 
 
-def _row(line: int, cells: tuple[str, ...], layout: Layout) -> Row | Message:
-    """The row, or why it cannot be understood."""
-    needed = [layout.file, layout.start, *(layout.labels if layout.one_hot else ())]
+def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | Message:
+    """Parse a row, or return why that fails."""
+    needed = [schema.file, schema.start, *(schema.labels if schema.one_hot else ())]
     if any(place is not None and place >= len(cells) for place in needed):
         return nmsg("it has only {count} of its columns", "it has only {count} of its columns", len(cells))
-    file = None if layout.file is None else cells[layout.file]
-    if file is not None and file.lower() in NOTHING:
+    file = None if schema.file is None else cells[schema.file]
+    if file is not None and is_missing(file):
         return msg("it names no file")
-    classes = _classes(cells, layout)
+    classes = _classes(cells, schema)
     if classes is None:
         return msg("the column of a class contains something other than 0 or 1")
-    times = _times(cells, layout)
+    times = _times(cells, schema)
     if isinstance(times, Message):
         return times
     start, end = times
-    return Row(
+    return LabelRow(
         line=line,
         file=file,
         classes=classes,
-        nothing="" if classes or layout.one_hot else _cell(cells, layout.labels[0]),
+        nothing="" if classes or schema.one_hot else _cell(cells, schema.labels[0]),
         start=start,
         end=end,
-        group=_text(cells, layout.group),
-        split=_text(cells, layout.split),
+        group=_text(cells, schema.group),
+        split=_text(cells, schema.split),
     )
 
 
-def _classes(cells: tuple[str, ...], layout: Layout) -> tuple[str, ...] | None:
-    if not layout.one_hot:
-        return classes_in(_cell(cells, layout.labels[0]), layout.separator, layout.kept)
-    flags = [(layout.header[place], flag(cells[place])) for place in layout.labels]
+def _classes(cells: tuple[str, ...], schema: LabelSchema) -> tuple[str, ...] | None:
+    if not schema.one_hot:
+        return classes_in(_cell(cells, schema.labels[0]), schema.separator, schema.class_words)
+    flags = [(schema.header[place], parse_flag(cells[place])) for place in schema.labels]
     if any(value is None for _name, value in flags):
         return None
     return tuple(class_name(name) for name, value in flags if value)
 
 
-def _times(cells: tuple[str, ...], layout: Layout) -> tuple[float | None, float | None] | Message:
-    """Start and end, none where the row gives neither, or what is wrong with them."""
-    if layout.start is None:
+def _times(cells: tuple[str, ...], schema: LabelSchema) -> tuple[float | None, float | None] | Message:
+    """Start and end (None, None where the row has neither), or what is wrong with them."""
+    if schema.start is None:
         return None, None
-    said = [_text(cells, place) for place in (layout.start, layout.end, layout.length)]
-    if not any(said):
+    texts = [_text(cells, place) for place in (schema.start, schema.end, schema.length)]
+    if not any(texts):
         return None, None
-    start, end, length = (None if text is None else seconds(text) for text in said)
+    start, end, length = (None if text is None else parse_position(text) for text in texts)
     if end is None and start is not None and length is not None:
         end = start + length
     if start is None or end is None:
         return msg("its start or end is not a time")
     if end < start:
         return msg("it ends before it starts")
-    offset = seconds(_text(cells, layout.offset) or "")
+    offset = parse_position(_text(cells, schema.offset) or "")
     if offset is not None:
-        # The table runs over several files: its times count from the first, the offset from the one that is meant.
+        # The table spans several files: its times count from the first, the offset from the one that is meant.
         start, end = offset, offset + end - start
-    return start * layout.unit, end * layout.unit
+    return start * schema.unit, end * schema.unit
 
 
 def _cell(cells: tuple[str, ...], place: int) -> str:
@@ -451,11 +320,11 @@ def _cell(cells: tuple[str, ...], place: int) -> str:
 
 
 def _text(cells: tuple[str, ...], place: int | None) -> str | None:
-    """What stands there, None where nothing does."""
-    if place is None or place >= len(cells) or cells[place].lower() in NOTHING:
+    """The cell, None where it is missing."""
+    if place is None or place >= len(cells) or is_missing(cells[place]):
         return None
     return cells[place]
 
 
-def _numberless(row: Row) -> Row:
+def _numberless(row: LabelRow) -> LabelRow:
     return dataclasses.replace(row, line=0)

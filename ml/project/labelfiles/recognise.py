@@ -1,20 +1,23 @@
-"""Recognising a label file by what stands in it: which program wrote it, and which column says what."""
+"""Recognise a label file by its content: which program wrote it, and which column holds what."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
-from ml.project.labelfiles.cells import NOTHING, all_flags, quoted, seconds, separator_of, shortened, words_kept
+from ml.project.labelfiles.cells import all_flags, class_words, quoted, separator_of, shortened
 from ml.project.labelfiles.match import FileIndex
-from ml.project.labelfiles.types import Layout
+from ml.project.labelfiles.types import LabelSchema
 from ml.project.scan.folder import READY_SPLITS
+from ml.tables.cells import is_missing
+from ml.tables.names import words_of
 from ml.tables.sheet import Sheet
+from ml.tables.timestamps import parse_position
+from ml.tables.units import TIME_UNITS, seconds_in_unit
 
 FILE = (
     "begin path", "begin file", "file", "filename", "file name", "path", "filepath", "file path", "rel path",
@@ -52,24 +55,17 @@ NO_CLASS = frozenset(
     [*GROUP, *SPLIT, *FILE_OFFSET, *LENGTH, "index", "unnamed 0", "row", "row id", "selection", "view", "channel",
      "low freq", "high freq", "confidence", "score", "probability", "width", "height", "latitude", "longitude", "date",
      "time", "rating", "url", "license", "author", "comment", "comments", "notes", "take", "src file", "salience",
-     "fsid", "mids", "is train", "esc10", "xmin", "xmax", "ymin", "ymax"]
+     "fsid", "mids", "is train", "esc 10", "xmin", "xmax", "ymin", "ymax"]
 )  # fmt: skip
-"""Columns that are never taken for the class because nothing else is left."""
-
-_UNITS = frozenset(["s", "sec", "secs", "second", "seconds", "ms", "msec", "milliseconds", "hz"])
+"""Columns that never hold the class, even if no other column is left."""
 
 
 def plain(name: str) -> str:
-    """A column's name so that it compares: “Begin Time (s)”, “begin_time” and “beginTime” are one."""
-    words = _words(name)
-    while len(words) > 1 and words[-1] in _UNITS:
+    """The words of a column's name without a unit at its end: “Begin Time (s)” and “beginTime” are the same."""
+    words = words_of(name)
+    while len(words) > 1 and words[-1] in TIME_UNITS | {"milliseconds", "hz"}:
         words.pop()
     return " ".join(words)
-
-
-def in_milliseconds(name: str) -> bool:
-    """Whether the column's name says that its times are thousandths of a second."""
-    return not {"ms", "msec", "milliseconds"}.isdisjoint(_words(name))
 
 
 def first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -82,12 +78,6 @@ def known(names: Sequence[str]) -> bool:
     """Whether these cells are names of columns."""
     every = frozenset([*FILE, *LABEL, *START, *END, *LENGTH, *GROUP, *SPLIT])
     return any(name in every for name in names)
-
-
-def _words(name: str) -> list[str]:
-    text = unicodedata.normalize("NFKC", name).strip().lstrip("#")
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return re.sub(r"[\W_]+", " ", text.lower()).split()
 
 
 _LOOKED_AT = 5000
@@ -103,13 +93,13 @@ _WANTED_OF_RECORDINGS = msg(
 )
 
 
-def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
-    """Which column says what. `timed`: whether the files are recordings, in which a label can be a part.
+def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
+    """Find which column holds what. `timed`: whether the files are recordings, in which a label can be a part.
 
     Raises HandlensError with a sentence that names the columns found and what was wanted.
     """
     if timed and _is_audacity(sheet):
-        return Layout(format="audacity", first=0, start=0, end=1, labels=(2,))
+        return LabelSchema(format="audacity", first=0, start=0, end=1, labels=(2,))
     top = sheet.rows[0][1]
     head = [plain(cell) for cell in top]
     has_header = known(head) and not any(index.find(cell) for cell in top if "." in cell)
@@ -119,17 +109,17 @@ def layout_of(sheet: Sheet, index: FileIndex, *, timed: bool) -> Layout:
     file = table.file_column(index)
     if not has_header and file is not None and _may_be_names(top, file, index):
         table = _Table(sheet, head, first=1)
-    layout = table.layout(file, timed=timed)
-    if layout is None:
+    schema = table.schema(file, timed=timed)
+    if schema is None:
         raise HandlensError(_no_class(sheet, table, file, index) or _no_columns(sheet, table, timed=timed))
-    return layout
+    return schema
 
 
-def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> Layout:
-    """A table of times of one recording in which somebody found nothing; any other table without rows is an error."""
+def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSchema:
+    """The schema of a table of times without any label; any other table without rows is an error."""
     start, end = first_of(head, START), first_of(head, END)
     if timed and start is not None and end is not None and first_of(head, FILE) is None:
-        return Layout(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
+        return LabelSchema(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
     raise HandlensError(
         msg(
             "“{table}” has no rows below the names of its columns. Choose a table that contains labels.",
@@ -139,21 +129,22 @@ def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> Layout:
 
 
 def _may_be_names(top: Sequence[str], file: int, index: FileIndex) -> bool:
-    """Whether words that nobody foresaw head the columns: the first line names no file and holds no number."""
+    """Whether the first line is a heading of unknown words: it names no file and holds no number."""
     return len(top) > file and not index.find(top[file]) and "." not in top[file] and not any(map(_number, top))
 
 
 def _number(cell: str) -> bool:
-    return seconds(cell) is not None
+    return parse_position(cell) is not None
 
 
 def _is_audacity(sheet: Sheet) -> bool:
-    """Lines of start, end, label; below each there may be one with a backslash and two frequencies."""
+    """Whether the lines are start, end, label; a line with a backslash and two frequencies may follow each."""
     rows = [cells for _line, cells in sheet.rows[:_LOOKED_AT] if not cells[0].startswith("\\")]
     fits = sum(
-        2 <= len(cells) <= 3 and seconds(cells[0]) is not None and seconds(cells[1]) is not None for cells in rows
+        2 <= len(cells) <= 3 and parse_position(cells[0]) is not None and parse_position(cells[1]) is not None
+        for cells in rows
     )
-    three = sum(len(cells) == 3 and seconds(cells[2]) is None for cells in rows)
+    three = sum(len(cells) == 3 and parse_position(cells[2]) is None for cells in rows)
     return bool(rows) and fits >= 0.8 * len(rows) and three >= 0.5 * len(rows)
 
 
@@ -170,7 +161,7 @@ class _Table:
         self.cells = [[cells[place] for cells in rows if len(cells) > place] for place in range(width)]
 
     def file_column(self, index: FileIndex) -> int | None:
-        """The column whose cells name most different files; by its name where no cell names any."""
+        """The column whose cells match the most distinct files; by its name where no cell matches any."""
         best, best_score = None, (False, 0, 0)
         for place, (name, cells) in enumerate(zip(self.names, self.cells, strict=True)):
             if name in _NO_FILE:
@@ -185,7 +176,7 @@ class _Table:
                 best, best_score = place, score
         return first_of(self.names, FILE) if best is None else best
 
-    def layout(self, file: int | None, *, timed: bool) -> Layout | None:
+    def schema(self, file: int | None, *, timed: bool) -> LabelSchema | None:
         start, end, length, offset = self._times(file) if timed else (None, None, None, None)
         if file is None and (start is None or not timed):
             return None
@@ -198,9 +189,12 @@ class _Table:
         separator = ""
         if label is not None and not flags:
             separator = separator_of(set(self.cells[label]), plural=self.names[label] in PLURAL)
+        words: frozenset[str] = frozenset()
+        if label is not None and not flags and not separator:
+            words = class_words(self.cells[label])
         raven = {"begin time", "end time"} <= set(self.names) and not {"selection", "view"}.isdisjoint(self.names)
-        milliseconds = start is not None and bool(self.header) and in_milliseconds(self.header[start])
-        return Layout(
+        header = words_of(self.header[start]) if start is not None and self.header else ()
+        return LabelSchema(
             format="raven" if raven else "table",
             first=self.first,
             header=tuple(self.header),
@@ -208,12 +202,12 @@ class _Table:
             labels=flags or ((label,) if label is not None else ()),
             one_hot=bool(flags),
             separator=separator,
-            kept=words_kept(self.cells[label]) if label is not None and not flags and not separator else frozenset(),
+            class_words=words,
             start=start,
             end=end,
             length=length,
             offset=offset,
-            unit=0.001 if milliseconds else 1.0,
+            unit=min(1.0, seconds_in_unit(header) or 1.0),  # “min” may stand for the least
             group=None if group in {label, *flags} else group,
             split=split,
         )
@@ -234,10 +228,13 @@ class _Table:
 
     def _is_time(self, place: int) -> bool:
         filled = [cell for cell in self.cells[place] if cell]
-        return bool(filled) and sum(seconds(cell) is not None for cell in filled) >= 0.8 * len(filled)
+        return bool(filled) and sum(parse_position(cell) is not None for cell in filled) >= 0.8 * len(filled)
 
     def _ascending(self, place: int) -> bool:
-        pairs = [(seconds(a), seconds(b)) for a, b in zip(self.cells[place], self.cells[place + 1], strict=False)]
+        pairs = [
+            (parse_position(a), parse_position(b))
+            for a, b in zip(self.cells[place], self.cells[place + 1], strict=False)
+        ]
         return all(a is None or b is None or a <= b for a, b in pairs)
 
     def _group(self, file: int | None) -> int | None:
@@ -252,7 +249,7 @@ class _Table:
         return None
 
     def _label(self, taken: set[int]) -> int | None:
-        """By its name, words before numbers; else the only column that is left."""
+        """The class column: by name, words before numbers; else the only column that is left."""
         free = [place for place in range(len(self.cells)) if place not in taken]
         named = [place for place in free if self.names[place] in LABEL and self._filled(place)]
         named.sort(key=lambda place: LABEL.index(self.names[place]))
@@ -274,11 +271,11 @@ class _Table:
         return tuple(found) if len(found) > 1 else ()
 
     def _is_flag(self, place: int) -> bool:
-        """Whether what looks like the class is one of several columns of yes and no."""
+        """Whether the class column is one of several columns of yes and no."""
         return all_flags(self.cells[place]) and self.names[place] not in LABEL[:12]
 
     def _filled(self, place: int) -> bool:
-        return any(cell.lower() not in NOTHING for cell in self.cells[place])
+        return any(not is_missing(cell) for cell in self.cells[place])
 
     def _is_number(self, place: int) -> bool:
         return all(re.fullmatch(r"\d+(\.0)?", cell) for cell in self.cells[place] if cell)
@@ -289,7 +286,7 @@ class _Table:
 
 
 def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -> Message | None:
-    """Where the files were found and only the class is missing: which column was understood, and what to rename."""
+    """The message for a table whose file column is clear and whose class column is not."""
     others = [quoted(cell) for place, cell in enumerate(table.header) if place != file and cell]
     if file is None or not others or not any(index.find(cell) for cell in table.cells[file]):
         return None

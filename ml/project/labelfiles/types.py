@@ -1,4 +1,4 @@
-"""What passes between the steps from a label file to labelled files."""
+"""What passes between the steps from label files to labelled files: recognise, read, match, cut."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message
-from ml.core.scan_report import LabelIssue
+from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan
+from ml.tables.sheet import Sheet
 
 Format = Literal["table", "raven", "audacity"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """Which column of a sheet says what; columns are counted from 0, None where the sheet has no such column."""
+class LabelSchema:
+    """The role of each column of a sheet; columns count from 0, None where the sheet has no such column."""
 
     format: Format
     first: int
     """The first row that holds data."""
     header: tuple[str, ...] = ()
     file: int | None = None
-    """Without one, the name of the sheet says which recording it is about."""
+    """Without one, the name of the sheet is that of its recording."""
     labels: tuple[int, ...] = ()
     one_hot: bool = False
     """Each of `labels` is a class of its own and holds 1 or 0."""
     separator: str = ""
     """Between several classes in one cell; "" where a cell holds one."""
-    kept: frozenset[str] = frozenset()
-    """Words that are a class here though they mostly say that there is none, in the spelling of the class."""
+    class_words: frozenset[str] = frozenset()
+    """Words such as “none” that are a class here, in the spelling of the class."""
     start: int | None = None
     end: int | None = None
     length: int | None = None
@@ -42,42 +43,79 @@ class Layout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One line of a label file, understood. Times are seconds within the recording; None: all of the file."""
+class LabelTable:
+    """A label file with its schema. `about`: the one recording it describes, where it has no column of files."""
+
+    sheet: Sheet
+    schema: LabelSchema
+    about: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelRow:
+    """One parsed line of a label file. Times are seconds within the recording; None: all of the file."""
 
     line: int
     file: str | None
     classes: tuple[str, ...]
     nothing: str = ""
-    """What stands where the class should, if that is no class."""
+    """The word in place of a class, if it names none."""
     start: float | None = None
     end: float | None = None
     group: str | None = None
     split: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing in a label file that could not be used: an example as part of a sentence, the file it concerns, and the
+    word that stands where a class should."""
+
+    kind: IssueKind
+    example: Message
+    path: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """A row, and the file of the folder that it labels."""
+
+    path: str
+    row: LabelRow
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatchedTable:
+    """A label file with what became of its `rows` readable rows."""
+
+    table: LabelTable
+    rows: int
+    matches: tuple[Match, ...]
+
+
 @dataclass(kw_only=True, slots=True)
-class Given:
-    """What label files say of one file."""
+class FileLabels:
+    """The labels of one file in all label files."""
 
     classes: dict[str, None] = field(default_factory=dict)
-    """Of the whole file, in the order they were met."""
+    """Of the whole file, in order of appearance."""
     spans: dict[LabelSpan, None] = field(default_factory=dict)
     timed: bool = False
-    """Some label file is about parts of this recording, even if it names none."""
+    """A label file describes parts of this recording, even if it names none."""
     group: str | None = None
     split: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """What label files say, by the path of the file they say it of."""
+class LabelReading:
+    """The labels that label files give, by the path of the file."""
 
-    given: dict[str, Given]
+    by_path: dict[str, FileLabels]
     tables: tuple[Message, ...]
     """One sentence per label file (or per kind of them): what was recognised in it."""
     rows: int
     used: int
     several_in_row: int = 0
-    """Files with more than one class in one row: somebody meant it."""
+    """Files with more than one class in one row, so on purpose."""
     issues: tuple[LabelIssue, ...] = ()

@@ -1,4 +1,4 @@
-"""Which windows of a recording a labelled span speaks for."""
+"""Cut files into windows, and find the labels of each window."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
 from ml.core.types import LabelSpan, Windowing
+from ml.media.logs.timeline import Span, Timeline
 from ml.media.windowing import FEWEST_FRAMES, window_spans
-from ml.project.labelfiles.types import Given
+from ml.project.labelfiles.types import FileLabels
 from ml.scoring.tasks import task_named
 
 _SHARE = 0.5
@@ -23,11 +24,11 @@ _SHORTEST = 1.0
 def labels_of_windows(
     spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]], *, several: bool
 ) -> list[tuple[LabelSpan, ...]]:
-    """For each window (start, end in seconds; in their order) the spans it is labelled by, one per class.
+    """Return for each window (start, end in seconds, ascending) the spans that label it, one per class.
 
-    A span speaks for a window if it covers at least half of the window, or if at least half of the span lies within
+    A span labels a window if it covers at least half of the window, or if at least half of the span lies within
     it: the first is for long spans, the second for short events. As windows lie side by side or overlap, every span
-    speaks for at least one. `several`: every such class; otherwise the one that covers most of the window.
+    labels at least one. `several`: every such class; otherwise the one that covers most of the window.
     Of several spans of one class the one that covers most stands for them.
     """
     found: list[dict[str, tuple[float, LabelSpan, float]]] = [{} for _window in windows]
@@ -44,7 +45,7 @@ def labels_of_windows(
 
 
 def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
-    """Seconds of the window that the span covers, None where it does not speak for the window."""
+    """Seconds of the window that the span covers, None where it does not label the window."""
     length = span.end - span.start
     if length <= _SLACK:  # a point in time
         return 0.0 if start <= span.start < end else None
@@ -61,7 +62,7 @@ def _chosen(classes: dict[str, tuple[float, LabelSpan, float]], *, several: bool
 def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain: float = 0.5) -> Windowing:
     """`windowing` with windows no longer than nine of ten labelled spans are, but at least a second.
 
-    In a window much longer than the event most of what is heard is something else. Overlapping by half, so that an
+    In a window much longer than the event most of the sound is something else. Overlapping by half, so that an
     event cut by one window lies whole in the next.
     """
     lengths = [span.end - span.start for span in spans if span.end - span.start > _SLACK]
@@ -75,7 +76,7 @@ def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain
 
 
 def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Windowing:
-    """The same of logs: windows no longer than the states of any class usually last, but with rows enough to see.
+    """As `suited_to` for logs: windows no longer than the states of any class usually last, but with enough rows.
 
     What a machine does, it does for a while; a window over two states is labelled with one of them.
     """
@@ -92,17 +93,58 @@ def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Window
     return dataclasses.replace(windowing, seconds=frames / windowing.rate, step=frames // 2 / windowing.rate)
 
 
-def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tuple[dict[str, Given], list[LabelIssue]]:
-    """What was said of each file by path, with times as they are without its pauses; labels that lie within a pause,
-    where there is nothing to learn from, are an issue."""
-    moved, lost = dict(given), 0
+def windows_of(file: FoundFile, windowing: Windowing) -> tuple[Span, ...]:
+    """(start, end) of each window of the file, in seconds by its own clock."""
+    if not file.stretches:
+        return window_spans(file.duration, windowing)
+    return _timeline(file).windows(windowing)
+
+
+def labels_in_windows(file: FoundFile, windows: Sequence[Span], *, several: bool) -> list[tuple[LabelSpan, ...]]:
+    """Call `labels_of_windows` for the spans of the file. The pauses of a log count neither in spans nor in windows."""
+    spans = file.spans or ()
+    if len(file.stretches) < 2:
+        return labels_of_windows(spans, windows, several=several)
+    measured = measured_spans(file)
+    own: dict[LabelSpan, LabelSpan] = {}
+    for span, as_measured in zip(spans, measured, strict=True):
+        own.setdefault(as_measured, span)
+    found = labels_of_windows(measured, _measured(file, windows), several=several)
+    return [tuple(own[span] for span in labels) for labels in found]
+
+
+def measured_spans(file: FoundFile) -> tuple[LabelSpan, ...]:
+    """The spans of the file in seconds that were measured: the pauses of a log do not count."""
+    spans = file.spans or ()
+    if len(file.stretches) < 2 and file.end == file.duration:
+        return spans
+    times = _measured(file, [(span.start, span.end) for span in spans])
+    return tuple(span._replace(start=start, end=end) for span, (start, end) in zip(spans, times, strict=True))
+
+
+def leave_out_pauses(file: FoundFile) -> FoundFile:
+    """The file with times as a project of version 0.1 keeps them: counted in what was measured, without the pauses."""
+    spans = None if file.spans is None else measured_spans(file)
+    return dataclasses.replace(file, spans=spans, stretches=())
+
+
+def labels_in_pauses(
+    reading: Mapping[str, FileLabels], files: Sequence[FoundFile]
+) -> tuple[dict[str, FileLabels], list[LabelIssue]]:
+    """Return the labels by path without those that lie within a pause of a log; those are an issue."""
+    kept, lost = dict(reading), 0
     first: Message | None = None
     for file in files:
-        said = given.get(file.path)
-        if said is None or not said.timed or not file.pauses:
+        labels = reading.get(file.path)
+        if labels is None or not labels.timed or not _pauses(file):
             continue
-        spans = [(span, _cut(span, file.pauses)) for span in said.spans]
-        within = [span for span, cut in spans if cut is None]
+        spans = list(labels.spans)
+        measured = _measured(file, [(span.start, span.end) for span in spans])
+        within = [
+            span for span, (start, end) in zip(spans, measured, strict=True) if end <= start and span.end > span.start
+        ]
+        # What begins behind the end of the log lies in no pause.
+        within = [span for span in within if span.start < file.end]
         if within:
             lost += len(within)
             first = first or msg(
@@ -111,34 +153,32 @@ def without_pauses(given: Mapping[str, Given], files: Sequence[FoundFile]) -> tu
                 start=within[0].start,
                 file=file.path,
             )
-        moved[file.path] = dataclasses.replace(said, spans=dict.fromkeys(cut for _span, cut in spans if cut))
-    return moved, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
+            left = dict.fromkeys(span for span in spans if span not in set(within))
+            kept[file.path] = dataclasses.replace(labels, spans=left)
+    return kept, [] if first is None else [LabelIssue(kind="paused", count=lost, first=first)]
 
 
-def _cut(span: LabelSpan, pauses: Sequence[tuple[float, float]]) -> LabelSpan | None:
-    """The span without what it covers of the pauses; None where nothing is left."""
-    start, end = _moved(span.start, pauses), _moved(span.end, pauses)
-    return None if end <= start and span.end > span.start else span._replace(start=start, end=end)
+def _pauses(file: FoundFile) -> bool:
+    return len(file.stretches) > 1 or (bool(file.stretches) and file.stretches[0].begin > 0)
 
 
-def _moved(seconds: float, pauses: Sequence[tuple[float, float]]) -> float:
-    """Where a moment lies once the pauses are cut out."""
-    out = 0.0
-    for where, missing in pauses:
-        into = seconds - out - where
-        if into <= 0:
-            break
-        out += min(missing, into)
-    return seconds - out
+def _measured(file: FoundFile, times: Sequence[Span]) -> list[Span]:
+    """Convert times of a log into the seconds measured before them."""
+    timeline = _timeline(file)
+    return [(timeline.to_index(start) / file.rate, timeline.to_index(end) / file.rate) for start, end in times]
+
+
+def _timeline(file: FoundFile) -> Timeline:
+    return Timeline(stretches=file.stretches, rate=file.rate)
 
 
 _SLIP = 0.1
-"""Seconds by which labels that follow each other may overlap: nobody draws them to the frame."""
+"""Seconds by which adjacent labels may overlap by accident."""
 
 
 def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
-    """In a single-label project: labels that every window they speak for gives up for another ("outdone"), and windows
-    that lie under labels of several classes at once ("overlapping")."""
+    """Find labels that give way to another class in every window ("outdone"), and windows that lie under labels of
+    several classes at once ("overlapping"), in a single-label project."""
     if not task_named(report.task).exclusive or report.windowing is None:
         return ()
     outdone: list[tuple[str, LabelSpan]] = []
@@ -146,10 +186,13 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
     for file in report.files:
         if not file.spans:
             continue
-        spans, windows = file.spans, window_spans(file.duration, report.windowing)
-        outdone += [(file.path, span) for span in _given_up(spans, windows)]
+        spans, windows = file.spans, windows_of(file, report.windowing)
+        if len(file.stretches) > 1:
+            spans, windows = measured_spans(file), tuple(_measured(file, windows))
+        own = dict(zip(spans, file.spans, strict=True))
+        outdone += [(file.path, own[span]) for span in _outdone(spans, windows)]
         pairs = map(_at_once, labels_of_windows(spans, windows, several=True))
-        torn += [(file.path, pair) for pair in pairs if pair is not None]
+        torn += [(file.path, (own[pair[0]], own[pair[1]])) for pair in pairs if pair is not None]
     found = []
     if outdone:
         path, span = outdone[0]
@@ -170,22 +213,22 @@ def lost_in_windows(report: ScanReport) -> tuple[LabelIssue, ...]:
     return tuple(found)
 
 
-def _given_up(spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]]) -> Iterator[LabelSpan]:
-    """The spans whose class none of the windows has that they speak for."""
+def _outdone(spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]]) -> Iterator[LabelSpan]:
+    """The spans that give way to another class in every window they label."""
     chosen = labels_of_windows(spans, windows, several=False)
     starts = [start for start, _end in windows]
     longest = max((end - start for start, end in windows), default=0.0)
     for span in spans:
-        # Asked of the windows beside it only: there can be thousands of both.
+        # Compare with nearby windows only: there can be thousands of both.
         first, last = bisect_left(starts, span.start - longest), bisect_right(starts, span.end)
-        spoken_for = labels_of_windows([span], windows[first:last], several=True)
-        won = (winner.class_name for place, own in enumerate(spoken_for, first) if own for winner in chosen[place])
+        labelled = labels_of_windows([span], windows[first:last], several=True)
+        won = (winner.class_name for place, own in enumerate(labelled, first) if own for winner in chosen[place])
         if span.class_name not in won:
             yield span
 
 
 def _at_once(labels: Sequence[LabelSpan]) -> tuple[LabelSpan, LabelSpan] | None:
-    """The first two labels of a window, one per class, that speak of the same moments."""
+    """The first two labels of a window, one per class, that overlap in time."""
     for place, one in enumerate(labels):
         for other in labels[place + 1 :]:
             if min(one.end, other.end) - max(one.start, other.start) > _SLIP:

@@ -1,9 +1,8 @@
-"""What the logs of one project have in common: their columns, their rate, the windows they are cut into."""
+"""Agree on the schema of the logs of a project: columns, sampling rate, windows."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,39 +10,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.core.errors import HandlensError, UnreadableError
-from ml.core.messages import Message, msg
+from ml.core.messages import Message, msg, nmsg
 from ml.core.types import Clock, Windowing
 from ml.media.logs.columns import IS_TIME
 from ml.media.logs.log import LogFacts
-from ml.media.logs.names import fitting_columns, nameless, places_of, spelt_alike
+from ml.media.logs.names import fitting_columns, nameless, places_of
+from ml.media.logs.timeline import Timeline
 from ml.media.windowing import choose_log_windowing
 from ml.project.scan.log_notes import ROWS_A_SECOND, notes_on
+from ml.tables.names import fold_name
 
-__all__ = ["ROWS_A_SECOND", "LogSchema", "agree"]
+__all__ = ["ROWS_A_SECOND", "LogSchema", "agree_schema"]
 
 _NEARLY_ALL = 0.8
-"""A column that fewer logs have is left out; of one that so many have, the logs without it are."""
-_MOST_READINGS = 256 * 2048
-"""In one window. With 1,024 columns of 2,000 rows, four times as many, training took 13 GB of memory."""
+"""A column that fewer logs have is left out; if more have it, the logs without it are left out."""
+MOST_COLUMNS = 256
+"""Of a new project. Those made by version 0.1 may have up to `log.MOST_COLUMNS`."""
 _FEWEST_ALIKE = 3
-"""Fewer logs may climb evenly by chance."""
+"""In fewer logs a column may increase evenly by chance."""
 _ALIKE = 0.1
 """How far the steps of one clock differ from log to log."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogSchema:
-    """`unfit`: logs that differ from the rest, and why. Of the others, by path: `lengths` (rate in Hz, seconds), and
-    `pauses` (where in seconds, how many are missing)."""
+    """How logs are read together. `unfit`: those that differ from the rest, and why; `timelines`: those of the others,
+    by path."""
 
     windowing: Windowing | None
     unfit: dict[str, UnreadableError]
-    lengths: dict[str, tuple[float, float]]
-    pauses: dict[str, tuple[tuple[float, float], ...]]
+    timelines: dict[str, Timeline]
     notes: tuple[Message, ...]
 
 
-def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> LogSchema:
+def agree_schema(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windowing | None) -> LogSchema:
     """Settle columns and rate by what most logs have, or by `windowing`, that of the project they are to join.
 
     `rate` in Hz, where the user gave one, stands above what the logs say of themselves.
@@ -53,6 +53,15 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
             msg("{rate:g} readings per second are not possible. Enter the rate in Hz, for example 50.", rate=rate)
         )
     columns, clocks = (windowing.columns, ()) if windowing is not None else _measured(facts, _usual_columns(facts))
+    if windowing is None and len(columns) > MOST_COLUMNS:
+        raise HandlensError(
+            nmsg(
+                "The logs have {count} column of numbers, but at most {most} can be used. Remove the least useful.",
+                "The logs have {count} columns of numbers, but at most {most} can be used. Remove the least useful.",
+                len(columns),
+                most=MOST_COLUMNS,
+            )
+        )
     unfit: dict[str, UnreadableError] = {}
     for path, found in facts.items():
         try:
@@ -61,45 +70,38 @@ def agree(facts: Mapping[str, LogFacts], *, rate: float | None, windowing: Windo
             unfit[path] = error
     fit = {path: found for path, found in facts.items() if path not in unfit}
     if not fit:
-        return LogSchema(windowing=windowing, unfit=unfit, lengths={}, pauses={}, notes=())
+        return LogSchema(windowing=windowing, unfit=unfit, timelines={}, notes=())
     clock, common = _clock(fit, rate) if windowing is None else (windowing.clock, windowing.rate)
-    lengths = {path: _length(found, clock, common or 1.0) for path, found in fit.items()}
+    timelines = {path: found.timeline(clock, common or 1.0) for path, found in fit.items()}
     if windowing is None:
-        frames = [length for found in fit.values() for length in _stretches(found, clock, common or 1.0)]
-        windowing = _of_bearable_size(choose_log_windowing(frames, rate=common, columns=columns, clock=clock), frames)
+        frames = [
+            round(stretch.frames / timeline.rate * (common or 1.0))
+            for timeline in timelines.values()
+            for stretch in timeline.stretches
+        ]
+        windowing = choose_log_windowing(frames, rate=common, columns=columns, clock=clock)
         windowing = dataclasses.replace(windowing, ranges=_ranges(fit, columns))
     notes = notes_on(fit, columns=columns, clocks=clocks, clock=clock, rate=common)
-    pauses = {path: _pauses(found, clock, common or 1.0) for path, found in fit.items()}
-    return LogSchema(windowing=windowing, unfit=unfit, lengths=lengths, pauses=pauses, notes=notes)
-
-
-def _of_bearable_size(chosen: Windowing, frames: Sequence[int]) -> Windowing:
-    """Shorter windows where there are very many columns: the memory that training needs grows with both."""
-    most = _MOST_READINGS // max(1, len(chosen.columns))
-    if chosen.frames <= most:
-        return chosen
-    longer = sum(count > 1.5 * most for count in frames) * 2 > len(frames)
-    step = most // 2 if longer else most
-    return dataclasses.replace(chosen, seconds=most / chosen.rate, step=step / chosen.rate)
+    return LogSchema(windowing=windowing, unfit=unfit, timelines=timelines, notes=notes)
 
 
 def _but_times(columns: tuple[str, ...], found: LogFacts) -> tuple[str, ...]:
-    """A project may have learned from what an earlier version did not know for a clock; its logs have that, too."""
+    """The columns without times: an earlier version may have trained on a column that is now known as a clock."""
     times = {found.time_column, *(item.name for item in found.left_out if item.reason == IS_TIME)}
     return tuple(name for name in columns if name not in times)
 
 
 def _usual_columns(facts: Mapping[str, LogFacts]) -> tuple[str, ...]:
-    """The names that nearly all logs have; without them, those of as many logs as can be."""
+    """The names that nearly all logs have; if there are none, those of as many logs as possible."""
     named = [log.columns for log in facts.values() if not nameless(log.columns)]
     if 2 * len(named) < len(facts) or not named:
         return _commonest([log.columns for log in facts.values() if nameless(log.columns)])
     first = _commonest(named)
-    often = Counter(spelt_alike(name) for columns in named for name in columns)
+    often = Counter(fold_name(name) for columns in named for name in columns)
     usual: dict[str, str] = {}
     for name in (name for columns in (first, *named) for name in columns):
-        if often[spelt_alike(name)] >= _NEARLY_ALL * len(named):
-            usual.setdefault(spelt_alike(name), name)
+        if often[fold_name(name)] >= _NEARLY_ALL * len(named):
+            usual.setdefault(fold_name(name), name)
     return tuple(usual.values()) or first
 
 
@@ -109,7 +111,7 @@ def _commonest(found: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns without those that climb by the same even steps in every log, and those: clocks and counters.
+    """Split off the columns that increase by the same even steps in every log: clocks and counters.
 
     What really was measured may climb so in one log or with a steepness of its own in each.
     """
@@ -125,7 +127,7 @@ def _measured(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[
 
 
 def _ticks(places: Sequence[int | None], facts: Collection[LogFacts]) -> bool:
-    """Whether a column, which stands at `places` in the logs, climbs alike in all that have it."""
+    """Whether a column, at `places` in the logs, increases alike in all that have it."""
     steps = [(log.steps[place], log.rate or 1.0) for log, place in zip(facts, places, strict=True) if place is not None]
     by_row = np.array([step for step, _rate in steps])
     by_second = np.array([step * rate for step, rate in steps])
@@ -144,30 +146,8 @@ def _clock(facts: Mapping[str, LogFacts], asked: float | None) -> tuple[Clock, f
     return "file", float(f"{np.median(rates):.4g}")
 
 
-def _length(found: LogFacts, clock: Clock, common: float) -> tuple[float, float]:
-    """The log's own rate, and how many seconds it lasts."""
-    if clock == "file":
-        own = found.rate or common
-        return own, found.frames / own
-    return common, found.rows / common
-
-
-def _pauses(found: LogFacts, clock: Clock, common: float) -> tuple[tuple[float, float], ...]:
-    """Where the log was cut, in seconds of what is left of it, and how many are missing there."""
-    if clock == "file" and found.rate:
-        return tuple((frame / found.rate, seconds) for frame, seconds in found.pauses)
-    return tuple((row / common, rows / common) for row, rows in found.raw_pauses)
-
-
-def _stretches(found: LogFacts, clock: Clock, common: float) -> list[int]:
-    """How many rows at the common rate lie between one pause and the next."""
-    own, _seconds = _length(found, clock, common)
-    cuts, frames = (found.cuts, found.frames) if clock == "file" else (found.raw_cuts, found.rows)
-    return [round((end - first) / own * common) for first, end in itertools.pairwise((0, *cuts, frames))]
-
-
 def _ranges(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
-    """Where each column usually lies, over all logs but the few that reach farthest."""
+    """The usual range of each column: from the 5th percentile of all minima to the 95th of all maxima."""
     found = np.array([[log.ranges[place] for place in fitting_columns(log.columns, columns)] for log in facts.values()])
     low, high = np.percentile(found[:, :, 0], 5, axis=0), np.percentile(found[:, :, 1], 95, axis=0)
     return tuple((float(least), float(most)) for least, most in zip(low, high, strict=True))

@@ -12,7 +12,7 @@ from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
 from ml.core.scan_report import ScanReport, SplitPlan
 from ml.core.types import SPLITS, KindName, Split
-from ml.project.labelfiles.messages import MILD, issue_told, only_one_class, windows_told
+from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.scan.multilabel import SEVERAL_PRESENT, has_multilabel_tables
 from ml.scoring.tasks import task_named
@@ -189,14 +189,14 @@ def _from_tables(report: ScanReport) -> list[Finding]:
     """What became of the label files: what they were taken for, and what could not be used."""
     if report.labels is None:
         return []
-    found = [Finding(severity="info", sentence=told) for told in report.labels.tables[:_TABLES_SHOWN]]
+    found = [Finding(severity="info", sentence=sentence) for sentence in report.labels.tables[:_TABLES_SHOWN]]
     if len(report.labels.tables) > _TABLES_SHOWN:
         more = len(report.labels.tables) - _TABLES_SHOWN
         sentence = nmsg("Labels come from {count} more label file.", "Labels come from {count} more label files.", more)
         found.append(Finding(severity="info", sentence=sentence))
-    found += [Finding(severity="info", sentence=told) for told in windows_told(report)]
+    found += [Finding(severity="info", sentence=sentence) for sentence in describe_windows(report)]
     for issue in (*lost_in_windows(report), *report.labels.issues):
-        told = issue_told(issue, kind=report.kind, task=report.task)
+        told = describe_issue(issue, kind=report.kind, task=report.task)
         found.append(Finding(severity="info" if issue.kind in MILD else "warn", sentence=told, paths=issue.paths))
     return found
 

@@ -1,4 +1,4 @@
-"""What was found in the logs of a folder, in sentences."""
+"""Sentences about the logs of a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml.media.logs.log import LogFacts
 from ml.media.logs.names import nameless, places_of, quoted
 
 ROWS_A_SECOND = msg("how many rows make a second")
-"""What the user may be asked for; where it is said, the wizard and the command line know themselves."""
+"""What the user may enter; the wizard and the command line add where."""
 _HANDFUL = 5
 _RARE = 1e-3
 """Fewer cells that are no numbers, or a smaller share of a column, are not worth a sentence."""
@@ -29,14 +29,14 @@ def notes_on(
     clock: Clock,
     rate: float | None,
 ) -> tuple[Message, ...]:
-    """What to know of logs of which `columns` are learned from and `clocks` are left out as such."""
+    """Describe logs of which `columns` are used and `clocks` are left out as clocks."""
     found = [_rate_note(facts, clock, rate), *_clock_notes(clocks, clock), *_left_out_notes(facts)]
     found += [*_name_notes(facts, (*columns, *clocks)), *_word_notes(facts, columns), *_gap_notes(facts, columns)]
     return (*found, *_pause_notes(facts))
 
 
 def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[Message]:
-    """Columns that only some logs have, and logs that do not say what theirs are called."""
+    """Columns that only some logs have, and logs without column names."""
     if nameless(columns):
         return []
     notes: list[Message] = []
@@ -82,9 +82,9 @@ def _name_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
 def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[Message]:
     """Columns with more than a handful of cells that could not be read as numbers."""
     notes: list[Message] = []
-    for name, everywhere in _holes(facts, columns).items():
-        found = [holes for holes in everywhere if holes.words]
-        words, cells = sum(holes.words for holes in found), sum(holes.cells for holes in everywhere)
+    for name, everywhere in _missing(facts, columns).items():
+        found = [item for item in everywhere if item.words]
+        words, cells = sum(item.words for item in found), sum(item.cells for item in everywhere)
         if words > _HANDFUL and words > _RARE * cells:
             note = nmsg(
                 "In the column “{name}” {count} of {cells} cells is not a number, for example “{example}”. It is "
@@ -101,12 +101,12 @@ def _word_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list
 
 
 def _gap_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[Message]:
-    """Columns of which more is guessed than was measured."""
+    """Columns with more interpolated than measured values."""
     notes: list[Message] = []
-    for name, everywhere in _holes(facts, columns).items():
-        found = [holes for holes in everywhere if holes.missing > _MOSTLY * holes.cells]
+    for name, everywhere in _missing(facts, columns).items():
+        found = [item for item in everywhere if item.empty > _MOSTLY * item.cells]
         if found:
-            share = sum(holes.missing for holes in found) / sum(holes.cells for holes in found)
+            share = sum(item.empty for item in found) / sum(item.cells for item in found)
             note = msg(
                 "The column “{name}” is mostly gaps: {share} of its cells are empty. They are filled in with straight "
                 "lines between the others.",
@@ -118,7 +118,7 @@ def _gap_notes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> list[
 
 
 def _pause_notes(facts: Mapping[str, LogFacts]) -> list[Message]:
-    count = sum(bool(found.cuts or found.raw_cuts) for found in facts.values())
+    count = sum(bool(found.by_row.cuts) for found in facts.values())
     if not count:
         return []
     if count == len(facts):
@@ -130,7 +130,7 @@ def _pause_notes(facts: Mapping[str, LogFacts]) -> list[Message]:
             count,
             total=len(facts),
         )
-    second = msg("No window spans a pause, and times in these logs are counted without the pauses.")
+    second = msg("No window spans a pause. Times count from the first row of a log, pauses included.")
     return [msg("{first} {second}", first=first, second=second)]
 
 
@@ -142,13 +142,13 @@ def _of_logs(note: Message, count: int, total: int) -> Message:
     return msg("{first} {second}", first=note, second=second)
 
 
-def _holes(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[MissingValues]]:
-    """Those of each column, of every log that has it."""
+def _missing(facts: Mapping[str, LogFacts], columns: tuple[str, ...]) -> dict[str, list[MissingValues]]:
+    """The missing values of each column, of every log that has it."""
     found: dict[str, list[MissingValues]] = {name: [] for name in columns}
     for log in facts.values():
         for name, place in zip(columns, places_of(columns, log.columns), strict=True):
             if place is not None:
-                found[name].append(log.holes[place])
+                found[name].append(log.missing[place])
     return found
 
 
@@ -172,7 +172,7 @@ def _rate_note(facts: Mapping[str, LogFacts], clock: Clock, rate: float | None) 
 
 
 def _clock_notes(columns: tuple[str, ...], clock: Clock) -> list[Message]:
-    """What climbs evenly in all logs; where no column tells the time, one of them may be it."""
+    """Columns that increase evenly in all logs; where there is no time column, one of them may be it."""
     if clock == "none":
         return [
             msg(

@@ -19,13 +19,13 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import Windowing
+from ml.core.types import Stretch, Windowing
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
-from ml.media.probing import checked
+from ml.media.probing import probe_files
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
-from ml.project.labelfiles.windows import suited_to, suited_to_states
-from ml.project.scan.agree_logs import agree
+from ml.project.labelfiles.windows import leave_out_pauses, measured_spans, suited_to, suited_to_states
+from ml.project.scan.agree_logs import agree_schema
 from ml.project.scan.folder import CLOSED_FOLDER, files_below, places
 
 _BETWEEN_PROGRESS = 0.1
@@ -41,7 +41,7 @@ class _Examined:
     mtime_ns: int
     digest: str
     facts: FileFacts
-    pauses: tuple[tuple[float, float], ...] = ()
+    stretches: tuple[Stretch, ...] = ()
 
 
 def examine(kind: SampleKind, path: Path) -> _Examined:
@@ -106,6 +106,8 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     labels = None
     if reading is not None:
         files, labels = apply(files, reading, job.labels)
+    if windowing is not None and windowing.without_pauses:
+        files = list(map(leave_out_pauses, files))
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
@@ -148,7 +150,7 @@ def _examine_all(
     began = time.monotonic()
     told = began
     yield Progress(stage="scan", done=0, total=len(names))
-    results = checked(list(by_path), partial(examine, kind), stopped=lambda: bool(stop.requested()))
+    results = probe_files(list(by_path), partial(examine, kind), stopped=lambda: bool(stop.requested()))
     try:
         for path, outcome in results:
             outcomes[by_path[path]] = outcome
@@ -197,7 +199,7 @@ def _found(path: str, class_name: str | None, ready_split: str | None, examined:
         duration=examined.facts.duration,
         rate=examined.facts.rate,
         channels=examined.facts.channels,
-        pauses=examined.pauses,
+        stretches=examined.stretches,
     )
 
 
@@ -220,7 +222,7 @@ def _windowing(
     files: Sequence[FoundFile], job: ScanJob, *, facts: Sequence[FileFacts], agreed: Windowing | None
 ) -> Windowing | None:
     """How the files become samples, of logs as `agreed`, with regard to labels of parts."""
-    spans = [span for file in files for span in file.spans or ()]
+    spans = [span for file in files for span in measured_spans(file)]
     chosen = kind_named(job.kind).choose_windowing(facts)
     if chosen is not None:
         return suited_to(chosen, spans)
@@ -236,17 +238,16 @@ def _settle_logs(
     facts = {
         path: found.facts.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.facts.log
     }
-    agreed = agree(facts, rate=job.rate, windowing=job.windowing)
+    agreed = agree_schema(facts, rate=job.rate, windowing=job.windowing)
     for path, found in outcomes.items():
         if isinstance(found, UnreadableError):
             continue
         if path in agreed.unfit:
             outcomes[path] = agreed.unfit[path]
         else:
-            rate, seconds = agreed.lengths[path]
-            pauses = agreed.pauses[path]
-            timed = dataclasses.replace(found.facts, rate=rate, duration=seconds)
-            outcomes[path] = dataclasses.replace(found, facts=timed, pauses=pauses)
+            times = agreed.timelines[path]
+            timed = dataclasses.replace(found.facts, rate=times.rate, duration=times.seconds)
+            outcomes[path] = dataclasses.replace(found, facts=timed, stretches=times.stretches)
     return agreed.windowing, agreed.notes
 
 

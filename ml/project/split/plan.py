@@ -9,7 +9,7 @@ from ml.core.messages import Message, msg
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import Split, Windowing
-from ml.media.windowing import window_spans
+from ml.project.labelfiles.windows import windows_of
 from ml.project.scan.folder import READY_SPLITS
 from ml.project.split.assign import Group, Shares, assign_groups
 from ml.project.split.groups import base_groups, joined, members
@@ -173,7 +173,7 @@ def _counted(files: Sequence[FoundFile], groups: Mapping[str, str], windowing: W
     windows: Counter[str] = Counter()
     if windowing is not None:
         for file in files:
-            windows[groups[file.path]] += len(window_spans(file.duration, windowing))
+            windows[groups[file.path]] += len(windows_of(file, windowing))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for file in files:
         # Those that show none of the classes are dealt out as evenly as a class.

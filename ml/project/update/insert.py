@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from ml.core.messages import Message, dumps
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import Clock, TaskName, Windowing
-from ml.media.windowing import window_spans
 from ml.project import store as tables
-from ml.project.labelfiles.windows import labels_of_windows
+from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
 from ml.project.store import Store
 from ml.scoring.tasks import task_named
@@ -63,6 +62,7 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
             "window_columns": json.dumps(windowing.columns),
             "window_clock": windowing.clock,
             "window_ranges": json.dumps(windowing.ranges),
+            "window_times": "without pauses" if windowing.without_pauses else "log",
         }
     return values
 
@@ -79,6 +79,7 @@ def windowing_of(meta: Mapping[str, str]) -> Windowing | None:
         columns=tuple(json.loads(meta.get("window_columns", "[]"))),
         clock=cast(Clock, meta.get("window_clock", "file")),
         ranges=tuple((low, high) for low, high in json.loads(meta.get("window_ranges", "[]"))),
+        without_pauses="window_columns" in meta and meta.get("window_times") != "log",
     )
 
 
@@ -174,7 +175,7 @@ def _pieces(
     if windowing is None:
         yield None, None, _labels(file, [(0.0, 0.0)], exclusive=exclusive)[0]
         return
-    windows = window_spans(file.duration, windowing)
+    windows = windows_of(file, windowing)
     for (start, end), labels in zip(windows, _labels(file, windows, exclusive=exclusive), strict=True):
         yield start, end, labels
 
@@ -187,7 +188,7 @@ def _labels(
         return [None] * len(windows)
     if file.spans is None:
         return [[(name, None, None) for name in file.class_names]] * len(windows)
-    found = labels_of_windows(file.spans, windows, several=not exclusive)
+    found = labels_in_windows(file, windows, several=not exclusive)
     return [labels or (None if exclusive else []) for labels in found]
 
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from ml.core.messages import msg
 from ml.core.scan_report import FoundFile, ScanReport
 from ml.core.types import TaskName, Windowing
-from ml.media.windowing import window_spans
 from ml.project import store as tables
+from ml.project.labelfiles.windows import windows_of
 from ml.project.labels import Given, append_imports, read_samples
 from ml.project.update.insert import class_indices, leave_out
 from ml.scoring.tasks import task_named
@@ -140,7 +140,7 @@ def _cut_alike(connection: sa.Connection, source: _Source, file: FoundFile, wind
     samples = tables.samples
     query = sa.select(samples.c.id, samples.c.start).where(samples.c.source_id == source.id).order_by(samples.c.start)
     rows = connection.execute(query).all()
-    windows = window_spans(file.duration, windowing)
+    windows = windows_of(file, windowing)
     if [row.start for row in rows] != [start for start, _end in windows]:
         return False
     for row, (_start, end) in zip(rows, windows, strict=True):

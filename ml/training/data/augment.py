@@ -1,4 +1,4 @@
-"""Varied copies of training samples, made on the device from what the front end gives (batch, 3, height, width)."""
+"""Augment training samples on the device: pictures from the front end (batch, 3, height, width), or raw logs."""
 
 from __future__ import annotations
 
@@ -17,42 +17,43 @@ from ml.networks.frontends.log import LogFrontEnd
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentConfig:
-    """How much the copies differ: `strength` 0…1. Of pictures: whether left and right may change places, and whether
-    they may be turned any way up, see `ml.training.selection.symmetry`."""
+    """Settings of the augmentation: `magnitude` 0…1. Images: whether to flip and to rotate by quarter turns, see
+    `ml.training.selection.symmetry`."""
 
-    strength: float
-    mirror: bool = True
-    turns: bool = False
+    magnitude: float
+    hflip: bool = True
+    rotate: bool = False
 
 
-def augment(pictures: Tensor, *, kind: KindName, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """A varied copy of each picture. `generator` is on the CPU, so a seed means the same anywhere."""
+def augment(pictures: Tensor, *, kind: KindName, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Return an augmented copy of each picture. `generator` is on the CPU, so that a seed has one meaning."""
     if kind_named(kind).input_name == "pixels":
-        pictures = _rotate(_geometry(pictures, variation, generator), variation, generator)
-        return _colour(_focus(pictures, variation.strength, generator), variation.strength, generator)
-    return _spectrogram(pictures, variation.strength, generator)
+        pictures = _rotate(_geometry(pictures, config, generator), config, generator)
+        return _colour(_focus(pictures, config.magnitude, generator), config.magnitude, generator)
+    return _spectrogram(pictures, config.magnitude, generator)
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator, like: Tensor) -> Tensor:
     return (low + (high - low) * torch.rand(count, generator=generator)).to(like.device, like.dtype)
 
 
-def _sample_positions(chosen: Tensor, like: Tensor) -> Tensor:
-    """Where a mask on the CPU is true, as indices: a mask on a graphics processor would have to be waited for."""
-    return chosen.nonzero()[:, 0].to(like.device)
+def _row_indices(mask: Tensor, like: Tensor) -> Tensor:
+    """Return the true rows of a mask on the CPU as indices: a mask on a GPU would synchronise it."""
+    return mask.nonzero()[:, 0].to(like.device)
 
 
-def _geometry(pictures: Tensor, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Crop, flip left to right, tilt and stretch in one resampling.
+def _geometry(pictures: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Random resized crop, horizontal flip, rotation and aspect ratio in one resampling.
 
-    To 7/8 of the size: a crop enlarges what it shows, so whole pictures are to be read larger (Touvron et al. 2019).
+    The result has 7/8 of the size: crops enlarge objects, so evaluation uses a larger size (FixRes, Touvron et al.
+    2019).
     """
     n, channels, height, width = pictures.shape
-    strength = variation.strength
+    strength = config.magnitude
     zoom = torch.sqrt(_uniform(n, 1.0 - 0.6 * strength, 1.0, generator, pictures))
     stretch = torch.exp(_uniform(n, -0.3, 0.3, generator, pictures) * strength)
     angle = _uniform(n, -0.35, 0.35, generator, pictures) * strength
-    flip = torch.where(_uniform(n, 0.0, 1.0, generator, pictures) < (0.5 if variation.mirror else 0.0), -1.0, 1.0)
+    flip = torch.where(_uniform(n, 0.0, 1.0, generator, pictures) < (0.5 if config.hflip else 0.0), -1.0, 1.0)
     wide, high = zoom * stretch.sqrt(), zoom / stretch.sqrt()
     room_x, room_y = (1.0 - wide).clamp_min(0.0), (1.0 - high).clamp_min(0.0)
     matrix = torch.zeros(n, 2, 3, device=pictures.device, dtype=pictures.dtype)
@@ -66,23 +67,23 @@ def _geometry(pictures: Tensor, variation: AugmentConfig, generator: torch.Gener
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
-def _rotate(pictures: Tensor, variation: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Each by a random number of quarter turns, where that is allowed."""
-    if not variation.turns:
+def _rotate(pictures: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Rotate by a random number of quarter turns, if the config allows it."""
+    if not config.rotate:
         return pictures
     quarters = torch.randint(4, (len(pictures),), generator=generator)
     turned = torch.empty_like(pictures)
     for quarter in range(4):
-        chosen = _sample_positions(quarters == quarter, pictures)
+        chosen = _row_indices(quarters == quarter, pictures)
         turned[chosen] = torch.rot90(pictures[chosen], quarter, (2, 3))
     return turned
 
 
 def _focus(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Every second one a little out of focus, or oversharp."""
+    """Blur or sharpen every second picture a little."""
     n = len(pictures)
     blur = _uniform(n, -0.5, 1.5, generator, pictures) * strength
-    chosen = _sample_positions(torch.rand(n, generator=generator) < 0.5, pictures)
+    chosen = _row_indices(torch.rand(n, generator=generator) < 0.5, pictures)
     sharp = pictures[chosen]
     soft = functional.avg_pool2d(sharp, 3, stride=1, padding=1, count_include_pad=False)
     varied = pictures.clone()
@@ -91,7 +92,7 @@ def _focus(pictures: Tensor, strength: float, generator: torch.Generator) -> Ten
 
 
 def _colour(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast and saturation, each by up to ± 40 % at full strength."""
+    """Colour jitter: brightness, contrast and saturation, each by up to ± 40 % at full strength."""
     n, reach = len(pictures), 0.4 * strength
 
     def factor() -> Tensor:
@@ -105,12 +106,13 @@ def _colour(pictures: Tensor, strength: float, generator: torch.Generator) -> Te
 
 
 def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Faster or slower, higher or lower, earlier or later, in front of another sound, louder or softer, brighter or
-    duller; then blank bands of time and pitch (SpecAugment, Park et al. 2019). All of it on the log-mel picture
-    (batch, 3, pitch, time), where a change of pitch is a shift upwards and a change of speed a stretch.
+    """Time stretch, pitch shift, roll in time, background mixing, gain and tilt, then SpecAugment (Park et al. 2019).
+
+    All on the log-mel spectrogram (batch, 3, pitch, time), where a change of pitch is a shift and a change of speed a
+    stretch.
     """
     n, channels, rows, columns = pictures.shape
-    # The three channels are one picture; silence is -1.
+    # The three channels are equal; silence is -1.
     sound = _roll(_time_pitch_shift(pictures[:, :1] + 1.0, strength, generator), strength, generator) - 1.0
     sound = _with_background(sound, strength, generator)
     tilt = _uniform(n, -0.4, 0.4, generator, pictures)[:, None] * torch.linspace(-1, 1, rows).to(pictures)
@@ -130,7 +132,7 @@ def _spectrogram(pictures: Tensor, strength: float, generator: torch.Generator) 
 
 
 def _time_pitch_shift(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """At full strength up to a third faster or slower and an eighth of the mel range higher or lower."""
+    """Change speed by up to a third and pitch by up to an eighth of the mel range, at full strength."""
     n = len(sound)
     matrix = torch.zeros(n, 2, 3, device=sound.device, dtype=sound.dtype)
     matrix[:, 0, 0] = torch.exp(_uniform(n, -0.3, 0.3, generator, sound) * strength)
@@ -141,7 +143,7 @@ def _time_pitch_shift(sound: Tensor, strength: float, generator: torch.Generator
 
 
 def _roll(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Moved in time by up to ± 40 % at full strength; what leaves at one end comes back at the other."""
+    """Roll in time by up to ± 40 % at full strength."""
     n, columns = len(sound), sound.shape[3]
     shifts = (_uniform(n, -0.4, 0.4, generator, sound) * strength * columns).long()
     places = (torch.arange(columns, device=sound.device)[None, :] - shifts[:, None]) % columns
@@ -149,11 +151,11 @@ def _roll(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
 
 
 def _with_background(sound: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Some with another one of the batch behind them, 10 to 30 dB softer. Powers add, decibels do not."""
+    """Mix some with another one of the batch as background, 10 to 30 dB softer. Powers are added, not decibels."""
     n = len(sound)
     partners = torch.randperm(n, generator=generator).to(sound.device)
     softer = _uniform(n, 10.0, 30.0, generator, sound)[:, None, None, None] * (2.0 / RANGE_DB)
-    chosen = _sample_positions(torch.rand(n, generator=generator) < 0.5 * strength, sound)
+    chosen = _row_indices(torch.rand(n, generator=generator) < 0.5 * strength, sound)
     front, other = sound[chosen], sound[partners[chosen]]
     bels = RANGE_DB / 20.0
     both = torch.log10(10.0 ** (bels * front) + 10.0 ** (bels * (other - softer[chosen]))) / bels
@@ -163,7 +165,7 @@ def _with_background(sound: Tensor, strength: float, generator: torch.Generator)
 
 
 def cosine_lr(step: int, steps: int, *, warmup: float) -> float:
-    """One cycle: from a tenth up to 1 over the first `warmup` of all steps, then down to 0 along a cosine."""
+    """Return the factor of the learning rate: linear warm-up from 0.1, then cosine decay to 0."""
     at = (step + 1) / max(1, steps)
     if at < warmup:
         return 0.1 + 0.9 * at / warmup
@@ -173,23 +175,22 @@ def cosine_lr(step: int, steps: int, *, warmup: float) -> float:
 _KNOTS = 5
 
 
-def varied(
-    front: nn.Module, raw: Tensor, *, kind: KindName, variation: AugmentConfig, generator: torch.Generator
+def augment_input(
+    front: nn.Module, raw: Tensor, *, kind: KindName, config: AugmentConfig, generator: torch.Generator
 ) -> Tensor:
-    """Pictures of varied copies of `raw`: logs are varied before `front` makes a picture of them, the others after."""
+    """Return augmented pictures of `raw`: logs are augmented before the front end, other kinds after it."""
     if isinstance(front, LogFrontEnd):
-        pictures: Tensor = front(augment_logs(raw, scale=front.scale, strength=variation.strength, generator=generator))
+        pictures: Tensor = front(augment_logs(raw, scale=front.scale, strength=config.magnitude, generator=generator))
         return pictures
-    return augment(front(raw), kind=kind, variation=variation, generator=generator)
+    return augment(front(raw), kind=kind, config=config, generator=generator)
 
 
 def augment_logs(readings: Tensor, *, scale: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """A varied copy of each window (batch, channels, frames).
+    """Return an augmented copy of each window (batch, channels, frames).
 
-    Shifted in time (the ends mirrored), shaken a little, made stronger and weaker around its mean as a whole and along
-    the time (jitter, scaling, magnitude warping: Um et al. 2017), with some stretches of some channels held still.
-    Levels stay nearly where they are, for they may be what tells the classes apart. `scale` (channels, 1) is what one
-    deviation of the training split is, `strength` 0…1; `generator` is on the CPU.
+    Time shift with mirrored ends, jitter, scaling and magnitude warping (Um et al. 2017), and cutout of some stretches
+    of some channels. The levels hardly change, because they can distinguish classes. `scale` (channels, 1) is the
+    standard deviation of the training split, `strength` 0…1; `generator` is on the CPU.
     """
     batch, channels, frames = readings.shape
 
@@ -209,12 +210,12 @@ def augment_logs(readings: Tensor, *, scale: Tensor, strength: float, generator:
     moved = moved + level + noise
     start, width = draw(batch, channels, 1) * frames, draw(batch, channels, 1) * 0.1 * strength * frames
     at = torch.arange(frames, device=readings.device)
-    still = (at >= start) & (at < start + width) & (draw(batch, channels, 1) < 0.3)
-    return torch.where(still, middle, moved)
+    cutout = (at >= start) & (at < start + width) & (draw(batch, channels, 1) < 0.3)
+    return torch.where(cutout, middle, moved)
 
 
 def _shifted(readings: Tensor, by: Tensor) -> Tensor:
-    """Each window moved by a share `by` (batch,) of its length; what comes in from outside is its mirror image."""
+    """Shift each window by a share `by` (batch,) of its length; the new end is its mirror image."""
     frames = readings.shape[2]
     last = max(1, frames - 1)
     places = torch.arange(frames, device=readings.device)[None] + (by * frames).round().long()[:, None]

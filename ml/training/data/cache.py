@@ -1,4 +1,4 @@
-"""Rows of numbers on disk, found again by key: decoded pixels, waveforms, features. Deletable at any time."""
+"""A cache on disk: rows by key (decoded pixels, waveforms, features). Deletable at any time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from numpy.typing import DTypeLike, NDArray
 
 SEGMENT_ROWS = 1024
 SEGMENT_BYTES = 32 * 2**20
-"""Of a segment's rows, about: whoever fills one holds them in memory, twice for a moment."""
+"""Approximate size of a segment; its writer holds it in memory, for a moment twice."""
 
 
 class RowCache:
-    """Rows with one or more columns of fixed shape, kept in memory-mapped segments of about `at_once` rows.
+    """Rows with one or more columns of fixed shape, in memory-mapped segments of about `at_once` rows.
 
-    A segment counts once its keys are there, and they are written last: a kill leaves nothing half-valid.
+    The keys of a segment are written last and make it valid, so that a kill leaves no invalid rows.
     """
 
     def __init__(self, folder: Path, columns: Mapping[str, tuple[tuple[int, ...], DTypeLike]]) -> None:
@@ -29,31 +29,31 @@ class RowCache:
         self.columns = dict(columns)
         row = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in self.columns.values())
         self.at_once = max(1, min(SEGMENT_ROWS, SEGMENT_BYTES // max(1, row)))
-        """As many rows make a good segment."""
-        self._places: dict[str, tuple[int, int]] = {}
+        """The number of rows of a segment."""
+        self._positions: dict[str, tuple[int, int]] = {}
         self._segments: list[str] = []
         for leftover in folder.glob("*.part"):
             leftover.unlink(missing_ok=True)
         for column in self.columns:
             for values in folder.glob(f"*.{column}.npy"):
                 if not values.with_name(values.name.replace(f".{column}.npy", ".keys.npy")).exists():
-                    values.unlink(missing_ok=True)  # a kill came before the keys
+                    values.unlink(missing_ok=True)  # killed before the keys were written
         for keys_path in sorted(folder.glob("*.keys.npy")):
             self._open(keys_path)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """To another process goes where it lies; there it is opened again."""
+        """Pickle the path only; another process opens the files again."""
         return RowCache, (self.folder, self.columns)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._places
+        return key in self._positions
 
     def missing(self, keys: Sequence[str]) -> list[str]:
-        """Those of `keys` that are not here yet, each once, in order."""
-        return [key for key in dict.fromkeys(keys) if key not in self._places]
+        """Return the unknown ones of `keys`, each once, in order."""
+        return [key for key in dict.fromkeys(keys) if key not in self._positions]
 
     def append(self, keys: Sequence[str], **columns: NDArray[np.generic]) -> None:
-        """Keep rows under `keys`; on disk when this returns."""
+        """Add rows under `keys`; they are on disk when this returns."""
         name = uuid.uuid4().hex
         self.folder.mkdir(parents=True, exist_ok=True)
         for column, values in columns.items():
@@ -66,16 +66,16 @@ class RowCache:
         self._open(self.folder / f"{name}.keys.npy")
 
     def read(self, column: str, keys: Sequence[str]) -> NDArray[np.generic]:
-        """(len(keys), *shape) of one column. Every key must be here."""
+        """Return (len(keys), *shape) of one column. Every key must be known."""
         shape, dtype = self.columns[column]
         rows = np.empty((len(keys), *shape), dtype=dtype)
-        wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        requested: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for place, key in enumerate(keys):
-            segment, row = self._places[key]
-            wanted[segment].append((place, row))
-        for segment, pairs in wanted.items():
-            # Mapped anew each time, which costs less than a tenth of a millisecond: a map that stays keeps every page
-            # that was ever read in the memory of this process, in the end the whole folder.
+            segment, row = self._positions[key]
+            requested[segment].append((place, row))
+        for segment, pairs in requested.items():
+            # Map the file for each call, which takes less than 0.1 ms: a permanent map would keep every page that was
+            # ever read in the memory of this process.
             mapped = self._mapped(self._segments[segment], column)
             for place, row in pairs:
                 rows[place] = mapped[row]
@@ -92,16 +92,16 @@ class RowCache:
             for column in self.columns:
                 self._mapped(stem, column)
         except (FileNotFoundError, ValueError, EOFError):
-            # A damaged cache is only slow, never wrong: forget the segment and it is made again.
+            # Drop a damaged segment; its rows are computed again.
             with suppress(OSError):
                 keys_path.unlink()
             return
         except OSError:
-            return  # what hinders may pass
+            return  # possibly temporary: keep the file
         number = len(self._segments)
         self._segments.append(stem)
         for row, key in enumerate(keys):
-            self._places[key.decode()] = (number, row)
+            self._positions[key.decode()] = (number, row)
 
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:

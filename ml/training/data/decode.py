@@ -1,4 +1,4 @@
-"""Every sample decoded once: source files become rows of uint8 pixels or int16 waveforms that stay on disk."""
+"""Decode every sample once: source files become rows of uint8 pixels, int16 waveforms or float32 logs on disk."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ml.project.project import Project
 from ml.runtime.session import cores
 from ml.training.data.cache import RowCache
 
-DECODED, DECODED_LOGS = 2, 3
-"""To be raised whenever the same file would be decoded otherwise than before."""
+DECODER_VERSION, LOG_DECODER_VERSION = 2, 3
+"""Part of the names of the caches. Increase them if the same file is decoded differently."""
 PROGRESS_SECONDS = 0.1
 BATCH = 64
-PART = 16
-"""Windows of one recording that are cut at once."""
+WINDOWS_AT_ONCE = 16
+"""Windows of one recording that are decoded at a time."""
 
 
 class Decoded:
-    """The decoded samples of a project, row by row through memory maps."""
+    """The decoded samples of a project, in memory-mapped rows."""
 
     def __init__(self, project: Project, *, size: int) -> None:
         self.kind = kind_named(project.kind)
@@ -39,26 +39,26 @@ class Decoded:
         self._folder = project.source_folder
         self._size = size
         self._stamps = project.stamps()
-        """Size and time of change of every file; needed only until all are decoded."""
+        """Size and modification time of every file; needed only until all are decoded."""
         cache = project.path / "cache"
         self._rows = RowCache(
             cache / _cache_name(self.kind, self.windowing, size), {"data": self.kind.row_shape(self.windowing, size)}
         )
 
     def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, Message]) -> Iterator[Event]:
-        """Decode what is not here yet. Files that cannot be read any more go into `unreadable`, with why."""
-        wanted: dict[str, list[Sample]] = defaultdict(list)
-        waiting = set(self._rows.missing([key_of(sample) for sample in samples]))
+        """Decode the missing samples. Files that cannot be read go into `unreadable`, with the reason."""
+        missing: dict[str, list[Sample]] = defaultdict(list)
+        waiting = set(self._rows.missing([cache_key(sample) for sample in samples]))
         for sample in samples:
-            if key_of(sample) in waiting:
-                waiting.discard(key_of(sample))
-                wanted[sample.path].append(sample)
-        total = sum(len(group) for group in wanted.values())
-        done, began, told, before = 0, time.monotonic(), 0.0, len(unreadable)
+            if cache_key(sample) in waiting:
+                waiting.discard(cache_key(sample))
+                missing[sample.path].append(sample)
+        total = sum(len(group) for group in missing.values())
+        done, started, reported, before = 0, time.monotonic(), 0.0, len(unreadable)
         keys: list[str] = []
         rows: list[NDArray[np.generic]] = []
         with ThreadPoolExecutor(cores()) as pool:
-            for batch in _batches(list(wanted.items())):
+            for batch in _batches(list(missing.items())):
                 for (path, group), result in zip(batch, pool.map(self._load, batch), strict=True):
                     if stop.requested():
                         return
@@ -66,37 +66,37 @@ class Decoded:
                     if isinstance(result, HandlensError):
                         unreadable[path] = result.message
                         continue
-                    keys += [key_of(sample) for sample in group]
+                    keys += [cache_key(sample) for sample in group]
                     rows += list(result)
                     if len(keys) >= self._rows.at_once:
                         self._rows.append(keys, data=np.stack(rows))
                         keys, rows = [], []
                 now = time.monotonic()
-                if now - told > PROGRESS_SECONDS or done == total:
-                    told = now
-                    yield Progress(stage="decode", done=done, total=total, per_second=per_second(done, now - began))
+                if now - reported > PROGRESS_SECONDS or done == total:
+                    reported = now
+                    yield Progress(stage="decode", done=done, total=total, per_second=per_second(done, now - started))
         if keys:
             self._rows.append(keys, data=np.stack(rows))
         self._stamps = {}
         if len(unreadable) > before and not stop.requested():
-            # A file that has gone may have been the first of several copies: ask the next one.
+            # The file is missing or damaged; try the next duplicate.
             yield from self.decode([s for s in samples if s.path not in unreadable], stop, unreadable)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample, as `read` gives it."""
+        """The shape of one sample, as `read` returns it."""
         return self._rows.columns["data"][0]
 
     def bytes_to_write(self, samples: Sequence[Sample]) -> int:
-        """What the decoded samples that are not here yet will take on disk."""
+        """Return the disk space of the samples that are not decoded yet."""
         shape, dtype = self._rows.columns["data"]
-        missing = self._rows.missing([key_of(sample) for sample in samples])
+        missing = self._rows.missing([cache_key(sample) for sample in samples])
         return len(missing) * math.prod(shape) * np.dtype(dtype).itemsize
 
     def read(self, samples: Sequence[Sample]) -> NDArray[np.generic]:
-        """What the network's front end takes: uint8 (n, size, size, 3), float32 (n, frames) in -1…1 or, of logs,
-        float32 (n, channels, frames) as they were measured."""
-        rows = self._rows.read("data", [key_of(sample) for sample in samples])
+        """Return the input of the front end: uint8 (n, size, size, 3), float32 (n, frames) in -1…1, or of logs
+        float32 (n, channels, frames) in their own units."""
+        rows = self._rows.read("data", [cache_key(sample) for sample in samples])
         return self.kind.as_input(rows)
 
     def _load(self, item: tuple[str, list[Sample]]) -> NDArray[np.generic] | HandlensError:
@@ -115,45 +115,45 @@ class Decoded:
             return HandlensError(msg("{path} could not be read: {reason}.", path=path, reason=reason))
 
     def _as_imported(self, path: str, digest: str) -> bool:
-        """What is kept under the digest of a file has to come from it."""
+        """Return whether the file still has its digest, which is the key of its rows."""
         facts = (self._folder / path).stat()
         if self._stamps.get(path) == (facts.st_size, facts.st_mtime_ns):
             return True
-        with (self._folder / path).open("rb") as file:  # a copy of the folder has other times
+        with (self._folder / path).open("rb") as file:  # copying a folder changes the times
             return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
-def key_of(sample: Sample) -> str:
-    """Same bytes and same place, same key: a copy of a file is decoded once."""
+def cache_key(sample: Sample) -> str:
+    """Return the key of the sample: the digest and the start, so that duplicates are decoded once."""
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.6f}"
 
 
 def _cache_name(kind: SampleKind, windowing: Windowing | None, size: int) -> str:
-    """Name what is cached: other columns or another clock make other rows of the same bytes."""
+    """Return the name of the cache; of logs it depends on the columns and the clock."""
     if kind.input_name == "pixels" or windowing is None:
-        return f"pixels-{DECODED}-{size}"
+        return f"pixels-{DECODER_VERSION}-{size}"
     if kind.input_name == "waveform":
-        return f"waves-{DECODED}-{windowing.rate}-{windowing.seconds:g}"
+        return f"waves-{DECODER_VERSION}-{windowing.rate}-{windowing.seconds:g}"
     columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]
-    return f"logs-{DECODED_LOGS}-{windowing.rate:g}-{windowing.frames}-{columns}"
+    return f"logs-{LOG_DECODER_VERSION}-{windowing.rate:g}-{windowing.frames}-{columns}"
 
 
 def per_second(done: int, seconds: float) -> float:
-    """Units per second. Some systems' clocks stand still for 16 ms at a time."""
+    """Return units per second. The clocks of some systems advance in steps of 16 ms."""
     return done / max(seconds, 1e-3)
 
 
 def _batches(items: list[tuple[str, list[Sample]]]) -> Iterator[list[tuple[str, list[Sample]]]]:
-    """About `BATCH` samples at a time; a long recording comes in parts, so that memory stays small."""
+    """Yield about `BATCH` samples at a time; long recordings come in parts to limit the memory."""
     batch: list[tuple[str, list[Sample]]] = []
-    held = 0
+    count = 0
     for path, group in items:
-        for start in range(0, len(group), PART):
-            part = group[start : start + PART]
-            if batch and held + len(part) > BATCH:
+        for start in range(0, len(group), WINDOWS_AT_ONCE):
+            part = group[start : start + WINDOWS_AT_ONCE]
+            if batch and count + len(part) > BATCH:
                 yield batch
-                batch, held = [], 0
+                batch, count = [], 0
             batch.append((path, part))
-            held += len(part)
+            count += len(part)
     if batch:
         yield batch

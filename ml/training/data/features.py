@@ -1,4 +1,4 @@
-"""Frozen features of every sample, once: what the first model learns from; kept on disk for the next run."""
+"""Frozen features of every sample, for the first model; cached on disk for the next run."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from ml.networks.heads import Classifier
 from ml.networks.onnx import export_newer, export_older
 from ml.runtime.session import cores, open_session
 from ml.training.data.cache import RowCache
-from ml.training.data.decode import PROGRESS_SECONDS, Decoded, key_of, per_second
+from ml.training.data.decode import PROGRESS_SECONDS, Decoded, cache_key, per_second
 from ml.training.finetune.step import run_with_oom_split
 
 _log = logging.getLogger(__name__)
 
 BATCH = max(16, 2 * cores())
-FEATURES = 3
-"""To be raised whenever the same network would give other features than before."""
-KEEP_GRIDS_UP_TO = 20_000
-"""Beyond as many samples the feature grids (250 KB each) would fill a disk; then maps come from a second pass."""
+FEATURES_VERSION = 3
+"""Part of the name of the cache. Increase it if the same network computes different features."""
+MAX_SAMPLES_WITH_GRIDS = 20_000
+"""With more samples the feature grids (250 KB each) would fill a disk; the maps then need a second pass."""
 
 Extractor = Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float16]]]
-"""Raw input -> embeddings (n, width) and feature grids (n, width, h, w)."""
+"""Maps raw input to embeddings (n, width) and feature grids (n, width, h, w)."""
 
 
 class Features:
@@ -45,80 +45,87 @@ class Features:
 
     def __init__(self, cache: Path, network: Classifier, *, samples: int, grid: tuple[int, int]) -> None:
         width, name = network.backbone.width, fingerprint(network)
-        self.grids_kept = samples <= KEEP_GRIDS_UP_TO
-        # Each in a cache of its own: a project that grows beyond the limit has its embeddings still.
+        self.grids_kept = samples <= MAX_SAMPLES_WITH_GRIDS
+        # Separate caches: a project that grows beyond the limit keeps its embeddings.
         self._embeddings = RowCache(cache / f"embeddings-{name}", {"embedding": ((width,), np.float32)})
         self._grids = RowCache(cache / f"grids-{name}", {"grid": ((width, *grid), np.float16)})
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
-        unique = {key_of(sample): sample for sample in samples}
-        wanted = set(self._embeddings.missing(list(unique)))
+        """Return the samples without cached features, each key once."""
+        unique = {cache_key(sample): sample for sample in samples}
+        missing = set(self._embeddings.missing(list(unique)))
         if self.grids_kept:
-            wanted |= set(self._grids.missing(list(unique)))
-        return [sample for key, sample in unique.items() if key in wanted]
+            missing |= set(self._grids.missing(list(unique)))
+        return [sample for key, sample in unique.items() if key in missing]
 
     def extract(self, samples: Sequence[Sample], decoded: Decoded, extractor: Extractor, stop: Stop) -> Iterator[Event]:
-        """Run the backbone over the samples that are not here yet. A thread writes while the next ones are seen."""
+        """Compute the missing features. A thread writes them while the next ones are computed."""
         missing = self.missing(samples)
-        began, told = time.monotonic(), 0.0
-        seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]] = []
+        started, reported = time.monotonic(), 0.0
+        computed: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]] = []
         with ThreadPoolExecutor(1) as writer:
             written: Future[None] | None = None
             for start in range(0, len(missing), BATCH):
                 batch = missing[start : start + BATCH]
                 embeddings, grids = extractor(decoded.read(batch))
-                # What is not kept is not held either: a thousand grids are a quarter of a gigabyte.
+                # Drop grids that are not cached: a thousand take a quarter of a gigabyte.
                 grids = grids if self.grids_kept else np.empty((len(batch), 0), dtype=np.float16)
-                seen += zip([key_of(sample) for sample in batch], embeddings, grids, strict=True)
-                asked = stop.requested()
-                if asked == "cancel":
+                computed += zip([cache_key(sample) for sample in batch], embeddings, grids, strict=True)
+                request = stop.requested()
+                if request == "cancel":
                     return
                 done = start + len(batch)
-                if len(seen) >= self._at_once or asked or done == len(missing):
+                if len(computed) >= self._at_once or request or done == len(missing):
                     if written is not None:
                         written.result()
-                    written, seen = writer.submit(self._keep, seen), []
-                if asked:
-                    break  # what was seen so far is kept for the next time
+                    written, computed = writer.submit(self._append, computed), []
+                if request:
+                    break  # the features so far stay in the cache
                 now = time.monotonic()
-                if now - told > PROGRESS_SECONDS or done == len(missing):
-                    told = now
+                if now - reported > PROGRESS_SECONDS or done == len(missing):
+                    reported = now
                     yield Progress(
-                        stage="features", done=done, total=len(missing), per_second=per_second(done, now - began)
+                        stage="features", done=done, total=len(missing), per_second=per_second(done, now - started)
                     )
             if written is not None:
                 written.result()
 
     def embeddings(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
-        return self._embeddings.read("embedding", [key_of(sample) for sample in samples]).astype(np.float32, copy=False)
+        """Return the embeddings (n, width) of samples that are not missing."""
+        return self._embeddings.read("embedding", [cache_key(sample) for sample in samples]).astype(
+            np.float32, copy=False
+        )
 
     def grids(self, samples: Sequence[Sample]) -> NDArray[np.float16]:
-        return self._grids.read("grid", [key_of(sample) for sample in samples]).astype(np.float16, copy=False)
+        """Return the feature grids (n, width, h, w), if they are kept."""
+        return self._grids.read("grid", [cache_key(sample) for sample in samples]).astype(np.float16, copy=False)
 
     @property
     def _at_once(self) -> int:
         return (self._grids if self.grids_kept else self._embeddings).at_once
 
-    def _keep(self, seen: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]]) -> None:
-        keys, embeddings, grids = zip(*seen, strict=True)
+    def _append(self, rows: list[tuple[str, NDArray[np.float32], NDArray[np.float16]]]) -> None:
+        keys, embeddings, grids = zip(*rows, strict=True)
         self._embeddings.append(keys, embedding=np.stack(embeddings))
         if self.grids_kept:
             self._grids.append(keys, grid=np.stack(grids))
 
 
 def embedding_folders(cache: Path, backbone: str) -> list[Path]:
-    """Where embeddings of this backbone lie, the newest first: of logs there are some for every training split."""
+    """Return the caches of this backbone's embeddings, the newest first; logs have one for every training split."""
     found = [path for path in cache.glob("embeddings-*") if path.name.rpartition("-")[0] == f"embeddings-{backbone}"]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def frozen_answers(
+def predict_from_cached_features(
     network: Classifier, features: Features, batch: Sequence[Sample]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities (n, classes), maps (n, classes, h, w) and embeddings (n, width) from the kept grids of a backbone
-    that learned nothing since and keeps places to the end, without running it again."""
+    """Return probabilities (n, classes), maps (n, classes, h, w) and embeddings (n, width) without the backbone.
+
+    Its weights must not have changed since, and it must not end in a vector.
+    """
     weight, bias = network.head.weight.detach().cpu(), network.head.bias.detach().cpu()
-    # Torch widens half precision several times as fast as numpy.
+    # Torch converts half precision several times as fast as numpy.
     grids = torch.from_numpy(features.grids(batch)).float()
     maps = torch.einsum("cd,ndhw->nchw", weight, grids).numpy()
     embeddings = features.embeddings(batch)
@@ -127,14 +134,14 @@ def frozen_answers(
 
 
 def fingerprint(network: Classifier) -> str:
-    """Names the backbone and front end: equal fingerprints give equal features."""
+    """Return a name of backbone and front end: equal fingerprints mean equal features."""
     front = f"{getattr(network.front, 'settings', '')} {getattr(network.front, 'size', '')}"
-    text = f"{FEATURES} {timm.__version__} {network.backbone.spec} {network.backbone.width} {front}"
+    text = f"{FEATURES_VERSION} {timm.__version__} {network.backbone.spec} {network.backbone.width} {front}"
     return f"{network.backbone.spec.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 class _Backbone(nn.Module):
-    """Raw input -> embeddings and feature grids, these in half the precision to save room."""
+    """Map raw input to embeddings and to feature grids in half precision."""
 
     def __init__(self, network: Classifier) -> None:
         super().__init__()
@@ -149,8 +156,8 @@ class _Backbone(nn.Module):
 def extractor_for(
     network: Classifier, example: NDArray[np.generic], device: torch.device
 ) -> Generator[Event, None, Extractor]:
-    """The quickest way to this network's features on `device`. Raises HandlensError for a network that no exporter
-    knows, since nothing could be released in the end."""
+    """Return the fastest extractor on `device`. Raises HandlensError if no exporter supports the network, because it
+    could not be released."""
     if device.type != "cpu":
         return torch_extractor(network, device)
     try:
@@ -168,8 +175,8 @@ def extractor_for(
 
 
 def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extractor:
-    """The pretrained backbone through ONNX Runtime: on a CPU about three times as fast as torch runs it."""
-    session = open_session(trunk_graph(network, example), many=True)
+    """Return the backbone in ONNX Runtime: on a CPU about three times as fast as torch."""
+    session = open_session(backbone_graph(network, example), many=True)
 
     def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
         embedding, grid = session.run(None, {"raw": raw})
@@ -178,30 +185,30 @@ def onnx_extractor(network: Classifier, example: NDArray[np.generic]) -> Extract
     return extract
 
 
-def trunk_graph(network: Classifier, example: NDArray[np.generic]) -> bytes:
-    """The ONNX graph from raw input, as in `example` (two samples), to embeddings and feature grids."""
+def backbone_graph(network: Classifier, example: NDArray[np.generic]) -> bytes:
+    """Return the ONNX graph from raw input, as in `example` (two samples), to embeddings and feature grids."""
     return export_older(_Backbone(network).eval(), torch.from_numpy(example), outputs=("embedding", "grid"), name="raw")
 
 
 def torch_extractor(network: Classifier, device: torch.device) -> Extractor:
-    """The same on a GPU, through torch. The network moves there."""
-    # The layout in which convolutions are quickest on a GPU.
-    trunk = _Backbone(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Return the backbone in torch. Moves the network to `device`."""
+    # The fastest memory layout for convolutions on a GPU.
+    backbone = _Backbone(network).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def ask(raw: torch.Tensor) -> tuple[NDArray[Any], ...]:
+    def predict(raw: torch.Tensor) -> tuple[NDArray[Any], ...]:
         with torch.inference_mode():
-            embedding, grid = trunk(raw.to(device))
+            embedding, grid = backbone(raw.to(device))
         return embedding.float().cpu().numpy(), grid.cpu().numpy()
 
     def extract(raw: NDArray[np.generic]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-        embedding, grid = run_with_oom_split(ask, torch.from_numpy(raw))
+        embedding, grid = run_with_oom_split(predict, torch.from_numpy(raw))
         return embedding, grid
 
     return extract
 
 
 MAX_CACHE_BYTES = 512 * 2**20
-"""About 9,000 windows; the others are computed again each time."""
+"""About 9,000 windows; others are computed again each time."""
 
 
 class SpectrogramCache:
@@ -211,21 +218,21 @@ class SpectrogramCache:
         self._front = front
         self._decoded = decoded
         self._samples = samples
-        self._kept: dict[int, Tensor] = {}
-        self._room = MAX_CACHE_BYTES
+        self._cached: dict[int, Tensor] = {}
+        self._free_bytes = MAX_CACHE_BYTES
 
-    def __call__(self, rows: Tensor, _then: Tensor | None = None) -> Tensor:
+    def __call__(self, rows: Tensor, _next_rows: Tensor | None = None) -> Tensor:
         numbers = rows.tolist()
         device = self._front.window.device
-        made: dict[int, Tensor] = {}
-        new = [number for number in numbers if number not in self._kept]
+        computed: dict[int, Tensor] = {}
+        new = [number for number in numbers if number not in self._cached]
         if new:
             raw = torch.from_numpy(self._decoded.read([self._samples[number] for number in new])).to(device)
             # Round every spectrogram, cached or not: a resumed run must see the same input.
-            made = dict(zip(new, self._front(raw)[:, :1].half().cpu(), strict=True))
-        for number, picture in made.items():
-            if self._room >= picture.nbytes:
-                self._room -= picture.nbytes
-                self._kept[number] = picture.clone()
-        pictures = torch.stack([made[number] if number in made else self._kept[number] for number in numbers])
+            computed = dict(zip(new, self._front(raw)[:, :1].half().cpu(), strict=True))
+        for number, picture in computed.items():
+            if self._free_bytes >= picture.nbytes:
+                self._free_bytes -= picture.nbytes
+                self._cached[number] = picture.clone()
+        pictures = torch.stack([computed[number] if number in computed else self._cached[number] for number in numbers])
         return pictures.to(device).float().expand(-1, 3, -1, -1)

@@ -19,13 +19,13 @@ class Prefetcher:
         self._samples = samples
         self._device = device
         self._reader = reader
-        self._ahead: tuple[list[int], Future[Tensor]] | None = None
+        self._pending: tuple[list[int], Future[Tensor]] | None = None
 
-    def __call__(self, rows: Tensor, then: Tensor) -> Tensor:
-        numbers, ahead = rows.tolist(), self._ahead
-        raw = ahead[1].result() if ahead is not None and ahead[0] == numbers else self._read(numbers)
-        coming = then.tolist()
-        self._ahead = (coming, self._reader.submit(self._read, coming)) if coming else None
+    def __call__(self, rows: Tensor, next_rows: Tensor) -> Tensor:
+        numbers, pending = rows.tolist(), self._pending
+        raw = pending[1].result() if pending is not None and pending[0] == numbers else self._read(numbers)
+        next_numbers = next_rows.tolist()
+        self._pending = (next_numbers, self._reader.submit(self._read, next_numbers)) if next_numbers else None
         return raw.to(self._device, non_blocking=self._device.type == "cuda")
 
     def _read(self, numbers: list[int]) -> Tensor:

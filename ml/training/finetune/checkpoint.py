@@ -1,4 +1,4 @@
-"""Where a run stands, on disk after every epoch, so that a kill costs one epoch at the most. Safetensors only."""
+"""Checkpoints: tensors and facts in safetensors files, written after every epoch, so that a kill costs one at most."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from torch import Tensor, nn
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
 
+Contents = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors and facts of a checkpoint."""
+
 
 def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and plain facts to `path`, whole or not at all, and through to the disk."""
+    """Write tensors and JSON facts to `path` atomically, and flush them to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
     detached = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -26,7 +29,7 @@ def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         save_file(detached, draft, metadata={"facts": json.dumps(facts)})
     except SafetensorError as error:
         draft.unlink(missing_ok=True)
-        # It says in words what the system said in numbers (28 and 112: no space).
+        # The library has no error code, only the text of the system (28 and 112: no space).
         full = "no space" in str(error).lower() or "os error 112" in str(error)
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
     with draft.open("rb+") as file:
@@ -34,12 +37,12 @@ def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save` wrote."""
+def load(path: Path) -> Contents:
+    """Read what `save` wrote. Raises HandlensError if the file is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            # Copies: a tensor that stays mapped would keep Windows from replacing the file.
+            # Copy the tensors: Windows cannot replace a file that is mapped.
             return {name: file.get_tensor(name).clone() for name in file.keys()}, facts  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise HandlensError(
@@ -48,7 +51,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state, flat: "optimiser.<parameter>.<entry>"."""
+    """Return the state of the optimiser by flat names: "optimiser.<parameter>.<entry>"."""
     state = optimiser.state_dict()["state"]
     return {
         f"optimiser.{index}.{entry}": torch.as_tensor(value)
@@ -58,7 +61,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimiser_tensors` gave."""
+    """Load the tensors of `optimiser_tensors`."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
@@ -67,20 +70,20 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tenso
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def state_of(network: nn.Module, tensors: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
-    """What `network_tensors` gave, to be loaded into `network`. Raises HandlensError where it is another's."""
+def state_dict_for(network: nn.Module, tensors: dict[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """Return the tensors with `prefix` as a state dict of `network`. Raises HandlensError if they do not fit it."""
     state = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     shapes = {name: value.shape for name, value in state.items()}
-    wanted = {name: value.shape for name, value in network.state_dict().items()}
-    if shapes != wanted:
-        others = sorted(str(name) for name in {*shapes.items()} ^ {*wanted.items()})
+    expected = {name: value.shape for name, value in network.state_dict().items()}
+    if shapes != expected:
+        differences = sorted(str(name) for name in {*shapes.items()} ^ {*expected.items()})
         raise HandlensError(
             msg("This run was started by another version of Handlens with a different network. Start a new training."),
-            details=", ".join(others),
+            details=", ".join(differences),
         )
     return state
 
 
 def network_tensors(network: nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """Every parameter and buffer by name."""
+    """Return every parameter and buffer by its name with `prefix`."""
     return {prefix + name: tensor for name, tensor in network.state_dict().items()}

@@ -8,15 +8,12 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from ml.core.jobs import Stop
+from ml.core.jobs import Stop, StopRequestedError
 
 STOP_GRACE_SECONDS = 1.0
 """Grace period in seconds for the current step after a stop request."""
-ASK_EVERY = 0.05
-
-
-class StopRequestedError(Exception):
-    """The user requested a stop and the current step is abandoned; unwinds to the loop."""
+CHECK_SECONDS = 0.05
+"""Seconds between two looks at the stop button."""
 
 
 class StopChecker:
@@ -24,19 +21,20 @@ class StopChecker:
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
-        self._asked = -ASK_EVERY
-        self._heard: float | None = None
+        self._checked_at = -CHECK_SECONDS
+        self._requested_at: float | None = None
 
     def check(self, _gradient: Tensor | None = None) -> None:
+        """Raise if a stop is overdue. Also a gradient hook, hence the argument."""
         now = time.monotonic()
-        if now - self._asked < ASK_EVERY:
+        if now - self._checked_at < CHECK_SECONDS:
             return
-        self._asked = now
+        self._checked_at = now
         request = self._stop.requested()
         if not request:
             return
-        self._heard = now if self._heard is None else self._heard
-        if request == "cancel" or now - self._heard >= STOP_GRACE_SECONDS:
+        self._requested_at = now if self._requested_at is None else self._requested_at
+        if request == "cancel" or now - self._requested_at >= STOP_GRACE_SECONDS:
             raise StopRequestedError
 
 
@@ -44,12 +42,12 @@ class StopChecker:
 def interruptible(stop: Stop, network: nn.Module) -> Iterator[None]:
     """Make forward and backward passes of `network` and its copies raise StopRequestedError when a stop is overdue.
 
-    On a CPU a step of a large network takes longer than a user should wait. An abandoned step loses nothing: its epoch
-    would not have been scored any more.
+    On a CPU a step of a large network takes longer than a user should wait. An abandoned step loses nothing, because
+    its epoch would not be validated any more.
     """
     checker = StopChecker(stop)
 
-    def after(_layer: nn.Module, _given: object, output: object) -> None:
+    def after(_layer: nn.Module, _inputs: object, output: object) -> None:
         checker.check()
         # A GPU is fast, and its backward pass does not wait for Python.
         if isinstance(output, Tensor) and output.requires_grad and output.device.type == "cpu":

@@ -1,15 +1,16 @@
-"""The training loop: fine-tune from the initial head; write the newest and the best epoch to disk."""
+"""The training loop: fine-tune from the initial head; write the newest and the best epoch to disk.
+
+From top to bottom: start one process or several, initialise or restore the state, train the epochs, validate, save.
+"""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,107 +19,224 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.core.events import BatchDone, EpochDone, Event, Note, Showcase
-from ml.core.jobs import Stop
+from ml.core.jobs import NeverStop, Stop, StopRequestedError
 from ml.core.messages import Message, msg
-from ml.core.types import KindName, Sample, TaskName
+from ml.core.types import Sample
 from ml.networks.backbones import freeze_norms
 from ml.networks.frontends.image_and_mel import MelFrontEnd
-from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
-from ml.probe.objective import Score, known_class_mask, targets_of
-from ml.project.project import Project
 from ml.scoring.tasks import task_named
-from ml.training.data.augment import cosine_lr, varied
+from ml.training.data.augment import augment_input, cosine_lr
 from ml.training.data.decode import Decoded
 from ml.training.data.features import SpectrogramCache
 from ml.training.data.prefetch import Prefetcher
-from ml.training.distributed import DistributedContext
+from ml.training.distributed import DistributedContext, peer_failure_as_error
 from ml.training.finetune import checkpoint
-from ml.training.finetune.divergence import DIVERGED_AGAIN, RESTORED, DivergedError, DivergenceGuard
-from ml.training.finetune.interruptible import StopRequestedError
-from ml.training.finetune.progress import State, Timer, TrainingHistory, load_state
-from ml.training.finetune.step import MicroBatches, backward_with_oom_retry, run_with_oom_split
-from ml.training.objective import RowsLoss, make_loss, require_two_classes
+from ml.training.finetune.interruptible import interruptible
+from ml.training.finetune.progress import Timer, TrainingHistory, load_state
+from ml.training.finetune.step import backward_with_oom_retry, run_with_oom_split
+from ml.training.finetune.task import FinetuneResult, FinetuneTask, TrainingData
+from ml.training.objective import RowsLoss, make_loss
 from ml.training.recipe import Recipe
 
-VALIDATION_BATCH, ON_A_GPU = 16, 64
-Shown = Callable[[Tensor, Tensor], Tensor]
-"""Maps the rows of a step (n,) and of the next one to the raw input, or spectrograms, of the former on the device."""
+CPU_BATCH, GPU_BATCH = 16, 64
+"""Validation samples at a time."""
 REFERENCE_NUM_STAGES = 9
-"""Stages of the bundled network; a ResNet has five or six, a transformer as many as blocks."""
+"""Stages of the bundled network; a ResNet has five or six, a transformer one per block."""
+
+RESTORED = msg("Training became unstable. Handlens restored the last good weights and halved the learning rate.")
+DIVERGED_AGAIN = msg(
+    "Training became unstable again and ended early. The best model so far is kept. "
+    "Look for damaged or empty samples, or choose a shorter training."
+)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingData:
-    """Training and validation samples. Labels are aligned with their samples, see `training.objective`."""
+class DivergedError(Exception):
+    """A loss, a gradient or a prediction is not finite."""
 
-    kind: KindName
-    task: TaskName = "single"
-    decoded: Decoded
-    train: tuple[Sample, ...]
-    train_labels: NDArray[np.int64]
-    valid: tuple[Sample, ...]
-    valid_labels: NDArray[np.int64]
-    showcase: tuple[Sample, ...]
+
+# -- one process or several ---------------------------------------------------------------------------------------
+
+
+def run_finetune(
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, stop: Stop
+) -> Generator[Event, None, FinetuneResult]:
+    """Fine-tune as rank 0, together with the worker ranks. Raises HandlensError if one of them is lost."""
+    if distributed.world_size == 1:
+        with interruptible(stop, task.network):
+            return (yield from finetune(task, fabric, distributed, stop))
+    # Only rank 0 sees a stop request, so all ranks stop together after a step, not within one.
+    with peer_failure_as_error():
+        task.network.to(torch.device("cpu"))  # the workers' devices have other indices
+        distributed.broadcast(task)
+        result = yield from finetune(task, fabric, distributed, stop)
+        distributed.keep_workers()
+        return result
+
+
+def run_worker_rank(fabric: Fabric, distributed: DistributedContext) -> None:
+    """Worker ranks: receive tasks from rank 0 and run the same loop without emitting events.
+
+    The project folder must have the same path as on rank 0.
+    """
+    with peer_failure_as_error():
+        while isinstance(task := _next_task(distributed), FinetuneTask):
+            for _event in finetune(task, fabric, distributed, NeverStop()):
+                pass
+
+
+def _next_task(distributed: DistributedContext) -> object:
+    """Wait for the next task of rank 0, or for the request to shut down."""
+    return distributed.broadcast(None)
+
+
+# -- initialise or restore ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class TrainState:
+    """A task and everything that changes while it runs."""
+
+    task: FinetuneTask
+    fabric: Fabric
+    distributed: DistributedContext
+    module: nn.Module
+    """The network as Fabric wraps it for the device."""
+    ema_model: Classifier
+    """The exponential moving average of the network, which is validated and kept."""
+    optimiser: torch.optim.Optimizer
+    history: TrainingHistory
+    timer: Timer
+    load_inputs: Callable[[Tensor, Tensor], Tensor]
+    """Maps the rows of a step (n,) and of the next one to the input of the former: raw, or cached spectrograms."""
+    initial_weights: dict[str, Tensor]
+    """The weights to restore after divergence until there is a checkpoint."""
 
     @property
-    def fingerprint(self) -> str:
-        """Changes with the samples and their labels."""
-        pairs = [(sample.id, sample.labels) for sample in (*self.train, *self.valid)]
-        return hashlib.sha256(f"{len(self.train)} {pairs}".encode()).hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """How the loop ended. `beats_probe`: `best.safetensors` holds a better model than the probe. `stopped_early`: the
-    user stopped it. `schedule_completed`: the learning rate had decayed, so the last weights are the ones to use."""
-
-    beats_probe: bool
-    stopped_early: bool
-    schedule_completed: bool
-    train_seconds: float
-    """Per sample, one optimiser step's share."""
-
-
-def outcome_so_far(folder: Path, data: TrainingData, *, early: bool) -> Outcome:
-    """Return the outcome of an interrupted loop from its checkpoint, for a run that stops before it continues."""
-    path = folder / "latest.safetensors"
-    facts = checkpoint.load(path)[1] if path.is_file() else {}
-    improved = bool(facts) and facts["labels"] == data.fingerprint and facts["best_epoch"] > 0
-    return Outcome(beats_probe=improved, stopped_early=early, schedule_completed=False, train_seconds=0.0)
+    def network(self) -> Classifier:
+        return self.task.network
 
 
 def finetune(
-    network: Classifier,
-    data: TrainingData,
-    recipe: Recipe,
-    *,
-    fabric: Fabric,
-    seed: int,
-    folder: Path,
-    probe: Score,
-    stop: Stop,
-    distributed: DistributedContext | None = None,
-    micro_batches: MicroBatches | None = None,
-) -> Generator[Event, None, Outcome]:
-    """Fine-tune `network` from its present head. Continues from `folder/latest.safetensors` if that exists.
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, stop: Stop
+) -> Generator[Event, None, FinetuneResult]:
+    """Fine-tune the network of `task`. Continues from `latest.safetensors` in the task's folder if that exists.
 
-    Every rank runs this with the same arguments; only rank 0 writes files, and only its events are shown.
+    Every rank runs this with the same task; only rank 0 writes files, and only its events are shown.
     """
-    distributed = distributed or DistributedContext()
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as reader:
-        train_state, guard = _init_or_restore(
-            network,
-            data,
-            recipe,
-            fabric=fabric,
-            folder=folder,
-            probe=probe,
-            distributed=distributed,
-            micro_batches=micro_batches or MicroBatches(),
-            reader=reader,
-        )
-        return (yield from _train_epochs(train_state, guard, data, recipe, seed=seed, folder=folder, stop=stop))
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as reader:
+        state = _init_or_restore(task, fabric, distributed, reader)
+        return (yield from _train_epochs(state, stop))
+
+
+def _init_or_restore(
+    task: FinetuneTask, fabric: Fabric, distributed: DistributedContext, reader: Executor
+) -> TrainState:
+    """Return the state of the checkpoint, or a new one."""
+    network = task.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(parameter_groups(network, task.recipe), weight_decay=task.recipe.weight_decay)
+    ema_model = copy.deepcopy(network).eval().requires_grad_(False)
+    saved = _load_checkpoint(task, distributed)
+    if saved is not None:
+        load_state(saved, network, ema_model, optimiser)
+    history = TrainingHistory.restored(saved, probe_score=task.probe_score, labels=task.data.fingerprint)
+    del saved
+    module, optimiser = fabric.setup(network, optimiser)
+    load_inputs = (
+        SpectrogramCache(network.front, task.data.decoded, task.data.train)
+        if isinstance(network.front, MelFrontEnd)
+        else Prefetcher(task.data.decoded, task.data.train, fabric.device, reader)
+    )
+    return TrainState(
+        task=task,
+        fabric=fabric,
+        distributed=distributed,
+        module=module,
+        ema_model=ema_model,
+        optimiser=optimiser,
+        history=history,
+        timer=Timer(),
+        load_inputs=load_inputs,
+        initial_weights={} if history.epoch else _copy_weights(network),
+    )
+
+
+def _load_checkpoint(task: FinetuneTask, distributed: DistributedContext) -> checkpoint.Contents | None:
+    """Return the newest checkpoint, which only rank 0 has to see."""
+    path = task.folder / "latest.safetensors"
+    contents = checkpoint.load(path) if distributed.is_main_process and path.is_file() else None
+    return distributed.broadcast((contents,) if distributed.is_main_process else None)[0]
+
+
+def _copy_weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:
+    """Return parameter groups with discriminative learning rates (Howard & Ruder 2018), the head last.
+
+    The head has the highest rate; each stage below the last has `layer_lr_decay` times the rate of the stage above.
+    The first stages are frozen: `frozen_stages` of nine, or the same share of another network's stages. "peak" is the
+    highest rate of the schedule.
+    """
+    stages = network.backbone.stages()
+    frozen = round(len(stages) * recipe.frozen_stages / REFERENCE_NUM_STAGES)
+    groups: list[dict[str, object]] = []
+    for depth, parameters in enumerate(stages):
+        trainable = depth >= frozen
+        for parameter in parameters:
+            parameter.requires_grad_(trainable)
+        if trainable and parameters:
+            rate = recipe.backbone_lr * recipe.layer_lr_decay ** (len(stages) - 1 - depth)
+            groups.append({"params": parameters, "lr": rate, "peak": rate})
+    groups.append({"params": list(network.head.parameters()), "lr": recipe.head_lr, "peak": recipe.head_lr})
+    return groups
+
+
+# -- train the epochs ---------------------------------------------------------------------------------------------
+
+
+def _train_epochs(state: TrainState, stop: Stop) -> Generator[Event, None, FinetuneResult]:
+    """Train until the schedule ends, the score no longer improves, the user stops, or training diverges twice."""
+    recipe, history, distributed = state.task.recipe, state.history, state.distributed
+    early = diverged = False
+
+    while not history.should_stop(recipe):
+        epoch = history.epoch + 1
+        try:
+            train_loss = yield from _train_epoch(state, epoch, stop)
+            if train_loss is None:
+                early = True
+                break
+            done = _validate(state, epoch, train_loss)
+            if distributed.is_main_process:
+                history.save(state.task.folder, state.network, state.ema_model, state.optimiser)
+            state.initial_weights = {}
+            state.timer.resume(len(state.task.data.valid))
+            yield done
+            if distributed.is_main_process:
+                yield showcase(state.ema_model, state.task.data, state.fabric.device, epoch=epoch)
+        except StopRequestedError:
+            early = True
+            break
+        except DivergedError:
+            if not _restore_and_halve_lr(state):
+                yield Note(sentence=DIVERGED_AGAIN)
+                diverged = True
+                break
+            yield Note(sentence=RESTORED)
+            continue
+        if distributed.all_reduce_loss_and_stop(0.0, stop.requested())[1]:
+            early = True
+            break
+    if not (early or diverged) and history.epoch < recipe.epochs:
+        yield Note(sentence=early_stop_message(history.epoch, recipe.epochs))
+    return FinetuneResult(
+        beats_probe=history.best_epoch > 0,
+        stopped_early=early,
+        schedule_completed=not (early or diverged) and history.epoch > recipe.midpoint_epoch,
+        train_seconds=state.timer.per_sample,
+    )
 
 
 def early_stop_message(done: int, planned: int) -> Message:
@@ -130,155 +248,35 @@ def early_stop_message(done: int, planned: int) -> Message:
     )
 
 
-def _train_epochs(
-    train_state: TrainState,
-    guard: DivergenceGuard,
-    data: TrainingData,
-    recipe: Recipe,
-    *,
-    seed: int,
-    folder: Path,
-    stop: Stop,
-) -> Generator[Event, None, Outcome]:
-    history, ema_model, distributed = train_state.history, train_state.ema_model, train_state.distributed
-    early = broken = False
-
-    while not history.should_stop(recipe):
-        epoch = history.epoch + 1
-        try:
-            train_loss = yield from _train_epoch(train_state, data, recipe, epoch=epoch, seed=seed, stop=stop)
-            if train_loss is None:
-                early = True
-                break
-            done = _validate(train_state, data, recipe, epoch=epoch, train_loss=train_loss)
-            if distributed.is_main_process:
-                history.save(folder, train_state.network, ema_model, train_state.optimiser)
-            guard.note_checkpoint()
-            train_state.timer.resume(len(data.valid))
-            yield done
-            if distributed.is_main_process:
-                yield showcase(ema_model, data, train_state.fabric.device, epoch=epoch)
-        except StopRequestedError:
-            early = True
-            break
-        except DivergedError:
-            if not guard.restore_and_halve_lr():
-                yield Note(sentence=DIVERGED_AGAIN)
-                broken = True
-                break
-            yield Note(sentence=RESTORED)
-            continue
-        if distributed.all_reduce_loss_and_stop(0.0, stop.requested())[1]:
-            early = True
-            break
-    if not (early or broken) and history.epoch < recipe.epochs:
-        yield Note(sentence=early_stop_message(history.epoch, recipe.epochs))
-    return Outcome(
-        beats_probe=history.best_epoch > 0,
-        stopped_early=early,
-        schedule_completed=not (early or broken) and history.epoch > recipe.midpoint_epoch,
-        train_seconds=train_state.timer.per_sample,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainState:
-    """Everything that changes during training. `ema_model` is the exponential moving average of `network`, which is
-    validated; `module` is `network` as Fabric wraps it for the device."""
-
-    network: Classifier
-    module: nn.Module
-    ema_model: Classifier
-    optimiser: torch.optim.Optimizer
-    fabric: Fabric
-    history: TrainingHistory
-    timer: Timer
-    distributed: DistributedContext
-    micro_batches: MicroBatches
-    shown: Shown
-    """Loads the input of a step: raw, or cached spectrograms."""
-
-
-def _init_or_restore(
-    network: Classifier,
-    data: TrainingData,
-    recipe: Recipe,
-    *,
-    fabric: Fabric,
-    folder: Path,
-    probe: Score,
-    distributed: DistributedContext,
-    micro_batches: MicroBatches,
-    reader: Executor,
-) -> tuple[TrainState, DivergenceGuard]:
-    """Restore the state from the checkpoint in `folder`, or create it."""
-    network = network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
-    ema_model = copy.deepcopy(network).eval().requires_grad_(False)
-
-    def saved() -> State | None:
-        path = folder / "latest.safetensors"
-        return distributed.broadcast(
-            (checkpoint.load(path) if path.is_file() else None,) if distributed.is_main_process else None
-        )[0]
-
-    state = saved()
-    if state is not None:
-        load_state(state, network, ema_model, optimiser)
-    history = TrainingHistory.restored(state, probe=probe, labels=data.fingerprint)
-    del state
-    module, optimiser = fabric.setup(network, optimiser)
-    shown = _shown(network.front, data, fabric.device, reader)
-    train_state = TrainState(
-        network, module, ema_model, optimiser, fabric, history, Timer(), distributed, micro_batches, shown
-    )
-    return train_state, DivergenceGuard(network, ema_model, optimiser, history, saved=saved)
-
-
-def _train_epoch(
-    train_state: TrainState, data: TrainingData, recipe: Recipe, *, epoch: int, seed: int, stop: Stop
-) -> Generator[Event, None, float | None]:
-    """Train for one epoch. Returns its mean loss, None if the user stopped it. Yields an event for every step."""
-    module, optimiser, distributed = train_state.module, train_state.optimiser, train_state.distributed
-    module.train()
-    freeze_norms(module)
-    # Seeded by the epoch, so that a resumed run draws what an uninterrupted one would have drawn.
-    generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
-    order = torch.randperm(len(data.train), generator=generator)
-    if distributed.rank:
-        # Each rank augments its own samples differently.
-        generator.manual_seed(generator.initial_seed() + 7_919 * distributed.rank)
-    # Dropout and stochastic depth draw from torch's global generator.
-    torch.manual_seed(generator.initial_seed())
-    loss_of = make_loss(data.train_labels, smoothing=recipe.smoothing, device=train_state.fabric.device)
-    front = train_state.network.front
+def _train_epoch(state: TrainState, epoch: int, stop: Stop) -> Generator[Event, None, float | None]:
+    """Train for one epoch and yield an event for every step. Returns the mean loss, None if the user stopped."""
+    data, recipe = state.task.data, state.task.recipe
+    state.module.train()
+    freeze_norms(state.module)
+    generator, order = _seed_epoch(state, epoch)
+    loss_of = make_loss(data.train_labels, label_smoothing=recipe.label_smoothing, device=state.fabric.device)
     # The cache holds spectrograms already.
-    front = nn.Identity() if isinstance(train_state.shown, SpectrogramCache) else front
-    vary = partial(varied, front, kind=data.kind, variation=recipe.variation, generator=generator)
+    front = nn.Identity() if isinstance(state.load_inputs, SpectrogramCache) else state.network.front
+    augment = partial(augment_input, front, kind=data.kind, config=recipe.augment_config, generator=generator)
     steps = -(-len(order) // recipe.batch)
     total = 0.0
     for step in range(steps):
         rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-        share = cosine_lr((epoch - 1) * steps + step, recipe.epochs * steps, warmup=recipe.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * share * train_state.history.lr_factor
-        then = order[(step + 1) * recipe.batch : (step + 2) * recipe.batch]
-        loss_sum = yield from _backward_batch(train_state, rows, loss_of, vary, then=then)
+        next_rows = order[(step + 1) * recipe.batch : (step + 2) * recipe.batch]
+        _set_learning_rates(state, (epoch - 1) * steps + step, recipe.epochs * steps)
+        loss_sum = yield from _backward_batch(state, rows, loss_of, augment, next_rows=next_rows)
         # NaN gradients show in the next loss or in the validation; checking here would synchronise the GPU.
-        train_state.fabric.clip_gradients(module, optimiser, max_norm=1.0, error_if_nonfinite=False)
-        loss_sum, asked = distributed.all_reduce_loss_and_stop(loss_sum, stop.requested())
+        state.fabric.clip_gradients(state.module, state.optimiser, max_norm=1.0, error_if_nonfinite=False)
+        loss_sum, stop_request = state.distributed.all_reduce_loss_and_stop(loss_sum, stop.requested())
         if not math.isfinite(loss_sum):
             raise DivergedError
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        train_state.history.step += 1
-        _update_ema(
-            train_state.ema_model,
-            train_state.network,
-            min(recipe.average, train_state.history.step / (9 + train_state.history.step)),
-        )
+        state.optimiser.step()
+        state.optimiser.zero_grad(set_to_none=True)
+        state.history.step += 1
+        decay = min(recipe.ema_decay, state.history.step / (9 + state.history.step))
+        _update_ema(state.ema_model, state.network, decay)
         total += loss_sum
-        train_state.timer.tick(len(rows))
+        state.timer.tick(len(rows))
         left = (recipe.epochs - epoch + 1) * len(order) - min(len(order), (step + 1) * recipe.batch)
         yield BatchDone(
             epoch=epoch,
@@ -286,183 +284,151 @@ def _train_epoch(
             step=step + 1,
             steps=steps,
             loss=loss_sum / len(rows),
-            rate=optimiser.param_groups[-1]["lr"],
-            samples_per_second=train_state.timer.per_second,
-            seconds_left=train_state.timer.left(left, len(data.valid) * (recipe.epochs - epoch + 1)),
+            rate=state.optimiser.param_groups[-1]["lr"],
+            samples_per_second=state.timer.per_second,
+            seconds_left=state.timer.left(left, len(data.valid) * (recipe.epochs - epoch + 1)),
         )
-        if asked:
+        if stop_request:
             return None
     return total / len(order)
 
 
+def _seed_epoch(state: TrainState, epoch: int) -> tuple[torch.Generator, Tensor]:
+    """Return the generator of the augmentation and the order of the samples.
+
+    The epoch is part of the seed, so that a resumed run draws the same numbers as an uninterrupted one.
+    """
+    generator = torch.Generator().manual_seed(1_000_003 * state.task.seed + epoch)
+    order = torch.randperm(len(state.task.data.train), generator=generator)
+    if state.distributed.rank:
+        # Each rank augments its own samples differently.
+        generator.manual_seed(generator.initial_seed() + 7_919 * state.distributed.rank)
+    # Dropout and stochastic depth draw from torch's global generator.
+    torch.manual_seed(generator.initial_seed())
+    return generator, order
+
+
+def _set_learning_rates(state: TrainState, step: int, steps: int) -> None:
+    factor = cosine_lr(step, steps, warmup=state.task.recipe.warmup)
+    for group in state.optimiser.param_groups:
+        group["lr"] = group["peak"] * factor * state.history.lr_factor
+
+
 def _backward_batch(
-    train_state: TrainState, rows: Tensor, loss_of: RowsLoss, vary: Callable[[Tensor], Tensor], *, then: Tensor
+    state: TrainState, rows: Tensor, loss_of: RowsLoss, augment: Callable[[Tensor], Tensor], *, next_rows: Tensor
 ) -> Generator[Event, None, float]:
     """Accumulate the gradient of the mean loss of `rows`; return the sum of the losses of this rank's shard."""
-    distributed = train_state.distributed
-    mine = distributed.shard(rows)
+    distributed = state.distributed
+    shard = distributed.shard(rows)
     # A rank with no row of a small last batch computes one with weight 0: the others wait for its gradients.
-    weight = distributed.size / len(rows) if len(mine) else 0.0
-    mine = mine if len(mine) else rows[:1]
+    weight = distributed.world_size / len(rows) if len(shard) else 0.0
+    shard = shard if len(shard) else rows[:1]
     with torch.no_grad():
-        pictures = vary(train_state.shown(mine, distributed.shard(then)))
+        pictures = augment(state.load_inputs(shard, distributed.shard(next_rows)))
     loss_sum = yield from backward_with_oom_retry(
-        train_state.fabric,
-        train_state.module,
+        state.fabric,
+        state.module,
         pictures,
-        lambda logits, part: loss_of(mine[part], logits),
+        lambda logits, part: loss_of(shard[part], logits),
         weight=weight,
-        micro_batches=train_state.micro_batches,
+        micro_batches=state.task.micro_batches,
     )
     return loss_sum if weight else 0.0
 
 
-def _shown(front: nn.Module, data: TrainingData, device: torch.device, reader: Executor) -> Shown:
-    if isinstance(front, MelFrontEnd):
-        return SpectrogramCache(front, data.decoded, data.train)
-    return Prefetcher(data.decoded, data.train, device, reader)
+def _update_ema(ema_model: nn.Module, network: nn.Module, decay: float) -> None:
+    """Update the exponential moving average of the trainable parameters."""
+    averages: list[Tensor] = []
+    values: list[Tensor] = []
+    for average, value in zip(ema_model.parameters(), network.parameters(), strict=True):
+        if value.requires_grad:
+            averages.append(average)
+            values.append(value.detach())
+    torch._foreach_lerp_(averages, values, 1.0 - decay)
 
 
-def _validate(
-    train_state: TrainState, data: TrainingData, recipe: Recipe, *, epoch: int, train_loss: float
-) -> EpochDone:
-    """Score the EMA model on the validation split."""
-    train_state.timer.pause()
-    device = train_state.fabric.device
-    probabilities = train_state.distributed.gather_scores(
-        lambda part: score_samples(train_state.ema_model, data.decoded, part, device), data.valid
+def _restore_and_halve_lr(state: TrainState) -> bool:
+    """Restore the last good weights and halve the learning rate; return False if that was done before."""
+    history, optimiser = state.history, state.optimiser
+    if history.lr_halved:
+        return False
+    if state.initial_weights:
+        state.network.load_state_dict(state.initial_weights)
+        state.ema_model.load_state_dict(state.initial_weights)
+        optimiser.load_state_dict({"state": {}, "param_groups": optimiser.state_dict()["param_groups"]})
+        history.step = 0
+    else:
+        saved = _load_checkpoint(state.task, state.distributed)
+        assert saved is not None, "an epoch has ended, so there is a checkpoint"
+        load_state(saved, state.network, state.ema_model, optimiser)
+        history.step = saved[1]["step"]
+    optimiser.zero_grad(set_to_none=True)
+    history.lr_halved = True
+    return True
+
+
+# -- validate -----------------------------------------------------------------------------------------------------
+
+
+def _validate(state: TrainState, epoch: int, train_loss: float) -> EpochDone:
+    """Score the EMA model on the validation split and record the epoch."""
+    state.timer.pause()
+    data, device = state.task.data, state.fabric.device
+    probabilities = state.distributed.gather_scores(
+        lambda shard: score_samples(state.ema_model, data.decoded, shard, device), data.valid
     )
-    sums = torch.stack([parameter.sum() for parameter in train_state.ema_model.parameters()])
+    sums = torch.stack([parameter.sum() for parameter in state.ema_model.parameters()])
     if not (np.isfinite(probabilities).all() and bool(sums.isfinite().all())):
         raise DivergedError
-    rate = train_state.optimiser.param_groups[-1]["lr"]
-    return train_state.history.record_epoch(
-        epoch, train_loss, probabilities, data.valid_labels, rate=rate, of=recipe, task=task_named(data.task)
+    rate = state.optimiser.param_groups[-1]["lr"]
+    accuracy, loss, improved = state.history.record_epoch(
+        epoch, train_loss, probabilities, data.valid_labels, task=task_named(data.task)
     )
-
-
-def parameter_groups(network: Classifier, recipe: Recipe) -> list[dict[str, object]]:
-    """Discriminative rates (Howard & Ruder 2018): the head fastest, every stage below it `decay` of the one above.
-
-    The first stages do not learn: `frozen_stages` of nine, or as large a share of another network's depth. The head is
-    the last group. "peak" is the rate the cycle reaches.
-    """
-    stages = network.backbone.stages()
-    frozen = round(len(stages) * recipe.frozen_stages / REFERENCE_NUM_STAGES)
-    groups: list[dict[str, object]] = []
-    for depth, parameters in enumerate(stages):
-        learns = depth >= frozen
-        for parameter in parameters:
-            parameter.requires_grad_(learns)
-        if learns and parameters:
-            rate = recipe.body_rate * recipe.decay ** (len(stages) - 1 - depth)
-            groups.append({"params": parameters, "lr": rate, "peak": rate})
-    groups.append({"params": list(network.head.parameters()), "lr": recipe.head_rate, "peak": recipe.head_rate})
-    return groups
+    return EpochDone(
+        epoch=epoch,
+        epochs=state.task.recipe.epochs,
+        train_loss=train_loss,
+        valid_loss=loss,
+        valid_accuracy=accuracy,
+        rate=rate,
+        best=improved,
+    )
 
 
 def score_samples(
     network: Classifier, decoded: Decoded, samples: tuple[Sample, ...], device: torch.device
 ) -> NDArray[np.float32]:
-    """Uncalibrated probabilities (n, classes) of `samples`."""
-    network.eval()  # in which it is already; some layers forget only so what they made of weights that changed since
-    batch = VALIDATION_BATCH if device.type == "cpu" else ON_A_GPU
+    """Return uncalibrated probabilities (n, classes) of `samples`."""
+    # Already in evaluation mode, but some layers drop what they derived from older weights only here.
+    network.eval()
+    batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
 
-    def ask(raw: Tensor) -> tuple[NDArray[np.float32], ...]:
+    def predict(raw: Tensor) -> tuple[NDArray[np.float32], ...]:
         pictures = network.front(raw.to(device)).contiguous(memory_format=torch.channels_last)
         return (network.probabilities(network(pictures)[0].float()).cpu().numpy(),)
 
     rows: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for start in range(0, len(samples), batch):
-            rows += run_with_oom_split(ask, torch.from_numpy(decoded.read(samples[start : start + batch])))
+            rows += run_with_oom_split(predict, torch.from_numpy(decoded.read(samples[start : start + batch])))
     return np.concatenate(rows) if rows else np.zeros((0, network.head.out_features), dtype=np.float32)
 
 
 def showcase(network: Classifier, data: TrainingData, device: torch.device, *, epoch: int) -> Showcase:
-    """What `network` says of the showcase samples, with every class's map."""
-    answers = network.look(torch.from_numpy(data.decoded.read(data.showcase)).to(device))
-    return showcase_of(
-        data, answers.probabilities.float().cpu().numpy(), answers.maps.float().cpu().numpy(), epoch=epoch
+    """Return the predictions of the showcase samples, with the map of every class."""
+    outputs = network.predict(torch.from_numpy(data.decoded.read(data.showcase)).to(device))
+    return make_showcase(
+        data, outputs.probabilities.float().cpu().numpy(), outputs.maps.float().cpu().numpy(), epoch=epoch
     )
 
 
-def showcase_of(
+def make_showcase(
     data: TrainingData, probabilities: NDArray[np.float32], maps: NDArray[np.float32], *, epoch: int
 ) -> Showcase:
-    """The same from answers that are known: probabilities (n, classes), maps (n, classes, h, w)."""
+    """Return the event with probabilities (n, classes) and maps (n, classes, h, w) of the showcase samples."""
     return Showcase(
         epoch=epoch,
         sample_ids=tuple(sample.id for sample in data.showcase),
         probabilities=probabilities,
         maps=maps,
     )
-
-
-def _update_ema(ema_model: nn.Module, network: nn.Module, decay: float) -> None:
-    """Update the exponential moving average of the trainable parameters."""
-    mine: list[Tensor] = []
-    theirs: list[Tensor] = []
-    for own, other in zip(ema_model.parameters(), network.parameters(), strict=True):
-        if other.requires_grad:
-            mine.append(own)
-            theirs.append(other.detach())
-    torch._foreach_lerp_(mine, theirs, 1.0 - decay)
-
-
-SHOWCASE = 12
-
-
-def pick_showcase(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Return up to `SHOWCASE` samples, spread over the classes, always the same ones."""
-    by_class: dict[tuple[int, ...], list[Sample]] = {}
-    for sample in samples:
-        by_class.setdefault(sample.labels, []).append(sample)
-    chosen: list[Sample] = []
-    depth = 0
-    while len(chosen) < min(SHOWCASE, len(samples)):
-        chosen += [by_class[labels][depth] for labels in sorted(by_class) if depth < len(by_class[labels])]
-        depth += 1
-    return tuple(chosen[:SHOWCASE])
-
-
-Part = tuple[tuple[Sample, ...], NDArray[np.int64]]
-"""Samples and their targets."""
-STATISTICS = 1000
-"""About as many windows tell the levels and the strengths of a log well enough."""
-
-
-def make_training_data(
-    project: Project, decoded: Decoded, samples: tuple[Sample, ...], *, classes: int
-) -> TrainingData:
-    """For the loop. Raises HandlensError where the samples to learn from do not tell anything apart."""
-    (train, train_labels), (valid, valid_labels) = split_targets(samples, task=project.task, classes=classes)
-    require_two_classes(train)
-    return TrainingData(
-        kind=project.kind,
-        task=project.task,
-        decoded=decoded,
-        train=train,
-        train_labels=train_labels,
-        valid=valid,
-        valid_labels=valid_labels,
-        showcase=pick_showcase(valid or train),
-    )
-
-
-def split_targets(samples: tuple[Sample, ...], *, task: TaskName, classes: int) -> tuple[Part, Part]:
-    """What is learned from, and what judges: no choice among models can make one right on a class that it had no
-    sample to learn from."""
-    train, valid = (tuple(s for s in samples if s.split == split and s.labelled) for split in ("train", "valid"))
-    learned, asked = (targets_of(part, task=task, classes=classes) for part in (train, valid))
-    fair = known_class_mask(asked, learned)
-    return (train, learned), (tuple(sample for sample, can_be in zip(valid, fair, strict=True) if can_be), asked[fair])
-
-
-def fit_normalisation(network: Classifier, decoded: Decoded, samples: tuple[Sample, ...]) -> None:
-    """Logs are measured in deviations of the training split: learn these from some of its windows, evenly picked."""
-    if not isinstance(network.front, LogFrontEnd):
-        return
-    train = [sample for sample in samples if sample.split == "train" and sample.labels]
-    every = max(1, len(train) // STATISTICS)
-    network.front.learn(decoded.read(train[::every]).astype(np.float32, copy=False))

@@ -62,16 +62,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the error is an out-of-memory error of any device; each has its own wording."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    said = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, RuntimeError) and any(
-        words in said for words in ("out of memory", "not enough memory", "can't allocate memory")
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
     )
 
 
-def run_with_oom_split(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
-    """Return `ask(raw)`; if memory runs out, run it on halves and concatenate the results."""
+def run_with_oom_split(predict: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
+    """Return `predict(raw)`; if memory runs out, run it on halves and concatenate the results."""
     try:
-        return ask(raw)
+        return predict(raw)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error) or len(raw) < 2:
             raise
@@ -79,7 +79,7 @@ def run_with_oom_split(ask: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: T
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(raw) // 2
-    parts = zip(run_with_oom_split(ask, raw[:half]), run_with_oom_split(ask, raw[half:]), strict=True)
+    parts = zip(run_with_oom_split(predict, raw[:half]), run_with_oom_split(predict, raw[half:]), strict=True)
     return tuple(np.concatenate(pair) for pair in parts)
 
 
@@ -94,7 +94,7 @@ def backward(
     total = torch.zeros((), device=pictures.device)
     chunks = torch.arange(len(pictures)).chunk(micro_batches)
     for number, rows in enumerate(chunks, 1):
-        with _unsent(fabric, module) if number < len(chunks) else contextlib.nullcontext():
+        with _without_sync(fabric, module) if number < len(chunks) else contextlib.nullcontext():
             part = pictures[rows[0] : rows[-1] + 1]
             logits, _ = module(part.contiguous(memory_format=torch.channels_last))
             loss = loss_of(logits, rows)
@@ -125,7 +125,7 @@ def backward_with_oom_retry(
         yield Note(sentence=micro_batches.halve(len(pictures), because=because))
 
 
-def _unsent(fabric: Fabric, module: nn.Module) -> contextlib.AbstractContextManager[None]:
+def _without_sync(fabric: Fabric, module: nn.Module) -> contextlib.AbstractContextManager[None]:
     """Skip the gradient all-reduce until the last micro batch."""
     if fabric.world_size == 1:
         return contextlib.nullcontext()

@@ -16,17 +16,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.core.jobs import Stop
+from ml.core.jobs import Stop, StopRequestedError
 from ml.networks.heads import Classifier
-from ml.probe.objective import losses_of, merit_of
+from ml.probe.objective import calibrated_nll_score, losses_of
 from ml.scoring.metrics import accuracy
 from ml.training.finetune import checkpoint
-from ml.training.finetune.interruptible import StopRequestedError, interruptible
-from ml.training.finetune.loop import TrainingData, score_samples
+from ml.training.finetune.interruptible import interruptible
+from ml.training.finetune.loop import score_samples
+from ml.training.finetune.task import TrainingData
 
 ALPHAS = (0.0, 0.3, 0.6, 0.8, 1.0)
 """Candidate weights of the fine-tuned end."""
-MOST = 1000
+MAX_SAMPLES = 1000
 """At most this many validation samples are used to select alpha."""
 
 
@@ -50,40 +51,40 @@ def choose_alpha(
     1. The network ends on the CPU.
     """
     first = {name: value.clone() for name, value in checkpoint.network_tensors(network).items()}
-    tuned = load_finetuned(network, folder, best=beats_probe and not schedule_completed)
-    if tuned is None:
+    finetuned = load_finetuned(network, folder, best=beats_probe and not schedule_completed)
+    if finetuned is None:
         return 0.0
-    unasked = 1.0 if beats_probe else 0.0
-    every = max(1, -(-len(data.valid) // MOST))
+    default = 1.0 if beats_probe else 0.0
+    every = max(1, -(-len(data.valid) // MAX_SAMPLES))
     samples, targets = data.valid[::every], data.valid_labels[::every]
     network.to(device)
     candidates: list[_Candidate] = []
     try:
         with interruptible(stop, network):
             for alpha in ALPHAS if len(samples) and not stop.requested() else ():
-                network.load_state_dict(interpolate_weights(first, tuned, alpha))
-                candidates.append(_judged(alpha, score_samples(network, data.decoded, samples, device), targets))
-        best = _chosen(candidates) if candidates else unasked
+                network.load_state_dict(interpolate_weights(first, finetuned, alpha))
+                candidates.append(_evaluate(alpha, score_samples(network, data.decoded, samples, device), targets))
+        best = _select(candidates) if candidates else default
     except StopRequestedError:
-        best = unasked
-    network.cpu().load_state_dict(interpolate_weights(first, tuned, best))
+        best = default
+    network.cpu().load_state_dict(interpolate_weights(first, finetuned, best))
     return best
 
 
 def load_finetuned(network: Classifier, folder: Path, *, best: bool) -> dict[str, Tensor] | None:
     """Return the weights of the best epoch in `folder`, or of the last one; None if no epoch was completed."""
     if best:
-        return checkpoint.state_of(network, checkpoint.load(folder / "best.safetensors")[0])
+        return checkpoint.state_dict_for(network, checkpoint.load(folder / "best.safetensors")[0])
     last = folder / "latest.safetensors"
     if not last.is_file():
         return None
-    return checkpoint.state_of(network, checkpoint.load(last)[0], "steady.")
+    return checkpoint.state_dict_for(network, checkpoint.load(last)[0], "steady.")
 
 
-def interpolate_weights(first: dict[str, Tensor], tuned: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:
-    """Return the weights (1 - alpha) · first + alpha · tuned."""
+def interpolate_weights(first: dict[str, Tensor], finetuned: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """Return the weights (1 - alpha) · first + alpha · finetuned."""
     return {
-        name: torch.lerp(value, tuned[name], alpha) if value.is_floating_point() else tuned[name]
+        name: torch.lerp(value, finetuned[name], alpha) if value.is_floating_point() else finetuned[name]
         for name, value in first.items()
     }
 
@@ -92,32 +93,32 @@ class _Candidate(NamedTuple):
     """The validation scores of one alpha. `losses`: of each sample (n,), empty for multi-label."""
 
     alpha: float
-    merit: float
-    right: float
+    score: float
+    accuracy: float
     losses: NDArray[np.float64]
 
 
-def _judged(alpha: float, probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> _Candidate:
+def _evaluate(alpha: float, probabilities: NDArray[np.float32], targets: NDArray[np.int64]) -> _Candidate:
     if targets.ndim > 1:
         # Scored by mean average precision already, so accuracy excludes no alpha.
-        return _Candidate(alpha, merit_of(probabilities, targets), 1.0, np.zeros(0))
+        return _Candidate(alpha, calibrated_nll_score(probabilities, targets), 1.0, np.zeros(0))
     losses = losses_of(probabilities, targets)
     return _Candidate(alpha, -float(losses.mean()), accuracy(probabilities, targets) or 0.0, losses)
 
 
-def _chosen(candidates: list[_Candidate]) -> float:
+def _select(candidates: list[_Candidate]) -> float:
     """Return the alpha to use; the first candidate is the first model.
 
     A few validation samples cannot separate neighbouring alphas. Ties go to the fine-tuned end, which saw more samples
     (one-standard-error rule on paired differences, Breiman et al. 1984).
     """
-    able = [each for each in candidates if each.right >= candidates[0].right]
-    best = max(able, key=lambda each: each.merit)
+    eligible = [each for each in candidates if each.accuracy >= candidates[0].accuracy]
+    best = max(eligible, key=lambda each: each.score)
 
     def within_one_se(other: _Candidate) -> bool:
         if not len(best.losses):
-            return other.merit >= best.merit
+            return other.score >= best.score
         worse = other.losses - best.losses
         return float(worse.mean()) <= float(worse.std()) / math.sqrt(len(worse))
 
-    return max(each.alpha for each in able if each.alpha >= best.alpha and within_one_se(each))
+    return max(each.alpha for each in eligible if each.alpha >= best.alpha and within_one_se(each))

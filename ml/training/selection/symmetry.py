@@ -1,7 +1,7 @@
-"""Which ways up the pictures of a project may be, found out by asking the first model about turned ones.
+"""Detect the symmetries of a project's images with the first model.
 
-It has learned from pictures as they are. Where it knows mirrored or turned ones nearly as well, as those of a forest
-from above, showing them so teaches more; where it does not, as with letters or arrows, it would teach the wrong thing.
+The first model was trained on unchanged images. If it predicts mirrored or rotated ones nearly as well, as for aerial
+images of a forest, they are useful augmentations. If it does not, as for letters or arrows, they would be harmful.
 """
 
 from __future__ import annotations
@@ -19,39 +19,38 @@ from ml.networks.heads import Classifier
 from ml.training.data.decode import Decoded
 from ml.training.recipe import Recipe
 
-ASKED = 96
-"""Samples to ask about, at most: every one costs three looks of the network."""
+MAX_SAMPLES = 96
+"""Each sample takes three forward passes."""
 MIN_AGREEMENT = 0.9
-"""Share of the right answers that have to stay right."""
+"""Share of the correct predictions that has to remain."""
 BATCH = 16
 
 
 def detect_symmetries(
     recipe: Recipe, network: Classifier, decoded: Decoded, samples: Sequence[Sample], stop: Stop
 ) -> Recipe:
-    """The recipe with `mirror` and `turns` as these held-out samples allow. `network` has the first model's head.
+    """Return the recipe with `hflip` and `rotate` set by held-out `samples` of one label each.
 
-    `samples` have one label each; without any, or when asked to stop, the recipe stays as it is. The network stays
-    where it is.
+    `network` has the head of the first model. Without samples, or on a stop request, the recipe does not change.
     """
     if not samples:
         return recipe
-    chosen = samples[:: max(1, -(-len(samples) // ASKED))]
-    views = {"as it is": 0, "mirrored": 0, "turned": 0}
-    for start in range(0, len(chosen), BATCH):
-        batch = chosen[start : start + BATCH]
+    subset = samples[:: max(1, -(-len(samples) // MAX_SAMPLES))]
+    correct = {"original": 0, "flipped": 0, "rotated": 0}
+    for start in range(0, len(subset), BATCH):
+        batch = subset[start : start + BATCH]
         labels = np.array([sample.labels[0] for sample in batch])
         pictures = _pictures(network, decoded, batch)
-        for view, shown in (
-            ("as it is", pictures),
-            ("mirrored", pictures.flip(3)),
-            ("turned", torch.rot90(pictures, 1, (2, 3))),
+        for view, version in (
+            ("original", pictures),
+            ("flipped", pictures.flip(3)),
+            ("rotated", torch.rot90(pictures, 1, (2, 3))),
         ):
             if stop.requested():
                 return recipe
-            views[view] += int((_answers(network, shown) == labels).sum())
-    least = MIN_AGREEMENT * views["as it is"]
-    return dataclasses.replace(recipe, mirror=views["mirrored"] >= least, turns=views["turned"] >= least)
+            correct[view] += int((_predicted_classes(network, version) == labels).sum())
+    least = MIN_AGREEMENT * correct["original"]
+    return dataclasses.replace(recipe, hflip=correct["flipped"] >= least, rotate=correct["rotated"] >= least)
 
 
 def _pictures(network: Classifier, decoded: Decoded, batch: Sequence[Sample]) -> Tensor:
@@ -60,8 +59,8 @@ def _pictures(network: Classifier, decoded: Decoded, batch: Sequence[Sample]) ->
     return pictures
 
 
-def _answers(network: Classifier, pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _predicted_classes(network: Classifier, pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     with torch.inference_mode():
         logits, _features = network(pictures.contiguous(memory_format=torch.channels_last))
-    answers: np.ndarray[tuple[int], np.dtype[np.int64]] = logits.argmax(1).cpu().numpy()
-    return answers
+    classes: np.ndarray[tuple[int], np.dtype[np.int64]] = logits.argmax(1).cpu().numpy()
+    return classes

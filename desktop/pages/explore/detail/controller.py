@@ -1,239 +1,241 @@
-"""What happens beside the grid: loads the chosen sample, lays its map over it, plays it."""
+"""The large view beside the grid: loads the chosen sample, lays its heatmap over it, describes it and plays it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
 from desktop import style
 from desktop.i18n import tr
 from desktop.models.prediction_table import PredictionTable
 from desktop.models.undo import same_labels
-from desktop.pages.explore import messages as explore_words
-from desktop.pages.explore.detail.panel import CYCLE, DetailPanel, Details, MapOf
-from desktop.session import Session
+from desktop.pages.explore import messages
+from desktop.pages.explore.detail.panel import DetailPanel, Details
+from desktop.pages.explore.detail.suggestion_buttons import suggestion_for, suggestion_for_many
+from desktop.pages.explore.label_issues.model import LabelIssuesModel
+from desktop.pages.explore.model import ExploreModel
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
-from desktop.workers.sample_renderer import Large, is_faint, load_large, overlay_image
+from desktop.workers.sample_renderer import Large, is_faint, load_large
 from desktop.workers.tasks import Tasks
 from ml.api import HandlensError, Sample, kind_named, lanes, settings_for, task_named
 
-MOST_BARS = 4
+MAX_BARS = 4
 
 
 class DetailController(QObject):
-    """Joins the side's widgets with the session, the run's table and the player."""
+    """Drives a `DetailPanel` and the player. Follows the run, the labels and the heatmap of the model by itself."""
 
-    map_changed = Signal()
-    """Another map is to be laid over everything."""
-
-    def __init__(self, side: DetailPanel, player: Player, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        panel: DetailPanel,
+        model: ExploreModel,
+        label_issues: LabelIssuesModel,
+        *,
+        player: Player,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._side, self._player = side, player
+        self._panel, self._model, self._label_issues, self._player = panel, model, label_issues, player
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_loaded)
         self._tasks.failed.connect(self._on_failed)
-        self._session: Session | None = None
-        self._table: PredictionTable | None = None
-        self._names: tuple[str, ...] = ()
         self._sample_id: int | None = None
         self._request = 0
-        self.map_of: MapOf = "predicted"
-        self.invitation = ""
-        """What stands in the large view while nothing is chosen; empty: that one can be chosen in the grid."""
-        self.remark: Callable[[Sample], str] = _nothing
-        """One more sentence about a sample, for what the grid shows now."""
-        side.map_chosen.connect(self.set_map_of)
-        side.play_pressed.connect(self.toggle_playing)
-        side.loop_toggled.connect(player.set_looping)
-        side.position_chosen.connect(player.play)
-        player.position_changed.connect(side.sound.set_cursor)
-        player.playing_changed.connect(side.set_playing)
-        player.problem_found.connect(side.set_sound_problem)
+        self._prompt = ""
+        self._suggesting = False
+        model.run_changed.connect(self.reset)
+        model.map_changed.connect(self._on_map_changed)
+        panel.map_chosen.connect(model.set_map_of)
+        panel.play_pressed.connect(self.toggle_playing)
+        panel.loop_toggled.connect(player.set_looping)
+        panel.position_chosen.connect(player.play)
+        player.position_changed.connect(panel.set_cursor)
+        player.playing_changed.connect(panel.set_playing)
+        player.problem_found.connect(panel.set_sound_problem)
 
-    def set_source(self, session: Session | None, table: PredictionTable | None) -> None:
-        """Another project or run. Nothing is chosen afterwards."""
-        self._session, self._table = session, table
+    # -- what it shows -------------------------------------------------------------------------------------------
+
+    def set_context(self, *, prompt: str, suggesting: bool = False) -> None:
+        """Another tab. `prompt` stands in the large view while no sample is chosen; empty for the usual one.
+
+        `suggesting`: the grid lists suspicious labels, so say what is suggested instead.
+        """
+        self._prompt, self._suggesting = prompt, suggesting
+        if not suggesting:
+            self._panel.show_suggestion(None)
+
+    @Slot()
+    def reset(self) -> None:
+        """Another project or run: choose nothing."""
         self._sample_id = None
         self._tasks.forget_all()
         self._player.set_sound(None, 16_000)
+        session = self._model.session
         if session is None:
             return
-        self._names = tuple(item.name for item in session.classes)
         kind = session.project.kind
-        self._side.set_kind(kind)
-        self._side.set_classes(self._names, several=not task_named(session.project.task).exclusive)
-        self._side.set_map_of(self.map_of)
+        self._panel.set_kind(kind)
+        self._panel.set_classes(self._model.names, several=not task_named(session.project.task).exclusive)
+        self._panel.set_map_of(self._model.map_of)
         if kind_named(kind).audible:
-            self._side.set_sound_problem(self._player.problem())
+            self._panel.set_sound_problem(self._player.problem())
         self._show_nothing()
 
     def close(self) -> None:
         self._player.stop()
         self._tasks.close()
-        self._session = self._table = None
 
     def sample_id(self) -> int | None:
         return self._sample_id
 
-    # -- one sample ----------------------------------------------------------------------------------------------
-
+    @Slot(int)
     def show(self, sample_id: int) -> None:
-        """Load it; what was asked for before is not wanted any more."""
-        if self._session is None:
+        """Load a sample. A sample that is still loading is dropped."""
+        session = self._model.session
+        if session is None:
             return
         self._tasks.forget(self._request)
         if sample_id != self._sample_id:
             self._player.set_sound(None, 16_000)
         self._sample_id = sample_id
-        sample = self._session.sample(sample_id)
-        self._request = self._tasks.submit(load_large, self._session.project, sample)
+        self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
         self.refresh()
 
-    def forget(self) -> None:
-        """Nothing is chosen any more."""
+    def clear(self) -> None:
+        """Choose nothing."""
         self._tasks.forget_all()
         self._sample_id = None
         self._player.set_sound(None, 16_000)
         self._show_nothing()
 
     def refresh(self) -> None:
-        """Say anew what is known of the sample, e.g. after it was labelled."""
-        if self._session is None or self._sample_id is None:
+        """Describe the sample again, e.g. after it got another label."""
+        session = self._model.session
+        if session is None or self._sample_id is None:
             self._show_nothing()
             return
-        self._side.show_details(self._details(self._session.sample(self._sample_id)))
-        self._lay_over()
+        self._panel.show_details(self._details(session.sample(self._sample_id)))
+        self._show_overlay()
+
+    def suggest(self, selected: Sequence[int]) -> None:
+        """Ask what to do about the selected suspicious labels."""
+        session, issues = self._model.session, self._label_issues
+        suggestion = None
+        if session is not None and len(selected) == 1 and issues.contains(selected[0]):
+            suggested = issues.suggestion(selected[0])
+            suggestion = suggestion_for(suggested, self._model.names, task=session.project.task)
+        elif len(selected) > 1:
+            suggestion = suggestion_for_many(len(selected))
+        self._panel.show_suggestion(suggestion)
 
     def _show_nothing(self) -> None:
-        self._side.show_details(None)
-        if self.invitation:
-            self._side.view().set_message(self.invitation)
+        self._panel.show_details(None)
+        if self._prompt:
+            self._panel.view().set_message(self._prompt)
 
     @Slot(int, object)
     def _on_loaded(self, _number: int, result: object) -> None:
-        session = self._session
+        session = self._model.session
         if session is None or self._sample_id is None or not isinstance(result, Large):
             return
-        view = self._side.view()
-        view.set_picture(result.image)
+        self._panel.view().set_picture(result.image)
         windowing = session.project.windowing
         start = session.sample(self._sample_id).start or 0.0
         if windowing is not None and windowing.columns:
             names = [windowing.columns[place] for place in lanes(windowing.columns)]
-            self._side.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
+            self._panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
         if windowing is not None and result.waveform is not None:
             settings = settings_for(windowing)
-            self._side.sound.set_axes(
+            self._panel.sound.set_axes(
                 start=start, seconds=windowing.seconds, f_min=settings.f_min, f_max=settings.f_max
             )
             self._player.set_sound(result.waveform, round(windowing.rate))
-        self._lay_over()
+        self._show_overlay()
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: object) -> None:
-        said = tr("This sample could not be shown.")
-        if isinstance(error, HandlensError) and self._session is not None:
-            said = explore_words.cannot_show(self._session, error)
-        self._side.view().set_message(said)
+        sentence = tr("This sample could not be shown.")
+        if isinstance(error, HandlensError) and self._model.session is not None:
+            sentence = messages.cannot_show(self._model.session, error)
+        self._panel.view().set_message(sentence)
 
-    # -- the map -------------------------------------------------------------------------------------------------
+    # -- the heatmap ---------------------------------------------------------------------------------------------
 
     @Slot()
-    def cycle_map(self) -> None:
-        """What it predicted, what it is labelled, nothing, and again from the first."""
-        place = CYCLE.index(self.map_of) if self.map_of in CYCLE else -1
-        self.set_map_of(CYCLE[(place + 1) % len(CYCLE)])
+    def _on_map_changed(self) -> None:
+        self._panel.set_map_of(self._model.map_of)
+        self._show_overlay()
 
-    @Slot(object)
-    def set_map_of(self, chosen: MapOf) -> None:
-        self.map_of = chosen
-        self._side.set_map_of(chosen)
-        self._lay_over()
-        self.map_changed.emit()
+    def _show_overlay(self) -> None:
+        overlay = None if self._sample_id is None else self._model.overlay(self._sample_id)
+        self._panel.set_overlay(overlay, nothing=self._no_overlay(overlay))
 
-    def overlay_of(self, sample_id: int) -> QImage | None:
-        """The overlay of a sample by the present choice; None where there is none. Fit for a background thread."""
-        session, table = self._session, self._table
-        row = table.row(sample_id) if table is not None else None
-        if session is None or table is None or row is None:
-            return None
-        index = self._map_class(session.sample(sample_id), table, row)
-        if index is None:
-            return None
-        maps = np.asarray(table.predictions.maps[row])
-        return overlay_image(maps, index, kind=session.project.kind)
-
-    def _map_class(self, sample: Sample, table: PredictionTable, row: int) -> int | None:
-        if self.map_of == "off":
-            return None
-        if self.map_of == "labelled":
-            return sample.label
-        if self.map_of == "predicted":
-            return int(table.predicted[row])
-        return int(self.map_of)
-
-    def _lay_over(self) -> None:
-        overlay = None if self._sample_id is None else self.overlay_of(self._sample_id)
-        self._side.set_overlay(overlay, nothing=self._nothing_seen(overlay))
-
-    def _nothing_seen(self, overlay: QImage | None) -> str:
-        """Why there is nothing to be seen of a map that was asked for, in a sentence; else empty."""
-        session, table, chosen = self._session, self._table, self._sample_id
-        row = None if table is None or chosen is None else table.row(chosen)
-        if session is None or table is None or chosen is None or row is None or self.map_of == "off":
+    def _no_overlay(self, overlay: QImage | None) -> str:
+        """Why no heatmap is visible although one was chosen, in a sentence; else empty."""
+        session, chosen = self._model.session, self._sample_id
+        if session is None or chosen is None or self._model.row(chosen) is None or self._model.map_of == "off":
             return ""
-        index = self._map_class(session.sample(chosen), table, row)
+        index = self._model.map_class(session.sample(chosen))
         if index is None:
             return tr("There is no class to show a map of.")
+        name = self._model.names[index]
         if overlay is None:
-            return tr("This run was trained without {name}.", name=self._names[index])
-        return tr("No part of it points to {name}.", name=self._names[index]) if is_faint(overlay) else ""
+            return tr("This run was trained without {name}.", name=name)
+        return tr("No part of it points to {name}.", name=name) if is_faint(overlay) else ""
 
     # -- words ---------------------------------------------------------------------------------------------------
 
     def _details(self, sample: Sample) -> Details:
-        table = self._table
-        row = table.row(sample.id) if table is not None else None
-        remark = self.remark(sample)
-        held = sample.labels if sample.labelled else None
-        labelled = explore_words.named(held, self._names) if held is not None else tr("not yet")
-        name = self._name_of(sample)
+        table, names = self._model.table, self._model.names
+        row = self._model.row(sample.id)
+        suggestion = self._suggestion_note(sample)
+        labels = sample.labels if sample.labelled else None
+        labelled = messages.named(labels, names) if labels is not None else tr("not yet")
+        name = self._sample_name(sample)
         if table is None or row is None:
             return Details(
                 name=name,
                 labelled=labelled,
                 predicted=tr("nothing: added after this run"),
                 wrong=None,
-                note=remark,
-                label_indices=_pressed(held),
+                note=suggestion,
+                label_indices=_active_keys(labels),
             )
         before = table.labelled_before(row)
         note = ""
-        if not same_labels(before, held):
-            was = None if before is None else explore_words.named_within(before, self._names)
-            note = explore_words.relabelled(was, sample.split)
-        said = table.said(row)
-        chances = [
-            f"{self._names[index]}  {percent(float(table.predictions.probabilities[row, index]))}" for index in said
+        if not same_labels(before, labels):
+            was = None if before is None else messages.named_within(before, names)
+            note = messages.relabelled(was, sample.split)
+        predicted = [
+            f"{names[index]}  {percent(float(table.predictions.probabilities[row, index]))}"
+            for index in table.said(row)
         ]
         return Details(
             name=name,
             labelled=labelled,
-            predicted=", ".join(chances) or explore_words.named((), self._names),
-            wrong=None if held is None else bool(table.wrong_at(row)),
-            note=" ".join(part for part in (remark, note) if part),
+            predicted=", ".join(predicted) or messages.named((), names),
+            wrong=None if labels is None else bool(table.wrong_at(row)),
+            note=" ".join(part for part in (suggestion, note) if part),
             bars=self._bars(table, row, sample.labels),
-            label_indices=_pressed(held),
+            label_indices=_active_keys(labels),
         )
 
-    def _name_of(self, sample: Sample) -> str:
-        """The file, and which part of it."""
-        windowing = None if self._session is None else self._session.project.windowing
+    def _suggestion_note(self, sample: Sample) -> str:
+        """What the search for suspicious labels found; empty on the other tabs."""
+        session = self._model.session
+        if session is None or not self._suggesting or not self._label_issues.contains(sample.id):
+            return ""
+        suggested = self._label_issues.suggestion(sample.id)
+        return messages.suspect_remark(suggested, self._model.names, task=session.project.task)
+
+    def _sample_name(self, sample: Sample) -> str:
+        """The file, and for a window its place in the file."""
+        windowing = None if self._model.session is None else self._model.session.project.windowing
         if windowing is None or sample.start is None:
             return sample.path
         if windowing.clock == "none":
@@ -241,16 +243,16 @@ class DetailController(QObject):
         return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)
 
     def _bars(self, table: PredictionTable, row: int, labels: tuple[int, ...]) -> tuple[Bar, ...]:
-        """The most probable classes; those it is labelled with and those that are said are always among them."""
+        """The most probable classes, always with the labels and the predicted classes."""
         probabilities = np.asarray(table.predictions.probabilities[row])
         order = [int(index) for index in np.argsort(-probabilities, kind="stable")]
         needed = {index for index in (*labels, *table.said(row)) if index < len(probabilities)}
-        room = max(MOST_BARS, len(needed))
+        room = max(MAX_BARS, len(needed))
         others = [index for index in order if index not in needed][: room - len(needed)]
         thresholds = table.predictions.thresholds
         return tuple(
             Bar(
-                name=self._names[index],
+                name=self._model.names[index],
                 fraction=float(probabilities[index]),
                 colour=style.class_colour(index),
                 labelled=index in labels,
@@ -270,10 +272,6 @@ class DetailController(QObject):
             self._player.play()
 
 
-def _nothing(_sample: Sample) -> str:
-    return ""
-
-
-def _pressed(labels: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The keys that are pressed in: those of the classes, or the one for none of them."""
+def _active_keys(labels: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The class keys that are pressed in: those of the labels, or the one for "none of them"."""
     return () if labels is None else labels or (NONE,)

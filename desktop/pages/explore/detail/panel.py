@@ -1,4 +1,4 @@
-"""The side of the Explore page: one sample large, where the network looked, what it says, keys to correct it."""
+"""The right of the Explore page: one sample large with its heatmap, its prediction, and keys to correct its label."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from desktop import icons, style
 from desktop.i18n import tr
-from desktop.pages.explore.detail.suggestion_buttons import SuggestionButtons
+from desktop.pages.explore.detail.suggestion_buttons import Suggestion, SuggestionButtons
+from desktop.pages.explore.model import MapOf
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
@@ -32,14 +33,11 @@ from ml.api import Kind, kind_named
 
 NARROWEST, WIDEST = 372, 600
 TALLEST_VIEW = 0.8
-MapOf = str | int
-"""Whose map is shown: "predicted", "labelled", "off" or a class index."""
-CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Details:
-    """Everything the side says about a sample, in words."""
+    """What the panel says about a sample, in words."""
 
     name: str
     labelled: str
@@ -48,14 +46,14 @@ class Details:
     note: str = ""
     bars: tuple[Bar, ...] = field(default=())
     label_indices: tuple[int, ...] = ()
-    """The classes that hold now; `class_keys.NONE` for "none of them"."""
+    """The present labels; `class_keys.NONE` for "none of them"."""
 
 
 class DetailPanel(QWidget):
-    """Values in; `label_chosen`, `map_chosen`, `opacity_chosen` and the player's buttons out."""
+    """Shows plain values. Emits what the user chooses and presses."""
 
     label_chosen = Signal(int)
-    right_pressed = Signal()
+    label_confirmed = Signal()
     map_chosen = Signal(object)
     play_pressed = Signal()
     loop_toggled = Signal(bool)
@@ -89,7 +87,7 @@ class DetailPanel(QWidget):
         self.no_map.setProperty("role", "caption")
         self.no_map.hide()
         self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
-        # In the middle: how sure it is stands at the end.
+        # Elided in the middle, because the probability stands at the end.
         self.labelled, self.predicted = (ElidedLabel(mode=Qt.TextElideMode.ElideMiddle) for _ in range(2))
         self.note = QLabel()
         self.note.setWordWrap(True)
@@ -100,9 +98,9 @@ class DetailPanel(QWidget):
         self.bars = ProbabilityBars()
         self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.file_name.setProperty("role", "caption")
-        self.verdict = SuggestionButtons()
-        self.verdict.keep_pressed.connect(self.right_pressed)
-        self.verdict.change_pressed.connect(self.label_chosen)
+        self.suggestion = SuggestionButtons()
+        self.suggestion.keep_pressed.connect(self.label_confirmed)
+        self.suggestion.change_pressed.connect(self.label_chosen)
         self._words: list[QLabel] = []
         self.keys = ClassKeys()
         self.keys.class_chosen.connect(self.label_chosen)
@@ -124,7 +122,7 @@ class DetailPanel(QWidget):
                 self.map_box.addItem(name, index)
 
     def set_kind(self, kind: Kind) -> None:
-        """Pictures, sounds that can be played, or measurements."""
+        """Show the view and the buttons for this kind of sample."""
         views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
         self.views.setCurrentWidget(views[kind_named(kind).input_name])
         sounds = kind_named(kind).audible
@@ -138,7 +136,7 @@ class DetailPanel(QWidget):
         return view
 
     def show_details(self, details: Details | None) -> None:
-        """None: no sample is chosen."""
+        """Describe a sample; None: no sample is chosen."""
         for widget in (*self._words, self.note, self.bars, self.file_name):
             widget.setVisible(details is not None)
         for widget in (self._map_row, self.keys):
@@ -158,13 +156,16 @@ class DetailPanel(QWidget):
         self.file_name.setText(details.name)
         self.keys.set_current(details.label_indices)
 
+    def show_suggestion(self, suggestion: Suggestion | None) -> None:
+        self.suggestion.show_suggestion(suggestion)
+
     def say_selected(self, sentence: str) -> None:
-        """That more than the one shown are selected; empty where that is not so."""
+        """Say that more samples are selected than the one shown; empty if not."""
         self.selected.setText(sentence)
         self.selected.setVisible(bool(sentence))
 
     def set_overlay(self, overlay: QImage | None, *, nothing: str = "") -> None:
-        """`nothing` says in place of the legend why nothing is seen."""
+        """Lay a heatmap over the sample. `nothing` replaces the legend and says why no heatmap is visible."""
         self.view().set_overlay(overlay)
         self.no_map.setText(nothing)
         self.no_map.setVisible(bool(nothing))
@@ -176,6 +177,17 @@ class DetailPanel(QWidget):
             self.map_box.setCurrentIndex(place)
         for widget in (self.opacity, self.legend):
             widget.setEnabled(chosen != "off")
+
+    def set_opacity(self, opacity: float) -> None:
+        """Of the heatmap, 0…1."""
+        self.opacity.setValue(round(100 * opacity))
+
+    def chosen_opacity(self) -> float:
+        return self.opacity.value() / 100
+
+    def set_cursor(self, seconds: float | None) -> None:
+        """Where the player is."""
+        self.sound.set_cursor(seconds)
 
     def set_playing(self, playing: bool) -> None:
         self.play_button.setText(tr("Stop") if playing else tr("Play"))
@@ -249,14 +261,14 @@ class DetailPanel(QWidget):
         column.addLayout(words)
         column.addWidget(self.bars)
         column.addWidget(self.note)
-        column.addWidget(self.verdict)
+        column.addWidget(self.suggestion)
         column.addWidget(self.selected)
         column.addWidget(self.keys)
         column.addStretch(1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # Higher than this only makes the words below it hard to reach, and a spectrogram hard to read.
+        # A higher view would push the words out of the window and make a spectrogram hard to read.
         self.views.setMaximumHeight(round(event.size().width() * TALLEST_VIEW))
 
     def _on_map(self) -> None:

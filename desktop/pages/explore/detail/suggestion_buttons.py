@@ -1,4 +1,4 @@
-"""Keep the label, or change it to what it looks like: two verbs below a suspicious label, each with its key."""
+"""Two buttons below a suspicious label: keep it, or change it to the suggested one. Each names its key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop.i18n import msg, text, tr
+from desktop.pages.explore.label_issues.model import SuggestedLabel
 from desktop.pages.explore.messages import named
 from desktop.widgets.class_keys import DIGITS, shortened
 from desktop.widgets.flow_box import FlowBox
@@ -16,37 +17,37 @@ from ml.api import Task, task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """The words of both buttons. `class_index` is what the second one gives or takes away; None hides it."""
+class Suggestion:
+    """The words of both buttons. `class_index` is what the second one adds or removes; None hides it."""
 
     keep: str
     change: str = ""
     class_index: int | None = None
 
 
-def verdict_on(judged: tuple[tuple[int, ...], int], names: Sequence[str], *, task: Task) -> Verdict:
-    """On one sample, by what it was labelled and the class that this is about."""
-    labels, suggested = judged
-    name = shortened(names[suggested])
+def suggestion_for(suggested: SuggestedLabel, names: Sequence[str], *, task: Task) -> Suggestion:
+    """Ask about one sample: keep its labels, or change one of them."""
+    labels, class_index = suggested
+    name = shortened(names[class_index])
     if task_named(task).exclusive:
         change = msg("Change to “{name}”", name=name)
-    elif suggested in labels:
+    elif class_index in labels:
         change = msg("Remove “{name}”", name=name)
     else:
         change = msg("Add “{name}”", name=name)
-    if suggested < DIGITS:
-        change = msg("{words} ({key})", words=change, key=str(suggested + 1))
+    if class_index < DIGITS:
+        change = msg("{words} ({key})", words=change, key=str(class_index + 1))
     keep = tr("Keep “{name}” (R)", name=shortened(named(labels, names)))
-    return Verdict(keep=keep, change=text(change), class_index=suggested)
+    return Suggestion(keep=keep, change=text(change), class_index=class_index)
 
 
-def verdict_on_many(count: int) -> Verdict:
-    """On several at once: their labels differ, and what they look like does, too."""
-    return Verdict(keep=tr("Keep the labels of these {n} (R)", n=count))
+def suggestion_for_many(count: int) -> Suggestion:
+    """Ask about several samples. Their suggested classes differ, so the only choice is to keep the labels."""
+    return Suggestion(keep=tr("Keep the labels of these {n} (R)", n=count))
 
 
 class SuggestionButtons(QWidget):
-    """Hidden while there is nothing to decide. `keep_pressed` and `change_pressed(class index)` out."""
+    """Hidden without a suggestion. Emits `keep_pressed` and `change_pressed(class index)`."""
 
     keep_pressed = Signal()
     change_pressed = Signal(int)
@@ -59,7 +60,7 @@ class SuggestionButtons(QWidget):
         self.change_button.setToolTip(tr("The label is wrong. It is fixed and leaves the list."))
         self.keep_button.clicked.connect(self.keep_pressed)
         self.change_button.clicked.connect(self._on_change)
-        # Long names stand below each other instead of being cut.
+        # Long names wrap instead of being cut.
         flow = FlowBox()
         flow.set_items((self.keep_button, self.change_button))
         column = QVBoxLayout(self)
@@ -67,15 +68,14 @@ class SuggestionButtons(QWidget):
         column.addWidget(flow)
         self.hide()
 
-    def ask(self, verdict: Verdict | None) -> None:
-        """What there is to decide now; None: nothing."""
-        self.setVisible(verdict is not None)
-        if verdict is None:
+    def show_suggestion(self, suggestion: Suggestion | None) -> None:
+        self.setVisible(suggestion is not None)
+        if suggestion is None:
             return
-        self._class_index = verdict.class_index
-        self.keep_button.setText(verdict.keep)
-        self.change_button.setText(verdict.change)
-        self.change_button.setVisible(verdict.class_index is not None)
+        self._class_index = suggestion.class_index
+        self.keep_button.setText(suggestion.keep)
+        self.change_button.setText(suggestion.change)
+        self.change_button.setVisible(suggestion.class_index is not None)
 
     def _on_change(self) -> None:
         if self._class_index is not None:

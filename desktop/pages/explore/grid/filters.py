@@ -1,4 +1,4 @@
-"""The row above the grid: which class, which split, right or wrong, and a sentence that says what is left."""
+"""The row of filters above the grid: class, split, right or wrong, and how many samples pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ml.api import SPLIT_CODES
 
 
 class ExploreFilters(QWidget):
-    """`filter_changed` when the user chooses; `filter()` says what. A chosen confusion cell stands as a button."""
+    """Emits `filter_changed` when the user chooses. A chosen confusion cell becomes a button that removes it."""
 
     filter_changed = Signal()
 
@@ -42,7 +42,7 @@ class ExploreFilters(QWidget):
         self.sentence = QLabel()
         self.sentence.setMinimumHeight(self.class_box.sizeHint().height())
         self.sentence.setContentsMargins(8, 0, 0, 0)
-        # In a narrow window two rows, of which each is whole.
+        # Wraps into two rows in a narrow window.
         flow = FlowBox(gap=8)
         flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence))
         self.cell_button.hide()
@@ -51,7 +51,7 @@ class ExploreFilters(QWidget):
         row.addWidget(flow)
 
     def set_choices(self, class_names: Sequence[str], splits: Sequence[int], *, several: bool = False) -> None:
-        """Begin anew: all classes, the test split if there is one. `several`: also those with none of the classes."""
+        """Start with all classes and the test split, if there is one. `several`: offer "none of them" as well."""
         self._cell = None
         self.cell_button.hide()
         with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
@@ -70,11 +70,15 @@ class ExploreFilters(QWidget):
             self.verdict_box.setCurrentIndex(0)
 
     def offer_verdict(self, offered: bool) -> None:
-        """Where only what is right is shown, there is nothing to choose, and what was chosen does not count."""
+        """Show the choice of right or wrong. While it is hidden it does not filter."""
         self.verdict_box.setVisible(offered)
 
+    def set_sentence(self, sentence: str) -> None:
+        """How many samples pass the filters."""
+        self.sentence.setText(sentence)
+
     def set_cell(self, label: int, predicted: int, words: str) -> None:
-        """Show only one cell of the confusion matrix."""
+        """Filter by one cell of the confusion matrix."""
         self._cell = (label, predicted)
         self.cell_button.setText(f"{words}  ✕")
         self.cell_button.show()

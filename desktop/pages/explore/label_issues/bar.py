@@ -1,4 +1,4 @@
-"""The row above the suspicious labels: how far the looking is, or what it found, in a sentence."""
+"""The row above the suspicious labels: the progress of the search, or its result in a sentence."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from desktop.i18n import tr
-from desktop.pages.explore import messages as explore_words
+from desktop.pages.explore import messages
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
 
 STEPS = 100
 NARROW = 560
-"""Less wide, and the sentence has no room beside the buttons."""
+"""Below this width the sentence stands above the buttons."""
 
 
-class SuspectsBar(QWidget):
+class LabelIssuesBar(QWidget):
     """Shows a `LabelIssuesModel`; `again_pressed`, `cancel_pressed` and `everything_toggled` out."""
 
     again_pressed = Signal()
@@ -55,28 +55,28 @@ class SuspectsBar(QWidget):
         self._whole.addWidget(self._verbs)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the sentence stands above the buttons instead of beside them, word below word."""
+        """Move the sentence above the buttons where it would break after every word."""
         super().resizeEvent(event)
         beside = event.size().width() >= NARROW
         self._whole.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
 
-    def show_state(self, suspects: LabelIssuesModel) -> None:
-        looking = suspects.state == "looking"
-        self.sentence.setText(_sentence(suspects))
-        self.bar.setVisible(looking)
-        self.bar.setValue(round(suspects.fraction * STEPS))
-        self.cancel_button.setVisible(looking)
-        self.everything_button.setVisible(suspects.state == "found")
-        self.again_button.setVisible(suspects.state in ("found", "cancelled", "failed"))
+    def show_state(self, issues: LabelIssuesModel) -> None:
+        searching = issues.state == "searching"
+        self.sentence.setText(_sentence(issues))
+        self.bar.setVisible(searching)
+        self.bar.setValue(round(issues.fraction * STEPS))
+        self.cancel_button.setVisible(searching)
+        self.everything_button.setVisible(issues.state == "found")
+        self.again_button.setVisible(issues.state in ("found", "cancelled", "failed"))
 
     def everything(self) -> bool:
-        """Whether labels that do not look wrong are wanted as well."""
+        """Whether labels that do not look wrong are listed as well."""
         return self.everything_button.isChecked()
 
 
-def _sentence(suspects: LabelIssuesModel) -> str:
-    if suspects.state == "looking":
+def _sentence(issues: LabelIssuesModel) -> str:
+    if issues.state == "searching":
         return tr("Looking for wrong labels.")
-    if suspects.state != "found":
+    if issues.state != "found":
         return ""
-    return explore_words.suspects_found(count=suspects.count, flagged=suspects.flagged, left=suspects.left())
+    return messages.suspects_found(count=issues.count, flagged=issues.flagged, left=issues.remaining())

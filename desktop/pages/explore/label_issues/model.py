@@ -1,8 +1,8 @@
-"""Labels that are probably wrong: asks a child process for them, and keeps what it answered while it holds."""
+"""Labels that are probably wrong: searched for by a child process, kept until another run is shown."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,20 @@ from desktop.session import Session
 from desktop.workers.job_thread import JobThread
 from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker, task_named
 
-State = Literal["none", "looking", "found", "cancelled", "failed"]
+State = Literal["none", "searching", "found", "cancelled", "failed"]
+
+
+class SuggestedLabel(NamedTuple):
+    """The labels of a sample when it was checked, and the class that is probably missing or wrong."""
+
+    labels: tuple[int, ...]
+    class_index: int
 
 
 class LabelIssuesModel(QObject):
-    """One answer for the run that is looked at. `changed` whenever there is something else to show.
+    """The suspicious labels of one run. Emits `changed` when there is something else to show.
 
-    `runner` replaces the child process, as tests need it.
+    `runner` replaces the child process in tests.
     """
 
     changed = Signal()
@@ -32,29 +39,30 @@ class LabelIssuesModel(QObject):
         self._session: Session | None = None
         self._run: int | None = None
         self._thread: JobThread | None = None
-        self._found: Suspected | None = None
-        self._place: dict[int, int] = {}
+        self._result: Suspected | None = None
+        self._places: dict[int, int] = {}
+        """Where a sample stands in the result, by its id."""
         self.state: State = "none"
         self.problem = ""
-        """Why there is no answer, in a sentence."""
+        """Why there is no result, in a sentence."""
         self.fraction = 0.0
 
     def set_source(self, session: Session | None, run: int | None) -> None:
-        """Another project or run: what was found for the one before does not hold."""
+        """Show another project or run: drop the result of the last one."""
         if (session, run) == (self._session, self._run):
             return
         self._end()
         self._session, self._run = session, run
-        self._found, self._place = None, {}
+        self._result, self._places = None, {}
         self.state, self.problem = "none", ""
 
     @Slot()
-    def look(self) -> None:
-        """Begin anew, with the labels as they are now."""
+    def start(self) -> None:
+        """Check all labels as they are now."""
         session, run = self._session, self._run
         if session is None or run is None or self._thread is not None:
             return
-        self.state, self.fraction = "looking", 0.0
+        self.state, self.fraction = "searching", 0.0
         job = SuspectJob(project=session.project.path, run=run)
         self._thread = JobThread(job, self._runner or Worker().run, self)
         self._thread.happened.connect(self._on_event)
@@ -68,60 +76,59 @@ class LabelIssuesModel(QObject):
             self._thread.cancel()
 
     def close(self) -> None:
-        """End what runs in the background; nothing reports back afterwards."""
+        """End the search without another signal."""
         self._end()
         self._session = self._run = None
 
-    # -- what was found ------------------------------------------------------------------------------------------
+    # -- the result ----------------------------------------------------------------------------------------------
 
     @property
     def count(self) -> int:
-        """How many labels were judged."""
-        return len(self._place) + (self._found.confirmed if self._found else 0)
+        """How many labels were checked."""
+        return len(self._places) + (self._result.confirmed if self._result else 0)
 
     @property
     def flagged(self) -> int:
-        """How many of them are taken for wrong."""
-        return self._found.flagged if self._found else 0
+        """How many of them look wrong."""
+        return self._result.flagged if self._result else 0
 
     def ids(self, *, everything: bool) -> NDArray[np.int64]:
-        """The samples to look at, the most suspicious first, but those that somebody has judged since.
+        """The samples to check, the most suspicious first, without those that the user has decided since.
 
-        `everything`: also those whose label is not taken for wrong.
+        `everything`: also those whose label does not look wrong.
         """
-        found, session = self._found, self._session
-        if found is None or session is None:
+        result, session = self._result, self._session
+        if result is None or session is None:
             return np.zeros(0, dtype=np.int64)
-        listed = found.sample_ids if everything else found.sample_ids[: found.flagged]
-        kept = [sample_id for sample_id in listed if not self._judged_since(session.sample(sample_id))]
+        listed = result.sample_ids if everything else result.sample_ids[: result.flagged]
+        kept = [sample_id for sample_id in listed if not self._is_decided(session.sample(sample_id))]
         return np.array(kept, dtype=np.int64)
 
-    def left(self) -> int:
-        """How many of those taken for wrong were neither called right nor labelled anew since."""
+    def remaining(self) -> int:
+        """How many of the flagged labels the user has not decided yet."""
         return len(self.ids(everything=False))
 
-    def _judged_since(self, sample: Sample) -> bool:
-        """Whether somebody called its label right, or labelled it anew.
+    def _is_decided(self, sample: Sample) -> bool:
+        """Whether the user has confirmed or changed the label since it was checked.
 
-        Where several classes may be present, it is about one of them: what is said of others leaves the question open.
+        A multi-label sample is suspicious because of one class; changes of other classes do not count.
         """
         if sample.set_by == "confirmed":
             return True
-        labels, about = self.judged(sample.id)
+        labels, class_index = self.suggestion(sample.id)
         if self._session is not None and not task_named(self._session.project.task).exclusive and sample.labels:
-            return (about in sample.labels) != (about in labels)
+            return (class_index in sample.labels) != (class_index in labels)
         return not same_labels(sample.labels, labels)
 
-    def knows(self, sample_id: int) -> bool:
-        """Whether its label was judged."""
-        return sample_id in self._place
+    def contains(self, sample_id: int) -> bool:
+        """Whether the label of the sample was checked."""
+        return sample_id in self._places
 
-    def judged(self, sample_id: int) -> tuple[tuple[int, ...], int]:
-        """What a sample was labelled when it was judged, and the class that this is about, see `ml.api.Suspected`;
-        KeyError for others."""
-        assert self._found is not None
-        place = self._place[sample_id]
-        return self._found.labels[place], self._found.suggested[place]
+    def suggestion(self, sample_id: int) -> SuggestedLabel:
+        """See `ml.api.Suspected`. Raises KeyError for samples that were not checked."""
+        assert self._result is not None
+        place = self._places[sample_id]
+        return SuggestedLabel(self._result.labels[place], self._result.suggested[place])
 
     # -- the job -------------------------------------------------------------------------------------------------
 
@@ -136,8 +143,8 @@ class LabelIssuesModel(QObject):
         self._end()
         match event:
             case Suspected():
-                self._found = event
-                self._place = {sample_id: place for place, sample_id in enumerate(event.sample_ids)}
+                self._result = event
+                self._places = {sample_id: place for place, sample_id in enumerate(event.sample_ids)}
                 self._settle("found", "")
             case Stopped():
                 self._settle("cancelled", tr("The search was stopped before all labels were checked."))

@@ -1,13 +1,13 @@
-"""Sure enough? How often an answer may be wrong, and what that costs: in sentences, on a curve, and by class.
+"""The tab "Sure enough?": choose an error rate and see its cost in sentences, as a curve, and by class.
 
-Where more than one class may be present there is no curve: nothing is handed over, a class is named or not.
+Multi-label runs have no curve: no sample is left to the user, a class is predicted or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -21,8 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
-from desktop.i18n import tr
-from desktop.pages.explore.thresholds import messages as enough_words
+from desktop.i18n import text, tr
+from desktop.pages.explore.model import ExploreModel
+from desktop.pages.explore.thresholds import messages
 from desktop.pages.explore.thresholds.model import (
     RATES,
     PresenceThresholdModel,
@@ -34,27 +35,26 @@ from desktop.pages.explore.thresholds.model import (
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.scrolling import PassWheel, scrolling
 from desktop.widgets.trade_off_plot import TradeOffPlot
-from ml.api import WRONG_AT_MOST, Kind
+from ml.api import WRONG_AT_MOST, HandlensError, Kind
 
 SHORTEST_NAME = 72
-"""So much of the name of a class is left, whatever stands beside it."""
+"""The least width of a class name."""
 NARROW = 640
-"""Below this the classes stand under the curve instead of beside it."""
+"""Below this width the classes stand under the curve."""
 
 
 class ThresholdPage(QWidget):
-    """`set_weighing` or `set_presence_model` says of which run; `rate_chosen(share)` when the person wants that rate
-    from now on, with None to take the choice back."""
+    """Shows a threshold model. Emits `rate_chosen(error rate)`; None means the thresholds from training."""
 
     rate_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._weighing: ThresholdModel | PresenceThresholdModel | None = None
+        self._model: ThresholdModel | PresenceThresholdModel | None = None
         self._kind: Kind = "images"
         self._used: float | None = RATES[0]
-        self._own = False
-        """Whether what is shown are the marks that the run was made with, and no rate."""
+        self._from_training = False
+        """Whether the thresholds from training are shown, and no rate."""
         self.headline = _label("emphasis")
         self.promise = _label("muted")
         self.expected = _label("")
@@ -86,41 +86,45 @@ class ThresholdPage(QWidget):
         self._lay_out()
         self._pass_wheel = PassWheel(self, self.slider, self.plot.canvas())
 
+    @property
+    def model(self) -> ThresholdModel | PresenceThresholdModel | None:
+        return self._model
+
     # -- what it shows -------------------------------------------------------------------------------------------
 
-    def set_weighing(self, weighing: ThresholdModel, *, kind: Kind, used: float) -> None:
-        """Of another run, or after labels have changed. `used` is the share that is in use."""
-        self._weighing, self._kind, self._used, self._own = weighing, kind, used, False
-        if not weighing.count:
-            self._say_only(enough_words.nothing(kind, unlabelled=weighing.unlabelled))
+    def set_model(self, model: ThresholdModel, *, kind: Kind, used: float) -> None:
+        """Show another run, or the same run after labels have changed. `used`: the error rate in use."""
+        self._model, self._kind, self._used, self._from_training = model, kind, used, False
+        if not model.count:
+            self._show_only(messages.nothing(kind, unlabelled=model.unlabelled))
             return
-        curve = weighing.curve()
+        curve = model.curve()
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
         self._begin(used)
 
-    def set_presence_model(self, weighing: PresenceThresholdModel, *, kind: Kind, used: float | None) -> None:
-        """The same where more than one class may be present. `used`: None for the marks the run was made with."""
-        self._weighing, self._kind, self._used, self._own = weighing, kind, used, used is None
-        if not weighing.count:
-            self._say_only(enough_words.nothing(kind, unlabelled=weighing.unlabelled))
+    def set_presence_model(self, model: PresenceThresholdModel, *, kind: Kind, used: float | None) -> None:
+        """Show a multi-label run. `used`: None for the thresholds from training."""
+        self._model, self._kind, self._used, self._from_training = model, kind, used, used is None
+        if not model.count:
+            self._show_only(messages.nothing(kind, unlabelled=model.unlabelled))
             return
         self._begin(WRONG_AT_MOST if used is None else used)
 
-    def set_used(self, share: float | None) -> None:
-        """That share is in use from now on."""
-        self._used, self._own = share, share is None
+    def set_used(self, rate: float | None) -> None:
+        """Show that this error rate is in use now."""
+        self._used, self._from_training = rate, rate is None
         self._show_rate()
 
     def rate(self) -> float | None:
-        """The share the slider stands at; None while the run's own marks are shown."""
-        if self._own:
+        """The chosen error rate; None while the thresholds from training are shown."""
+        if self._from_training:
             return None
-        # A share from elsewhere may lie between two steps: until the slider is moved it stays what it is.
+        # A rate from the command line may lie between two steps: keep it until the slider moves.
         place = self.slider.value()
         return RATES[place] if self._used is None or place != nearest_rate(self._used) else self._used
 
-    def _begin(self, share: float) -> None:
-        presence = isinstance(self._weighing, PresenceThresholdModel)
+    def _begin(self, rate: float) -> None:
+        presence = isinstance(self._model, PresenceThresholdModel)
         for widget in (self.expected, self.plot, self.unlike):
             widget.setVisible(not presence)
         self.back_button.setVisible(presence)
@@ -129,63 +133,63 @@ class ThresholdPage(QWidget):
             if presence
             else tr("Each class: its threshold, and how many are left to you")
         )
-        stuck = isinstance(self._weighing, ThresholdModel) and self._weighing.stuck
+        stuck = isinstance(self._model, ThresholdModel) and self._model.stuck
         self.stuck.setVisible(stuck)
-        if isinstance(self._weighing, ThresholdModel):
-            self.stuck.setText(enough_words.stuck(self._kind, self._weighing.chosen_by))
+        if isinstance(self._model, ThresholdModel):
+            self.stuck.setText(messages.stuck(self._kind, self._model.chosen_by))
         self.choice.show()
         with QSignalBlocker(self.slider):
-            self.slider.setValue(nearest_rate(share))
+            self.slider.setValue(nearest_rate(rate))
         self._show_rate()
 
     @Slot()
     def _on_moved(self) -> None:
-        self._own = False
+        self._from_training = False
         self._show_rate()
 
     def _show_rate(self) -> None:
         rate = self.rate()
-        if isinstance(self._weighing, PresenceThresholdModel):
-            self._show_presence(self._weighing.figures(rate))
-        elif self._weighing is not None and rate is not None:
-            self._show_single(self._weighing.figures(rate))
-        self._say_used()
+        if isinstance(self._model, PresenceThresholdModel):
+            self._show_presence(self._model.figures(rate))
+        elif self._model is not None and rate is not None:
+            self._show_single(self._model.figures(rate))
+        self._show_used()
 
-    def _show_single(self, told: ThresholdReport) -> None:
-        self.asked.setText(enough_words.asked(told.chosen.wanted))
-        self.headline.setText(enough_words.headline(self._kind, told))
-        self.promise.setText(enough_words.promise(self._kind, told))
-        self.expected.setText(enough_words.expected(self._kind, told))
-        self.plot.set_here(wanted=told.chosen.wanted, rejected=told.price.rejected_share, error=told.price.error)
-        self.unlike.setText(enough_words.below_curve(told))
-        self._show_classes([(each.name, *enough_words.class_line(each)) for each in told.classes])
+    def _show_single(self, report: ThresholdReport) -> None:
+        self.asked.setText(messages.asked(report.chosen.wanted))
+        self.headline.setText(messages.headline(self._kind, report))
+        self.promise.setText(messages.promise(self._kind, report))
+        self.expected.setText(messages.expected(self._kind, report))
+        self.plot.set_here(wanted=report.chosen.wanted, rejected=report.price.rejected_share, error=report.price.error)
+        self.unlike.setText(messages.below_curve(report))
+        self.show_classes([(each.name, *messages.class_line(each)) for each in report.classes])
 
-    def _show_presence(self, told: PresenceThresholdReport) -> None:
-        self.asked.setText(enough_words.presence_asked(told.wanted))
-        self.headline.setText(enough_words.presence_headline(self._kind, told))
-        self.promise.setText(enough_words.presence_promise(self._kind, told))
-        self._show_classes([(each.name, *enough_words.presence_line(each)) for each in told.classes])
+    def _show_presence(self, report: PresenceThresholdReport) -> None:
+        self.asked.setText(messages.presence_asked(report.wanted))
+        self.headline.setText(messages.presence_headline(self._kind, report))
+        self.promise.setText(messages.presence_promise(self._kind, report))
+        self.show_classes([(each.name, *messages.presence_line(each)) for each in report.classes])
 
-    def _say_used(self) -> None:
+    def _show_used(self) -> None:
         same = self.rate() == self._used
-        self.used.setText(enough_words.presence_in_use(self._used, shown=same))
-        self.back_button.setEnabled(not self._own)
+        self.used.setText(messages.presence_in_use(self._used, shown=same))
+        self.back_button.setEnabled(not self._from_training)
         self.use_button.setEnabled(not same)
         style.set_role(self.use_button, "" if same else "primary")
 
-    def _say_only(self, sentence: str) -> None:
+    def _show_only(self, sentence: str) -> None:
         self.headline.setText(sentence)
         self.choice.hide()
 
-    def _show_classes(self, classes: Sequence[tuple[str, str, str]]) -> None:
-        """Of each class its name, from where on it counts, and what that costs."""
+    def show_classes(self, classes: Sequence[tuple[str, str, str]]) -> None:
+        """For each class: its name, its threshold and its cost, in words."""
         for old in self.classes.findChildren(QLabel, options=Qt.FindChildOption.FindDirectChildrenOnly):
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
         self._cells = []
         for row, (called, begin, rest) in enumerate(classes):
-            # Of a long name both ends are left, as names often differ in their last letter.
+            # Elided in the middle, because names often differ in their last letter.
             name = ElidedLabel(called, mode=Qt.TextElideMode.ElideMiddle)
             name.among = tuple(each[0] for each in classes)
             name.setMinimumWidth(min(SHORTEST_NAME, name.sizeHint().width()))
@@ -197,7 +201,7 @@ class ThresholdPage(QWidget):
         self._place_classes()
 
     def _place_classes(self) -> None:
-        """Each class in one row; in a narrow window its numbers stand below its name."""
+        """Put each class into one row, or in a narrow window into two."""
         narrow = self._below.direction() == QBoxLayout.Direction.TopToBottom
         for place, (dot, name, bound, costs) in enumerate(self._cells):
             first, second = (2 * place, 2 * place + 1) if narrow else (place, place)
@@ -254,7 +258,7 @@ class ThresholdPage(QWidget):
         inner.addLayout(using)
         inner.addSpacing(8)
         inner.addLayout(self._below, 1)
-        # The page scrolls as a whole: parts that scroll by themselves are too small to read where it is small.
+        # The page scrolls as a whole: in a small window, parts that scroll alone are too small to read.
         content = QWidget()
         self.scroll_area = scrolling(content)
         whole = QVBoxLayout(self)
@@ -273,3 +277,34 @@ def _label(role: str) -> QLabel:
     label.setWordWrap(True)
     label.setProperty("role", role)
     return label
+
+
+class ThresholdController(QObject):
+    """Drives a `ThresholdPage`: shows the thresholds of the run, and writes the chosen error rate to the project."""
+
+    def __init__(self, page: ThresholdPage, model: ExploreModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._page, self._model = page, model
+        page.rate_chosen.connect(self._on_rate_chosen)
+
+    def show_run(self) -> None:
+        session, table = self._model.session, self._model.table
+        if session is None or table is None:
+            return
+        kind, names = session.project.kind, self._model.names
+        if not table.exclusive:
+            used = session.project.wrong_at_most
+            self._page.set_presence_model(PresenceThresholdModel(table, names), kind=kind, used=used)
+        else:
+            self._page.set_model(ThresholdModel(table, names), kind=kind, used=session.rate_in_use())
+
+    @Slot(object)
+    def _on_rate_chosen(self, rate: float | None) -> None:
+        if self._model.session is None:
+            return
+        try:
+            self._model.session.project.set_wrong_at_most(rate)
+        except HandlensError as error:
+            self._model.set_problem(text(error.message))
+            return
+        self._page.set_used(rate)

@@ -1,0 +1,204 @@
+"""What the Explore page shows: the session, the predictions of its run, and the class whose heatmap is laid over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage, QUndoStack
+
+from desktop.i18n import text
+from desktop.models.prediction_table import PredictionTable, table_of
+from desktop.models.undo import Relabel, confirm_command, relabel_command
+from desktop.pages.explore import messages
+from desktop.session import Session
+from desktop.widgets.tiles import Tile
+from desktop.workers.sample_renderer import overlay_image
+from ml.api import HandlensError, LabelChange, RunInfo, Sample
+
+MapOf = str | int
+"""The class whose heatmap is shown: "predicted", "labelled", "off" or a class index."""
+CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
+
+
+class ExploreModel(QObject):
+    """The one thing that the controllers of this page share. Widgets never see it."""
+
+    session_changed = Signal()
+    """Another project. `run_changed` follows."""
+    run_changed = Signal()
+    """Another run, or none: `table` is new."""
+    labels_changed = Signal(object)
+    """A tuple of `LabelChange`; `table` has the new labels already."""
+    originals_found = Signal()
+    """The source folder is back: load the missing pictures again."""
+    map_changed = Signal()
+    problem_changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.undo_stack = QUndoStack(self)
+        self._session: Session | None = None
+        self._table: PredictionTable | None = None
+        self._names: tuple[str, ...] = ()
+        self._map_of: MapOf = "predicted"
+        self._problem = ""
+        self._load_error = ""
+
+    # -- the run -------------------------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session | None:
+        return self._session
+
+    @property
+    def table(self) -> PredictionTable | None:
+        """The predictions of the run; None without a run."""
+        return self._table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes, by index."""
+        return self._names
+
+    @property
+    def run_number(self) -> int | None:
+        run = None if self._session is None else self._session.run
+        return None if run is None else run.number
+
+    @property
+    def load_error(self) -> str:
+        """Why the predictions of the run could not be read; empty if they were, or if there is no run."""
+        return self._load_error
+
+    def set_session(self, session: Session | None) -> None:
+        old, self._session = self._session, session
+        if old is not None:
+            old.labels_changed.disconnect(self._on_labels_changed)
+            old.run_changed.disconnect(self._on_run_changed)
+            old.originals_found.disconnect(self._on_originals_found)
+        self.undo_stack.clear()
+        self._table, self._names = None, ()
+        self.session_changed.emit()
+        if session is None:
+            self.run_changed.emit()
+            return
+        session.labels_changed.connect(self._on_labels_changed)
+        session.run_changed.connect(self._on_run_changed)
+        session.originals_found.connect(self._on_originals_found)
+        self._on_run_changed(session.run)
+
+    @Slot(object)
+    def _on_run_changed(self, run: RunInfo | None) -> None:
+        session = self._session
+        if session is None:
+            return
+        self.set_problem("")
+        self._table, self._load_error = None, ""
+        self._names = tuple(item.name for item in session.classes)
+        try:
+            predictions = session.predictions()
+        except HandlensError as error:
+            self._load_error = text(error.message)
+        else:
+            if run is not None and predictions is not None and len(predictions):
+                self._table = table_of(predictions, session.samples)
+        self.run_changed.emit()
+
+    @Slot(object)
+    def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
+        if self._table is None or self._session is None:
+            return
+        self._table.update(self._session.sample(change.sample_id) for change in changes)
+        self.labels_changed.emit(changes)
+
+    @Slot()
+    def _on_originals_found(self) -> None:
+        self.set_problem("")
+        self.originals_found.emit()
+
+    # -- samples -------------------------------------------------------------------------------------------------
+
+    def row(self, sample_id: int) -> int | None:
+        """The row of a sample in `table`; None if the run has no prediction for it."""
+        return None if self._table is None else self._table.row(sample_id)
+
+    def tile(self, sample_id: int) -> Tile:
+        """What the grid shows of a sample: its label and its prediction."""
+        row = self.row(sample_id)
+        if self._table is None or self._session is None or row is None:
+            return Tile(caption="")
+        return messages.tile(self._table, row, self._session.sample(sample_id), self._names)
+
+    # -- labels --------------------------------------------------------------------------------------------------
+
+    def relabel(self, sample_ids: Iterable[int], class_index: int) -> None:
+        """Give the samples this class; it is on disk on return.
+
+        In multi-label projects: add the class, or remove it if every sample has it.
+        """
+        session = self._session
+        if session is not None and class_index < len(self._names):
+            samples = [session.sample(sample_id) for sample_id in sample_ids]
+            self._push(relabel_command(session, samples, class_index, self._names, on_problem=self.set_problem))
+
+    def confirm(self, sample_ids: Iterable[int]) -> None:
+        """Record that the labels of the samples are right, so that they do not count as suspicious again."""
+        session = self._session
+        if session is not None:
+            samples = [session.sample(sample_id) for sample_id in sample_ids]
+            self._push(confirm_command(session, samples, on_problem=self.set_problem))
+
+    def _push(self, command: Relabel | None) -> None:
+        if command is not None:
+            self.set_problem("")
+            self.undo_stack.push(command)
+
+    # -- the heatmap ---------------------------------------------------------------------------------------------
+
+    @property
+    def map_of(self) -> MapOf:
+        return self._map_of
+
+    @Slot(object)
+    def set_map_of(self, map_of: MapOf) -> None:
+        self._map_of = map_of
+        self.map_changed.emit()
+
+    def cycle_map(self) -> None:
+        """The predicted class, the labelled class, nothing, and again from the first."""
+        place = CYCLE.index(self._map_of) if self._map_of in CYCLE else -1
+        self.set_map_of(CYCLE[(place + 1) % len(CYCLE)])
+
+    def map_class(self, sample: Sample) -> int | None:
+        """The class whose heatmap is shown for a sample; None for no heatmap."""
+        row = self.row(sample.id)
+        if self._table is None or row is None or self._map_of == "off":
+            return None
+        if self._map_of == "labelled":
+            return sample.label
+        return int(self._table.predicted[row]) if self._map_of == "predicted" else int(self._map_of)
+
+    def overlay(self, sample_id: int) -> QImage | None:
+        """The heatmap of a sample as a picture; None if there is none. Also called in background threads."""
+        session, table = self._session, self._table
+        row = None if table is None else table.row(sample_id)
+        if session is None or table is None or row is None:
+            return None
+        index = self.map_class(session.sample(sample_id))
+        if index is None:
+            return None
+        return overlay_image(np.asarray(table.predictions.maps[row]), index, kind=session.project.kind)
+
+    # -- problems ------------------------------------------------------------------------------------------------
+
+    @property
+    def problem(self) -> str:
+        """What went wrong last, in a sentence; empty if nothing did."""
+        return self._problem
+
+    @Slot(str)
+    def set_problem(self, sentence: str) -> None:
+        self._problem = sentence
+        self.problem_changed.emit(sentence)
