@@ -59,10 +59,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:  # it comes through here, too, and must not begin anew
         return
     options = config.option
-    # The workers come through here too, and must not start workers of their own.
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and "PYTEST_XDIST_WORKER" not in os.environ
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if whole and getattr(options, "numprocesses", 0) is None and not options.usepdb and not options.collectonly:
-        options.numprocesses = min(MOST_WORKERS, os.cpu_count() or 1)
+        options.numprocesses = min(
+            MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+        )
         options.dist = "loadgroup"
 
 
