@@ -1,4 +1,4 @@
-"""What it means to be sure enough, in sentences."""
+"""Sentences of the tab "Sure enough?"."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ DOT_OFF_CURVE = msg("The dot can lie off the curve: the curve uses one threshold
 
 
 def asked(share: float) -> str:
-    """Above the slider."""
+    """Name the chosen error rate, above the slider."""
     of = _base(share)
     return tr("At most {n:g} of {of} accepted answers may be wrong", n=share * of, of=of)
 
 
-def expected(kind: Kind, told: ThresholdReport) -> str:
-    """Of a hundred pieces: how many it would hand over, and how many of the others may be wrong."""
-    wanted, price = told.chosen.wanted, told.price
+def expected(kind: Kind, report: ThresholdReport) -> str:
+    """Say for a hundred samples: how many are left to the user, and how many of the others may be wrong."""
+    wanted, price = report.chosen.wanted, report.price
     if price.accepted == 0:
         return tr("The model is never sure enough: all {things} are left to you.", things=things(kind))
     of = _base(wanted)
-    while wanted * price.accepted * of < price.n:  # of so few not one may be wrong: say it of more
+    while wanted * price.accepted * of < price.n:  # so few allow no error at all: speak of more
         of *= 10
     rejected = round(price.rejected_share * of)
     most = max(1, math.floor(wanted * (of - rejected) + 1e-9))
     handed = msg(
         "Of {count_things}, Handlens leaves {rejected} to you.", count_things=counted(of, kind), rejected=rejected
     )
-    if told.chosen.promised:
+    if report.chosen.promised:
         wrong = nmsg(
             "Of the {count} accepted answer, at most {most} will be wrong.",
             "Of the {count} accepted answers, at most {most} will be wrong.",
@@ -53,16 +53,16 @@ def expected(kind: Kind, told: ThresholdReport) -> str:
     return _two(handed, wrong)
 
 
-def promise(kind: Kind, told: ThresholdReport) -> str:
-    """Whether that is a promise, and what is missing for one."""
-    chosen, more = told.chosen, _more(kind, unlabelled=told.unlabelled)
+def promise(kind: Kind, report: ThresholdReport) -> str:
+    """Say whether the error rate is guaranteed, and what is missing if not."""
+    chosen, more = report.chosen, _more(kind, unlabelled=report.unlabelled)
     if chosen.promised:
         return tr(
             "Guaranteed with 95 % confidence, as long as new {things} are like those in the validation set.",
             things=things(kind),
         )
     if chosen.files < chosen.needed:
-        # Windows of one recording are right or wrong together.
+        # Windows of one recording are right or wrong together, so files count.
         count_of = counted if chosen.files == chosen.price.n else counted_files
         needed = msg(
             "Not guaranteed: that needs {count_things} for validation without a single error. You have {n}.",
@@ -75,7 +75,7 @@ def promise(kind: Kind, told: ThresholdReport) -> str:
 
 
 def stuck(kind: Kind, count: int) -> str:
-    """Below a slider that changes nothing. `count` samples are there to choose by."""
+    """Explain a slider that changes nothing. `count`: the samples of the validation set."""
     return tr(
         "The slider has no effect. With {count_things} for validation, there are too few samples or too few errors to "
         "tell these settings apart.",
@@ -83,9 +83,9 @@ def stuck(kind: Kind, count: int) -> str:
     )
 
 
-def headline(kind: Kind, told: ThresholdReport) -> str:
-    """What was measured on the samples that were kept aside."""
-    price = told.price
+def headline(kind: Kind, report: ThresholdReport) -> str:
+    """Say what was measured on the test set, or without one on the validation set."""
+    price = report.price
     if price.n == 0:
         return tr("There are no {things} for validation or the test to measure this on.", things=things(kind))
     given = {
@@ -94,7 +94,7 @@ def headline(kind: Kind, told: ThresholdReport) -> str:
         "wrong": price.wrong,
         "rejected": price.n - price.accepted,
     }
-    if told.tested:
+    if report.tested:
         return tr(
             "Of the {count_things} in the test set, Handlens accepts {accepted} ({wrong} wrong) and leaves {rejected} "
             "to you.",
@@ -107,17 +107,17 @@ def headline(kind: Kind, told: ThresholdReport) -> str:
     )
 
 
-def below_curve(told: ThresholdReport) -> str:
-    """What is drawn, and why the dot need not lie on the curve."""
+def below_curve(report: ThresholdReport) -> str:
+    """Explain the plot, and why the dot can lie off the curve."""
     drawn = msg("Dashed: your limit. Shaded: where the true rate may lie. Dot: the result.")
     unlike = msg("Anything unlike the training data is left to you as well.")
-    if len(set(told.chosen.per_class)) > 1:
+    if len(set(report.chosen.per_class)) > 1:
         return tr("{first} {second} {third}", first=drawn, second=DOT_OFF_CURVE, third=unlike)
     return _two(drawn, unlike)
 
 
 def in_use(share: float, *, shown: bool) -> str:
-    """What is used now. `shown`: that is also what the slider stands at."""
+    """Name the error rate in use. `shown`: the slider stands at it."""
     of = _base(share)
     if shown:
         used = msg("In use: at most {n:g} of {of}.", n=share * of, of=of)
@@ -126,57 +126,57 @@ def in_use(share: float, *, shown: bool) -> str:
     return _two(used, msg("The next training uses it too."))
 
 
-def class_line(told: ClassFigures) -> tuple[str, str]:
-    """From where on a class is decided, and how many of those named so are handed over."""
-    if told.threshold <= 0:
+def class_line(report: ClassFigures) -> tuple[str, str]:
+    """Say the threshold of a class, and how many of its predictions are left to the user."""
+    if report.threshold <= 0:
         begin = tr("always accepts")
-    elif told.threshold >= 1:
+    elif report.threshold >= 1:
         begin = tr("never accepts")
     else:
-        begin = tr("accepts at {percent} or more", percent=percent(told.threshold))
-    if told.named == 0:
+        begin = tr("accepts at {percent} or more", percent=percent(report.threshold))
+    if report.named == 0:
         return begin, tr("never predicted")
-    return begin, tr("{rejected} of {named} left to you", rejected=told.rejected, named=told.named)
+    return begin, tr("{rejected} of {named} left to you", rejected=report.rejected, named=report.named)
 
 
 def presence_asked(share: float | None) -> str:
-    """Above the slider, where more than one class may be present; None: its own marks are shown."""
+    """Name the chosen error rate of a multi-label run; None: the thresholds from training are shown."""
     if share is None:
         return tr("Move the slider to set how many predictions of a class may be wrong")
     of = _base(share)
     return tr("At most {n:g} of {of} predictions of a class may be wrong", n=share * of, of=of)
 
 
-def presence_headline(kind: Kind, told: PresenceThresholdReport) -> str:
-    """What would be found of what is there, and how often it would be wrong."""
-    if told.tested:
-        where = msg("Measured on the {count_things} in the test set.", count_things=counted(told.count, kind))
+def presence_headline(kind: Kind, report: PresenceThresholdReport) -> str:
+    """Say how many labels are found, and how many predictions are wrong."""
+    if report.tested:
+        where = msg("Measured on the {count_things} in the test set.", count_things=counted(report.count, kind))
     else:
-        where = msg("Measured on the {count_things} in the validation set.", count_things=counted(told.count, kind))
-    if sum(each.named for each in told.classes) == 0:
+        where = msg("Measured on the {count_things} in the validation set.", count_things=counted(report.count, kind))
+    if sum(each.named for each in report.classes) == 0:
         return _two(msg("The model predicts no class: it is never sure enough."), where)
-    if told.wrongly == 0:
+    if report.wrongly == 0:
         found = msg(
             "The model finds {found} of the {there} labels and predicts no wrong ones.",
-            found=told.found,
-            there=told.there,
+            found=report.found,
+            there=report.there,
         )
     else:
         found = nmsg(
             "The model finds {found} of the {there} labels and predicts {count} wrong one.",
             "The model finds {found} of the {there} labels and predicts {count} wrong ones.",
-            told.wrongly,
-            found=told.found,
-            there=told.there,
+            report.wrongly,
+            found=report.found,
+            there=report.there,
         )
     return _two(found, where)
 
 
-def presence_promise(kind: Kind, told: PresenceThresholdReport) -> str:
-    """Whether that is a promise."""
-    if told.wanted is None:
+def presence_promise(kind: Kind, report: PresenceThresholdReport) -> str:
+    """Say whether the error rate of each class is guaranteed."""
+    if report.wanted is None:
         return tr("Each class uses the threshold that was chosen in training.")
-    if told.promised:
+    if report.promised:
         return tr(
             "Guaranteed for each class with 95 % confidence, as long as new {things} are like those in the validation "
             "set.",
@@ -187,33 +187,33 @@ def presence_promise(kind: Kind, told: PresenceThresholdReport) -> str:
         "the highest threshold.",
         things=things(kind),
     )
-    return _two(aim, _more(kind, unlabelled=told.unlabelled))
+    return _two(aim, _more(kind, unlabelled=report.unlabelled))
 
 
 def presence_in_use(share: float | None, *, shown: bool) -> str:
-    """What is used now; None: the marks that the run was made with."""
+    """Name the error rate in use; None: the thresholds from training."""
     if share is not None:
         return in_use(share, shown=shown)
     return tr("In use: the thresholds from training.")
 
 
-def presence_line(told: PresenceClassReport) -> tuple[str, str]:
-    """From where on a class is named, what that finds and what it costs."""
+def presence_line(report: PresenceClassReport) -> tuple[str, str]:
+    """Say the threshold of a class, how many of its samples are found, and how many predictions are wrong."""
     begin = tr("never predicted")
-    if told.threshold < 1:
-        begin = tr("predicted at {percent} or more", percent=percent(told.threshold))
-    if told.named == 0:
-        return begin, tr("none present") if told.there == 0 else tr(
-            "finds {found} of {there}", found=told.found, there=told.there
+    if report.threshold < 1:
+        begin = tr("predicted at {percent} or more", percent=percent(report.threshold))
+    if report.named == 0:
+        return begin, tr("none present") if report.there == 0 else tr(
+            "finds {found} of {there}", found=report.found, there=report.there
         )
-    if told.there == 0:
-        return begin, tr("none present, {wrongly} of {named} wrong", wrongly=told.wrongly, named=told.named)
+    if report.there == 0:
+        return begin, tr("none present, {wrongly} of {named} wrong", wrongly=report.wrongly, named=report.named)
     return begin, tr(
         "finds {found} of {there}, {wrongly} of {named} wrong",
-        found=told.found,
-        there=told.there,
-        wrongly=told.wrongly,
-        named=told.named,
+        found=report.found,
+        there=report.there,
+        wrongly=report.wrongly,
+        named=report.named,
     )
 
 
@@ -224,7 +224,7 @@ def nothing(kind: Kind, *, unlabelled: bool) -> str:
 
 
 def _more(kind: Kind, *, unlabelled: bool) -> Message:
-    """What can be done about too few: label those that are there, or bring others."""
+    """Say what to do about too few samples: label the present ones, or add others."""
     if unlabelled:
         return msg("Label more {things}, or allow more wrong answers.", things=things(kind))
     return msg("Add more {things}, or allow more wrong answers.", things=things(kind))
