@@ -25,10 +25,11 @@ from ml.core.phrases import (
     things,
 )
 from ml.core.stages import stage_message
-from ml.core.types import KINDS, Kind
+from ml.core.types import Kind
 from tools.i18n import FOLDER, extract, load, problems
 
 CATALOG = FOLDER / "de" / "LC_MESSAGES" / "handlens.po"
+KINDS: tuple[Kind, ...] = ("images", "recordings", "sensors")
 COLUMNS = 44
 """What a button of the window has room for, in letters."""
 
