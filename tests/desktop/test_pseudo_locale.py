@@ -51,7 +51,8 @@ from tests.desktop.test_suspicious import Judge
 from tests.desktop.untranslated import painted, shown_by, untranslated
 from tests.desktop.wizards import BACK, NEXT, Look, Maker, click
 
-NAMES = (*CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS)
+NAMES = (
+    "Deutsch",*CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS)
 NETWORKS = tuple(part for offered in OFFERED for part in (offered.name, offered.licence))
 FILES = (".png", ".jpg", ".wav", ".csv")
 AND = " and "
@@ -75,7 +76,7 @@ def check(pseudo: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with painted(monkeypatch) as drawn:
             widget.grab()
         everything = [*shown_by(widget), *(("painted", words) for words in drawn)]
-        left = untranslated(everything, (*NAMES, *NETWORKS, *FILES, AND, *more, *map(str, (tmp_path, Path.home()))))
+        left = untranslated(everything, (*NAMES, *NETWORKS, *FILES, AND, *more, *map(str, (tmp_path / "fruit", tmp_path, Path.home()))))
         assert not left, "in English:\n" + "\n".join(left)
 
     return look
@@ -193,7 +194,7 @@ def test_a_question(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_question_before_a_training_is_discarded(check: Check, qtbot: QtBot) -> None:
-    dialog = CancelTraining.ask(None, otherwise=msg("Looking through the folder."), stay=tr("Stay"))
+    dialog = CancelTraining.ask(None, alternative=msg("Looking through the folder."), keep=tr("Stay"))
     qtbot.addWidget(dialog)
     check(dialog)
 
@@ -249,10 +250,10 @@ def test_labels_from_a_table(make_wizard: Maker, check: Check, tmp_path: Path, q
     wizard.source_page.take_folder(folder)
     wizard.source_page.labels.take(table)
     qtbot.waitUntil(wizard.source_page.isComplete)
-    check(wizard, "none.png", "file", "label")
+    check(wizard, "none.png", "fruit.csv", "file", "label")
     wizard.source_page.labels.take(tmp_path / "gone.csv")
     qtbot.waitUntil(lambda: wizard.source_page.labels.message_label.property("role") == "error")
-    check(wizard, "gone.csv")
+    check(wizard, "gone.csv", "none.png", "fruit.csv")
 
 
 @pytest.mark.parametrize("stopped", [True, False])

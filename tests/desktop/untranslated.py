@@ -34,6 +34,8 @@ _PLAIN = re.compile(r"[aceinorsuyzACEINORSUY]")
 """Letters that the pseudo-locale replaces; the others look alike before and after."""
 _TAG = re.compile(r"<[^<>]*>|&[a-z]+;")
 _SCIENTIFIC = re.compile(r"(?<=\d)e[-+]?\d+")
+_KEYS = re.compile(r"\((?:(?:Ctrl|Shift|Alt)\+)+\w+\)")
+_TAB_ARROWS = ("ScrollLeftButton", "ScrollRightButton")
 _ROLES = (
     Qt.ItemDataRole.DisplayRole,
     Qt.ItemDataRole.ToolTipRole,
@@ -67,7 +69,7 @@ def untranslated(shown: Iterable[Text], data: Iterable[str]) -> list[str]:
     allowed = re.compile("|".join(re.escape(name) for name in names), re.IGNORECASE) if names else None
     found = []
     for where, words in shown:
-        rest = _SCIENTIFIC.sub("", _TAG.sub("", words.replace("\u200b", "")))
+        rest = _KEYS.sub("", _SCIENTIFIC.sub("", _TAG.sub("", words.replace("\u200b", ""))))
         if allowed is not None:
             rest = allowed.sub("", rest)
         if _PLAIN.search(rest) and not _cut(words, names):
@@ -96,6 +98,8 @@ def shown_by(root: QWidget) -> Iterator[Text]:
 def _of_qt(widget: QWidget) -> bool:
     """Words of Qt itself, for which it has its own catalogues."""
     parent = widget.parent()
+    if isinstance(parent, QTabBar) and widget.objectName() in _TAB_ARROWS:
+        return True
     if isinstance(widget, QAbstractButton) and isinstance(parent, QDialogButtonBox):
         return parent.standardButton(widget) != QDialogButtonBox.StandardButton.NoButton or isinstance(
             parent.parent(), QMessageBox
