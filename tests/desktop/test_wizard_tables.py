@@ -36,7 +36,7 @@ def test_labels_from_a_table(make_wizard: Maker, flat: Path, qtbot: QtBot) -> No
     qtbot.waitUntil(page.labels.suggestion_button.isVisible)
     qtbot.mouseClick(page.labels.suggestion_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "30 of 30 pictures get a label, in 3 classes." in texts(page))
-    assert "files in “file”, classes in “fruit”" in texts(page)
+    assert "files in “file” and classes in “fruit”" in texts(page)
     click(qtbot, wizard, NEXT)
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
     assert "3 classes, 30 pictures" in texts(wizard.found_page)
