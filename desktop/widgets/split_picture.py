@@ -20,7 +20,7 @@ _WRAPPED = int(Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class SplitPart:
     """One part of the split: its count and its purpose."""
 
     title: str
@@ -28,22 +28,22 @@ class Part:
     count: int
 
 
-def split_parts(splits: Iterable[str | None]) -> tuple[Part, Part, Part]:
+def split_parts(splits: Iterable[str | None]) -> tuple[SplitPart, SplitPart, SplitPart]:
     """Describe the three parts, from the split of every sample."""
     counts = Counter(splits)
     train, valid, test = counts["train"], counts["valid"], counts["test"]
     return (
-        Part(
+        SplitPart(
             title=trn("{count} for training", "{count} for training", train),
             words=tr("The model learns from these."),
             count=train,
         ),
-        Part(
+        SplitPart(
             title=trn("{count} for validation", "{count} for validation", valid),
             words=tr("For checking while it learns: they tell when to stop."),
             count=valid,
         ),
-        Part(
+        SplitPart(
             title=trn("{count} for the test", "{count} for the test", test),
             words=tr("Not used until the end: they show how good the model really is."),
             count=test,
@@ -56,17 +56,17 @@ class SplitPicture(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._parts: tuple[Part, ...] = ()
+        self._parts: tuple[SplitPart, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def set_parts(self, parts: Sequence[Part]) -> None:
+    def set_parts(self, parts: Sequence[SplitPart]) -> None:
         self._parts = tuple(parts)
         said = [f"{part.title}. {part.words}" for part in parts]
         self.setAccessibleName(" ".join(said))
         self._fit()
         self.update()
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[SplitPart, ...]:
         return self._parts
 
     def sizeHint(self) -> QSize:
@@ -85,11 +85,11 @@ class SplitPicture(QWidget):
         needs = [self._title_height(part, width) + self._words_height(part, width) for part in self._parts]
         self.setFixedHeight(_BELOW + style.current().s + max(needs, default=0))
 
-    def _title_height(self, part: Part, width: int) -> int:
+    def _title_height(self, part: SplitPart, width: int) -> int:
         room = QRect(0, 0, width - _KEY, 1000)
         return QFontMetrics(self._bold()).boundingRect(room, _WRAPPED, part.title).height()
 
-    def _words_height(self, part: Part, width: int) -> int:
+    def _words_height(self, part: SplitPart, width: int) -> int:
         return self.fontMetrics().boundingRect(QRect(0, 0, width, 1000), _WRAPPED, part.words).height()
 
     def _bold(self) -> QFont:
@@ -122,7 +122,7 @@ class SplitPicture(QWidget):
             self._write(painter, part, words, colour)
         painter.end()
 
-    def _write(self, painter: QPainter, part: Part, area: QRect, colour: QColor) -> None:
+    def _write(self, painter: QPainter, part: SplitPart, area: QRect, colour: QColor) -> None:
         look, line = style.current(), self.fontMetrics().lineSpacing()
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)

@@ -12,7 +12,7 @@ from ml.core.messages import msg, text, tr
 from ml.core.types import Sample
 from ml.media.kinds import kind_named
 from ml.pictures.axes import save_png
-from ml.pictures.contact_sheet import Tile, contact_sheet
+from ml.pictures.contact_sheet import SheetTile, contact_sheet
 from ml.pictures.render_sample import render_sample
 from ml.project.predictions import Predictions
 from ml.project.project import Project
@@ -44,7 +44,7 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
         )
         maps = kind_named(project.kind).turned(np.asarray(stored.maps[rows[sample.id]], dtype=np.float32))
         probabilities = stored.probabilities[rows[sample.id]]
-        tile = Tile(
+        tile = SheetTile(
             picture=picture,
             maps=maps,
             shown=said[sample.id],

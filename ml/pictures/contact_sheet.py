@@ -27,7 +27,7 @@ Captions = Mapping[int, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tile:
+class SheetTile:
     """One sample for the sheet: `picture` (H, W, 3) uint8 RGB, `maps` (classes, h, w), and names for what was said.
 
     The maps of all `shown` classes are laid over it together. `probability` is None where there is no single one.
@@ -71,7 +71,7 @@ def with_overlay(
     return Image.fromarray(blend(np.asarray(resized), overlay_rgba(together, 0, size=size)))
 
 
-def contact_sheet(tiles: Sequence[Tile], *, title: str, subtitle: str, columns: int = 4) -> Image.Image:
+def contact_sheet(tiles: Sequence[SheetTile], *, title: str, subtitle: str, columns: int = 4) -> Image.Image:
     """A sheet of tiles, each the picture beside the same picture under its map, with label and prediction in words."""
     tallest = max((_fitted(tile.picture)[1] for tile in tiles), default=_SIDE)
     tile_width, tile_height = 2 * _SIDE + 3 * _PAD, tallest + 2 * _PAD + 54
@@ -188,7 +188,7 @@ def _stacked(
     return sheet
 
 
-def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[int, int]) -> None:
+def _draw_tile(sheet: Image.Image, tile: SheetTile, at: tuple[int, int], size: tuple[int, int]) -> None:
     draw = ImageDraw.Draw(sheet)
     x, y = at
     edge, line = (LINE, 1) if tile.right else (BAD, 3)
@@ -210,7 +210,7 @@ def _draw_tile(sheet: Image.Image, tile: Tile, at: tuple[int, int], size: tuple[
     write(draw, (x + _PAD, below + 25), _second_line(tile), size=15, colour=MUTED if tile.right else BAD, width=room)
 
 
-def _second_line(tile: Tile) -> str:
+def _second_line(tile: SheetTile) -> str:
     if tile.probability is None:
         return tr("right") if tile.right else tr("wrong: predicted {name}", name=tile.predicted)
     sure = percent(tile.probability)

@@ -33,7 +33,7 @@ from ml.project.update.insert import (
     windowing_of,
 )
 from ml.project.update.reconcile import Reconciled, reconcile
-from ml.project.update.relink import Found, Known, compare
+from ml.project.update.relink import Found, KnownFile, compare
 from ml.project.update.rewindow import rewindow
 from ml.scoring.tasks import task_named
 
@@ -217,7 +217,7 @@ class Project:
         columns = tables.sources.c
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(columns.path, columns.size, columns.digest)).all()
-        found = compare([Known(row.path, row.size, row.digest) for row in rows], folder)
+        found = compare([KnownFile(row.path, row.size, row.digest) for row in rows], folder)
         self._set_meta(source_meta(folder, self.path))
         return found
 

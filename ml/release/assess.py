@@ -18,7 +18,7 @@ from ml.evaluation.sanity_checks import (
 )
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import Project
-from ml.release.card import Known, model_card
+from ml.release.card import MeasuredFacts, model_card
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import Outputs
 from ml.scoring.calibration import apply_temperature
@@ -72,7 +72,7 @@ def assess(
     if chosen is not None:
         remarks.append(error_rate_finding(chosen, selective_risk(*test, chosen.per_class, sources=on_test), info.kind))
         remarks += _new_sources(project, predictions, samples, scores, learned=learned)
-    known = Known(
+    known = MeasuredFacts(
         valid=valid,
         test=test,
         valid_interval=scores.valid_interval,

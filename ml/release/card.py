@@ -15,7 +15,7 @@ from ml.scoring.tasks import CalibrationError, Interval, Part, task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class MeasuredFacts:
     """What the finished model said of each split, with the confidence intervals of its scores.
 
     `files`: how many the samples of the test split are from, or of the validation split without one."""
@@ -34,7 +34,7 @@ LEARNED_AGAIN = msg(
 )
 
 
-def model_card(project: Project, info: ModelInfo, known: Known, remarks: Sequence[RunFinding]) -> str:
+def model_card(project: Project, info: ModelInfo, known: MeasuredFacts, remarks: Sequence[RunFinding]) -> str:
     """Return the card as Markdown, in English."""
     run = next(item for item in project.runs.all() if item.number == info.run)
     task, names = task_named(info.task), tuple(info.classes)

@@ -15,7 +15,7 @@ from ml.core.types import Windowing
 from ml.media.mel import mel_rgb, settings_for
 from ml.pictures.axes import BAD, font_for, save_png
 from ml.pictures.contact_sheet import (
-    Tile,
+    SheetTile,
     Verdict,
     contact_sheet,
     overlay_picture,
@@ -34,8 +34,8 @@ def corner_maps() -> NDArray[np.float32]:
     return maps
 
 
-def tile(*, right: bool) -> Tile:
-    return Tile(
+def tile(*, right: bool) -> SheetTile:
+    return SheetTile(
         picture=GREY,
         maps=corner_maps(),
         shown=(0,),

@@ -9,7 +9,7 @@ from fabricate_several import add_run_of_several, mixed_project
 
 from ml.commands import contact_sheet as sheet
 from ml.commands.wording import NONE_OF_THEM
-from ml.pictures.contact_sheet import Tile
+from ml.pictures.contact_sheet import SheetTile
 from ml.project.project import Project
 
 
@@ -19,7 +19,7 @@ def test_every_class_that_is_said_is_drawn_and_named(tmp_path: Path, monkeypatch
         two = next(sample for sample in tested if len(sample.labels) == 2)
         none = next(sample for sample in tested if not sample.labels)
         run = add_run_of_several(project, wrong={two.id: two.labels[:1], none.id: (2,)})
-        seen: list[Tile] = []
+        seen: list[SheetTile] = []
         draw = sheet.contact_sheet
         monkeypatch.setattr(sheet, "contact_sheet", lambda tiles, **words: seen.extend(tiles) or draw(tiles, **words))
         target = sheet.write_sheet(project, run.number, title="Mixed", target=tmp_path / "sheet.png")
@@ -27,7 +27,7 @@ def test_every_class_that_is_said_is_drawn_and_named(tmp_path: Path, monkeypatch
         assert target.stat().st_size > 0
 
 
-def check(project: Project, tiles: list[Tile]) -> None:
+def check(project: Project, tiles: list[SheetTile]) -> None:
     names = [item.name for item in project.classes()]
     assert [tile.right for tile in tiles[:3]] == [False, False, True], "the mistakes come first"
     assert all(

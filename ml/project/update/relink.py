@@ -16,7 +16,7 @@ _READ = 16
 _MOST_DIFFER = 0.5
 
 
-class Known(NamedTuple):
+class KnownFile(NamedTuple):
     """A file as it was imported; `path` relative to the folder, `digest` SHA-256."""
 
     path: str
@@ -32,7 +32,7 @@ class Found:
     changed: int
 
 
-def compare(known: Sequence[Known], folder: Path) -> Found:
+def compare(known: Sequence[KnownFile], folder: Path) -> Found:
     """Look for the known files in `folder`. Raises HandlensError where it is not the folder they were in."""
     sizes = {file.path: size for file in known if (size := _size(folder / file.path)) is not None}
     there = [file for file in known if file.path in sizes]
