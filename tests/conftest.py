@@ -28,6 +28,8 @@ MOST_WORKERS = 4
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 ONE_AFTER_THE_OTHER = ("process", "e2e")
 """The folders of tests that start programs."""
+IN_THIS_PROCESS = "test_second_device.py"
+"""Not that one: it tells nothing of time."""
 
 
 def _qt_trouble() -> str:
@@ -67,11 +69,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         options.dist = "loadgroup"
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start programs, or wait for them, come one after the other: they measure time and fill the cores."""
+    """Of a folder of tests that start programs, one comes after the other: they measure time and fill the cores."""
     for item in items:
-        if item.path.parent.name in ONE_AFTER_THE_OTHER:
-            item.add_marker(pytest.mark.xdist_group("programs"))
+        if item.path.parent.name in ONE_AFTER_THE_OTHER and item.path.name != IN_THIS_PROCESS:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
 
 class _NoWindows(pytest.File):

@@ -55,6 +55,7 @@ def test_kills_lose_no_label_and_no_run(tmp_path: Path, kills: int) -> None:
         assert len(project.predictions(last.run)) == len(project.samples())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> None:
     """Killed in the middle of an epoch, then again while predicting; the twin is left alone."""

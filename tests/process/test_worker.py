@@ -42,6 +42,7 @@ def test_a_scan_in_a_child_reports_what_is_there(tmp_path: Path) -> None:
     assert events[-1].report.class_counts == {"disc": 8, "square": 8}
 
 
+@pytest.mark.slow
 def test_a_training_in_a_child_leaves_a_finished_run(tmp_path: Path) -> None:
     place = tmp_path / "sounds.handlens"
     create(sound_folder(tmp_path / "sounds"), place, kind="recordings").close()
@@ -99,6 +100,7 @@ def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:
         assert project.runs.newest("interrupted") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Windows cannot hold a process")
 def test_a_child_that_is_held_is_reported_and_not_killed(place: Path) -> None:
     asked, child, held, woken = Asked(), None, False, False
