@@ -122,7 +122,7 @@ def listening() -> Iterator[None]:
 @pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to one process there")
 def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None:
-    command = [sys.executable, "-m", "ml.cli", "train", str(bricks), "--epochs", "2", "--json"]
+    command = [sys.executable, "-m", "ml.cli", "train", str(bricks), "--epochs", "1", "--json"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
