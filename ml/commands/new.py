@@ -49,68 +49,77 @@ INTERRUPTED = msg("Interrupted. No project was created and nothing was changed."
 _LISTED = 20
 
 
+SourceOption = Annotated[
+    Path,
+    typer.Option("--from", metavar="FOLDER", help=tr("The folder with the files, one sub-folder per class.")),
+]
+KindOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=tr(
+            "What the files are: {kinds} (sensors: tables of measurements, as CSV). If not given, it is seen from "
+            "their names.",
+            kinds=", ".join(kind.name for kind in kinds()),
+        ),
+    ),
+]
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        parser=rows_a_second,
+        metavar="HZ",
+        help=tr("For sensor logs: rows per second, if they have no column of times or it is wrong."),
+    ),
+]
+SplitByOption = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW",
+        help=tr(
+            "What must stay together when the samples are split for the test: {choices}.",
+            choices="folder, recording, pattern:REGEX",
+        ),
+    ),
+]
+LabelsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE|FOLDER",
+        help=tr(
+            "Where the labels are, if not in sub-folders: a table (CSV) with a column of file names and one of "
+            "classes, Audacity label tracks, Raven selection tables, or a folder of these. Can be given several "
+            "times."
+        ),
+    ),
+]
+MultiLabelOption = Annotated[
+    bool,
+    typer.Option(
+        "--multi-label",
+        help=tr(
+            "More than one class may be present. Copies of a file in several class folders count as one file of "
+            "all these classes. Files in a folder “{none}” show none of them.",
+            none="none",
+        ),
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
+]
+
+
 @verb(interrupted=INTERRUPTED)
 def new(
     project: ProjectArgument,
     *,
-    source: Annotated[
-        Path,
-        typer.Option("--from", metavar="FOLDER", help=tr("The folder with the files, one sub-folder per class.")),
-    ],
-    kind: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=tr(
-                "What the files are: {kinds} (sensors: tables of measurements, as CSV). If not given, it is seen from "
-                "their names.",
-                kinds=", ".join(kind.name for kind in kinds()),
-            ),
-        ),
-    ] = "",
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            parser=rows_a_second,
-            metavar="HZ",
-            help=tr("For sensor logs: rows per second, if they have no column of times or it is wrong."),
-        ),
-    ] = None,
-    split_by: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW",
-            help=tr(
-                "What must stay together when the samples are split for the test: {choices}.",
-                choices="folder, recording, pattern:REGEX",
-            ),
-        ),
-    ] = "auto",
-    labels: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE|FOLDER",
-            help=tr(
-                "Where the labels are, if not in sub-folders: a table (CSV) with a column of file names and one of "
-                "classes, Audacity label tracks, Raven selection tables, or a folder of these. Can be given several "
-                "times."
-            ),
-        ),
-    ] = None,
-    multi_label: Annotated[
-        bool,
-        typer.Option(
-            "--multi-label",
-            help=tr(
-                "More than one class may be present. Copies of a file in several class folders count as one file of "
-                "all these classes. Files in a folder “{none}” show none of them.",
-                none="none",
-            ),
-        ),
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
-    ] = 0,
+    source: SourceOption,
+    kind: KindOption = "",
+    rate: RateOption = None,
+    split_by: SplitByOption = "auto",
+    labels: LabelsOption = None,
+    multi_label: MultiLabelOption = False,
+    seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
     """Make a project from a folder of pictures, recordings or logs of sensors. Its files are never touched."""

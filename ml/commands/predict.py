@@ -27,44 +27,48 @@ from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction,
 from ml.runtime.model import ReleasedModel
 from ml.scoring.tasks import task_named
 
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
+    ),
+]
+InputsArgument = Annotated[
+    list[Path], typer.Argument(metavar="INPUT...", help=tr("Files, or folders that are searched for files."))
+]
+CsvFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE",
+        help=tr("Also write the answers to this table. For recordings, it has a row for every window."),
+    ),
+]
+OverlaysOption = Annotated[
+    Path | None,
+    typer.Option("--overlays", metavar="DIR", help=tr("For each input, write a picture of where the network looked.")),
+]
+OnRayOption = Annotated[
+    bool,
+    typer.Option(
+        "--ray",
+        help=tr(
+            "Spread the work over a Ray cluster ({variable}), or over the cores of this machine.",
+            variable="RAY_ADDRESS",
+        ),
+    ),
+]
+
 
 @verb(interrupted=msg("Interrupted. The answers so far are kept, also in the table if there is one."))
 def predict(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
-        ),
-    ],
-    inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help=tr("Files, or folders that are searched for files."))
-    ],
+    model: ModelArgument,
+    inputs: InputsArgument,
     *,
     run: RunOption = None,
-    csv_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--csv",
-            metavar="FILE",
-            help=tr("Also write the answers to this table. For recordings, it has a row for every window."),
-        ),
-    ] = None,
-    overlays: Annotated[
-        Path | None,
-        typer.Option(
-            "--overlays", metavar="DIR", help=tr("For each input, write a picture of where the network looked.")
-        ),
-    ] = None,
-    on_ray: Annotated[
-        bool,
-        typer.Option(
-            "--ray",
-            help=tr(
-                "Spread the work over a Ray cluster ({variable}), or over the cores of this machine.",
-                variable="RAY_ADDRESS",
-            ),
-        ),
-    ] = False,
+    csv_file: CsvFileOption = None,
+    overlays: OverlaysOption = None,
+    on_ray: OnRayOption = False,
     json: JsonOption = False,
 ) -> None:
     """Say what pictures or recordings show.

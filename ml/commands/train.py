@@ -66,60 +66,68 @@ def front_named(name: str) -> Front:
     raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(FRONTS)), option="--front")
 
 
+PresetOption = Annotated[
+    str,
+    typer.Option(metavar="NAME", help=tr("How long to train: {presets}.", presets=", ".join(PRESETS))),
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(parser=whole_number, metavar="N", help=tr("Passes over the samples, instead of those of the preset.")),
+]
+SeedOption = Annotated[
+    int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another random order."))
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help=tr("Continue the newest run that was interrupted."))]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=tr("What computes: {devices}, or {auto} (the fastest).", devices="cpu, cuda, mps", auto="auto"),
+    ),
+]
+BackboneOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=tr(
+            "Another pretrained network to start from, any of timm: {offered}. It is downloaded once.",
+            offered=_offered(),
+        ),
+    ),
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help=tr("The weights of {option} as a file, for a machine without internet.", option="--backbone"),
+    ),
+]
+FrontOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=tr(
+            "For sensor logs, the picture that the network gets: how the rhythms change ({spectrogram}), the "
+            "curves ({traces}), when a state returns ({recurrence}), or all three ({combined}, the default).",
+            **{name: name for name in FRONTS},
+        ),
+    ),
+]
+
+
 @verb()
 def train(
     context: typer.Context,
     project: ProjectArgument,
     *,
-    preset: Annotated[
-        str,
-        typer.Option(metavar="NAME", help=tr("How long to train: {presets}.", presets=", ".join(PRESETS))),
-    ] = "standard",
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number, metavar="N", help=tr("Passes over the samples, instead of those of the preset.")
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another random order."))
-    ] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help=tr("Continue the newest run that was interrupted."))] = False,
-    device: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=tr("What computes: {devices}, or {auto} (the fastest).", devices="cpu, cuda, mps", auto="auto"),
-        ),
-    ] = "auto",
-    backbone: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=tr(
-                "Another pretrained network to start from, any of timm: {offered}. It is downloaded once.",
-                offered=_offered(),
-            ),
-        ),
-    ] = "",
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=tr("The weights of {option} as a file, for a machine without internet.", option="--backbone"),
-        ),
-    ] = None,
-    front: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=tr(
-                "For sensor logs, the picture that the network gets: how the rhythms change ({spectrogram}), the "
-                "curves ({traces}), when a state returns ({recurrence}), or all three ({combined}, the default).",
-                **{name: name for name in FRONTS},
-            ),
-        ),
-    ] = "",
+    preset: PresetOption = "standard",
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    device: DeviceOption = "auto",
+    backbone: BackboneOption = "",
+    weights: WeightsOption = None,
+    front: FrontOption = "",
     wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
