@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,66 +122,92 @@ def _accepting(
 def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> Iterator[Event]:
     number = project.runs.finished(job.run).number
     model = ReleasedModel.open(project.runs.folder(number) / "model.onnx", many=True)
+    labelled = yield from _labelled_files_of(project, model.info, folder, stop)
+    if labelled is None:  # the scan reported why it ended
+        return
+    yield StageStarted(stage="evaluate")
+    predicted = yield from _predict_labelled(model, folder, labelled, stop)
+    if predicted is None:
+        yield Stopped()
+        return
+    task, names, sources = task_named(model.info.task), model.info.classes, len(set(predicted.files))
+    if not task.exclusive:
+        info = with_thresholds_for(project, number, model.info, job.wrong_at_most)
+        thresholds = np.array(info.present_above)
+        yield task.report(predicted.probabilities, predicted.truth, names, files=sources, thresholds=thresholds)
+        return
+    targets = task.targets(predicted.truth, classes=len(names))
+    held = (predicted.probabilities, targets, np.array(predicted.files, dtype=np.int64))
+    temperature = model.info.temperature
+    score = task.report(predicted.probabilities, predicted.truth, names, files=sources, temperature=temperature)
+    known = {sample.id: sample for sample in project.samples() if sample.labelled}
+    accepting = _accepting(project, job, project.predictions(number), known, tested=held, info=model.info)
+    yield dataclasses.replace(score, accepting=accepting)
+
+
+def _labelled_files_of(
+    project: Project, info: ModelInfo, folder: Path, stop: Stop
+) -> Generator[Event, None, list[FoundFile] | None]:
+    """Scan a folder and return the files to test on, or None if the scan ended without a report."""
     report: ScanReport | None = None
-    cut = model.info.windowing if kind_named(project.kind).shares_columns else None
+    cut = info.windowing if kind_named(project.kind).shares_columns else None
     for event in scan(ScanJob(folder=folder, kind=project.kind, windowing=cut), stop):
         if isinstance(event, Scanned):
             report = event.report
         else:
             yield event
-    if report is None:  # the scan said itself why it ended
-        return
+    if report is None:
+        return None
     for left_out in report.unreadable:
         yield Note(sentence=msg("Skipped {file}: {reason}", file=left_out.path, reason=left_out.reason))
-    task = task_named(model.info.task)
-    if not task.exclusive:
-        report = for_task(report, task.name)
-    every = _labelled(report, model.info.classes)
-    labelled = _not_learned_from(every, project)
-    if len(labelled) < len(every):
+    task = task_named(info.task)
+    every = _labelled(report if task.exclusive else for_task(report, task.name), info.classes)
+    unseen = _not_learned_from(every, project)
+    if len(unseen) < len(every):
         sentence = nmsg(
             "Skipped {count} of {files}: the project used it for training or validation, so it would make the score "
             "too good.",
             "Skipped {count} of {files}: the project used them for training or validation, so they would make the "
             "score too good.",
-            len(every) - len(labelled),
+            len(every) - len(unseen),
             files=nmsg("{count} file", "{count} files", len(every)),
         )
         yield Note(sentence=sentence)
-    yield StageStarted(stage="evaluate")
+    return unseen
+
+
+class _Predicted(NamedTuple):
+    """Predictions for a folder: `probabilities` (n, classes), the labels, and the number of the file of each."""
+
+    probabilities: NDArray[np.float32]
+    truth: list[tuple[int, ...]]
+    files: list[int]
+
+
+def _predict_labelled(
+    model: ReleasedModel, folder: Path, labelled: Sequence[FoundFile], stop: Stop
+) -> Generator[Event, None, _Predicted | None]:
+    """Predict the files, or return None if the user stopped. Raises HandlensError if no file can be read."""
+    rows: list[NDArray[np.float32]] = []
     truth: list[tuple[int, ...]] = []
     files: list[int] = []
-    sources = 0
-    said: list[NDArray[np.float32]] = []
-    paths = [Path(report.folder, file.path) for file in labelled]
+    paths = [folder.absolute() / file.path for file in labelled]
     for done, (file, result) in enumerate(zip(labelled, predict_files(model, paths), strict=True), 1):
         if stop.requested():
-            yield Stopped()
-            return
+            return None
         if isinstance(result, UnreadableInput):
             yield Note(sentence=msg("Skipped {file}: {reason}", file=file.path, reason=result.reason))
             continue
-        rows = _rows(result)
-        files += [sources] * len(rows)
-        sources += 1
-        said += rows
-        truth += [tuple(model.info.classes.index(name) for name in file.class_names)] * len(rows)
-        yield Progress(stage="predict", done=done, total=len(labelled))
-    if not said:
+        own = _rows(result)
+        rows += own
+        files += [done] * len(own)
+        truth += [tuple(model.info.classes.index(name) for name in file.class_names)] * len(own)
+        yield Progress(stage="evaluate", done=done, total=len(labelled))
+    if not rows:
         raise HandlensError(
             msg("No file in {folder} could be read, so there is nothing to test on.", folder=str(folder))
         )
-    names, probabilities = model.info.classes, np.stack(said)
-    if not task.exclusive:
-        info = with_thresholds_for(project, number, model.info, job.wrong_at_most)
-        yield task.report(probabilities, truth, names, files=sources, thresholds=np.array(info.present_above))
-        return
-    held = (probabilities, task.targets(truth, classes=len(names)), np.array(files, dtype=np.int64))
-    score = task.report(probabilities, truth, names, files=sources, temperature=model.info.temperature)
-    known = {sample.id: sample for sample in project.samples() if sample.labelled}
-    stored = project.predictions(number)
-    accepting = _accepting(project, job, stored, known, tested=held, info=model.info)
-    yield dataclasses.replace(score, accepting=accepting)
+    return _Predicted(np.stack(rows), truth, files)
 
 
 def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:

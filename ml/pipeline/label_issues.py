@@ -56,7 +56,7 @@ def rank_label_issues(job: SuspectJob, stop: Stop) -> Iterator[Event]:
             fold = make_fold(embeddings, targets, folds == each_fold)
             for done, question in enumerate(questions):
                 total = len(each) * len(questions)
-                yield Progress(stage="predict", done=number * len(questions) + done, total=total)
+                yield Progress(stage="label_issues", done=number * len(questions) + done, total=total)
                 if stop.requested():
                     yield Stopped()
                     return
