@@ -19,7 +19,9 @@ from ml.core.types import Windowing
 from ml.media import kinds
 from ml.media.kinds import FileFacts, SampleKind, register_kind
 from ml.scoring import tasks
-from ml.scoring.tasks import Interval, SingleLabel, register_task
+from ml.scoring.single_label_task import SingleLabel
+from ml.scoring.task import Interval
+from ml.scoring.tasks import register_task
 
 GREYS = {"1 dark": 40, "2 middle": 120, "3 bright": 220}
 

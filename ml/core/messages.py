@@ -276,12 +276,10 @@ def dumps(message: Message) -> str:
 
 def loads(stored: str) -> Message:
     """What `dumps` wrote; text that an older Handlens stored as a finished sentence stays as it is."""
-    if stored.startswith("{"):
-        try:
-            return from_json(json.loads(stored))
-        except (ValueError, RecursionError):
-            pass
-    return verbatim(stored)
+    try:
+        return from_json(json.loads(stored))
+    except (ValueError, RecursionError):  # no message of ours, so it is a sentence, or a stranger's text
+        return verbatim(stored)
 
 
 def _plain(value: Any) -> Any:

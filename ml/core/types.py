@@ -21,7 +21,7 @@ RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 Preset = Literal["quick", "standard", "thorough"]
 
 TaskName = str
-"""What is learned, as it is written to disk: the name of a `ml.scoring.tasks.Task`, such as "single" or "multi"."""
+"""What is learned, as it is written to disk: the name of a `ml.scoring.task.Task`, such as "single" or "multi"."""
 Task = TaskName
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")

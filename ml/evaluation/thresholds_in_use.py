@@ -19,7 +19,9 @@ from ml.evaluation.sanity_checks import error_rate_finding
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
-from ml.scoring.tasks import task_named, with_rule
+from ml.scoring.multilabel import rule_of
+from ml.scoring.task import CARD_TABLE
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, selective_risk
 
 
@@ -155,7 +157,7 @@ def _with_presence_thresholds(project: Project, run: int, info: ModelInfo, asked
         wanted_error=asked,
         promised=promised,
         present_above=tuple(float(value) for value in thresholds),
-        card=with_rule(info.card, asked, promised=promised, instead=_instead(info, thresholds)),
+        card=_with_rule(info.card, asked, promised=promised, instead=_instead(info, thresholds)),
     )
 
 
@@ -166,3 +168,13 @@ def _instead(info: ModelInfo, thresholds: NDArray[np.float32]) -> Message:
         for name, value in zip(info.classes, thresholds, strict=True)
     )
     return msg("A class counts as present: {classes}. The table shows the thresholds of the run.", classes=each)
+
+
+def _with_rule(card: str, wanted: float, *, promised: bool, instead: Message) -> str:
+    """Return a model card, in English, that says above its table by which rule classes count as present now."""
+    lines = card.split("\n")
+    table = next((number for number, line in enumerate(lines) if line.startswith(CARD_TABLE)), 0)
+    if table < 2:  # no sample was left to judge by, so the card has no table
+        return card
+    rule = msg("{first} {second}", first=rule_of(wanted, promised=promised), second=instead)
+    return "\n".join([*lines[: table - 2], english(rule), *lines[table - 1 :]])

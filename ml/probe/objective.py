@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ml.core.types import Sample, TaskName
 from ml.scoring.calibration import apply_temperature, fit_temperature
-from ml.scoring.tasks import Task, task_for, task_named
+from ml.scoring.task import Task
+from ml.scoring.tasks import task_for, task_named
 
 
 def targets_of(samples: Sequence[Sample], *, task: TaskName, classes: int) -> NDArray[np.int64]:

@@ -15,7 +15,8 @@ from ml.core.jobs import NeverStop, Stop, raise_if_requested
 from ml.probe.objective import Score, class_weights, logit_adjustment, score_of
 from ml.probe.whitening import Head, Whitener, fit_whitener
 from ml.scoring.calibration import softmax
-from ml.scoring.tasks import Task, task_for
+from ml.scoring.task import Task
+from ml.scoring.tasks import task_for
 
 C_GRID = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Values of C (inverse regularisation strength) to try on whitened features; the validation split selects one."""

@@ -24,7 +24,8 @@ from ml.runtime.model import Outputs
 from ml.scoring.calibration import apply_temperature
 from ml.scoring.group_effect import MOST_SAMPLES, score_on_seen_and_new_groups
 from ml.scoring.metrics import expected_calibration_error
-from ml.scoring.tasks import Interval, Part, task_named
+from ml.scoring.task import Interval, Part
+from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import Thresholds, choose_thresholds, selective_risk
 
 

@@ -11,7 +11,8 @@ from ml.evaluation.sanity_checks import RunFinding
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.scoring.multilabel import rule_of
-from ml.scoring.tasks import CalibrationError, Interval, Part, task_named
+from ml.scoring.task import CalibrationError, Interval, Part
+from ml.scoring.tasks import task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

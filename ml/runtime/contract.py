@@ -72,7 +72,7 @@ class ModelInfo:
 
     @property
     def task(self) -> TaskName:
-        """Name of the `ml.scoring.tasks.Task`."""
+        """Name of the `ml.scoring.task.Task`."""
         return self.task_name or ("multi" if self.present_above else "single")
 
     @property

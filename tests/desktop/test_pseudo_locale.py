@@ -51,8 +51,7 @@ from tests.desktop.test_suspicious import Judge
 from tests.desktop.untranslated import painted, shown_by, untranslated
 from tests.desktop.wizards import BACK, NEXT, Look, Maker, click
 
-NAMES = (
-    "Deutsch",*CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS)
+NAMES = ("Deutsch", *CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS)
 NETWORKS = tuple(part for offered in OFFERED for part in (offered.name, offered.licence))
 FILES = (".png", ".jpg", ".wav", ".csv")
 AND = " and "
@@ -76,7 +75,9 @@ def check(pseudo: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with painted(monkeypatch) as drawn:
             widget.grab()
         everything = [*shown_by(widget), *(("painted", words) for words in drawn)]
-        left = untranslated(everything, (*NAMES, *NETWORKS, *FILES, AND, *more, *map(str, (tmp_path / "fruit", tmp_path, Path.home()))))
+        left = untranslated(
+            everything, (*NAMES, *NETWORKS, *FILES, AND, *more, *map(str, (tmp_path / "fruit", tmp_path, Path.home())))
+        )
         assert not left, "in English:\n" + "\n".join(left)
 
     return look

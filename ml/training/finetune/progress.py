@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ml.probe.objective import Score, score_of
-from ml.scoring.tasks import Task, task_for
+from ml.scoring.task import Task
+from ml.scoring.tasks import task_for
 from ml.training.finetune import checkpoint
 from ml.training.recipe import Recipe
 
