@@ -24,12 +24,12 @@ from ml.core.messages import (
     use_language,
 )
 from ml.core.phrases import counted, counted_classes, counted_files
-from ml.core.types import Kind
+from ml.core.types import KindName
 
 __all__ = [
     "NONE_OF_THEM",
     "PSEUDO",
-    "Kind",
+    "KindName",
     "Message",
     "available",
     "best_match",
@@ -61,7 +61,7 @@ def number(count: int) -> str:
     return current_language().number(count)
 
 
-def things(kind: Kind, count: int) -> str:
+def things(kind: KindName, count: int) -> str:
     """ "1 picture", "3,670 pictures", "40 sounds"."""
     return text(counted(count, kind))
 

@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ml.api import SPLIT_CODES, FoundFile, Kind, Project, RunInfo, Sample, ScanReport, Split, SplitPlan, Windowing
+from ml.api import SPLIT_CODES, FoundFile, KindName, Project, RunInfo, Sample, ScanReport, Split, SplitPlan, Windowing
 from ml.project.predictions import PredictionWriter
 
 CLASSES = ("apple", "pear", "plum")
@@ -19,7 +19,7 @@ MAP = (7, 7)
 SOUNDS = Windowing(rate=16_000, seconds=1.0, step=1.0)
 LOGS = Windowing(rate=50.0, seconds=2.4, step=2.4, columns=("x", "y"), ranges=((-0.6, 0.6), (9.5, 10.1)))
 """As a scan of `log_folder` finds them."""
-CUTS: dict[Kind, Windowing | None] = {"images": None, "recordings": SOUNDS, "sensors": LOGS}
+CUTS: dict[KindName, Windowing | None] = {"images": None, "recordings": SOUNDS, "sensors": LOGS}
 
 
 def image_folder(folder: Path, *, each: int = 10) -> Path:
@@ -61,7 +61,7 @@ def log_folder(folder: Path, *, each: int = 5) -> Path:
     return folder
 
 
-def project_of(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
+def project_of(folder: Path, place: Path, *, kind: KindName = "images") -> Project:
     """A project over `folder`, from a report written by hand: a real scan starts processes and takes seconds."""
     files = tuple(found_file(path, folder, kind) for path in sorted(folder.rglob("*.*")))
     report = ScanReport(folder=str(folder), kind=kind, files=files, windowing=CUTS[kind])
@@ -72,7 +72,7 @@ def project_of(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
     return Project.create(place, name=place.stem, report=report, plan=plan)
 
 
-def found_file(path: Path, folder: Path, kind: Kind) -> FoundFile:
+def found_file(path: Path, folder: Path, kind: KindName) -> FoundFile:
     """What a scan would say of one good file."""
     facts: dict[str, object] = {"width": 160, "height": 120}
     if kind != "images":

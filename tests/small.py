@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from ml.core.events import Scanned
 from ml.core.jobs import NeverStop, ScanJob
-from ml.core.types import Kind
+from ml.core.types import KindName
 from ml.project.project import Project
 from ml.project.scan.scan import scan
 from ml.project.split.plan import plan_split
@@ -69,7 +69,7 @@ def log_folder(folder: Path, *, each: int = 8) -> Path:
     return folder
 
 
-def create(folder: Path, place: Path, *, kind: Kind = "images") -> Project:
+def create(folder: Path, place: Path, *, kind: KindName = "images") -> Project:
     """A project at `place` over `folder`, the way `handlens new` makes one."""
     last = list(scan(ScanJob(folder=folder, kind=kind), NeverStop()))[-1]
     assert isinstance(last, Scanned), last

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.i18n import tr
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import RunInfo, RunScore, Sample, Task, run_scores, task_named
+from ml.api import RunInfo, RunScore, Sample, TaskName, run_scores, task_named
 
 PAUSE_MS = 200
 """Several key presses in a row cause one computation."""
@@ -87,7 +87,7 @@ def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return Counter(sample.split or "" for sample in samples)
 
 
-def score_text(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
+def score_text(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: TaskName) -> str:
     """Return the score of a run in words, such as "94 of 100 right"; empty where nothing was evaluated.
 
     Without `score`, that is before it is computed, use the score from when the run was made. `counts` as

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
 
-from desktop.i18n import Kind
+from desktop.i18n import KindName
 
 if TYPE_CHECKING:
     from ml.api import Project
@@ -19,7 +19,7 @@ class RecentFacts:
     """The newest finished run by `run`, its number, or 0 for none; its test `accuracy` on `tested` samples."""
 
     name: str
-    kind: Kind
+    kind: KindName
     samples: int
     run: int
     accuracy: float | None

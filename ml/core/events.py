@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.core.messages import Message, english, to_json
 from ml.core.scan_report import ScanReport
 from ml.core.stages import Stage, stage_message
-from ml.core.types import Task
+from ml.core.types import TaskName
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +70,7 @@ class RunStarted:
     valid: int
     test: int
     class_names: tuple[str, ...]
-    task: Task = "single"
+    task: TaskName = "single"
     """In a multi-label run every accuracy in the events is a mean average precision, see `ml.scoring.tasks`."""
 
 
@@ -185,7 +185,7 @@ class Evaluated:
     per_class: dict[str, dict[str, float]]
     confusion: tuple[tuple[int, ...], ...]
     ece: float
-    task: Task = "single"
+    task: TaskName = "single"
     ece_before: float | None = None
     interval: tuple[float, float] | None = None
     accepting: Accepting | None = None

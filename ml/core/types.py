@@ -9,7 +9,6 @@ from ml.core.messages import Message
 
 KindName = str
 """What the samples are, as it is written to disk: the name of a `ml.media.kinds.SampleKind`, such as "images"."""
-Kind = KindName
 Split = Literal["train", "valid", "test"]
 SplitBy = str
 """How sources are grouped so that a split never separates a group: "auto", "folder", "recording" or "pattern:REGEX"."""
@@ -22,7 +21,6 @@ Preset = Literal["quick", "standard", "thorough"]
 
 TaskName = str
 """What is learned, as it is written to disk: the name of a `ml.scoring.task.Task`, such as "single" or "multi"."""
-Task = TaskName
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")

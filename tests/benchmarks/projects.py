@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ml.core.events import Failed, Finished, Scanned
 from ml.core.jobs import NeverStop, ScanJob, TrainJob
-from ml.core.types import Kind, Preset
+from ml.core.types import KindName, Preset
 from ml.pipeline.dispatch import run
 from ml.project.project import SUFFIX, Project
 from ml.project.split.plan import plan_split
 
-PLACES: dict[str, tuple[Kind, str]] = {
+PLACES: dict[str, tuple[KindName, str]] = {
     "flowers": ("images", "images/flowers"),
     "trashnet": ("images", "images/trashnet"),
     "eurosat": ("images", "images/eurosat"),

@@ -17,7 +17,7 @@ from desktop.app import make_app
 from desktop.i18n import use_language
 from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.session import Session, open_session
-from ml.api import Kind, Project, Runner, Split
+from ml.api import KindName, Project, Runner, Split
 from tests.desktop.wizards import Look, Maker
 
 Opener = Callable[..., Session]
@@ -114,7 +114,7 @@ def open_project(tmp_path: Path) -> Iterator[Opener]:
     def open_one(
         made: Project | None = None,
         *,
-        kind: Kind = "images",
+        kind: KindName = "images",
         each: int | None = None,
         run: bool = True,
         mistakes: int = 0,

@@ -13,12 +13,12 @@ from pytestqt.qtbot import QtBot
 from desktop.dialogs.items import ItemsDialog
 from desktop.pages.data import DataPage
 from desktop.session import open_session
-from ml.api import Kind
+from ml.api import KindName
 
 
 @pytest.mark.parametrize("kind", ["images", "sensors"])
 def test_copies_with_different_labels_are_listed_until_they_are_mended(
-    qtbot: QtBot, tmp_path: Path, kind: Kind
+    qtbot: QtBot, tmp_path: Path, kind: KindName
 ) -> None:
     folder = image_folder(tmp_path / "things") if kind == "images" else log_folder(tmp_path / "things")
     first, second = sorted(place for place in folder.iterdir() if place.is_dir())[:2]

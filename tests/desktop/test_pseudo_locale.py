@@ -45,7 +45,7 @@ from desktop.widgets.trace_view import TraceView
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from desktop.window.main_window import MainWindow
 from desktop.workers.sample_thread import SampleThread
-from ml.api import DEMO_NAMES, OFFERED, Event, Failed, Job, Kind, ScanJob, Stop, Unreadable, __version__
+from ml.api import DEMO_NAMES, OFFERED, Event, Failed, Job, KindName, ScanJob, Stop, Unreadable, __version__
 from tests.desktop.scripted_training import Script, press_train, shown
 from tests.desktop.test_suspicious import Judge
 from tests.desktop.untranslated import painted, shown_by, untranslated
@@ -94,7 +94,7 @@ def window(pseudo: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def trained(tmp_path: Path, kind: Kind = "images", *, run: bool = True) -> Path:
+def trained(tmp_path: Path, kind: KindName = "images", *, run: bool = True) -> Path:
     make = {"images": image_folder, "recordings": sound_folder, "sensors": log_folder}[kind]
     project = project_of(make(tmp_path / "fruit"), tmp_path / "Fruit.handlens", kind=kind)
     if run:
@@ -118,7 +118,7 @@ class Opened:
         self._made.append((page, session))
         return page, runner
 
-    def exploring(self, kind: Kind = "images", *, run: bool = True) -> ExplorePage:
+    def exploring(self, kind: KindName = "images", *, run: bool = True) -> ExplorePage:
         session = open_session(trained(self._place, kind, run=run))
         page = ExplorePage(runner=Judge(session.project.path))
         self._made.append((page, session))
@@ -211,7 +211,7 @@ def test_a_list_of_files(check: Check, qtbot: QtBot) -> None:
 
 
 @pytest.mark.parametrize("kind", ["images", "recordings", "sensors"])
-def test_the_wizard(make_wizard: Maker, check: Check, tmp_path: Path, qtbot: QtBot, kind: Kind) -> None:
+def test_the_wizard(make_wizard: Maker, check: Check, tmp_path: Path, qtbot: QtBot, kind: KindName) -> None:
     make = {"images": image_folder, "recordings": sound_folder, "sensors": log_folder}[kind]
     broken = Unreadable(path="apple/half.jpg", reason=msg("Looking through the folder."))
     wizard = make_wizard(_Both(Scan(unreadable=(broken,)), Look()), kind=kind, folder=make(tmp_path / "fruit"))
@@ -319,7 +319,7 @@ def test_exploring_without_a_run(check: Check, opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("kind", ["recordings", "sensors"])
-def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: QtBot, kind: Kind) -> None:
+def test_exploring_sounds_and_measurements(check: Check, opened: Opened, qtbot: QtBot, kind: KindName) -> None:
     page = opened.exploring(kind)
     qtbot.waitUntil(lambda: page.grid.current_id() is not None)
     check(page)

@@ -13,7 +13,7 @@ from tiny_model import COLOURS, SIZE
 
 from ml.commands.evaluate import say_result
 from ml.core.events import Evaluated
-from ml.core.types import Task
+from ml.core.types import TaskName
 from ml.project.project import Project
 from tests.ml.terminal import Handlens
 
@@ -66,7 +66,7 @@ def test_how_far_off_its_probabilities_are_is_only_said_of_enough_files(
 
 
 @pytest.mark.parametrize("task", ["single", "multi"])
-def test_of_windows_it_is_said_from_how_many_recordings_they_are(task: Task) -> None:
+def test_of_windows_it_is_said_from_how_many_recordings_they_are(task: TaskName) -> None:
     result = Evaluated(accuracy=0.75, n=48, files=16, per_class={}, confusion=(), ece=0.1, task=task)
     out = io.StringIO()
     say_result(result, "recordings", Console(file=out, width=200))

@@ -25,11 +25,11 @@ from ml.core.phrases import (
     things,
 )
 from ml.core.stages import stage_message
-from ml.core.types import Kind
+from ml.core.types import KindName
 from tools.i18n import FOLDER, extract, load, problems
 
 CATALOG = FOLDER / "de" / "LC_MESSAGES" / "handlens.po"
-KINDS: tuple[Kind, ...] = ("images", "recordings", "sensors")
+KINDS: tuple[KindName, ...] = ("images", "recordings", "sensors")
 COLUMNS = 44
 """What a button of the window has room for, in letters."""
 
@@ -89,7 +89,7 @@ def test_quotes_are_german() -> None:
         ("sensors", "1 Messung", "3.670 Messungen"),
     ],
 )
-def test_counted_samples(german: Language, kind: Kind, one: str, many: str) -> None:
+def test_counted_samples(german: Language, kind: KindName, one: str, many: str) -> None:
     assert german.render(counted(1, kind)) == one
     assert german.render(counted(3670, kind)) == many
 

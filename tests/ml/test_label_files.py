@@ -11,7 +11,7 @@ import pytest
 from ml.core.errors import HandlensError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.core.scan_report import IssueKind, LabelIssue
-from ml.core.types import LabelSpan, Task
+from ml.core.types import LabelSpan, TaskName
 from ml.project.labelfiles.messages import describe_issue
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.read import read_labels
@@ -388,7 +388,7 @@ def test_where_several_may_be_present_the_word_stands_for_none_of_them(tmp_path:
 @pytest.mark.parametrize("task", ["single", "multi"])
 @pytest.mark.parametrize("words", [(), ("NA", "nan")])
 @pytest.mark.parametrize("count", [1, 2])
-def test_every_issue_is_whole_in_another_language(task: Task, words: tuple[str, ...], count: int) -> None:
+def test_every_issue_is_whole_in_another_language(task: TaskName, words: tuple[str, ...], count: int) -> None:
     for kind in get_args(IssueKind):
         issue = LabelIssue(kind=kind, count=count, first=msg("“{name}”", name="1.png"), paths=("1.png",), words=words)
         told = describe_issue(issue, kind="recordings", task=task)

@@ -13,7 +13,7 @@ from small import create, picture_folder, sound_folder
 
 from ml.core.events import Event, Showcase
 from ml.core.jobs import NeverStop, TrainJob
-from ml.core.types import Kind
+from ml.core.types import KindName
 from ml.networks.heads import Released, build_network
 from ml.networks.onnx import export_graph
 from ml.pipeline.train import train
@@ -29,7 +29,7 @@ from ml.training.finetune.task import FinetuneTask
 SAMPLES = 50
 
 
-def _project(tmp_path: Path, kind: Kind) -> Project:
+def _project(tmp_path: Path, kind: KindName) -> Project:
     if kind == "images":
         return create(picture_folder(tmp_path / "in", each=SAMPLES // 2), tmp_path / "p.handlens")
     folder = sound_folder(tmp_path / "in", each=SAMPLES // 2)
@@ -41,7 +41,7 @@ def _project(tmp_path: Path, kind: Kind) -> Project:
 
 
 @pytest.mark.parametrize("kind", ["images", "recordings"])
-def test_fifty_samples_get_the_same_probabilities(tmp_path: Path, kind: Kind) -> None:
+def test_fifty_samples_get_the_same_probabilities(tmp_path: Path, kind: KindName) -> None:
     with _project(tmp_path, kind) as project:
         samples = project.samples()
         assert len(samples) == SAMPLES

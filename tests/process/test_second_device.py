@@ -14,7 +14,7 @@ from small import create, log_folder, picture_folder, sound_folder
 
 from ml.core.events import Failed, Finished
 from ml.core.jobs import NeverStop, TrainJob
-from ml.core.types import Kind
+from ml.core.types import KindName
 from ml.pipeline import finish
 from ml.pipeline import train as training
 from ml.pipeline.dispatch import run
@@ -59,7 +59,7 @@ def test_a_training_of_several_classes_goes_through(tmp_path: Path, monkeypatch:
         ("sensors", log_folder, 1),
     ],
 )
-def test_a_training_goes_through(tmp_path: Path, kind: Kind, make: Callable[[Path], Path], epochs: int) -> None:
+def test_a_training_goes_through(tmp_path: Path, kind: KindName, make: Callable[[Path], Path], epochs: int) -> None:
     create(make(tmp_path / "samples"), tmp_path / "p.handlens", kind=kind).close()
     _trained(TrainJob(project=tmp_path / "p.handlens", epochs=epochs))
 

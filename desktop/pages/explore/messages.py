@@ -15,12 +15,12 @@ from desktop.widgets.tiles import ARROW, Tile
 from ml.api import (
     SPLIT_CODES,
     HandlensError,
-    Kind,
+    KindName,
     RunInfo,
     RunScore,
     Sample,
     Split,
-    Task,
+    TaskName,
     counted,
     listed,
     stage_message,
@@ -31,7 +31,7 @@ from ml.api import (
 TEST_ONLY = Filter(split=SPLIT_CODES.index("test"))
 
 
-def no_run(kind: Kind, *, training: bool = False) -> str:
+def no_run(kind: KindName, *, training: bool = False) -> str:
     """Say why the page is empty: there is no run yet, or the first one is training."""
     if training:
         return tr(
@@ -56,7 +56,7 @@ def prompt(view: str, *, empty: bool = False) -> str:
     return tr("Choose a tile on another tab to see it large.") if view == "enough" else ""
 
 
-def run_line(run: RunInfo, score_now: RunScore | None, counts: Mapping[str, int], task: Task) -> str:
+def run_line(run: RunInfo, score_now: RunScore | None, counts: Mapping[str, int], task: TaskName) -> str:
     """Name a run in the chooser: "run 3 · 94 of 100 right"."""
     score = score_text(run, score_now, counts, task)
     if score:
@@ -88,7 +88,7 @@ def nearest_first(score: str) -> str:
     return tr("{score} · closest to a threshold first", score=score)
 
 
-def page_sentence(kind: Kind, wrong: int, count: int, *, task: Task = "single") -> str:
+def page_sentence(kind: KindName, wrong: int, count: int, *, task: TaskName = "single") -> str:
     """Sum up the test set, for the title row."""
     if count == 0:
         return tr("There is no test set. These {things} were for training or validation.", things=things(kind))
@@ -161,7 +161,7 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
     return Tile(caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{text(spoken)}\n{sample.path}")
 
 
-def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str], *, task: Task) -> Tile:
+def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str], *, task: TaskName) -> Tile:
     """Describe a suspicious label: what the sample is labelled, and what it looks like."""
     labels, index = suggested
     present = sample.labels if sample.labelled else None
@@ -185,7 +185,7 @@ def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str]
     return Tile(caption=f"✎ {caption}", changed=True, spoken=f"{text(spoken)}\n{sample.path}")
 
 
-def suspect_remark(suggested: SuggestedLabel, names: Sequence[str], *, task: Task) -> str:
+def suspect_remark(suggested: SuggestedLabel, names: Sequence[str], *, task: TaskName) -> str:
     """Say what the search predicted, for the large view."""
     labels, index = suggested
     name = names[index]

@@ -12,7 +12,7 @@ from desktop.widgets.remark_list import FindingRow, Level
 from ml.api import (
     BackboneChecked,
     Front,
-    Kind,
+    KindName,
     LabelCounts,
     Note,
     OfferedBackbone,
@@ -21,7 +21,7 @@ from ml.api import (
     RunFinding,
     RunInfo,
     RunScore,
-    Task,
+    TaskName,
     counted,
     counted_classes,
     percent,
@@ -73,7 +73,7 @@ def multilabel_score(score: float) -> str:
     return tr("Score {score} of 100", score=round(100 * score))
 
 
-def score_meaning(kind: Kind) -> str:
+def score_meaning(kind: KindName) -> str:
     """Explain the multi-label score in one sentence."""
     return tr(
         "The score says how well it ranks {things} with a class above {things} without it. 100 is perfect.",
@@ -81,7 +81,9 @@ def score_meaning(kind: Kind) -> str:
     )
 
 
-def score_note(kind: Kind, accuracy: float | None, probe: float | None, count: int, task: Task = "single") -> str:
+def score_note(
+    kind: KindName, accuracy: float | None, probe: float | None, count: int, task: TaskName = "single"
+) -> str:
     """Return the note below the score during training: the sample set, and the gain over the linear probe."""
     if not task_named(task).exclusive:
         return score_meaning(kind)
@@ -136,7 +138,7 @@ def checked_words(event: BackboneChecked, *, file: bool) -> str:
     return tr("Found. Its weights are downloaded once when you train. {licence}", licence=event.sentence)
 
 
-def readiness(kind: Kind, *, labelled: int, classes: int, ready: bool | None = None) -> str:
+def readiness(kind: KindName, *, labelled: int, classes: int, ready: bool | None = None) -> str:
     """Say what there is to train on, or what is missing."""
     if labelled == 0:
         return tr("Nothing is labelled yet. Label a few of each class first.")
@@ -175,7 +177,7 @@ class RunSummary:
     watched: bool = False
 
 
-def finished_score(kind: Kind, run: int, run_score: RunScore, task: Task = "single") -> str:
+def finished_score(kind: KindName, run: int, run_score: RunScore, task: TaskName = "single") -> str:
     """Return the headline of a finished run: "91 of 100 pictures right in the test"."""
     score, count = run_score.score, run_score.count
     if score is None or count == 0:
@@ -191,7 +193,7 @@ def finished_score(kind: Kind, run: int, run_score: RunScore, task: Task = "sing
     return tr("{right} of {count_things} right in validation", right=right, count_things=samples)
 
 
-def interval_text(kind: Kind, interval: tuple[float, float] | None) -> str:
+def interval_text(kind: KindName, interval: tuple[float, float] | None) -> str:
     """Return the confidence interval in words; empty without one."""
     if interval is None:
         return ""
@@ -223,7 +225,7 @@ def _level(note: Note | RunFinding) -> Level:
     return "good" if note.level == "good" and note.about != "new source" else "note"
 
 
-def comparison_text(kind: Kind, comparison: RunComparison, *, first: bool, task: Task = "single") -> str:
+def comparison_text(kind: KindName, comparison: RunComparison, *, first: bool, task: TaskName = "single") -> str:
     """Compare a run with the one before; empty where that is unknown."""
     now, before, count = comparison.score.score, comparison.earlier_score, comparison.score.count
     if now is None or count == 0:
@@ -258,7 +260,9 @@ def _score_change(change: int) -> str:
     return trn("{count} point worse than the run before.", "{count} points worse than the run before.", -change)
 
 
-def result_lines(kind: Kind, summary: RunSummary, comparison: RunComparison, *, task: Task = "single") -> list[str]:
+def result_lines(
+    kind: KindName, summary: RunSummary, comparison: RunComparison, *, task: TaskName = "single"
+) -> list[str]:
     """Return the sentences below the score of a finished run."""
     lines = [] if comparison.label_counts is None else [_label_counts_text(comparison.label_counts)]
     if not task_named(task).exclusive and comparison.score.score is not None:
@@ -286,7 +290,7 @@ def _label_counts_text(counts: LabelCounts) -> str:
     )
 
 
-def run_cells(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: Task) -> tuple[str, ...]:
+def run_cells(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: TaskName) -> tuple[str, ...]:
     """Return a line of the list of runs: name, score, preset, duration. `counts` as `split_counts` returns them."""
     return (
         tr("Run {n}", n=str(run.number)),

@@ -26,7 +26,7 @@ from ml.api import (
     EpochRecord,
     Event,
     HandlensError,
-    Kind,
+    KindName,
     Note,
     ProbeDone,
     Runner,
@@ -83,7 +83,7 @@ class TrainProgress(QWidget):
         self._note_before_stall = ""
         self._lay_out()
 
-    def begin(self, *, kind: Kind, passes: float, curves: bool) -> None:
+    def begin(self, *, kind: KindName, passes: float, curves: bool) -> None:
         """Clear everything for a new run. `curves`: whether there will be any to draw."""
         self.plot.setVisible(curves)
         self._middle.setStretch(0, 5 if curves else 2)
@@ -397,7 +397,7 @@ def _draw_history(plot: LivePlot, epochs: Iterable[EpochRecord]) -> None:
         plot.add_score(float(each.number), valid_loss=each.valid_loss, accuracy=each.accuracy)
 
 
-def _score_now(state: TrainingState, kind: Kind) -> tuple[str, str]:
+def _score_now(state: TrainingState, kind: KindName) -> tuple[str, str]:
     """Return the score of the newest epoch, and a note on its sample set."""
     if state.accuracy is None or state.valid == 0:
         return tr("No score"), tr("There are no validation {things}.", things=things(kind))

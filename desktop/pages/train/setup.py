@@ -33,7 +33,7 @@ from desktop.pages.train.runs import RunList
 from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, Kind, Preset, Project, Runner, estimate_seconds, kind_named
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, KindName, Preset, Project, Runner, estimate_seconds, kind_named
 
 COLUMN_WIDTH = 900
 DETAILS_WIDTH = 660
@@ -134,7 +134,7 @@ class TrainSetup(QWidget):
         self.resume_label.setText(resume_offer(run))
         self.resume_button.setText(tr("Resume run {n}", n=str(run.run)))
 
-    def set_kind(self, kind: Kind) -> None:
+    def set_kind(self, kind: KindName) -> None:
         """Offer a choice of front ends, which only sensor logs have."""
         self._form.setRowVisible(self.front, kind_named(kind).input_name == "readings")
 

@@ -19,7 +19,7 @@ from ml.api import (
     Progress,
     RunStarted,
     StageStarted,
-    Task,
+    TaskName,
     stage_message,
 )
 
@@ -63,7 +63,7 @@ class TrainingState:
         self.run: int | None = None
         self.train = self.valid = self.test = 0
         self.class_names: tuple[str, ...] = ()
-        self.task: Task = "single"
+        self.task: TaskName = "single"
         self.stage = "preflight"
         self.sentence = ""
         self.epoch = 0

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.api import (
-    Kind,
+    KindName,
     ScanReport,
     SplitPlan,
-    Task,
+    TaskName,
     for_task,
     has_multilabel_tables,
     kind_named,
@@ -27,7 +27,7 @@ _ENOUGH = 500
 class Draft:
     """A project that does not exist yet."""
 
-    kind: Kind | None = None
+    kind: KindName | None = None
     folder: Path | None = None
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
@@ -65,14 +65,14 @@ class Draft:
         self.scanned = report
         self.set_task("multi" if has_multilabel_tables(report) else "single")
 
-    def set_task(self, task: Task) -> None:
+    def set_task(self, task: TaskName) -> None:
         """Choose single label or multi-label; the split follows."""
         assert self.scanned is not None
         self.report = for_task(self.scanned, task)
         self.plan = plan_split(self.report)
 
 
-def guess_kind(folder: Path) -> Kind | None:
+def guess_kind(folder: Path) -> KindName | None:
     """Return the kind of most of the first files in `folder`; None if none of them can be used.
 
     Tables are often beside pictures or recordings, so they count only where there are none of these.

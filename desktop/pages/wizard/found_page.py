@@ -21,7 +21,7 @@ from desktop.i18n import counted, counted_classes, msg, text, tr, trn
 from desktop.pages.wizard.draft import Draft
 from desktop.pages.wizard.scan_result import ScanResult
 from desktop.workers.job_thread import JobThread
-from ml.api import Event, Failed, Progress, Runner, ScanJob, Scanned, ScanReport, Stopped, Task, problem
+from ml.api import Event, Failed, Progress, Runner, ScanJob, Scanned, ScanReport, Stopped, TaskName, problem
 
 STOPPED = msg("You stopped this before every file was read. Look again, or go back and choose another folder.")
 
@@ -126,7 +126,7 @@ class FoundPage(QWizardPage):
         self.wizard().button(QWizard.WizardButton.NextButton).setFocus()
 
     @Slot(str)
-    def _on_task(self, task: Task) -> None:
+    def _on_task(self, task: TaskName) -> None:
         self._draft.set_task(task)
         self._show_report()
         self.completeChanged.emit()

@@ -16,7 +16,7 @@ from desktop.pages.wizard.label_files import use_table_text
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import Finding, Kind, ScanReport, SplitPlan, Task, findings, suggest_labels, task_named
+from ml.api import Finding, KindName, ScanReport, SplitPlan, TaskName, findings, suggest_labels, task_named
 
 _EXAMPLE_SIZE = 96
 _MOST_EXAMPLES = 200
@@ -177,9 +177,9 @@ class TaskChoice(QWidget):
         column.setSpacing(look.xs)
         column.addLayout(row)
         column.addWidget(self.hint)
-        self._task: Task = "single"
+        self._task: TaskName = "single"
 
-    def task(self) -> Task:
+    def task(self) -> TaskName:
         return self._task
 
     def show_report(self, report: ScanReport) -> None:
@@ -191,7 +191,7 @@ class TaskChoice(QWidget):
         self.hint.setText(self._hint(report))
         self.hint.setVisible(bool(self.hint.text()))
 
-    def _one_thing(self, kind: Kind) -> str:
+    def _one_thing(self, kind: KindName) -> str:
         return {
             "images": tr("Each picture shows one thing"),
             "recordings": tr("In each sound there is one thing"),
@@ -207,7 +207,7 @@ class TaskChoice(QWidget):
 
     @Slot()
     def _on_clicked(self) -> None:
-        task: Task = "multi" if self.multi.isChecked() else "single"
+        task: TaskName = "multi" if self.multi.isChecked() else "single"
         if task != self._task:
             self._task = task
             self.chosen.emit(task)

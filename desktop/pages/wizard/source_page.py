@@ -25,7 +25,7 @@ from desktop.pages.wizard.draft import Draft, guess_kind
 from desktop.pages.wizard.label_files import PAUSE_MS, LabelSource
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
-from ml.api import Kind
+from ml.api import KindName
 
 
 class SourcePage(QWizardPage):
@@ -98,7 +98,7 @@ class SourcePage(QWizardPage):
         self.logs_button = ChoiceButton(
             title=tr("Measurements"), words=tr("Logs of sensors: CSV, TSV or text."), icon="ph.activity"
         )
-        self._buttons: dict[Kind, ChoiceButton] = {
+        self._buttons: dict[KindName, ChoiceButton] = {
             "images": self.pictures_button,
             "recordings": self.sounds_button,
             "sensors": self.logs_button,

@@ -15,7 +15,7 @@ from desktop.pages.wizard.found_page import FoundPage
 from desktop.pages.wizard.source_page import SourcePage
 from desktop.pages.wizard.split import SplitPage
 from desktop.pages.wizard.target_page import TargetPage
-from ml.api import Kind, Runner, Worker
+from ml.api import KindName, Runner, Worker
 
 LEAVE = msg("Leave without creating the project?")
 
@@ -28,7 +28,7 @@ class NewProjectWizard(QWizard):
     def __init__(
         self,
         *,
-        kind: Kind | None = None,
+        kind: KindName | None = None,
         folder: Path | None = None,
         runner: Runner | None = None,
         parent: QWidget | None = None,

@@ -29,7 +29,7 @@ from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.trace_view import TraceView
-from ml.api import Kind, kind_named
+from ml.api import KindName, kind_named
 
 NARROWEST, WIDEST = 372, 600
 TALLEST_VIEW = 0.8
@@ -121,7 +121,7 @@ class DetailPanel(QWidget):
             for index, name in enumerate(names):
                 self.map_box.addItem(name, index)
 
-    def set_kind(self, kind: Kind) -> None:
+    def set_kind(self, kind: KindName) -> None:
         """Show the view and the buttons for this kind of sample."""
         views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
         self.views.setCurrentWidget(views[kind_named(kind).input_name])

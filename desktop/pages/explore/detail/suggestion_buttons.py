@@ -13,7 +13,7 @@ from desktop.pages.explore.label_issues.model import SuggestedLabel
 from desktop.pages.explore.messages import named
 from desktop.widgets.class_keys import DIGITS, shortened
 from desktop.widgets.flow_box import FlowBox
-from ml.api import Task, task_named
+from ml.api import TaskName, task_named
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,7 @@ class Suggestion:
     class_index: int | None = None
 
 
-def suggestion_for(suggested: SuggestedLabel, names: Sequence[str], *, task: Task) -> Suggestion:
+def suggestion_for(suggested: SuggestedLabel, names: Sequence[str], *, task: TaskName) -> Suggestion:
     """Ask about one sample: keep its labels, or change one of them."""
     labels, class_index = suggested
     name = shortened(names[class_index])

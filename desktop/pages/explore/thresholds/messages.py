@@ -12,7 +12,7 @@ from desktop.pages.explore.thresholds.model import (
     ThresholdReport,
 )
 from desktop.widgets.probability_bars import percent
-from ml.api import Kind, counted, counted_files, things
+from ml.api import KindName, counted, counted_files, things
 
 DOT_OFF_CURVE = msg("The dot can lie off the curve: the curve uses one threshold for all classes.")
 
@@ -23,7 +23,7 @@ def asked(share: float) -> str:
     return tr("At most {n:g} of {of} accepted answers may be wrong", n=share * of, of=of)
 
 
-def expected(kind: Kind, report: ThresholdReport) -> str:
+def expected(kind: KindName, report: ThresholdReport) -> str:
     """Say for a hundred samples: how many are left to the user, and how many of the others may be wrong."""
     wanted, price = report.chosen.wanted, report.price
     if price.accepted == 0:
@@ -53,7 +53,7 @@ def expected(kind: Kind, report: ThresholdReport) -> str:
     return _two(handed, wrong)
 
 
-def promise(kind: Kind, report: ThresholdReport) -> str:
+def promise(kind: KindName, report: ThresholdReport) -> str:
     """Say whether the error rate is guaranteed, and what is missing if not."""
     chosen, more = report.chosen, _more(kind, unlabelled=report.unlabelled)
     if chosen.promised:
@@ -74,7 +74,7 @@ def promise(kind: Kind, report: ThresholdReport) -> str:
     return _two(often, more)
 
 
-def stuck(kind: Kind, count: int) -> str:
+def stuck(kind: KindName, count: int) -> str:
     """Explain a slider that changes nothing. `count`: the samples of the validation set."""
     return tr(
         "The slider has no effect. With {count_things} for validation, there are too few samples or too few errors to "
@@ -83,7 +83,7 @@ def stuck(kind: Kind, count: int) -> str:
     )
 
 
-def headline(kind: Kind, report: ThresholdReport) -> str:
+def headline(kind: KindName, report: ThresholdReport) -> str:
     """Say what was measured on the test set, or without one on the validation set."""
     price = report.price
     if price.n == 0:
@@ -147,7 +147,7 @@ def presence_asked(share: float | None) -> str:
     return tr("At most {n:g} of {of} predictions of a class may be wrong", n=share * of, of=of)
 
 
-def presence_headline(kind: Kind, report: PresenceThresholdReport) -> str:
+def presence_headline(kind: KindName, report: PresenceThresholdReport) -> str:
     """Say how many labels are found, and how many predictions are wrong."""
     if report.tested:
         where = msg("Measured on the {count_things} in the test set.", count_things=counted(report.count, kind))
@@ -172,7 +172,7 @@ def presence_headline(kind: Kind, report: PresenceThresholdReport) -> str:
     return _two(found, where)
 
 
-def presence_promise(kind: Kind, report: PresenceThresholdReport) -> str:
+def presence_promise(kind: KindName, report: PresenceThresholdReport) -> str:
     """Say whether the error rate of each class is guaranteed."""
     if report.wanted is None:
         return tr("Each class uses the threshold that was chosen in training.")
@@ -217,13 +217,13 @@ def presence_line(report: PresenceClassReport) -> tuple[str, str]:
     )
 
 
-def nothing(kind: Kind, *, unlabelled: bool) -> str:
+def nothing(kind: KindName, *, unlabelled: bool) -> str:
     if unlabelled:
         return tr("There are no {things} for validation. Label more {things} and train again.", things=things(kind))
     return tr("There are no {things} for validation. Add more {things} and train again.", things=things(kind))
 
 
-def _more(kind: Kind, *, unlabelled: bool) -> Message:
+def _more(kind: KindName, *, unlabelled: bool) -> Message:
     """Say what to do about too few samples: label the present ones, or add others."""
     if unlabelled:
         return msg("Label more {things}, or allow more wrong answers.", things=things(kind))

@@ -35,7 +35,7 @@ from desktop.pages.explore.thresholds.model import (
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.scrolling import PassWheel, scrolling
 from desktop.widgets.trade_off_plot import TradeOffPlot
-from ml.api import WRONG_AT_MOST, HandlensError, Kind
+from ml.api import WRONG_AT_MOST, HandlensError, KindName
 
 SHORTEST_NAME = 72
 """The least width of a class name."""
@@ -51,7 +51,7 @@ class ThresholdPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model: ThresholdModel | PresenceThresholdModel | None = None
-        self._kind: Kind = "images"
+        self._kind: KindName = "images"
         self._used: float | None = RATES[0]
         self._from_training = False
         """Whether the thresholds from training are shown, and no rate."""
@@ -92,7 +92,7 @@ class ThresholdPage(QWidget):
 
     # -- what it shows -------------------------------------------------------------------------------------------
 
-    def set_model(self, model: ThresholdModel, *, kind: Kind, used: float) -> None:
+    def set_model(self, model: ThresholdModel, *, kind: KindName, used: float) -> None:
         """Show another run, or the same run after labels have changed. `used`: the error rate in use."""
         self._model, self._kind, self._used, self._from_training = model, kind, used, False
         if not model.count:
@@ -102,7 +102,7 @@ class ThresholdPage(QWidget):
         self.plot.set_curve(curve.rejected, curve.error, curve.limit)
         self._begin(used)
 
-    def set_presence_model(self, model: PresenceThresholdModel, *, kind: Kind, used: float | None) -> None:
+    def set_presence_model(self, model: PresenceThresholdModel, *, kind: KindName, used: float | None) -> None:
         """Show a multi-label run. `used`: None for the thresholds from training."""
         self._model, self._kind, self._used, self._from_training = model, kind, used, used is None
         if not model.count:
