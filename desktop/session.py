@@ -150,7 +150,7 @@ class Session(QObject):
         if run is None or run.class_names != tuple(item.name for item in self.classes):
             return None
         newest = run.state == "interrupted" and run.number == self.project.runs.all()[-1].number
-        return run if newest or self.project.runs.stands(run.number) else None
+        return run if newest or self.project.runs.has_checkpoint(run.number) else None
 
     def set_run(self, number: int | None) -> None:
         """Select finished run `number`, or no run. Raises HandlensError if there is no such run."""

@@ -95,7 +95,7 @@ WrongAtMostOption = Annotated[
 ]
 
 
-def words() -> Console:
+def make_console() -> Console:
     """The terminal, for sentences and tables. Made anew each time, so that a replaced stdout is respected."""
     return Console(highlight=False, soft_wrap=True)
 
@@ -123,7 +123,7 @@ def fail(sentence: Message | str, *, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def verb(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def command(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a verb: whatever goes wrong in it ends as one sentence on stderr and exit code 1.
 
     `interrupted` is what Ctrl+C answers. With `--json` the sentence is the last event as well.

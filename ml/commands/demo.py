@@ -10,7 +10,7 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from ml.commands.common import reason_of, say, verb, words
+from ml.commands.common import command, make_console, reason_of, say
 from ml.commands.contact_sheet import write_sheet
 from ml.commands.evaluate import evaluate_with, say_result
 from ml.commands.new import scan_with
@@ -32,7 +32,7 @@ SHOWN_EPOCHS = 2
 _INDENT = "   "
 
 
-@verb(interrupted=msg("Interrupted. To start again, run {command}.", command="handlens demo"))
+@command(interrupted=msg("Interrupted. To start again, run {command}.", command="handlens demo"))
 def demo(
     kind: Annotated[
         str, typer.Option(metavar="images|recordings", help=tr("Bricks on a belt, or sounds of a forest."))
@@ -61,7 +61,7 @@ def demo(
     speed = preset_named(preset or "standard")
     epochs = None if preset else SHOWN_EPOCHS
     home = (to or platformdirs.user_documents_path() / "Handlens").expanduser().absolute()
-    console = words()
+    console = make_console()
     project = _free_project(home, DEMO_NAMES[chosen])
     say(console, msg("{name}: from a folder to a trained model.", name=DEMO_NAMES[chosen]))
     console.print()

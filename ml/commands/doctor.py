@@ -10,11 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from ml import doctor as facts
-from ml.commands.common import JsonOption, print_json, say, verb, words
+from ml.commands.common import JsonOption, command, make_console, print_json, say
 from ml.core.messages import Message, english, msg, text, to_json, tr
 
 
-@verb()
+@command()
 def doctor(
     packages: Annotated[
         bool, typer.Option("--packages", help=tr("Print only the names of the missing system packages."))
@@ -26,7 +26,7 @@ def doctor(
     manager = facts.package_manager()
     if packages:
         if missing:
-            words().print(" ".join(facts.package_names(missing, manager or "apt-get")), markup=False)
+            make_console().print(" ".join(facts.package_names(missing, manager or "apt-get")), markup=False)
         return
     command = facts.install_command(missing, manager)
     versions, (weights_good, weights_told) = facts.versions(), facts.weights()
@@ -54,7 +54,7 @@ def doctor(
             }
         )
         return
-    console = words()
+    console = make_console()
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("Python", platform.python_version())
     table.add_row(tr("System"), escape(facts.system()))

@@ -16,14 +16,14 @@ from ml.commands.common import (
     ProjectArgument,
     RunOption,
     WrongAtMostOption,
+    command,
     find_project,
+    make_console,
     print_error,
     print_json,
     rate_named,
     run_to_end,
     say,
-    verb,
-    words,
 )
 from ml.commands.progress import LiveReport
 from ml.core.errors import HandlensError
@@ -40,7 +40,7 @@ ENOUGH_TO_TELL = 50
 """Of fewer files nobody can say how far off a model's probabilities are."""
 
 
-@verb()
+@command()
 def evaluate(
     project: ProjectArgument,
     run: RunOption = None,
@@ -66,7 +66,7 @@ def evaluate(
     if json:
         print_json(as_json(evaluate_with(job, _only_notes)))
         return
-    console = words()
+    console = make_console()
     with Project.open(target, to_read=True) as opened:
         kind = opened.kind
     with LiveReport(console) as live:

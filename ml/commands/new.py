@@ -17,13 +17,13 @@ from ml.commands.arguments import check_split_by, kind_of, rows_a_second
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
+    command,
     find_project,
+    make_console,
     print_json,
     run_to_end,
     say,
-    verb,
     whole_number,
-    words,
 )
 from ml.commands.progress import LiveReport
 from ml.commands.wording import split_parts, window_sentence
@@ -40,7 +40,7 @@ from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
-from ml.project.scan.multilabel import SEVERAL_PRESENT, for_task, has_multilabel_tables
+from ml.project.scan.multilabel import MULTILABEL_PHRASE, for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.reconcile import Reconciled
 from ml.scoring.tasks import task_named
@@ -109,7 +109,7 @@ SeedOption = Annotated[
 ]
 
 
-@verb(interrupted=INTERRUPTED)
+@command(interrupted=INTERRUPTED)
 def new(
     project: ProjectArgument,
     *,
@@ -124,7 +124,7 @@ def new(
 ) -> None:
     """Make a project from a folder of pictures, recordings or logs of sensors. Its files are never touched."""
     check_split_by(split_by)
-    console = words()
+    console = make_console()
     folder = _folder_named(source)
     target = find_project(project)
     if target.exists():
@@ -367,7 +367,7 @@ def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message |
 def with_options(sentence: Message | str) -> Message:
     """The same, with the options of this command that it is about. The wizard asks the same in other ways."""
     told = sentence if isinstance(sentence, Message) else verbatim(sentence)
-    for asked, option in ((SEVERAL_PRESENT, "--multi-label"), (ROWS_A_SECOND, "--rate")):
+    for asked, option in ((MULTILABEL_PHRASE, "--multi-label"), (ROWS_A_SECOND, "--rate")):
         if english(asked) in english(sentence):
             told = msg("{what} The option for this: {option}.", what=told, option=option)
     return told

@@ -11,7 +11,17 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ml.commands.common import JsonOption, RunOption, fail, find_project, print_error, print_json, say, verb, words
+from ml.commands.common import (
+    JsonOption,
+    RunOption,
+    command,
+    fail,
+    find_project,
+    make_console,
+    print_error,
+    print_json,
+    say,
+)
 from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
@@ -60,7 +70,7 @@ OnRayOption = Annotated[
 ]
 
 
-@verb(interrupted=msg("Interrupted. The answers so far are kept, also in the table if there is one."))
+@command(interrupted=msg("Interrupted. The answers so far are kept, also in the table if there is one."))
 def predict(
     model: ModelArgument,
     inputs: InputsArgument,
@@ -116,10 +126,10 @@ def predict(
 def _say_where(table: Path | None, folder: Path | None, pictures: int) -> None:
     """What was written, and where it is."""
     if table is not None:
-        say(words(), msg("The answers as a table: {path}", path=str(table)))
+        say(make_console(), msg("The answers as a table: {path}", path=str(table)))
     if folder is not None and pictures:
         say(
-            words(),
+            make_console(),
             nmsg(
                 "{count} picture of where it looked: {folder}",
                 "{count} pictures of where it looked: {folder}",
@@ -209,7 +219,7 @@ def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
 
 def _say(row: dict[str, Any], why: Message | None) -> None:
     """`why` it was set aside, if it was."""
-    console = words()
+    console = make_console()
     answer = _said(row, dict(row["top"]))
     if why is None:
         say(console, msg("{path}: {answer}", path=row["path"], answer=answer))

@@ -17,15 +17,15 @@ from ml.commands.common import (
     ProjectArgument,
     RunOption,
     WrongAtMostOption,
+    command,
     find_project,
+    make_console,
     make_folder,
     print_error,
     print_json,
     rate_named,
     say,
     unwritable,
-    verb,
-    words,
 )
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
@@ -57,7 +57,7 @@ def model_path(project: Project, run: int | None) -> Path:
     return path
 
 
-@verb()
+@command()
 def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     """List the project's runs, the oldest first."""
     with Project.open(find_project(project), to_read=True) as opened:
@@ -69,7 +69,7 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
             fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
             print_json({"event": "run", **plain_fields(fields)})
         return
-    console = words()
+    console = make_console()
     if not found:
         say(console, msg("No run yet. Next: {command}", command=f'handlens train "{project}"'))
         return
@@ -94,7 +94,7 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
             say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
 
 
-@verb()
+@command()
 def relink(
     project: ProjectArgument,
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help=tr("Where the original files are now."))],
@@ -110,7 +110,7 @@ def relink(
     if json:
         print_json({"event": "relinked", "folder": str(folder), "missing": found.missing, "changed": found.changed})
         return
-    say(words(), msg("“{name}” now reads its files from {folder}.", name=name, folder=str(folder)))
+    say(make_console(), msg("“{name}” now reads its files from {folder}.", name=name, folder=str(folder)))
     if found.missing:
         print_error(
             nmsg(
@@ -134,7 +134,7 @@ def relink(
         )
 
 
-@verb(interrupted=msg("Interrupted. No file was written."))
+@command(interrupted=msg("Interrupted. No file was written."))
 def export(
     project: ProjectArgument,
     to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help=tr("The file to write."))],
@@ -164,7 +164,7 @@ def export(
         told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
         print_json({"event": "exported", "run": number, "path": str(to), **told})
         return
-    console = words()
+    console = make_console()
     if task_named(info.task).exclusive:
         say(console, _promise(info))
     elif info.wanted_error:

@@ -9,13 +9,13 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     RunOption,
+    command,
     find_project,
+    make_console,
     print_error,
     print_json,
     run_to_end,
     say,
-    verb,
-    words,
 )
 from ml.commands.wording import NONE_OF_THEM, part
 from ml.core.events import Event, Note, Suspected
@@ -33,7 +33,7 @@ SCORE_SAYS = msg(
 )
 
 
-@verb()
+@command()
 def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption = False) -> None:
     """List the labels that are probably wrong, the most suspicious first."""
     target = find_project(project)
@@ -67,7 +67,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
 
 
 def _say(found: Suspected, rows: list[tuple[str, ...]], *, with_place: bool) -> None:
-    console = words()
+    console = make_console()
     if found.confirmed:
         say(
             console,

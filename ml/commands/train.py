@@ -17,15 +17,15 @@ from ml.commands.common import (
     JsonOption,
     ProjectArgument,
     WrongAtMostOption,
+    command,
     find_project,
+    make_console,
     print_error,
     print_json,
     rate_named,
     run_to_end,
     say,
-    verb,
     whole_number,
-    words,
 )
 from ml.commands.progress import LiveReport
 from ml.commands.usage import WrongUsageError
@@ -115,7 +115,7 @@ FrontOption = Annotated[
 ]
 
 
-@verb()
+@command()
 def train(
     context: typer.Context,
     project: ProjectArgument,
@@ -178,7 +178,7 @@ def _teach(job: TrainJob, *, front: str, json: bool) -> None:
     if json:
         train_with(job, _print_event)
         return
-    console = words()
+    console = make_console()
     with LiveReport(console) as live:
         finished = train_with(job, live.show)
     _conclude(finished, job.project, asked, console)

@@ -64,10 +64,10 @@ class Runs:
         """The newest interrupted or failed run; rather an older one that stands in the middle than one that had hardly
         begun."""
         matching = [run for run in self.all() if run.state in ("interrupted", "failed")]
-        standing = [run for run in matching if self.stands(run.number)]
+        standing = [run for run in matching if self.has_checkpoint(run.number)]
         return next(reversed(standing or matching), None)
 
-    def stands(self, run: int) -> bool:
+    def has_checkpoint(self, run: int) -> bool:
         """Whether run `run` left passes to go on from."""
         return (self.folder(run) / "checkpoint" / "latest.safetensors").is_file()
 

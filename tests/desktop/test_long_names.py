@@ -13,7 +13,7 @@ from desktop.pages.explore.detail.panel import DetailPanel, Details
 from desktop.pages.explore.thresholds.page import ThresholdPage
 from desktop.pages.train.result import TrainResult
 from desktop.widgets.elide_distinct import cut_apart
-from desktop.widgets.remark_list import FindingRow
+from desktop.widgets.finding_list import FindingRow
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.widgets.tiles import caption_lines
 

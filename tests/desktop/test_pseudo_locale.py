@@ -33,10 +33,10 @@ from desktop.session import Session, open_session
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.confusion_view import ConfusionView
 from desktop.widgets.drop_target import DropTarget
+from desktop.widgets.finding_list import FindingList, FindingRow
 from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
-from desktop.widgets.remark_list import FindingList, FindingRow
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.split_picture import SplitPicture, split_parts
@@ -362,7 +362,7 @@ def _showcase() -> QWidget:
 
 def _remarks() -> QWidget:
     remarks, words = FindingList(), msg("Looking through the folder.")
-    remarks.set_remarks(
+    remarks.set_findings(
         [FindingRow(level=level, sentence=words, verb=tr("Show")) for level in ("warning", "note", "good")]
     )
     return remarks

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.models.run_scores import score_text
-from desktop.widgets.remark_list import FindingRow, Level
+from desktop.widgets.finding_list import FindingRow, Level
 from ml.api import (
     BackboneChecked,
     Front,

@@ -222,7 +222,7 @@ class ProgressController(QObject):
         if session is None or self._thread is not None:
             return
         resumed = session.resumable_run() if job.resume else None
-        has_checkpoint = resumed is not None and session.project.runs.stands(resumed.number)
+        has_checkpoint = resumed is not None and session.project.runs.has_checkpoint(resumed.number)
         self.state = TrainingState(preset=job.preset, estimate=estimate, has_checkpoint=has_checkpoint)
         self._view.begin(kind=session.project.kind, passes=float(job.epochs or 1), curves=job.preset != "quick")
         self._view.set_stop_state(self.state.stop_state)

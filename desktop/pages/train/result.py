@@ -24,7 +24,7 @@ from desktop.pages.train import messages
 from desktop.pages.train.messages import RunSummary
 from desktop.pages.train.state import TrainingState
 from desktop.session import Session
-from desktop.widgets.remark_list import FindingList, FindingRow
+from desktop.widgets.finding_list import FindingList, FindingRow
 from desktop.widgets.scrolling import scrolling
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.workers.sample_renderer import load_tile, overlay_image
@@ -75,7 +75,7 @@ class TrainResult(QWidget):
         self.mistakes.setMinimumHeight(1)
         self._lay_out()
         self.show_mistakes(())
-        self.show_remarks(())
+        self.show_findings(())
 
     def show_mistakes(self, shown: Sequence[Shown]) -> None:
         """Show the mistakes with the highest confidence; an empty sequence hides the section."""
@@ -85,9 +85,9 @@ class TrainResult(QWidget):
         self.mistakes_note.setText(tr("The worst mistakes"))
         self.mistakes_note.setVisible(bool(shown))
 
-    def show_remarks(self, remarks: Sequence[FindingRow]) -> None:
+    def show_findings(self, remarks: Sequence[FindingRow]) -> None:
         """Show the findings of the self-test; an empty sequence hides the section."""
-        self.remarks.set_remarks(remarks)
+        self.remarks.set_findings(remarks)
         self.remarks_note.setVisible(bool(remarks))
 
     def show_score(self, *, score: str, lines: list[str], wrong: bool) -> None:
@@ -102,7 +102,7 @@ class TrainResult(QWidget):
 
     def show_finished(self, *, again: str, remarks: Sequence[FindingRow] = ()) -> None:
         """Clear the page for another run, see `show_score` and `show_mistakes`. `again`: text of the last button."""
-        self.show_remarks(remarks)
+        self.show_findings(remarks)
         self.show_mistakes(())
         self.again_button.setText(again)
         self._set_primary(self.explore_button)
@@ -114,7 +114,7 @@ class TrainResult(QWidget):
 
     def show_failed(self, *, title: str, message: str, details: str) -> None:
         self.show_mistakes(())
-        self.show_remarks(())
+        self.show_findings(())
         self.score.setText(title)
         self.lines.setText(message)
         self.explore_button.hide()

@@ -351,7 +351,7 @@ def _resumable(session: Session, *, stopped: bool) -> ResumableRun | None:
     run = session.resumable_run()
     if run is None:
         return None
-    return ResumableRun(run=run.number, stopped=stopped, has_checkpoint=session.project.runs.stands(run.number))
+    return ResumableRun(run=run.number, stopped=stopped, has_checkpoint=session.project.runs.has_checkpoint(run.number))
 
 
 def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:

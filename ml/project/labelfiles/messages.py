@@ -14,7 +14,7 @@ from ml.core.types import KindName, TaskName
 from ml.project.labelfiles.cells import quoted
 from ml.project.labelfiles.types import Format, LabelSchema, MatchedTable
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
-from ml.project.scan.multilabel import SEVERAL_PRESENT
+from ml.project.scan.multilabel import MULTILABEL_PHRASE
 from ml.scoring.tasks import task_named
 
 _WORDS_SHOWN = 3
@@ -144,7 +144,7 @@ def describe_issue(issue: LabelIssue, *, kind: KindName, task: TaskName) -> Mess
         "files": files(kind),
         "count_files": counted_files(len(issue.paths), kind),
         "words": _words(issue),
-        "several": SEVERAL_PRESENT,
+        "several": MULTILABEL_PHRASE,
     }
     template = f"{sentence.template} {sentence.plural}"
     used = {name: value for name, value in values.items() if "{" + name + "}" in template}
@@ -157,7 +157,7 @@ def only_one_class(name: str, notes: LabelNotes) -> Message:
     advice = msg(
         "Label something else as well, or make it a project {several}: there, everything without a label counts as "
         "not showing it.",
-        several=SEVERAL_PRESENT,
+        several=MULTILABEL_PHRASE,
     )
     without = next((issue for issue in notes.issues if issue.kind == "no_class"), None)
     if without is None:

@@ -14,7 +14,7 @@ from ml.core.scan_report import ScanReport, SplitPlan
 from ml.core.types import SPLITS, KindName, Split
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows
-from ml.project.scan.multilabel import SEVERAL_PRESENT, has_multilabel_tables
+from ml.project.scan.multilabel import MULTILABEL_PHRASE, has_multilabel_tables
 from ml.scoring.tasks import task_named
 
 Severity = Literal["info", "warn", "bad"]
@@ -62,7 +62,7 @@ def problem(report: ScanReport) -> Message | None:
             files=many,
             classes=first.class_names[:3],
             file=first.path,
-            several_present=SEVERAL_PRESENT,
+            several_present=MULTILABEL_PHRASE,
         )
     if not counts:
         return msg(

@@ -13,7 +13,7 @@ from ml.project.scan.folder import READY_SPLITS
 from ml.project.split.plan import FARTHEST_FROM_LEARNING
 from ml.scoring.tasks import task_named
 
-SEVERAL_PRESENT = msg("in which more than one may be present")
+MULTILABEL_PHRASE = msg("in which more than one may be present")
 """What the user may choose; where, the wizard and the command line know themselves."""
 
 NEGATIVE_FOLDERS = frozenset({"none", "nothing", "negative", "negatives"})

@@ -40,7 +40,7 @@ class FindingList(QWidget):
         self.fold: Collapsible | None = None
         self.hide()
 
-    def set_remarks(self, remarks: Sequence[FindingRow]) -> None:
+    def set_findings(self, remarks: Sequence[FindingRow]) -> None:
         """Show findings in their order, good ones below the rest."""
         self._shown = tuple(remarks)
         while (item := self._column.takeAt(0)) is not None:
