@@ -2,6 +2,7 @@
 
 from ml import __version__
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
+from ml.core.disk import replacing
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import (
     TERMINAL,
@@ -224,6 +225,7 @@ __all__ = [
     "read_findings",
     "relative_to_threshold",
     "render_sample",
+    "replacing",
     "risk_coverage_curve",
     "run_scores",
     "selective_risk",

@@ -128,6 +128,8 @@ def shared_data() -> Path:
 class Demo(NamedTuple):
     folder: Path
     said: str
+    temp: Path
+    """The temp folder that it had for itself."""
 
 
 @pytest.fixture(scope="session")
@@ -139,17 +141,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
-    folder, said = base / "demo", base / "demo.txt"
+    folder, said, temp = base / "demo", base / "demo.txt", base / "demo-temp"
     with FileLock(base / "demo.lock"):
         if not said.is_file():
-            surroundings = {
-                name: text for name, text in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")
-            }
+            temp.mkdir(exist_ok=True)
+            without = ("DISPLAY", "WAYLAND_DISPLAY", "TORCHINDUCTOR_CACHE_DIR")
+            surroundings = {name: text for name, text in os.environ.items() if name not in without}
+            surroundings |= {"TMPDIR": str(temp), "TEMP": str(temp), "TMP": str(temp)}
             command = [sys.executable, "-m", "desktop", "demo", "--to", str(folder), "--count", "64"]
             done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             said.write_text(done.stdout, encoding="utf-8")
-    return Demo(folder, said.read_text(encoding="utf-8"))
+    return Demo(folder, said.read_text(encoding="utf-8"), temp)
 
 
 @pytest.fixture

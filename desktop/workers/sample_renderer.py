@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from ml.api import (
     kind_named,
     overlay_rgba,
     render_sample,
+    replacing,
 )
 
 TILE_EDGE = 224
@@ -103,12 +102,9 @@ def _keep(image: QImage, path: Path) -> None:
     """Write the thumbnail beside its place and rename. A cache that cannot be written only costs time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".", suffix=".jpg", dir=path.parent)
-        os.close(handle)
-        if image.save(draft, quality=_QUALITY):
-            Path(draft).replace(path)
-        else:
-            Path(draft).unlink()
+        with replacing(path, durable=False) as draft:
+            if not image.save(str(draft), "JPG", _QUALITY):
+                raise OSError(f"Qt could not write {path.name}")
     except OSError as error:
         _log.warning("the thumbnail %s was not kept: %s", path.name, error)
 

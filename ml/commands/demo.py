@@ -17,6 +17,7 @@ from ml.commands.new import scan_with
 from ml.commands.progress import LiveReport, done_of
 from ml.commands.train import preset_named, train_with
 from ml.commands.usage import WrongUsageError
+from ml.core.disk import rename_folder
 from ml.core.errors import HandlensError
 from ml.core.events import Finished
 from ml.core.jobs import EvaluateJob, ScanJob, TrainJob
@@ -101,7 +102,7 @@ def _samples(folder: Path, kind: DemoKind, console: Console, *, seed: int, count
         with LiveReport(console) as live:
             for done, total in write_samples(draft, kind, seed=seed, count=count):
                 live.move(done, total, done_of(done, total))
-        draft.rename(folder)
+        rename_folder(draft, folder)
     except OSError as error:
         raise HandlensError(
             msg(

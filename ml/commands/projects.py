@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +25,7 @@ from ml.commands.common import (
     say,
     unwritable,
 )
+from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
@@ -221,21 +220,13 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
     """The whole file or none. `info` takes the place of what stands in it."""
     try:
         make_folder(target.parent)
-        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
+        with replacing(target) as draft:
+            if info is None:
+                shutil.copyfile(source, draft)
+            else:
+                draft.write_bytes(_exchanged(source, info))
     except OSError as error:
         raise unwritable(target, error) from error
-    try:
-        if info is None:
-            shutil.copyfile(source, draft)
-        else:
-            Path(draft).write_bytes(_exchanged(source, info))
-        Path(draft).chmod(0o644)
-        Path(draft).replace(target)
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        Path(draft).unlink(missing_ok=True)
 
 
 def _score(accuracy: float | None, task: TaskName) -> str:

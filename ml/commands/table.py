@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -14,7 +12,7 @@ from typing import Any, Self
 
 from ml.commands.common import make_folder, unwritable
 from ml.commands.wording import NONE_OF_THEM
-from ml.core.disk import check_free_space
+from ml.core.disk import check_free_space, new_draft, replace_with
 from ml.core.errors import HandlensError
 from ml.core.messages import english, msg
 from ml.runtime.contract import ModelInfo
@@ -55,12 +53,11 @@ class AnswerTable:
         try:
             make_folder(self._target.parent)
             check_free_space(self._target.parent)
-            handle, draft = tempfile.mkstemp(prefix=".answers-", dir=self._target.parent)
+            self._draft = new_draft(self._target)
+            # The mark lets Excel read umlauts. A file name need be no text at all; it is still told apart.
+            self._stream = self._draft.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="")
         except OSError as error:
             raise unwritable(self._target, error) from error
-        self._draft = Path(draft)
-        # The mark lets Excel read umlauts. A file name need be no text at all; it is still told apart.
-        self._stream = os.fdopen(handle, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")
         self._table = csv.writer(self._stream)
         self._table.writerow(self._fields + others)
 
@@ -98,10 +95,8 @@ class AnswerTable:
                 self._draft.unlink(missing_ok=True)
 
     def _take_name(self) -> None:
-        with suppress(OSError):  # some drives know nothing of rights
-            self._draft.chmod(0o644)
         try:
-            self._draft.replace(self._target)
+            replace_with(self._draft, self._target)
         except OSError as error:  # Windows: somebody has opened it in the meantime
             kept = self._draft
             with suppress(OSError):

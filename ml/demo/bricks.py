@@ -10,6 +10,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 from PIL import Image
 
+from ml.core.disk import replacing
 from ml.demo.conveyor import STRIP, belt_strip
 from ml.demo.pieces import PIECES, standing
 from ml.demo.render import render
@@ -117,6 +118,5 @@ def _linear(colours: tuple[tuple[int, int, int], ...]) -> Array:
 
 def _save(pixels: NDArray[np.uint8], path: Path) -> None:
     """Under a temporary name first, so that a picture is there in full or not at all."""
-    part = path.with_suffix(".part")
-    Image.fromarray(pixels).save(part, format="JPEG", quality=88)
-    part.replace(path)
+    with replacing(path, durable=False) as draft:  # its folder is flushed as a whole
+        Image.fromarray(pixels).save(draft, format="JPEG", quality=88)

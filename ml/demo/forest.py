@@ -9,6 +9,7 @@ import numpy as np
 import scipy.signal
 import soundfile
 
+from ml.core.disk import replacing
 from ml.evaluation.synthesizers.noises import band, chainsaw, rain, wind
 from ml.evaluation.synthesizers.voices import FRAMES, RATE, Wave, bird, frog, levelled, mosquito, wander
 
@@ -84,6 +85,6 @@ def _surroundings(name: str, rng: np.random.Generator) -> Wave:
 
 def _save(wave: Wave, path: Path) -> None:
     """Under a temporary name first, so that a recording is there in full or not at all."""
-    part = path.with_suffix(".part")
-    soundfile.write(part, wave, RATE, format="WAV", subtype="PCM_16")
-    part.replace(path)
+    # Its folder is flushed as a whole.
+    with replacing(path, durable=False) as draft, draft.open("wb") as file:
+        soundfile.write(file, wave, RATE, format="WAV", subtype="PCM_16")

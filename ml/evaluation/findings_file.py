@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ml.core.disk import write_text
 from ml.core.messages import english, from_json, to_json, verbatim
 from ml.evaluation.sanity_checks import RunFinding
 
@@ -15,10 +16,8 @@ NAME = "findings.json"
 
 def write_findings(folder: Path, remarks: Sequence[RunFinding]) -> None:
     """Keep the remarks in a run's folder."""
-    draft = folder / f"{NAME}.part"
     kept = [_as_json(remark) for remark in remarks]
-    draft.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
-    draft.replace(folder / NAME)
+    write_text(folder / NAME, json.dumps(kept, ensure_ascii=False, indent=1))
 
 
 def read_findings(folder: Path) -> tuple[RunFinding, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
 from ml.pictures.heatmap import inferno
@@ -83,14 +82,8 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Write the picture whole or not at all. Raises HandlensError where the folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".picture-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                image.save(stream, format="PNG", pnginfo=_signed())
-            Path(draft).chmod(0o644)
-            Path(draft).replace(path)
-        finally:
-            Path(draft).unlink(missing_ok=True)
+        with replacing(path) as draft:
+            image.save(draft, format="PNG", pnginfo=_signed())
     except OSError as error:
         message = msg(
             "The picture {file} could not be written: {reason}. Choose a folder you may write to.",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
+from ml.core.disk import rename_folder, write_text
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Note, StageStarted
 from ml.core.messages import msg
@@ -75,14 +76,12 @@ def finish_run(context: RunContext) -> Generator[Event, None, Scores]:
         yield Note(sentence=finding.sentence, about=finding.about, level=finding.level)
     write_model(folder / "model.onnx", graph, info)
     write_findings(folder, findings)
-    card = folder / "card.md.part"
-    card.write_text(info.card, encoding="utf-8")
-    card.replace(folder / "card.md")
+    write_text(folder / "card.md", info.card)
     # Windows cannot rename a folder whose files are mapped.
     del predictions, calibrated, holdout
     shutil.rmtree(holdout_draft, ignore_errors=True)
     shutil.rmtree(folder / "predictions", ignore_errors=True)
-    draft.rename(folder / "predictions")
+    rename_folder(draft, folder / "predictions")
     return scores
 
 

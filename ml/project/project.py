@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from ml.core.disk import disk_is_full, is_disk_full_error, is_writable
+from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_folder, try_to_write
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
@@ -78,21 +76,18 @@ class Project:
             )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            try_to_write(path.parent)
         except OSError as error:
             raise HandlensError(_not_created(path.parent, error), details=repr(error)) from error
         try:
-            draft.chmod(0o755)
-            store = Store(draft / "project.db", create=True)
-            try:
-                fill(store, name=name, report=report, plan=plan, final=path)
-            finally:
-                store.close()
-            draft.rename(path)
+            with making_folder(path) as draft:
+                store = Store(draft / "project.db", create=True)
+                try:
+                    fill(store, name=name, report=report, plan=plan, final=path)
+                finally:
+                    store.close()
         except OSError as error:
             raise HandlensError(_not_written(error), details=repr(error)) from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
         return cls.open(path)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -160,6 +161,8 @@ class Store:
         self._engine.dispose()
 
     def _create_tables(self) -> None:
+        # SQLite would make the file with 0644 whatever the umask allows; its other files follow this one.
+        os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o666))
         with _in_words(self.path.parent), self._engine.connect() as connection:
             # Stays with the file. Asked for at every start it could collide with another process's first look.
             connection.connection.cursor().execute("PRAGMA journal_mode = WAL")

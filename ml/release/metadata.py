@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 
+from ml.core.disk import replacing
 from ml.runtime.contract import METADATA_KEY, ModelInfo
 
 
@@ -23,7 +24,6 @@ def with_info(graph: bytes, info: ModelInfo) -> bytes:
 
 
 def write_model(path: Path, graph: bytes, info: ModelInfo) -> None:
-    """Write `graph` with its metadata, under a temporary name first."""
-    draft = path.with_suffix(".part")
-    draft.write_bytes(with_info(graph, info))
-    draft.replace(path)
+    """Write `graph` with its metadata atomically."""
+    with replacing(path) as draft:
+        draft.write_bytes(with_info(graph, info))

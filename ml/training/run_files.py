@@ -13,6 +13,7 @@ from typing import Any
 import tomli_w
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
+from ml.core.disk import write_text
 from ml.core.events import EpochDone, Event
 from ml.core.jobs import TrainJob
 from ml.networks.weights.bundled import Weights
@@ -67,7 +68,7 @@ def write_settings(
     }
     if alpha is not None:
         values["blend"] = {"share": alpha}
-    _write(folder / "settings.toml", tomli_w.dumps(values))
+    write_text(folder / "settings.toml", tomli_w.dumps(values))
 
 
 def weights_info(weights: Weights) -> dict[str, str]:
@@ -121,14 +122,8 @@ def write_history(
     lines: list[list[str]] = [*kept, ["" if value is None else str(value) for value in row]]
     lines.sort(key=_epoch)
     writer.writerows(lines)
-    _write(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def _epoch(line: list[str]) -> int:
     return int(line[0])
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_suffix(".part")
-    draft.write_text(text, encoding="utf-8", newline="")
-    draft.replace(path)

@@ -22,6 +22,7 @@ import certifi
 from filelock import FileLock, Timeout
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
+from ml.core.disk import replace_with
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
@@ -83,7 +84,7 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Ev
                 ),
                 details=f"SHA-256 is {found}, expected {facts['sha256']}",
             )
-        part.replace(to)
+        replace_with(part, to)
         return found
     finally:
         lock.release()

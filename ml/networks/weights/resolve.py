@@ -9,6 +9,7 @@ from pathlib import Path
 import timm
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, licence_sentence, use_of, weights_folder
+from ml.core.disk import write_text
 from ml.core.errors import HandlensError
 from ml.core.events import BackboneChecked, Event, Note, StageStarted
 from ml.core.jobs import BackboneJob, Stop
@@ -146,6 +147,4 @@ def _cached_sha256(name: str) -> str | None:
 
 def _write_sha256(name: str, sha256: str) -> None:
     note = _cached_path(name).with_suffix(".sha256")
-    draft = note.with_suffix(".sum")
-    draft.write_text(sha256 + "\n", encoding="ascii")
-    draft.replace(note)
+    write_text(note, sha256 + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from ml.core.disk import replacing
 
 SEGMENT_ROWS = 1024
 SEGMENT_BYTES = 32 * 2**20
@@ -105,13 +106,5 @@ class RowCache:
 
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:
-    draft = path.with_suffix(".part")
-    try:
-        with draft.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.save(file, array, allow_pickle=False)

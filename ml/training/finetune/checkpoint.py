@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
 
@@ -23,18 +23,14 @@ Contents = tuple[dict[str, Tensor], dict[str, Any]]
 def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Write tensors and JSON facts to `path` atomically, and flush them to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
     detached = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
-        save_file(detached, draft, metadata={"facts": json.dumps(facts)})
+        with replacing(path) as draft:
+            save_file(detached, draft, metadata={"facts": json.dumps(facts)})
     except SafetensorError as error:
-        draft.unlink(missing_ok=True)
         # The library has no error code, only the text of the system (28 and 112: no space).
         full = "no space" in str(error).lower() or "os error 112" in str(error)
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
-    with draft.open("rb+") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def load(path: Path) -> Contents:
