@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from desktop import style
@@ -18,6 +18,19 @@ def folder_in(data: QMimeData) -> Path | None:
             path = Path(url.toLocalFile())
             return path if path.is_dir() else path.parent
     return None
+
+
+def accept_as_copy(event: QDropEvent) -> bool:
+    """Accept the drag as a copy if its source offers that, and return whether it does.
+
+    A file manager deletes what a drop accepts as a move, and a move is what it proposes within one drive.
+    """
+    if not event.possibleActions() & Qt.DropAction.CopyAction:
+        event.ignore()
+        return False
+    event.setDropAction(Qt.DropAction.CopyAction)
+    event.accept()
+    return True
 
 
 class DropTarget(QFrame):
@@ -42,9 +55,12 @@ class DropTarget(QFrame):
         self._words.setText(words)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if folder_in(event.mimeData()) is not None:
-            event.acceptProposedAction()
+        if folder_in(event.mimeData()) is not None and accept_as_copy(event):
             style.set_property(self, "over", True)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        # The proposed action is back with every move.
+        accept_as_copy(event)
 
     def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
         style.set_property(self, "over", False)
@@ -52,6 +68,5 @@ class DropTarget(QFrame):
     def dropEvent(self, event: QDropEvent) -> None:
         style.set_property(self, "over", False)
         folder = folder_in(event.mimeData())
-        if folder is not None:
-            event.acceptProposedAction()
+        if folder is not None and accept_as_copy(event):
             self.folder_dropped.emit(folder)

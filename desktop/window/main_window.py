@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from desktop import actions, settings, style
@@ -20,7 +20,7 @@ from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import tr
 from desktop.pages.ids import DATA, TRAIN
 from desktop.pages.start import StartPage
-from desktop.widgets.drop_target import folder_in
+from desktop.widgets.drop_target import accept_as_copy, folder_in
 from desktop.widgets.jobs_strip import JobsStrip
 from desktop.window.jobs import PageJobs
 from desktop.window.opener import ProjectOpener
@@ -338,12 +338,15 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if folder_in(event.mimeData()) is not None:
-            event.acceptProposedAction()
+            accept_as_copy(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        # The proposed action is back with every move.
+        accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         folder = folder_in(event.mimeData())
-        if folder is not None:
-            event.acceptProposedAction()
+        if folder is not None and accept_as_copy(event):
             self.take_folder(folder)
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -10,7 +10,18 @@ import pytest
 from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import QEvent, QLocale, QMimeData, QPointF, QProcess, QSize, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QScreen
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDialogButtonBox, QLabel, QMenu
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDialogButtonBox,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 from scripted import Scan
 
@@ -22,6 +33,7 @@ from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import current_language
 from desktop.pages.ids import DATA, EXPLORE, TRAIN
+from desktop.widgets.drop_target import DropTarget
 from desktop.window.main_window import MainWindow
 from desktop.window.workspace import Workspace
 from ml.api import DEMO_NAMES, Project, __version__
@@ -256,11 +268,59 @@ def test_the_search_for_suspicious_labels_is_seen_from_the_other_pages(
     assert workspace.page(EXPLORE).view.current() == "suspicious"
 
 
-def _drop(window: MainWindow, path: Path) -> None:
+COPY, MOVE, LINK = Qt.DropAction.CopyAction, Qt.DropAction.MoveAction, Qt.DropAction.LinkAction
+
+
+def _drop(target: QWidget, path: Path, *, offered: Qt.DropAction = COPY) -> QDropEvent:
+    """Drop a folder; Shift asks for a move, which file managers also propose within one drive."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
-    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    window.dropEvent(QDropEvent(QPointF(300, 300), Qt.DropAction.CopyAction, data, buttons, keys))
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+    event = QDropEvent(QPointF(5, 5), offered, data, buttons, keys)
+    event.ignore()
+    target.dropEvent(event)  # the system only sends it after a drag over the screen, which a test cannot make
+    return event
+
+
+def test_a_dropped_folder_is_never_moved(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    event = _drop(window, project.parent / "fruit", offered=COPY | MOVE | LINK)
+    assert event.proposedAction() == MOVE
+    assert event.isAccepted() and event.dropAction() == COPY
+    assert window.wizard is not None
+    window.wizard.done(0)
+
+
+def test_a_source_that_only_moves_is_refused(window: MainWindow, project: Path) -> None:
+    assert not _drop(window, project.parent / "fruit", offered=MOVE).isAccepted()
+    assert window.wizard is None
+
+
+def test_no_text_field_takes_a_dropped_folder(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    """Qt's own would take it as a move."""
+    workspace = _open(window, project, qtbot)
+    for page_id in (DATA, TRAIN, EXPLORE):
+        workspace.show_page(page_id)
+    window.start_wizard("images", project.parent / "fruit")
+    assert window.wizard is not None
+    fields = window.findChildren(QLineEdit)
+    assert len(fields) > 5
+    assert [field.objectName() or repr(field) for field in fields if field.acceptDrops()] == []
+    assert [field for field in window.findChildren(QPlainTextEdit) if not field.isReadOnly()] == []
+    assert window.findChildren(QTextEdit) == []
+    window.wizard.done(0)
+
+
+@pytest.mark.parametrize(("offered", "accepted"), [(COPY | MOVE | LINK, True), (MOVE, False), (LINK, False)])
+def test_the_drop_area_only_copies(
+    studio: QApplication, qtbot: QtBot, tmp_path: Path, offered: Qt.DropAction, accepted: bool
+) -> None:
+    area = DropTarget("Drop it here")
+    qtbot.addWidget(area)
+    dropped: list[Path] = []
+    area.folder_dropped.connect(dropped.append)
+    event = _drop(area, tmp_path, offered=offered)
+    assert event.isAccepted() == accepted and dropped == [tmp_path] * accepted
+    assert not accepted or event.dropAction() == COPY
 
 
 def test_a_dropped_folder_opens_the_wizard_filled_in(window: MainWindow, project: Path, qtbot: QtBot) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from fabricate import image_folder, project_of
 from PIL import Image
-from tiny_model import write_colour_model
 
 from ml.core import disk
 from ml.core.disk import making_folder, replacing, write_text
@@ -58,14 +57,16 @@ def test_samples_have_the_permissions_that_the_umask_asks_for(tmp_path: Path, um
 
 @posix
 def test_files_for_the_user_have_the_permissions_that_the_umask_asks_for(
-    tmp_path: Path, handlens: Handlens, umask: int
+    tmp_path: Path, trained: Path, handlens: Handlens, folder: Path
 ) -> None:
-    model = write_colour_model(tmp_path / "model.onnx")
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
-    out = tmp_path / "out"
-    assert handlens("export", model, "--to", out / "colours.onnx").code == 0
-    assert handlens("predict", model, tmp_path / "red.png", "--csv", out / "answers.csv").code == 0
-    save_png(Image.new("RGB", (4, 4)), out / "picture.png")
+    umask, out = 0o002, tmp_path / "out"
+    before = os.umask(umask)
+    try:
+        assert handlens("export", trained, "--to", out / "colours.onnx").code == 0
+        assert handlens("predict", trained, folder / "green", "--csv", out / "answers.csv").code == 0
+        save_png(Image.new("RGB", (4, 4)), out / "picture.png")
+    finally:
+        os.umask(before)
     assert sorted(path.name for path in out.iterdir()) == ["answers.csv", "colours.onnx", "picture.png"]
     assert wrong_modes(out, umask) == {}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.i18n import tr
 from desktop.pages.train.messages import checked_words, network_title, network_words
+from desktop.widgets.text_field import TextField
 from desktop.workers.job_thread import JobThread
 from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Runner, Worker
 
@@ -39,7 +40,7 @@ class NetworkChoice(QWidget):
             self.box.addItem(network_title(offered), offered.name)
         self.box.addItem(tr("Another network …"), "")
         self.box.setCurrentIndex([item.title for item in OFFERED].index("default"))
-        self.field = QLineEdit()
+        self.field = TextField()
         self.field.setPlaceholderText(tr("name in the timm library, such as resnet18"))
         self.file_button = QPushButton(tr("Weights from a file …"))
         self.words = QLabel()

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -20,6 +19,7 @@ from desktop import style
 from desktop.dialogs.folder import FileChooser, FolderChooser
 from desktop.i18n import counted_classes, counted_files, error_text, msg, text, tr
 from desktop.pages.wizard.draft import Draft
+from desktop.widgets.text_field import TextField
 from desktop.workers.tasks import Tasks
 from ml.api import LabelPreview, preview_labels, suggest_labels
 
@@ -73,7 +73,7 @@ class LabelSource(QWidget):
     def _build_details(self) -> QWidget:
         look = style.current()
         part = QWidget()
-        self.edit = QLineEdit()
+        self.edit = TextField()
         self.edit.setPlaceholderText(tr("A CSV file, an Audacity track, a Raven table, or a folder of these"))
         self.edit.setAccessibleName(tr("Label file or folder"))
         self.edit.textEdited.connect(self._on_typed)

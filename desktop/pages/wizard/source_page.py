@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -25,6 +24,7 @@ from desktop.pages.wizard.draft import Draft, guess_kind
 from desktop.pages.wizard.label_files import PAUSE_MS, LabelSource
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.drop_target import DropTarget
+from desktop.widgets.text_field import TextField
 from ml.api import KindName
 
 
@@ -42,7 +42,7 @@ class SourcePage(QWizardPage):
         head.setProperty("role", "title")
         choices = self._build_choices()
         self.rate_box, self._rate_row = self._build_rate()
-        self.folder_edit = QLineEdit()
+        self.folder_edit = TextField()
         self.folder_edit.setPlaceholderText(tr("The folder with your files"))
         self.folder_edit.setAccessibleName(tr("Folder"))
         self.folder_edit.textChanged.connect(self._note)

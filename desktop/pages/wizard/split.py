@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QRadioButton,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from desktop.i18n import text, tr
 from desktop.pages.wizard.draft import Draft
 from desktop.widgets.collapsible import Collapsible
 from desktop.widgets.split_picture import SplitPicture, split_parts
+from desktop.widgets.text_field import TextField
 from ml.api import HandlensError, kind_named, plan_split
 
 PATTERN = "pattern:"
@@ -69,7 +69,7 @@ class SplitPage(QWizardPage):
             PATTERN: QRadioButton(tr("By a part of the file name:")),
         }
         self._group = QButtonGroup(self)
-        self.pattern_edit = QLineEdit()
+        self.pattern_edit = TextField()
         self.pattern_edit.setPlaceholderText(tr("such as  _([a-z]+)_  for digit_anna_3.wav"))
         self.pattern_edit.setAccessibleName(tr("Regular expression. Its first group tells what stays together"))
         self.pattern_edit.setEnabled(False)

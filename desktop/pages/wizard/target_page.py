@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWizardPage
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWizardPage
 
 from desktop import settings, style
 from desktop.dialogs.folder import FolderChooser
@@ -15,6 +15,7 @@ from desktop.i18n import counted, counted_classes, error_text, tr
 from desktop.pages.wizard.draft import Draft
 from desktop.pages.wizard.preview import NetworkPreview
 from desktop.widgets.picture_row import PictureRow
+from desktop.widgets.text_field import TextField
 from desktop.workers.tasks import Tasks
 from ml.api import SUFFIX, Project, Runner, ScanReport, SplitPlan, kind_named
 
@@ -36,9 +37,9 @@ class TargetPage(QWizardPage):
         self._tasks.failed.connect(self._on_failed)
         head = QLabel(tr("What is it called?"))
         head.setProperty("role", "title")
-        self.name_edit = QLineEdit()
+        self.name_edit = TextField()
         self.name_edit.setMaxLength(100)
-        self.place_edit = QLineEdit()
+        self.place_edit = TextField()
         self.browse_button = QPushButton(tr("Browse…"))
         self.browse_button.clicked.connect(self._browse)
         for edit in (self.name_edit, self.place_edit):
