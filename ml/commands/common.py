@@ -17,7 +17,7 @@ from rich.console import Console
 from ml.commands.usage import WrongUsageError
 from ml.core import ranks
 from ml.core.disk import is_disk_full_error
-from ml.core.errors import HandlensError
+from ml.core.errors import ChangedWeightsError, HandlensError
 from ml.core.events import TERMINAL, Event, Failed, Stopped, as_json
 from ml.core.jobs import Job, NeverStop
 from ml.core.messages import Message, msg, text, tr, verbatim
@@ -30,6 +30,7 @@ R = TypeVar("R")
 
 _INTERRUPTED = msg("Interrupted.")
 DEBUG_SETTING = "HANDLENS_DEBUG=1"
+ACCEPT_CHANGED_WEIGHTS = "--accept-changed-weights"
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells expect it."""
 
@@ -137,7 +138,7 @@ def command(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]]
                 return function(*args, **kwargs)
             except HandlensError as error:
                 sentence = _with_command(error)
-                _failed(Failed(message=sentence, details=error.details), json=json)
+                _failed(Failed(message=sentence, details=error.details, reason=error.reason), json=json)
                 fail(sentence, code=INTERRUPTED if isinstance(error, InterruptedByUserError) else 1)
             except KeyboardInterrupt:
                 _failed(Failed(message=interrupted), json=json)
@@ -164,6 +165,9 @@ def run_to_end(job: Job, show: Callable[[Event], None]) -> Event:
         for last in run(job, NeverStop()):
             watchdog.notify(last)
             show(last)
+    if isinstance(last, Failed) and last.reason == "changed_weights":
+        message = msg("{what} To use them, add {option}.", what=last.message, option=ACCEPT_CHANGED_WEIGHTS)
+        raise ChangedWeightsError(message, details=last.details)
     if isinstance(last, Failed):
         raise HandlensError(last.message, details=last.details)
     if isinstance(last, Stopped):

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from ml.commands.common import (
+    ACCEPT_CHANGED_WEIGHTS,
     INTERRUPTED,
     InterruptedByUserError,
     JsonOption,
@@ -115,6 +116,15 @@ FrontOption = Annotated[
 ]
 
 
+AcceptOption = Annotated[
+    bool,
+    typer.Option(
+        ACCEPT_CHANGED_WEIGHTS,
+        help=tr("Use downloaded weights even if they differ from those of the first download."),
+    ),
+]
+
+
 @command()
 def train(
     context: typer.Context,
@@ -129,6 +139,7 @@ def train(
     weights: WeightsOption = None,
     front: FrontOption = "",
     wrong_at_most: WrongAtMostOption = None,
+    accept_changed_weights: AcceptOption = False,
     json: JsonOption = False,
 ) -> None:
     """Teach the network the project's classes. Every finished run leaves a model that can be used."""
@@ -147,6 +158,7 @@ def train(
         weights=weights,
         wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
         front=front_named(front),
+        accept_changed_weights=accept_changed_weights,
     )
     _teach(job, front=front, json=json)
 

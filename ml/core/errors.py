@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ml.core.messages import Message, english
+
+FailureReason = Literal["", "changed_weights"]
+"""A failure that the user can answer with a decision."""
 
 
 class HandlensError(Exception):
@@ -13,6 +18,8 @@ class HandlensError(Exception):
     terminal to mend it; only the command line says it, the window has a button.
     """
 
+    reason: FailureReason = ""
+
     def __init__(self, message: Message, *, details: str = "", command: str = "") -> None:
         super().__init__(english(message))
         self.message = message
@@ -22,6 +29,12 @@ class HandlensError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive a pipe without this.
         return (_rebuild, (type(self), self.message, self.details, self.command))
+
+
+class ChangedWeightsError(HandlensError):
+    """Downloaded weights differ from those that were first downloaded under this name."""
+
+    reason = "changed_weights"
 
 
 class UnreadableError(HandlensError):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.core.errors import FailureReason
 from ml.core.messages import Message, english, to_json
 from ml.core.scan_report import ScanReport
 from ml.core.stages import Stage, stage_message
@@ -245,10 +246,14 @@ class Stopped:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """The job could not end well. `message` is one sentence for the user, `details` is for the curious."""
+    """The job could not end well. `message` is one sentence for the user, `details` is for the curious.
+
+    With the `reason` "changed_weights" the same job works with `accept_changed_weights`.
+    """
 
     message: Message
     details: str = ""
+    reason: FailureReason = ""
 
 
 Event = (

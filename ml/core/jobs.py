@@ -76,7 +76,7 @@ class TrainJob:
     "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
     file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
     that may be wrong (None: what the user chose for the project); the threshold follows from it. `front` is for logs of
-    sensors only.
+    sensors only. `accept_changed_weights`: the user trusts a download that differs from the first one.
     """
 
     project: Path
@@ -89,6 +89,7 @@ class TrainJob:
     weights: Path | None = None
     wrong_at_most: float | None = None
     front: Front = DEFAULT_FRONT
+    accept_changed_weights: bool = False
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

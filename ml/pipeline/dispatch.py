@@ -61,7 +61,7 @@ def explain(error: Exception) -> Failed:
     """Return the event that describes any error in one sentence."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, HandlensError):
-        return Failed(message=error.message, details=error.details)
+        return Failed(message=error.message, details=error.details, reason=error.reason)
     if isinstance(error, OSError):
         return Failed(message=_system_sentence(error), details=details)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():

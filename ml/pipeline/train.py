@@ -289,7 +289,7 @@ def resolve_weights_of_run(job: TrainJob, folder: Path, stop: Stop) -> Generator
                 )
             )
     _refuse_unknown(name, file)
-    weights = yield from resolve_weights(name, file, stop)
+    weights = yield from resolve_weights(name, file, stop, accept_changed=job.accept_changed_weights)
     if weights is not None and recorded.get("sha256", weights.sha256) != weights.sha256:
         raise HandlensError(
             msg(

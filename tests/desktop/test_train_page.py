@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
+from desktop.dialogs.notice import Question
 from desktop.i18n import use_language
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_state
@@ -362,6 +363,28 @@ def test_a_failure_is_one_sentence_and_its_details_a_click_away(qtbot: QtBot, se
     assert page.result.details.isVisible() and page.result.details.toPlainText() == "Traceback"
     qtbot.mouseClick(page.result.again_button, Qt.MouseButton.LeftButton)
     assert page.stack.currentWidget() is page.setup
+    page.shutdown()
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_changed_weights_are_used_only_if_the_user_agrees(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch, agrees: bool
+) -> None:
+    jobs: list[TrainJob] = []
+
+    def runner(job: TrainJob, stop: Stop) -> Iterator[Event]:
+        jobs.append(job)
+        changed = Failed(message=msg("The weights are not those of the first time."), reason="changed_weights")
+        yield Stopped() if job.accept_changed_weights else changed
+
+    asked: list[str] = []
+    monkeypatch.setattr(Question, "ask", lambda _parent, question, **_: asked.append(english(question)) or agrees)
+    page = shown(qtbot, session, runner)  # type: ignore[arg-type]
+    press_train(qtbot, page)
+    expected = page.setup if agrees else page.result
+    qtbot.waitUntil(lambda: bool(asked) and page.stack.currentWidget() is expected)
+    assert asked == ["The weights are not those of the first time."]
+    assert [job.accept_changed_weights for job in jobs] == ([False, True] if agrees else [False])
     page.shutdown()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from desktop.dialogs.notice import Question
 from desktop.i18n import msg, text, tr
 from desktop.models.run_scores import RunScores
 from desktop.pages.ids import EXPLORE, TRAIN
@@ -31,6 +34,7 @@ class TrainPage(QWidget):
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
         self._session: Session | None = None
+        self._job: TrainJob | None = None
         self._run_scores = RunScores(self)
         self.setup, self.progress, self.result = TrainSetup(runner=runner), TrainProgress(), TrainResult()
         self._setup = SetupController(self.setup, self._run_scores, self)
@@ -123,6 +127,7 @@ class TrainPage(QWidget):
     def _start(self, job: TrainJob) -> None:
         if self._session is None or self.training():
             return
+        self._job = job
         self.stack.setCurrentWidget(self.progress)
         self._training.start(job, estimate=self._setup.estimate(job.preset))
         self.sentence_changed.emit(tr("Watch the training."))
@@ -152,6 +157,14 @@ class TrainPage(QWidget):
             case _:
                 return
         session.set_training(False)
+        if isinstance(event, Failed) and event.reason == "changed_weights":
+            self._offer_changed_weights(event)
+
+    def _offer_changed_weights(self, event: Failed) -> None:
+        """Ask whether to trust weights that are not those of the first download, and start again with them."""
+        yes, no = tr("Use the new weights"), tr("Do not use them")
+        if self._job is not None and Question.ask(self, event.message, yes=yes, no=no):
+            self._start(dataclasses.replace(self._job, accept_changed_weights=True))
 
     # -- the other phases ----------------------------------------------------------------------------------------
 

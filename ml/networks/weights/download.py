@@ -13,17 +13,18 @@ import re
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import certifi
 from filelock import FileLock, Timeout
 from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
 from ml.core.disk import replace_with
-from ml.core.errors import HandlensError
+from ml.core.errors import ChangedWeightsError, HandlensError
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.messages import msg
@@ -48,11 +49,12 @@ def file_url(repo: str) -> str:
     return f"{HUB}/{repo}/resolve/main/{FILE}"
 
 
-def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Event, None, str]:
+def download_weights(repo: str, name: str, to: Path, stop: Stop, *, known: str = "") -> Generator[Event, None, str]:
     """Download the weights of model `name` from hub repository `repo` to `to`; returns their SHA-256. Yields bytes.
 
     Returns "" if the user stopped it; the part that has arrived is kept for the next time. Raises HandlensError if
-    there is no connection, it is lost for good, or the file is damaged.
+    there is no connection, it is lost for good, or the file is damaged; ChangedWeightsError if its checksum is not
+    the `known` one.
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(to.with_suffix(".lock"), timeout=0)
@@ -64,6 +66,8 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Ev
         ) from error
     try:
         facts = _file_facts(repo, name)
+        if facts["sha256"]:  # nothing has to arrive first
+            _refuse_changed(name, facts["sha256"], known)
         part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
         if not (part.is_file() and _read_facts(note) == facts):
             part.write_bytes(b"")
@@ -84,10 +88,65 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop) -> Generator[Ev
                 ),
                 details=f"SHA-256 is {found}, expected {facts['sha256']}",
             )
+        try:
+            _refuse_changed(name, found, known)
+        except ChangedWeightsError:
+            part.unlink()
+            raise
         replace_with(part, to)
         return found
     finally:
         lock.release()
+
+
+def _refuse_changed(name: str, found: str, known: str) -> None:
+    if known and found != known:
+        raise ChangedWeightsError(
+            msg(
+                "The weights of {name} at {endpoint} are not those that were downloaded the first time, so they were "
+                "refused. Use them only if you know why they changed.",
+                name=name,
+                endpoint=_endpoint(),
+            ),
+            details=f"SHA-256 is {found}, the first time it was {known}",
+        )
+
+
+def _endpoint() -> str:
+    """Return the address of the hub. Raises HandlensError if somebody on the way could change what it sends."""
+    endpoint = os.environ.get("HF_ENDPOINT") or HUB
+    if urllib.parse.urlsplit(endpoint).scheme != "https":
+        raise HandlensError(
+            msg(
+                "Weights are downloaded over https only, but {setting} is {endpoint}. Give it an address that begins "
+                "with https, or remove it.",
+                setting="HF_ENDPOINT",
+                endpoint=endpoint,
+            )
+        )
+    return endpoint
+
+
+class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to https addresses and refuses all others."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        address = urllib.parse.urlsplit(newurl)
+        if address.scheme != "https":
+            raise _InsecureError(f"{address.scheme}://{address.netloc}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _InsecureError(Exception):
+    """A redirect leads away from https; `str` is its target."""
 
 
 def _read_facts(note: Path) -> object:
@@ -100,7 +159,7 @@ def _read_facts(note: Path) -> object:
 
 def _file_facts(repo: str, name: str) -> dict[str, Any]:
     """Return address, size and checksum of the file."""
-    endpoint = os.environ.get("HF_ENDPOINT") or HUB
+    endpoint = _endpoint()
     url = hf_hub_url(repo, FILE, endpoint=endpoint)
     try:
         found = get_hf_file_metadata(url, token=False, timeout=10)
@@ -158,9 +217,10 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
         request.add_header("Range", f"bytes={have}-")
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _HttpsRedirects())
     try:
         with (
-            urllib.request.urlopen(request, timeout=READ_TIMEOUT, context=context) as answer,
+            opener.open(request, timeout=READ_TIMEOUT) as answer,
             # A server without range requests sends the whole file.
             part.open("ab" if answer.status == 206 else "wb") as file,
         ):
@@ -169,5 +229,14 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
                 yield Progress(stage="download", done=min(file.tell(), size or file.tell()), total=size)
                 if stop.requested():
                     return
+    except _InsecureError as error:
+        raise HandlensError(
+            msg(
+                "The download was stopped because it was sent on to {address}, which is not https. Try again later, "
+                "or download {file} yourself and train with --weights FILE.",
+                address=str(error),
+                file=facts["url"],
+            )
+        ) from error
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
         raise _BrokenError(str(error)) from error

@@ -16,6 +16,7 @@ from ml.core.jobs import BackboneJob, Stop
 from ml.core.messages import Message, msg, nmsg, verbatim
 from ml.networks.weights.bundled import SUFFIXES, Weights, bundled, pretrained_cfg, sha256_of, unknown_network
 from ml.networks.weights.download import download_weights
+from ml.networks.weights.trust import known_sha256, remember_sha256
 
 SUGGESTIONS = 3
 
@@ -35,10 +36,13 @@ def check_backbone(job: BackboneJob) -> Iterator[Event]:
     yield BackboneChecked(name=name, known=True, suggestions=(), licence=licence, sentence=sentence, here=here)
 
 
-def resolve_weights(name: str, file: Path | None, stop: Stop) -> Generator[Event, None, Weights | None]:
+def resolve_weights(
+    name: str, file: Path | None, stop: Stop, *, accept_changed: bool = False
+) -> Generator[Event, None, Weights | None]:
     """Return the weights of timm's model `name`: from `file`, from an earlier download, or downloaded now.
 
-    None if the user stopped the download. Raises HandlensError if there is no such model or file.
+    None if the user stopped the download. Raises HandlensError if there is no such model or file, and
+    ChangedWeightsError if the download is not that of the first time, unless `accept_changed`.
     """
     name = name or DEFAULT_BACKBONE
     refuse_unknown_weights(name, file)
@@ -53,10 +57,12 @@ def resolve_weights(name: str, file: Path | None, stop: Stop) -> Generator[Event
         if use_of(licence) != "any":
             yield Note(sentence=licence_sentence(name, licence, _page(name)))
         yield StageStarted(stage="download")
-        sha256 = yield from download_weights(repo, name, _cached_path(name), stop)
+        known = "" if accept_changed else known_sha256(_full_name(name))
+        sha256 = yield from download_weights(repo, name, _cached_path(name), stop, known=known)
         if not sha256:
             return None
         _write_sha256(name, sha256)
+    remember_sha256(_full_name(name), sha256)
     return Weights(name=name, path=_cached_path(name), sha256=sha256, source="download", licence=licence)
 
 
@@ -130,10 +136,13 @@ def _page(name: str) -> str:
 # -- earlier downloads -------------------------------------------------------------------------------------------
 
 
-def _cached_path(name: str) -> Path:
+def _full_name(name: str) -> str:
     cfg = pretrained_cfg(name)
-    full = f"{cfg.architecture or name}.{cfg.tag}" if cfg.tag else name
-    return weights_folder() / f"{full}.safetensors"
+    return f"{cfg.architecture or name}.{cfg.tag}" if cfg.tag else name
+
+
+def _cached_path(name: str) -> Path:
+    return weights_folder() / f"{_full_name(name)}.safetensors"
 
 
 def _cached_sha256(name: str) -> str | None:
