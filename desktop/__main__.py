@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     multiprocessing.freeze_support()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
-        prepare_terminal()
+        prepare_terminal("terminal" if given and given[0] != "studio" else "window")
     if not given:
         sys.exit(_open(None))
     from ml.commands.usage import Verb  # child processes import this module again and need none of it

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import traceback
 from pathlib import Path
-from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from desktop import icons, settings, style
-from desktop.dialogs.notice import Notice
-from desktop.i18n import speak, system_language, tr
+from desktop.i18n import speak, system_language
+from desktop.window.faults import FaultReporter
 from desktop.window.main_window import MainWindow
-
-_log = logging.getLogger(__name__)
 
 
 def run_studio(project: Path | None = None) -> int:
@@ -25,7 +20,8 @@ def run_studio(project: Path | None = None) -> int:
     app = make_app(sys.argv[:1])
     window = MainWindow()
     theme = ThemeKeeper(app, window)
-    sys.excepthook = _FaultReporter(window).report
+    faults = FaultReporter(window)
+    faults.install()
     window.show()
     if project is not None:
         # After the first paint: the window shows before the project loads.
@@ -33,7 +29,7 @@ def run_studio(project: Path | None = None) -> int:
     try:
         return app.exec()
     finally:
-        sys.excepthook = sys.__excepthook__
+        faults.remove()
         theme.deleteLater()
 
 
@@ -80,24 +76,3 @@ class ThemeKeeper(QObject):
         if theme != style.current().theme:
             style.apply(self._app, theme)
             icons.follow_theme()
-
-
-class _FaultReporter:
-    """Log an uncaught exception and tell the person that nothing is lost."""
-
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
-
-    def report(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            QCoreApplication.exit(130)
-            return
-        _log.error("uncaught", exc_info=(kind, error, trace))
-        Notice.tell(
-            self._window,
-            tr(
-                "A fault in Handlens stopped this. Your labels and runs are safe on disk. "
-                "Try again, or close the window and open the project again."
-            ),
-            details="".join(traceback.format_exception(kind, error, trace)),
-        )

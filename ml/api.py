@@ -25,6 +25,7 @@ from ml.core.events import (
     Stopped,
     Suspected,
 )
+from ml.core.folders import log_folder
 from ml.core.jobs import (
     DEFAULT_FRONT,
     FRONTS,
@@ -56,6 +57,7 @@ from ml.core.phrases import (
     thing,
     things,
 )
+from ml.core.private_text import describe as describe_error
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
 from ml.core.types import (
@@ -195,6 +197,7 @@ __all__ = [
     "counted_classes",
     "counted_files",
     "default_annotator",
+    "describe_error",
     "duration",
     "english",
     "error_controlled_thresholds",
@@ -210,6 +213,7 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
+    "log_folder",
     "mel_to_hz",
     "msg",
     "multilabel_confusion",

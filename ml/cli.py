@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ml import __version__
 from ml.core.messages import tr, use_language
+
+if TYPE_CHECKING:
+    from ml.core.logs import Program
 
 
 def build_app() -> typer.Typer:
@@ -85,16 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     build_app()(list(sys.argv[1:] if arguments is None else arguments))
 
 
-def prepare_terminal() -> None:
+def prepare_terminal(program: Program = "terminal") -> None:
     """Any name can be printed, in the person's language, and nothing that only a developer understands."""
+    from ml.core.logs import start_logging
     from ml.core.terminal_language import terminal_language  # child processes import this module, too
 
     use_language(terminal_language())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Windows terminals may be set to an old code page
             stream.reconfigure(encoding="utf-8", errors="replace")
-    if not sys.warnoptions and not os.environ.get("HANDLENS_DEBUG"):
-        warnings.simplefilter("ignore")
+    start_logging(program)
 
 
 def _common(

@@ -104,6 +104,13 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Logs and checksums of tests, and of the processes they start, do not go to the user's folders."""
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+        os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+
+
 @pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """A test that leaves a thread running fails: such threads keep a program from ending."""

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
+from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from desktop import actions, settings, style
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
     from desktop.window.workspace import Workspace
     from ml.api import Runner
 
-_MORE = ("open", "theme", "settings", "shortcuts", "about", "quit")
+_MORE = ("open", "theme", "settings", "shortcuts", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _SIZE = QSize(1366, 768)
 _FRAME = QSize(16, 40)
@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
             "settings": self.show_settings,
             "theme": self.switch_theme,
             "shortcuts": partial(KeysDialog.show_keys, self),
+            "logs": self.open_log_folder,
             "about": self.show_about,
             "quit": self.close,
             "close_project": self.close_project,
@@ -262,6 +263,15 @@ class MainWindow(QMainWindow):
             version=__version__,
         )
         Notice.tell(self, about)
+
+    @Slot()
+    def open_log_folder(self) -> None:
+        """Show the folder of the log in the file manager of the system."""
+        from ml.api import log_folder  # as above
+
+        folder = log_folder()
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            Notice.tell(self, tr("The folder cannot be shown here. Open it yourself: {folder}", folder=str(folder)))
 
     @Slot(str)
     def _apply_setting(self, key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from ml.pipeline.dispatch import explain, run
 from ml.pipeline.watchdog import Watchdog
 from ml.project.project import SUFFIX
 
+_log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -149,6 +151,7 @@ def command(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]]
             except (typer.Exit, typer.Abort, typer.BadParameter):
                 raise
             except Exception as error:
+                _log.error("the command failed", exc_info=error)
                 told = explain(error)
                 _failed(told, json=json)
                 fail(msg("{what} For details, run it again with {setting}.", what=told.message, setting=DEBUG_SETTING))

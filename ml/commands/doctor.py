@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ml import doctor as facts
 from ml.commands.common import JsonOption, command, make_console, print_json, say
+from ml.core.logs import log_file
 from ml.core.messages import Message, english, msg, text, to_json, tr
 
 
@@ -51,6 +52,7 @@ def doctor(
                     for library in missing
                 ],
                 "command": command,
+                "log": str(log_file()),
             }
         )
         return
@@ -61,6 +63,7 @@ def doctor(
     for name, told in devices.items():
         table.add_row(tr("Device {name}", name=name), escape(text(told)))
     table.add_row(tr("Pretrained network"), escape(text(weights_told)))
+    table.add_row(tr("Log"), escape(str(log_file())))
     for name, version in versions.items():
         table.add_row(name, version or f"[dim]{escape(_lacking(name))}[/]")
     console.print(table)

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import time
 import traceback
 from collections.abc import Iterator
 from typing import assert_never
 
 from ml.core.errors import HandlensError
-from ml.core.events import Event, Failed
+from ml.core.events import TERMINAL, Event, Failed
 from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
 from ml.core.messages import Message, msg
 from ml.core.plugins import import_plugins
 from ml.evaluation.evaluate import evaluate
 from ml.project.scan.scan import scan
 
+_log = logging.getLogger(__name__)
 INTERNAL_ERROR = msg("An internal error in Handlens ended the work. Your labels and finished runs are unchanged.")
 
 
 def run(job: Job, stop: Stop) -> Iterator[Event]:
     """Yield the events of `job`, ending with exactly one of `events.TERMINAL`. Raises nothing."""
+    name, started = type(job).__name__, time.monotonic()
+    _log.info("%s begins", name)
+    how = "left"
     try:
         import_plugins(job.plugins)
-        yield from _dispatch(job, stop)
+        for event in _dispatch(job, stop):
+            if isinstance(event, TERMINAL):
+                how = type(event).__name__
+            if isinstance(event, Failed):
+                _log.warning("%s", event.message.template)  # its values are names of the user's files
+            yield event
     except GeneratorExit:
         raise
     except Exception as error:
+        how = "Failed"
+        level = logging.WARNING if isinstance(error, HandlensError) else logging.ERROR
+        _log.log(level, "%s failed", name, exc_info=error)
         yield explain(error)
+    finally:
+        _log.info("%s ends after %.1f s: %s", name, time.monotonic() - started, how)
 
 
 def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,9 +19,12 @@ from multiprocessing.process import BaseProcess
 from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
 from ml.core.jobs import Job, Stop, StopRequest, TrainJob
+from ml.core.logs import start_logging
 from ml.core.messages import Message, msg
 from ml.pipeline.watchdog import STALL_SECONDS, Watch
 from ml.project.project import Project
+
+_log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 1.5
@@ -123,6 +127,7 @@ def _supervise(
             if sent == "cancel":
                 yield _record_end(job, run, sent)
             else:
+                _log.error("the child process of %s ended with code %s", type(job).__name__, process.exitcode)
                 yield Failed(message=_exit_message(process.exitcode))
             return
         last_message_at = time.monotonic()
@@ -205,6 +210,7 @@ def _child(pipe: Connection, job: Job) -> None:
     # Ctrl+C reaches the whole process group; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _ensure_stdout()
+    start_logging("worker")
     _lower_priority()
     ended = False
     sender = _EventSender(pipe)
@@ -221,7 +227,8 @@ def _child(pipe: Connection, job: Job) -> None:
             )
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)  # the parent is gone
-    except BaseException:
+    except BaseException as error:
+        _log.error("the child process failed", exc_info=error)
         with contextlib.suppress(OSError):
             sender.send(
                 Failed(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import QEvent, QLocale, QMimeData, QPointF, QProcess, QSize, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QScreen
+from PySide6.QtGui import QDesktopServices, QDropEvent, QScreen
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -27,6 +28,7 @@ from scripted import Scan
 
 from desktop import actions, i18n, settings, style
 from desktop.app import ThemeKeeper, make_app
+from desktop.dialogs.fault import FaultNotice
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
@@ -34,9 +36,10 @@ from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import current_language
 from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.widgets.drop_target import DropTarget
+from desktop.window.faults import FaultReporter
 from desktop.window.main_window import MainWindow
 from desktop.window.workspace import Workspace
-from ml.api import DEMO_NAMES, Project, __version__
+from ml.api import DEMO_NAMES, Project, __version__, log_folder
 from ml.core.messages import language
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -466,3 +469,59 @@ def test_settings_that_make_no_sense_are_ignored() -> None:
     with pytest.raises(ValueError):
         settings.set_value(settings.OVERLAY_OPACITY, 7.0)
     assert settings.value(settings.OVERLAY_OPACITY) == 0.5
+
+
+@pytest.fixture
+def reporter(window: MainWindow) -> Iterator[FaultReporter]:
+    reporter = FaultReporter(window)
+    reporter.install()
+    yield reporter
+    reporter.remove()
+
+
+def _notices() -> list[FaultNotice]:
+    return [item for item in QApplication.topLevelWidgets() if isinstance(item, FaultNotice) and item.isVisible()]
+
+
+def _fail(name: str) -> None:
+    raise ValueError(f"no such file: /home/secret/{name}")
+
+
+def test_a_fault_is_one_message_with_details_to_copy_and_the_window_continues(
+    window: MainWindow, reporter: FaultReporter, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        try:
+            _fail(f"{number}.jpg")
+        except ValueError as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+    qtbot.waitUntil(lambda: len(_notices()) == 1)
+    assert len([record for record in caplog.records if record.message == "uncaught"]) == 3
+    notice = _notices()[0]
+    qtbot.mouseClick(notice.copy_button, Qt.MouseButton.LeftButton)
+    copied = QApplication.clipboard().text()
+    assert "in _fail" in copied and "secret" not in copied
+    assert notice.isVisible()
+    with qtbot.waitSignal(notice.destroyed):
+        qtbot.mouseClick(notice.continue_button, Qt.MouseButton.LeftButton)
+    assert window.isVisible() and _notices() == []
+
+
+def test_a_fault_in_a_thread_is_shown_by_the_window(
+    window: MainWindow, reporter: FaultReporter, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    thread = threading.Thread(target=_fail, args=("x.jpg",))
+    thread.start()
+    thread.join()
+    qtbot.waitUntil(lambda: len(_notices()) == 1)
+    assert any(record.exc_info for record in caplog.records)
+    _notices()[0].close()
+
+
+def test_the_log_folder_opens_from_the_menu(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True)
+    window.actions_by_id["logs"].trigger()
+    assert opened == [str(log_folder())]
