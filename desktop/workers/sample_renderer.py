@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QByteArray
+from PySide6.QtGui import QImage, QImageWriter
 
 from desktop.widgets.pixels import rgb_image, rgba_image
 from ml.api import (
@@ -103,8 +104,10 @@ def _keep(image: QImage, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, durable=False) as draft:
-            if not image.save(str(draft), "JPG", _QUALITY):
-                raise OSError(f"Qt could not write {path.name}")
+            writer = QImageWriter(str(draft), QByteArray(b"jpg"))
+            writer.setQuality(_QUALITY)
+            if not writer.write(image):
+                raise OSError(writer.errorString())
     except OSError as error:
         _log.warning("the thumbnail %s was not kept: %s", path.name, error)
 
