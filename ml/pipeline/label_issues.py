@@ -19,7 +19,7 @@ from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.scoring.group_effect import folds_of
 from ml.scoring.tasks import task_named
-from ml.training.data.decode import cache_key
+from ml.features.decode import cache_key
 from ml.training.data.features import embedding_folders
 from ml.training.run_files import read_backbone
 

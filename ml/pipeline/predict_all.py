@@ -24,7 +24,7 @@ from ml.runtime.contract import OUTPUTS
 from ml.runtime.session import cores, open_session
 from ml.scoring.tasks import task_named
 from ml.training.context import RunContext
-from ml.training.data.decode import PROGRESS_SECONDS, per_second
+from ml.features.decode import PROGRESS_SECONDS, per_second
 from ml.training.data.features import predict_from_cached_features
 from ml.training.finetune.step import run_with_oom_split
 

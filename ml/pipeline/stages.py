@@ -28,7 +28,7 @@ from ml.probe.probe import C_GRID, Probe, fit_probe
 from ml.probe.whitening import Head
 from ml.scoring.tasks import task_named
 from ml.training.context import RunContext
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 from ml.training.data.features import Features, extractor_for, predict_from_cached_features
 from ml.training.finetune.loop import make_showcase, run_finetune, showcase
 from ml.training.finetune.task import (

@@ -39,7 +39,7 @@ from ml.project.split.plan import plan_split
 from ml.release.assess import Scores
 from ml.scoring.tasks import task_named
 from ml.training.context import RunContext
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import run_worker_rank
 from ml.training.finetune.task import fit_normalisation, split_targets

@@ -15,7 +15,7 @@ from ml.networks.heads import Classifier, build_network
 from ml.networks.weights.bundled import Weights
 from ml.probe.probe import Probe
 from ml.project.project import Project
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 from ml.training.data.features import Features
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.step import MicroBatches

@@ -24,7 +24,7 @@ from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
 from ml.training.context import RunContext
 from ml.training.data.augment import augment_input
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 from ml.training.data.features import MAX_CACHE_BYTES, Features
 from ml.training.finetune.loop import parameter_groups
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry

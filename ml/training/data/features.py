@@ -24,8 +24,8 @@ from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.heads import Classifier
 from ml.networks.onnx import export_newer, export_older
 from ml.runtime.session import cores, open_session
-from ml.training.data.cache import RowCache
-from ml.training.data.decode import PROGRESS_SECONDS, Decoded, cache_key, per_second
+from ml.features.row_cache import RowCache
+from ml.features.decode import PROGRESS_SECONDS, Decoded, cache_key, per_second
 from ml.training.finetune.step import run_with_oom_split
 
 _log = logging.getLogger(__name__)

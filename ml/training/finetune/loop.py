@@ -27,7 +27,7 @@ from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.heads import Classifier
 from ml.scoring.tasks import task_named
 from ml.training.data.augment import augment_input, cosine_lr
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 from ml.training.data.features import SpectrogramCache
 from ml.training.data.prefetch import Prefetcher
 from ml.training.distributed import DistributedContext, peer_failure_as_error

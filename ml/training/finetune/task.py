@@ -14,7 +14,7 @@ from ml.networks.frontends.log import LogFrontEnd
 from ml.networks.heads import Classifier
 from ml.probe.objective import Score, known_class_mask, targets_of
 from ml.project.project import Project
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 from ml.training.finetune import checkpoint
 from ml.training.finetune.step import MicroBatches
 from ml.training.objective import require_two_classes
