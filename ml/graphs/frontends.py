@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ml.core.types import Windowing
 from ml.graphs.builder import Value, concat
 from ml.media.mel import RANGE_DB, SILENCE, MelSettings, filterbank, hann
 
@@ -45,8 +46,8 @@ def mel_front_end(waveform: Value, settings: MelSettings, *, frames: int, size: 
     return concat([picture] * 3, axis=1)
 
 
-def mel_size(*, rate: float, seconds: float) -> tuple[int, int]:
+def mel_size(windowing: Windowing) -> tuple[int, int]:
     """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
-    rows = 128 if rate > 12_000 else 96
-    columns = 32 * round(min(224.0, max(128.0, 64.0 * seconds)) / 32)
+    rows = 128 if windowing.rate > 12_000 else 96
+    columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
     return rows, columns

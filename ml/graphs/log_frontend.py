@@ -145,7 +145,7 @@ def _power(standard: Value, settings: LogSettings) -> Value:
     half, lines = settings.n_fft // 2, settings.n_fft // 2 + 1
     moving = (standard - standard.mean(2)).reshape(-1, 1, settings.frames)
     padded = moving.pad((0, 0, half), (0, 0, half), mode="reflect" if settings.frames > half else "edge")
-    spectra = standard.graph.op("Conv", padded, _fourier(settings.n_fft)[:, None, :], strides=[settings.hop])
+    spectra = standard.graph.op("Conv", padded, fourier(settings.n_fft)[:, None, :], strides=[settings.hop])
     real, imaginary = spectra.slice(1, 0, lines), spectra.slice(1, lines)
     columns = settings.frames // settings.hop + 1
     return (real * real + imaginary * imaginary).reshape(-1, settings.channels, lines, columns)
@@ -155,15 +155,15 @@ def _numbers(standard: Value, power: Value, settings: LogSettings) -> Value:
     """Return (batch, features, SLICES): of each channel its mean, log spread, log peak and log energies per slice,
     its highest peak and the unevenness of its energy over the window; and the correlations of pairs of channels."""
     frames, channels = settings.frames, settings.channels
-    slices = _averages(frames, SLICES)
+    slices = averages(frames, SLICES)
     mean = standard @ slices
     spread = ((standard * standard) @ slices - mean * mean).clip(1e-8).sqrt()
-    bands = np.ascontiguousarray(_averages(settings.n_fft // 2 + 1, settings.bands).T)
-    energies = (bands @ power) @ _averages(frames // settings.hop + 1, SLICES)
+    bands = np.ascontiguousarray(averages(settings.n_fft // 2 + 1, settings.bands).T)
+    energies = (bands @ power) @ averages(frames // settings.hop + 1, SLICES)
     away = (standard - standard.mean(2)).abs()
     step, width = max(1, frames // SLICES), -(-frames // SLICES)
     pooled = standard.graph.op("MaxPool", away, kernel_shape=[width], strides=[step])
-    peaks = (pooled + 1e-2).log() @ _averages((frames - width) // step + 1, SLICES)
+    peaks = (pooled + 1e-2).log() @ averages((frames - width) // step + 1, SLICES)
     strength = ((away * away) @ slices + _FAINT).log()
     deviation = strength - strength.mean(2)
     found = [
@@ -204,7 +204,7 @@ def _picture(standard: Value, power: Value, settings: LogSettings, statistics: L
 
 def _recurrence(standard: Value, settings: LogSettings) -> Value:
     """Return recurrence plots (batch, channels, points, points): 1 if the values are equal, -1 if distant."""
-    points = standard @ _averages(settings.frames, _POINTS)
+    points = standard @ averages(settings.frames, _POINTS)
     return 1.0 - (points.insert_axis(3) - points.insert_axis(2)).abs().tanh() * 2.0
 
 
@@ -242,7 +242,7 @@ def _coloured(part: Value, height: int, channels: int) -> Value:
     return whole
 
 
-def _fourier(n_fft: int) -> NDArray[np.float32]:
+def fourier(n_fft: int) -> NDArray[np.float32]:
     """Return (2 · lines, n_fft): cosines, then sines, with a Hann window of unit energy."""
     window = np.hanning(n_fft + 1)[:-1]
     window = window / np.sqrt(np.square(window).sum())
@@ -250,7 +250,7 @@ def _fourier(n_fft: int) -> NDArray[np.float32]:
     return np.concatenate([np.cos(turns) * window, np.sin(turns) * window]).astype(np.float32)
 
 
-def _averages(length: int, count: int) -> NDArray[np.float32]:
+def averages(length: int, count: int) -> NDArray[np.float32]:
     """Return (length, count): a product with it gives the means of `count` equal slices, fractional rows included."""
     edges = np.linspace(0, length, count + 1)
     rows = np.arange(length)[:, None]

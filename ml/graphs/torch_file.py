@@ -58,7 +58,9 @@ def read_state_dict(path: Path) -> dict[str, NDArray[np.generic]]:
         return {name: tensor.to_numpy() for name, tensor in tensors.items()}
     except (pickle.UnpicklingError, ValueError, EOFError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
         raise HandlensError(
-            msg("{file} cannot be read as a weights file. Install Handlens again, or use another file.", file=path.name),
+            msg(
+                "{file} cannot be read as a weights file. Install Handlens again, or use another file.", file=path.name
+            ),
             details=repr(error),
         ) from error
 
