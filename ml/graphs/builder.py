@@ -44,11 +44,14 @@ class GraphBuilder:
             self._initializers.append(numpy_helper.from_array(array, self._constants[key]))
         return Value(self, self._constants[key])
 
-    def op(self, kind: str, *operands: Value | NDArray[Any] | float | None, **attributes: Any) -> Value:
+    def op(
+        self, kind: str, *operands: Value | NDArray[Any] | float | None, outputs: int = 1, **attributes: Any
+    ) -> Value:
         """Add a node of the ONNX operator `kind` and return its first output; None leaves an optional input out."""
         names = ["" if item is None else self._value(item).name for item in operands]
         result = f"value{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, names, [result], **attributes))
+        others = [f"{result}_{number}" for number in range(1, outputs)]
+        self._nodes.append(helper.make_node(kind, names, [result, *others], **attributes))
         return Value(self, result)
 
     def output(self, name: str, value: Value, shape: tuple[int, ...], dtype: Any = np.float32) -> None:

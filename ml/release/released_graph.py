@@ -45,7 +45,7 @@ def ood_score(embedding: Value, reference: OodReference) -> Value:
     length = (scaled * scaled).sum(1).sqrt() + 1e-9
     alike = (scaled / length) @ np.ascontiguousarray(reference.bank.T.astype(np.float32))
     neighbours = min(NEIGHBOURS, len(reference.bank))
-    strange = 1.0 - graph.op("TopK", alike, graph.constant([neighbours]), axis=1).mean(1)
+    strange = 1.0 - graph.op("TopK", alike, graph.constant([neighbours]), axis=1, outputs=2).mean(1)
     # Piecewise linear: each interval between two knots adds its part.
     knots = np.asarray(reference.knots, dtype=np.float32)
     shares = np.asarray(reference.shares, dtype=np.float32)
