@@ -259,4 +259,4 @@ def averages(length: int, count: int) -> NDArray[np.float32]:
 
 
 def _column(values: NDArray[Any]) -> Column:
-    return values.astype(np.float32)[:, None]
+    return np.asarray(values[:, None], dtype=np.float32)

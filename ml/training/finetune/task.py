@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ml.core.types import Sample
 from ml.features.decode import Decoded
 from ml.graphs.frozen_network import FrozenNetwork
@@ -59,7 +61,8 @@ def fit_normalisation(
 ) -> None:
     """Fit the front end for logs, also of `frozen`, to the training split; other front ends are fixed."""
     if isinstance(network.front, LogFrontEnd):
-        statistics = fit_statistics(decoded.read(normalisation_samples(samples)), network.front.settings)
+        readings = decoded.read(normalisation_samples(samples)).astype(np.float32, copy=False)
+        statistics = fit_statistics(readings, network.front.settings)
         network.front.use_statistics(statistics)
         if frozen is not None:
             frozen.use_statistics(statistics)
