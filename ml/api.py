@@ -2,6 +2,8 @@
 
 from ml import __version__
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
+from ml.core.engine import COMMAND as ENGINE_COMMAND
+from ml.core.engine import can_finetune
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import (
     TERMINAL,
@@ -107,6 +109,7 @@ __all__ = [
     "DEFAULT_BACKBONE",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "ENGINE_COMMAND",
     "FRONTS",
     "OFFERED",
     "PRESETS",
@@ -187,6 +190,7 @@ __all__ = [
     "__version__",
     "between",
     "blend",
+    "can_finetune",
     "choose_thresholds",
     "compare_runs",
     "confusion",

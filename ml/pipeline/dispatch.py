@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from typing import assert_never
 
+from ml.core.engine import NEEDS_ENGINE, can_finetune
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Failed
 from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
@@ -61,6 +62,8 @@ def _train(job: TrainJob, stop: Stop) -> Iterator[Event]:
     if trains_without_torch(job) and world_size() == 1:
         yield from train_first_model(job, stop)
         return
+    if not can_finetune():
+        raise HandlensError(NEEDS_ENGINE)
     # Load torch only for fine-tuning: it takes seconds.
     from ml.pipeline.train import train
 
