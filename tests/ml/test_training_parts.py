@@ -19,10 +19,10 @@ from ml.core.messages import Message, english
 from ml.core.types import Sample, Windowing
 from ml.features.decode import Decoded, cache_key
 from ml.features.row_cache import RowCache
+from ml.graphs import pretrained as weights
 from ml.media.mel import filterbank, mel_picture, settings_for
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.heads import build_network
-from ml.networks.weights import bundled as weights
 from ml.probe.objective import Score
 from ml.probe.probe import fit_probe
 from ml.project.predictions import PredictionWriter, read_predictions
