@@ -18,7 +18,7 @@ import typer
 from ml.cli import build_app, prepare_terminal
 from ml.core.messages import Message, msg, text, tr, verbatim
 
-_STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome", "torch")
+_STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +61,7 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
                 "The window needs parts that are not installed ({parts}). Install them in the Handlens folder: "
                 "{command}",
                 parts=", ".join(missing),
-                command='pip install -e ".[studio]"',
+                command='pip install -e ".[window]"',
             )
         )
     if tour is None and _no_display():  # the tour needs none

@@ -3,6 +3,8 @@
 from ml import __version__
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
 from ml.core.disk import replacing
+from ml.core.engine import COMMAND as ENGINE_COMMAND
+from ml.core.engine import can_finetune
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import (
     TERMINAL,
@@ -110,6 +112,7 @@ __all__ = [
     "DEFAULT_BACKBONE",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "ENGINE_COMMAND",
     "FRONTS",
     "OFFERED",
     "PRESETS",
@@ -190,6 +193,7 @@ __all__ = [
     "__version__",
     "between",
     "blend",
+    "can_finetune",
     "choose_thresholds",
     "compare_runs",
     "confusion",

@@ -18,9 +18,10 @@ from ml.core.types import Sample
 from ml.networks.frontends.image_and_mel import PixelFrontEnd
 from ml.networks.heads import Classifier
 from ml.probe.objective import WORST
+from ml.probe.training_data import TrainingData
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import finetune
-from ml.training.finetune.task import FinetuneResult, FinetuneTask, TrainingData
+from ml.training.finetune.task import FinetuneResult, FinetuneTask
 from ml.training.recipe import Recipe
 
 RECIPE = Recipe(

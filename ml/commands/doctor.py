@@ -84,11 +84,18 @@ def _lacking(library: str) -> str:
 
 def _advice(missing: tuple[facts.SystemLibrary, ...], command: str, has_qt: bool, has_torch: bool) -> list[Message]:
     lines = []
-    if not has_torch or not has_qt:
+    if not has_qt:
         lines.append(
             msg(
-                "This installation runs finished models. To train and to open the window, run this in the Handlens "
-                "folder: {command}",
+                "This installation has no window. To add it, run this in the Handlens folder: {command}",
+                command='pip install -e ".[studio]"',
+            )
+        )
+    elif not has_torch:
+        lines.append(
+            msg(
+                "This installation trains with the preset Quick. To add Standard and Thorough, run this in the "
+                "Handlens folder: {command}",
                 command='pip install -e ".[studio]"',
             )
         )

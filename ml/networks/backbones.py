@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.core.errors import HandlensError
+from ml.graphs.pretrained import LITE0_SIZE, Weights
 from ml.networks.gradcam import PooledFeatures, TensorLayout, infer_layout
-from ml.networks.weights.bundled import Weights, load_weights, pretrained_cfg
+from ml.networks.weights.load import load_weights, pretrained_cfg
 
 MAX_NATIVE_SIZE = 384
 REDUCED_SIZE = 224
@@ -46,9 +47,7 @@ def spec_for(weights: Weights) -> BackboneSpec:
     native = max(cfg.input_size[-2:])
     size = native if native <= MAX_NATIVE_SIZE else REDUCED_SIZE
     if weights.source == "bundled":
-        # The weights were trained on crops of 224; whole images work better a little larger (FixRes, Touvron et al.
-        # 2019): accuracy of the probe at 224 · 256: trashnet 0.83 · 0.84, eurosat 0.90 · 0.91, flowers 0.86 · 0.86.
-        size = 256
+        size = LITE0_SIZE
     return BackboneSpec(
         name=weights.name,
         size=size,

@@ -10,13 +10,15 @@ from torch.nn import functional
 
 from ml.core.jobs import DEFAULT_FRONT, Front
 from ml.core.types import TaskName, Windowing
+from ml.graphs.frontends import mel_size
+from ml.graphs.log_frontend import SIZE, settings_for_logs
+from ml.graphs.pretrained import Weights, bundled
 from ml.media.kinds import InputName
 from ml.media.mel import settings_for
 from ml.networks.backbones import Backbone, build_backbone
 from ml.networks.frontends.image_and_mel import MelFrontEnd, PixelFrontEnd
-from ml.networks.frontends.log import SIZE, LogFrontEnd, TabularConcat, settings_for_logs
+from ml.networks.frontends.log import LogFrontEnd, TabularConcat
 from ml.networks.gradcam import TOP_CLASSES, grad_cam
-from ml.networks.weights.bundled import Weights, bundled
 from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, OodReference
 from ml.scoring.tasks import task_named
 
@@ -145,13 +147,6 @@ class Released(nn.Module):
 
     def forward(self, raw: Tensor) -> ClassifierOutputs:
         return self.network.predict_from_features(self.network.features(self.network.front(raw)))
-
-
-def mel_size(windowing: Windowing) -> tuple[int, int]:
-    """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
-    rows = 128 if windowing.rate > 12_000 else 96
-    columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
-    return rows, columns
 
 
 def _picture_of(windowing: Windowing | None) -> tuple[int, int] | None:

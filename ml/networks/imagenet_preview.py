@@ -11,10 +11,11 @@ from timm.data.imagenet_info import ImageNetInfo
 from ml.core.errors import UnreadableError
 from ml.core.events import Event, Looked
 from ml.core.jobs import LookJob
+from ml.graphs.pretrained import bundled
 from ml.media.images import load_squashed
 from ml.networks.backbones import spec_for
 from ml.networks.frontends.image_and_mel import PixelFrontEnd
-from ml.networks.weights.bundled import bundled, load_in_order
+from ml.networks.weights.load import load_in_order
 
 
 def preview_with_imagenet_labels(job: LookJob) -> Iterator[Event]:

@@ -10,11 +10,13 @@ import traceback
 from collections.abc import Iterator
 from typing import assert_never
 
+from ml.core.engine import NEEDS_ENGINE, can_finetune
 from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed
 from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
 from ml.core.messages import Message, msg
 from ml.core.plugins import import_plugins
+from ml.core.ranks import world_size
 from ml.evaluation.evaluate import evaluate
 from ml.project.scan.scan import scan
 
@@ -51,10 +53,7 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case ScanJob():
             yield from scan(job, stop)
         case TrainJob():
-            # Load torch only for training: it takes seconds.
-            from ml.pipeline.train import train
-
-            yield from train(job, stop)
+            yield from _train(job, stop)
         case EvaluateJob():
             yield from evaluate(job, stop)
         case LookJob():
@@ -71,6 +70,20 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             yield from rank_label_issues(job, stop)
         case _:
             assert_never(job)
+
+
+def _train(job: TrainJob, stop: Stop) -> Iterator[Event]:
+    from ml.pipeline.first_model import train_first_model, trains_without_torch
+
+    if trains_without_torch(job) and world_size() == 1:
+        yield from train_first_model(job, stop)
+        return
+    if not can_finetune():
+        raise HandlensError(NEEDS_ENGINE)
+    # Load torch only for fine-tuning: it takes seconds.
+    from ml.pipeline.train import train
+
+    yield from train(job, stop)
 
 
 def explain(error: Exception) -> Failed:

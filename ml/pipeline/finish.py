@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,17 @@ from ml.core.messages import msg
 from ml.core.types import Sample, Split
 from ml.evaluation.findings_file import write_findings
 from ml.media.kinds import kind_named
-from ml.networks.heads import Released
-from ml.networks.onnx import export_graph, parity
-from ml.pipeline.predict_all import example_input, keep_holdout_predictions, predict_all, predict_holdout
+from ml.pipeline.predict_all import keep_holdout_predictions
 from ml.probe.objective import known_class_mask
 from ml.project.predictions import Predictions, read_predictions, write_thresholds
 from ml.release.assess import Scores, assess
 from ml.release.metadata import write_model
-from ml.runtime.contract import OUTPUTS, ModelInfo
+from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.runtime.session import open_session
 from ml.scoring.ood import OodReference, fit_reference, knn_distance, recall_of_known, unlike_scores
 from ml.scoring.tasks import task_named
-from ml.training.context import RunContext
+from ml.training.run_context import RunContext
 
 PARITY_SAMPLES = 8
 PARITY_LIMIT = 1e-3
@@ -41,35 +40,68 @@ OOD_THRESHOLD = 0.99
 """OOD score above which a sample is set aside: higher than that of 99 % of the known samples."""
 
 
-def finish_run(context: RunContext) -> Generator[Event, None, Scores]:
-    """Write `model.onnx`, `predictions/`, `findings.json` and `card.md` to the folder of the run."""
-    folder, network = context.folder, context.final_network
+class Release(Protocol):
+    """A trained network that is about to be released."""
+
+    backbone: str
+    """Name of the pretrained network…"""
+    backbone_sha256: str
+    """…and the checksum of its weights."""
+    size: int
+    """Side of the pictures in pixels, where the samples are pictures."""
+    inner_features: slice
+    """Dimensions of the embedding that do not help to detect unlike samples."""
+
+    def predict_all(self, samples: Sequence[Sample], draft: Path) -> Generator[Event, None, Predictions]:
+        """Write uncalibrated predictions to the folder `draft`, see `ml.pipeline.predict_all`."""
+
+    def calibrate(self, temperature: float, reference: OodReference) -> None:
+        """Set what the graph needs besides the weights."""
+
+    def graph(self) -> bytes:
+        """Return the graph to release, see `ml.runtime.contract`."""
+
+    def difference(self, exported: InferenceSession, samples: Sequence[Sample], stored: NDArray[np.floating]) -> float:
+        """Return the largest difference in probability between `exported` and the trained network or `stored`."""
+
+
+def finish_run(context: RunContext, release: Release, holdout: Release | None = None) -> Generator[Event, None, Scores]:
+    """Write `model.onnx`, `predictions/`, `findings.json` and `card.md` to the folder of the run.
+
+    `holdout` is the network before it was trained on the validation samples, if `release` was: these samples are
+    predicted, and everything is calibrated, with it.
+    """
+    folder = context.folder
     draft, holdout_draft = folder / "predictions.part", folder / "earlier.part"
     yield StageStarted(stage="predict")
-    holdout: Predictions | None = None
-    if context.holdout_network is not None:
-        holdout = yield from predict_holdout(context, holdout_draft)
-    predictions = yield from predict_all(context, network, context.samples, draft)
+    held_out: Predictions | None = None
+    if holdout is not None:
+        known = [sample for sample in context.samples if sample.labelled and sample.split in ("train", "valid")]
+        held_out = yield from holdout.predict_all(known, holdout_draft)
+    predictions = yield from release.predict_all(context.samples, draft)
     if context.stop.requested() == "cancel":
         return Scores()
 
     yield StageStarted(stage="export")
-    temperature, reference = _fit_calibration(context, predictions if holdout is None else holdout)
-    if holdout is not None:
-        _write_ood_scores(holdout_draft, holdout, reference)
-        inner = network.backbone.inner_features
+    inner = release.inner_features
+    temperature, reference = _fit_calibration(context, predictions if held_out is None else held_out, inner)
+    if held_out is not None:
+        _write_ood_scores(holdout_draft, held_out, reference)
         reference = recall_of_known(_embeddings(predictions, "train"), reference, left_out=inner)
-    network.get_buffer("temperature").fill_(temperature)
-    network.ood_scorer.fit(reference)
+    release.calibrate(temperature, reference)
     _write_ood_scores(draft, predictions, reference)
-    if holdout is not None:
-        keep_holdout_predictions(draft, predictions, holdout)
+    if held_out is not None:
+        keep_holdout_predictions(draft, predictions, held_out)
     calibrated, promised = _write_calibrated(context, draft, predictions, temperature)
-    graph, exported, parity_result = _export(context, calibrated)
+    compared = _parity_samples(context, retrained=held_out is not None)
+    graph = release.graph()
+    exported = open_session(graph, many=True)
+    difference = _checked_difference(context, release, exported, compared, calibrated)
 
     predictions = read_predictions(draft, task=context.project.task)
-    info = _info(context, predictions, temperature, parity_result=parity_result, promised=promised)
-    learned: tuple[Split, ...] = ("train",) if holdout is None else ("train", "valid")
+    parity_result = (len(compared), difference)
+    info = _info(context, release, predictions, temperature, parity_result=parity_result, promised=promised)
+    learned: tuple[Split, ...] = ("train",) if held_out is None else ("train", "valid")
     ask = ReleasedModel(exported, info).predict
     scores, info, findings = assess(context.project, info, predictions, context.samples, ask=ask, learned=learned)
     for finding in findings:
@@ -78,23 +110,26 @@ def finish_run(context: RunContext) -> Generator[Event, None, Scores]:
     write_findings(folder, findings)
     write_text(folder / "card.md", info.card)
     # Windows cannot rename a folder whose files are mapped.
-    del predictions, calibrated, holdout
+    del predictions, calibrated, held_out
     shutil.rmtree(holdout_draft, ignore_errors=True)
     shutil.rmtree(folder / "predictions", ignore_errors=True)
     rename_folder(draft, folder / "predictions")
     return scores
 
 
-def _export(context: RunContext, calibrated: NDArray[np.float32]) -> tuple[bytes, InferenceSession, tuple[int, float]]:
-    """Return the graph, a session of it, and the number of compared samples with their largest difference.
+def _checked_difference(
+    context: RunContext,
+    release: Release,
+    exported: InferenceSession,
+    rows: Sequence[int],
+    calibrated: NDArray[np.float32],
+) -> float:
+    """Return the largest difference on the samples at `rows`.
 
     Raises HandlensError if the graph does not predict the same as the trained network.
     """
-    name, released = kind_named(context.project.kind).input_name, Released(context.final_network).eval()
-    graph = export_graph(released, example_input(context), outputs=OUTPUTS, name=name)
-    samples, stored = _parity_samples(context, calibrated)
-    exported = open_session(graph, many=True)
-    difference = parity(exported, released, context.decoded.read(samples), name=name, stored=stored)
+    samples = [context.samples[row] for row in rows]
+    difference = release.difference(exported, samples, np.asarray(calibrated[list(rows)]))
     if not np.isfinite(difference):
         raise HandlensError(
             msg(
@@ -109,10 +144,12 @@ def _export(context: RunContext, calibrated: NDArray[np.float32]) -> tuple[bytes
                 difference=difference,
             )
         )
-    return graph, exported, (len(samples), difference)
+    return difference
 
 
-def _fit_calibration(context: RunContext, predictions: Predictions) -> tuple[float, OodReference]:
+def _fit_calibration(
+    context: RunContext, predictions: Predictions, inner_features: slice
+) -> tuple[float, OodReference]:
     """Return the temperature and the OOD reference, from a network that was not trained on the validation samples."""
     train, valid = predictions.labelled("train"), predictions.labelled("valid")
     truth = np.asarray(predictions.labels if predictions.targets is None else predictions.targets, dtype=np.int64)
@@ -124,7 +161,7 @@ def _fit_calibration(context: RunContext, predictions: Predictions) -> tuple[flo
         _embeddings(predictions, "train"),
         held_out=_embeddings(predictions, "valid"),
         sources=np.array([files[int(each)] for each in predictions.sample_ids[_subsample(train)]]),
-        left_out=context.final_network.backbone.inner_features,
+        left_out=inner_features,
     )
     return temperature, reference
 
@@ -140,12 +177,10 @@ def _subsample(mask: NDArray[np.bool_]) -> NDArray[np.integer]:
     return rows[:: max(1, -(-len(rows) // MAX_REFERENCE_SAMPLES))]
 
 
-def _parity_samples(context: RunContext, calibrated: NDArray[np.float32]) -> tuple[list[Sample], NDArray[np.float32]]:
-    """Return a few samples with their stored predictions, if these are of the final network."""
-    samples, retrained = context.samples, context.holdout_network is not None
-    rows = [row for row, sample in enumerate(samples) if not (retrained and sample.split == "valid")]
-    rows = rows[:: max(1, len(rows) // PARITY_SAMPLES)][:PARITY_SAMPLES]
-    return [samples[row] for row in rows], np.asarray(calibrated[rows])
+def _parity_samples(context: RunContext, *, retrained: bool) -> list[int]:
+    """Return rows of a few samples whose stored predictions are of the final network."""
+    rows = [row for row, sample in enumerate(context.samples) if not (retrained and sample.split == "valid")]
+    return rows[:: max(1, len(rows) // PARITY_SAMPLES)][:PARITY_SAMPLES]
 
 
 def _write_calibrated(
@@ -178,6 +213,7 @@ def _write_ood_scores(draft: Path, predictions: Predictions, reference: OodRefer
 
 def _info(
     context: RunContext,
+    release: Release,
     predictions: Predictions,
     temperature: float,
     *,
@@ -185,16 +221,16 @@ def _info(
     promised: bool,
 ) -> ModelInfo:
     """Return the metadata of the model; `assess` adds thresholds and card."""
-    kind, backbone = kind_named(context.project.kind), context.final_network.backbone
+    kind = kind_named(context.project.kind)
     return ModelInfo(
         kind=kind.name,
         task_name=context.project.task,
         classes=context.run.class_names,
-        size=backbone.spec.size if kind.input_name == "pixels" else 0,
+        size=release.size if kind.input_name == "pixels" else 0,
         windowing=context.decoded.windowing,
         map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
-        backbone=backbone.spec.name,
-        backbone_sha256=backbone.weights.sha256,
+        backbone=release.backbone,
+        backbone_sha256=release.backbone_sha256,
         project=context.project.name,
         run=context.run.number,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,14 +13,14 @@ from ml.core.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.core.jobs import Stop, SuspectJob
 from ml.core.messages import msg
 from ml.core.types import Sample, TaskName
+from ml.features.decode import cache_key
+from ml.features.features import embedding_folders
 from ml.probe.label_quality import LabelIssues, find_label_issues, make_fold, out_of_fold_probabilities
 from ml.probe.objective import targets_of
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.scoring.group_effect import folds_of
 from ml.scoring.tasks import task_named
-from ml.training.data.decode import cache_key
-from ml.training.data.features import embedding_folders
 from ml.training.run_files import read_backbone
 
 MIN_SAMPLES = 10

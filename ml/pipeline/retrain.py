@@ -20,16 +20,18 @@ from ml.core.jobs import StopRequestedError
 from ml.core.messages import msg
 from ml.core.types import Sample
 from ml.networks.heads import Classifier
-from ml.pipeline.stages import map_events, raise_if_cancelled, set_head, stage
+from ml.pipeline.session import raise_if_cancelled, stage
+from ml.pipeline.stages import map_events, set_head
 from ml.probe.objective import WORST, score_of
 from ml.probe.probe import Probe, fit_probe
+from ml.probe.training_data import TrainingData
 from ml.project.estimate import RETRAIN_FRACTION, RETRAIN_MAX_SAMPLES
 from ml.scoring.tasks import task_named
-from ml.training.context import RunContext
+from ml.training.context import FinetuneContext
 from ml.training.finetune.checkpoint import network_tensors
 from ml.training.finetune.interruptible import interruptible
 from ml.training.finetune.loop import run_finetune, score_samples
-from ml.training.finetune.task import FinetuneResult, FinetuneTask, TrainingData
+from ml.training.finetune.task import FinetuneResult, FinetuneTask
 from ml.training.recipe import Recipe
 from ml.training.selection.interpolate import interpolate_weights, load_finetuned
 
@@ -44,7 +46,7 @@ def should_retrain(data: TrainingData, samples: Sequence[Sample]) -> bool:
     return tested and len(data.valid) > 0 and len(data.train) + len(data.valid) <= RETRAIN_MAX_SAMPLES
 
 
-def retrain_samples(context: RunContext) -> int:
+def retrain_samples(context: FinetuneContext) -> int:
     """Return how many samples the retraining will process, all epochs together."""
     data = context.data
     if not should_retrain(data, context.samples):
@@ -52,7 +54,7 @@ def retrain_samples(context: RunContext) -> int:
     return _shortened(context.recipe).epochs * (len(data.train) + len(data.valid))
 
 
-def retrain_stage(context: RunContext) -> Iterator[Event]:
+def retrain_stage(context: FinetuneContext) -> Iterator[Event]:
     """Replace the final network by one that was trained on both splits, if that applies and is better."""
     if not context.result.schedule_completed or context.stop.requested():
         return
@@ -65,7 +67,7 @@ def retrain_stage(context: RunContext) -> Iterator[Event]:
         raise_if_cancelled(context.stop)
 
 
-def retrain_on_all(context: RunContext, fresh: Classifier) -> Generator[Event, None, Classifier | None]:
+def retrain_on_all(context: FinetuneContext, fresh: Classifier) -> Generator[Event, None, Classifier | None]:
     """Return a network trained on both splits, on the CPU; None if stopped or not better than the final network.
 
     `fresh` has the pretrained weights. An interrupted retraining continues from its own checkpoint.
@@ -100,7 +102,7 @@ def retrain_on_all(context: RunContext, fresh: Classifier) -> Generator[Event, N
     return network
 
 
-def _finetune(context: RunContext, task: FinetuneTask) -> Generator[Event, None, FinetuneResult]:
+def _finetune(context: FinetuneContext, task: FinetuneTask) -> Generator[Event, None, FinetuneResult]:
     """Fine-tune without a validation split; yield progress and notes only."""
     each = len(task.data.train)
 
@@ -141,7 +143,7 @@ def _shortened(recipe: Recipe) -> Recipe:
     )
 
 
-def _refit_probe(context: RunContext, data: TrainingData) -> Probe | None:
+def _refit_probe(context: FinetuneContext, data: TrainingData) -> Probe | None:
     """Fit the probe with the selected C; None if the user stopped."""
     embeddings = context.features.embeddings(data.train)
     train, valid = (embeddings, data.train_labels), (embeddings[:0].copy(), data.valid_labels)
@@ -153,7 +155,7 @@ def _refit_probe(context: RunContext, data: TrainingData) -> Probe | None:
     return None if context.stop.requested() else probe
 
 
-def _fits_validation_better(context: RunContext, network: Classifier) -> bool:
+def _fits_validation_better(context: FinetuneContext, network: Classifier) -> bool:
     """Return whether the retrained network scores at least as high on samples that it was trained on by now.
 
     If it does not, something went wrong.

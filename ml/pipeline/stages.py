@@ -5,146 +5,78 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import sys
-import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
 from typing import cast
 
 import torch
 
-from ml.core.errors import HandlensError
-from ml.core.events import BatchDone, Event, Note, ProbeDone, Progress, StageStarted
-from ml.core.jobs import Stop, StopRequestedError
-from ml.core.messages import Message, msg, nmsg
-from ml.core.stages import Stage
+from ml.core.events import BatchDone, Event, Note
+from ml.core.messages import msg
 from ml.core.types import Sample
+from ml.features.decode import Decoded
+from ml.features.features import Extractor, Features, graph_extractor
 from ml.media.kinds import kind_named
 from ml.networks.heads import Classifier
+from ml.pipeline.probe_stages import decode_stage, feature_stage, fit_best_probe, probe_done
+from ml.pipeline.session import raise_if_cancelled, release_memory, stage
 from ml.probe.objective import WORST
-from ml.probe.probe import C_GRID, Probe, fit_probe
+from ml.probe.training_data import make_showcase
 from ml.probe.whitening import Head
-from ml.scoring.tasks import task_named
-from ml.training.context import RunContext
-from ml.training.data.decode import Decoded
-from ml.training.data.features import Features, extractor_for, predict_from_cached_features
-from ml.training.finetune.loop import make_showcase, run_finetune, showcase
-from ml.training.finetune.task import (
-    FinetuneResult,
-    FinetuneTask,
-    fit_normalisation,
-    make_training_data,
-    result_from_checkpoint,
-)
+from ml.training.context import FinetuneContext
+from ml.training.data.features import extractor_for, fingerprint, predict_from_cached_features
+from ml.training.finetune.loop import run_finetune, showcase
+from ml.training.finetune.task import FinetuneResult, FinetuneTask, fit_normalisation, result_from_checkpoint
 from ml.training.recipe import adapt_recipe, relative_probe_loss
 from ml.training.run_files import write_history
 from ml.training.selection.interpolate import choose_alpha
 from ml.training.selection.symmetry import detect_symmetries
 
-MAX_SELECTION_SAMPLES = 10_000
-"""At most this many validation samples select the first model; more would only take more memory."""
+
+def normalise_stage(context: FinetuneContext) -> Iterator[Event]:
+    """Decode every source file once, and fit the front end of logs to the training split."""
+    yield from decode_stage(context)
+    fit_normalisation(context.network, context.decoded, context.samples, frozen=context.frozen)
 
 
-class CancelledError(Exception):
-    """The user cancelled the run; unwinds to `train`."""
-
-
-class NoModelYetError(Exception):
-    """The user stopped the run before there was a model; unwinds to `train`."""
-
-
-def decode_stage(context: RunContext) -> Iterator[Event]:
-    """Decode every source file once, and leave out samples whose files cannot be read."""
-    yield stage("decode")
-    samples = context.samples
-    unreadable: dict[str, Message] = {}
-    yield from context.decoded.decode(samples, context.stop, unreadable)
-    raise_if_ended(context.stop)
-    if unreadable:
-        first = next(iter(unreadable.values()))
-        if len(unreadable) == len({sample.path for sample in samples}):
-            raise HandlensError(
-                msg("None of the project's files can be read any more. The first error: {reason}", reason=first)
-            )
-        yield Note(
-            sentence=nmsg(
-                "{count} file could not be read any more and was left out. The error: {reason}",
-                "{count} files could not be read any more and were left out. The first error: {reason}",
-                len(unreadable),
-                reason=first,
-            )
-        )
-    context.samples = tuple(sample for sample in samples if sample.path not in unreadable)
-    fit_normalisation(context.network, context.decoded, context.samples)
-
-
-def feature_stage(context: RunContext) -> Iterator[Event]:
-    """Compute the frozen features of all samples, and collect the training data."""
+def frozen_feature_stage(context: FinetuneContext) -> Iterator[Event]:
+    """Compute the frozen features of all samples: with the graph of the bundled network, or in torch."""
     yield stage("features")
-    started = time.monotonic()
     network, samples, decoded = context.network, context.samples, context.decoded
+    name = fingerprint(network) if context.frozen is None else context.frozen.fingerprint
     grid = _feature_grid(network, decoded, samples[0])
-    context.features = Features(context.project.path / "cache", network, samples=len(samples), grid=grid)
-    missing = context.features.missing(samples)
-    if missing:
+    width = network.backbone.width
+    context.features = Features(context.project.path / "cache", name, samples=len(samples), width=width, grid=grid)
+
+    def make_extractor() -> Generator[Event, None, Extractor]:
+        if context.frozen is not None and context.fabric.device.type == "cpu":
+            return graph_extractor(context.frozen.feature_graph())
         example = decoded.read([samples[0], samples[0]])
-        extractor = yield from extractor_for(network, example, context.fabric.device)
-        yield from context.features.extract(samples, decoded, extractor, context.stop)
-    raise_if_ended(context.stop)
-    context.forward_seconds = (time.monotonic() - started) / len(missing) if missing else 0.0
-    release_memory()
-    context.data = make_training_data(context.project, decoded, samples, classes=context.classes)
+        return (yield from extractor_for(network, example, context.fabric.device))
+
+    yield from feature_stage(context, make_extractor)
 
 
-def probe_stage(context: RunContext) -> Iterator[Event]:
+def first_model_stage(context: FinetuneContext) -> Iterator[Event]:
     """Fit the first model, show its predictions, and adapt the recipe to its quality unless fine-tuning continues."""
     yield stage("probe")
     network, data, device = context.network, context.data, context.fabric.device
-    probe = context.probe = yield from _fit_best_probe(context)
+    context.probe = yield from fit_best_probe(context)
     release_memory()
-    set_head(network, probe.head)
-    yield ProbeDone(
-        seconds=time.monotonic() - context.started,
-        train_loss=probe.train_loss,
-        valid_loss=probe.valid_loss,
-        valid_accuracy=probe.valid_accuracy,
-    )
+    set_head(network, context.probe.head)
+    yield probe_done(context)
     network.to(device)
     if context.features.grids_kept and network.backbone.pooled is None:
         probabilities, maps, _ = predict_from_cached_features(network, context.features, data.showcase)
         yield make_showcase(data, probabilities, maps, epoch=0)
     else:
         yield showcase(network, data, device, epoch=0)
-    write_history(context.folder, epoch=0, probe=probe)
+    write_history(context.folder, epoch=0, probe=context.probe)
     if not context.resumes_finetuning:
         _adapt_recipe_to_data(context)
 
 
-def _fit_best_probe(context: RunContext) -> Generator[Event, None, Probe]:
-    """Return the best probe. A stop request ends the search, or raises NoModelYetError before the first probe."""
-    data, features, stop = context.data, context.features, context.stop
-    every = max(1, -(-len(data.valid) // MAX_SELECTION_SAMPLES))
-    train = (features.embeddings(data.train), data.train_labels)
-    valid = (features.embeddings(data.valid[::every]), data.valid_labels[::every])
-    task = task_named(data.task)
-    best: Probe | None = None
-    tried = 0
-    try:
-        for probe in fit_probe(train, valid, classes=context.classes, task=task, stop=stop):
-            raise_if_cancelled(stop)
-            best, tried = probe, tried + 1
-            yield Progress(stage="probe", done=min(tried, len(C_GRID)), total=len(C_GRID))
-    except StopRequestedError:
-        raise_if_cancelled(stop)
-        if best is None:
-            raise NoModelYetError from None
-    assert best is not None
-    return best
-
-
-def _adapt_recipe_to_data(context: RunContext) -> None:
+def _adapt_recipe_to_data(context: FinetuneContext) -> None:
     """Adapt the recipe to the quality of the probe and to symmetries, and write it down for a resumed run."""
     data, recipe = context.data, context.recipe
     relative_loss = relative_probe_loss(context.probe.valid_loss, data.train_labels)
@@ -157,7 +89,7 @@ def _adapt_recipe_to_data(context: RunContext) -> None:
     context.write_settings()
 
 
-def finetune_stage(context: RunContext, *, retrain_samples: int = 0) -> Iterator[Event]:
+def finetune_stage(context: FinetuneContext, *, retrain_samples: int = 0) -> Iterator[Event]:
     """Fine-tune and write history.csv. `retrain_samples`: of the retraining that follows, for the time left."""
     recipe, data = context.recipe, context.data
     context.result = result_from_checkpoint(context.checkpoints, data, early=recipe.epochs > 0)
@@ -199,7 +131,7 @@ def map_events(
             yield event
 
 
-def interpolation_stage(context: RunContext) -> Iterator[Event]:
+def interpolation_stage(context: FinetuneContext) -> Iterator[Event]:
     """Interpolate between the first model and the fine-tuned one; the validation split selects the final weights."""
     if context.recipe.epochs == 0:
         context.final_network = context.network.cpu()
@@ -223,7 +155,7 @@ def interpolation_stage(context: RunContext) -> Iterator[Event]:
     raise_if_cancelled(context.stop)
 
 
-def _first_model(context: RunContext) -> Classifier:
+def _first_model(context: FinetuneContext) -> Classifier:
     """Return the probe as a network of its own, on the CPU: fine-tuning changes the weights it was fitted to."""
     network = context.new_network()
     network.front = context.network.front.cpu()
@@ -241,31 +173,3 @@ def _feature_grid(network: Classifier, decoded: Decoded, sample: Sample) -> tupl
     with torch.inference_mode():
         features = network.backbone(network.front(torch.from_numpy(decoded.read([sample]))))
     return int(features.shape[2]), int(features.shape[3])
-
-
-def stage(stage: Stage) -> StageStarted:
-    """Return the event that a stage started."""
-    return StageStarted(stage=stage)
-
-
-def raise_if_cancelled(stop: Stop) -> None:
-    """Raise CancelledError if the user cancelled."""
-    if stop.requested() == "cancel":
-        raise CancelledError
-
-
-def raise_if_ended(stop: Stop) -> None:
-    """Raise CancelledError or, on a stop request, NoModelYetError: there is no model to keep yet."""
-    raise_if_cancelled(stop)
-    if stop.requested():
-        raise NoModelYetError
-
-
-def release_memory() -> None:
-    """Call `malloc_trim`: glibc keeps hundreds of megabytes of freed memory for later.
-
-    Call it between stages that allocate large arrays of different shapes.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL("libc.so.6").malloc_trim(0)

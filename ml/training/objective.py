@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,27 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ml.core.errors import HandlensError
-from ml.core.messages import msg
-from ml.core.types import Sample
 from ml.probe.objective import class_weights, logit_adjustment
-
-NO_TRAINING_SAMPLES = msg(
-    "There are no training samples: every labelled sample is in the validation or test set. "
-    "Label more samples, or create the project again with a different split."
-)
-
-
-ONE_CLASS = msg("Only one class has training samples. Label samples of at least two classes.")
-
-
-def require_two_classes(train: Sequence[Sample]) -> None:
-    """Raise HandlensError if fewer than two classes have training samples."""
-    if not train:
-        raise HandlensError(NO_TRAINING_SAMPLES)
-    if len({sample.labels for sample in train}) < 2:
-        raise HandlensError(ONE_CLASS)
-
 
 RowsLoss = Callable[[Tensor, Tensor], Tensor]
 """Maps rows of the training split (n,) and their logits (n, classes) to their mean loss."""

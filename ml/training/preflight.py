@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
@@ -18,24 +15,22 @@ from torch.nn import functional
 
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Note
-from ml.core.messages import Message, english, msg
+from ml.core.messages import Message, msg
+from ml.features.decode import Decoded
+from ml.features.features import Features
 from ml.media.kinds import kind_named
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import Classifier
-from ml.training.context import RunContext
+from ml.training.context import FinetuneContext
 from ml.training.data.augment import augment_input
-from ml.training.data.decode import Decoded
-from ml.training.data.features import MAX_CACHE_BYTES, Features
+from ml.training.data.features import MAX_CACHE_BYTES, fingerprint
 from ml.training.finetune.loop import parameter_groups
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry
 from ml.training.recipe import Recipe
+from ml.training.resources import PROBE_COPIES, available_memory, check_disk, in_bytes_unit
 
-DISK_RESERVE = 20 * 2**20
-"""Disk space for the database, tables and other small files."""
 ACTIVATION_OVERHEAD = 1.2
 """Memory of a step, relative to the activations kept for the backward pass; measured on the default backbone."""
-PROBE_COPIES = 3
-"""Copies of the training embeddings while the probe is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,7 @@ class ForwardProfile:
     kept: int
 
 
-def preflight(context: RunContext) -> Iterator[Event]:
+def preflight(context: FinetuneContext) -> Iterator[Event]:
     """Set the number of micro batches that fit into memory. Raises HandlensError if the run cannot work.
 
     Takes about as long as one step, and restores the network.
@@ -65,7 +60,7 @@ def preflight(context: RunContext) -> Iterator[Event]:
             network.cpu()
 
 
-def profile_forward(context: RunContext) -> ForwardProfile:
+def profile_forward(context: FinetuneContext) -> ForwardProfile:
     """Measure one forward pass of noise. Raises HandlensError if the outputs are not finite."""
     network = context.network
     own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
@@ -90,11 +85,13 @@ def profile_forward(context: RunContext) -> ForwardProfile:
     return ForwardProfile((width, height, breadth), sum(kept.values()))
 
 
-def disk_needs(context: RunContext, features: tuple[int, int, int]) -> dict[str, int]:
+def disk_needs(context: FinetuneContext, features: tuple[int, int, int]) -> dict[str, int]:
     """Return the most bytes that the run will have on disk at a time, by their purpose."""
     width, height, breadth = features
     samples = context.samples
-    embeddings = Features(context.project.path / "cache", context.network, samples=len(samples), grid=(height, breadth))
+    name = fingerprint(context.network) if context.frozen is None else context.frozen.fingerprint
+    cache, grid = context.project.path / "cache", (height, breadth)
+    embeddings = Features(cache, name, samples=len(samples), width=width, grid=grid)
     each = 4 * width + (2 * width * height * breadth if embeddings.grids_kept else 0)
     classes = context.network.head.out_features
     network = sum(tensor.nbytes for tensor in context.network.state_dict().values())
@@ -109,52 +106,7 @@ def disk_needs(context: RunContext, features: tuple[int, int, int]) -> dict[str,
     }
 
 
-def check_disk(needs: dict[str, int], folder: Path) -> None:
-    """Raise HandlensError if the disk of `folder` is too small for `needs`."""
-    needed, free = sum(needs.values()) + DISK_RESERVE, shutil.disk_usage(folder).free
-    if needed > free:
-        raise HandlensError(
-            msg(
-                "This training needs about {needed} of disk space, but only {free} are free at {folder}. "
-                "Free some space, or move the project to a larger disk.",
-                needed=_size(needed),
-                free=_size(free),
-                folder=str(folder),
-            ),
-            details="\n".join(f"{what}: {english(_size(number))}" for what, number in needs.items()),
-        )
-
-
-CGROUPS = Path("/sys/fs/cgroup")
-
-
-def available_memory() -> int:
-    """Return the bytes that this process can still allocate, by the machine and by its container."""
-    system = int(psutil.virtual_memory().available) + int(psutil.swap_memory().free)
-    return min([system, *_container_memory()])
-
-
-def _container_memory() -> Iterator[int]:
-    """Yield the free memory within a container's limit (cgroup version 2 or 1), if there is one.
-
-    The file cache counts as used there, but is released when memory is needed.
-    """
-    files = (
-        (CGROUPS / "memory.max", CGROUPS / "memory.current", "inactive_file"),
-        (
-            CGROUPS / "memory" / "memory.limit_in_bytes",
-            CGROUPS / "memory" / "memory.usage_in_bytes",
-            "total_inactive_file",
-        ),
-    )
-    for limit, usage, pages in files:
-        with contextlib.suppress(OSError, ValueError):  # no such limit: "max", or no such file
-            most, used = (int(path.read_text(encoding="ascii")) for path in (limit, usage))
-            facts = dict(line.split() for line in (usage.parent / "memory.stat").read_text("ascii").splitlines())
-            yield max(0, most - used + min(used, int(facts.get(pages, 0))))
-
-
-def _fit_into_memory(context: RunContext, profile: ForwardProfile) -> Iterator[Event]:
+def _fit_into_memory(context: FinetuneContext, profile: ForwardProfile) -> Iterator[Event]:
     """Halve the micro batches until a step fits by estimate. Raises HandlensError if none does."""
     recipe, train, micro_batches = context.recipe, context.train_count, context.micro_batches
     network: int = sum(tensor.nbytes for tensor in context.network.state_dict().values())
@@ -177,8 +129,8 @@ def _fit_into_memory(context: RunContext, profile: ForwardProfile) -> Iterator[E
                 msg(
                     "This training needs about {needed} of memory, but only {free} are free. "
                     "Close other programs, or train with fewer samples.",
-                    needed=_size(needed()),
-                    free=_size(free),
+                    needed=in_bytes_unit(needed()),
+                    free=in_bytes_unit(free),
                 )
             )
         note = micro_batches.halve(recipe.batch)
@@ -186,7 +138,7 @@ def _fit_into_memory(context: RunContext, profile: ForwardProfile) -> Iterator[E
         yield Note(sentence=note)
 
 
-def _try_training_step(context: RunContext) -> Generator[Event, None, None]:
+def _try_training_step(context: FinetuneContext) -> Generator[Event, None, None]:
     """Run forward and backward on one batch of noise, without changing the weights."""
     recipe, fabric = context.recipe, context.fabric
     count = min(recipe.batch, context.train_count)
@@ -249,8 +201,3 @@ def _noise(decoded: Decoded, count: int) -> Tensor:
     if decoded.kind.input_name == "pixels":
         return torch.randint(0, 256, (count, *decoded.shape), dtype=torch.uint8, generator=generator)
     return torch.rand((count, *decoded.shape), generator=generator) * 2 - 1
-
-
-def _size(number: float) -> Message:
-    """Return bytes in GB or MB."""
-    return msg("{n:.1f} GB", n=number / 1e9) if number >= 1e9 else msg("{n:.0f} MB", n=number / 1e6)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ml.core.jobs import TrainJob
 from ml.project.estimate import epochs_for, lr_interpolation, scale_epochs
-from ml.training.data.augment import AugmentConfig
 
 MIN_LR, MAX_LR = 5e-4, 1e-3
 """Learning rates of the last backbone stage if the pretrained features separate the classes, and if they do not."""
@@ -20,6 +19,16 @@ MIN_STEPS = 100
 AUGMENT_MAGNITUDES, MANY_EPOCHS = (0.3, 0.6), 40
 """Magnitudes of the augmentation for no epochs and for so many (before they are scaled): a sample that is seen more
 often has to vary more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AugmentConfig:
+    """Settings of the augmentation: `magnitude` 0…1. Images: whether to flip and to rotate by quarter turns, see
+    `ml.training.selection.symmetry`."""
+
+    magnitude: float
+    hflip: bool = True
+    rotate: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

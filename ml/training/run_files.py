@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.disk import write_text
 from ml.core.events import EpochDone, Event
 from ml.core.jobs import TrainJob
-from ml.networks.weights.bundled import Weights
+from ml.graphs.pretrained import Weights
 from ml.probe.probe import Probe
 from ml.training.recipe import Recipe
 
+LIBRARIES = ("torch", "torchaudio", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
 COLUMNS = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "rate", "best")
 
 
@@ -63,12 +66,19 @@ def write_settings(
         },
         "backbone": backbone,
         "recipe": {RECIPE_KEYS.get(name, name): value for name, value in asdict(recipe).items()},
-        "libraries": {name: version(name) for name in ("torch", "torchaudio", "timm", "onnxruntime", "numpy")},
+        "libraries": dict(_installed_libraries()),
         "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},
     }
     if alpha is not None:
         values["blend"] = {"share": alpha}
     write_text(folder / "settings.toml", tomli_w.dumps(values))
+
+
+def _installed_libraries() -> Iterator[tuple[str, str]]:
+    """Yield names and versions; a first model does without torch."""
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def weights_info(weights: Weights) -> dict[str, str]:

@@ -29,7 +29,8 @@ _FASTAI = """
 import json, sys, time
 import pandas, timm
 from fastai.vision.all import *
-from ml.networks.weights.bundled import lite0_path, load_in_order
+from ml.graphs.pretrained import lite0_path
+from ml.networks.weights.load import load_in_order
 
 def lite0(pretrained=True):
     model = timm.create_model("tf_efficientnet_lite0")

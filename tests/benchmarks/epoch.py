@@ -17,9 +17,9 @@ from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.events import BatchDone, Failed, Finished, Scanned
 from ml.core.jobs import NeverStop, ScanJob, TrainJob
 from ml.demo.projects import DemoKind, write_samples
+from ml.graphs.pretrained import Weights, bundled, sha256_of
 from ml.networks.backbones import freeze_norms
 from ml.networks.heads import build_network
-from ml.networks.weights.bundled import Weights, bundled, sha256_of
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split

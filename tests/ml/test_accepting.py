@@ -24,7 +24,7 @@ from ml.evaluation.evaluate import evaluate
 from ml.evaluation.findings_file import write_findings
 from ml.evaluation.sanity_checks import RunFinding
 from ml.evaluation.thresholds_in_use import target_error_rate, with_thresholds_for
-from ml.pipeline.train import open_or_resume_run
+from ml.pipeline.session import open_or_resume_run
 from ml.project.project import Project
 from ml.release.metadata import write_model
 from ml.runtime.model import ReleasedModel

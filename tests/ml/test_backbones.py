@@ -20,11 +20,12 @@ from ml.core.events import BackboneChecked, Event, Finished, Note
 from ml.core.jobs import BackboneJob, NeverStop, TrainJob
 from ml.core.messages import english
 from ml.core.types import Windowing
+from ml.graphs.pretrained import Weights, bundled
 from ml.networks.backbones import freeze_norms
 from ml.networks.gradcam import PooledFeatures, grad_cam, infer_layout
 from ml.networks.heads import Classifier, Released, build_network
 from ml.networks.onnx import export_newer, export_older
-from ml.networks.weights.bundled import Weights, bundled, load_weights
+from ml.networks.weights.load import load_weights
 from ml.networks.weights.resolve import check_backbone, resolve_weights
 from ml.pipeline.train import train
 from ml.runtime.contract import OUTPUTS

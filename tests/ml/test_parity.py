@@ -14,6 +14,7 @@ from small import create, picture_folder, sound_folder
 from ml.core.events import Event, Showcase
 from ml.core.jobs import NeverStop, TrainJob
 from ml.core.types import KindName
+from ml.features.decode import Decoded
 from ml.networks.heads import Released, build_network
 from ml.networks.onnx import export_graph
 from ml.pipeline.train import train
@@ -22,7 +23,6 @@ from ml.release.metadata import write_model
 from ml.runtime.contract import OUTPUTS, ModelInfo
 from ml.runtime.folder import predict_files
 from ml.runtime.model import ReleasedModel
-from ml.training.data.decode import Decoded
 from ml.training.finetune.loop import run_finetune, score_samples
 from ml.training.finetune.task import FinetuneTask
 

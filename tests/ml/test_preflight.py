@@ -17,7 +17,7 @@ from ml.core.jobs import NeverStop, TrainJob
 from ml.core.messages import english
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
-from ml.training import preflight
+from ml.training import preflight, resources
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,11 @@ def test_a_memory_that_is_short_halves_the_batch_and_one_too_small_is_refused(
 def test_a_container_s_limit_counts_but_not_the_files_it_has_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert 0 < preflight.available_memory() <= psutil.virtual_memory().total + psutil.swap_memory().total
-    monkeypatch.setattr(preflight, "CGROUPS", tmp_path)
+    assert 0 < resources.available_memory() <= psutil.virtual_memory().total + psutil.swap_memory().total
+    monkeypatch.setattr(resources, "CGROUPS", tmp_path)
     (tmp_path / "memory.max").write_text("100000000")
     (tmp_path / "memory.current").write_text("90000000")
     (tmp_path / "memory.stat").write_text("anon 20000000\ninactive_file 60000000\n")
-    assert preflight.available_memory() == 70_000_000
+    assert resources.available_memory() == 70_000_000
     (tmp_path / "memory.max").write_text("max")
-    assert preflight.available_memory() > 70_000_000
+    assert resources.available_memory() > 70_000_000

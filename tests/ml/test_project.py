@@ -14,11 +14,11 @@ from ml.core.events import Scanned
 from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import english, msg, verbatim
 from ml.core.scan_report import AT_RANDOM, Unreadable
-from ml.pipeline.train import labelled_and_split
+from ml.pipeline.session import labelled_and_split
+from ml.probe.training_data import NO_TRAINING_SAMPLES, ONE_CLASS
 from ml.project.project import Project
 from ml.project.scan.scan import scan
 from ml.project.split.plan import plan_split
-from ml.training.objective import NO_TRAINING_SAMPLES, ONE_CLASS
 
 
 @pytest.fixture

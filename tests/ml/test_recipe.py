@@ -14,9 +14,9 @@ from fabricate import image_folder, project_of
 from ml.core.jobs import TrainJob
 from ml.probe.objective import class_weights
 from ml.project.estimate import epochs_for, estimate_seconds
-from ml.training.data.augment import AugmentConfig, augment
+from ml.training.data.augment import augment
 from ml.training.objective import make_loss
-from ml.training.recipe import adapt_recipe, recipe_for, relative_probe_loss
+from ml.training.recipe import AugmentConfig, adapt_recipe, recipe_for, relative_probe_loss
 
 JOB = TrainJob(project=Path("p"), preset="standard")
 

@@ -26,15 +26,15 @@ from ml.networks.heads import Classifier
 from ml.pipeline.dispatch import run
 from ml.pipeline.retrain import KEEP_PREVIOUS, retrain_on_all, should_retrain
 from ml.probe.objective import score_of
+from ml.probe.training_data import TrainingData
 from ml.project.estimate import RETRAIN_MAX_SAMPLES
 from ml.project.project import Project
 from ml.release.card import LEARNED_AGAIN
 from ml.runtime.model import ReleasedModel
-from ml.training.context import RunContext
+from ml.training.context import FinetuneContext
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import score_samples
 from ml.training.finetune.step import MicroBatches
-from ml.training.finetune.task import TrainingData
 
 CPU = torch.device("cpu")
 STRENGTH = 0.03
@@ -140,7 +140,7 @@ def _again(
     if not (checkpoints / "latest.safetensors").is_file():
         learn(checkpoints)
     project: Any = None
-    context = RunContext(
+    context = FinetuneContext(
         project=project,
         job=TrainJob(project=folder, seed=1),
         run=RunInfo(number=1, state="running", preset="standard", seed=1, created_at="", class_names=("a", "b")),

@@ -19,12 +19,13 @@ from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
 from ml.core.messages import english
 from ml.core.scan_report import ScanReport
 from ml.core.types import Windowing
+from ml.graphs.log_frontend import SIZE, SLICES, settings_for_logs
 from ml.media.kinds import kind_named
 from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
 from ml.media.logs.timeline import timeline_of_rows
 from ml.media.logs.traces import trace_picture
 from ml.media.windowing import choose_log_windowing
-from ml.networks.frontends.log import SIZE, SLICES, LogFrontEnd, _packed, _unpacked, settings_for_logs
+from ml.networks.frontends.log import LogFrontEnd, _packed, _unpacked
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.scan.agree_logs import agree_schema

@@ -17,20 +17,21 @@ from ml.core.errors import HandlensError
 from ml.core.jobs import NeverStop
 from ml.core.messages import Message, english
 from ml.core.types import Sample, Windowing
+from ml.features.decode import Decoded, cache_key
+from ml.features.row_cache import RowCache
+from ml.graphs import pretrained as weights
 from ml.media.mel import filterbank, mel_picture, settings_for
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.heads import build_network
-from ml.networks.weights import bundled as weights
 from ml.probe.objective import Score
 from ml.probe.probe import fit_probe
 from ml.project.predictions import PredictionWriter, read_predictions
 from ml.scoring.calibration import fit_temperature, softmax
 from ml.scoring.metrics import accuracy, expected_calibration_error, log_loss
-from ml.training.data.augment import AugmentConfig, augment, cosine_lr
-from ml.training.data.cache import RowCache
-from ml.training.data.decode import Decoded, cache_key
+from ml.training.data.augment import augment, cosine_lr
 from ml.training.finetune import checkpoint
 from ml.training.finetune.progress import TrainingHistory
+from ml.training.recipe import AugmentConfig
 
 WINDOWING = Windowing(rate=16_000, seconds=1.0, step=1.0)
 

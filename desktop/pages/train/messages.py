@@ -10,6 +10,7 @@ from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.models.run_scores import score_text
 from desktop.widgets.finding_list import FindingRow, Level
 from ml.api import (
+    ENGINE_COMMAND,
     BackboneChecked,
     Front,
     KindName,
@@ -163,6 +164,11 @@ def preset_promise(preset: Preset) -> str:
         "standard": tr("Continues from there and adjusts the network to your classes. Right for most folders."),
         "thorough": tr("The same, for longer. Choose it when every percent counts."),
     }[preset]
+
+
+def preset_unavailable() -> str:
+    """Say what a preset that adjusts the network needs, where it is not installed."""
+    return tr("Needs PyTorch, which is not installed. Add it in the Handlens folder: {command}", command=ENGINE_COMMAND)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,7 +33,18 @@ from desktop.pages.train.runs import RunList
 from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, KindName, Preset, Project, Runner, estimate_seconds, kind_named
+from ml.api import (
+    DEFAULT_FRONT,
+    FRONTS,
+    PRESETS,
+    KindName,
+    Preset,
+    Project,
+    Runner,
+    can_finetune,
+    estimate_seconds,
+    kind_named,
+)
 
 COLUMN_WIDTH = 900
 DETAILS_WIDTH = 660
@@ -52,16 +63,22 @@ class PresetCard(QFrame):
         self.button.toggled.connect(self._on_toggled)
         self.time_label = QLabel(tr("measuring …"))
         self.time_label.setProperty("role", "muted")
-        promise = QLabel(messages.preset_promise(preset))
-        promise.setWordWrap(True)
+        self.promise = QLabel(messages.preset_promise(preset))
+        self.promise.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(8)
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.time_label)
-        layout.addWidget(promise)
+        layout.addWidget(self.promise)
         layout.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+
+    def set_available(self, available: bool) -> None:
+        """Whether it can be chosen; if not, say what it needs."""
+        self.button.setEnabled(available)
+        self.time_label.setVisible(available)
+        self.promise.setText(messages.preset_promise(self.preset) if available else messages.preset_unavailable())
 
     def set_seconds(self, seconds: float) -> None:
         time = messages.duration(seconds)
@@ -70,7 +87,7 @@ class PresetCard(QFrame):
         self.button.setAccessibleName(tr("{preset}, {time}", preset=name, time=time))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
+        if event.button() == Qt.MouseButton.LeftButton and self.button.isEnabled():
             self.button.setChecked(True)
             self.button.setFocus()
 
@@ -109,7 +126,10 @@ class TrainSetup(QWidget):
         self.network = NetworkChoice(runner=runner)
         self.front = self._make_front()
         self.epochs, self.seed, self._details = self._make_details()
-        self.cards["standard"].button.setChecked(True)
+        finetuning = can_finetune()
+        for preset, card in self.cards.items():
+            card.set_available(finetuning or preset == "quick")
+        self.cards["standard" if finetuning else "quick"].button.setChecked(True)
         self._group.buttonToggled.connect(self._on_preset)
         self._on_preset()
         self.runs = RunList()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,39 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.core.jobs import DEFAULT_FRONT, Front
+from ml.graphs.log_frontend import SIZE, SLICES, LogSettings, LogStatistics, averages, fit_statistics, fourier
 from ml.networks.backbones import Backbone
 
-SIZE = 224
-SLICES = 7
-"""Time slices of a window with numeric features of their own: the columns of the backbone's grid."""
-_BANDS, _ALL_BANDS = 16, 128
-"""Frequency bands whose energies are features: per channel, and of all channels together."""
 _PAIRED = 8
-"""Up to so many channels the features include the correlation of each pair."""
 _POINTS = 112
 _LOUD, _FAINT = 1e-6, 1e-3
 _WEIGHT = 1.0
 """Standard deviation of each numeric feature; that of the backbone's features is about a quarter."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogSettings:
-    """Settings of the picture: a power spectrum of `n_fft` rows every `hop` rows of the log."""
-
-    channels: int
-    frames: int
-    front: Front
-    n_fft: int
-    hop: int
-    learned: str = ""
-    """Fingerprint of the training split's statistics."""
-
-
-def settings_for_logs(*, channels: int, frames: int, front: Front = DEFAULT_FRONT) -> LogSettings:
-    """Return settings with about 96 spectra, each about a sixth of the window long."""
-    n_fft = 1 << min(8, max(4, round(math.log2(max(16, frames) / 6))))
-    return LogSettings(channels=channels, frames=frames, front=front, n_fft=n_fft, hop=max(1, frames // 96))
 
 
 class LogFrontEnd(nn.Module):
@@ -74,19 +47,22 @@ class LogFrontEnd(nn.Module):
         super().__init__()
         self.settings = settings
         channels, lines = settings.channels, settings.n_fft // 2 + 1
-        self.count = count_numbers(settings)
+        self.count = settings.numbers
         for name, length in (("centre", channels), ("level", channels), ("number_centre", self.count)):
             self.register_buffer(name, torch.zeros(length, 1))
         for name, length in (("scale", channels), ("level_scale", channels), ("number_scale", self.count)):
             self.register_buffer(name, torch.ones(length, 1))
         # Matrices instead of torch's operators: they export unchanged and are as fast.
-        self.register_buffer("waves", _fourier(settings.n_fft)[:, None, :], persistent=False)
-        self.register_buffer("slices", _averages(settings.frames, SLICES), persistent=False)
-        self.register_buffer("points", _averages(settings.frames, _POINTS), persistent=False)
-        self.register_buffer("bands", _averages(lines, _band_count(settings)), persistent=False)
+        self.register_buffer("waves", torch.from_numpy(fourier(settings.n_fft))[:, None, :], persistent=False)
+        self.register_buffer("slices", torch.from_numpy(averages(settings.frames, SLICES)), persistent=False)
+        self.register_buffer("points", torch.from_numpy(averages(settings.frames, _POINTS)), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(averages(lines, settings.bands)), persistent=False)
         width, step = -(-settings.frames // SLICES), max(1, settings.frames // SLICES)
-        self.register_buffer("peaks", _averages((settings.frames - width) // step + 1, SLICES), persistent=False)
-        self.register_buffer("columns", _averages(settings.frames // settings.hop + 1, SLICES), persistent=False)
+        for name, length in (
+            ("peaks", (settings.frames - width) // step + 1),
+            ("columns", settings.frames // settings.hop + 1),
+        ):
+            self.register_buffer(name, torch.from_numpy(averages(length, SLICES)), persistent=False)
 
     def forward(self, readings: Tensor) -> Tensor:
         with torch.autocast(readings.device.type, enabled=False):
@@ -96,35 +72,16 @@ class LogFrontEnd(nn.Module):
             picture = self._picture(standard, power)
         return torch.cat([picture, _packed(numbers, self.count)], 1)
 
-    @torch.no_grad()
     def fit(self, readings: NDArray[np.floating]) -> None:
         """Fit the normalisation to windows of the training split (n, channels, frames); about a thousand suffice."""
-        windows = torch.from_numpy(np.asarray(readings, dtype=np.float32))
-        self.centre.copy_(windows.double().mean((0, 2))[:, None])
-        spread = (windows.double() - self.centre).square().mean((0, 2)).sqrt()[:, None]
-        self.scale.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
-        parts = [(power, numbers) for power, numbers in map(self._measured, torch.split(windows, 64))]
-        decibel = torch.cat([_decibel(power) for power, _ in parts])
-        self.level.copy_(decibel.mean((0, 2, 3))[:, None])
-        self.level_scale.copy_(2.0 * decibel.std((0, 2, 3)).clamp_min(1.0)[:, None])
-        numbers = torch.cat([numbers for _, numbers in parts])
-        self.number_centre.copy_(numbers.mean((0, 2))[:, None])
-        # The deviation of the means over the windows, which are the input of the head.
-        self.number_scale.copy_(numbers.mean(2).std(0, correction=0).clamp_min(1e-3)[:, None])
-        learned = b"".join(value.double().numpy().tobytes() for value in (self.centre, self.scale, self.number_scale))
-        self.settings = LogSettings(
-            channels=self.settings.channels,
-            frames=self.settings.frames,
-            front=self.settings.front,
-            n_fft=self.settings.n_fft,
-            hop=self.settings.hop,
-            learned=hashlib.sha256(learned).hexdigest()[:16],
-        )
+        self.use_statistics(fit_statistics(readings, self.settings))
 
-    def _measured(self, readings: Tensor) -> tuple[Tensor, Tensor]:
-        standard = self._standard(readings)
-        power = self._power(standard)
-        return power, self._numbers(standard, power)
+    @torch.no_grad()
+    def use_statistics(self, statistics: LogStatistics) -> None:
+        """Normalise by these."""
+        for name in ("centre", "scale", "level", "level_scale", "number_centre", "number_scale"):
+            getattr(self, name).copy_(torch.from_numpy(getattr(statistics, name)))
+        self.settings = replace(self.settings, learned=statistics.fingerprint)
 
     def _standard(self, readings: Tensor) -> Tensor:
         return ((readings - self.centre) / self.scale).clamp(-30.0, 30.0)
@@ -225,17 +182,6 @@ class TabularConcat(nn.Module):
         return self.inner.stages()
 
 
-def count_numbers(settings: LogSettings) -> int:
-    """Return how many numeric features the front end computes."""
-    channels = settings.channels
-    pairs = channels * (channels - 1) // 2 if channels <= _PAIRED else 0
-    return channels * (5 + _band_count(settings)) + pairs
-
-
-def _band_count(settings: LogSettings) -> int:
-    return min(_BANDS, max(2, _ALL_BANDS // settings.channels), settings.n_fft // 2 + 1)
-
-
 def _packed(numbers: Tensor, count: int) -> Tensor:
     """(batch, n, SLICES) as a plane (batch, 1, SIZE, SIZE): SIZE numbers below each other, the next beside them."""
     blocks = [
@@ -286,19 +232,3 @@ def _coloured(part: Tensor, height: int, channels: int) -> Tensor:
     if groups > height:  # each group has one row at least
         whole = functional.interpolate(whole, size=(height, SIZE), mode="bilinear", align_corners=False)
     return whole
-
-
-def _fourier(n_fft: int) -> Tensor:
-    """Return (2 · lines, n_fft): cosines, then sines, with a Hann window of unit energy."""
-    window = torch.hann_window(n_fft, dtype=torch.float64)
-    window = window / window.square().sum().sqrt()
-    turns = torch.outer(torch.arange(n_fft // 2 + 1), torch.arange(n_fft)).double() * (2.0 * math.pi / n_fft)
-    return torch.cat([turns.cos() * window, turns.sin() * window]).float()
-
-
-def _averages(length: int, count: int) -> Tensor:
-    """Return (length, count): a product with it gives the means of `count` equal slices, fractional rows included."""
-    edges = torch.linspace(0, length, count + 1, dtype=torch.float64)
-    rows = torch.arange(length, dtype=torch.float64)[:, None]
-    covered = (torch.minimum(rows + 1, edges[1:]) - torch.maximum(rows, edges[:-1])).clamp_min(0.0)
-    return (covered / covered.sum(0)).float()

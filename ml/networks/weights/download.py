@@ -28,7 +28,7 @@ from ml.core.errors import ChangedWeightsError, HandlensError
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.messages import msg
-from ml.networks.weights.bundled import sha256_of
+from ml.graphs.pretrained import sha256_of
 
 HUB = "https://huggingface.co"
 FILE = "model.safetensors"

@@ -14,8 +14,9 @@ from ml.core.errors import HandlensError
 from ml.core.events import BackboneChecked, Event, Note, StageStarted
 from ml.core.jobs import BackboneJob, Stop
 from ml.core.messages import Message, msg, nmsg, verbatim
-from ml.networks.weights.bundled import SUFFIXES, Weights, bundled, pretrained_cfg, sha256_of, unknown_network
+from ml.graphs.pretrained import Weights, bundled, sha256_of
 from ml.networks.weights.download import download_weights
+from ml.networks.weights.load import SUFFIXES, pretrained_cfg, unknown_network
 from ml.networks.weights.trust import known_sha256, remember_sha256
 
 SUGGESTIONS = 3

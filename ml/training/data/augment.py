@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +12,7 @@ from ml.core.types import KindName
 from ml.media.kinds import kind_named
 from ml.media.mel import RANGE_DB
 from ml.networks.frontends.log import LogFrontEnd
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AugmentConfig:
-    """Settings of the augmentation: `magnitude` 0…1. Images: whether to flip and to rotate by quarter turns, see
-    `ml.training.selection.symmetry`."""
-
-    magnitude: float
-    hflip: bool = True
-    rotate: bool = False
+from ml.training.recipe import AugmentConfig
 
 
 def augment(pictures: Tensor, *, kind: KindName, config: AugmentConfig, generator: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ml.core.types import Sample
-from ml.training.data.decode import Decoded
+from ml.features.decode import Decoded
 
 
 class Prefetcher:

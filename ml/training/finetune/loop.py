@@ -22,12 +22,13 @@ from ml.core.events import BatchDone, EpochDone, Event, Note, Showcase
 from ml.core.jobs import NeverStop, Stop, StopRequestedError
 from ml.core.messages import Message, msg
 from ml.core.types import Sample
+from ml.features.decode import Decoded
 from ml.networks.backbones import freeze_norms
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.networks.heads import Classifier
+from ml.probe.training_data import TrainingData, make_showcase
 from ml.scoring.tasks import task_named
 from ml.training.data.augment import augment_input, cosine_lr
-from ml.training.data.decode import Decoded
 from ml.training.data.features import SpectrogramCache
 from ml.training.data.prefetch import Prefetcher
 from ml.training.distributed import DistributedContext, peer_failure_as_error
@@ -35,7 +36,7 @@ from ml.training.finetune import checkpoint
 from ml.training.finetune.interruptible import interruptible
 from ml.training.finetune.progress import Timer, TrainingHistory, load_state
 from ml.training.finetune.step import backward_with_oom_retry, run_with_oom_split
-from ml.training.finetune.task import FinetuneResult, FinetuneTask, TrainingData
+from ml.training.finetune.task import FinetuneResult, FinetuneTask
 from ml.training.objective import RowsLoss, make_loss
 from ml.training.recipe import Recipe
 
@@ -419,16 +420,4 @@ def showcase(network: Classifier, data: TrainingData, device: torch.device, *, e
     outputs = network.predict(torch.from_numpy(data.decoded.read(data.showcase)).to(device))
     return make_showcase(
         data, outputs.probabilities.float().cpu().numpy(), outputs.maps.float().cpu().numpy(), epoch=epoch
-    )
-
-
-def make_showcase(
-    data: TrainingData, probabilities: NDArray[np.float32], maps: NDArray[np.float32], *, epoch: int
-) -> Showcase:
-    """Return the event with probabilities (n, classes) and maps (n, classes, h, w) of the showcase samples."""
-    return Showcase(
-        epoch=epoch,
-        sample_ids=tuple(sample.id for sample in data.showcase),
-        probabilities=probabilities,
-        maps=maps,
     )

@@ -19,11 +19,11 @@ from torch import Tensor
 from ml.core.jobs import Stop, StopRequestedError
 from ml.networks.heads import Classifier
 from ml.probe.objective import calibrated_nll_score, losses_of
+from ml.probe.training_data import TrainingData
 from ml.scoring.metrics import accuracy
 from ml.training.finetune import checkpoint
 from ml.training.finetune.interruptible import interruptible
 from ml.training.finetune.loop import score_samples
-from ml.training.finetune.task import TrainingData
 
 ALPHAS = (0.0, 0.3, 0.6, 0.8, 1.0)
 """Candidate weights of the fine-tuned end."""

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ml.core.jobs import Stop
 from ml.core.types import Sample
+from ml.features.decode import Decoded
 from ml.networks.heads import Classifier
-from ml.training.data.decode import Decoded
 from ml.training.recipe import Recipe
 
 MAX_SAMPLES = 96

@@ -17,10 +17,10 @@ from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.messages import Message, msg
 from ml.core.types import Sample, Windowing
+from ml.features.row_cache import RowCache
 from ml.media.kinds import SampleKind, kind_named
 from ml.project.project import Project
 from ml.runtime.session import cores
-from ml.training.data.cache import RowCache
 
 DECODER_VERSION, LOG_DECODER_VERSION = 2, 3
 """Part of the names of the caches. Increase them if the same file is decoded differently."""

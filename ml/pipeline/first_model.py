@@ -1,0 +1,255 @@
+"""The preset "quick" without torch: decode, frozen features, a linear head, and the released graph."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession
+
+from ml.core.backbone_catalog import DEFAULT_BACKBONE
+from ml.core.errors import HandlensError
+from ml.core.events import Event
+from ml.core.jobs import Stop, TrainJob
+from ml.core.messages import msg
+from ml.core.types import Sample
+from ml.features.decode import Decoded
+from ml.features.features import Extractor, Features, graph_extractor
+from ml.graphs.builder import GraphBuilder, Value
+from ml.graphs.frozen_network import FrozenNetwork
+from ml.graphs.pretrained import bundled
+from ml.media.kinds import kind_named
+from ml.pipeline.finish import finish_run
+from ml.pipeline.predict_all import Batch, Predict, write_predictions
+from ml.pipeline.probe_stages import decode_stage, feature_stage, fit_best_probe, probe_done
+from ml.pipeline.session import (
+    finished,
+    frozen_network,
+    labelled_and_split,
+    open_or_resume_run,
+    raise_if_cancelled,
+    record_end,
+    release_memory,
+    run_started,
+    stage,
+)
+from ml.probe.training_data import make_showcase, normalisation_samples
+from ml.project.predictions import Predictions
+from ml.project.project import Project
+from ml.release.released_graph import released_graph
+from ml.runtime.contract import OUTPUTS
+from ml.runtime.session import open_session
+from ml.scoring.ood import OodReference
+from ml.scoring.tasks import task_named
+from ml.training.recipe import recipe_for, relative_probe_loss
+from ml.training.resources import PROBE_COPIES, available_memory, check_disk, in_bytes_unit
+from ml.training.run_context import RunContext
+from ml.training.run_files import read_settings, write_history
+
+MODEL_BYTES = 16 * 2**20
+"""Of a released model, roughly."""
+
+
+def trains_without_torch(job: TrainJob) -> bool:
+    """Return whether `train_first_model` can do the job: the bundled network, not fine-tuned, on the processor."""
+    quick = job.preset == "quick" and not job.epochs
+    return quick and job.device in ("auto", "cpu") and job.weights is None and job.backbone in ("", DEFAULT_BACKBONE)
+
+
+def train_first_model(job: TrainJob, stop: Stop) -> Iterator[Event]:
+    """Train a run. Raises HandlensError if that is impossible; `ml.pipeline.dispatch` makes an event of it."""
+    project = Project.open(job.project)
+    try:
+        lock = project.lock("train")
+        try:
+            yield from _train_locked(project, job, stop)
+        finally:
+            lock.release()
+    finally:
+        project.close()
+
+
+def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event]:
+    """Begin or resume a run, train it, and record how it ended."""
+    started = time.monotonic()
+    yield stage("preflight")
+    _ = project.source_folder  # report a missing folder before a run begins
+    samples, class_names = labelled_and_split(project)
+    run, job = open_or_resume_run(project, job, class_names)
+    context = RunContext(
+        project=project,
+        job=job,
+        run=run,
+        folder=project.runs.folder(run.number),
+        samples=samples,
+        stop=stop,
+        started=started,
+    )
+    yield from record_end(project, run, _run_stages(context))
+
+
+def _run_stages(context: RunContext) -> Iterator[Event]:
+    """Run one stage after the other; each adds to the context what it finds."""
+    yield run_started(context)
+    network = _prepare(context)
+    yield from decode_stage(context)
+    _normalise(context, network)
+    yield stage("features")
+    context.features = _features(context, network)
+    yield from feature_stage(context, lambda: _extractor(network))
+    yield stage("probe")
+    context.probe = yield from fit_best_probe(context)
+    release_memory()
+    yield probe_done(context)
+    release = GraphRelease(context, network)
+    probabilities, maps, _ = release.predict(context.data.showcase)
+    if not task_named(context.project.task).exclusive:
+        probabilities = task_named(context.project.task).activation(probabilities)
+    yield make_showcase(context.data, probabilities, maps, epoch=0)
+    write_history(context.folder, epoch=0, probe=context.probe)
+    scores = yield from finish_run(context, release)
+    raise_if_cancelled(context.stop)
+    speed = {
+        "forward_seconds": context.forward_seconds,
+        "doubt": relative_probe_loss(context.probe.valid_loss, context.data.train_labels),
+    }
+    context.write_settings(speed=speed, alpha=0.0)
+    yield finished(context, scores, early=context.stop.requested() == "stop")
+
+
+def _prepare(context: RunContext) -> FrozenNetwork:
+    """Return the frozen network, after a check that disk and memory suffice."""
+    context.recipe = recipe_for(context.job, train=context.train_count, on_gpu=False)
+    context.weights = bundled()
+    if not (context.job.resume and read_settings(context.folder)):
+        context.write_settings()
+    network = context.frozen = frozen_network(context)
+    context.decoded = Decoded(context.project, size=network.size)
+    if not context.decoded.bytes_to_write(context.samples):
+        # The names of cached features depend on the normalisation.
+        _normalise(context, network)
+    check_disk(_disk_needs(context, network), context.project.path)
+    _check_memory(context, network)
+    return network
+
+
+def _normalise(context: RunContext, network: FrozenNetwork) -> None:
+    """Fit the front end of logs to the training split, once."""
+    if network.needs_fitting:
+        network.fit(context.decoded.read(normalisation_samples(context.samples)).astype(np.float32, copy=False))
+
+
+def _features(context: RunContext, network: FrozenNetwork) -> Features:
+    cache, samples = context.project.path / "cache", len(context.samples)
+    return Features(cache, network.fingerprint, samples=samples, width=network.width, grid=network.grid)
+
+
+def _disk_needs(context: RunContext, network: FrozenNetwork) -> dict[str, int]:
+    """Return the most bytes that the run will have on disk at a time, by their purpose."""
+    samples, positions = context.samples, network.grid[0] * network.grid[1]
+    features = _features(context, network)
+    each = 4 * network.width + (2 * network.width * positions if features.grids_kept else 0)
+    answers = 4 * context.classes + 2 * context.classes * positions + 2 * network.width + 17
+    return {
+        "decoded samples": context.decoded.bytes_to_write(samples),
+        "features": len(features.missing(samples)) * each,
+        "predictions": len(samples) * answers,
+        "released model": 2 * MODEL_BYTES,
+    }
+
+
+def _check_memory(context: RunContext, network: FrozenNetwork) -> None:
+    """Raise HandlensError if the embeddings of the training split do not fit."""
+    needed, free = PROBE_COPIES * context.train_count * network.width * 4, available_memory()
+    if needed > free:
+        raise HandlensError(
+            msg(
+                "This training needs about {needed} of memory, but only {free} are free. "
+                "Close other programs, or train with fewer samples.",
+                needed=in_bytes_unit(needed),
+                free=in_bytes_unit(free),
+            )
+        )
+
+
+def _extractor(network: FrozenNetwork) -> Generator[Event, None, Extractor]:
+    yield from ()
+    return graph_extractor(network.feature_graph())
+
+
+class GraphRelease:
+    """Implements `ml.pipeline.finish.Release` for the frozen network with the head of the probe."""
+
+    def __init__(self, context: RunContext, network: FrozenNetwork) -> None:
+        self._context = context
+        self._network = network
+        self._head = context.probe.head
+        self._task = task_named(context.project.task)
+        self._calibration: tuple[float, OodReference] | None = None
+        self.backbone = network.weights.name
+        self.backbone_sha256 = network.weights.sha256
+        self.size = network.size
+        self.inner_features = network.inner_features
+
+    def predict_all(self, samples: Sequence[Sample], draft: Path) -> Generator[Event, None, Predictions]:
+        """Write uncalibrated predictions to the folder `draft`."""
+        predict: Predict = self.predict
+        return (yield from write_predictions(self._context, predict, samples, draft))
+
+    def predict(self, batch: Sequence[Sample]) -> Batch:
+        """Return probabilities (multi-label: logits), maps and embeddings of some samples."""
+        features = self._context.features
+        embeddings = features.embeddings(batch)
+        logits = self._head.logits(embeddings)
+        probabilities = self._task.activation(logits) if self._task.exclusive else logits
+        if features.grids_kept:
+            (maps,) = self._maps_of_grids.run(None, {"grid": features.grids(batch)})
+        else:
+            (maps,) = self._maps_of_raw.run(None, {"raw": self._context.decoded.read(batch)})
+        return probabilities, maps, embeddings
+
+    def calibrate(self, temperature: float, reference: OodReference) -> None:
+        """Set what the graph needs besides the weights."""
+        self._calibration = temperature, reference
+
+    def graph(self) -> bytes:
+        """Return the graph to release."""
+        assert self._calibration is not None
+        temperature, reference = self._calibration
+        return released_graph(
+            self._network,
+            self._head,
+            temperature=temperature,
+            reference=reference,
+            exclusive=self._task.exclusive,
+            input_name=kind_named(self._context.project.kind).input_name,
+        )
+
+    def difference(self, exported: InferenceSession, samples: Sequence[Sample], stored: NDArray[np.floating]) -> float:
+        """Return the largest difference in probability between `exported` and the predictions `stored`."""
+        name = kind_named(self._context.project.kind).input_name
+        (answers,) = exported.run([OUTPUTS[0]], {name: self._context.decoded.read(samples)})
+        return float(np.max(np.abs(answers - stored)))  # NaN if one of them is NaN
+
+    @cached_property
+    def _maps_of_grids(self) -> InferenceSession:
+        """From feature grids, in half precision, to maps."""
+        graph = GraphBuilder("maps")
+        grid = graph.input("grid", (self._network.width, *self._network.grid), np.float16)
+        self._add_maps(graph, grid.astype(np.float32))
+        return open_session(graph.to_bytes())
+
+    @cached_property
+    def _maps_of_raw(self) -> InferenceSession:
+        """From raw input to maps, for projects whose grids are too many to keep."""
+        graph = GraphBuilder("maps")
+        self._add_maps(graph, self._network.features(self._network.raw_input(graph, "raw")))
+        return open_session(graph.to_bytes(), many=True)
+
+    def _add_maps(self, graph: GraphBuilder, features: Value) -> None:
+        weight = np.asarray(self._head.weight, dtype=np.float32)[:, :, None, None]
+        graph.output("maps", graph.op("Conv", features, weight), (len(weight), *self._network.grid))
