@@ -19,7 +19,7 @@ class PlainTextStyle(QProxyStyle):
         super().__init__("Fusion")
 
     def polish(self, target: QWidget | QApplication | QPalette) -> None:  # type: ignore[override]
-        super().polish(target)  # type: ignore[arg-type]
+        super().polish(target)
         if isinstance(target, QLabel) and target.textFormat() == Qt.TextFormat.AutoText:
             target.setTextFormat(Qt.TextFormat.PlainText)
 

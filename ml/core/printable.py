@@ -7,6 +7,7 @@ import re
 # C0 and C1 controls; marks that turn the reading order (UAX 9) or end a line; halves of surrogate pairs, which stand
 # for the bytes of undecodable file names and cannot be written as UTF-8.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_MARKDOWN = re.compile(r"[\\<\[|]")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -18,6 +19,11 @@ def printable(text: str, *, keep: str = "") -> str:
 def printable_json(written: str) -> str:
     r"""Return one line of JSON with such characters inside its strings written as `\u202e`: it reads back the same."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+
+
+def markdown(text: str) -> str:
+    """Return `text` for a line of Markdown in which it cannot become HTML, a link, an image or a cell of a table."""
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
 
 def _escaped(character: str) -> str:

@@ -18,7 +18,7 @@ from ml.commands.common import PlainConsole, make_table
 from ml.commands.progress import LiveReport
 from ml.core.events import Note
 from ml.core.messages import english, msg, verbatim
-from ml.core.printable import printable, printable_json
+from ml.core.printable import markdown, printable, printable_json
 from ml.pictures.axes import write
 from tests.ml.conftest import add_colour_run
 from tests.ml.terminal import Done, Handlens
@@ -97,6 +97,11 @@ def test_every_command_shows_hostile_names_as_text(handlens: Handlens, hostile: 
 def test_json_reads_back_the_names_as_they_are(handlens: Handlens, hostile: Path) -> None:
     done = handlens("predict", hostile, folder_of(hostile), "--json")
     assert {line["label"] for line in done.lines} == set(NAMES)
+
+
+def test_names_in_a_model_card_are_neither_html_nor_links_nor_cells() -> None:
+    assert markdown(f"{IMAGE}|![x](http://host/x)\\[y]") == r"\<img src=secret>\|!\[x](http://host/x)\\\[y]"
+    assert markdown("plastic_bag (2)") == "plastic_bag (2)"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not text")
