@@ -17,6 +17,7 @@ import typer
 
 from ml.cli import build_app, prepare_terminal
 from ml.core.messages import Message, msg, text, tr, verbatim
+from ml.core.printable import printable
 
 _STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome")
 
@@ -94,7 +95,7 @@ def _no_display() -> bool:
 
 
 def _complain(sentence: Message) -> int:
-    sys.stderr.write(text(sentence) + "\n")
+    sys.stderr.write(printable(text(sentence), keep="\n") + "\n")
     return 1
 
 

@@ -24,6 +24,7 @@ from ml.core.messages import (
     use_language,
 )
 from ml.core.phrases import counted, counted_classes, counted_files
+from ml.core.printable import printable
 from ml.core.types import KindName
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "number",
     "originals_gone",
     "own_name",
+    "printable",
     "score",
     "speak",
     "system_language",

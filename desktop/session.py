@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop.i18n import printable
 from ml.api import (
     DEFAULT_FRONT,
     WRONG_AT_MOST,
@@ -85,6 +86,11 @@ class Session(QObject):
             self._originals_gone = False
             self.originals_found.emit()
         return None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, as they are shown."""
+        return tuple(printable(item.name) for item in self.classes)
 
     # -- labels ------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ from typing import Any, Literal
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from desktop.plain_text import PlainTextStyle
+
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 
@@ -102,7 +104,7 @@ def apply(app: QApplication, theme: Theme) -> None:
     if not app.property("handlens_style"):
         # Only once: Qt crashes when the style below a style sheet is replaced.
         app.setProperty("handlens_style", True)
-        app.setStyle("Fusion")
+        app.setStyle(PlainTextStyle())
         font = QFont(app.font())
         font.setPixelSize(look.body)
         app.setFont(font)

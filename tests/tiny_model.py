@@ -17,7 +17,9 @@ SIZE = 56
 WINDOWING = Windowing(rate=8000, seconds=1.0, step=1.0)
 
 
-def write_colour_model(path: Path, *, reject_below: float = 0.5, unlike_above: float = 0.9) -> Path:
+def write_colour_model(
+    path: Path, *, reject_below: float = 0.5, unlike_above: float = 0.9, classes: tuple[str, ...] = COLOURS
+) -> Path:
     """Names the strongest of red, green and blue; its maps show where that is, `unlike` is 1 - the probability."""
     nodes = [
         helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
@@ -35,7 +37,7 @@ def write_colour_model(path: Path, *, reject_below: float = 0.5, unlike_above: f
     kernel = (np.eye(3) * 1.5 - 0.5).astype(np.float32)[:, :, None, None]
     constants = {"most": np.float32(255), "sharpness": np.float32(10), "one": np.float32(1), "kernel": kernel}
     pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])
-    info = tiny_info(classes=COLOURS, reject_below=reject_below, unlike_above=unlike_above)
+    info = tiny_info(classes=classes, reject_below=reject_below, unlike_above=unlike_above)
     return _write(path, nodes, pixels, constants, info)
 
 

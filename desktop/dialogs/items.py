@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import printable, tr
 
 _ROW = 32
 _MOST_WRAPPED = 500
@@ -111,7 +111,7 @@ class _Rows(QAbstractTableModel):
         return 0 if parent.isValid() else len(self._heads)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        text = self.rows[index.row()][index.column()]
+        text = printable(self.rows[index.row()][index.column()], keep="\n")
         if role == Qt.ItemDataRole.DisplayRole:
             # Qt cannot break a long file name and would cut it off behind its folder.
             return _LONG_WORD.sub(lambda word: _MAY_BREAK.join(word[0]), text)

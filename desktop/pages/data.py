@@ -197,10 +197,10 @@ class DataPage(QWidget):
             for index in sample.labels:
                 by_class[index].append(sample.path)
         rows = []
-        for item in session.classes:
+        for item, name in zip(session.classes, session.class_names, strict=True):
             count = len(by_class[item.index])
-            said = tr("{name}: {count_things}", name=item.name, count_things=counted(count, kind))
-            rows.append(BarRow(name=item.name, count=count, colour=style.class_colour(item.index), words=said))
+            said = tr("{name}: {count_things}", name=name, count_things=counted(count, kind))
+            rows.append(BarRow(name=name, count=count, colour=style.class_colour(item.index), words=said))
         self.bars.set_rows(rows)
         self.split.set_parts(split_parts(sample.split for sample in session.samples if sample.labelled))
         self._why.setText(text(session.project.split_why))
@@ -257,7 +257,7 @@ class DataPage(QWidget):
     @Slot()
     def _show_copies(self) -> None:
         assert self._session is not None
-        names = [item.name for item in self._session.classes]
+        names = self._session.class_names
         ItemsDialog.show_items(
             self,
             title=tr("Copies"),

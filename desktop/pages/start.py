@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from desktop import icons, settings, style
-from desktop.i18n import error_text, score, things, tr
+from desktop.i18n import error_text, printable, score, things, tr
 from desktop.widgets.card import ProjectCard
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.scrolling import scrolling
@@ -195,7 +195,7 @@ class StartPage(QWidget):
         recent: list[list[str]] = settings.value(settings.RECENT)
         for place, (path, name) in enumerate(recent):
             card = ProjectCard(name=name, caption=tr("Looking…"))
-            card.setToolTip(path)
+            card.setToolTip(printable(path))
             card.chosen.connect(partial(self.project_chosen.emit, Path(path)))
             card.removed.connect(partial(self._remove, path))
             self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)

@@ -9,7 +9,8 @@ from PySide6.QtGui import QColor, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import printable, tr
+from desktop.plain_text import button_text
 from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.scrolling import scrolling
 
@@ -82,7 +83,7 @@ class ClassKeys(QWidget):
         button = QToolButton()
         shown = shortened(name)
         button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)
-        button.setToolTip(name)
+        button.setToolTip(printable(name))
         button.setAccessibleName(tr("Label as {name}", name=name))
         if index != NONE:
             button.setIcon(_dot(style.class_colour(index)))
@@ -103,8 +104,9 @@ class ClassKeys(QWidget):
 
 def shortened(name: str) -> str:
     """Shorten a name for a button, and escape Qt's mark for a key."""
+    name = printable(name)
     short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-    return short.replace("&", "&&")
+    return button_text(short)
 
 
 def _dot(colour: QColor) -> QPixmap:

@@ -1,4 +1,4 @@
-"""A label on one line that is shortened with "…"; its tool tip has the whole text."""
+"""A label on one line, for names, that is shortened with "…"; its tool tip has the whole text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
+from desktop.i18n import printable
 from desktop.widgets.elide_distinct import cut_apart
 
 
@@ -19,7 +20,7 @@ class ElidedLabel(QLabel):
         mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(text, parent)
+        super().__init__(printable(text), parent)
         self._mode = mode
         self.among: tuple[str, ...] = ()
         """The other names in the same list, so that shortened names still differ."""
@@ -27,6 +28,7 @@ class ElidedLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def setText(self, text: str) -> None:
+        text = printable(text)
         super().setText(text)
         self.setToolTip(text if self._is_cut() else "")
 

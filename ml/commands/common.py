@@ -8,12 +8,16 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
 
 from ml.commands.usage import WrongUsageError
 from ml.core import ranks
@@ -22,6 +26,7 @@ from ml.core.errors import ChangedWeightsError, HandlensError
 from ml.core.events import TERMINAL, Event, Failed, Stopped, as_json
 from ml.core.jobs import Job, NeverStop
 from ml.core.messages import Message, msg, text, tr, verbatim
+from ml.core.printable import printable, printable_json
 from ml.pipeline.dispatch import explain, run
 from ml.pipeline.watchdog import Watchdog
 from ml.project.project import SUFFIX
@@ -98,14 +103,37 @@ WrongAtMostOption = Annotated[
 ]
 
 
+class PlainConsole(Console):
+    """A console that obeys its own styles only: control characters in whatever is printed are shown as text."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text, keep="\n"))
+
+
+class PlainTable(Table):
+    """A table that takes names: `add_words` knows no markup, and each cell has one line."""
+
+    def add_words(self, *cells: str | Text) -> None:
+        """Add a row."""
+        self.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells))
+
+
 def make_console() -> Console:
     """The terminal, for sentences and tables. Made anew each time, so that a replaced stdout is respected."""
-    return Console(highlight=False, soft_wrap=True)
+    return PlainConsole(highlight=False, soft_wrap=True)
+
+
+def make_table(*headers: str, header_style: str = "table.header") -> PlainTable:
+    """A table without lines around it."""
+    return PlainTable(
+        *map(escape, headers), box=None, pad_edge=False, show_header=bool(headers), header_style=header_style
+    )
 
 
 def print_json(values: dict[str, Any]) -> None:
     """One JSON object on a line of its own, out at once: whoever reads along wants it now."""
-    sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    sys.stdout.write(printable_json(json.dumps(values, ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 
@@ -116,7 +144,7 @@ def say(console: Console, sentence: Message | str) -> None:
 
 def print_error(sentence: Message | str) -> None:
     """One sentence on stderr."""
-    sys.stderr.write(text(sentence) + "\n")
+    sys.stderr.write(printable(text(sentence), keep="\n") + "\n")
     sys.stderr.flush()
 
 

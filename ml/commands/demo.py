@@ -23,6 +23,7 @@ from ml.core.events import Finished
 from ml.core.jobs import EvaluateJob, ScanJob, TrainJob
 from ml.core.messages import msg, text, tr, verbatim
 from ml.core.phrases import counted, counted_classes
+from ml.core.printable import printable
 from ml.core.types import Preset
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.project.project import SUFFIX, Project
@@ -152,6 +153,6 @@ def _look(project: Path, finished: Finished, console: Console) -> None:
     say(console, msg("The project, to continue with: {path}", path=str(project)))
     console.print()
     say(console, msg("Next:"))
-    say(console, f'  handlens studio "{project}"')
-    say(console, f'  handlens predict "{project}" YOUR_FILES --overlays looked-at')
+    say(console, f'  handlens studio "{printable(str(project))}"')
+    say(console, f'  handlens predict "{printable(str(project))}" YOUR_FILES --overlays looked-at')
     say(console, "  handlens new MY_PROJECT --from YOUR_FOLDER")

@@ -6,11 +6,10 @@ import platform
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from ml import doctor as facts
-from ml.commands.common import JsonOption, command, make_console, print_json, say
+from ml.commands.common import JsonOption, command, make_console, make_table, print_json, say
 from ml.core.logs import log_file
 from ml.core.messages import Message, english, msg, text, to_json, tr
 
@@ -57,15 +56,15 @@ def doctor(
         )
         return
     console = make_console()
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("Python", platform.python_version())
-    table.add_row(tr("System"), escape(facts.system()))
+    table = make_table()
+    table.add_words("Python", platform.python_version())
+    table.add_words(tr("System"), facts.system())
     for name, told in devices.items():
-        table.add_row(tr("Device {name}", name=name), escape(text(told)))
-    table.add_row(tr("Pretrained network"), escape(text(weights_told)))
-    table.add_row(tr("Log"), escape(str(log_file())))
+        table.add_words(tr("Device {name}", name=name), text(told))
+    table.add_words(tr("Pretrained network"), text(weights_told))
+    table.add_words(tr("Log"), str(log_file()))
     for name, version in versions.items():
-        table.add_row(name, version or f"[dim]{escape(_lacking(name))}[/]")
+        table.add_words(name, version or Text(_lacking(name), style="dim"))
     console.print(table)
     console.print()
     for line in _advice(missing, command, versions["PySide6"] is not None, versions["torch"] is not None):

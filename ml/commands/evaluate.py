@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ml.commands.common import (
     JsonOption,
@@ -19,6 +17,7 @@ from ml.commands.common import (
     command,
     find_project,
     make_console,
+    make_table,
     print_error,
     print_json,
     rate_named,
@@ -90,19 +89,19 @@ def say_result(result: Evaluated, kind: KindName, console: Console) -> None:
         _say_presence(result, console)
         return
     headers = (tr("class"), tr("samples"), tr("found"), tr("correct when predicted"), tr("most often mistaken for"))
-    table = Table(*headers, box=None, pad_edge=False)
+    table = make_table(*headers)
     names = list(result.per_class)
     for name in sorted(names, key=lambda item: (result.per_class[item]["recall"], item)):
         scores = result.per_class[name]
         if scores["n"] == 0:
             continue
         taken_for = _most_confused(result, names.index(name), names)
-        table.add_row(
-            escape(name),
+        table.add_words(
+            name,
             f"{scores['n']:.0f}",
             _with_interval(scores, "recall"),
             _with_interval(scores, "precision"),
-            escape(taken_for),
+            taken_for,
         )
     console.print(table)
     _say_calibration(result, console)
@@ -150,12 +149,12 @@ def _open(scores: dict[str, float], key: str) -> str:
 def _say_presence(result: Evaluated, console: Console) -> None:
     """Where more than one class may be present: what is found of each, the weakest class first."""
     headers = (tr("class"), tr("found"), tr("wrongly predicted"), tr("average precision"))
-    table = Table(*headers, box=None, pad_edge=False)
+    table = make_table(*headers)
     for name, scores in sorted(result.per_class.items(), key=lambda item: (item[1]["average_precision"], item[0])):
         if scores["n"] == 0 and scores["named"] == 0:
             continue
-        table.add_row(
-            escape(name),
+        table.add_words(
+            name,
             _found(scores),
             _wrongly(scores),
             text(percent(scores["average_precision"])) if scores["n"] else "–",

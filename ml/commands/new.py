@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ml.commands.arguments import check_split_by, kind_of, rows_a_second
 from ml.commands.common import (
@@ -20,6 +18,7 @@ from ml.commands.common import (
     command,
     find_project,
     make_console,
+    make_table,
     print_json,
     run_to_end,
     say,
@@ -308,15 +307,10 @@ def _say(project: Project, report: ScanReport, outcome: dict[str, Any], console:
     for sentence in _summary(project, outcome):
         say(console, sentence)
     if classes:
-        table = Table(
-            tr("class"),
-            tr("samples") if project.windowing is None else tr("windows"),
-            box=None,
-            pad_edge=False,
-            header_style="dim",
-        )
+        samples = tr("samples") if project.windowing is None else tr("windows")
+        table = make_table(tr("class"), samples, header_style="dim")
         for name, count in classes.items():
-            table.add_row(escape(name), current_language().number(count))
+            table.add_words(name, current_language().number(count))
         console.print(table)
     for item in report.unreadable[:_LISTED]:
         say(console, "  " + tr("Left out: {path}. {reason}", path=item.path, reason=item.reason))

@@ -30,6 +30,7 @@ from ml.commands.wording import NONE_OF_THEM, rejected_because
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
+from ml.core.printable import printable
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -142,7 +143,7 @@ def _say_where(table: Path | None, folder: Path | None, pictures: int) -> None:
 def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:
     """The answer, once it is said."""
     if isinstance(result, UnreadableInput):
-        print_error(f"{result.path}: {text(result.reason)}")
+        print_error(f"{printable(str(result.path))}: {text(result.reason)}")
         return {"path": str(result.path), "decision": "unreadable", "reason": text(result.reason)}
     row = _as_row(result, info)
     why = rejected_because(row["unlike"], result.best, info) if result.decision == "reject" else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 from ml.commands.wording import split_parts
 from ml.core.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
@@ -26,7 +26,7 @@ class LiveReport:
         self._bar = Progress(
             TextColumn("  "),
             BarColumn(bar_width=32, complete_style="cyan", finished_style="cyan"),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -98,7 +98,7 @@ class LiveReport:
         self._console.print(indent + text(sentence), markup=False)
 
     def _say_marked(self, style: str, label: str, *sentences: str) -> None:
-        self._console.print(f"[{style}]{escape(label)}[/] {escape(' '.join(sentences))}")
+        self._console.print(Text.assemble((label, style), " ", " ".join(sentences)))
 
     def _move(self, done: int, total: int, words: str) -> None:
         if self._task is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ml.commands.common import (
     JsonOption,
@@ -19,6 +18,7 @@ from ml.commands.common import (
     find_project,
     make_console,
     make_folder,
+    make_table,
     print_error,
     print_json,
     rate_named,
@@ -73,9 +73,9 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
         say(console, msg("No run yet. Next: {command}", command=f'handlens train "{project}"'))
         return
     headers = (tr("run"), tr("state"), tr("preset"), tr("started"), tr("took"), tr("validation"), tr("test"))
-    table = Table(*headers, box=None, pad_edge=False)
+    table = make_table(*headers)
     for run in found:
-        table.add_row(
+        table.add_words(
             str(run.number),
             text(_STATES.get(run.state, run.state)),
             run.preset,

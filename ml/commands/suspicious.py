@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-from rich.table import Table
-
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
@@ -12,6 +9,7 @@ from ml.commands.common import (
     command,
     find_project,
     make_console,
+    make_table,
     print_error,
     print_json,
     run_to_end,
@@ -91,9 +89,9 @@ def _say(found: Suspected, rows: list[tuple[str, ...]], *, with_place: bool) -> 
         )
     say(console, SCORE_SAYS)
     where = (tr("where"),) if with_place else ()
-    table = Table(tr("file"), *where, tr("label"), tr("looks like"), tr("score"), box=None, pad_edge=False)
+    table = make_table(tr("file"), *where, tr("label"), tr("looks like"), tr("score"))
     for shown in rows[: min(found.flagged, SHOWN) if found.flagged else LEAST_CERTAIN]:
-        table.add_row(*[escape(cell) for cell in shown])
+        table.add_words(*shown)
     console.print(table)
     if found.flagged > SHOWN:
         say(

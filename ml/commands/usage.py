@@ -17,6 +17,7 @@ from typer import rich_utils
 from typer.core import TyperCommand, TyperGroup
 
 from ml.core.messages import Message, msg, text, tr, verbatim
+from ml.core.printable import printable
 
 # Of typer itself or of Click, by version.
 _errors = importlib.import_module(typer.BadParameter.__module__)
@@ -145,7 +146,7 @@ def _tell(error: Any) -> NoReturn:
     """Print the usage line, what was wrong with it, and how to get help; nothing where the help was printed already."""
     if type(error).__name__ != "NoArgsIsHelpError":
         context = getattr(error, "ctx", None)
-        lines = [text(told_of(error))]
+        lines = [printable(text(told_of(error)))]
         if context is not None:
             command = f"{context.command_path} {context.help_option_names[-1]}"
             lines = [context.get_usage(), *lines, tr("For help: {command}", command=command)]

@@ -22,6 +22,8 @@ from babel import Locale, UnknownLocaleError
 from babel.lists import format_list
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 
+from ml.core.printable import printable
+
 Value = "str | int | float | Message | Sequence[Value]"
 
 DOMAIN = "handlens"
@@ -29,6 +31,8 @@ PSEUDO = "en_XA"
 """The pseudo-locale: English with accents between ⟦ and ⟧, which shows what nobody can translate."""
 SOURCE = "en"
 
+_VERBATIM = "{text}"
+"""The template that has no words of its own: text of a library may have several lines, names have one."""
 _NUMBER_FORMAT = re.compile(r",?(\.\d{1,2})?[dfgx%]?")
 _MOST_VALUES = 50
 _LONGEST = 20_000
@@ -67,7 +71,7 @@ def nmsg(singular: str, plural: str, count: int, /, **values: Any) -> Message:
 
 def verbatim(words: str) -> Message:
     """Text that nobody translates: what a library or an older Handlens said."""
-    return Message("{text}", {"text": words})
+    return Message(_VERBATIM, {"text": words})
 
 
 class Language:
@@ -86,7 +90,7 @@ class Language:
         template = self._template(message, context)
         values = {**message.values} if message.count is None else {"count": message.count, **message.values}
         try:
-            words = _Formatter(self).vformat(template, (), values)
+            words = _Formatter(self, keep="\n" if template == _VERBATIM else "").vformat(template, (), values)
         except (ValueError, LookupError):  # a translation with a mistake in it must not cost the sentence
             words = message.template
         return words[:1].upper() + words[1:] if capital else words
@@ -106,7 +110,7 @@ class Language:
 
     def _template(self, message: Message, context: str) -> str:
         catalog = self._catalog
-        if message.template == "{text}":
+        if message.template == _VERBATIM:
             return message.template
         if message.plural is None or message.count is None:
             if context:
@@ -122,10 +126,14 @@ class Language:
 
 
 class _Formatter(string.Formatter):
-    """Fills templates in. They may come from a stranger's project, so only plain names and harmless formats count."""
+    """Fills templates in. They may come from a stranger's project, so only plain names and harmless formats count.
 
-    def __init__(self, language: Language) -> None:
+    Text that is filled in may be a name: see `ml.core.printable`, with `keep` as there.
+    """
+
+    def __init__(self, language: Language, *, keep: str = "") -> None:
         self._language = language
+        self._keep = keep
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:  # noqa: ARG002
         if field_name not in kwargs:
@@ -143,8 +151,9 @@ class _Formatter(string.Formatter):
         if isinstance(value, int | float):
             return self._language.number(value, format_spec)
         if isinstance(value, list | tuple):
-            return self._language.join([self.format_field(item, format_spec) for item in value])
-        words = str(value)
+            names = _Formatter(self._language)
+            return self._language.join([names.format_field(item, format_spec) for item in value])
+        words = printable(str(value), keep=self._keep)
         return words[:1].upper() + words[1:] if format_spec == "capital" else words
 
 

@@ -13,6 +13,7 @@ from ml.core.errors import HandlensError
 from ml.core.jobs import WRONG_AT_MOST
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import of_hundred
+from ml.core.printable import markdown
 from ml.core.types import Sample
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.sanity_checks import error_rate_finding
@@ -164,7 +165,7 @@ def _with_presence_thresholds(project: Project, run: int, info: ModelInfo, asked
 def _instead(info: ModelInfo, thresholds: NDArray[np.float32]) -> Message:
     """The thresholds that hold in place of those of the card's table."""
     each = tuple(
-        msg("{name} from {threshold:.0%}", name=name, threshold=float(value))
+        msg("{name} from {threshold:.0%}", name=markdown(name), threshold=float(value))
         for name, value in zip(info.classes, thresholds, strict=True)
     )
     return msg("A class counts as present: {classes}. The table shows the thresholds of the run.", classes=each)

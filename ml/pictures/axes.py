@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
+from ml.core.printable import printable
 from ml.pictures.heatmap import inferno
 
 PAGE, SURFACE, LINE, TEXT, MUTED = "#FAFAF9", "#FFFFFF", "#E4E4E0", "#1C1C1A", "#6B6B66"
@@ -27,6 +28,8 @@ _OTHER_FONTS = (
     "Arial Unicode.ttf", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "PingFang.ttc", "msyh.ttc", "malgun.ttf",
 )  # fmt: skip
 _SIGNATURE = "Software", "Handlens"
+_MOST_LETTERS = 500
+"""More than fit on any line; shortening a name of thousands takes seconds."""
 _NO_CHARACTER = "\U0010ffff"
 
 
@@ -53,8 +56,11 @@ def write(
     anchor: str = "la",
     width: float | None = None,
 ) -> float:
-    """Write a line at `at` (see Pillow's anchors), shortened with "…" to `width`; returns the width in pixels."""
-    font, text = font_for(text, size)
+    """Write a line at `at` (see Pillow's anchors), shortened with "…" to `width`; returns the width in pixels.
+
+    Pillow refuses to measure text of two lines, and half a surrogate pair.
+    """
+    font, text = font_for(printable(text[:_MOST_LETTERS]), size)
     if width is not None:
         text = _shortened(font, text, width)
     draw.text(at, text, fill=colour, font=font, anchor=anchor if isinstance(font, ImageFont.FreeTypeFont) else None)

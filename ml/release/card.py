@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml.core.messages import Message, english, msg, nmsg
+from ml.core.printable import markdown
 from ml.core.types import RunInfo
 from ml.evaluation.sanity_checks import RunFinding
 from ml.project.project import Project
@@ -38,7 +39,7 @@ LEARNED_AGAIN = msg(
 def model_card(project: Project, info: ModelInfo, known: MeasuredFacts, remarks: Sequence[RunFinding]) -> str:
     """Return the card as Markdown, in English."""
     run = next(item for item in project.runs.all() if item.number == info.run)
-    task, names = task_named(info.task), tuple(info.classes)
+    task, names = task_named(info.task), tuple(map(markdown, info.classes))
     error = CalibrationError(before=info.ece_before, after=info.ece, temperature=info.temperature)
     scores = [
         task.card_score(known.test, "test", info.kind, known.test_interval),
@@ -48,7 +49,7 @@ def model_card(project: Project, info: ModelInfo, known: MeasuredFacts, remarks:
         task.card_calibration(known.valid, error),
         _compared(info.parity_samples, info.parity_difference),
     ]
-    lines = [f"# {english(msg('{project}, run {run}', project=project.name, run=str(info.run)))}", ""]
+    lines = [f"# {english(msg('{project}, run {run}', project=markdown(project.name), run=str(info.run)))}", ""]
     lines += [english(task.purpose(names, info.kind)), english(_made(info.created_at, run)), ""]
     lines += [f"## {english(msg('How good it is'))}", "", *map(english, scores), ""]
     part = known.test if len(known.test[1]) else known.valid
@@ -58,7 +59,7 @@ def model_card(project: Project, info: ModelInfo, known: MeasuredFacts, remarks:
         lines += [*task.card_table(part, names, files=known.files, thresholds=info.present_above), ""]
         lines += [english(IN_BRACKETS), ""]
     lines += [f"## {english(msg('Findings at the end of the run'))}", ""]
-    lines += [*(f"- {english(remark.sentence)}" for remark in remarks), "", english(_split(project)), ""]
+    lines += [*(f"- {markdown(english(remark.sentence))}" for remark in remarks), "", english(_split(project)), ""]
     return "\n".join(lines)
 
 

@@ -52,14 +52,20 @@ def project(handlens: Handlens, folder: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def trained(project: Path) -> Path:
     """The project with a finished run of the model that names colours."""
+    add_colour_run(project, COLOURS)
+    return project
+
+
+def add_colour_run(project: Path, names: tuple[str, ...]) -> None:
+    """Add a finished run of the model that names colours; `names` are the classes that are red, green and blue."""
     with Project.open(project) as opened:
         samples = opened.samples()
         classes = tuple(item.name for item in opened.classes())
         run = opened.runs.begin(preset="quick", seed=0, class_names=classes)
-        model_file = write_colour_model(opened.runs.folder(run.number) / "model.onnx")
+        model_file = write_colour_model(opened.runs.folder(run.number) / "model.onnx", classes=names)
         pixels = np.stack([load_squashed(opened.source_folder / s.path, SIZE) for s in samples])
         said = ReleasedModel.open(model_file).predict(pixels)
-        order = [COLOURS.index(name) for name in classes]
+        order = [names.index(name) for name in classes]
         writer = PredictionWriter(
             opened.runs.folder(run.number) / "predictions",
             samples=len(samples),
@@ -77,4 +83,3 @@ def trained(project: Path) -> Path:
         )
         writer.close()
         opened.runs.update(run.number, state="finished", seconds=3.0, test_accuracy=1.0)
-    return project

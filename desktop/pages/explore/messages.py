@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from desktop.i18n import NONE_OF_THEM, Message, class_caption, msg, nmsg, originals_gone, text, tr, trn
+from desktop.i18n import NONE_OF_THEM, Message, class_caption, msg, nmsg, originals_gone, printable, text, tr, trn
 from desktop.models.prediction_table import Filter, PredictionTable
 from desktop.models.run_scores import score_text
 from desktop.models.undo import same_labels
@@ -158,7 +158,9 @@ def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str])
     if changed:
         caption = f"✎ {caption}"
         spoken = msg("{first} {second}", first=spoken, second=msg("You changed the label after this run."))
-    return Tile(caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{text(spoken)}\n{sample.path}")
+    return Tile(
+        caption=caption, number=number, wrong=wrong, changed=changed, spoken=f"{text(spoken)}\n{printable(sample.path)}"
+    )
 
 
 def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str], *, task: TaskName) -> Tile:
@@ -179,10 +181,10 @@ def suspect_tile(sample: Sample, suggested: SuggestedLabel, names: Sequence[str]
     short = tr("not labelled") if present is None else named(present, names)
     if same_labels(present, labels):
         caption = tr("labelled {label}", label=short)
-        return Tile(caption=f"{caption}{ARROW}{question}", spoken=f"{text(spoken)}\n{sample.path}")
+        return Tile(caption=f"{caption}{ARROW}{question}", spoken=f"{text(spoken)}\n{printable(sample.path)}")
     spoken = msg("{first} {second}", first=spoken, second=msg("You changed the label after it was checked."))
     caption = tr("now {label}", label=short)
-    return Tile(caption=f"✎ {caption}", changed=True, spoken=f"{text(spoken)}\n{sample.path}")
+    return Tile(caption=f"✎ {caption}", changed=True, spoken=f"{text(spoken)}\n{printable(sample.path)}")
 
 
 def suspect_remark(suggested: SuggestedLabel, names: Sequence[str], *, task: TaskName) -> str:

@@ -96,7 +96,7 @@ class ExploreModel(QObject):
             return
         self.set_problem("")
         self._table, self._load_error = None, ""
-        self._names = tuple(item.name for item in session.classes)
+        self._names = session.class_names
         try:
             predictions = session.predictions()
         except HandlensError as error:

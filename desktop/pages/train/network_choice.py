@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPush
 from desktop import style
 from desktop.i18n import tr
 from desktop.pages.train.messages import checked_words, network_title, network_words
+from desktop.plain_text import button_text
 from desktop.widgets.text_field import TextField
 from desktop.workers.job_thread import JobThread
 from ml.api import OFFERED, BackboneChecked, BackboneJob, Event, Runner, Worker
@@ -74,7 +75,7 @@ class NetworkChoice(QWidget):
     def set_file(self, path: Path | None) -> None:
         """Use the weights in `path` for another network."""
         self._file = path
-        self.file_button.setText(tr("Weights from a file …") if path is None else path.name)
+        self.file_button.setText(tr("Weights from a file …") if path is None else button_text(path.name))
         self._check()
 
     def ask_for_name(self) -> None:

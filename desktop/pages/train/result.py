@@ -279,7 +279,7 @@ class ResultController(QObject):
 
 def _mistake_tiles(mistakes: Sequence[Mistake], session: Session) -> list[Shown]:
     """Return the mistakes with their predicted and their true classes."""
-    names = [item.name for item in session.classes]
+    names = session.class_names
     return [
         Shown(
             sample_id=each.sample_id,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from desktop.i18n import text, tr
+from desktop.i18n import printable, text, tr
 from desktop.pages.train.messages import time_left
 from ml.api import (
     BatchDone,
@@ -90,7 +90,7 @@ class TrainingState:
             case RunStarted():
                 self.run = event.run
                 self.train, self.valid, self.test = event.train, event.valid, event.test
-                self.class_names, self.task = event.class_names, event.task
+                self.class_names, self.task = tuple(map(printable, event.class_names)), event.task
                 if self.stopping:
                     self.sentence = stopping_sentence(self.stop_state, self.sentence)
             case StageStarted():

@@ -19,6 +19,7 @@ from desktop import style
 from desktop.dialogs.folder import FileChooser, FolderChooser
 from desktop.i18n import counted_classes, counted_files, error_text, msg, text, tr
 from desktop.pages.wizard.draft import Draft
+from desktop.plain_text import button_text
 from desktop.widgets.text_field import TextField
 from desktop.workers.tasks import Tasks
 from ml.api import LabelPreview, preview_labels, suggest_labels
@@ -203,7 +204,7 @@ class LabelSource(QWidget):
     def _suggest(self, found: object) -> None:
         if isinstance(found, Path) and self.folders_button.isChecked():
             self._suggested = found
-            self.suggestion_button.setText(use_table_text(found))
+            self.suggestion_button.setText(button_text(use_table_text(found)))
             self.suggestion_button.show()
 
     @Slot()

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QR
 
 from desktop import style
 from desktop.dialogs.items import ItemsDialog
-from desktop.i18n import counted, current_language, text, tr
+from desktop.i18n import counted, current_language, printable, text, tr
 from desktop.pages.wizard.label_files import use_table_text
+from desktop.plain_text import button_text
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
@@ -55,7 +56,7 @@ class ScanResult(QWidget):
         rows = []
         for place, (name, count) in enumerate(report.class_counts.items()):
             words = tr("{name}: {things}", name=name, things=counted(count, report.kind))
-            rows.append(BarRow(name=name, count=count, colour=style.class_colour(place), words=words))
+            rows.append(BarRow(name=printable(name), count=count, colour=style.class_colour(place), words=words))
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
         self.task.show_report(report)
@@ -118,7 +119,7 @@ class FindingRows(QWidget):
 
     def offer_table(self, table: Path) -> None:
         """Offer to use the labels of a table."""
-        self.table_button = QPushButton(use_table_text(table))
+        self.table_button = QPushButton(button_text(use_table_text(table)))
         self.table_button.clicked.connect(partial(self._choose_table, table))
         self._column.addWidget(self.table_button, 0, Qt.AlignmentFlag.AlignLeft)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
 from desktop import style
-from desktop.i18n import tr
+from desktop.i18n import printable, tr
 from desktop.models.prediction_table import PredictionTable
 from desktop.models.undo import same_labels
 from desktop.pages.explore import messages
@@ -147,7 +147,7 @@ class DetailController(QObject):
         windowing = session.project.windowing
         start = session.sample(self._sample_id).start or 0.0
         if windowing is not None and windowing.columns:
-            names = [windowing.columns[place] for place in lanes(windowing.columns)]
+            names = [printable(windowing.columns[place]) for place in lanes(windowing.columns)]
             self._panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
         if windowing is not None and result.waveform is not None:
             settings = settings_for(windowing)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidg
 
 from desktop.i18n import tr
 from desktop.models.prediction_table import Filter, Verdict
+from desktop.plain_text import button_text
 from desktop.widgets.flow_box import FlowBox
 from ml.api import SPLIT_CODES
 
@@ -80,7 +81,7 @@ class ExploreFilters(QWidget):
     def set_cell(self, label: int, predicted: int, words: str) -> None:
         """Filter by one cell of the confusion matrix."""
         self._cell = (label, predicted)
-        self.cell_button.setText(f"{words}  ✕")
+        self.cell_button.setText(button_text(f"{words}  ✕"))
         self.cell_button.show()
         self.class_box.setCurrentIndex(0)
         self.verdict_box.setCurrentIndex(0)

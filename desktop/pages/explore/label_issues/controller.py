@@ -70,7 +70,7 @@ class LabelIssuesController(QObject):
         session = self._session
         if session is None or not self._model.contains(sample_id):
             return Tile(caption="")
-        names = [item.name for item in session.classes]
+        names = session.class_names
         suggested = self._model.suggestion(sample_id)
         return messages.suspect_tile(session.sample(sample_id), suggested, names, task=session.project.task)
 
