@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
 from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
 from ml.media.kinds import kind_named
 from ml.project import store as tables
-from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
+from ml.project.labels import append_changes, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store
@@ -38,6 +39,10 @@ from ml.project.update.rewindow import rewindow
 from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
+LABELS_AT_ONCE = 10_000
+"""The labels that one transaction writes, which takes about 0.1 s."""
+PAUSE = 0.03
+"""Seconds between two of them: SQLite lets a waiting writer try again after at most 25 ms for its first 0.1 s."""
 
 
 class Project:
@@ -267,18 +272,33 @@ class Project:
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
     ) -> tuple[LabelChange, ...]:
-        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything.
+        """Give each sample its own labels, as undo and redo need it; None: nobody has labelled it.
 
-        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right.
+        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right. Many
+        samples are written in several transactions, see `restore_in_pieces`.
         """
-        said_by = origins or {}
-        with self._store.writing() as connection:
-            return tuple(
-                append_change(
-                    connection, sample_id, new, annotator or default_annotator(), said_by.get(sample_id, "person")
-                )
-                for sample_id, new in wanted
-            )
+        pieces = self.restore_in_pieces(wanted, annotator=annotator, origins=origins)
+        return tuple(change for piece in pieces for change in piece)
+
+    def restore_in_pieces(
+        self,
+        wanted: Iterable[tuple[int, tuple[int, ...] | None]],
+        *,
+        annotator: str | None = None,
+        origins: Mapping[int, Origin] | None = None,
+    ) -> Iterator[tuple[LabelChange, ...]]:
+        """Write labels as `restore_labels` does, and yield the changes of each transaction when it is on disk.
+
+        Between two transactions, other writers to the project get their turn.
+        """
+        listed, annotator = list(wanted), annotator or default_annotator()
+        for begin in range(0, len(listed), LABELS_AT_ONCE):
+            if begin:
+                time.sleep(PAUSE)
+            piece = listed[begin : begin + LABELS_AT_ONCE]
+            with self._store.writing() as connection:
+                changes = append_changes(connection, piece, annotator, origins or {})
+            yield changes
 
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:
         """Who set which label when, the oldest first."""
