@@ -18,7 +18,7 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import tr
-from desktop.pages.ids import DATA, TRAIN
+from desktop.pages.ids import DATA, LABELS, TRAIN
 from desktop.pages.start import StartPage
 from desktop.widgets.drop_target import folder_in
 from desktop.widgets.jobs_strip import JobsStrip
@@ -53,7 +53,7 @@ class MainWindow(QMainWindow):
         self.workspace: Workspace | None = None
         self.wizard: NewProjectWizard | None = None
         self._first_page: str | None = None
-        self._jobs = PageJobs(actions.page_ids())
+        self._jobs = PageJobs((LABELS, *actions.page_ids()))
         self._opener = ProjectOpener(self)
         self._opener.opened.connect(self._show_project)
         self._opener.failed.connect(self._show_failed_opening)
@@ -134,7 +134,7 @@ class MainWindow(QMainWindow):
             workspace.show_page(self._first_page)
         workspace.page_shown.connect(self._place_strip)
         self.workspace = workspace
-        self._jobs = PageJobs(actions.page_ids())
+        self._jobs = PageJobs((LABELS, *actions.page_ids()))
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
         self.setWindowTitle(tr("{project} – Handlens", project=session.project.name))
@@ -300,7 +300,7 @@ class MainWindow(QMainWindow):
         elif job.fraction is None:
             self.strip.show_ended(job.words)
         else:
-            self.strip.show_job(job.words, job.fraction, can_show=True)
+            self.strip.show_job(job.words, job.fraction, can_show=job.page_id != LABELS)
 
     @Slot()
     def _show_job(self) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.i18n import text
-from desktop.pages.ids import EXPLORE, TRAIN
+from desktop.i18n import text, trn
+from desktop.pages.ids import EXPLORE, LABELS, TRAIN
 from desktop.session import Session
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.rail import Rail
@@ -24,7 +24,7 @@ class Workspace(QWidget):
     """Frames the pages. Made anew for each project; owns the session and closes it in `shutdown`."""
 
     job_progress = Signal(str, str, float)
-    """The id of a page, and what its `job_progress` says."""
+    """The id of a page, and what its `job_progress` says; `LABELS` while many labels are being written."""
     page_shown = Signal(str)
 
     def __init__(
@@ -62,6 +62,7 @@ class Workspace(QWidget):
             page.sentence_changed.connect(partial(self._set_sentence, page_id))
             page.job_progress.connect(partial(self.job_progress.emit, page_id))
             page.page_requested.connect(self.show_page)
+        session.writing_changed.connect(self._on_writing)
         for page in self._pages.values():
             page.set_session(session)
         self.show_page(self._first_page())
@@ -129,6 +130,14 @@ class Workspace(QWidget):
         for page in self._pages.values():
             page.shutdown()
         self.session.close()
+
+    @Slot(int, float)
+    def _on_writing(self, count: int, fraction: float) -> None:
+        if count:
+            words = trn("Saving {count} label", "Saving {count} labels", count)
+            self.job_progress.emit(LABELS, words, fraction)
+        else:
+            self.job_progress.emit(LABELS, "", -1.0)
 
     def _set_sentence(self, page_id: str, sentence: str) -> None:
         self._sentences[page_id] = sentence

@@ -136,9 +136,7 @@ def append_changes(
     return tuple(changes)
 
 
-def _present_labels(
-    cursor: Any, wanted: Iterable[tuple[int, object]]
-) -> dict[int, tuple[int | None, tuple[int, ...]]]:
+def _present_labels(cursor: Any, wanted: Iterable[tuple[int, object]]) -> dict[int, tuple[int | None, tuple[int, ...]]]:
     """Return the current change of each wanted sample, and the classes that it set."""
     found: dict[int, tuple[int | None, tuple[int, ...]]] = {}
     cursor.execute(_PRESENT, (json.dumps(list({sample_id: None for sample_id, _ in wanted})),))

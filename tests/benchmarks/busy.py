@@ -71,9 +71,7 @@ def synthesize(scratch: Path, count: int) -> Path:
     dealt: dict[str, Split] = {_path(number): splits[number // CLASSES % len(splits)] for number in range(count)}
     place = scratch / "large.handlens"
     report = ScanReport(folder=str(folder), kind="images", files=files, windowing=None)
-    with Project.create(
-        place, name="large", report=report, plan=SplitPlan(split_by="auto", splits=dealt)
-    ) as project:
+    with Project.create(place, name="large", report=report, plan=SplitPlan(split_by="auto", splits=dealt)) as project:
         add_run(project, wrong=tuple(int(number) for number in rng.choice(count, count // 10, replace=False)))
     return place
 
@@ -281,5 +279,7 @@ def _label_all(page: ExplorePage, gaps: _Gaps) -> None:
     gaps.restart()
     began = time.perf_counter()
     page.model.undo_stack.undo()
-    gaps.wait(lambda: all(sample.labels != (5,) for sample in session.samples[::1000] if sample.id % 10 != 6), extra=2.0)
+    gaps.wait(
+        lambda: all(sample.labels != (5,) for sample in session.samples[::1000] if sample.id % 10 != 6), extra=2.0
+    )
     print(f"undo of them: {time.perf_counter() - began - 2.0:.2f} s; longest gap {gaps.longest:.0f} ms")

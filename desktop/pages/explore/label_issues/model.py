@@ -58,7 +58,11 @@ class LabelIssuesModel(QObject):
 
     @Slot()
     def start(self) -> None:
-        """Check all labels as they are now."""
+        """Check all labels as they are now. The search reads them from the disk, so it begins when they are there."""
+        if self._session is not None:
+            self._session.after_writing(self._search)
+
+    def _search(self) -> None:
         session, run = self._session, self._run
         if session is None or run is None or self._thread is not None:
             return
