@@ -324,6 +324,7 @@ class ExplorePage(QWidget):
         table, view = self.model.table, self.view.current()
         if table is None:
             return
+        self.issues.update(changes)
         self._show_counts(table)
         if view == "suspicious":
             self._update_issues(changes)
