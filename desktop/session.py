@@ -79,6 +79,11 @@ class Session(QObject):
         """Return a sample with its present labels. Raises KeyError if there is none."""
         return self._by_id[sample_id]
 
+    def samples_of(self, sample_ids: Iterable[int]) -> list[Sample]:
+        """Return many samples, as `sample` does one."""
+        by_id = self._by_id
+        return [by_id[sample_id] for sample_id in sample_ids]
+
     def missing_originals(self) -> Message | None:
         """Return why the original files cannot be read; None while their folder is there."""
         try:

@@ -41,8 +41,9 @@ from ml.scoring.tasks import task_named
 SUFFIX = ".handlens"
 LABELS_AT_ONCE = 10_000
 """The labels that one transaction writes, which takes about 0.1 s."""
-PAUSE = 0.03
-"""Seconds between two of them: SQLite lets a waiting writer try again after at most 25 ms for its first 0.1 s."""
+PAUSE, LONG_PAUSE = 0.03, 0.11
+"""Seconds between two of them. SQLite lets a writer that has waited for 0.1 s try again after 25 ms, later after up to
+0.1 s: the long pause is for slow machines."""
 
 
 class Project:
@@ -292,12 +293,15 @@ class Project:
         Between two transactions, other writers to the project get their turn.
         """
         listed, annotator = list(wanted), annotator or default_annotator()
+        took = 0.0
         for begin in range(0, len(listed), LABELS_AT_ONCE):
             if begin:
-                time.sleep(PAUSE)
+                time.sleep(PAUSE if took < LONG_PAUSE else LONG_PAUSE)
+            began = time.monotonic()
             piece = listed[begin : begin + LABELS_AT_ONCE]
             with self._store.writing() as connection:
                 changes = append_changes(connection, piece, annotator, origins or {})
+            took = time.monotonic() - began
             yield changes
 
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:

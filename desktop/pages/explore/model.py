@@ -113,7 +113,7 @@ class ExploreModel(QObject):
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
         if self._table is None or self._session is None:
             return
-        self._table.update(self._session.sample(change.sample_id) for change in changes)
+        self._table.update(self._session.samples_of([change.sample_id for change in changes]))
         self.labels_changed.emit(changes)
 
     @Slot()
@@ -148,7 +148,7 @@ class ExploreModel(QObject):
     def _relabel(self, sample_ids: Sequence[int], class_index: int) -> None:
         session = self._session
         if session is not None:
-            samples = [session.sample(sample_id) for sample_id in sample_ids]
+            samples = session.samples_of(sample_ids)
             self._push(relabel_command(session, samples, class_index, self._names, on_problem=self.set_problem))
 
     def confirm(self, sample_ids: Iterable[int]) -> None:
@@ -171,7 +171,7 @@ class ExploreModel(QObject):
     def _confirm(self, sample_ids: Sequence[int]) -> None:
         session = self._session
         if session is not None:
-            samples = [session.sample(sample_id) for sample_id in sample_ids]
+            samples = session.samples_of(sample_ids)
             self._push(confirm_command(session, samples, on_problem=self.set_problem))
 
     def _push(self, command: Relabel | None) -> None:

@@ -125,9 +125,11 @@ class LabelIssuesModel(QObject):
     def update(self, changes: Iterable[LabelChange]) -> None:
         """Look again at samples whose labels have changed."""
         session = self._session
+        if session is None or not self._places:
+            return
         for change in changes:
             place = self._places.get(change.sample_id)
-            if place is not None and session is not None:
+            if place is not None:
                 self._decided[place] = self._is_decided(session.sample(change.sample_id))
 
     def remaining(self) -> int:
@@ -147,8 +149,11 @@ class LabelIssuesModel(QObject):
 
         A multi-label sample is suspicious because of one class; changes of other classes do not count.
         """
+        assert self._result is not None
         if sample.set_by == "confirmed":
             return True
+        if sample.labels == self._result.labels[self._places[sample.id]]:
+            return False
         labels, class_index = self.suggestion(sample.id)
         if self._session is not None and not task_named(self._session.project.task).exclusive and sample.labels:
             return (class_index in sample.labels) != (class_index in labels)
