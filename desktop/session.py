@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.i18n import printable
+from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
     DEFAULT_FRONT,
     WRONG_AT_MOST,
@@ -24,7 +25,6 @@ from ml.api import (
     Sample,
     TrainJob,
     default_annotator,
-    task_named,
 )
 
 
@@ -36,6 +36,8 @@ class Session(QObject):
 
     labels_changed = Signal(object)
     """A tuple of `LabelChange`. They are on disk and in `samples` already."""
+    writing_changed = Signal(int, float)
+    """How many labels are being written in the background, and the fraction that is done; 0 for none."""
     runs_changed = Signal()
     """A run was added, ended or removed."""
     run_changed = Signal(object)
@@ -56,6 +58,9 @@ class Session(QObject):
         project.runs.mark_interrupted()
         self.classes: tuple[ClassInfo, ...] = project.classes()
         self._by_id = {sample.id: sample for sample in samples or project.samples()}
+        self._writer = LabelWriter(project, self.annotator, self._by_id, self)
+        self._writer.written.connect(self._on_written)
+        self._writer.busy_changed.connect(self.writing_changed)
         self._samples: tuple[Sample, ...] | None = None
         self._originals_gone = False
         self._predictions: Predictions | None = None
@@ -74,6 +79,11 @@ class Session(QObject):
     def sample(self, sample_id: int) -> Sample:
         """Return a sample with its present labels. Raises KeyError if there is none."""
         return self._by_id[sample_id]
+
+    def samples_of(self, sample_ids: Iterable[int]) -> list[Sample]:
+        """Return many samples, as `sample` does one."""
+        by_id = self._by_id
+        return [by_id[sample_id] for sample_id in sample_ids]
 
     def missing_originals(self) -> Message | None:
         """Return why the original files cannot be read; None while their folder is there."""
@@ -105,23 +115,36 @@ class Session(QObject):
 
         `origins` as in `Project.restore_labels`. On disk when this returns.
         """
-        changes = self.project.restore_labels(wanted, annotator=self.annotator, origins=origins)
-        splits = self.project.splits() if any(self._becomes_labelled(change) for change in changes) else {}
-        for change in changes:
-            before, labelled = self._by_id[change.sample_id], self._is_labelled_after(change)
-            split = (before.split or splits.get(before.path)) if labelled else None
-            set_by = change.origin if labelled else None
-            self._by_id[change.sample_id] = before._replace(labels=change.new, split=split, set_by=set_by)
+        ends: list[Written] = []
+        self.write_labels(wanted, origins=origins, on_end=ends.append)
+        self.finish_writing()
+        if ends[0].error is not None:
+            raise ends[0].error
+        return ends[0].changes
+
+    def write_labels(
+        self,
+        wanted: Iterable[tuple[int, tuple[int, ...] | None]],
+        *,
+        origins: Mapping[int, Origin] | None = None,
+        on_end: OnEnd,
+    ) -> None:
+        """Do the same without waiting, if there are many: `on_end` is called when they are on disk, or cannot be."""
+        self._writer.write(list(wanted), origins or {}, on_end)
+
+    def after_writing(self, edit: Callable[[], None]) -> None:
+        """Call `edit` when all labels are on disk: at once if none is being written."""
+        self._writer.after(edit)
+
+    def finish_writing(self) -> None:
+        """Return when all labels are on disk."""
+        self._writer.finish()
+
+    @Slot(object)
+    def _on_written(self, written: Written) -> None:
+        self._by_id.update(written.samples)
         self._samples = None
-        self.labels_changed.emit(changes)
-        return changes
-
-    def _is_labelled_after(self, change: LabelChange) -> bool:
-        """Return whether the sample is labelled after the change. In a multi-label project "none" is a label."""
-        return bool(change.new) or (not task_named(self.project.task).exclusive and not change.unsaid)
-
-    def _becomes_labelled(self, change: LabelChange) -> bool:
-        return self._is_labelled_after(change) and not self._by_id[change.sample_id].labelled
+        self.labels_changed.emit(written.changes)
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -136,6 +159,7 @@ class Session(QObject):
         weights: Path | None = None,
         front: Front = DEFAULT_FRONT,
     ) -> TrainJob:
+        self.finish_writing()  # the training reads them from the disk
         return TrainJob(
             project=self.project.path,
             preset=preset,
@@ -195,7 +219,8 @@ class Session(QObject):
         return self.project.wrong_at_most or target_error or WRONG_AT_MOST
 
     def close(self) -> None:
-        """Close the project. There is nothing to save: everything is on disk already."""
+        """Close the project, when the labels that are being written are on disk. There is nothing else to save."""
+        self._writer.close()
         self._predictions = None
         self.project.close()
         self._lock.release()

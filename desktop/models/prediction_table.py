@@ -9,11 +9,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.api import SPLIT_CODES, Predictions, Sample, confusion, multilabel_confusion, relative_to_threshold, task_named
+from ml.api import (
+    SPLIT_CODES,
+    Predictions,
+    Sample,
+    confusion,
+    multilabel_confusion,
+    relative_to_threshold,
+    task_named,
+)
 
 Order = Literal["wrong", "unsure", "right"]
 Verdict = Literal["all", "wrong", "right"]
 _CHUNK = 1 << 16
+_CODES = {None if name == "none" else name: code for code, name in enumerate(SPLIT_CODES)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +84,17 @@ class PredictionTable:
 
     def update(self, samples: Iterable[Sample]) -> None:
         """Take over the present labels and splits of these samples."""
-        codes = {name: index for index, name in enumerate(SPLIT_CODES)}
-        wanted = [(s.id, -1 if s.label is None else s.label, codes[s.split or "none"], s.source_id) for s in samples]
-        if not wanted or not len(self._sorted):
+        found = list(samples)
+        if not found or not len(self._sorted):
             return
-        values = np.array(wanted, dtype=np.int64)
-        places = np.minimum(np.searchsorted(self._sorted, values[:, 0]), len(self._sorted) - 1)
-        known = self._sorted[places] == values[:, 0]
+        # Column by column: tuples of all four would cost several times as much, and 50,000 samples are usual.
+        ids = np.array([sample.id for sample in found], dtype=np.int64)
+        places = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
+        known = self._sorted[places] == ids
         rows = self._order[places[known]]
-        self.labels[rows] = values[known, 1]
-        self.splits[rows] = values[known, 2]
-        self.sources[rows] = values[known, 3]
+        self.labels[rows] = np.array([s.labels[0] if s.labels else -1 for s in found], dtype=np.int64)[known]
+        self.splits[rows] = np.array([_CODES[s.split] for s in found], dtype=np.uint8)[known]
+        self.sources[rows] = np.array([s.source_id for s in found], dtype=np.int64)[known]
         judged = (self.labels[rows] >= 0) & (self.labels[rows] < self.classes)
         self.own[rows] = 0.0
         self.own[rows[judged]] = self.predictions.probabilities[rows[judged], self.labels[rows[judged]]]

@@ -1,16 +1,18 @@
-"""Changes of labels as commands that can be undone. A command and its undo are on disk on return."""
+"""Changes of labels as commands that can be undone. A few labels are on disk on return, many soon after."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
-from PySide6.QtGui import QUndoCommand
+from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from desktop.i18n import text, tr
+from desktop.label_writer import Written
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
-from ml.api import HandlensError, Origin, Sample, task_named
+from ml.api import Origin, Sample, task_named
 
 Labels = tuple[int, ...] | None
 """Class indices; None for no label."""
@@ -28,17 +30,21 @@ OnProblem = Callable[[str], None]
 class LabelStore(Protocol):
     """The part of a session that a command needs."""
 
-    def restore_labels(
-        self, wanted: Iterable[tuple[int, Labels]], *, origins: Mapping[int, Origin] | None = None
-    ) -> object: ...
+    def write_labels(
+        self,
+        wanted: Iterable[tuple[int, Labels]],
+        *,
+        origins: Mapping[int, Origin] | None = None,
+        on_end: Callable[[Written], None],
+    ) -> None: ...
 
 
 class Relabel(QUndoCommand):
     """Give samples other labels. `before` maps each sample to its present labels, `after` to the new ones.
 
     `origins_before` and `origins_after` name the origin of labels that do not come from the user, see
-    `Project.restore_labels`. If writing fails, the command calls `on_problem` with a sentence and removes itself from
-    the stack.
+    `Project.restore_labels`. If nothing can be written, the command calls `on_problem` with a sentence and removes
+    itself from `stack`. If only a part was written, it stays, so that this part can be undone.
     """
 
     def __init__(
@@ -57,19 +63,33 @@ class Relabel(QUndoCommand):
         self._before, self._after = dict(before), dict(after)
         self._origins_before, self._origins_after = dict(origins_before or {}), dict(origins_after or {})
         self._on_problem = on_problem
+        self._inside = False
+        """Whether the stack is calling this command now: then it sees by itself that the command is obsolete."""
+        self.stack: QUndoStack | None = None
 
     def redo(self) -> None:
-        self._write(self._after, self._origins_after)
+        self._write(self._after, self._origins_after, done=True)
 
     def undo(self) -> None:
-        self._write(self._before, self._origins_before)
+        self._write(self._before, self._origins_before, done=False)
 
-    def _write(self, wanted: Mapping[int, Labels], origins: Mapping[int, Origin]) -> None:
-        try:
-            self._store.restore_labels(list(wanted.items()), origins=origins)
-        except HandlensError as error:
-            self.setObsolete(True)
-            self._on_problem(text(error.message))
+    def _write(self, wanted: Mapping[int, Labels], origins: Mapping[int, Origin], *, done: bool) -> None:
+        if self.isObsolete():
+            return
+        self._inside = True
+        self._store.write_labels(wanted.items(), origins=origins, on_end=partial(self._on_end, done))
+        self._inside = False
+
+    def _on_end(self, done: bool, written: Written) -> None:
+        if written.error is None:
+            return
+        self._on_problem(text(written.error.message))
+        if written.changes:
+            return
+        self.setObsolete(True)
+        if not self._inside and self.stack is not None:
+            # Qt removes an obsolete command only when it is called again.
+            (self.stack.undo if done else self.stack.redo)()
 
 
 Change = tuple[dict[int, Labels], dict[int, Labels], str]

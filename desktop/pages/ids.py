@@ -5,3 +5,5 @@ from __future__ import annotations
 DATA = "data"
 TRAIN = "train"
 EXPLORE = "explore"
+LABELS = "labels"
+"""No page, but the job that writes many labels."""

@@ -190,8 +190,11 @@ class ThumbnailGrid(QListView):
 
     def selected_ids(self) -> tuple[int, ...]:
         """Return the selected samples in the order of the grid."""
-        rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
-        return tuple(int(self._model.ids[row]) for row in rows)
+        ranges = self.selectionModel().selection()  # not its indexes: 100,000 of them take a second
+        selected = np.zeros(len(self._model.ids), dtype=np.bool_)
+        for place in range(ranges.count()):
+            selected[ranges.at(place).top() : ranges.at(place).bottom() + 1] = True
+        return tuple(self._model.ids[selected].tolist())
 
     def selected_count(self) -> int:
         """Count the selected samples without listing them: 100,000 may be selected."""

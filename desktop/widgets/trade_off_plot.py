@@ -16,6 +16,8 @@ from desktop.i18n import tr
 Shares = Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 FEWEST = 10
 """Error rates of fewer accepted samples are too noisy to scale the plot by."""
+MOST_POINTS = 600
+"""A curve of more points looks the same, and takes long to paint."""
 
 
 class TradeOffPlot(QWidget):
@@ -53,6 +55,9 @@ class TradeOffPlot(QWidget):
         """Take (n,) fractions: rejected, wrong among the accepted, and its upper 95 % confidence limit."""
         x, wrong, most = (100.0 * np.asarray(values) for values in (rejected, error, limit))
         telling = wrong[FEWEST - 1 :] if len(wrong) > FEWEST else wrong
+        if len(x) > MOST_POINTS:
+            drawn = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(np.int64))
+            x, wrong, most = x[drawn], wrong[drawn], most[drawn]
         self._line.setData(x, wrong)
         self._lower.setData(x, wrong)
         self._upper.setData(x, most)

@@ -16,7 +16,10 @@ class PageJob:
 
 
 class PageJobs:
-    """The jobs of all pages, as their `job_progress` reports them. Where several run, `page_ids` is their order."""
+    """The jobs of all pages, as their `job_progress` reports them. Where several run, `page_ids` is their order.
+
+    `LABELS` among them is no page: its job is shown beside every page.
+    """
 
     def __init__(self, page_ids: Sequence[str]) -> None:
         self._page_ids = tuple(page_ids)

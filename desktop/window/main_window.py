@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -18,7 +19,7 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import tr
-from desktop.pages.ids import DATA, TRAIN
+from desktop.pages.ids import DATA, LABELS, TRAIN
 from desktop.pages.start import StartPage
 from desktop.widgets.drop_target import accept_as_copy, folder_in
 from desktop.widgets.jobs_strip import JobsStrip
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
 
 _MORE = ("open", "theme", "settings", "shortcuts", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
+_DONE = object()
 _SIZE = QSize(1366, 768)
 _FRAME = QSize(16, 40)
 """A guess at the frame that the system puts around a window; its size is unknown until the window is shown."""
@@ -53,7 +55,11 @@ class MainWindow(QMainWindow):
         self.workspace: Workspace | None = None
         self.wizard: NewProjectWizard | None = None
         self._first_page: str | None = None
-        self._jobs = PageJobs(actions.page_ids())
+        self._building: tuple[Workspace, Iterator[None]] | None = None
+        """The project that is being opened, and the steps that remain."""
+        self._build_timer = QTimer(self, interval=0, singleShot=True)
+        self._build_timer.timeout.connect(self._build)
+        self._jobs = PageJobs((LABELS, *actions.page_ids()))
         self._opener = ProjectOpener(self)
         self._opener.opened.connect(self._show_project)
         self._opener.failed.connect(self._show_failed_opening)
@@ -127,19 +133,34 @@ class MainWindow(QMainWindow):
         # The pages load the core and the plots; that is why they are not loaded with the window.
         from desktop.window.workspace import Workspace
 
-        self._end_opening()
         more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
-        workspace = Workspace(session, more, runner=self._runner)
+        workspace = Workspace(session, more, runner=self._runner, parent=self._stack)
+        workspace.hide()
         workspace.job_progress.connect(self._show_progress)
+        self._building = (workspace, workspace.steps())
+        self._build_timer.start()
+
+    @Slot()
+    def _build(self) -> None:
+        """Take the next step to the open project, and show it after the last one."""
+        if self._building is None:
+            return
+        workspace, steps = self._building
+        if next(steps, _DONE) is not _DONE:
+            self._build_timer.start()
+            return
+        self._building = None
+        self._end_opening()
         if self._first_page is not None:
             workspace.show_page(self._first_page)
         workspace.page_shown.connect(self._place_strip)
         self.workspace = workspace
-        self._jobs = PageJobs(actions.page_ids())
+        self._jobs = PageJobs((LABELS, *actions.page_ids()))
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
-        self.setWindowTitle(tr("{project} – Handlens", project=session.project.name))
-        settings.remember_project(session.project.path, session.project.name)
+        project = workspace.session.project
+        self.setWindowTitle(tr("{project} – Handlens", project=project.name))
+        settings.remember_project(project.path, project.name)
         self._enable_actions()
         self.project_opened.emit(workspace)
 
@@ -156,6 +177,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def close_project(self) -> bool:
         """Return to the start page. Return False if the person prefers to let a training continue."""
+        self._stop_building()
         if self.workspace is None:
             return True
         if not self._may_leave():
@@ -170,6 +192,15 @@ class MainWindow(QMainWindow):
         self._enable_actions()
         self.start_page.refresh()
         return True
+
+    def _stop_building(self) -> None:
+        """Give up the project that is being opened, if it has got so far."""
+        if self._building is not None:
+            workspace, _steps = self._building
+            self._building = None
+            workspace.shutdown()
+            workspace.deleteLater()
+            self._end_opening()
 
     @Slot()
     def choose_project(self) -> None:
@@ -310,7 +341,7 @@ class MainWindow(QMainWindow):
         elif job.fraction is None:
             self.strip.show_ended(job.words)
         else:
-            self.strip.show_job(job.words, job.fraction, can_show=True)
+            self.strip.show_job(job.words, job.fraction, can_show=job.page_id != LABELS)
 
     @Slot()
     def _show_job(self) -> None:
@@ -365,6 +396,7 @@ class MainWindow(QMainWindow):
             return
         settings.set_value(settings.GEOMETRY, base64.b64encode(self.saveGeometry().data()).decode())
         self._opener.close()
+        self._stop_building()
         self._samples.cancel()
         if self.wizard is not None:
             self.wizard.done(QDialog.DialogCode.Rejected)  # the person has asked for the end already

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop.i18n import error_text, text
-from desktop.workers.opening import Loaded, load_project, prepare
+from desktop.window.opening import Loaded, load_project, prepare
 from desktop.workers.tasks import Tasks
 
 

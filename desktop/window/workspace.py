@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.i18n import text
-from desktop.pages.ids import EXPLORE, TRAIN
+from desktop.i18n import text, trn
+from desktop.pages.ids import EXPLORE, LABELS, TRAIN
 from desktop.session import Session
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.rail import Rail
@@ -21,10 +21,14 @@ from ml.api import Runner
 
 
 class Workspace(QWidget):
-    """Frames the pages. Made anew for each project; owns the session and closes it in `shutdown`."""
+    """Frames the pages. Made anew for each project; owns the session and closes it in `shutdown`.
+
+    Nothing is shown before all of `steps` are taken: each takes so little time that the window stays alive between
+    two of them.
+    """
 
     job_progress = Signal(str, str, float)
-    """The id of a page, and what its `job_progress` says."""
+    """The id of a page, and what its `job_progress` says; `LABELS` while many labels are being written."""
     page_shown = Signal(str)
 
     def __init__(
@@ -38,17 +42,40 @@ class Workspace(QWidget):
         super().__init__(parent)
         self.session = session
         session.setParent(self)
-        self._pages: dict[str, Page] = {page.page_id: page for page in (make(runner) for make in PAGES)}
-        self._sentences = dict.fromkeys(self._pages, "")
+        self._more, self._runner = more, runner
+        self._pages: dict[str, Page] = {}
+        self._widgets: dict[str, QWidget] = {}
+        self._title_widgets: dict[str, QWidget | None] = {}
+        self._sentences: dict[str, str] = {}
+        self._stack = QStackedWidget(self)
+        session.writing_changed.connect(self._on_writing)
+
+    def steps(self) -> Iterator[None]:
+        """Make the pages and show the project on them; a step is over at each `yield`."""
+        for make in PAGES:
+            self._add(make(self._runner))
+            yield
+        self._lay_out()
+        yield
+        for page in self._pages.values():
+            page.set_session(self.session)
+            yield
+        self.show_page(self._first_page())
+
+    def _add(self, page: Page) -> None:
+        page_id = page.page_id
+        self._pages[page_id], self._sentences[page_id] = page, ""
+        self._widgets[page_id], self._title_widgets[page_id] = page.widget(), page.title_widget()
+        self._stack.addWidget(self._widgets[page_id])
+        page.sentence_changed.connect(partial(self._set_sentence, page_id))
+        page.job_progress.connect(partial(self.job_progress.emit, page_id))
+        page.page_requested.connect(self.show_page)
+
+    def _lay_out(self) -> None:
         self._current = next(iter(self._pages))
-        self.rail = Rail([(page.page_id, text(page.title), page.icon) for page in self._pages.values()], more)
-        self.rail.set_name(session.project.name)
+        self.rail = Rail([(page.page_id, text(page.title), page.icon) for page in self._pages.values()], self._more)
+        self.rail.set_name(self.session.project.name)
         self.rail.page_chosen.connect(self.show_page)
-        self._stack = QStackedWidget()
-        self._widgets = {page_id: page.widget() for page_id, page in self._pages.items()}
-        for widget in self._widgets.values():
-            self._stack.addWidget(widget)
-        self._title_widgets = {page_id: page.title_widget() for page_id, page in self._pages.items()}
         body = QVBoxLayout()
         body.setSpacing(0)
         body.addLayout(self._title_row())
@@ -58,13 +85,6 @@ class Workspace(QWidget):
         whole.setSpacing(0)
         whole.addWidget(self.rail)
         whole.addLayout(body, 1)
-        for page_id, page in self._pages.items():
-            page.sentence_changed.connect(partial(self._set_sentence, page_id))
-            page.job_progress.connect(partial(self.job_progress.emit, page_id))
-            page.page_requested.connect(self.show_page)
-        for page in self._pages.values():
-            page.set_session(session)
-        self.show_page(self._first_page())
 
     def _title_row(self) -> QHBoxLayout:
         look = style.current()
@@ -129,6 +149,14 @@ class Workspace(QWidget):
         for page in self._pages.values():
             page.shutdown()
         self.session.close()
+
+    @Slot(int, float)
+    def _on_writing(self, count: int, fraction: float) -> None:
+        if count:
+            words = trn("Saving {count} label", "Saving {count} labels", count)
+            self.job_progress.emit(LABELS, words, fraction)
+        else:
+            self.job_progress.emit(LABELS, "", -1.0)
 
     def _set_sentence(self, page_id: str, sentence: str) -> None:
         self._sentences[page_id] = sentence

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
 from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
 from ml.media.kinds import kind_named
 from ml.project import store as tables
-from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
+from ml.project.labels import append_changes, default_annotator, read_history, read_samples, read_spans
 from ml.project.predictions import Predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store
@@ -36,6 +37,11 @@ from ml.project.update.rewindow import rewindow
 from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
+LABELS_AT_ONCE = 10_000
+"""The labels that one transaction writes, which takes about 0.1 s."""
+PAUSE, LONG_PAUSE = 0.03, 0.11
+"""Seconds between two of them. SQLite lets a writer that has waited for 0.1 s try again after 25 ms, later after up to
+0.1 s: the long pause is for slow machines."""
 
 
 class Project:
@@ -262,18 +268,36 @@ class Project:
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
     ) -> tuple[LabelChange, ...]:
-        """Give each sample its own labels in one step, as undo and redo need it; None: nobody has said anything.
+        """Give each sample its own labels, as undo and redo need it; None: nobody has labelled it.
 
-        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right.
+        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right. Many
+        samples are written in several transactions, see `restore_in_pieces`.
         """
-        said_by = origins or {}
-        with self._store.writing() as connection:
-            return tuple(
-                append_change(
-                    connection, sample_id, new, annotator or default_annotator(), said_by.get(sample_id, "person")
-                )
-                for sample_id, new in wanted
-            )
+        pieces = self.restore_in_pieces(wanted, annotator=annotator, origins=origins)
+        return tuple(change for piece in pieces for change in piece)
+
+    def restore_in_pieces(
+        self,
+        wanted: Iterable[tuple[int, tuple[int, ...] | None]],
+        *,
+        annotator: str | None = None,
+        origins: Mapping[int, Origin] | None = None,
+    ) -> Iterator[tuple[LabelChange, ...]]:
+        """Write labels as `restore_labels` does, and yield the changes of each transaction when it is on disk.
+
+        Between two transactions, other writers to the project get their turn.
+        """
+        listed, annotator = list(wanted), annotator or default_annotator()
+        took = 0.0
+        for begin in range(0, len(listed), LABELS_AT_ONCE):
+            if begin:
+                time.sleep(PAUSE if took < LONG_PAUSE else LONG_PAUSE)
+            began = time.monotonic()
+            piece = listed[begin : begin + LABELS_AT_ONCE]
+            with self._store.writing() as connection:
+                changes = append_changes(connection, piece, annotator, origins or {})
+            took = time.monotonic() - began
+            yield changes
 
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:
         """Who set which label when, the oldest first."""

@@ -13,7 +13,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, chi2
+from scipy.special import betaincinv
+from scipy.stats import chi2
 
 CONFIDENCE = 0.95
 CLASS_AT_LEAST = 20
@@ -66,7 +67,8 @@ class Thresholds:
 
 def upper_bound(wrong: float, n: int, *, confidence: float = CONFIDENCE) -> float:
     """The one-sided upper limit of a fraction (Clopper and Pearson 1934); 1 for n = 0. `wrong` may be a fraction."""
-    return 1.0 if wrong >= n else float(beta.ppf(confidence, wrong + 1, n - wrong))
+    # The quantile of the beta distribution; `scipy.stats.beta.ppf` takes a hundred times as long for a single number.
+    return 1.0 if wrong >= n else float(betaincinv(wrong + 1, n - wrong, confidence))
 
 
 def samples_needed(wanted: float) -> int:
@@ -152,7 +154,7 @@ def risk_coverage_curve(
     # Of samples that are equally sure either all are accepted or none.
     last = np.flatnonzero(np.append(np.diff(top[order]) != 0, True)) if len(labels) else np.zeros(0, dtype=int)
     wrong, accepted, proven, files = wrong[last], accepted[last], proven[last], files[last]
-    limit = np.where(proven < files, beta.ppf(CONFIDENCE, proven + 1, np.maximum(files - proven, 1e-9)), 1.0)
+    limit = np.where(proven < files, betaincinv(proven + 1, np.maximum(files - proven, 1e-9), CONFIDENCE), 1.0)
     return 1.0 - accepted / max(1, len(labels)), wrong / accepted, limit
 
 

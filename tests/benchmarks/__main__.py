@@ -7,6 +7,7 @@ import importlib
 import sys
 
 NAMES = {
+    "busy": "how long the window of a project with 50,000 samples keeps the user waiting",
     "calibration": "by how much a named probability is off, before and after calibration",
     "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
     "epoch": "samples per second of a fine-tuning pass, against random tensors that are already in memory",

@@ -138,7 +138,7 @@ def test_a_label_that_cannot_be_written_is_said_and_not_kept(
         raise HandlensError(msg("The disk is full. Free some space and label it again."))
 
     before = labels_on_disk(session)
-    monkeypatch.setattr(session.project, "restore_labels", full)
+    monkeypatch.setattr(session.project, "restore_in_pieces", full)
     qtbot.keyClick(page.grid, Qt.Key.Key_3)
     assert page.view.problem.isVisible()
     assert page.view.problem.text() == "The disk is full. Free some space and label it again."

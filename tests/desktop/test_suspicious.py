@@ -352,7 +352,7 @@ def test_what_cannot_be_written_is_said_and_the_tile_stays(
     def full(*_args: object, **_kwargs: object) -> None:
         raise HandlensError(msg("The disk is full. Free some space and try again."))
 
-    monkeypatch.setattr(session.project, "restore_labels", full)
+    monkeypatch.setattr(session.project, "restore_in_pieces", full)
     qtbot.keyClick(page.grid, Qt.Key.Key_R)
     assert page.view.problem.text().startswith("The disk is full")
     assert len(page.grid.ids()) == 3

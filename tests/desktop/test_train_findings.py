@@ -106,6 +106,8 @@ def test_a_failed_run_does_not_keep_the_findings_of_the_one_before(qtbot: QtBot,
 def test_sure_and_wrong_leads_to_the_suspicious_labels(qtbot: QtBot, session: Session) -> None:
     script = Script(session, SURE)
     workspace = Workspace(session, [], runner=script)
+    for _ in workspace.steps():
+        pass
     qtbot.addWidget(workspace)
     workspace.resize(1366, 768)
     workspace.show()

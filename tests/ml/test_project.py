@@ -271,3 +271,17 @@ def test_a_run_that_was_cut_off_is_called_interrupted_but_not_while_it_is_traine
     lock.release()
     project.runs.mark_interrupted()
     assert project.runs.all()[0].state == "interrupted"
+
+
+def test_each_of_many_samples_has_its_own_history(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.project.project.LABELS_AT_ONCE", 3)
+    before = {sample.id: sample.labels for sample in project.samples()}
+    wanted = [(sample_id, (place % 2,)) for place, sample_id in enumerate(before)]
+    again = wanted[0][0]
+    changes = project.restore_labels([*wanted, (again, ()), (again, (1,))], annotator="ada")
+    assert [(change.sample_id, change.new) for change in changes[: len(wanted)]] == wanted
+    for sample_id, new in wanted[1:]:
+        entry = project.history(sample_id)[-1]
+        assert (entry.old, entry.new, entry.annotator) == (before[sample_id], new, "ada")
+    assert [change.new for change in project.history(again)] == [before[again], wanted[0][1], (), (1,)]
+    assert [change.old for change in project.history(again)][1:] == [before[again], wanted[0][1], ()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
@@ -73,6 +74,8 @@ class ExploreModel(QObject):
         return self._load_error
 
     def set_session(self, session: Session | None) -> None:
+        if self._session is not None:
+            self._session.finish_writing()  # what waits needs this session, and its commands
         old, self._session = self._session, session
         if old is not None:
             old.labels_changed.disconnect(self._on_labels_changed)
@@ -110,7 +113,7 @@ class ExploreModel(QObject):
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
         if self._table is None or self._session is None:
             return
-        self._table.update(self._session.sample(change.sample_id) for change in changes)
+        self._table.update(self._session.samples_of([change.sample_id for change in changes]))
         self.labels_changed.emit(changes)
 
     @Slot()
@@ -134,25 +137,47 @@ class ExploreModel(QObject):
     # -- labels --------------------------------------------------------------------------------------------------
 
     def relabel(self, sample_ids: Iterable[int], class_index: int) -> None:
-        """Give the samples this class; it is on disk on return.
+        """Give the samples this class. A few are on disk on return; many are written in the background.
 
-        In multi-label projects: add the class, or remove it if every sample has it.
+        In multi-label projects: add the class, or remove it if every sample has it. While labels are being written,
+        this waits for them, because it depends on them.
         """
+        if self._session is not None and class_index < len(self._names):
+            self._session.after_writing(partial(self._relabel, tuple(sample_ids), class_index))
+
+    def _relabel(self, sample_ids: Sequence[int], class_index: int) -> None:
         session = self._session
-        if session is not None and class_index < len(self._names):
-            samples = [session.sample(sample_id) for sample_id in sample_ids]
+        if session is not None:
+            samples = session.samples_of(sample_ids)
             self._push(relabel_command(session, samples, class_index, self._names, on_problem=self.set_problem))
 
     def confirm(self, sample_ids: Iterable[int]) -> None:
         """Record that the labels of the samples are right, so that they do not count as suspicious again."""
+        if self._session is not None:
+            self._session.after_writing(partial(self._confirm, tuple(sample_ids)))
+
+    @Slot()
+    def undo(self) -> None:
+        """Take back the last change of labels, when it is on disk."""
+        if self._session is not None:
+            self._session.after_writing(self.undo_stack.undo)
+
+    @Slot()
+    def redo(self) -> None:
+        """Make the change again that was taken back last."""
+        if self._session is not None:
+            self._session.after_writing(self.undo_stack.redo)
+
+    def _confirm(self, sample_ids: Sequence[int]) -> None:
         session = self._session
         if session is not None:
-            samples = [session.sample(sample_id) for sample_id in sample_ids]
+            samples = session.samples_of(sample_ids)
             self._push(confirm_command(session, samples, on_problem=self.set_problem))
 
     def _push(self, command: Relabel | None) -> None:
         if command is not None:
             self.set_problem("")
+            command.stack = self.undo_stack
             self.undo_stack.push(command)
 
     # -- the heatmap ---------------------------------------------------------------------------------------------

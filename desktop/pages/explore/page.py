@@ -86,6 +86,8 @@ class ExplorePage(QWidget):
         self.model.originals_found.connect(self._arrange)
         self.model.problem_changed.connect(self.view.show_problem)
         self.view.view_chosen.connect(self._arrange)
+        self.view.undo_pressed.connect(self.model.undo)
+        self.view.redo_pressed.connect(self.model.redo)
         self.filters.filter_changed.connect(self._arrange)
         self.confusion.cell_chosen.connect(self._on_cell)
         self.grid.chosen.connect(self.detail.show)
@@ -106,8 +108,8 @@ class ExplorePage(QWidget):
         QShortcut(QKeySequence("R"), self.view, context=within).activated.connect(self.confirm)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
-        QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo_stack.undo)
-        QShortcut(QKeySequence(redo), self.view, context=within).activated.connect(self.model.undo_stack.redo)
+        QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
+        QShortcut(QKeySequence(redo), self.view, context=within).activated.connect(self.model.redo)
         # Only in the grid: elsewhere the space bar presses the button that has the focus.
         space = QShortcut(QKeySequence("Space"), self.grid, context=Qt.ShortcutContext.WidgetShortcut)
         space.activated.connect(self.detail.toggle_playing)
@@ -147,6 +149,8 @@ class ExplorePage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background without another signal."""
         settings.set_value(settings.OVERLAY_OPACITY, self.panel.chosen_opacity())
+        if self._session is not None:
+            self._session.finish_writing()
         self._disconnect_session()
         self.label_issues.set_source(None, None)
         self.model.set_session(None)
@@ -320,6 +324,7 @@ class ExplorePage(QWidget):
         table, view = self.model.table, self.view.current()
         if table is None:
             return
+        self.issues.update(changes)
         self._show_counts(table)
         if view == "suspicious":
             self._update_issues(changes)

@@ -78,6 +78,8 @@ class ExploreView(QWidget):
     """Arranges the parts of the page, which it is given. Emits `view_chosen` for a tab."""
 
     view_chosen = Signal()
+    undo_pressed = Signal()
+    redo_pressed = Signal()
 
     def __init__(
         self,
@@ -103,8 +105,9 @@ class ExploreView(QWidget):
         self.problem.setProperty("role", "error")
         self.problem.setWordWrap(True)
         self.problem.hide()
-        self.undo_button = self._make_undo(undo_stack, redo=False)
-        self.redo_button = self._make_undo(undo_stack, redo=True)
+        self.undo_button, self.redo_button = self._make_undo(redo=False), self._make_undo(redo=True)
+        undo_stack.canUndoChanged.connect(self.undo_button.setEnabled)
+        undo_stack.canRedoChanged.connect(self.redo_button.setEnabled)
         self.stack = QStackedWidget()
         for page in (grid, confusion, thresholds, self.explanation):
             self.stack.addWidget(page)
@@ -188,7 +191,7 @@ class ExploreView(QWidget):
             tabs.addTab(words)
         return tabs
 
-    def _make_undo(self, stack: QUndoStack, *, redo: bool) -> QToolButton:
+    def _make_undo(self, *, redo: bool) -> QToolButton:
         button = QToolButton()
         words = tr("Redo") if redo else tr("Undo")
         key = QKeySequence(QKeySequence.StandardKey.Redo if redo else QKeySequence.StandardKey.Undo)
@@ -196,8 +199,7 @@ class ExploreView(QWidget):
         button.setToolTip(f"{words} ({key.toString(QKeySequence.SequenceFormat.NativeText)})")
         icons.set_icon(button, "ph.arrow-u-up-right" if redo else "ph.arrow-u-up-left")
         button.setEnabled(False)
-        button.clicked.connect(stack.redo if redo else stack.undo)
-        (stack.canRedoChanged if redo else stack.canUndoChanged).connect(button.setEnabled)
+        button.clicked.connect(self.redo_pressed if redo else self.undo_pressed)
         return button
 
     def _make_left(self) -> QWidget:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -360,11 +361,11 @@ class SetupController(QObject):
 
 def _readiness(session: Session) -> tuple[str, bool]:
     """Return a sentence on what there is to train on, and whether training is possible."""
-    labelled = [frozenset(sample.labels) for sample in session.samples if sample.labelled]
+    labelled = Counter(sample.labels for sample in session.samples if sample.labelled)
     classes = len({index for labels in labelled for index in labels})
     # One class is enough where some samples are known not to show it.
-    ready = len(set(labelled)) >= 2
-    return messages.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready), ready
+    ready = len(set(map(frozenset, labelled))) >= 2
+    return messages.readiness(session.project.kind, labelled=labelled.total(), classes=classes, ready=ready), ready
 
 
 def _resumable(session: Session, *, stopped: bool) -> ResumableRun | None:

@@ -48,6 +48,7 @@ class DetailController(QObject):
         self._request = 0
         self._prompt = ""
         self._suggesting = False
+        self._last_overlay: tuple[tuple[PredictionTable | None, int, int | None], QImage | None] | None = None
         model.run_changed.connect(self.reset)
         model.map_changed.connect(self._on_map_changed)
         panel.map_chosen.connect(model.set_map_of)
@@ -72,7 +73,7 @@ class DetailController(QObject):
     @Slot()
     def reset(self) -> None:
         """Another project or run: choose nothing."""
-        self._sample_id = None
+        self._sample_id = self._last_overlay = None
         self._tasks.forget_all()
         self._player.set_sound(None, 16_000)
         session = self._model.session
@@ -172,8 +173,18 @@ class DetailController(QObject):
         self._show_overlay()
 
     def _show_overlay(self) -> None:
-        overlay = None if self._sample_id is None else self._model.overlay(self._sample_id)
+        overlay = None if self._sample_id is None else self._overlay_of(self._sample_id)
         self._panel.set_overlay(overlay, nothing=self._no_overlay(overlay))
+
+    def _overlay_of(self, sample_id: int) -> QImage | None:
+        """Return the heatmap. The last one is kept, because most changes of a label leave it as it is."""
+        session = self._model.session
+        if session is None:
+            return None
+        key = (self._model.table, sample_id, self._model.map_class(session.sample(sample_id)))
+        if self._last_overlay is None or self._last_overlay[0] != key:
+            self._last_overlay = (key, self._model.overlay(sample_id))
+        return self._last_overlay[1]
 
     def _no_overlay(self, overlay: QImage | None) -> str:
         """Why no heatmap is visible although one was chosen, in a sentence; else empty."""

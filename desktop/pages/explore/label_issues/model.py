@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +13,19 @@ from desktop.i18n import text, tr
 from desktop.models.undo import same_labels
 from desktop.session import Session
 from desktop.workers.job_thread import JobThread
-from ml.api import Event, Failed, Progress, Runner, Sample, Stopped, Suspected, SuspectJob, Worker, task_named
+from ml.api import (
+    Event,
+    Failed,
+    LabelChange,
+    Progress,
+    Runner,
+    Sample,
+    Stopped,
+    Suspected,
+    SuspectJob,
+    Worker,
+    task_named,
+)
 
 State = Literal["none", "searching", "found", "cancelled", "failed"]
 
@@ -42,6 +55,8 @@ class LabelIssuesModel(QObject):
         self._result: Suspected | None = None
         self._places: dict[int, int] = {}
         """Where a sample stands in the result, by its id."""
+        self._decided = np.zeros(0, dtype=np.bool_)
+        """Which samples of the result the user has decided since."""
         self.state: State = "none"
         self.problem = ""
         """Why there is no result, in a sentence."""
@@ -58,7 +73,11 @@ class LabelIssuesModel(QObject):
 
     @Slot()
     def start(self) -> None:
-        """Check all labels as they are now."""
+        """Check all labels as they are now. The search reads them from the disk, so it begins when they are there."""
+        if self._session is not None:
+            self._session.after_writing(self._search)
+
+    def _search(self) -> None:
         session, run = self._session, self._run
         if session is None or run is None or self._thread is not None:
             return
@@ -101,20 +120,40 @@ class LabelIssuesModel(QObject):
         if result is None or session is None:
             return np.zeros(0, dtype=np.int64)
         listed = result.sample_ids if everything else result.sample_ids[: result.flagged]
-        kept = [sample_id for sample_id in listed if not self._is_decided(session.sample(sample_id))]
-        return np.array(kept, dtype=np.int64)
+        return np.array(listed, dtype=np.int64)[~self._decided[: len(listed)]]
+
+    def update(self, changes: Iterable[LabelChange]) -> None:
+        """Look again at samples whose labels have changed."""
+        session = self._session
+        if session is None or not self._places:
+            return
+        for change in changes:
+            place = self._places.get(change.sample_id)
+            if place is not None:
+                self._decided[place] = self._is_decided(session.sample(change.sample_id))
 
     def remaining(self) -> int:
         """How many of the flagged labels the user has not decided yet."""
-        return len(self.ids(everything=False))
+        return int((~self._decided[: self.flagged]).sum())
+
+    def _all_decided(self, result: Suspected) -> NDArray[np.bool_]:
+        session = self._session
+        if session is None:
+            return np.zeros(len(result.sample_ids), dtype=np.bool_)
+        return np.array(
+            [self._is_decided(session.sample(sample_id)) for sample_id in result.sample_ids], dtype=np.bool_
+        )
 
     def _is_decided(self, sample: Sample) -> bool:
         """Whether the user has confirmed or changed the label since it was checked.
 
         A multi-label sample is suspicious because of one class; changes of other classes do not count.
         """
+        assert self._result is not None
         if sample.set_by == "confirmed":
             return True
+        if sample.labels == self._result.labels[self._places[sample.id]]:
+            return False
         labels, class_index = self.suggestion(sample.id)
         if self._session is not None and not task_named(self._session.project.task).exclusive and sample.labels:
             return (class_index in sample.labels) != (class_index in labels)
@@ -145,6 +184,7 @@ class LabelIssuesModel(QObject):
             case Suspected():
                 self._result = event
                 self._places = {sample_id: place for place, sample_id in enumerate(event.sample_ids)}
+                self._decided = self._all_decided(event)
                 self._settle("found", "")
             case Stopped():
                 self._settle("cancelled", tr("The search was stopped before all labels were checked."))

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from desktop import style
 from desktop.i18n import text, tr
+from desktop.models.prediction_table import PredictionTable
 from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.thresholds import messages
 from desktop.pages.explore.thresholds.model import (
@@ -35,7 +36,7 @@ from desktop.pages.explore.thresholds.model import (
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.scrolling import PassWheel, scrolling
 from desktop.widgets.trade_off_plot import TradeOffPlot
-from ml.api import WRONG_AT_MOST, HandlensError, KindName
+from ml.api import WRONG_AT_MOST, HandlensError, KindName, Sample
 
 SHORTEST_NAME = 72
 """The least width of a class name."""
@@ -109,6 +110,13 @@ class ThresholdPage(QWidget):
             self._show_only(messages.nothing(kind, unlabelled=model.unlabelled))
             return
         self._begin(WRONG_AT_MOST if used is None else used)
+
+    def show_used_rate(self, rate: float | None) -> None:
+        """Show the same run again, with the error rate in use."""
+        if self._model is None or not self._model.count:
+            return
+        self._used, self._from_training = rate, rate is None
+        self._begin(WRONG_AT_MOST if rate is None else rate)
 
     def set_used(self, rate: float | None) -> None:
         """Show that this error rate is in use now."""
@@ -285,6 +293,8 @@ class ThresholdController(QObject):
     def __init__(self, page: ThresholdPage, model: ExploreModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._page, self._model = page, model
+        self._shown: tuple[PredictionTable, tuple[Sample, ...]] | None = None
+        """What the page shows: computing it again takes long."""
         page.rate_chosen.connect(self._on_rate_chosen)
 
     def show_run(self) -> None:
@@ -292,7 +302,10 @@ class ThresholdController(QObject):
         if session is None or table is None:
             return
         kind, names = session.project.kind, self._model.names
-        if not table.exclusive:
+        known, self._shown = self._shown, (table, session.samples)
+        if known is not None and known[0] is table and known[1] is session.samples:
+            self._page.show_used_rate(session.project.wrong_at_most if not table.exclusive else session.rate_in_use())
+        elif not table.exclusive:
             used = session.project.wrong_at_most
             self._page.set_presence_model(PresenceThresholdModel(table, names), kind=kind, used=used)
         else:

@@ -18,7 +18,7 @@ class Loaded:
 
 def load_project(path: Path) -> Loaded:
     """Open and read the project at `path`. Raises HandlensError and leaves nothing open then."""
-    # Importing the core takes longer than the first window may take to appear, so it happens here.
+    prepare()
     from ml.api import HandlensError, Project
 
     project = Project.open(path)
@@ -30,5 +30,5 @@ def load_project(path: Path) -> Loaded:
 
 
 def prepare() -> None:
-    """Import the core while the start page is shown."""
-    import ml.api  # noqa: F401
+    """Import the core and the pages while the start page is shown: the first window does not wait for them."""
+    import desktop.window.workspace  # noqa: F401
