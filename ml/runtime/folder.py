@@ -16,7 +16,7 @@ from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, verbatim
 from ml.core.phrases import files
 from ml.media.kinds import kind_named
-from ml.project.scan.folder import CLOSED_FOLDER, files_below
+from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, entries_below, is_link
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide
 from ml.runtime.model import Outputs, ReleasedModel
@@ -72,9 +72,9 @@ class UnreadableInput:
 def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
     """The files to predict: files as they are given, folders searched for files of the model's kind, sorted.
 
-    Hidden files and litter are skipped, see `project.folder.files_below`; a folder inside that may not be opened is one
-    of the inputs, to be named as unreadable. Raises HandlensError for an input that is not there and where nothing is
-    left.
+    Hidden files and litter are skipped, see `project.scan.folder`. A folder inside that may not be opened, or a link
+    to a folder elsewhere, is one of the inputs, to be named as unreadable. Raises HandlensError for an input that is
+    not there and where nothing is left.
     """
     suffixes = kind_named(info.kind).suffixes
     found: list[Path] = []
@@ -149,7 +149,9 @@ def _load(path: Path, info: ModelInfo) -> _Item:
 
 def _why_unreadable(path: Path, error: Exception) -> Message:
     if isinstance(error, UnreadableError):
-        return CLOSED_FOLDER if path.is_dir() else error.message
+        if path.is_dir():
+            return LEAVES_FOLDER if is_link(path) else CLOSED_FOLDER
+        return error.message
     return msg(
         "The file could not be read because of a fault in Handlens ({fault}). Please report it.",
         fault=type(error).__name__,
@@ -243,7 +245,9 @@ def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[
 def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     try:
         names = sorted(
-            name for name in files_below(folder) if name.endswith("/") or PurePosixPath(name).suffix.lower() in suffixes
+            entry.path
+            for entry in entries_below(folder)
+            if entry.folder or PurePosixPath(entry.path).suffix.lower() in suffixes
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.core.regular_files import refuse_irregular
 from ml.media.kinds import kind_named
 from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
@@ -43,6 +44,7 @@ class ReleasedModel:
 
         Raises HandlensError for anything but a model that Handlens released.
         """
+        refuse_irregular(path)
         if not path.is_file():
             raise HandlensError(msg("There is no model at {path}. Check the name.", path=str(path)))
         try:

@@ -72,7 +72,7 @@ def suggest_labels(folder: Path, kind: KindName) -> Path | None:
     None where there are none. Looks at the first few tables only, and not into deep folders.
     """
     try:
-        names = [name for name in islice(files_below(folder), _NAMES_LOOKED_AT) if not name.endswith("/")]
+        names = list(islice(files_below(folder), _NAMES_LOOKED_AT))
     except OSError:
         return None
     paths = [name for name in names if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes]

@@ -93,7 +93,7 @@ def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
     """Possible label files below a folder, without the files that are to be labelled."""
     labelled = {folder / path for path in paths}
     try:
-        below = sorted(source / name for name in files_below(source) if not name.endswith("/"))
+        below = sorted(source / name for name in files_below(source))
     except OSError as error:
         message = msg(
             "The folder “{folder}” cannot be opened. Allow reading it, or choose another folder.", folder=source.name

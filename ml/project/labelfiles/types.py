@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from ml.core.messages import Message
-from ml.core.scan_report import IssueKind, LabelIssue
+from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes
 from ml.core.types import LabelSpan
 from ml.tables.sheet import Sheet
 
@@ -119,3 +121,14 @@ class LabelReading:
     several_in_row: int = 0
     """Files with more than one class in one row, so on purpose."""
     issues: tuple[LabelIssue, ...] = ()
+
+    def notes(self, sources: Sequence[Path], more: Sequence[LabelIssue] = ()) -> LabelNotes:
+        """For the report of a scan; `more`: issues that only showed in the files."""
+        return LabelNotes(
+            sources=tuple(str(source.absolute()) for source in sources),
+            tables=self.tables,
+            rows=self.rows,
+            used=self.used,
+            several_in_row=self.several_in_row,
+            issues=(*self.issues, *more),
+        )

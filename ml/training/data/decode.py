@@ -16,6 +16,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
 from ml.core.messages import Message, msg
+from ml.core.regular_files import check_regular
 from ml.core.types import Sample, Windowing
 from ml.media.kinds import SampleKind, kind_named
 from ml.project.project import Project
@@ -116,7 +117,7 @@ class Decoded:
 
     def _as_imported(self, path: str, digest: str) -> bool:
         """Return whether the file still has its digest, which is the key of its rows."""
-        facts = (self._folder / path).stat()
+        facts = check_regular(self._folder / path)
         if self._stamps.get(path) == (facts.st_size, facts.st_mtime_ns):
             return True
         with (self._folder / path).open("rb") as file:  # copying a folder changes the times
