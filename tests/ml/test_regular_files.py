@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "picture": lambda path: load_image(path, size=32),
+    "picture": load_image,
     "recording": audio_facts,
     "log": read_log,
     "table": read_sheet,
