@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from ml.core.errors import HandlensError
+from ml.core.jobs import StopRequestedError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan, TaskName
@@ -442,3 +443,13 @@ def test_a_line_without_an_end_is_no_table(tmp_path: Path) -> None:
     table.write_text("file,label\na.png,cat\n" + "x" * 3_000_000, encoding="utf-8")
     with pytest.raises(HandlensError, match="line that is too long"):
         read_labels([table], tmp_path, ["a.png"], timed=False)
+
+
+def test_reading_a_long_table_can_be_stopped(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n" + "a.png,cat\n" * 2000, encoding="utf-8")
+    (tmp_path / "a.png").touch()
+    with pytest.raises(StopRequestedError):
+        preview_labels(tmp_path, "images", (table,), stopped=lambda: True)
+    with pytest.raises(StopRequestedError):
+        read_labels([table], tmp_path, ["a.png"], timed=False, stopped=lambda: True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ml.core.errors import HandlensError, UnreadableError
+from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.scan_report import IssueKind
 from ml.core.types import LabelSpan
@@ -32,6 +33,8 @@ from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
 from ml.tables.timestamps import parse_position
 
 _FEWEST_GROUPS = 3
+_ROWS_BETWEEN = 1000
+"""Between two looks at whether to stop."""
 _NOTHING_FITS: dict[IssueKind, Message] = {
     "no_file": msg(
         "No row of {files} names a file in “{folder}”, for example {first}. Choose the folder these labels belong to."
@@ -53,12 +56,19 @@ _NOTHING_FITS: dict[IssueKind, Message] = {
 """Why nothing could be used, the most telling issue first."""
 
 
-def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, timed: bool) -> LabelReading:
+def read_labels(
+    sources: Sequence[Path],
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    timed: bool,
+    stopped: Callable[[], bool] = lambda: False,
+) -> LabelReading:
     """Return the labels that `sources` (label files, or folders of such) give to `paths`, the files of `folder`.
 
     `timed`: whether these are recordings, in which a label can be a part. Tables are read row by row: lines that cannot
     be used, and rows that name no file of `paths`, are counted with the first example and not kept. Raises
-    HandlensError where a file of `sources` has no labels, or none for `paths`.
+    HandlensError where a file of `sources` has no labels, or none for `paths`, and StopRequestedError once `stopped()`.
     """
     index = FileIndex(paths)
     tables: list[LabelTable] = []
@@ -74,7 +84,8 @@ def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, 
     matched = []
     for table in _with_shared_spelling(tables):
         unreadable, unmatched = Problems(), Problems()
-        matched.append(match_rows(table, _readable_rows(table, index, unreadable, unmatched), index, unmatched))
+        rows = _readable_rows(table, index, unreadable, unmatched, stopped=stopped)
+        matched.append(match_rows(table, rows, index, unmatched))
         problems.add_all(unreadable)
         problems.add_all(unmatched)
     by_path = _join(matched, problems)
@@ -213,11 +224,18 @@ def _nothing_fits(sources: Sequence[Path], folder: Path, problems: Problems) -> 
 
 
 def _readable_rows(
-    table: LabelTable, index: FileIndex, unreadable: Problems, unmatched: Problems
+    table: LabelTable,
+    index: FileIndex,
+    unreadable: Problems,
+    unmatched: Problems,
+    *,
+    stopped: Callable[[], bool],
 ) -> Iterator[LabelRow]:
     """Parse every row. Lines that could not be understood are only counted."""
     schema, name = table.schema, table.sheet.path.name
     for line, cells in itertools.islice(table.sheet.rows(), schema.first, None):
+        if not line % _ROWS_BETWEEN and stopped():
+            raise StopRequestedError
         if schema.format == "audacity" and cells[0].startswith("\\"):
             continue  # the frequencies of the label above
         if _names_no_file(cells, schema, index):

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from ml.core.disk import disk_reason
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import Event, Failed, Progress, Scanned, StageStarted, Stopped
-from ml.core.jobs import ScanJob, Stop
+from ml.core.jobs import ScanJob, Stop, StopRequestedError
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
@@ -88,7 +88,14 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.
-    reading = read_labels(job.labels, folder, wanted, timed=kind.windowed) if job.labels else None
+    reading = None
+    if job.labels:
+        try:
+            reading = read_labels(
+                job.labels, folder, wanted, timed=kind.windowed, stopped=lambda: bool(stop.requested())
+            )
+        except StopRequestedError:
+            return None
     if job.new:
         _check_names(wanted, reading, kind)
     links = [entry.path for entry in found if entry.linked and _printable(entry.path) == entry.path]
