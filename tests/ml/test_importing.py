@@ -243,6 +243,7 @@ def test_a_linked_file_is_a_copy_that_is_not_read_twice(tmp_path: Path) -> None:
     assert {item.paths for item in report.duplicates} == {("cats/a.png", "dogs/a.png"), ("cats/c.png", "dogs/c.png")}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_one_class_is_told_before_anything_is_decoded(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         picture(tmp_path / f"cats/{name}.png")
@@ -250,6 +251,10 @@ def test_one_class_is_told_before_anything_is_decoded(tmp_path: Path) -> None:
     assert isinstance(events[-1], Failed)
     assert "only one class, “cats”" in english(events[-1].message)
     assert not any(isinstance(event, Progress) and event.total for event in events)
+    # A class in a folder that is not read is named, too.
+    (tmp_path / "dogs").symlink_to(tmp_path.parent)
+    (failed,) = list(scan(ScanJob(folder=tmp_path, kind="images", new=True), NeverStop()))[-1:]
+    assert isinstance(failed, Failed) and "The link “dogs” leads out of the folder" in english(failed.message)
     # A folder to test a model on, or to join a project, may have one class.
     assert report_of(tmp_path).class_counts == {"cats": 3}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,12 +101,10 @@ def _blocking(report: ScanReport) -> list[Finding]:
     return [] if sentence is None else [Finding(severity="bad", sentence=sentence)]
 
 
-def _unreadable(report: ScanReport) -> list[Finding]:
-    kinds: dict[Message | None, list[Unreadable]] = defaultdict(list)
-    for item in report.unreadable:
-        kinds[item.reason if item.reason in (CLOSED_FOLDER, LEAVES_FOLDER) else None].append(item)
+def unvisited(unreadable: Sequence[Unreadable]) -> list[Finding]:
+    """Name the folders that cannot be opened, and the links that were not followed."""
     found = []
-    if closed := [item.path for item in kinds[CLOSED_FOLDER]]:
+    if closed := [item.path for item in unreadable if item.reason == CLOSED_FOLDER]:
         sentence = nmsg(
             "The folder “{first}” cannot be opened, so its files are left out. Allow reading it and look again.",
             "{count} folders cannot be opened, so their files are left out. The first is “{first}”. Allow reading them "
@@ -115,7 +113,7 @@ def _unreadable(report: ScanReport) -> list[Finding]:
             first=closed[0],
         )
         found.append(Finding(severity="warn", sentence=sentence, paths=tuple(closed)))
-    if links := [item.path for item in kinds[LEAVES_FOLDER]]:
+    if links := [item.path for item in unreadable if item.reason == LEAVES_FOLDER]:
         sentence = nmsg(
             "The link “{first}” leads out of the folder and was not followed. Copy the files into the folder to use "
             "them.",
@@ -125,7 +123,12 @@ def _unreadable(report: ScanReport) -> list[Finding]:
             first=links[0],
         )
         found.append(Finding(severity="warn", sentence=sentence, paths=tuple(links)))
-    rest = kinds[None]
+    return found
+
+
+def _unreadable(report: ScanReport) -> list[Finding]:
+    found = unvisited(report.unreadable)
+    rest = [item for item in report.unreadable if item.reason not in (CLOSED_FOLDER, LEAVES_FOLDER)]
     if len(rest) == 1:
         sentence = msg("One file could not be read and is left out. {reason}", reason=rest[0].reason)
         found.append(Finding(severity="warn", sentence=sentence, paths=(rest[0].path,)))

@@ -29,7 +29,7 @@ from ml.project.labelfiles.read import read_labels
 from ml.project.labelfiles.types import LabelReading
 from ml.project.labelfiles.windows import leave_out_pauses, measured_spans, suited_to, suited_to_states
 from ml.project.scan.agree_logs import agree_schema
-from ml.project.scan.checks import too_few_classes
+from ml.project.scan.checks import too_few_classes, unvisited
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below, places
 
 BETWEEN_PROGRESS = 0.1
@@ -68,6 +68,8 @@ def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
     except HandlensError as error:
         yield Failed(message=error.message, details=error.details)
         return
+    except StopRequestedError:
+        report = None
     yield Stopped() if report is None else Scanned(report=report)
 
 
@@ -80,24 +82,16 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     wanted = [entry.path for entry in found if entry.obstacle is None]
     if not wanted:
         raise HandlensError(_nothing_found(folder, listing, kind))
-    unreadable = [
-        Unreadable(path=_printable(entry.path), reason=entry.obstacle)
-        for entry in listing
-        if entry.obstacle is not None and (entry.folder or _suffix(entry.path) in kind.suffixes)
-    ]
-    unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
+    unreadable = _left_out(listing, wanted, kind)
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.
-    reading = None
-    if job.labels:
-        try:
-            reading = read_labels(
-                job.labels, folder, wanted, timed=kind.windowed, stopped=lambda: bool(stop.requested())
-            )
-        except StopRequestedError:
-            return None
+    reading = (
+        read_labels(job.labels, folder, wanted, timed=kind.windowed, stopped=lambda: bool(stop.requested()))
+        if job.labels
+        else None
+    )
     if job.new:
-        _check_names(wanted, reading, kind)
+        _check_names(wanted, reading, unreadable, kind)
     links = [entry.path for entry in found if entry.linked and _printable(entry.path) == entry.path]
     outcomes = yield from _examine_all(folder, wanted, kind, stop, links=links)
     if outcomes is None:
@@ -167,7 +161,21 @@ def _list(folder: Path, stop: Stop) -> Generator[Event, None, list[Entry] | None
     return sorted(entries, key=lambda entry: entry.path)
 
 
-def _check_names(names: Sequence[str], reading: LabelReading | None, kind: SampleKind) -> None:
+def _left_out(listing: Sequence[Entry], wanted: Sequence[str], kind: SampleKind) -> list[Unreadable]:
+    """The folders and files that cannot even be tried."""
+    left_out = [
+        Unreadable(path=_printable(entry.path), reason=entry.obstacle)
+        for entry in listing
+        if entry.obstacle is not None and (entry.folder or _suffix(entry.path) in kind.suffixes)
+    ]
+    return left_out + [
+        Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name
+    ]
+
+
+def _check_names(
+    names: Sequence[str], reading: LabelReading | None, unreadable: Sequence[Unreadable], kind: SampleKind
+) -> None:
     """Raise HandlensError where the names alone show that nothing can be learned: decoding takes minutes."""
     counts: Counter[str] = Counter()
     if reading is None:
@@ -176,8 +184,11 @@ def _check_names(names: Sequence[str], reading: LabelReading | None, kind: Sampl
         counts.update(name for labels in reading.by_path.values() for name in labels.classes)
     notes = None if reading is None else reading.notes(())
     trouble = too_few_classes(counts, kind.name, notes) if counts else None
-    if trouble is not None:
-        raise HandlensError(trouble)
+    if trouble is None:
+        return
+    for finding in unvisited(unreadable):  # a class may be in there
+        trouble = msg("{first} {second}", first=trouble, second=finding.sentence)
+    raise HandlensError(trouble)
 
 
 def _originals(folder: Path, names: Sequence[str], links: Collection[str]) -> dict[str, str]:
