@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QApplication
 
 from desktop import icons, settings, style
 from desktop.dialogs.notice import Notice
-from desktop.i18n import speak, system_language, tr
+from desktop.i18n import speak, system_language, text, tr
 from desktop.window.main_window import MainWindow
+from ml.api import MEMORY_RAN_OUT, is_memory_shortage
 
 _log = logging.getLogger(__name__)
 
@@ -93,11 +94,12 @@ class _FaultReporter:
             QCoreApplication.exit(130)
             return
         _log.error("uncaught", exc_info=(kind, error, trace))
+        fault = tr(
+            "A fault in Handlens stopped this. Your labels and runs are safe on disk. "
+            "Try again, or close the window and open the project again."
+        )
         Notice.tell(
             self._window,
-            tr(
-                "A fault in Handlens stopped this. Your labels and runs are safe on disk. "
-                "Try again, or close the window and open the project again."
-            ),
+            text(MEMORY_RAN_OUT) if is_memory_shortage(error) else fault,
             details="".join(traceback.format_exception(kind, error, trace)),
         )

@@ -41,6 +41,7 @@ from ml.core.jobs import (
     SuspectJob,
     TrainJob,
 )
+from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
     between,
@@ -108,6 +109,7 @@ __all__ = [
     "DEFAULT_FRONT",
     "DEMO_NAMES",
     "FRONTS",
+    "MEMORY_RAN_OUT",
     "OFFERED",
     "PRESETS",
     "SPLITS",
@@ -204,6 +206,7 @@ __all__ = [
     "has_multilabel_tables",
     "hz_to_mel",
     "inferno",
+    "is_memory_shortage",
     "kind_named",
     "kinds",
     "lanes",

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import math
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from ml.training.data.features import MAX_CACHE_BYTES, Features
 from ml.training.finetune.loop import parameter_groups
 from ml.training.finetune.step import MicroBatches, backward_with_oom_retry
 from ml.training.recipe import Recipe
+
+if sys.platform != "win32":
+    import resource
 
 DISK_RESERVE = 20 * 2**20
 """Disk space for the database, tables and other small files."""
@@ -131,7 +135,16 @@ CGROUPS = Path("/sys/fs/cgroup")
 def available_memory() -> int:
     """Return the bytes that this process can still allocate, by the machine and by its container."""
     system = int(psutil.virtual_memory().available) + int(psutil.swap_memory().free)
-    return min([system, *_container_memory()])
+    return min([system, *_container_memory(), *_address_space()])
+
+
+def _address_space() -> Iterator[int]:
+    """Yield what a limit of the address space (`ulimit -v`) leaves, if there is one."""
+    if sys.platform == "win32":
+        return
+    limit, _hard = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        yield max(0, limit - int(psutil.Process().memory_info().vms))
 
 
 def _container_memory() -> Iterator[int]:
