@@ -67,7 +67,7 @@ def _reports_shortage(error: BaseException) -> bool:
     if isinstance(error, OSError):
         if error.errno in _NUMBERS or getattr(error, "winerror", None) in _WINDOWS_NUMBERS:
             return True
-        if error.filename is not None and not isinstance(error, ImportError):
+        if error.filename is not None:
             return False  # a file may be called anything
     words = str(error).lower()
     return any(each in words for each in _WORDS) and not any(each in words for each in _NOT_MEMORY)

@@ -34,7 +34,7 @@ def run(*arguments: str, megabytes: int, module: str = "ml.cli") -> subprocess.C
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "LANGUAGE": "en"},
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=120,
         check=False,
     )
 
@@ -56,7 +56,7 @@ def test_a_prediction_without_room_says_so(tmp_path: Path) -> None:
 
 
 def test_a_window_without_room_for_its_libraries_says_so() -> None:
-    ended = run("studio", megabytes=600, module="desktop")
+    ended = run("studio", megabytes=300, module="desktop")
     assert (ended.returncode, ended.stderr.strip()) == (1, english(MEMORY_RAN_OUT))
 
 
