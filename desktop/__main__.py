@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from ml.cli import build_app, prepare_terminal
+from ml.cli import build_app, memory_shortage_told, prepare_terminal
+from ml.core.memory import is_memory_shortage
 from ml.core.messages import Message, msg, text, tr, verbatim
 from ml.core.printable import printable
 
@@ -26,15 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb, or the studio where none is given, and end the process with its exit code."""
     multiprocessing.freeze_support()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments is None:
-        prepare_terminal("terminal" if given and given[0] != "studio" else "window")
-    if not given:
-        sys.exit(_open(None))
-    from ml.commands.usage import Verb  # child processes import this module again and need none of it
+    with memory_shortage_told():
+        if arguments is None:
+            prepare_terminal("terminal" if given and given[0] != "studio" else "window")
+        if not given:
+            sys.exit(_open(None))
+        from ml.commands.usage import Verb  # child processes import this module again and need none of it
 
-    app = build_app()
-    app.command(cls=Verb, help=tr("Open the window."))(studio)
-    app(given)
+        app = build_app()
+        app.command(cls=Verb, help=tr("Open the window."))(studio)
+        app(given)
 
 
 def studio(
@@ -77,6 +79,8 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
         from desktop.app import run_studio
         from desktop.tour.tour import run_tour
     except ImportError as error:
+        if is_memory_shortage(error):
+            raise
         return _complain(
             msg(
                 "The window cannot be opened: {error}. To see which system packages are missing, run {command}.",

@@ -45,6 +45,7 @@ from ml.core.jobs import (
     SuspectJob,
     TrainJob,
 )
+from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
     between,
@@ -114,6 +115,7 @@ __all__ = [
     "DEMO_NAMES",
     "ENGINE_COMMAND",
     "FRONTS",
+    "MEMORY_RAN_OUT",
     "OFFERED",
     "PRESETS",
     "SPLITS",
@@ -212,6 +214,7 @@ __all__ = [
     "has_multilabel_tables",
     "hz_to_mel",
     "inferno",
+    "is_memory_shortage",
     "kind_named",
     "kinds",
     "lanes",

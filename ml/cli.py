@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ml import __version__
-from ml.core.messages import tr, use_language
+from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
+from ml.core.messages import text, tr, use_language
 
 if TYPE_CHECKING:
     from ml.core.logs import Program
@@ -81,9 +84,24 @@ def _what_it_is() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and end the process with its exit code."""
-    if arguments is None:
-        prepare_terminal()
-    build_app()(list(sys.argv[1:] if arguments is None else arguments))
+    with memory_shortage_told():
+        if arguments is None:
+            prepare_terminal()
+        build_app()(list(sys.argv[1:] if arguments is None else arguments))
+
+
+@contextlib.contextmanager
+def memory_shortage_told() -> Iterator[None]:
+    """End the process with one sentence where memory runs out inside, also while libraries load."""
+    try:
+        yield
+    except Exception as error:
+        if not is_memory_shortage(error):
+            raise
+        if os.environ.get("HANDLENS_DEBUG"):
+            traceback.print_exc()
+        sys.stderr.write(text(MEMORY_RAN_OUT) + "\n")
+        sys.exit(1)
 
 
 def prepare_terminal(program: Program = "terminal") -> None:

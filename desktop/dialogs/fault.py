@@ -12,14 +12,15 @@ from desktop.i18n import tr
 class FaultNotice(QMessageBox):
     """One sentence, with the details to copy. Does not block the window."""
 
-    def __init__(self, details: str, parent: QWidget | None = None) -> None:
+    def __init__(self, details: str, parent: QWidget | None = None, *, sentence: str = "") -> None:
         super().__init__(parent)
         self._details = details
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(QCoreApplication.applicationName())
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(
-            tr(
+            sentence
+            or tr(
                 "A fault in Handlens stopped this. Your labels and runs are safe on disk. "
                 "Try again, or close the window and open the project again."
             )

@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 from PySide6.QtWidgets import QWidget
 
 from desktop.dialogs.fault import FaultNotice
+from desktop.i18n import text
 
 _log = logging.getLogger(__name__)
 _qt_log = logging.getLogger("desktop.qt")
@@ -36,7 +37,8 @@ _LEVELS = {
 class FaultReporter(QObject):
     """Reports uncaught exceptions of any thread between `install` and `remove`. The application continues."""
 
-    _happened = Signal(str)
+    _happened = Signal(str, str)
+    """The sentence, "" for the usual one, and the details."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -61,19 +63,21 @@ class FaultReporter(QObject):
             QCoreApplication.exit(130)
             return
         _log.error("uncaught", exc_info=(kind, error, trace))
-        from ml.api import describe_error  # it comes from the core, which is not loaded with the window
+        # They come from the core, which is not loaded with the window.
+        from ml.api import MEMORY_RAN_OUT, describe_error, is_memory_shortage
 
-        self._happened.emit(describe_error(error))
+        sentence = text(MEMORY_RAN_OUT) if is_memory_shortage(error) else ""
+        self._happened.emit(sentence, describe_error(error))
 
     def _report_thread(self, arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_value is not None:
             self.report(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
 
-    @Slot(str)
-    def _show(self, details: str) -> None:
+    @Slot(str, str)
+    def _show(self, sentence: str, details: str) -> None:
         if self._notice is not None:
             return  # one fault often causes more; the log has them all
-        self._notice = FaultNotice(details, self._window)
+        self._notice = FaultNotice(details, self._window, sentence=sentence)
         self._notice.finished.connect(self._forget)
         self._notice.open()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
 
@@ -35,6 +36,14 @@ class Tasks(QObject):
         self._wanted.add(self._next)
         self._pool.start(_Task(self, self._next, function, args))
         return self._next
+
+    def submit_stoppable(self, function: Callable[..., object], *args: object) -> int:
+        """Run `function(*args, stopped=…)`, which ends early once `stopped()`: when its result is not wanted any more.
+
+        For work without a limit in time, which `close` would wait for.
+        """
+        number = self._next + 1
+        return self.submit(partial(function, *args, stopped=lambda: not self.wanted(number)))
 
     def forget(self, number: int) -> None:
         """Drop the result of `number`. It never starts if it has not started yet."""

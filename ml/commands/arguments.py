@@ -13,6 +13,8 @@ from ml.media.kinds import kind_named, kinds
 from ml.project.scan.folder import files_below
 
 _NAMES_LOOKED_AT = 2000
+_MOST_NAMES = 100_000
+"""Where none of the first names says what the files are: the search itself shows how far it is, this does not."""
 
 
 def rows_a_second(given: str | float) -> float:
@@ -61,7 +63,7 @@ def _kind_seen(folder: Path) -> KindName:
             if suffix in kind.suffixes:
                 (loose if kind.loose_suffixes else seen)[kind.name] += 1
                 break
-        if number >= _NAMES_LOOKED_AT and seen:
+        if number >= (_NAMES_LOOKED_AT if seen else _MOST_NAMES):
             break
     likeliest = seen or loose
     return likeliest.most_common(1)[0][0] if likeliest else kinds()[0].name

@@ -131,14 +131,16 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
-    job = ScanJob(folder=folder, kind=kind_of(kind, folder, rate=rate), labels=_label_files(labels), rate=rate)
+    job = ScanJob(
+        folder=folder, kind=kind_of(kind, folder, rate=rate), labels=_label_files(labels), rate=rate, new=True
+    )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
 
 
 def _folder_named(source: Path) -> Path:
     folder = source.expanduser().absolute()
-    if folder.is_file():
+    if folder.exists() and not folder.is_dir():
         raise HandlensError(msg("{path} is a file. Give the folder it is in.", path=str(source)))
     if not folder.is_dir():
         raise HandlensError(

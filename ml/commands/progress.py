@@ -101,9 +101,10 @@ class LiveReport:
         self._console.print(Text.assemble((label, style), " ", " ".join(sentences)))
 
     def _move(self, done: int, total: int, words: str) -> None:
+        known = total or None  # without a total the bar pulses
         if self._task is None:
-            self._task = self._bar.add_task(words, total=total)
-        self._bar.update(self._task, completed=done, total=total, description=words)
+            self._task = self._bar.add_task(words, total=known)
+        self._bar.update(self._task, completed=done, total=known, description=words)
 
     def _end_bar(self) -> None:
         if self._task is not None:
@@ -132,6 +133,8 @@ def _run_sentence(event: RunStarted) -> Message:
 def _progress_words(event: ProgressEvent) -> str:
     if event.stage == "download":
         return tr("{done:.0f} of {total:.0f} MB downloaded", done=event.done / 1e6, total=event.total / 1e6)
+    if not event.total:
+        return trn("{count} file found so far", "{count} files found so far", event.done)
     parts = [done_of(event.done, event.total)]
     if event.per_second:
         parts.append(tr("{n:,.0f} per second", n=event.per_second))

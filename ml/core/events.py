@@ -25,8 +25,8 @@ class StageStarted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """`done` of `total` units of the stage, bytes where it downloads. `seconds_left` is for the whole job, None while
-    unknown."""
+    """`done` of `total` units of the stage, bytes where it downloads. `total` is 0 while unknown: a scan counts what it
+    finds first. `seconds_left` is for the whole job, None while unknown."""
 
     stage: Stage
     done: int

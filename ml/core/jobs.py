@@ -58,6 +58,9 @@ class ScanJob:
 
     For logs: `rate` in Hz where the user knows it better than the files. `windowing` is that of the project that the
     files are to join; then they have to have its columns.
+
+    `new`: a project is to be made of the folder, so the job fails before it decodes anything if the names of folders
+    and the labels alone leave fewer than two classes.
     """
 
     folder: Path
@@ -65,6 +68,7 @@ class ScanJob:
     labels: tuple[Path, ...] = ()
     rate: float | None = None
     windowing: Windowing | None = None
+    new: bool = False
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

@@ -11,7 +11,9 @@ import re
 import sys
 from pathlib import Path
 
+from ml.core.errors import UnreadableError
 from ml.core.messages import PSEUDO, available, best_match, environment_languages
+from ml.core.regular_files import check_regular
 
 SYSTEM = "system"
 """The choice in the preferences that leaves the language to the environment."""
@@ -32,8 +34,9 @@ def terminal_language() -> str:
 def preferred_language() -> str:
     """What the preferences say; "" where they say nothing, or leave it to the system."""
     try:
+        check_regular(preferences_file())
         written = preferences_file().read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except (OSError, UnreadableError):
         return ""
     found = _LINE.search(written)
     if found is None:

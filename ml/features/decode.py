@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Progress
 from ml.core.jobs import Stop
+from ml.core.memory import is_memory_shortage, start_threads
 from ml.core.messages import Message, msg
+from ml.core.regular_files import check_regular
 from ml.core.types import Sample, Windowing
 from ml.features.row_cache import RowCache
 from ml.media.kinds import SampleKind, kind_named
@@ -57,9 +59,9 @@ class Decoded:
         done, started, reported, before = 0, time.monotonic(), 0.0, len(unreadable)
         keys: list[str] = []
         rows: list[NDArray[np.generic]] = []
-        with ThreadPoolExecutor(cores()) as pool:
+        with start_threads(cores()) as pool:
             for batch in _batches(list(missing.items())):
-                for (path, group), result in zip(batch, pool.map(self._load, batch), strict=True):
+                for (path, group), result in zip(batch, self._load_all(batch, pool), strict=True):
                     if stop.requested():
                         return
                     done += len(group)
@@ -99,6 +101,23 @@ class Decoded:
         rows = self._rows.read("data", [cache_key(sample) for sample in samples])
         return self.kind.as_input(rows)
 
+    def _load_all(
+        self, batch: list[tuple[str, list[Sample]]], pool: ThreadPoolExecutor
+    ) -> Iterator[NDArray[np.generic] | HandlensError]:
+        """Yield what `_load` returns for each file; those for which memory ran out are loaded again, one at a time.
+
+        Raises MemoryError where one file alone is too much: the scan has decoded it within a gigabyte.
+        """
+        results = list(pool.map(self._load, batch))
+        for item, result in zip(batch, results, strict=True):
+            if not isinstance(result, HandlensError) or not is_memory_shortage(result):
+                yield result
+                continue
+            alone = self._load(item)
+            if isinstance(alone, HandlensError) and is_memory_shortage(alone):
+                raise MemoryError(str(alone)) from alone
+            yield alone
+
     def _load(self, item: tuple[str, list[Sample]]) -> NDArray[np.generic] | HandlensError:
         path, group = item
         try:
@@ -116,7 +135,7 @@ class Decoded:
 
     def _as_imported(self, path: str, digest: str) -> bool:
         """Return whether the file still has its digest, which is the key of its rows."""
-        facts = (self._folder / path).stat()
+        facts = check_regular(self._folder / path)
         if self._stamps.get(path) == (facts.st_size, facts.st_mtime_ns):
             return True
         with (self._folder / path).open("rb") as file:  # copying a folder changes the times

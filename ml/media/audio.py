@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
+from ml.core.regular_files import check_regular
 from ml.core.types import Windowing
 from ml.media.mel import SILENCE
 from ml.media.windowing import choose_windowing, window_spans
@@ -43,6 +44,9 @@ AUDIO_SUFFIXES: frozenset[str] = frozenset(_PLAYABLE.split()) | _REFUSED.keys()
 
 LOUDEST = 32_768.0
 """Samples lie in -1…1; float files written without scaling go up to this and keep their shape. More is damage."""
+
+LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
+"""Hz. Telephones record at 8 kHz, seismic and whale recorders at 1 or 2, bat detectors at up to 500 kHz."""
 
 _BLOCK_VALUES = 1 << 20
 _MARGIN = 0.02
@@ -128,14 +132,15 @@ def load_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> N
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     """The open recording. Whatever the decoder raises becomes an UnreadableError."""
     try:
-        size = path.stat().st_size
-        if size == 0:
+        if check_regular(path).st_size == 0:
             raise UnreadableError(EMPTY)
         with path.open("rb") as probe:
             probe.read(1)  # raises the reason, which libsndfile hides
         with soundfile.SoundFile(path) as source:
             if source.samplerate <= 0 or source.channels <= 0:
                 raise UnreadableError(msg("The recording is damaged: its beginning makes no sense."))
+            if not LOWEST_RATE <= source.samplerate <= HIGHEST_RATE:
+                raise UnreadableError(_absurd_rate(source.samplerate))
             yield source
     except UnreadableError:
         raise
@@ -158,6 +163,14 @@ def _reason(path: Path, error: Exception) -> Message:
     if "unimplemented" in text or "unsupported" in text:
         return msg("The recording is stored in a way that cannot be read. Convert it to 16-bit WAV or FLAC.")
     return msg("The recording is damaged and cannot be decoded.")
+
+
+def _absurd_rate(rate: int) -> Message:
+    return msg(
+        "The recording claims a sample rate of {rate:,} Hz, which no recorder uses. Convert it to WAV with the rate it "
+        "was recorded at.",
+        rate=rate,
+    )
 
 
 def _blocks(source: soundfile.SoundFile, frames: int | None) -> Iterator[NDArray[np.float32]]:

@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
+from ml.core.regular_files import check_regular
 from ml.media.formats import UNSUPPORTED, unsupported_format
 from ml.media.pixels import is_plain, to_rgb
 
@@ -133,6 +134,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
+        check_regular(path)
         misnamed = path.suffix.lower() in UNSUPPORTED
         with Image.open(path, formats=_MISNAMED if misnamed else _formats()) as image:
             _check_cost(image)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ml.core.errors import HandlensError, UnreadableError
+from ml.core.memory import is_memory_shortage
 from ml.core.messages import msg
 
 if sys.platform != "win32":
@@ -76,7 +77,12 @@ def probe_files(
     children: list[_Child] = []
     try:
         for _ in range(count):
-            children.append(_start(probe, memory))  # noqa: PERF401 - those already started must be ended if one fails
+            try:
+                children.append(_start(probe, memory))
+            except HandlensError:
+                if not children:
+                    raise
+                break  # the system has no room for more
         yield from _drive(children, paths, lambda: _start(probe, memory), stopped=stopped, timeout=timeout)
     finally:
         for child in children:
@@ -103,6 +109,10 @@ def _drive(
                 continue
             path, child.path = child.path, None
             if late or outcome is _LOST:
+                if not child.ready and len(children) > 1:  # no room for so many: the others do its work
+                    children.remove(child)
+                    child.end()
+                    break
                 idle_deaths += path is None
                 _require_start(child, idle_deaths)
                 child.end()
@@ -147,7 +157,10 @@ def _require_start(child: _Child, idle_deaths: int) -> None:
     if not child.ready or idle_deaths > _MAX_IDLE_DEATHS:
         child.process.join(timeout=1)
         raise HandlensError(
-            msg("The part of the program that opens files could not be started. Start the program again."),
+            msg(
+                "The part of the program that opens files could not be started, most likely because memory ran short. "
+                "Close other programs and try again."
+            ),
             details=f"exit code {child.process.exitcode}",
         )
 
@@ -198,9 +211,9 @@ def _outcome(probe: Callable[[Path], object], path: Path) -> object:
         return probe(path)
     except UnreadableError as error:
         return error
-    except MemoryError:
-        return UnreadableError(_TOO_MUCH)
     except Exception as error:  # whatever it is, it concerns this file only
+        if is_memory_shortage(error):
+            return UnreadableError(_TOO_MUCH)
         return UnreadableError(msg("The file is damaged and cannot be read."), details=repr(error))
 
 

@@ -14,6 +14,7 @@ from ml.core.engine import NEEDS_ENGINE, can_finetune
 from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed
 from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
+from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, msg
 from ml.core.plugins import import_plugins
 from ml.core.ranks import world_size
@@ -91,13 +92,11 @@ def explain(error: Exception) -> Failed:
     details = "".join(traceback.format_exception(error))
     if isinstance(error, HandlensError):
         return Failed(message=error.message, details=error.details, reason=error.reason)
+        return Failed(message=error.message, details=error.details)
+    if is_memory_shortage(error):
+        return Failed(message=MEMORY_RAN_OUT, details=details)
     if isinstance(error, OSError):
         return Failed(message=_system_sentence(error), details=details)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return Failed(
-            message=msg("Memory ran out. Close other programs or choose a smaller preset, then train again."),
-            details=details,
-        )
     if isinstance(error, ImportError):
         return Failed(
             message=msg(

@@ -20,6 +20,13 @@ from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
 from ml.core.jobs import Job, Stop, StopRequest, TrainJob
 from ml.core.logs import start_logging
+from ml.core.memory import (
+    MEMORY_RAN_OUT,
+    TRAINING_KILLED,
+    WORK_KILLED,
+    is_memory_shortage,
+    killed_for_memory,
+)
 from ml.core.messages import Message, msg
 from ml.pipeline.watchdog import STALL_SECONDS, Watch
 from ml.project.project import Project
@@ -29,11 +36,6 @@ _log = logging.getLogger(__name__)
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 1.5
 """Seconds a child has to act on a request before it is killed, so that a stop takes two seconds at most."""
-
-KILLED = msg(
-    "The system ended the work, most likely because memory ran short. "
-    "Close other programs or choose a smaller preset, then resume the training."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,11 @@ class Worker:
         try:
             process.start()
         except OSError as error:
-            yield Failed(
-                message=msg(
-                    "The work could not start: the system refused to start another process. "
-                    "Close other programs and try again."
-                ),
-                details=repr(error),
+            refused = msg(
+                "The work could not start: the system refused to start another process. "
+                "Close other programs and try again."
             )
+            yield Failed(message=MEMORY_RAN_OUT if is_memory_shortage(error) else refused, details=repr(error))
             return
         theirs.close()
         try:
@@ -129,6 +129,7 @@ def _supervise(
             else:
                 _log.error("the child process of %s ended with code %s", type(job).__name__, process.exitcode)
                 yield Failed(message=_exit_message(process.exitcode))
+                yield Failed(message=_exit_message(process.exitcode, job))
             return
         last_message_at = time.monotonic()
         if isinstance(event, _Heartbeat):
@@ -163,11 +164,11 @@ def _end(process: BaseProcess) -> None:
     process.close()
 
 
-def _exit_message(code: int | None) -> Message:
+def _exit_message(code: int | None, job: Job) -> Message:
     if code is None:
         return msg("The work stopped responding and was ended. Try again.")
-    if code == -getattr(signal, "SIGKILL", 9):
-        return KILLED
+    if killed_for_memory(code):
+        return TRAINING_KILLED if isinstance(job, TrainJob) else WORK_KILLED
     if code < 0:
         try:
             name = signal.Signals(-code).name
@@ -229,15 +230,10 @@ def _child(pipe: Connection, job: Job) -> None:
         os._exit(1)  # the parent is gone
     except BaseException as error:
         _log.error("the child process failed", exc_info=error)
+        internal = msg("An internal error in Handlens ended the work. Your labels and finished runs are unchanged.")
+        message = MEMORY_RAN_OUT if is_memory_shortage(error) else internal
         with contextlib.suppress(OSError):
-            sender.send(
-                Failed(
-                    message=msg(
-                        "An internal error in Handlens ended the work. Your labels and finished runs are unchanged."
-                    ),
-                    details=traceback.format_exc(),
-                )
-            )
+            sender.send(Failed(message=message, details=traceback.format_exc()))
     finally:
         sender.stop()
         pipe.close()

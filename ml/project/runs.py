@@ -12,8 +12,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from ml.core.errors import HandlensError
+from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, dumps, loads, msg
+from ml.core.regular_files import check_regular
 from ml.core.types import Preset, RunInfo
 from ml.project import store as tables
 from ml.project.store import Store
@@ -99,8 +100,9 @@ class Runs:
     def target_error(self, run: int) -> float | None:
         """The share of wrong answers among the accepted ones that run `run` was made for; None where that is gone."""
         try:
+            check_regular(self.folder(run) / "settings.toml")
             settings = tomllib.loads((self.folder(run) / "settings.toml").read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError):
+        except (OSError, UnreadableError, tomllib.TOMLDecodeError):
             return None
         share = settings.get("job", {}).get("wrong_at_most")
         return share if isinstance(share, float) and 0.0 < share < 1.0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError, UnreadableError
+from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage, start_threads
 from ml.core.messages import Message, msg, verbatim
 from ml.core.phrases import files
 from ml.media.kinds import kind_named
-from ml.project.scan.folder import CLOSED_FOLDER, files_below
+from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, entries_below, is_link
 from ml.runtime.contract import ModelInfo
 from ml.runtime.decision import Decision, decide
 from ml.runtime.model import Outputs, ReleasedModel
@@ -72,9 +73,9 @@ class UnreadableInput:
 def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
     """The files to predict: files as they are given, folders searched for files of the model's kind, sorted.
 
-    Hidden files and litter are skipped, see `project.folder.files_below`; a folder inside that may not be opened is one
-    of the inputs, to be named as unreadable. Raises HandlensError for an input that is not there and where nothing is
-    left.
+    Hidden files and litter are skipped, see `project.scan.folder`. A folder inside that may not be opened, or a link
+    to a folder elsewhere, is one of the inputs, to be named as unreadable. Raises HandlensError for an input that is
+    not there and where nothing is left.
     """
     suffixes = kind_named(info.kind).suffixes
     found: list[Path] = []
@@ -117,6 +118,7 @@ class _Item:
     arrays: NDArray[np.generic] = field(default_factory=lambda: np.zeros((0, 1), dtype=np.float32))
     spans: tuple[Span, ...] = ()
     reason: Message | None = None
+    short_of_memory: bool = False
 
 
 def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
@@ -125,16 +127,24 @@ def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
     threads = min(4, os.cpu_count() or 1)
     most = 2 * BATCH if info.windowing is None else threads + 1
     ahead: deque[Future[_Item]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+    with start_threads(threads, name="decode") as pool:
         try:
             for path in paths:
                 ahead.append(pool.submit(_load, path, info))
                 if len(ahead) >= most:
-                    yield ahead.popleft().result()
+                    yield _alone_if_short(ahead.popleft().result(), ahead, info)
             while ahead:
-                yield ahead.popleft().result()
+                yield _alone_if_short(ahead.popleft().result(), ahead, info)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _alone_if_short(item: _Item, ahead: Iterable[Future[_Item]], info: ModelInfo) -> _Item:
+    """The item; decoded again if memory ran out while others were decoded beside it, once these are done."""
+    if not item.short_of_memory:
+        return item
+    wait(ahead)
+    return _load(item.path, info)
 
 
 def _load(path: Path, info: ModelInfo) -> _Item:
@@ -144,12 +154,16 @@ def _load(path: Path, info: ModelInfo) -> _Item:
         spans = kind_named(info.kind).windows(path, info.windowing)
         return _Item(path, _windows(path, info, spans[:CHUNK]), spans)
     except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
-        return _Item(path, reason=_why_unreadable(path, error))
+        return _Item(path, reason=_why_unreadable(path, error), short_of_memory=is_memory_shortage(error))
 
 
 def _why_unreadable(path: Path, error: Exception) -> Message:
     if isinstance(error, UnreadableError):
-        return CLOSED_FOLDER if path.is_dir() else error.message
+        if path.is_dir():
+            return LEAVES_FOLDER if is_link(path) else CLOSED_FOLDER
+        return error.message
+    if is_memory_shortage(error):
+        return MEMORY_RAN_OUT
     return msg(
         "The file could not be read because of a fault in Handlens ({fault}). Please report it.",
         fault=type(error).__name__,
@@ -183,12 +197,27 @@ def _predict(
 
 def _in_batches(model: ReleasedModel, arrays: NDArray[np.generic]) -> Callable[[int, int], Outputs]:
     """Predict all rows, `BATCH` at a time, and give back a function that cuts out rows."""
-    parts = [model.predict(arrays[start : start + BATCH]) for start in range(0, len(arrays), BATCH)]
+    parts = [
+        part
+        for start in range(0, len(arrays), BATCH)
+        for part in _halved_if_short(model, arrays[start : start + BATCH])
+    ]
     whole = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("probabilities", "maps", "embedding", "unlike")
     }
     return lambda start, end: Outputs(**{name: values[start:end] for name, values in whole.items()})
+
+
+def _halved_if_short(model: ReleasedModel, arrays: NDArray[np.generic]) -> list[Outputs]:
+    """Predict in one batch, or in halves where memory runs out."""
+    try:
+        return [model.predict(arrays)]
+    except Exception as error:  # ONNX Runtime's own errors share no narrower base class
+        if len(arrays) < 2 or not is_memory_shortage(error):
+            raise
+    half = len(arrays) // 2
+    return [*_halved_if_short(model, arrays[:half]), *_halved_if_short(model, arrays[half:])]
 
 
 def _picture(item: _Item, said: Outputs, info: ModelInfo, *, keep_maps: bool) -> FilePrediction:
@@ -243,7 +272,9 @@ def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[
 def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     try:
         names = sorted(
-            name for name in files_below(folder) if name.endswith("/") or PurePosixPath(name).suffix.lower() in suffixes
+            entry.path
+            for entry in entries_below(folder)
+            if entry.folder or PurePosixPath(entry.path).suffix.lower() in suffixes
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -10,7 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
+from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import msg
+from ml.core.regular_files import refuse_irregular
 from ml.media.kinds import kind_named
 from ml.runtime.contract import METADATA_KEY, OUTPUTS, ModelInfo
 from ml.runtime.session import open_session
@@ -43,11 +45,14 @@ class ReleasedModel:
 
         Raises HandlensError for anything but a model that Handlens released.
         """
+        refuse_irregular(path)
         if not path.is_file():
             raise HandlensError(msg("There is no model at {path}. Check the name.", path=str(path)))
         try:
             session = open_session(path, many=many)
         except Exception as error:  # ONNX Runtime's own errors share no narrower base class
+            if is_memory_shortage(error):
+                raise HandlensError(MEMORY_RAN_OUT, details=repr(error)) from error
             raise HandlensError(
                 msg(
                     "{name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",

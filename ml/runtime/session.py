@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+
+from ml.core.memory import start_threads
 
 
 def cores() -> int:
@@ -52,6 +53,6 @@ class SpreadSession(onnxruntime.InferenceSession):  # type: ignore[misc]
         def ask(row: int) -> Sequence[Any]:
             return list(super(SpreadSession, self).run(output_names, {name: batch[row : row + 1]}, run_options))
 
-        with ThreadPoolExecutor(min(cores(), len(batch))) as pool:
+        with start_threads(min(cores(), len(batch))) as pool:
             each = list(pool.map(ask, range(len(batch))))
         return [np.concatenate(values) for values in zip(*each, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import psutil
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, english, msg
+
+if sys.platform != "win32":
+    import resource
 
 DISK_RESERVE = 20 * 2**20
 """Disk space for the database, tables and other small files."""
@@ -40,7 +44,16 @@ CGROUPS = Path("/sys/fs/cgroup")
 def available_memory() -> int:
     """Return the bytes that this process can still allocate, by the machine and by its container."""
     system = int(psutil.virtual_memory().available) + int(psutil.swap_memory().free)
-    return min([system, *_container_memory()])
+    return min([system, *_container_memory(), *_address_space()])
+
+
+def _address_space() -> Iterator[int]:
+    """Yield what a limit of the address space (`ulimit -v`) leaves, if there is one."""
+    if sys.platform == "win32":
+        return
+    limit, _hard = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        yield max(0, limit - int(psutil.Process().memory_info().vms))
 
 
 def _container_memory() -> Iterator[int]:

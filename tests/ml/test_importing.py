@@ -20,8 +20,11 @@ from ml.core.disk import disk_reason
 from ml.core.events import TERMINAL, Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.core.jobs import NeverStop, ScanJob, StopRequest
 from ml.core.messages import english
+from ml.core.regular_files import NOT_A_FILE
 from ml.core.scan_report import FoundFile, ScanReport
-from ml.project.scan.folder import CLOSED_FOLDER
+from ml.project.scan import scan as scanning
+from ml.project.scan.checks import findings
+from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
 from ml.project.scan.scan import scan
 
 
@@ -200,14 +203,68 @@ def test_links_in_a_circle_do_no_harm(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
-def test_linked_folders_and_files_are_read(tmp_path: Path) -> None:
+def test_links_out_of_the_folder_are_named_and_not_followed(tmp_path: Path) -> None:
     picture(tmp_path / "elsewhere/dogs/b.png")
     picture(tmp_path / "set/cats/a.png")
+    picture(tmp_path / "set/fish/c.png")
     (tmp_path / "set/dogs").symlink_to(tmp_path / "elsewhere/dogs")
+    (tmp_path / "set/cats/b.png").symlink_to(tmp_path / "elsewhere/dogs/b.png")
+    (tmp_path / "set/cats/notes.txt").symlink_to("/etc/hostname")
     (tmp_path / "set/cats/gone.png").symlink_to("nowhere.png")
     report = report_of(tmp_path / "set")
-    assert report.class_counts == {"cats": 1, "dogs": 1}
-    assert [item.path for item in report.unreadable] == ["cats/gone.png"]
+    assert report.class_counts == {"cats": 1, "fish": 1}
+    outside = [item.path for item in report.unreadable if item.reason == LEAVES_FOLDER]
+    assert outside == ["cats/b.png", "dogs"]
+    assert [item.path for item in report.unreadable if item.path not in outside] == ["cats/gone.png"]
+    told = next(english(found.sentence) for found in findings(report) if found.paths == tuple(outside))
+    assert told.startswith("2 links lead out of the folder and were not followed.")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_folder_that_is_chosen_through_a_link_is_read(tmp_path: Path) -> None:
+    picture(tmp_path / "real/cats/a.png")
+    (tmp_path / "chosen").symlink_to(tmp_path / "real")
+    assert set(by_path(report_of(tmp_path / "chosen"))) == {"cats/a.png"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_linked_file_is_a_copy_that_is_not_read_twice(tmp_path: Path) -> None:
+    picture(tmp_path / "cats/a.png")
+    picture(tmp_path / "dogs/b.png")
+    picture(tmp_path / ".annex/c.png")
+    (tmp_path / "dogs/a.png").symlink_to("../cats/a.png")
+    for name in ("cats/c.png", "dogs/c.png"):
+        (tmp_path / name).symlink_to("../.annex/c.png")
+    events = events_of(tmp_path)
+    assert max(event.total for event in events if isinstance(event, Progress)) == 3
+    assert isinstance(events[-1], Scanned)
+    report = events[-1].report
+    assert report.class_counts == {"cats": 2, "dogs": 3}
+    assert {item.paths for item in report.duplicates} == {("cats/a.png", "dogs/a.png"), ("cats/c.png", "dogs/c.png")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_one_class_is_told_before_anything_is_decoded(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        picture(tmp_path / f"cats/{name}.png")
+    events = list(scan(ScanJob(folder=tmp_path, kind="images", new=True), NeverStop()))
+    assert isinstance(events[-1], Failed)
+    assert "only one class, “cats”" in english(events[-1].message)
+    assert not any(isinstance(event, Progress) and event.total for event in events)
+    # A class in a folder that is not read is named, too.
+    (tmp_path / "dogs").symlink_to(tmp_path.parent)
+    (failed,) = list(scan(ScanJob(folder=tmp_path, kind="images", new=True), NeverStop()))[-1:]
+    assert isinstance(failed, Failed) and "The link “dogs” leads out of the folder" in english(failed.message)
+    # A folder to test a model on, or to join a project, may have one class.
+    assert report_of(tmp_path).class_counts == {"cats": 3}
+
+
+def test_the_search_tells_how_many_files_it_has_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "cats/a.png")
+    picture(tmp_path / "dogs/b.png")
+    monkeypatch.setattr(scanning, "BETWEEN_PROGRESS", 0.0)
+    counts = [(event.done, event.total) for event in events_of(tmp_path) if isinstance(event, Progress)]
+    assert counts[:3] == [(1, 0), (2, 0), (0, 2)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pipes and such names exist on Linux only")
@@ -219,7 +276,8 @@ def test_pipes_and_impossible_names_do_not_hold_it_up(tmp_path: Path) -> None:
     (tmp_path / "dogs/ok.png").rename(tmp_path / os.fsdecode(b"dogs/caf\xe9.png"))
     report = report_of(tmp_path)
     assert set(by_path(report)) == {"cats/a.png", "dogs/b.png"}
-    (bad,) = report.unreadable
+    bad, pipe = sorted(report.unreadable, key=lambda item: item.path == "cats/pipe.png")
+    assert pipe.reason == NOT_A_FILE
     assert "Rename the file" in english(bad.reason)
     bad.path.encode("utf-8")  # can be stored and shown
 

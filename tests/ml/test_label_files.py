@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from ml.core.errors import HandlensError
+from ml.core.jobs import StopRequestedError
 from ml.core.messages import PSEUDO, dumps, english, language, loads, msg
 from ml.core.scan_report import IssueKind, LabelIssue
 from ml.core.types import LabelSpan, TaskName
@@ -16,6 +18,7 @@ from ml.project.labelfiles.messages import describe_issue
 from ml.project.labelfiles.preview import preview_labels, suggest_labels
 from ml.project.labelfiles.read import read_labels
 from ml.project.labelfiles.types import LabelReading
+from ml.tables.sheet import HEAD_ROWS
 
 PICTURES = ("a.jpg", "b.jpg", "c.jpg", "deep/d.jpg")
 RECORDINGS = ("rec1.wav", "rec2.wav", "north/dawn.wav", "south/dawn.wav")
@@ -396,3 +399,57 @@ def test_every_issue_is_whole_in_another_language(task: TaskName, words: tuple[s
         foreign = language(PSEUDO).render(told)
         assert foreign.startswith("⟦") and foreign.count("⟦") == foreign.count("⟧")
         assert loads(dumps(told)) == told
+
+
+def test_a_table_of_many_rows_is_read_row_by_row(tmp_path: Path) -> None:
+    """Rows that name no file are counted and not kept, so twice as many need no more memory."""
+    peaks = []
+    for rows in (20_000, 40_000):
+        table = tmp_path / f"{rows}.csv"
+        lines = (f"elsewhere/{number}.png,cat" for number in range(rows))
+        table.write_text("\n".join(["file,label", "a.png,cat", "b.png,dog", *lines]), encoding="utf-8")
+        tracemalloc.start()
+        reading = read_labels([table], tmp_path, ["a.png", "b.png"], timed=False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert (reading.rows, reading.used) == (rows + 2, 2)
+        (issue,) = reading.issues
+        assert (issue.kind, issue.count) == ("no_file", rows)
+        assert "0.png" in english(issue.first)
+    assert peaks[1] < peaks[0] + 500_000
+
+
+def test_rows_far_below_the_first_ones_are_used(tmp_path: Path) -> None:
+    lines = [f"x{number}.png,cat" for number in range(HEAD_ROWS + 10)]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,label", "a.png,cat", *lines, "b.png,dog"]), encoding="utf-8")
+    reading = read_labels([table], tmp_path, ["a.png", "b.png"], timed=False)
+    assert {path: list(found.classes) for path, found in reading.by_path.items()} == {
+        "a.png": ["cat"],
+        "b.png": ["dog"],
+    }
+
+
+def test_an_unclosed_quotation_mark_far_below_spoils_one_line(tmp_path: Path) -> None:
+    lines = [f"x{number}.png,cat" for number in range(HEAD_ROWS + 10)]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,label", "a.png,cat", *lines, 'c.png,"dog', "b.png,dog"]), encoding="utf-8")
+    reading = read_labels([table], tmp_path, ["a.png", "b.png"], timed=False)
+    assert sorted(reading.by_path) == ["a.png", "b.png"]
+
+
+def test_a_line_without_an_end_is_no_table(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\na.png,cat\n" + "x" * 3_000_000, encoding="utf-8")
+    with pytest.raises(HandlensError, match="line that is too long"):
+        read_labels([table], tmp_path, ["a.png"], timed=False)
+
+
+def test_reading_a_long_table_can_be_stopped(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n" + "a.png,cat\n" * 2000, encoding="utf-8")
+    (tmp_path / "a.png").touch()
+    with pytest.raises(StopRequestedError):
+        preview_labels(tmp_path, "images", (table,), stopped=lambda: True)
+    with pytest.raises(StopRequestedError):
+        read_labels([table], tmp_path, ["a.png"], timed=False, stopped=lambda: True)

@@ -18,12 +18,13 @@ from torch import Tensor
 from ml.core.errors import HandlensError
 from ml.core.events import BatchDone, EpochDone, Event, Note
 from ml.core.jobs import NeverStop
+from ml.core.memory import is_memory_shortage
 from ml.core.messages import Message, english
 from ml.probe.objective import WORST
 from ml.training.distributed import DistributedContext
 from ml.training.finetune import checkpoint
 from ml.training.finetune.loop import DIVERGED_AGAIN, RESTORED, finetune
-from ml.training.finetune.step import MicroBatches, is_out_of_memory, run_with_oom_split
+from ml.training.finetune.step import MicroBatches, run_with_oom_split
 from ml.training.finetune.task import FinetuneTask
 from ml.training.selection.interpolate import choose_alpha
 
@@ -139,9 +140,9 @@ def test_a_memory_too_small_for_one_sample_is_a_sentence(tmp_path: Path, monkeyp
 
 
 def test_every_device_has_words_of_its_own_for_a_full_memory() -> None:
-    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
-    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"))
-    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert is_memory_shortage(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
+    assert is_memory_shortage(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes"))
+    assert not is_memory_shortage(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert "1 sample at a time" in english(MicroBatches(2).halve(3))
 
 

@@ -13,9 +13,10 @@ from small import create, picture_folder, sound_folder
 
 from ml.core.events import TERMINAL, BatchDone, Event, Failed, Finished, RunStarted, Scanned, Stalled, Stopped
 from ml.core.jobs import LookJob, NeverStop, ScanJob, StopRequest, TrainJob
+from ml.core.memory import TRAINING_KILLED
 from ml.core.messages import english
 from ml.pipeline.watchdog import HANGING
-from ml.pipeline.worker import KILLED, Worker
+from ml.pipeline.worker import Worker
 from ml.project.project import Project
 
 
@@ -93,7 +94,7 @@ def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:
             assert child.pid is not None
             os.kill(child.pid, signal.SIGKILL)
     assert isinstance(events[-1], Failed)
-    assert events[-1].message == KILLED
+    assert events[-1].message == TRAINING_KILLED
     assert sum(isinstance(event, TERMINAL) for event in events) == 1
     with Project.open(place) as project:
         project.runs.mark_interrupted()

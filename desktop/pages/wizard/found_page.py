@@ -85,7 +85,11 @@ class FoundPage(QWizardPage):
         self.progress.begin(self._draft.folder)
         self._stack.setCurrentWidget(self.progress)
         job = ScanJob(
-            folder=self._draft.folder, kind=self._draft.kind, labels=self._draft.labels, rate=self._draft.rate
+            folder=self._draft.folder,
+            kind=self._draft.kind,
+            labels=self._draft.labels,
+            rate=self._draft.rate,
+            new=True,
         )
         self._thread = JobThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
@@ -176,6 +180,11 @@ class ScanProgress(QWidget):
         self._bar.setRange(0, 0)
 
     def update_count(self, done: int, total: int) -> None:
+        """Show how many files were read, or how many were found so far where `total` is 0."""
+        if not total:
+            self._bar.setRange(0, 0)
+            self._now.setText(trn("{count} file found so far", "{count} files found so far", done))
+            return
         self._bar.setRange(0, max(total, 1))
         self._bar.setValue(done)
         self._now.setText(trn("{done} of {count} file", "{done} of {count} files", total, done=done))

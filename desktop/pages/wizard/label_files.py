@@ -125,7 +125,7 @@ class LabelSource(QWidget):
         self._read()
         folder, kind = self._draft.folder, self._draft.kind
         if suggest and folder is not None and kind is not None and self.folders_button.isChecked():
-            self._tasks.submit(suggest_labels, folder, kind)
+            self._tasks.submit_stoppable(suggest_labels, folder, kind)
 
     def shutdown(self) -> None:
         self._tasks.close()
@@ -159,7 +159,7 @@ class LabelSource(QWidget):
         folder, kind, labels = self._draft.folder, self._draft.kind, self._draft.labels
         if labels and folder is not None and folder.is_dir() and kind is not None:
             self._say(tr("Reading the table…"), "muted")
-            self._request = self._tasks.submit(preview_labels, folder, kind, labels)
+            self._request = self._tasks.submit_stoppable(preview_labels, folder, kind, labels)
         self.changed.emit()
 
     def _forget(self) -> None:

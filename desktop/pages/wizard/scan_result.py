@@ -64,7 +64,7 @@ class ScanResult(QWidget):
         self.findings.show_report(report, plan)
         self._request_examples(report, folder)
         if not report.class_counts and report.labels is None:
-            self._table_request = self._tasks.submit(suggest_labels, folder, report.kind)
+            self._table_request = self._tasks.submit_stoppable(suggest_labels, folder, report.kind)
 
     def shutdown(self) -> None:
         """End what runs in the background."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ml.core.disk import EMPTY, UNREADABLE, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg, nmsg
+from ml.core.regular_files import check_regular
 from ml.core.types import Clock, Windowing
 from ml.media.logs.clock import Times, at_even_steps, counts_rows, even_step, long_runs, timed, times_of
 from ml.media.logs.columns import (
@@ -98,7 +99,7 @@ def read_log(path: Path, wanted: Collection[str] = ()) -> Log:
     `wanted` are columns that a project has learned from: they are never taken for times.
     """
     try:
-        size = path.stat().st_size
+        size = check_regular(path).st_size
         if size == 0:
             raise UnreadableError(EMPTY)
         if size > LARGEST_BYTES:

@@ -14,6 +14,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import BackboneChecked, Event, Note, StageStarted
 from ml.core.jobs import BackboneJob, Stop
 from ml.core.messages import Message, msg, nmsg, verbatim
+from ml.core.regular_files import refuse_irregular
 from ml.graphs.pretrained import Weights, bundled, sha256_of
 from ml.networks.weights.download import download_weights
 from ml.networks.weights.load import SUFFIXES, pretrained_cfg, unknown_network
@@ -72,6 +73,8 @@ def refuse_unknown_weights(name: str, file: Path | None) -> None:
     if not _exists_in_timm(name):
         similar = _similar(name)
         raise HandlensError(_unknown_message(name, similar) if similar else unknown_network(name))
+    if file is not None:
+        refuse_irregular(file)
     if file is not None and not file.is_file():
         raise HandlensError(
             msg("There is no file {path}. Give the file with the weights of {name}.", path=str(file), name=name)

@@ -22,7 +22,7 @@ def apply(
 ) -> tuple[list[FoundFile], LabelNotes]:
     """Return the files with the labels of the tables alone, without those of folders, and notes on them."""
     by_path, paused = labels_in_pauses(reading.by_path, files)
-    issues = [*reading.issues, *paused]
+    issues = list(paused)
     ends = {file.path: file.end for file in files}
     elsewhere = _elsewhere(by_path, ends)
     if elsewhere is not None:
@@ -51,15 +51,7 @@ def apply(
     if without:
         first = msg("“{name}”", name=without[0])
         issues.append(LabelIssue(kind="no_row", count=len(without), first=first, paths=without))
-    notes = LabelNotes(
-        sources=tuple(str(source.absolute()) for source in sources),
-        tables=reading.tables,
-        rows=reading.rows,
-        used=reading.used,
-        several_in_row=reading.several_in_row,
-        issues=tuple(issues),
-    )
-    return labelled, notes
+    return labelled, reading.notes(sources, issues)
 
 
 def _labelled(file: FoundFile, labels: FileLabels | None, folder_split: str | None) -> FoundFile:

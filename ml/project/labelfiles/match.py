@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from collections import defaultdict
@@ -9,11 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ml.core.messages import Message, msg, nmsg
+from ml.core.scan_report import IssueKind
 from ml.project.labelfiles.cells import shortened
-from ml.project.labelfiles.types import LabelRow, LabelTable, Match, MatchedTable, Problem
+from ml.project.labelfiles.types import LabelRow, LabelTable, Match, MatchedTable, Problem, Problems
 
 _TAIL = re.compile(r"(?:[ _\-.]+(?:audacity|labels?|selections?|annotations?|table(?:[ _\-.]?\d+)?|track))+$")
 """What follows the name of the recording in the name of its label file."""
+_SKIPPED_ROWS = 1000
+"""Rows without a file that are remembered, to count neighbours that say the same once."""
 
 
 class FileIndex:
@@ -76,42 +80,59 @@ def recording_of(path: Path, folder: Path, index: FileIndex) -> str | Problem:
     return Problem(kind="no_recording", example=msg("“{name}”", name=path.name))
 
 
-def match_rows(
-    table: LabelTable, rows: Sequence[LabelRow], index: FileIndex
-) -> tuple[MatchedTable, tuple[Problem, ...]]:
-    """Find the file of every row. The problems are rows without such a file or without a class."""
-    name = table.sheet.path.name
-    matches, problems = [], []
+def match_rows(table: LabelTable, rows: Iterable[LabelRow], index: FileIndex, problems: Problems) -> MatchedTable:
+    """Find the file of every row and return the rows that have one. Raven writes a selection once per view: each row
+    counts once.
+
+    Rows without such a file are only counted, in `problems` of this table, so memory does not grow with them.
+    """
+    matches: list[Match] = []
+    seen: set[LabelRow] = set()
+    skipped: set[LabelRow] = set()
     for row in rows:
-        path = table.about or _file_of(row, name, index)
-        if isinstance(path, Problem):
-            problems.append(path)
+        key = dataclasses.replace(row, line=0)
+        if key in seen or key in skipped:
             continue
+        path = table.about or file_of(row.file or "", row.line, table.sheet.path.name, index, problems)
+        if path is None:
+            if len(skipped) >= _SKIPPED_ROWS:
+                skipped.clear()
+            skipped.add(key)
+            continue
+        seen.add(key)
         matches.append(Match(path=path, row=row))
-        if not row.classes and row.start is None:
-            example = msg("line {line} of “{table}”", line=row.line, table=name)
-            problems.append(Problem(kind="no_class", example=example, path=path, word=row.nothing))
-        elif not row.classes:
-            why = msg("it names no class")
-            example = msg("line {line} of “{table}” ({why})", line=row.line, table=name, why=why)
-            problems.append(Problem(kind="unparsable", example=example))
-    return MatchedTable(table=table, rows=len(rows), matches=tuple(matches)), tuple(problems)
+        if not row.classes:
+            problems.add(_without_class(row, path, table.sheet.path.name))
+    count = len(matches) + problems.count("no_file") + problems.count("ambiguous")
+    return MatchedTable(table=table, rows=count, matches=tuple(matches))
 
 
-def _file_of(row: LabelRow, table: str, index: FileIndex) -> str | Problem:
-    assert row.file is not None
-    found = index.find(row.file)
-    name = shortened(row.file)
+def _without_class(row: LabelRow, path: str, table: str) -> Problem:
+    if row.start is None:
+        example = msg("line {line} of “{table}”", line=row.line, table=table)
+        return Problem(kind="no_class", example=example, path=path, word=row.nothing)
+    why = msg("it names no class")
+    example = msg("line {line} of “{table}” ({why})", line=row.line, table=table, why=why)
+    return Problem(kind="unparsable", example=example)
+
+
+def file_of(name: str, line: int, table: str, index: FileIndex, problems: Problems) -> str | None:
+    """The one file that a row of `table` names; None if that is another problem."""
+    found = index.find(name)
     if len(found) == 1:
         return found[0]
+    kind: IssueKind = "ambiguous" if found else "no_file"
+    if problems.again(kind):
+        return None
+    name = shortened(name)
     if found:
         example = msg(
-            "“{name}” in “{table}”, line {line} ({found})", name=name, table=table, line=row.line, found=_one_of(found)
+            "“{name}” in “{table}”, line {line} ({found})", name=name, table=table, line=line, found=_one_of(found)
         )
-        return Problem(kind="ambiguous", example=example)
-    return Problem(
-        kind="no_file", example=msg("“{name}” in “{table}”, line {line}", name=name, table=table, line=row.line)
-    )
+    else:
+        example = msg("“{name}” in “{table}”, line {line}", name=name, table=table, line=line)
+    problems.add(Problem(kind=kind, example=example))
+    return None
 
 
 def _one_of(found: Sequence[str]) -> Message:

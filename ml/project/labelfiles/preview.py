@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ml.core.errors import HandlensError
+from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg
 from ml.core.types import KindName
 from ml.media.kinds import kind_named
@@ -35,10 +36,13 @@ class LabelPreview:
     problems: tuple[Message, ...]
 
 
-def preview_labels(folder: Path, kind: KindName, sources: tuple[Path, ...]) -> LabelPreview:
+def preview_labels(
+    folder: Path, kind: KindName, sources: tuple[Path, ...], *, stopped: Callable[[], bool] = lambda: False
+) -> LabelPreview:
     """Match the label files with the names of the files below `folder`; nothing is decoded.
 
-    Raises HandlensError with one sentence where `sources` hold no labels of any of them.
+    Raises HandlensError with one sentence where `sources` hold no labels of any of them, and StopRequestedError once
+    `stopped()`.
     """
     for source in sources:
         if not source.exists():
@@ -46,8 +50,8 @@ def preview_labels(folder: Path, kind: KindName, sources: tuple[Path, ...]) -> L
                 "There is no label file {file}. Check the name, or connect the drive it is on.", file=str(source)
             )
             raise HandlensError(message)
-    paths = _paths(folder, kind, without={source.absolute() for source in sources})
-    reading = read_labels(sources, folder, paths, timed=kind_named(kind).windowed)
+    paths = _paths(folder, kind, without={source.absolute() for source in sources}, stopped=stopped)
+    reading = read_labels(sources, folder, paths, timed=kind_named(kind).windowed, stopped=stopped)
     labelled = [found for found in reading.by_path.values() if found.classes or found.spans or found.timed]
     names = {name for found in labelled for name in found.classes}
     names |= {span.class_name for found in labelled for span in found.spans}
@@ -66,20 +70,21 @@ def preview_labels(folder: Path, kind: KindName, sources: tuple[Path, ...]) -> L
     )
 
 
-def suggest_labels(folder: Path, kind: KindName) -> Path | None:
+def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] = lambda: False) -> Path | None:
     """The table in `folder` that labels most of its files, or the folder itself where tracks lie beside recordings.
 
-    None where there are none. Looks at the first few tables only, and not into deep folders.
+    None where there are none. Looks at the first few tables only, and not into deep folders. Raises StopRequestedError
+    once `stopped()`.
     """
     try:
-        names = [name for name in islice(files_below(folder), _NAMES_LOOKED_AT) if not name.endswith("/")]
+        names = list(islice(_until(stopped, files_below(folder)), _NAMES_LOOKED_AT))
     except OSError:
         return None
     paths = [name for name in names if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes]
     found: dict[Path, int] = {}
     for name in [name for name in names if _may_hold_labels(name)][:_TABLES_TRIED]:
         try:
-            reading = read_labels([folder / name], folder, paths, timed=kind_named(kind).windowed)
+            reading = read_labels([folder / name], folder, paths, timed=kind_named(kind).windowed, stopped=stopped)
         except HandlensError:
             continue
         found[folder / name] = len(reading.by_path)
@@ -89,11 +94,13 @@ def suggest_labels(folder: Path, kind: KindName) -> Path | None:
     return best
 
 
-def _paths(folder: Path, kind: KindName, *, without: Collection[Path]) -> list[str]:
+def _paths(folder: Path, kind: KindName, *, without: Collection[Path], stopped: Callable[[], bool]) -> list[str]:
     """The files of the kind, relative to the folder; a table of labels is no log."""
     try:
         found = [
-            name for name in files_below(folder) if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes
+            name
+            for name in _until(stopped, files_below(folder))
+            if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes
         ]
         return [name for name in found if folder / name not in without]
     except OSError as error:
@@ -101,6 +108,13 @@ def _paths(folder: Path, kind: KindName, *, without: Collection[Path]) -> list[s
             "The folder “{folder}” cannot be opened. Allow reading it, or choose another folder.", folder=folder.name
         )
         raise HandlensError(message, details=repr(error)) from error
+
+
+def _until(stopped: Callable[[], bool], names: Iterator[str]) -> Iterator[str]:
+    for name in names:
+        if stopped():
+            raise StopRequestedError
+        yield name
 
 
 def _may_hold_labels(name: str) -> bool:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ml.core.errors import HandlensError, UnreadableError
+from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg, nmsg
-from ml.core.scan_report import IssueKind, LabelIssue
+from ml.core.scan_report import IssueKind
 from ml.core.types import LabelSpan
 from ml.project.labelfiles.cells import class_name, classes_in
-from ml.project.labelfiles.match import FileIndex, match_rows, recording_of
+from ml.project.labelfiles.match import FileIndex, file_of, match_rows, recording_of
 from ml.project.labelfiles.messages import describe_tables
 from ml.project.labelfiles.recognise import recognise
 from ml.project.labelfiles.types import (
@@ -25,13 +25,16 @@ from ml.project.labelfiles.types import (
     LabelTable,
     MatchedTable,
     Problem,
+    Problems,
 )
 from ml.project.scan.folder import READY_SPLITS, files_below
 from ml.tables.cells import is_missing, parse_flag
-from ml.tables.sheet import LABEL_SUFFIXES, Sheet, read_sheet
+from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
 from ml.tables.timestamps import parse_position
 
 _FEWEST_GROUPS = 3
+_ROWS_BETWEEN = 1000
+"""Between two looks at whether to stop."""
 _NOTHING_FITS: dict[IssueKind, Message] = {
     "no_file": msg(
         "No row of {files} names a file in “{folder}”, for example {first}. Choose the folder these labels belong to."
@@ -53,29 +56,38 @@ _NOTHING_FITS: dict[IssueKind, Message] = {
 """Why nothing could be used, the most telling issue first."""
 
 
-def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, timed: bool) -> LabelReading:
+def read_labels(
+    sources: Sequence[Path],
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    timed: bool,
+    stopped: Callable[[], bool] = lambda: False,
+) -> LabelReading:
     """Return the labels that `sources` (label files, or folders of such) give to `paths`, the files of `folder`.
 
-    `timed`: whether these are recordings, in which a label can be a part. Lines that cannot be used are counted, with
-    the first example. Raises HandlensError where a file of `sources` has no labels, or none for `paths`.
+    `timed`: whether these are recordings, in which a label can be a part. Tables are read row by row: lines that cannot
+    be used, and rows that name no file of `paths`, are counted with the first example and not kept. Raises
+    HandlensError where a file of `sources` has no labels, or none for `paths`, and StopRequestedError once `stopped()`.
     """
     index = FileIndex(paths)
     tables: list[LabelTable] = []
-    problems: list[Problem] = []
+    problems = Problems()
     for source in sources:
         named = not source.is_dir()
         for path in [source] if named else _inside(source, folder, paths):
             found = _open_table(path, folder, index, timed=timed, named=named)
             if isinstance(found, Problem):
-                problems.append(found)
+                problems.add(found)
             else:
                 tables.append(found)
     matched = []
     for table in _with_shared_spelling(tables):
-        rows = rows_of(table.sheet, table.schema)
-        result, unmatched = match_rows(table, rows.good, index)
-        matched.append(result)
-        problems += [*_unreadable_lines(table, rows), *unmatched]
+        unreadable, unmatched = Problems(), Problems()
+        rows = _readable_rows(table, index, unreadable, unmatched, stopped=stopped)
+        matched.append(match_rows(table, rows, index, unmatched))
+        problems.add_all(unreadable)
+        problems.add_all(unmatched)
     by_path = _join(matched, problems)
     if not any(result.matches for result in matched) and not any(labels.timed for labels in by_path.values()):
         raise HandlensError(_nothing_fits(sources, folder, problems))
@@ -85,7 +97,7 @@ def read_labels(sources: Sequence[Path], folder: Path, paths: Sequence[str], *, 
         rows=sum(result.rows for result in matched),
         used=sum(len(result.matches) for result in matched),
         several_in_row=len({m.path for result in matched for m in result.matches if len(m.row.classes) > 1}),
-        issues=_issues(problems),
+        issues=problems.issues(),
     )
 
 
@@ -93,7 +105,7 @@ def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
     """Possible label files below a folder, without the files that are to be labelled."""
     labelled = {folder / path for path in paths}
     try:
-        below = sorted(source / name for name in files_below(source) if not name.endswith("/"))
+        below = sorted(source / name for name in files_below(source))
     except OSError as error:
         message = msg(
             "The folder “{folder}” cannot be opened. Allow reading it, or choose another folder.", folder=source.name
@@ -141,15 +153,7 @@ def _with_shared_spelling(tables: Iterable[LabelTable]) -> list[LabelTable]:
     return shared
 
 
-def _unreadable_lines(table: LabelTable, rows: Rows) -> list[Problem]:
-    name = table.sheet.path.name
-    return [
-        Problem(kind="unparsable", example=msg("line {line} of “{table}” ({why})", line=line, table=name, why=why))
-        for line, why in rows.bad
-    ]
-
-
-def _join(matched: Sequence[MatchedTable], problems: list[Problem]) -> dict[str, FileLabels]:
+def _join(matched: Sequence[MatchedTable], problems: Problems) -> dict[str, FileLabels]:
     """The labels of all tables by file. Groups that are too few to divide by are added to the `problems`."""
     by_path: dict[str, FileLabels] = {}
     for result in matched:
@@ -165,7 +169,8 @@ def _join(matched: Sequence[MatchedTable], problems: list[Problem]) -> dict[str,
     for path, split in _splits_of_tables(matched).items():
         by_path[path].split = split
     too_few = _leave_out_few_groups(by_path)
-    problems += [Problem(kind="few_groups", example=msg("“{name}”", name=group)) for group in too_few]
+    for group in too_few:
+        problems.add(Problem(kind="few_groups", example=msg("“{name}”", name=group)))
     return by_path
 
 
@@ -208,54 +213,48 @@ def _leave_out_few_groups(by_path: Mapping[str, FileLabels]) -> list[str]:
     return [] if divided else groups
 
 
-def _issues(problems: Sequence[Problem]) -> tuple[LabelIssue, ...]:
-    """The problems of each kind, counted, with the first example."""
-    kinds: dict[IssueKind, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        kinds[problem.kind].append(problem)
-    return tuple(
-        LabelIssue(
-            kind=kind,
-            count=len(alike),
-            first=alike[0].example,
-            paths=tuple(dict.fromkeys(problem.path for problem in alike if problem.path)),
-            words=tuple(dict.fromkeys(problem.word for problem in alike if problem.word)),
-        )
-        for kind, alike in kinds.items()
-    )
-
-
-def _nothing_fits(sources: Sequence[Path], folder: Path, problems: Sequence[Problem]) -> Message:
+def _nothing_fits(sources: Sequence[Path], folder: Path, problems: Problems) -> Message:
     files = msg("“{name}”", name=sources[0].name) if len(sources) == 1 else msg("these label files")
     values = {"files": files, "folder": folder.name}
-    firsts = {problem.kind: problem.example for problem in reversed(problems)}
     for kind, template in _NOTHING_FITS.items():
-        if kind in firsts:
-            return dataclasses.replace(template, values={**values, "first": firsts[kind]})
+        first = problems.first(kind)
+        if first is not None:
+            return dataclasses.replace(template, values={**values, "first": first})
     return msg("There is no row in {files} below the names of the columns. Choose a table with labels.", **values)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rows:
-    """`bad` are lines that could not be understood: (line number, why)."""
-
-    good: tuple[LabelRow, ...]
-    bad: tuple[tuple[int, Message], ...]
-
-
-def rows_of(sheet: Sheet, schema: LabelSchema) -> Rows:
-    """Parse every row once: Raven writes a selection once per view."""
-    good: dict[LabelRow, LabelRow] = {}
-    bad = []
-    for line, cells in sheet.rows[schema.first :]:
+def _readable_rows(
+    table: LabelTable,
+    index: FileIndex,
+    unreadable: Problems,
+    unmatched: Problems,
+    *,
+    stopped: Callable[[], bool],
+) -> Iterator[LabelRow]:
+    """Parse every row. Lines that could not be understood are only counted."""
+    schema, name = table.schema, table.sheet.path.name
+    for line, cells in itertools.islice(table.sheet.rows(), schema.first, None):
+        if not line % _ROWS_BETWEEN and stopped():
+            raise StopRequestedError
         if schema.format == "audacity" and cells[0].startswith("\\"):
             continue  # the frequencies of the label above
+        if _names_no_file(cells, schema, index):
+            # Of millions of rows most may belong to other files: they are not worth parsing.
+            file_of(cells[schema.file or 0], line, name, index, unmatched)
+            continue
         row = _row(line, cells, schema)
-        if isinstance(row, Message):
-            bad.append((line, row))
-        else:
-            good.setdefault(_numberless(row), row)
-    return Rows(good=tuple(good.values()), bad=tuple(bad))
+        if isinstance(row, LabelRow):
+            yield row
+        elif not unreadable.again("unparsable"):
+            example = msg("line {line} of “{table}” ({why})", line=line, table=name, why=row)
+            unreadable.add(Problem(kind="unparsable", example=example))
+
+
+def _names_no_file(cells: tuple[str, ...], schema: LabelSchema, index: FileIndex) -> bool:
+    """Whether a row without times names something that is not in the folder."""
+    if schema.file is None or schema.start is not None or schema.file >= len(cells):
+        return False
+    return not is_missing(cells[schema.file]) and not index.find(cells[schema.file])
 
 
 def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | Message:
@@ -324,7 +323,3 @@ def _text(cells: tuple[str, ...], place: int | None) -> str | None:
     if place is None or place >= len(cells) or is_missing(cells[place]):
         return None
     return cells[place]
-
-
-def _numberless(row: LabelRow) -> LabelRow:
-    return dataclasses.replace(row, line=0)

@@ -15,7 +15,7 @@ from ml.project.labelfiles.types import LabelSchema
 from ml.project.scan.folder import READY_SPLITS
 from ml.tables.cells import is_missing
 from ml.tables.names import words_of
-from ml.tables.sheet import Sheet
+from ml.tables.sheet import HEAD_ROWS, Sheet
 from ml.tables.timestamps import parse_position
 from ml.tables.units import TIME_UNITS, seconds_in_unit
 
@@ -80,7 +80,7 @@ def known(names: Sequence[str]) -> bool:
     return any(name in every for name in names)
 
 
-_LOOKED_AT = 5000
+_LOOKED_AT = HEAD_ROWS - 1
 _SHOWN = 12
 _NO_FILE = NO_CLASS | {*START, *END}
 _WANTED = msg(
@@ -100,10 +100,10 @@ def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
     """
     if timed and _is_audacity(sheet):
         return LabelSchema(format="audacity", first=0, start=0, end=1, labels=(2,))
-    top = sheet.rows[0][1]
+    top = sheet.head[0][1]
     head = [plain(cell) for cell in top]
     has_header = known(head) and not any(index.find(cell) for cell in top if "." in cell)
-    if has_header and len(sheet.rows) == 1:
+    if has_header and len(sheet.head) == 1:
         return _without_rows(sheet, head, timed=timed)
     table = _Table(sheet, head if has_header else [""] * len(head), first=int(has_header))
     file = table.file_column(index)
@@ -119,7 +119,7 @@ def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSch
     """The schema of a table of times without any label; any other table without rows is an error."""
     start, end = first_of(head, START), first_of(head, END)
     if timed and start is not None and end is not None and first_of(head, FILE) is None:
-        return LabelSchema(format="raven", first=1, header=sheet.rows[0][1], labels=(0,), start=start, end=end)
+        return LabelSchema(format="raven", first=1, header=sheet.head[0][1], labels=(0,), start=start, end=end)
     raise HandlensError(
         msg(
             "“{table}” has no rows below the names of its columns. Choose a table that contains labels.",
@@ -139,7 +139,7 @@ def _number(cell: str) -> bool:
 
 def _is_audacity(sheet: Sheet) -> bool:
     """Whether the lines are start, end, label; a line with a backslash and two frequencies may follow each."""
-    rows = [cells for _line, cells in sheet.rows[:_LOOKED_AT] if not cells[0].startswith("\\")]
+    rows = [cells for _line, cells in sheet.head[:_LOOKED_AT] if not cells[0].startswith("\\")]
     fits = sum(
         2 <= len(cells) <= 3 and parse_position(cells[0]) is not None and parse_position(cells[1]) is not None
         for cells in rows
@@ -154,8 +154,8 @@ class _Table:
     def __init__(self, sheet: Sheet, names: Sequence[str], *, first: int) -> None:
         self.names = list(names)
         self.first = first
-        self.header = sheet.rows[0][1] if first else ()
-        rows = [cells for _line, cells in sheet.rows[first : first + _LOOKED_AT]]
+        self.header = sheet.head[0][1] if first else ()
+        rows = [cells for _line, cells in sheet.head[first : first + _LOOKED_AT]]
         width = len(names) if first else Counter(map(len, rows)).most_common(1)[0][0]
         self.names = [*self.names, *[""] * width][:width]
         self.cells = [[cells[place] for cells in rows if len(cells) > place] for place in range(width)]
@@ -300,7 +300,7 @@ def _no_class(sheet: Sheet, table: _Table, file: int | None, index: FileIndex) -
 
 
 def _no_columns(sheet: Sheet, table: _Table, *, timed: bool) -> Message:
-    name, cells = sheet.path.name, [quoted(cell) for cell in sheet.rows[0][1] if cell]
+    name, cells = sheet.path.name, [quoted(cell) for cell in sheet.head[0][1] if cell]
     columns_found = listed(cells, most=_SHOWN)
     if len(cells) == 1:
         found = msg("“{table}” has only one column: {columns}.", table=name, columns=columns_found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from ml.core.messages import Message
-from ml.core.scan_report import IssueKind, LabelIssue
+from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes
 from ml.core.types import LabelSpan
 from ml.tables.sheet import Sheet
 
@@ -77,6 +79,62 @@ class Problem:
     word: str = ""
 
 
+@dataclass(slots=True)
+class _Count:
+    first: Message
+    count: int = 1
+    paths: dict[str, None] = field(default_factory=dict)
+    words: dict[str, None] = field(default_factory=dict)
+
+
+class Problems:
+    """Counts the problems of each kind and keeps the first example: a table may have millions."""
+
+    def __init__(self) -> None:
+        self._counts: dict[IssueKind, _Count] = {}
+
+    def add(self, problem: Problem) -> None:
+        known = self._counts.get(problem.kind)
+        if known is None:
+            known = self._counts[problem.kind] = _Count(problem.example)
+        else:
+            known.count += 1
+        if problem.path:
+            known.paths[problem.path] = None
+        if problem.word:
+            known.words[problem.word] = None
+
+    def again(self, kind: IssueKind) -> bool:
+        """Count one more of a kind that has an example already; False if it has none, and nothing is counted."""
+        known = self._counts.get(kind)
+        if known is None:
+            return False
+        known.count += 1
+        return True
+
+    def add_all(self, others: Problems) -> None:
+        """Add what another table had."""
+        for kind, other in others._counts.items():
+            known = self._counts.setdefault(kind, _Count(other.first, count=0))
+            known.count += other.count
+            known.paths |= other.paths
+            known.words |= other.words
+
+    def count(self, kind: IssueKind) -> int:
+        return self._counts[kind].count if kind in self._counts else 0
+
+    def first(self, kind: IssueKind) -> Message | None:
+        known = self._counts.get(kind)
+        return None if known is None else known.first
+
+    def issues(self) -> tuple[LabelIssue, ...]:
+        """The problems of each kind, counted, with the first example."""
+        return tuple(
+            LabelIssue(kind=kind, count=each.count, first=each.first, paths=tuple(each.paths), words=tuple(each.words))
+            for kind, each in self._counts.items()
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Match:
     """A row, and the file of the folder that it labels."""
@@ -119,3 +177,14 @@ class LabelReading:
     several_in_row: int = 0
     """Files with more than one class in one row, so on purpose."""
     issues: tuple[LabelIssue, ...] = ()
+
+    def notes(self, sources: Sequence[Path], more: Sequence[LabelIssue] = ()) -> LabelNotes:
+        """For the report of a scan; `more`: issues that only showed in the files."""
+        return LabelNotes(
+            sources=tuple(str(source.absolute()) for source in sources),
+            tables=self.tables,
+            rows=self.rows,
+            used=self.used,
+            several_in_row=self.several_in_row,
+            issues=(*self.issues, *more),
+        )

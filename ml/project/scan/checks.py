@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
-from ml.core.scan_report import ScanReport, SplitPlan
+from ml.core.scan_report import LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.types import SPLITS, KindName, Split
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows
+from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, has_multilabel_tables
 from ml.scoring.tasks import task_named
 
@@ -70,13 +71,22 @@ def problem(report: ScanReport) -> Message | None:
             "table that says what each of them is.",
             files=many,
         )
-    if len(counts) == 1 and not _has_negatives(report):
+    return too_few_classes(counts, report.kind, report.labels, negatives=_has_negatives(report))
+
+
+def too_few_classes(
+    counts: Mapping[str, int], kind: KindName, labels: LabelNotes | None, *, negatives: bool = False
+) -> Message | None:
+    """Why nothing can be learned from so many files of each class, or None. `negatives`: some show none of them."""
+    if len(counts) == 1 and not negatives:
         name = next(iter(counts))
-        if report.labels is not None:
-            return only_one_class(name, report.labels)
+        if labels is not None:
+            return only_one_class(name, labels)
         return msg("There is only one class, “{name}”. Add a folder for at least one more.", name=name)
     if max(counts.values()) < 2:
-        return msg("Every class has only one file. Add more {files}, so that some are left for the test.", files=many)
+        return msg(
+            "Every class has only one file. Add more {files}, so that some are left for the test.", files=files(kind)
+        )
     return None
 
 
@@ -91,19 +101,45 @@ def _blocking(report: ScanReport) -> list[Finding]:
     return [] if sentence is None else [Finding(severity="bad", sentence=sentence)]
 
 
+def unvisited(unreadable: Sequence[Unreadable]) -> list[Finding]:
+    """Name the folders that cannot be opened, and the links that were not followed."""
+    found = []
+    if closed := [item.path for item in unreadable if item.reason == CLOSED_FOLDER]:
+        sentence = nmsg(
+            "The folder “{first}” cannot be opened, so its files are left out. Allow reading it and look again.",
+            "{count} folders cannot be opened, so their files are left out. The first is “{first}”. Allow reading them "
+            "and look again.",
+            len(closed),
+            first=closed[0],
+        )
+        found.append(Finding(severity="warn", sentence=sentence, paths=tuple(closed)))
+    if links := [item.path for item in unreadable if item.reason == LEAVES_FOLDER]:
+        sentence = nmsg(
+            "The link “{first}” leads out of the folder and was not followed. Copy the files into the folder to use "
+            "them.",
+            "{count} links lead out of the folder and were not followed. The first is “{first}”. Copy the files into "
+            "the folder to use them.",
+            len(links),
+            first=links[0],
+        )
+        found.append(Finding(severity="warn", sentence=sentence, paths=tuple(links)))
+    return found
+
+
 def _unreadable(report: ScanReport) -> list[Finding]:
-    paths = tuple(item.path for item in report.unreadable)
-    if not paths:
-        return []
-    if len(paths) == 1:
-        sentence = msg("One file could not be read and is left out. {reason}", reason=report.unreadable[0].reason)
-    else:
+    found = unvisited(report.unreadable)
+    rest = [item for item in report.unreadable if item.reason not in (CLOSED_FOLDER, LEAVES_FOLDER)]
+    if len(rest) == 1:
+        sentence = msg("One file could not be read and is left out. {reason}", reason=rest[0].reason)
+        found.append(Finding(severity="warn", sentence=sentence, paths=(rest[0].path,)))
+    elif rest:
         sentence = nmsg(
             "{count} file could not be read and is left out.",
             "{count} files could not be read and are left out.",
-            len(paths),
+            len(rest),
         )
-    return [Finding(severity="warn", sentence=sentence, paths=paths)]
+        found.append(Finding(severity="warn", sentence=sentence, paths=tuple(item.path for item in rest)))
+    return found
 
 
 def _duplicates(report: ScanReport) -> list[Finding]:

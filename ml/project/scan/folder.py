@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.core.messages import msg
+from ml.core.messages import Message, msg
+from ml.core.regular_files import NOT_A_FILE
 from ml.core.types import Split
 
 READY_SPLITS: dict[str, Split] = {
@@ -26,6 +28,11 @@ READY_SPLITS: dict[str, Split] = {
 
 CLOSED_FOLDER = msg("This folder cannot be opened. Allow reading it and look again.")
 """Of a folder inside the one that is searched."""
+LEAVES_FOLDER = msg(
+    "This link leads out of the folder and was not followed. Copy the files into the folder to use them."
+)
+"""Of a link to a folder or a file."""
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
 
 _LITTER = frozenset(
     [
@@ -51,14 +58,32 @@ class Place:
     ready_split: str | None
 
 
-def files_below(root: Path) -> Iterator[str]:
-    """Every file below `root`, relative and with '/'; litter and hidden ones are left out.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name below a folder, relative and with '/'. `obstacle`: why it is not read, if it is not.
 
-    A folder that may not be opened is given too, with a '/' at its end. Each real folder is visited once, however
-    many links lead to it, so links in a circle do no harm; linked folders come last, so that a file keeps the name
-    of the place it really lies in. Pipes and devices are left out: reading them would wait for ever.
-    Raises OSError if `root` itself cannot be opened.
+    `folder`: it is a folder, so one with an obstacle. `linked`: it is a link to a file inside the same folder.
     """
+
+    path: str
+    obstacle: Message | None = None
+    folder: bool = False
+    linked: bool = False
+
+
+def files_below(root: Path) -> Iterator[str]:
+    """Every file below `root` that can be read, relative and with '/'. See `entries_below`."""
+    return (entry.path for entry in entries_below(root) if entry.obstacle is None)
+
+
+def entries_below(root: Path) -> Iterator[Entry]:
+    """Every file below `root`, and every folder or file that is not read, with the reason; litter is left out.
+
+    Each real folder is visited once, however many links lead to it, so links in a circle do no harm; linked folders
+    come last, so that a file keeps the name of the place it really lies in. Links out of `root` are not followed: one
+    to “/” would take in the whole machine. Raises OSError if `root` itself cannot be opened.
+    """
+    inside = os.path.realpath(root)
     seen: set[tuple[int, int]] = set()
     folders, links = [""], list[str]()
     while folders or links:
@@ -72,15 +97,29 @@ def files_below(root: Path) -> Iterator[str]:
         except OSError:
             if not folder:
                 raise
-            yield f"{folder}/"
+            yield Entry(folder, CLOSED_FOLDER, folder=True)
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             kind = _kind(entry)
-            if kind == "file":
-                yield path
+            if kind == "litter":
+                continue
+            linked = _is_link(entry)
+            if linked and not _leads_inside(entry.path, inside):
+                yield Entry(path, LEAVES_FOLDER, folder=kind == "folder")
             elif kind == "folder":
-                (links if entry.is_symlink() else folders).append(path)
+                (links if linked else folders).append(path)
+            else:
+                yield Entry(path, NOT_A_FILE if kind == "device" else None, linked=linked)
+
+
+def is_link(path: Path) -> bool:
+    """Whether the path is a symbolic link or, on Windows, a junction."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _JUNCTION
 
 
 def places(paths: Sequence[str]) -> tuple[Place, ...]:
@@ -125,6 +164,25 @@ def _kind(entry: os.DirEntry[str]) -> str:
     if stat.S_ISDIR(mode):
         return "litter" if name.endswith(_PROJECT_SUFFIX) else "folder"
     return "file" if stat.S_ISREG(mode) else "device"
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    if entry.is_symlink():
+        return True
+    # `DirEntry.is_junction` needs Python 3.12.
+    return sys.platform == "win32" and is_link(Path(entry.path))
+
+
+def _leads_inside(link: str, root: str) -> bool:
+    """Whether the link ends at or below `root`, a real path. A link to nothing says so when it is opened."""
+    try:
+        target = os.path.realpath(link, strict=True)
+    except OSError:
+        return True
+    try:
+        return os.path.commonpath([os.path.normcase(target), os.path.normcase(root)]) == os.path.normcase(root)
+    except ValueError:  # another drive
+        return False
 
 
 def _first_visit(folder: Path, seen: set[tuple[int, int]]) -> bool:

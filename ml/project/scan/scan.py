@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import time
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -14,21 +15,25 @@ from pathlib import Path, PurePosixPath
 from ml.core.disk import disk_reason
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import Event, Failed, Progress, Scanned, StageStarted, Stopped
-from ml.core.jobs import ScanJob, Stop
+from ml.core.jobs import ScanJob, Stop, StopRequestedError
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
+from ml.core.regular_files import check_regular
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
 from ml.core.types import Stretch, Windowing
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import probe_files
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
+from ml.project.labelfiles.types import LabelReading
 from ml.project.labelfiles.windows import leave_out_pauses, measured_spans, suited_to, suited_to_states
 from ml.project.scan.agree_logs import agree_schema
-from ml.project.scan.folder import CLOSED_FOLDER, files_below, places
+from ml.project.scan.checks import too_few_classes, unvisited
+from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below, places
 
-_BETWEEN_PROGRESS = 0.1
+BETWEEN_PROGRESS = 0.1
+"""Seconds."""
 _CHUNK = 1 << 20
 _BAD_NAME = msg("The file name contains damaged characters. Rename the file and look again.")
 
@@ -63,23 +68,32 @@ def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
     except HandlensError as error:
         yield Failed(message=error.message, details=error.details)
         return
+    except StopRequestedError:
+        report = None
     yield Stopped() if report is None else Scanned(report=report)
 
 
 def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator[Event, None, ScanReport | None]:
-    names = _list(folder, stop)
-    if names is None:
+    listing = yield from _list(folder, stop)
+    if listing is None:
         return None
-    given = {source.absolute() for source in job.labels}  # a table of labels is no log
-    wanted = [name for name in names if _suffix(name) in kind.suffixes and folder / name not in given]
+    tables = {source.absolute() for source in job.labels}  # a table of labels is no log
+    found = [entry for entry in listing if _suffix(entry.path) in kind.suffixes and folder / entry.path not in tables]
+    wanted = [entry.path for entry in found if entry.obstacle is None]
     if not wanted:
-        raise HandlensError(_nothing_found(folder, names, kind))
-    unreadable = [Unreadable(path=name[:-1], reason=CLOSED_FOLDER) for name in names if name.endswith("/")]
-    unreadable += [Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name]
+        raise HandlensError(_nothing_found(folder, listing, kind))
+    unreadable = _left_out(listing, wanted, kind)
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.
-    reading = read_labels(job.labels, folder, wanted, timed=kind.windowed) if job.labels else None
-    outcomes = yield from _examine_all(folder, wanted, kind, stop)
+    reading = (
+        read_labels(job.labels, folder, wanted, timed=kind.windowed, stopped=lambda: bool(stop.requested()))
+        if job.labels
+        else None
+    )
+    if job.new:
+        _check_names(wanted, reading, unreadable, kind)
+    links = [entry.path for entry in found if entry.linked and _printable(entry.path) == entry.path]
+    outcomes = yield from _examine_all(folder, wanted, kind, stop, links=links)
     if outcomes is None:
         return None
     if not folder.is_dir():
@@ -120,31 +134,83 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     )
 
 
-def _list(folder: Path, stop: Stop) -> list[str] | None:
-    """Names of everything below, sorted; None if stopped."""
+def _list(folder: Path, stop: Stop) -> Generator[Event, None, list[Entry] | None]:
+    """Everything below, sorted by name, with Progress without a total; None if stopped."""
     if not folder.exists():
         raise HandlensError(msg("The folder “{folder}” does not exist. Choose it again.", folder=_named(folder)))
     if not folder.is_dir():
         raise HandlensError(
             msg("“{file}” is a file, not a folder. Choose the folder that contains it.", file=_named(folder))
         )
-    names = []
+    entries: list[Entry] = []
+    reported = time.monotonic()
     try:
-        for name in files_below(folder):
-            names.append(name)
+        for entry in entries_below(folder):
+            entries.append(entry)
             if stop.requested():
                 return None
+            now = time.monotonic()
+            if now - reported >= BETWEEN_PROGRESS:
+                reported = now
+                yield Progress(stage="scan", done=len(entries), total=0)
     except OSError as error:
         message = msg(
             "The folder “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=_named(folder)
         )
         raise HandlensError(message, details=repr(error)) from error
-    return sorted(names)
+    return sorted(entries, key=lambda entry: entry.path)
+
+
+def _left_out(listing: Sequence[Entry], wanted: Sequence[str], kind: SampleKind) -> list[Unreadable]:
+    """The folders and files that cannot even be tried."""
+    left_out = [
+        Unreadable(path=_printable(entry.path), reason=entry.obstacle)
+        for entry in listing
+        if entry.obstacle is not None and (entry.folder or _suffix(entry.path) in kind.suffixes)
+    ]
+    return left_out + [
+        Unreadable(path=_printable(name), reason=_BAD_NAME) for name in wanted if _printable(name) != name
+    ]
+
+
+def _check_names(
+    names: Sequence[str], reading: LabelReading | None, unreadable: Sequence[Unreadable], kind: SampleKind
+) -> None:
+    """Raise HandlensError where the names alone show that nothing can be learned: decoding takes minutes."""
+    counts: Counter[str] = Counter()
+    if reading is None:
+        counts.update(place.class_name for place in places(names) if place.class_name is not None)
+    elif not any(labels.timed or not labels.classes for labels in reading.by_path.values()):
+        counts.update(name for labels in reading.by_path.values() for name in labels.classes)
+    notes = None if reading is None else reading.notes(())
+    trouble = too_few_classes(counts, kind.name, notes) if counts else None
+    if trouble is None:
+        return
+    for finding in unvisited(unreadable):  # a class may be in there
+        trouble = msg("{first} {second}", first=trouble, second=finding.sentence)
+    raise HandlensError(trouble)
+
+
+def _originals(folder: Path, names: Sequence[str], links: Collection[str]) -> dict[str, str]:
+    """The name under which each file is read: that of the file itself for links to it, so that none is read twice."""
+    if not links:
+        return {name: name for name in names}
+    root = os.path.realpath(folder)
+    linked = set(links)
+    by_place = {os.path.normcase(os.path.join(root, name)): name for name in names if name not in linked}  # noqa: PTH118
+    return {
+        name: name
+        if name not in linked
+        else by_place.setdefault(os.path.normcase(os.path.realpath(folder / name)), name)
+        for name in names
+    }
 
 
 def _examine_all(
-    folder: Path, names: Sequence[str], kind: SampleKind, stop: Stop
+    folder: Path, names: Sequence[str], kind: SampleKind, stop: Stop, *, links: Collection[str]
 ) -> Generator[Event, None, dict[str, _Examined | UnreadableError] | None]:
+    originals = _originals(folder, names, links)
+    names = list(dict.fromkeys(originals.values()))
     outcomes: dict[str, _Examined | UnreadableError] = {}
     by_path = {folder / name: name for name in names}
     began = time.monotonic()
@@ -155,7 +221,7 @@ def _examine_all(
         for path, outcome in results:
             outcomes[by_path[path]] = outcome
             now = time.monotonic()
-            if now - told >= _BETWEEN_PROGRESS:
+            if now - told >= BETWEEN_PROGRESS:
                 told = now
                 yield _progress(len(outcomes), len(names), now - began)
     finally:
@@ -163,7 +229,7 @@ def _examine_all(
     if len(outcomes) < len(names):
         return None
     yield _progress(len(names), len(names), time.monotonic() - began)
-    return outcomes
+    return {name: outcomes[original] for name, original in originals.items()}
 
 
 def _progress(done: int, total: int, seconds: float) -> Progress:
@@ -177,7 +243,7 @@ def _fingerprint(path: Path) -> tuple[int, int, str]:
     """Size, time of change (ns) and SHA-256 of a file."""
     digest = hashlib.sha256()
     try:
-        info = path.stat()
+        info = check_regular(path)
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
@@ -252,7 +318,7 @@ def _settle_logs(
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower() if not name.endswith("/") else ""
+    return PurePosixPath(name).suffix.lower()
 
 
 def _printable(name: str) -> str:
@@ -264,11 +330,21 @@ def _named(folder: Path) -> str:
     return _printable(folder.name or str(folder))
 
 
-def _nothing_found(folder: Path, names: Sequence[str], kind: SampleKind) -> Message:
+def _nothing_found(folder: Path, listing: Sequence[Entry], kind: SampleKind) -> Message:
     name, wanted = _named(folder), files_of(kind.name)
-    if any(found.endswith("/") for found in names):
+    names = [entry.path for entry in listing if entry.obstacle is None]
+    if any(entry.obstacle == CLOSED_FOLDER for entry in listing):
         return msg(
             "A folder inside “{folder}” cannot be opened. Allow reading it or choose another folder.", folder=name
+        )
+    outside = [entry.path for entry in listing if entry.obstacle == LEAVES_FOLDER]
+    if outside:
+        return msg(
+            "There are no {files} in “{folder}”, only links that lead out of it, such as “{link}”. Choose the folder "
+            "that contains the files themselves.",
+            files=wanted,
+            folder=name,
+            link=_printable(outside[0]),
         )
     if not names:
         return msg("The folder “{folder}” is empty. Choose a folder that contains {files}.", folder=name, files=wanted)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Note
+from ml.core.memory import is_memory_shortage
 from ml.core.messages import Message, msg, nmsg
 
 _log = logging.getLogger(__name__)
@@ -58,22 +59,12 @@ class MicroBatches:
         )
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether the error is an out-of-memory error of any device; each has its own wording."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
-    )
-
-
 def run_with_oom_split(predict: Callable[[Tensor], tuple[NDArray[Any], ...]], raw: Tensor) -> tuple[NDArray[Any], ...]:
     """Return `predict(raw)`; if memory runs out, run it on halves and concatenate the results."""
     try:
         return predict(raw)
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or len(raw) < 2:
+        if not is_memory_shortage(error) or len(raw) < 2:
             raise
     _log.warning("memory ran out with %d samples at a time; trying half as many", len(raw))
     if torch.cuda.is_available():
@@ -111,7 +102,7 @@ def backward_with_oom_retry(
         try:
             return backward(fabric, module, pictures, loss_of, weight=weight, micro_batches=micro_batches.count)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not is_memory_shortage(error):
                 raise
             if fabric.world_size > 1:
                 # The other ranks wait inside their step and cannot repeat it.
