@@ -42,7 +42,7 @@ from ml.training.context import RunContext
 from ml.training.data.decode import Decoded
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.loop import run_worker_rank
-from ml.training.finetune.task import fit_normalisation, split_targets
+from ml.training.finetune.task import fit_normalisation, pick_showcase, split_targets
 from ml.training.objective import require_two_classes
 from ml.training.preflight import preflight
 from ml.training.recipe import recipe_for, relative_probe_loss
@@ -140,6 +140,7 @@ def _run_started(context: RunContext) -> RunStarted:
         test=sum(sample.split == "test" for sample in samples),
         class_names=context.run.class_names,
         task=task,
+        showcase=tuple(sample.id for sample in pick_showcase(valid or train)),
     )
 
 

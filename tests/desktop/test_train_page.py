@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import use_language
+from desktop.pages.ids import EXPLORE
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_state
 from desktop.pages.train.page import TrainPage
@@ -121,8 +122,40 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     assert page.progress.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
     assert session.run is not None and session.run.number == 1
     assert heard[-1] == ("Run 1 is ready", -1.0)
-    with qtbot.waitSignal(page.page_requested):
+    with qtbot.waitSignal(page.page_requested) as asked:
         qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [EXPLORE, "wrong"]
+    page.shutdown()
+
+
+def test_the_pictures_are_there_before_the_answers(qtbot: QtBot, session: Session) -> None:
+    script = Script(session, silent=True)
+    page = shown(qtbot, session, script)
+    press_train(qtbot, page)
+    showcase = page.progress.showcase
+    qtbot.waitUntil(lambda: len(showcase.shown()) == 6 and not showcase.missing_pictures())
+    assert not any(item.words() for item in showcase.shown()), "nothing is predicted yet"
+    script.go_on()
+    qtbot.waitUntil(lambda: all(item.predicted for item in showcase.shown()))
+    wrong = next(item for item in showcase.shown() if item.right is False)
+    assert wrong.label and wrong.words().startswith(f"Labelled {wrong.label}, predicted {wrong.predicted}")
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    page.shutdown()
+
+
+def test_loss_and_learning_rate_are_behind_details(qtbot: QtBot, session: Session) -> None:
+    page = shown(qtbot, session, Script(session, hold=True))
+    press_train(qtbot, page)
+    plot = page.progress.plot
+
+    def titles() -> list[str]:
+        return [item.titleLabel.text for item in plot.plots_shown()]
+
+    assert titles() == ["Correct, of 100 validation samples"]
+    qtbot.mouseClick(page.progress.fold, Qt.MouseButton.LeftButton)
+    assert len(titles()) == 3 and titles()[2] == "Learning rate"
+    qtbot.mouseClick(page.progress.fold, Qt.MouseButton.LeftButton)
+    assert len(titles()) == 1
     page.shutdown()
 
 

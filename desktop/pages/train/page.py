@@ -99,7 +99,8 @@ class TrainPage(QWidget):
 
     @Slot()
     def _request_explore(self) -> None:
-        self.page_requested.emit(EXPLORE, "")
+        # Not the tab used last: the button promises the mistakes.
+        self.page_requested.emit(EXPLORE, "wrong")
 
     @Slot()
     def _request_suspicious(self) -> None:

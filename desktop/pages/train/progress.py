@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.dialogs.cancel_training import CancelTraining
@@ -58,6 +58,14 @@ class TrainProgress(QWidget):
         self.score_note.setProperty("role", "muted")
         self.score_note.setWordWrap(True)
         self.plot = LivePlot()
+        self.fold = QToolButton()
+        self.fold.setText(tr("Details"))
+        self.fold.setToolTip(tr("Show the loss and the learning rate"))
+        self.fold.setProperty("role", "fold")
+        self.fold.setCheckable(True)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold.toggled.connect(self._on_fold)
         self.showcase = ShowcaseView()
         self.showcase_note = QLabel()
         self.showcase_note.setProperty("role", "muted")
@@ -86,6 +94,7 @@ class TrainProgress(QWidget):
     def begin(self, *, kind: KindName, passes: float, curves: bool) -> None:
         """Clear everything for a new run. `curves`: whether there will be any to draw."""
         self.plot.setVisible(curves)
+        self.fold.setVisible(curves)
         self._middle.setStretch(0, 5 if curves else 2)
         self.score.setText(tr("No score yet"))
         self.score_note.setText(tr("The score comes with the first model."))
@@ -102,6 +111,10 @@ class TrainProgress(QWidget):
         self.showcase.clear()
         self.set_stop_state("unbegun")
         self.cancel_button.setEnabled(True)
+
+    def _on_fold(self, opened: bool) -> None:
+        self.plot.show_details(opened)
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
 
     def show_note(self, sentence: Message | str) -> None:
         self.note.setText(text(sentence))
@@ -157,6 +170,7 @@ class TrainProgress(QWidget):
         left.addWidget(self.score_note)
         left.addSpacing(8)
         left.addWidget(self.plot, 100)
+        left.addWidget(self.fold)
         left.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(8)
@@ -294,6 +308,7 @@ class ProgressController(QObject):
                 view.sentence.setText(state.sentence)
                 self._offer_stop(state)
             case RunStarted():
+                self._show_pictures(event)
                 self._show_progress()
                 self._offer_stop(state)
                 if state.stopping:
@@ -361,7 +376,24 @@ class ProgressController(QObject):
         self._view.showcase_note.setText(
             tr("Right: {right} of {count}. Bright parts mattered most.", right=right, count=len(tiles))
         )
-        for sample_id in showcase.missing_pictures():
+        self._load_pictures(session)
+
+    def _show_pictures(self, event: RunStarted) -> None:
+        """Show the samples before there is a prediction for them."""
+        session = self._session
+        if session is None or not event.showcase:
+            return
+        self._view.showcase.show_all([Shown(sample_id=sample_id) for sample_id in event.showcase])
+        self._view.showcase_note.setText(
+            tr(
+                "These {things} are for checking while it learns. The first answers follow soon.",
+                things=things(session.project.kind),
+            )
+        )
+        self._load_pictures(session)
+
+    def _load_pictures(self, session: Session) -> None:
+        for sample_id in self._view.showcase.missing_pictures():
             if sample_id not in self._pictures.values():
                 self._pictures[self._tasks.submit(load_tile, session.project, session.sample(sample_id))] = sample_id
 
@@ -425,6 +457,7 @@ def _showcase_tiles(event: Showcase, session: Session, names: Sequence[str]) -> 
                 fraction=float(event.probabilities[row, top]),
                 colour=style.class_colour(top),
                 right=set(sample.labels) == set(predicted) if sample.labelled else None,
+                label=class_caption(sample.labels, names) if sample.labelled else "",
                 overlay=overlay_image(event.maps[row], top, kind=session.project.kind),
             )
         )
