@@ -83,7 +83,7 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
-from ml.project.estimate import estimate_seconds
+from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
@@ -110,6 +110,7 @@ __all__ = [
     "FRONTS",
     "OFFERED",
     "PRESETS",
+    "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
@@ -179,6 +180,7 @@ __all__ = [
     "Suspected",
     "TaskName",
     "Thresholds",
+    "TimePlan",
     "TrainJob",
     "Unreadable",
     "UnreadableError",
@@ -217,6 +219,7 @@ __all__ = [
     "overlay_rgba",
     "percent",
     "plan_split",
+    "plan_time",
     "precision_recall",
     "predicted_labels",
     "preview_labels",

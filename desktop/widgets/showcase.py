@@ -26,7 +26,7 @@ READABLE = 128
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """The present prediction for one sample; `predicted` is empty while there is none. `right`: None without a label."""
+    """The present prediction for one sample: `predicted` is empty before it, `right` is None without a label."""
 
     sample_id: int
     predicted: str = ""

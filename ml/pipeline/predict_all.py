@@ -36,11 +36,12 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 def predict_all(
-    context: RunContext, network: Classifier, samples: Sequence[Sample], draft: Path
+    context: RunContext, network: Classifier, samples: Sequence[Sample], draft: Path, *, later: int = 0
 ) -> Generator[Event, None, Predictions]:
     """Write uncalibrated predictions of `network` (on the CPU) for `samples` to the folder `draft`.
 
-    Ends early if the user cancels. Multi-label: the probabilities are logits until calibration.
+    Ends early if the user cancels. Multi-label: the probabilities are logits until calibration. `later`: how many
+    samples are predicted after these, for the time left.
     """
     shutil.rmtree(draft, ignore_errors=True)
     _fit_gradcam(context, network, samples)
@@ -79,7 +80,7 @@ def predict_all(
         if now - reported > PROGRESS_SECONDS or done == len(samples):
             reported = now
             rate = per_second(done, now - started)
-            left = (len(samples) - done) / rate
+            left = (len(samples) - done + later) / rate
             yield Progress(stage="predict", done=done, total=len(samples), per_second=rate, seconds_left=left)
     assert writer is not None
     writer.close()
@@ -91,7 +92,8 @@ def predict_holdout(context: RunContext, draft: Path) -> Generator[Event, None, 
     """Predict training and validation samples with the network before it was trained on the latter."""
     assert context.holdout_network is not None
     samples = [sample for sample in context.samples if sample.labelled and sample.split in ("train", "valid")]
-    return (yield from predict_all(context, context.holdout_network, samples, draft))
+    later = len(context.samples)
+    return (yield from predict_all(context, context.holdout_network, samples, draft, later=later))
 
 
 def keep_holdout_predictions(draft: Path, predictions: Predictions, holdout: Predictions) -> None:

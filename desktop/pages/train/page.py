@@ -125,7 +125,7 @@ class TrainPage(QWidget):
         if self._session is None or self.training():
             return
         self.stack.setCurrentWidget(self.progress)
-        self._training.start(job, estimate=self._setup.estimate(job.preset))
+        self._training.start(job, plan=self._setup.plan(job.preset))
         self.sentence_changed.emit(tr("Watch the training."))
 
     @Slot(object)

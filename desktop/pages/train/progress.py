@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from desktop import style
+from desktop import settings, style
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import Message, class_caption, text, tr
 from desktop.pages.train import messages
@@ -19,12 +19,15 @@ from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.workers.job_thread import TrainingThread
 from desktop.workers.sample_renderer import load_tile, overlay_image
+from desktop.workers.slowdown import MachineLoad, Slowdown
 from desktop.workers.tasks import Tasks
 from ml.api import (
+    DEFAULT_BACKBONE,
     BatchDone,
     EpochDone,
     EpochRecord,
     Event,
+    Finished,
     HandlensError,
     KindName,
     Note,
@@ -34,12 +37,15 @@ from ml.api import (
     Showcase,
     StageStarted,
     Stalled,
+    TimePlan,
     TrainJob,
     task_named,
     things,
 )
 
 WORDS_EVERY_MS = 250
+LOAD_EVERY_MS = 5000
+"""How often the machine is asked why it is slow; only while it is."""
 UNDECIDED = 0.5
 """The threshold of every class during training; the real ones are chosen at the end."""
 
@@ -75,6 +81,10 @@ class TrainProgress(QWidget):
         self.note = QLabel()
         self.note.setProperty("role", "warn")
         self.note.setWordWrap(True)
+        self.slow = QLabel()
+        self.slow.setProperty("role", "muted")
+        self.slow.setWordWrap(True)
+        self.slow.hide()
         self.time_left = QLabel()
         self.time_left.setProperty("role", "muted")
         self.bar = QProgressBar()
@@ -106,6 +116,7 @@ class TrainProgress(QWidget):
         self.clear_stall()
         self.note.clear()
         self.note.hide()
+        self.show_slow("")
         self.bar.setValue(0)
         self.plot.clear(passes=passes)
         self.showcase.clear()
@@ -119,6 +130,11 @@ class TrainProgress(QWidget):
     def show_note(self, sentence: Message | str) -> None:
         self.note.setText(text(sentence))
         self.note.show()
+
+    def show_slow(self, sentence: str) -> None:
+        """Say why it takes longer; an empty sentence hides the line."""
+        self.slow.setText(sentence)
+        self.slow.setVisible(bool(sentence))
 
     def show_stall(self, sentence: Message | str) -> None:
         """Say that nothing happens any more and highlight the cancel button, until `clear_stall`."""
@@ -192,6 +208,7 @@ class TrainProgress(QWidget):
         outer.setSpacing(8)
         outer.addLayout(middle, 1)
         outer.addWidget(self.note)
+        outer.addWidget(self.slow)
         outer.addWidget(self.bar)
         outer.addLayout(words)
 
@@ -215,6 +232,13 @@ class ProgressController(QObject):
         self._question: CancelTraining | None = None
         self.state: TrainingState | None = None
         """Of the present training, or of the last one."""
+        self._network = ""
+        self._load = MachineLoad()
+        self._load_tasks = Tasks(self)
+        self._load_tasks.done.connect(self._on_load)
+        self._load_timer = QTimer(self, interval=LOAD_EVERY_MS)
+        self._load_timer.timeout.connect(self._ask_for_load)
+        self._slowdown: Slowdown | None = None
         self._tasks = Tasks(self)
         self._pictures: dict[int, int] = {}
         self._tasks.done.connect(self._on_picture)
@@ -230,14 +254,20 @@ class ProgressController(QObject):
     def running(self) -> bool:
         return self._thread is not None
 
-    def start(self, job: TrainJob, *, estimate: float | None) -> None:
-        """Start a training that is expected to take `estimate` seconds."""
+    def start(self, job: TrainJob, *, plan: TimePlan | None) -> None:
+        """Start a training. `plan` has the expected times; None where they are unknown."""
         session = self._session
         if session is None or self._thread is not None:
             return
         resumed = session.resumable_run() if job.resume else None
         has_checkpoint = resumed is not None and session.project.runs.has_checkpoint(resumed.number)
-        self.state = TrainingState(preset=job.preset, estimate=estimate, has_checkpoint=has_checkpoint)
+        if plan is not None and resumed is not None:
+            epochs = len(session.project.runs.history(resumed.number)) if has_checkpoint else 0
+            plan = plan.with_passes(plan.passes, done=min(epochs, plan.passes))
+        elif plan is not None and job.epochs:
+            plan = plan.with_passes(job.epochs)
+        self.state = TrainingState(preset=job.preset, plan=plan, has_checkpoint=has_checkpoint)
+        self._network = job.backbone or DEFAULT_BACKBONE
         self._view.begin(kind=session.project.kind, passes=float(job.epochs or 1), curves=job.preset != "quick")
         self._view.set_stop_state(self.state.stop_state)
         self._view.stop_button.setFocus()
@@ -247,6 +277,8 @@ class ProgressController(QObject):
         self._thread.start()
         session.set_training(True)
         self._timer.start()
+        self._load_timer.start()
+        self._slowdown = None
         self._show_progress()
 
     def close(self) -> None:
@@ -254,7 +286,9 @@ class ProgressController(QObject):
         self._timer.stop()
         if self._question is not None:
             self._question.close()
+        self._load_timer.stop()
         self._tasks.close()
+        self._load_tasks.close()
         if self._thread is not None:
             self._thread.detach()
             self._thread = None
@@ -334,6 +368,9 @@ class ProgressController(QObject):
     def _on_ended(self, event: Event) -> None:
         thread, self._thread = self._thread, None
         self._timer.stop()
+        self._load_timer.stop()
+        if isinstance(event, Finished):
+            self._remember_speeds()
         if self._question is not None:  # there is nothing left to discard
             self._question.close()
         if thread is not None:
@@ -360,9 +397,35 @@ class ProgressController(QObject):
     def _show_progress(self) -> None:
         if self.state is None or self._thread is None:
             return
-        self._view.time_left.setText(messages.time_left(self.state.seconds_left()))
+        seconds = self.state.seconds_left()
+        waiting = "" if self.state.stopping else tr("measuring the time …")
+        self._view.time_left.setText(messages.time_left(seconds) if seconds is not None else waiting)
+        self._view.show_slow(self._why_slow(self.state))
         self._view.bar.setValue(round(self.state.fraction * 1000))
         self.progressed.emit(self.state.words(), self.state.fraction)
+
+    def _why_slow(self, state: TrainingState) -> str:
+        """Say why the training takes longer than usual; empty where it does not."""
+        clock = state.time
+        if state.stopping or not (clock.slower or (clock.longer and clock.more_passes)):
+            return ""
+        return messages.slow_sentence(slower=clock.slower, reason=self._slowdown, passes=state.epochs)
+
+    @Slot()
+    def _ask_for_load(self) -> None:
+        if self.state is not None and self.state.time.slower:
+            self._load_tasks.submit(self._load.measure)
+
+    @Slot(int, object)
+    def _on_load(self, _number: int, slowdown: object) -> None:
+        assert slowdown is None or isinstance(slowdown, Slowdown)
+        self._slowdown = slowdown
+
+    def _remember_speeds(self) -> None:
+        """Let the next estimate on this machine begin with what this training measured."""
+        if self._session is not None and self.state is not None:
+            speeds = self.state.time.speeds()
+            settings.remember_speeds(self._session.project.kind, self._network, speeds)
 
     # -- the showcase --------------------------------------------------------------------------------------------
 

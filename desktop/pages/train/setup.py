@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop import style
+from desktop import settings, style
 from desktop.i18n import originals_gone, text, tr
 from desktop.models.run_scores import RunScores, split_counts
 from desktop.pages.train import messages
@@ -33,7 +32,7 @@ from desktop.pages.train.runs import RunList
 from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, KindName, Preset, Project, Runner, estimate_seconds, kind_named
+from ml.api import DEFAULT_FRONT, FRONTS, PRESETS, KindName, Preset, Project, Runner, TimePlan, kind_named, plan_time
 
 COLUMN_WIDTH = 900
 DETAILS_WIDTH = 660
@@ -254,7 +253,7 @@ class SetupController(QObject):
         self._view = view
         self._run_scores = run_scores
         self._session: Session | None = None
-        self._estimates: dict[Preset, float] = {}
+        self._plans: dict[Preset, TimePlan] = {}
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._on_estimated)
         run_scores.changed.connect(self._show_runs)
@@ -262,7 +261,7 @@ class SetupController(QObject):
 
     def set_session(self, session: Session) -> None:
         self._let_go()
-        self._session, self._estimates = session, {}
+        self._session, self._plans = session, {}
         session.labels_changed.connect(self._on_labels_changed)
         session.originals_found.connect(self.check_readiness)
         self._view.set_kind(session.project.kind)
@@ -292,10 +291,10 @@ class SetupController(QObject):
         self._view.resume_button.setEnabled(not missing)
         self.readiness_changed.emit()
 
-    def estimate(self, preset: Preset) -> float | None:
-        """Return the expected seconds of a training; None while unknown."""
-        seconds = self._estimates.get(preset, math.nan)
-        return None if math.isnan(seconds) else seconds
+    def plan(self, preset: Preset) -> TimePlan | None:
+        """Return the expected times of a training; None while unknown."""
+        plan = self._plans.get(preset)
+        return plan if plan is not None and plan.known else None
 
     def close(self) -> None:
         self._tasks.close()
@@ -329,13 +328,14 @@ class SetupController(QObject):
     @Slot()
     def _request_estimates(self) -> None:
         if self._session is not None:
-            self._tasks.submit(_estimate_all, self._session.project, self._view.network.name())
+            project, network = self._session.project, self._view.network.name()
+            self._tasks.submit(_plan_all, project, network, settings.speeds(project.kind, network))
 
     @Slot(int, object)
     def _on_estimated(self, _number: int, estimates: object) -> None:
         assert isinstance(estimates, dict)
-        self._estimates = estimates
-        self._view.set_seconds(estimates)
+        self._plans = estimates
+        self._view.set_seconds({preset: plan.seconds for preset, plan in self._plans.items()})
 
 
 def _readiness(session: Session) -> tuple[str, bool]:
@@ -354,6 +354,6 @@ def _resumable(session: Session, *, stopped: bool) -> ResumableRun | None:
     return ResumableRun(run=run.number, stopped=stopped, has_checkpoint=session.project.runs.has_checkpoint(run.number))
 
 
-def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
-    """Estimate the seconds of each preset on this machine; NaN where unknown."""
-    return {preset: estimate_seconds(project, preset, backbone=backbone) for preset in PRESETS}
+def _plan_all(project: Project, backbone: str, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:
+    """Return the expected times of each preset on this machine."""
+    return {preset: plan_time(project, preset, backbone=backbone, speeds=speeds) for preset in PRESETS}
