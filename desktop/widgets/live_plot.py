@@ -65,6 +65,8 @@ class LivePlot(QWidget):
                 self._view.addItem(self._plots[row], row=row, col=0)
             else:
                 self._view.removeItem(self._plots[row])
+        for row, stretch in ((0, 5), (2, 2)):
+            self._view.ci.layout.setRowStretchFactor(row, stretch if on else 0)
         self._plots[1].getAxis("bottom").setStyle(showValues=not on)
         self._label_axis()
 

@@ -75,6 +75,7 @@ class TrainProgress(QWidget):
         self.showcase = ShowcaseView()
         self.showcase_note = QLabel()
         self.showcase_note.setProperty("role", "muted")
+        self.showcase_note.setWordWrap(True)
         self.sentence = QLabel()
         self.sentence.setProperty("role", "emphasis")
         self.sentence.setWordWrap(True)
