@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -142,15 +143,8 @@ class Session(QObject):
         )
 
     def resumable_run(self) -> RunInfo | None:
-        """Return the run that a job with `resume` would continue, or None.
-
-        A run without a checkpoint would start again, so it is offered only while it is the newest run.
-        """
-        run = self.project.runs.unfinished()
-        if run is None or run.class_names != tuple(item.name for item in self.classes):
-            return None
-        newest = run.state == "interrupted" and run.number == self.project.runs.all()[-1].number
-        return run if newest or self.project.runs.has_checkpoint(run.number) else None
+        """Return the run that a job with `resume` would continue, or None."""
+        return self.project.runs.resumable(tuple(item.name for item in self.classes))
 
     def set_run(self, number: int | None) -> None:
         """Select finished run `number`, or no run. Raises HandlensError if there is no such run."""
@@ -191,6 +185,9 @@ class Session(QObject):
     def close(self) -> None:
         """Close the project. There is nothing to save: everything is on disk already."""
         self._predictions = None
+        # A killed training leaves its run marked as running; the start page says that it is paused.
+        with suppress(HandlensError):  # a full disk must not keep the window open
+            self.project.runs.mark_interrupted()
         self.project.close()
         self._lock.release()
 

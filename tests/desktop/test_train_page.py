@@ -86,8 +86,8 @@ def test_the_whole_page_speaks_another_language() -> None:
         lines = train_words.result_lines("images", told, looked)
         lines.append(train_words.score_note("images", 0.9, 0.5, 10))
         lines += [train_words.network_words(offered) for offered in OFFERED]
-        for stopped in (True, False):
-            lines.append(train_state.resume_offer(ResumableRun(run=1, stopped=stopped, has_checkpoint=True)))
+        for failed in (True, False):
+            lines.append(train_state.resume_offer(ResumableRun(run=1, failed=failed, has_checkpoint=True)))
         assert all(line.startswith("⟦") and line.endswith("⟧") for line in lines)
     finally:
         use_language("en")
@@ -275,12 +275,14 @@ def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, sessio
     page = shown(qtbot, session, looking)
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.progress.sentence.text() == english(stage_message("features")))
-    assert page.progress.stop_button.text() == "Stop"  # there is nothing to keep
+    assert page.progress.stop_button.text() == "Pause"  # there is nothing to keep
     qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
     assert "There is no model to keep yet" in page.progress.sentence.text()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
-    assert page.setup.resume_label.text().startswith("Run 1 was stopped before it had a model.")
+    assert page.setup.resume_label.text().startswith("Run 1 is paused. It has no model yet")
     assert page.setup.resume_button.text() == "Resume run 1"
+    assert page.setup.resume_button.property("role") == "primary" != page.setup.train_button.property("role")
+    assert page.focusWidget() is page.setup.resume_button
     page.shutdown()
 
 
@@ -305,7 +307,7 @@ def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Se
     finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep")
+    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep the best so far")
     qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.progress.sentence.text() == f"Training has ended. {stage_message('predict')}")
     assert not page.progress.stop_button.isEnabled()
@@ -352,7 +354,8 @@ def test_cancel_asks_first(qtbot: QtBot, session: Session, sure: bool) -> None:
     qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
     assert question is not None and question.defaultButton().text() == "Continue training"
-    assert "“Stop and keep” also ends the training" in question.informativeText()
+    assert "“Stop and keep the best so far” also ends the training" in question.informativeText()
+    assert page.progress.cancel_button.text() == "Discard this training…"
     discard = next(button for button in question.buttons() if button is not question.defaultButton())
     qtbot.mouseClick(discard if sure else question.defaultButton(), Qt.MouseButton.LeftButton)
     if sure:
@@ -370,7 +373,7 @@ def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Se
     finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep")
+    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep the best so far")
     qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
     assert question is not None

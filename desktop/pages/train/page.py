@@ -72,7 +72,7 @@ class TrainPage(QWidget):
         self._setup.check_readiness()
         self._run_scores.refresh()
         if self.stack.currentWidget() is self.setup:
-            self.setup.train_button.setFocus()
+            self.setup.primary_button().setFocus()
         elif self.stack.currentWidget() is self.result:
             self._result.refresh()
 
@@ -143,7 +143,7 @@ class TrainPage(QWidget):
             case Stopped():
                 session.refresh_runs()
                 self.job_progress.emit("", -1.0)
-                self._show_setup(stopped=event.resumable)
+                self._show_setup()
             case Failed():
                 session.refresh_runs()
                 self.job_progress.emit(tr("The training failed"), -1.0)
@@ -167,9 +167,9 @@ class TrainPage(QWidget):
         self.sentence_changed.emit(tr("This is run {n}.", n=str(number)))
 
     @Slot()
-    def _show_setup(self, *, stopped: bool = False) -> None:
+    def _show_setup(self) -> None:
         self.stack.setCurrentWidget(self.setup)
-        self._setup.refresh(stopped=stopped)
+        self._setup.refresh()
 
     @Slot()
     def _on_readiness(self) -> None:

@@ -94,9 +94,9 @@ class TrainProgress(QWidget):
         self.bar.setAccessibleName(tr("Training progress"))
         self.stop_button = QPushButton()
         self.stop_button.clicked.connect(self.stop_pressed)
-        self.cancel_button = QPushButton(tr("Cancel"))
+        self.cancel_button = QPushButton(tr("Discard this training…"))
         self.cancel_button.setProperty("role", "quiet")
-        self.cancel_button.setToolTip(tr("End now and discard this run"))
+        self.cancel_button.setToolTip(tr("End now and keep nothing of this training. You are asked first."))
         self.cancel_button.clicked.connect(self.cancel_pressed)
         self._stalled = False
         self._note_before_stall = ""
@@ -326,7 +326,7 @@ class ProgressController(QObject):
     def _on_discard(self) -> None:
         if self._thread is not None:
             self._thread.cancel()
-            self._view.show_stopping(tr("Cancelling. This run is being discarded."), final=True)
+            self._view.show_stopping(tr("Discarding this training."), final=True)
 
     # -- events --------------------------------------------------------------------------------------------------
 

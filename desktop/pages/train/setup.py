@@ -128,10 +128,18 @@ class TrainSetup(QWidget):
     def offer_resume(self, run: ResumableRun | None) -> None:
         """Offer to resume a run; None hides the offer."""
         self.resume_box.setVisible(run is not None)
+        style.set_role(self.train_button, "primary" if run is None else "")
+        self.train_button.setDefault(run is None)
+        self.resume_button.setDefault(run is not None)
+        self.train_button.setText(tr("Train") if run is None else tr("Train a new run"))
         if run is None:
             return
         self.resume_label.setText(resume_offer(run))
         self.resume_button.setText(tr("Resume run {n}", n=str(run.run)))
+
+    def primary_button(self) -> QPushButton:
+        """Return the button for the usual next step: resume a run if there is one, else train."""
+        return self.train_button if self.resume_box.isHidden() else self.resume_button
 
     def set_kind(self, kind: KindName) -> None:
         """Offer a choice of front ends, which only sensor logs have."""
@@ -157,6 +165,8 @@ class TrainSetup(QWidget):
         box = QFrame()
         box.setProperty("role", "card")
         label, button = QLabel(), QPushButton()
+        label.setWordWrap(True)
+        button.setProperty("role", "primary")
         button.clicked.connect(self.resume_pressed)
         row = QHBoxLayout(box)
         row.setContentsMargins(16, 8, 8, 8)
@@ -266,14 +276,14 @@ class SetupController(QObject):
         session.originals_found.connect(self.check_readiness)
         self._view.set_kind(session.project.kind)
 
-    def refresh(self, *, stopped: bool) -> None:
-        """Bring everything up to date. `stopped`: the user has just stopped a run, which can be resumed."""
+    def refresh(self) -> None:
+        """Bring everything up to date."""
         session = self._session
         if session is None:
             return
-        self._view.train_button.setFocus()
-        self._view.offer_resume(_resumable(session, stopped=stopped))
+        self._view.offer_resume(_resumable(session))
         self.check_readiness()
+        self._view.primary_button().setFocus()
         self._show_runs()
         self._request_estimates()
 
@@ -347,11 +357,12 @@ def _readiness(session: Session) -> tuple[str, bool]:
     return messages.readiness(session.project.kind, labelled=len(labelled), classes=classes, ready=ready), ready
 
 
-def _resumable(session: Session, *, stopped: bool) -> ResumableRun | None:
+def _resumable(session: Session) -> ResumableRun | None:
     run = session.resumable_run()
     if run is None:
         return None
-    return ResumableRun(run=run.number, stopped=stopped, has_checkpoint=session.project.runs.has_checkpoint(run.number))
+    has_checkpoint = session.project.runs.has_checkpoint(run.number)
+    return ResumableRun(run=run.number, has_checkpoint=has_checkpoint, failed=run.state == "failed")
 
 
 def _plan_all(project: Project, backbone: str, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:

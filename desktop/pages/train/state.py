@@ -154,11 +154,11 @@ StopState = Literal["unbegun", "nothing", "resumed", "learning", "finishing"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResumableRun:
-    """A run that can be continued. `stopped`: the user has just stopped it; else it was interrupted."""
+    """A run that can be continued. `failed`: an error ended it; else it is paused."""
 
     run: int
-    stopped: bool
     has_checkpoint: bool
+    failed: bool = False
 
 
 def stop_button_text(state: StopState) -> tuple[str, str]:
@@ -166,12 +166,12 @@ def stop_button_text(state: StopState) -> tuple[str, str]:
     if state == "unbegun":
         return tr("Stop"), tr("End now. Training has not begun, so nothing is lost.")
     if state == "resumed":
-        return tr("Stop"), tr("End now. The training so far is kept, and you can continue later.")
+        return tr("Pause"), tr("End now. The training so far is kept, and you can continue later.")
     if state == "nothing":
-        return tr("Stop"), tr("End now. There is no model to keep yet, but you can continue later.")
+        return tr("Pause"), tr("End now. There is no model to keep yet, but you can continue later.")
     if state == "learning":
-        return tr("Stop and keep"), tr("End now and keep the best model so far.")
-    return tr("Stop and keep"), tr("Training has ended. The best model is being finished.")
+        return tr("Stop and keep the best so far"), tr("End now and keep the best model so far.")
+    return tr("Stop and keep the best so far"), tr("Training has ended. The best model is being finished.")
 
 
 def stopping_sentence(state: StopState, now: str) -> str:
@@ -179,9 +179,9 @@ def stopping_sentence(state: StopState, now: str) -> str:
     if state == "unbegun":
         return tr("Stopping. Training has not begun, so nothing is lost.")
     if state == "resumed":
-        return tr("Stopping. The training so far is kept, and you can continue later.")
+        return tr("Pausing. The training so far is kept, and you can continue later.")
     if state == "nothing":
-        return tr("Stopping. There is no model to keep yet, but you can continue later.")
+        return tr("Pausing. There is no model to keep yet, but you can continue later.")
     if state == "learning":
         return tr("Stopping. The best model so far is kept.")
     return finishing_sentence(now)
@@ -198,17 +198,15 @@ def keep_alternative(state: StopState, *, stopping: bool) -> tuple[str, str]:
         return tr("Training has ended. The best model is being finished."), tr("Let it finish")
     if stopping:
         return stopping_sentence(state, ""), tr("Let it finish")
-    keeps = tr("“Stop and keep” also ends the training, and keeps the best model so far.")
+    keeps = tr("“Stop and keep the best so far” also ends the training, but keeps its best model.")
     return keeps if state == "learning" else "", tr("Continue training")
 
 
 def resume_offer(run: ResumableRun) -> str:
     """Say that a run can be resumed."""
     number = str(run.run)
-    if run.has_checkpoint and run.stopped:
-        return tr("Run {n} was stopped before it ended. Its training so far is kept.", n=number)
+    if run.failed:
+        return tr("Run {n} failed before it ended. Its training so far is kept.", n=number)
     if run.has_checkpoint:
-        return tr("Run {n} was interrupted before it ended. Its training so far is kept.", n=number)
-    if run.stopped:
-        return tr("Run {n} was stopped before it had a model. Its preparation so far is kept.", n=number)
-    return tr("Run {n} was interrupted at the start. Its preparation so far is kept.", n=number)
+        return tr("Run {n} is paused. Its training so far is kept.", n=number)
+    return tr("Run {n} is paused. It has no model yet, but its preparation is kept.", n=number)
