@@ -24,6 +24,7 @@ from ml.api import (
     Sample,
     TrainJob,
     default_annotator,
+    planted_labels,
     task_named,
 )
 
@@ -61,6 +62,8 @@ class Session(QObject):
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
         self._training = False
+        self.planted = planted_labels(project.path)
+        """How many labels of a built-in sample are wrong on purpose; None for other projects."""
 
     # -- what is in it -----------------------------------------------------------------------------------------
 

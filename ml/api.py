@@ -72,7 +72,8 @@ from ml.core.types import (
     TaskName,
     Windowing,
 )
-from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
+from ml.demo.planted import mark_sample, planted_labels, wrong_labels
+from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
@@ -211,6 +212,7 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
+    "mark_sample",
     "mel_to_hz",
     "msg",
     "multilabel_confusion",
@@ -220,6 +222,7 @@ __all__ = [
     "percent",
     "plan_split",
     "plan_time",
+    "planted_labels",
     "precision_recall",
     "predicted_labels",
     "preview_labels",
@@ -229,6 +232,7 @@ __all__ = [
     "render_sample",
     "risk_coverage_curve",
     "run_scores",
+    "sample_count",
     "selective_risk",
     "settings_for",
     "stage_message",
@@ -241,4 +245,5 @@ __all__ = [
     "thumbnail",
     "wilson_interval",
     "write_samples",
+    "wrong_labels",
 ]

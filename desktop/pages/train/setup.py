@@ -153,6 +153,10 @@ class TrainSetup(QWidget):
             "front": self.front.currentData(),
         }
 
+    def choose(self, preset: Preset) -> None:
+        """Choose a preset."""
+        self.cards[preset].button.setChecked(True)
+
     def preset(self) -> Preset:
         for preset, card in self.cards.items():
             if card.button.isChecked():
@@ -275,6 +279,8 @@ class SetupController(QObject):
         session.labels_changed.connect(self._on_labels_changed)
         session.originals_found.connect(self.check_readiness)
         self._view.set_kind(session.project.kind)
+        if session.planted is not None:
+            self._view.choose("quick")  # who tries a sample wants to see a result soon
 
     def refresh(self) -> None:
         """Bring everything up to date."""
