@@ -46,6 +46,7 @@ from ml.core.phrases import (
     between,
     counted,
     counted_classes,
+    counted_cut,
     counted_files,
     duration,
     files,
@@ -86,6 +87,7 @@ from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
@@ -195,6 +197,7 @@ __all__ = [
     "confusion",
     "counted",
     "counted_classes",
+    "counted_cut",
     "counted_files",
     "default_annotator",
     "duration",
@@ -233,6 +236,7 @@ __all__ = [
     "risk_coverage_curve",
     "run_scores",
     "sample_count",
+    "samples_by_file",
     "selective_risk",
     "settings_for",
     "stage_message",

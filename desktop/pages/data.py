@@ -20,7 +20,7 @@ from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes
+from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes, counted_cut
 
 _EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
@@ -229,9 +229,10 @@ class DataPage(QWidget):
 
     def _sentence(self, session: Session) -> str:
         unlabelled = sum(not sample.labelled for sample in session.samples)
+        files = len({sample.path for sample in session.samples})
         said = msg(
             "{count_things} in {classes}.",
-            count_things=counted(len(session.samples), session.project.kind),
+            count_things=counted_cut(files, len(session.samples), session.project.kind),
             classes=counted_classes(len(session.classes)),
         )
         if not unlabelled:
