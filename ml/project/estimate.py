@@ -18,7 +18,7 @@ from ml.project.project import Project
 _DECODE = 2 * 0.003
 _FORWARD = 2 * 0.012
 _TRAIN = 2 * 0.062
-_FIXED: dict[Stage, float] = {"preflight": 2.0, "probe": 3.0, "export": 3.0}
+_FIXED: dict[Stage, float] = {"preflight": 6.0, "probe": 3.0, "export": 3.0}
 """Seconds of the stages that hardly depend on the number of samples."""
 # Samples to be seen in all, and the fewest and most passes over the data that this may come to: a small set needs more
 # passes, and has the time for them.
@@ -100,7 +100,7 @@ def plan_time(
     measured = {**(speeds or {}), **_measured(project, backbone)}
     core_share = (1.0 if effort is None else effort) / (os.cpu_count() or 1)
     forward = measured.get("features", _FORWARD * core_share)
-    step = measured.get("finetune", _TRAIN * core_share)
+    step = measured.get("finetune", forward * _TRAIN / _FORWARD)
     decode = measured.get("decode", _DECODE / (os.cpu_count() or 1))
     train, valid = (sum(sample.split == split for sample in samples) for split in ("train", "valid"))
     epochs = scale_epochs(epochs_for(preset, train), measured.get("doubt", _TYPICAL_PROBE_LOSS))

@@ -121,7 +121,7 @@ def test_a_training_that_is_really_slower_shows_more_time_and_says_so() -> None:
     run.look()
     run.learn(lambda number: 2.0 if number < 15 else 8.0)
     assert run.rises() > 20
-    assert run.time.slower
+    assert run.time.slower and run.time.longer, "also when the shown time has stopped to grow"
 
 
 def test_more_passes_than_planned_are_a_reason_of_their_own() -> None:
@@ -130,6 +130,15 @@ def test_more_passes_than_planned_are_a_reason_of_their_own() -> None:
     run.learn(lambda _number: 2.0, passes=10)
     assert run.time.more_passes and not run.time.slower
     assert slow_sentence(slower=False, reason=None, passes=10).endswith("so there are 10 passes.")
+
+
+def test_a_start_that_takes_long_is_not_called_a_few_seconds() -> None:
+    """The child process loads its libraries, which on a busy machine takes a minute."""
+    run = Run(plan=TimePlan(**{**_fields(PLAN), "stages": {"preflight": 3.0, "probe": 3.0, "export": 3.0}}))
+    run.wait(60)
+    assert run.shown[-1] is not None and run.shown[-1] > 10
+    assert run.time.longer
+    assert slow_sentence(slower=False, reason=None, passes=0) == "It takes longer than expected."
 
 
 def test_without_a_plan_there_is_a_time_as_soon_as_something_was_measured() -> None:

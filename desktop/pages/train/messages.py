@@ -65,15 +65,18 @@ def time_left(seconds: float | None) -> str:
 
 
 def slow_sentence(*, slower: bool, reason: Slowdown | None, passes: int) -> str:
-    """Say why the training takes longer. `slower`: a sample takes longer than usual; else more `passes` are needed."""
-    if not slower:
+    """Say why the training takes longer: a `reason` that was measured, or more `passes` than planned, else 0.
+
+    `slower`: a sample takes longer than usual; else only the time left has grown.
+    """
+    if passes and not slower:
         return trn(
             "It takes longer than expected: the first model left much to learn, so there is {count} pass.",
             "It takes longer than expected: the first model left much to learn, so there are {count} passes.",
             passes,
         )
     if reason is None:
-        return tr("It is slower than usual.")
+        return tr("It is slower than usual.") if slower else tr("It takes longer than expected.")
     if reason.name == "processor":
         return tr(
             "It is slower than usual, because other programs use {share} of the processor.",

@@ -408,13 +408,14 @@ class ProgressController(QObject):
     def _why_slow(self, state: TrainingState) -> str:
         """Say why the training takes longer than usual; empty where it does not."""
         clock = state.time
-        if state.stopping or not (clock.slower or (clock.longer and clock.more_passes)):
+        if state.stopping or not (clock.slower or clock.longer):
             return ""
-        return messages.slow_sentence(slower=clock.slower, reason=self._slowdown, passes=state.epochs)
+        passes = state.epochs if clock.more_passes else 0
+        return messages.slow_sentence(slower=clock.slower, reason=self._slowdown, passes=passes)
 
     @Slot()
     def _ask_for_load(self) -> None:
-        if self.state is not None and self.state.time.slower:
+        if self.state is not None and (self.state.time.slower or self.state.time.longer):
             self._load_tasks.submit(self._load.measure)
 
     @Slot(int, object)

@@ -30,6 +30,8 @@ TOLERANCE, MARGIN = 1.25, 10.0
 """Factor and seconds by which the expected time may exceed the shown one without being late."""
 FALL_SECONDS, RISE_SECONDS = 10.0, 5.0
 """Time constants with which the shown time approaches the expected one."""
+OVERRUN = 0.25
+"""What a stage that measures nothing is expected to take longer, as a share of the time it has taken."""
 SLOWER = 1.5
 """Factor of the usual seconds per sample from which on a training counts as slower than usual."""
 FEWEST_STEPS = 10
@@ -62,7 +64,10 @@ class TimeLeft:
         self._shown: float | None = None
         self._shown_at = clock()
         self._late_since: float | None = None
-        self._rising = False
+        self._rising = self._grown = False
+        self._began = clock()
+        self._first: float | None = None
+        """Seconds that the whole training should take, as the first shown time said."""
 
     # -- what happens --------------------------------------------------------------------------------------------
 
@@ -101,6 +106,8 @@ class TimeLeft:
             return None
         if self._shown is None:
             self._shown = expected
+            if self._first is None:
+                self._first = now - self._began + expected
             return expected
         self._shown = self._approach(expected, self._shown, passed, now)
         return self._shown
@@ -109,8 +116,11 @@ class TimeLeft:
 
     @property
     def longer(self) -> bool:
-        """Whether the shown time has grown, or stands still because it should."""
-        return self._rising
+        """Whether the shown time has grown, and the training still ends clearly later than it said at first."""
+        if not self._grown or self._first is None or self._shown is None:
+            return self._rising
+        total = self._shown_at - self._began + self._shown
+        return self._rising or total > TOLERANCE * self._first + MARGIN
 
     @property
     def slower(self) -> bool:
@@ -202,7 +212,8 @@ class TimeLeft:
         # The job counts the final training while it adjusts the network.
         last: Stage = "refit" if self._stage == "finetune" else self._stage
         planned = self._planned(self._stage) + (self._planned("refit") if last != self._stage else 0.0)
-        planned = max(planned - (now - self._stage_began), 0.0)
+        passed = now - self._stage_began
+        planned = max(planned - passed, OVERRUN * passed if measured is None else 0.0)
         if measured is None:
             return planned + self._later(last)
         measured = max(measured - (now - self._measured_at), 0.0)
@@ -218,7 +229,7 @@ class TimeLeft:
         elif self._late_since is None:
             self._late_since = now
         elif now - self._late_since >= LATE_AFTER:
-            self._rising = True
+            self._rising = self._grown = True
         if self._rising:
             return counted + (expected - counted) * (1 - math.exp(-passed / RISE_SECONDS))
         if expected < counted:
