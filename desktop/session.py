@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -25,6 +26,7 @@ from ml.api import (
     Sample,
     TrainJob,
     default_annotator,
+    planted_labels,
 )
 
 
@@ -66,6 +68,8 @@ class Session(QObject):
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
         self._training = False
+        self.planted = planted_labels(project.path)
+        """How many labels of a built-in sample are wrong on purpose; None for other projects."""
 
     # -- what is in it -----------------------------------------------------------------------------------------
 
@@ -172,15 +176,8 @@ class Session(QObject):
         )
 
     def resumable_run(self) -> RunInfo | None:
-        """Return the run that a job with `resume` would continue, or None.
-
-        A run without a checkpoint would start again, so it is offered only while it is the newest run.
-        """
-        run = self.project.runs.unfinished()
-        if run is None or run.class_names != tuple(item.name for item in self.classes):
-            return None
-        newest = run.state == "interrupted" and run.number == self.project.runs.all()[-1].number
-        return run if newest or self.project.runs.has_checkpoint(run.number) else None
+        """Return the run that a job with `resume` would continue, or None."""
+        return self.project.runs.resumable(tuple(item.name for item in self.classes))
 
     def set_run(self, number: int | None) -> None:
         """Select finished run `number`, or no run. Raises HandlensError if there is no such run."""
@@ -222,6 +219,9 @@ class Session(QObject):
         """Close the project, when the labels that are being written are on disk. There is nothing else to save."""
         self._writer.close()
         self._predictions = None
+        # A killed training leaves its run marked as running; the start page says that it is paused.
+        with suppress(HandlensError):  # a full disk must not keep the window open
+            self.project.runs.mark_interrupted()
         self.project.close()
         self._lock.release()
 

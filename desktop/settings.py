@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -69,6 +70,18 @@ PROJECTS_FOLDER: Setting[str] = Setting(key="projects_folder", default="", valid
 """Where new projects are put; empty: `Handlens` in the user's documents."""
 LAST_FOLDER: Setting[str] = Setting(key="last_folder", default="", valid=lambda value: isinstance(value, str))
 """Where the folder chooser opens."""
+
+
+def _is_speeds(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(speeds, dict)
+        and all(isinstance(each, int | float) and not isinstance(each, bool) and each > 0 for each in speeds.values())
+        for speeds in value.values()
+    )
+
+
+SPEEDS: Setting[dict[str, dict[str, float]]] = Setting(key="speeds", default={}, valid=_is_speeds)
+"""How long the stages of a training took on this machine, by kind and network, see `remember_speeds`."""
 GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
 SETTINGS: tuple[Setting[Any], ...] = (
@@ -78,10 +91,14 @@ SETTINGS: tuple[Setting[Any], ...] = (
     RECENT,
     PROJECTS_FOLDER,
     LAST_FOLDER,
+    SPEEDS,
     GEOMETRY,
 )
 
 MOST_RECENT = 12
+MOST_SPEEDS = 20
+NEWEST_WEIGHT = 0.5
+"""Weight of the newest measurement of a speed: one slow run must not spoil what is remembered."""
 
 
 def _store() -> QSettings:
@@ -131,3 +148,18 @@ def remember_project(path: Path, name: str) -> None:
 def forget_project(path: Path) -> None:
     """Remove the project from the list of recent projects; its folder is not touched."""
     set_value(RECENT, [item for item in value(RECENT) if Path(item[0]) != path])
+
+
+def speeds(kind: str, network: str) -> dict[str, float]:
+    """Return the remembered speeds of this machine, see `ml.api.SPEEDS`."""
+    return value(SPEEDS).get(f"{kind} {network}", {})
+
+
+def remember_speeds(kind: str, network: str, measured: Mapping[str, float]) -> None:
+    """Remember how long the stages of a training took, averaged with what was remembered before."""
+    key, before = f"{kind} {network}", speeds(kind, network)
+    # The clocks of some systems advance in steps, so a short stage can take no time.
+    usable = {name: each for name, each in measured.items() if math.isfinite(each) and each > 0}
+    new = {name: before.get(name, each) ** (1 - NEWEST_WEIGHT) * each**NEWEST_WEIGHT for name, each in usable.items()}
+    others = [(name, each) for name, each in value(SPEEDS).items() if name != key]
+    set_value(SPEEDS, dict([*others, (key, before | new)][-MOST_SPEEDS:]))

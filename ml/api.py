@@ -51,6 +51,7 @@ from ml.core.phrases import (
     between,
     counted,
     counted_classes,
+    counted_cut,
     counted_files,
     duration,
     files,
@@ -78,7 +79,8 @@ from ml.core.types import (
     TaskName,
     Windowing,
 )
-from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
+from ml.demo.planted import mark_sample, planted_labels, wrong_labels
+from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
@@ -89,8 +91,9 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
-from ml.project.estimate import estimate_seconds
+from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
@@ -118,6 +121,7 @@ __all__ = [
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PRESETS",
+    "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
@@ -187,6 +191,7 @@ __all__ = [
     "Suspected",
     "TaskName",
     "Thresholds",
+    "TimePlan",
     "TrainJob",
     "Unreadable",
     "UnreadableError",
@@ -201,6 +206,7 @@ __all__ = [
     "confusion",
     "counted",
     "counted_classes",
+    "counted_cut",
     "counted_files",
     "default_annotator",
     "describe_error",
@@ -221,6 +227,7 @@ __all__ = [
     "listed",
     "load_image",
     "log_folder",
+    "mark_sample",
     "mel_to_hz",
     "msg",
     "multilabel_confusion",
@@ -229,6 +236,8 @@ __all__ = [
     "overlay_rgba",
     "percent",
     "plan_split",
+    "plan_time",
+    "planted_labels",
     "precision_recall",
     "predicted_labels",
     "preview_labels",
@@ -239,6 +248,8 @@ __all__ = [
     "replacing",
     "risk_coverage_curve",
     "run_scores",
+    "sample_count",
+    "samples_by_file",
     "selective_risk",
     "settings_for",
     "stage_message",
@@ -251,4 +262,5 @@ __all__ = [
     "thumbnail",
     "wilson_interval",
     "write_samples",
+    "wrong_labels",
 ]

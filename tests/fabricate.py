@@ -78,7 +78,8 @@ def found_file(path: Path, folder: Path, kind: KindName) -> FoundFile:
     if kind != "images":
         cut = CUTS[kind]
         assert cut is not None
-        facts = {"duration": cut.seconds, "rate": cut.rate, "channels": max(1, len(cut.columns))}
+        seconds = soundfile.info(path).duration if kind == "recordings" else cut.seconds
+        facts = {"duration": seconds, "rate": cut.rate, "channels": max(1, len(cut.columns))}
     return FoundFile(
         path=path.relative_to(folder).as_posix(),
         size=path.stat().st_size,

@@ -16,8 +16,8 @@ class CancelTraining(QMessageBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(tr("Cancel this run?"))
-        self._discard = self.addButton(tr("Discard the run"), QMessageBox.ButtonRole.DestructiveRole)
+        self.setWindowTitle(tr("Discard this training?"))
+        self._discard = self.addButton(tr("Discard this training"), QMessageBox.ButtonRole.DestructiveRole)
         self._keep = self.addButton("", QMessageBox.ButtonRole.RejectRole)
         self.setDefaultButton(self._keep)
         self.setEscapeButton(self._keep)
@@ -33,7 +33,7 @@ class CancelTraining(QMessageBox):
 
     def set_alternative(self, alternative: Message | str, *, keep: str) -> None:
         """Say how the run would end otherwise; `keep` is the verb for that."""
-        self.setText(tr("Everything this run has learned so far will be discarded."))
+        self.setText(tr("Everything that this training has learned so far will be lost."))
         self.setInformativeText(text(alternative))
         self._keep.setText(keep)
 

@@ -20,7 +20,7 @@ from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes
+from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes, counted_cut
 
 _EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
@@ -59,6 +59,7 @@ class DataPage(QWidget):
         self.missing_label = _line("error")
         self.find_button = QPushButton(tr("Find the folder…"))
         self.find_button.clicked.connect(self._find_folder)
+        self.sample_label = _line("muted")
         self._left_out = _line("warn")
         self.show_button = _link(tr("Show"), tr("Show the files that were left out"))
         self.show_button.clicked.connect(self._show_left_out)
@@ -91,6 +92,7 @@ class DataPage(QWidget):
         right.addSpacing(look.xl)
         right.addWidget(_head(tr("Your files")))
         right.addWidget(self._place)
+        right.addWidget(self.sample_label)
         right.addWidget(self.missing_label)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
         for said, button in ((self._left_out, self.show_button), (self.copies_label, self.copies_button)):
@@ -118,6 +120,8 @@ class DataPage(QWidget):
         self.show_button.setVisible(bool(self._unreadable))
         count = len(self._unreadable)
         self._left_out.setText(trn("{count} file could not be read.", "{count} files could not be read.", count))
+        self.sample_label.setText(about_sample(session.planted))
+        self.sample_label.setVisible(session.planted is not None)
         session.originals_found.connect(self._on_originals_found)
         self._say_originals()
         self._refresh()
@@ -225,9 +229,10 @@ class DataPage(QWidget):
 
     def _sentence(self, session: Session) -> str:
         unlabelled = sum(not sample.labelled for sample in session.samples)
+        files = len({sample.path for sample in session.samples})
         said = msg(
             "{count_things} in {classes}.",
-            count_things=counted(len(session.samples), session.project.kind),
+            count_things=counted_cut(files, len(session.samples), session.project.kind),
             classes=counted_classes(len(session.classes)),
         )
         if not unlabelled:
@@ -284,6 +289,19 @@ def conflicting_copies(samples: Iterable[Sample]) -> list[list[Sample]]:
         if sample.labelled and sample.digest:
             same[sample.digest, sample.start].append(sample)
     return [copies for copies in same.values() if len({frozenset(sample.labels) for sample in copies}) > 1]
+
+
+def about_sample(planted: int | None) -> str:
+    """Say that the project is a built-in sample, and that some of its labels are wrong on purpose."""
+    if not planted:
+        return tr("Handlens made these files on this computer, to try it with.")
+    return trn(
+        "Handlens made these files on this computer, to try it with. {count} label is wrong on purpose: after the "
+        "training, “Suspicious labels” on the page Explore can find it.",
+        "Handlens made these files on this computer, to try it with. {count} labels are wrong on purpose: after the "
+        "training, “Suspicious labels” on the page Explore can find them.",
+        planted,
+    )
 
 
 def _link(text: str, spoken: str) -> QPushButton:

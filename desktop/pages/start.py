@@ -46,7 +46,9 @@ class StartPage(QWidget):
         content.setMaximumSize(_WIDEST, _HIGHEST)
         outside = QHBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(content)
+        around = scrolling(content)
+        around.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        outside.addWidget(around)
         whole = QVBoxLayout(content)
         whole.setContentsMargins(look.xxl, look.xxl, look.xxl, look.xl)
         whole.setSpacing(look.xl)
@@ -228,12 +230,7 @@ class StartPage(QWidget):
         card = self._cards.get(self._requests.pop(number, ""))
         if card is None:
             return
-        if facts.run:
-            told = score(facts.accuracy, facts.tested, several=facts.several)
-            caption = tr("Run {run} · {score}", run=facts.run, score=told)
-        else:
-            caption = tr("{things} · not trained yet", things=things(facts.kind, facts.samples))
-        card.show_facts(name=facts.name, caption=caption, images=facts.images)
+        card.show_facts(name=facts.name, caption=_caption(facts), images=facts.images)
 
     @Slot(int, object)
     def _fail_card(self, number: int, error: Exception) -> None:
@@ -245,3 +242,16 @@ class StartPage(QWidget):
     def _remove(self, path: str) -> None:
         settings.forget_project(Path(path))
         self.refresh()
+
+
+def _caption(facts: RecentFacts) -> str:
+    """Return the line of a card: how good its newest run is, and whether a training is paused."""
+    counted = things(facts.kind, facts.samples)
+    if not facts.run:
+        if facts.paused:
+            return tr("{things} · training is paused", things=counted)
+        return tr("{things} · not trained yet", things=counted)
+    words = score(facts.accuracy, facts.tested, several=facts.several)
+    if facts.paused:
+        return tr("Run {run} · {score} · run {paused} is paused", run=facts.run, score=words, paused=facts.paused)
+    return tr("Run {run} · {score}", run=facts.run, score=words)

@@ -50,7 +50,10 @@ class ChoiceButton(QPushButton):
         return layout.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, 64)
+        """Ask for the width of the title; the words below it can be cut."""
+        layout = self.layout()
+        assert layout is not None
+        return QSize(max(160, layout.minimumSize().width()), 64)
 
     def hasHeightForWidth(self) -> bool:
         return True

@@ -45,13 +45,34 @@ class LivePlot(QWidget):
         }
         for plot in self._plots[1:]:
             plot.setXLink(self._plots[0])
+        self._details = True
         self._plots[1].setYRange(0, 100)
         self._plots[2].getAxis("left").setStyle(showValues=False)
         self._view.ci.layout.setRowStretchFactor(0, 5)
         self._view.ci.layout.setRowStretchFactor(1, 4)
         self._view.ci.layout.setRowStretchFactor(2, 2)
         self._apply_colours()
+        self.show_details(False)
         self.clear()
+
+    def show_details(self, on: bool) -> None:
+        """Show the loss and the learning rate as well; without them only the score is left."""
+        if on == self._details:
+            return
+        self._details = on
+        for row in (0, 2):
+            if on:
+                self._view.addItem(self._plots[row], row=row, col=0)
+            else:
+                self._view.removeItem(self._plots[row])
+        for row, stretch in ((0, 5), (2, 2)):
+            self._view.ci.layout.setRowStretchFactor(row, stretch if on else 0)
+        self._plots[1].getAxis("bottom").setStyle(showValues=not on)
+        self._label_axis()
+
+    def plots_shown(self) -> list[pg.PlotItem]:
+        """Return the plots that are shown, from top to bottom."""
+        return [plot for plot in self._plots if plot.scene() is not None]
 
     def clear(self, *, passes: float = 1.0) -> None:
         """Clear the curves and set the axis from 0 to `passes`."""
@@ -162,8 +183,14 @@ class LivePlot(QWidget):
         for plot, title in zip(self._plots, titles, strict=True):
             plot.setTitle(title, color=colours.muted.name(), size="9pt", justify="left")
             plot.titleLabel.item.setTextWidth(-1)
-        small = {"color": colours.muted.name(), "font-size": "9pt"}
+        self._label_axis()
+
+    def _label_axis(self) -> None:
+        """Name the x axis below the lowest plot."""
+        small = {"color": style.current().muted.name(), "font-size": "9pt"}
         self._plots[2].setLabel("bottom", tr("passes over the data"), **small)
+        self._plots[1].setLabel("bottom", tr("passes over the data"), **small)
+        self._plots[1].getAxis("bottom").showLabel(not self._details)
 
 
 class _Curve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PySide6.QtCore import QRect, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -26,19 +26,33 @@ READABLE = 128
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """The present prediction for one sample. `right` is None without a label."""
+    """The present prediction for one sample: `predicted` is empty before it, `right` is None without a label."""
 
     sample_id: int
-    predicted: str
-    fraction: float
-    colour: QColor
-    right: bool | None
+    predicted: str = ""
+    fraction: float = 0.0
+    colour: QColor = field(default_factory=QColor)
+    right: bool | None = None
     label: str = ""
     """The label, shown beside a wrong prediction: "rose → tulip"."""
     overlay: QImage | None = None
 
     def caption(self) -> str:
         return f"{self.label}{ARROW}{self.predicted}" if self.label and self.right is False else self.predicted
+
+    def words(self) -> str:
+        """Return the whole prediction as a sentence; empty while there is none."""
+        if not self.predicted:
+            return ""
+        number = percent(self.fraction)
+        if self.label and self.right is False:
+            return tr(
+                "Labelled {label}, predicted {predicted}, confidence {number}",
+                label=self.label,
+                predicted=self.predicted,
+                number=number,
+            )
+        return tr("{caption}, confidence {number}", caption=self.predicted, number=number)
 
 
 class ShowcaseView(QWidget):
@@ -61,15 +75,7 @@ class ShowcaseView(QWidget):
         """Replace all predictions; the order of the samples stays."""
         self._shown = tuple(shown)
         self._places = len(self._shown) or 12
-        right = sum(item.right is True for item in self._shown)
-        self.setAccessibleDescription(
-            trn(
-                "{right} of {count} is predicted correctly",
-                "{right} of {count} are predicted correctly",
-                len(self._shown),
-                right=right,
-            )
-        )
+        self.setAccessibleDescription(_summary(self._shown))
         self.update()
 
     def set_picture(self, sample_id: int, picture: QImage) -> None:
@@ -99,12 +105,11 @@ class ShowcaseView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Show the whole names in the tool tip."""
         point = event.position().toPoint()
-        told = ""
+        words = ""
         for item, cell in zip(self._shown, self._cells(), strict=False):
             if cell.contains(point):
-                number = percent(item.fraction)
-                told = tr("{caption}, confidence {number}", caption=item.caption(), number=number)
-        self.setToolTip(told)
+                words = item.words()
+        self.setToolTip(words)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look = style.current()
@@ -118,7 +123,8 @@ class ShowcaseView(QWidget):
                 continue
             item = self._shown[place]
             self._paint_picture(painter, picture_room, item, look)
-            _paint_saying(painter, QRect(cell.x(), cell.bottom() - CAPTION + 1, cell.width(), CAPTION), item, look)
+            if item.predicted:
+                _paint_saying(painter, QRect(cell.x(), cell.bottom() - CAPTION + 1, cell.width(), CAPTION), item, look)
 
     def _cells(self) -> list[QRect]:
         """Find the arrangement with the largest pictures."""
@@ -153,6 +159,18 @@ class ShowcaseView(QWidget):
             painter.setOpacity(0.7)
             painter.drawImage(inside, item.overlay)
             painter.setOpacity(1.0)
+
+
+def _summary(shown: Sequence[Shown]) -> str:
+    """Return how many predictions are correct; empty while there are none."""
+    if not any(item.predicted for item in shown):
+        return ""
+    return trn(
+        "{right} of {count} is predicted correctly",
+        "{right} of {count} are predicted correctly",
+        len(shown),
+        right=sum(item.right is True for item in shown),
+    )
 
 
 def _paint_saying(painter: QPainter, rect: QRect, item: Shown, look: style.Tokens) -> None:

@@ -37,6 +37,8 @@ _MORE = ("open", "theme", "settings", "shortcuts", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _DONE = object()
 _SIZE = QSize(1366, 768)
+_SMALLEST = QSize(940, 520)
+"""Half of 1920 pixels, and 1366 × 768 at 125 % without frame and task bar."""
 _FRAME = QSize(16, 40)
 """A guess at the frame that the system puts around a window; its size is unknown until the window is shown."""
 
@@ -68,7 +70,7 @@ class MainWindow(QMainWindow):
         self._samples.made.connect(self._open_sample)
         self._samples.failed.connect(self._show_failed_sample)
         self.setWindowTitle("Handlens")
-        self.setMinimumSize(1000, 640)
+        self.setMinimumSize(_SMALLEST)
         self.resize(_SIZE.boundedTo(self.screen().availableSize() - _FRAME))
         self.setAcceptDrops(True)
         self.start_page = StartPage()

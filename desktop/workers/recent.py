@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecentFacts:
-    """The newest finished run by `run`, its number, or 0 for none; its test `accuracy` on `tested` samples."""
+    """The newest finished run by `run`, its number, or 0 for none; its test `accuracy` on `tested` samples. `paused`:
+    the number of a run that can be resumed, or 0."""
 
     name: str
     kind: KindName
     samples: int
     run: int
+    paused: int
     accuracy: float | None
     tested: int
     several: bool
@@ -37,6 +39,7 @@ def read_recent(path: Path) -> RecentFacts:
 
     with Project.open(path, to_read=True) as project:
         run = project.runs.newest()
+        paused = project.runs.resumable(tuple(each.name for each in project.classes()))
         samples = project.samples()
         images: tuple[QImage, ...] = ()
         try:
@@ -50,6 +53,7 @@ def read_recent(path: Path) -> RecentFacts:
             kind=project.kind,
             samples=len(samples),
             run=0 if run is None else run.number,
+            paused=0 if paused is None or paused.state == "failed" else paused.number,
             accuracy=None if run is None else run.test_accuracy,
             tested=0 if run is None else _tested(project, run.number),
             several=not task_named(project.task).exclusive,

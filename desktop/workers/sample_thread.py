@@ -26,8 +26,11 @@ from ml.api import (
     ScanReport,
     Stopped,
     StopRequest,
+    mark_sample,
     plan_split,
+    sample_count,
     write_samples,
+    wrong_labels,
 )
 
 _log = logging.getLogger(__name__)
@@ -88,8 +91,10 @@ class SampleThread(QThread):
         project, folder = self._place / (name + SUFFIX), self._place / name
         if project.exists():
             return project
+        count = sample_count(self._kind) if self._count is None else self._count
+        wrong = wrong_labels(count)
         with contextlib.closing(
-            cast("Generator[tuple[int, int]]", write_samples(folder, self._kind, count=self._count))
+            cast("Generator[tuple[int, int]]", write_samples(folder, self._kind, count=count, wrong=wrong))
         ) as steps:
             for done, total in steps:
                 if self._cancelled:
@@ -100,6 +105,7 @@ class SampleThread(QThread):
         if report is None:
             return None
         Project.create(project, name=name, report=report, plan=plan_split(report)).close()
+        mark_sample(project, wrong=wrong)
         return project
 
     def _look(self, folder: Path) -> ScanReport | None:

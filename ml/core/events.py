@@ -73,6 +73,8 @@ class RunStarted:
     class_names: tuple[str, ...]
     task: TaskName = "single"
     """In a multi-label run every accuracy in the events is a mean average precision, see `ml.scoring.tasks`."""
+    showcase: tuple[int, ...] = ()
+    """The samples that `Showcase` will be about, unless their files turn out to be unreadable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -80,6 +80,13 @@ def counted_files(number: int, kind: KindName) -> Message:
     return nouns_of(kind).counted_files(number)
 
 
+def counted_cut(files: int, samples: int, kind: KindName) -> Message:
+    """Samples, and the files they were cut from if there are fewer: “80 recordings, cut into 240 sounds”."""
+    if files == samples:
+        return counted(samples, kind)
+    return msg("{files}, cut into {samples}", files=counted_files(files, kind), samples=counted(samples, kind))
+
+
 def things(kind: KindName) -> Message:
     """Samples without a number: “pictures”."""
     return nouns_of(kind).things

@@ -13,6 +13,7 @@ from PIL import Image
 from ml.core.disk import replacing
 from ml.demo.conveyor import STRIP, belt_strip
 from ml.demo.pieces import PIECES, standing
+from ml.demo.planted import choose_wrong
 from ml.demo.render import render
 from ml.demo.scene import Piece, Scene
 from ml.demo.solids import Array
@@ -28,22 +29,24 @@ _BELTS = ((62, 66, 70), (44, 46, 50), (40, 84, 70), (86, 92, 98), (52, 70, 98), 
 
 
 def write_bricks(
-    folder: Path, *, pictures: int = 600, seed: int = 0, size: tuple[int, int] = (256, 192)
+    folder: Path, *, pictures: int = 600, seed: int = 0, size: tuple[int, int] = (256, 192), wrong: int = 0
 ) -> Iterator[tuple[int, int]]:
     """Write `pictures` JPEGs of `size` (width, height) as folder/<class>/<class>-0001.jpg and yield (done, total).
 
     `size` is landscape or square; `seed` is not negative. The classes take turns, so a run that is given up midway
-    leaves about as many of each. The same seed gives the same files. Raises OSError where the folder cannot be written.
+    leaves about as many of each. `wrong` pictures show another class. The same seed gives the same files. Raises
+    OSError where the folder cannot be written.
     """
     belt = belt_strip(np.random.default_rng((seed, 1)))
     colours = np.random.default_rng((seed, 2)).permutation(_linear(_COLOURS))
     for name in CLASSES:
         (folder / name).mkdir(parents=True, exist_ok=True)
+    shows = choose_wrong(pictures, wrong=wrong, classes=len(CLASSES), seed=seed)
     yield 0, pictures
     for index in range(pictures):
         turn, which = divmod(index, len(CLASSES))
         rng = np.random.default_rng((seed, 3, index))
-        light = render(_scene(CLASSES[which], colours[turn % len(colours)], belt, rng), size)
+        light = render(_scene(CLASSES[shows.get(index, which)], colours[turn % len(colours)], belt, rng), size)
         _save(_exposed(light, rng), folder / CLASSES[which] / f"{CLASSES[which]}-{turn + 1:04d}.jpg")
         yield index + 1, pictures
 

@@ -52,7 +52,9 @@ class Release(Protocol):
     inner_features: slice
     """Dimensions of the embedding that do not help to detect unlike samples."""
 
-    def predict_all(self, samples: Sequence[Sample], draft: Path) -> Generator[Event, None, Predictions]:
+    def predict_all(
+        self, samples: Sequence[Sample], draft: Path, *, later: int = 0
+    ) -> Generator[Event, None, Predictions]:
         """Write uncalibrated predictions to the folder `draft`, see `ml.pipeline.predict_all`."""
 
     def calibrate(self, temperature: float, reference: OodReference) -> None:
@@ -77,7 +79,7 @@ def finish_run(context: RunContext, release: Release, holdout: Release | None = 
     held_out: Predictions | None = None
     if holdout is not None:
         known = [sample for sample in context.samples if sample.labelled and sample.split in ("train", "valid")]
-        held_out = yield from holdout.predict_all(known, holdout_draft)
+        held_out = yield from holdout.predict_all(known, holdout_draft, later=len(context.samples))
     predictions = yield from release.predict_all(context.samples, draft)
     if context.stop.requested() == "cancel":
         return Scores()

@@ -195,10 +195,12 @@ class GraphRelease:
         self.size = network.size
         self.inner_features = network.inner_features
 
-    def predict_all(self, samples: Sequence[Sample], draft: Path) -> Generator[Event, None, Predictions]:
+    def predict_all(
+        self, samples: Sequence[Sample], draft: Path, *, later: int = 0
+    ) -> Generator[Event, None, Predictions]:
         """Write uncalibrated predictions to the folder `draft`."""
         predict: Predict = self.predict
-        return (yield from write_predictions(self._context, predict, samples, draft))
+        return (yield from write_predictions(self._context, predict, samples, draft, later=later))
 
     def predict(self, batch: Sequence[Sample]) -> Batch:
         """Return probabilities (multi-label: logits), maps and embeddings of some samples."""

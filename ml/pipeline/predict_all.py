@@ -28,9 +28,12 @@ Predict = Callable[[Sequence[Sample]], Batch]
 
 
 def write_predictions(
-    context: RunContext, predict: Predict, samples: Sequence[Sample], draft: Path
+    context: RunContext, predict: Predict, samples: Sequence[Sample], draft: Path, *, later: int = 0
 ) -> Generator[Event, None, Predictions]:
-    """Write uncalibrated predictions for `samples` to the folder `draft`. Ends early if the user cancels."""
+    """Write uncalibrated predictions for `samples` to the folder `draft`. Ends early if the user cancels.
+
+    `later`: how many samples are predicted after these, for the time left.
+    """
     shutil.rmtree(draft, ignore_errors=True)
     writer: PredictionWriter | None = None
     task = task_named(context.project.task)
@@ -65,7 +68,7 @@ def write_predictions(
         if now - reported > PROGRESS_SECONDS or done == len(samples):
             reported = now
             rate = per_second(done, now - started)
-            left = (len(samples) - done) / rate
+            left = (len(samples) - done + later) / rate
             yield Progress(stage="predict", done=done, total=len(samples), per_second=rate, seconds_left=left)
     assert writer is not None
     writer.close()

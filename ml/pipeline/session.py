@@ -17,7 +17,7 @@ from ml.core.stages import Stage
 from ml.core.types import Preset, RunInfo, Sample
 from ml.graphs.frozen_network import FrozenNetwork
 from ml.media.kinds import kind_named
-from ml.probe.training_data import require_two_classes, split_targets
+from ml.probe.training_data import pick_showcase, require_two_classes, split_targets
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
 from ml.release.assess import Scores
@@ -69,6 +69,7 @@ def run_started(context: RunContext) -> RunStarted:
         test=sum(sample.split == "test" for sample in samples),
         class_names=context.run.class_names,
         task=task,
+        showcase=tuple(sample.id for sample in pick_showcase(valid or train)),
     )
 
 

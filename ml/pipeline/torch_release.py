@@ -41,7 +41,9 @@ class TorchRelease:
         self.size = network.backbone.spec.size
         self.inner_features = network.backbone.inner_features
 
-    def predict_all(self, samples: Sequence[Sample], draft: Path) -> Generator[Event, None, Predictions]:
+    def predict_all(
+        self, samples: Sequence[Sample], draft: Path, *, later: int = 0
+    ) -> Generator[Event, None, Predictions]:
         """Write uncalibrated predictions to the folder `draft`."""
         network = self._network
         _fit_gradcam(self._context, network, samples)
@@ -51,7 +53,7 @@ class TorchRelease:
             probabilities, maps, embeddings = predict(batch)
             return probabilities if exclusive else _logits(network, embeddings), maps, embeddings
 
-        predictions = yield from write_predictions(self._context, outputs, samples, draft)
+        predictions = yield from write_predictions(self._context, outputs, samples, draft, later=later)
         network.cpu()
         return predictions
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost
+from ml.core.stages import Stage
 from ml.core.types import Preset
 from ml.project.project import Project
 
 # Seconds per sample, measured on two cores of an AMD EPYC with the default backbone, times two cores.
+_DECODE = 2 * 0.003
 _FORWARD = 2 * 0.012
 _TRAIN = 2 * 0.062
-_FIXED = 8.0
+_FIXED: dict[Stage, float] = {"preflight": 6.0, "probe": 3.0, "export": 3.0}
+"""Seconds of the stages that hardly depend on the number of samples."""
 # Samples to be seen in all, and the fewest and most passes over the data that this may come to: a small set needs more
 # passes, and has the time for them.
 _SEEN: dict[Preset, tuple[int, int, int]] = {
@@ -51,40 +57,103 @@ def scale_epochs(epochs: int, relative_loss: float) -> int:
     return round(epochs * (1.0 + (MAX_EPOCH_FACTOR - 1.0) * lr_interpolation(relative_loss)))
 
 
-def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") -> float:
-    """Seconds a run with `preset` will take. Speeds measured by the newest run here with the same
-    `backbone` come first, and how much was left to learn for its first model; NaN where nothing is known of it."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimePlan:
+    """The expected seconds of each stage of a training, in their order."""
+
+    stages: dict[Stage, float]
+    per_sample: dict[Stage, float]
+    """Expected seconds per sample of the stages "decode" and "features"."""
+    measured: frozenset[Stage]
+    """Those of them that were measured on this machine."""
+    passes: int
+    """Epochs of the fine-tuning that the plan counts with."""
+    known: bool
+    """False for a backbone whose cost was never measured: the seconds are those of the default backbone."""
+
+    @property
+    def seconds(self) -> float:
+        """The expected seconds of the whole training; NaN where they are not known."""
+        return sum(self.stages.values()) if self.known else math.nan
+
+    def with_passes(self, passes: int, *, done: int = 0) -> TimePlan:
+        """Return the plan for so many epochs, of which `done` are over."""
+        if not self.passes or passes <= 0:
+            return self
+        factors = {"finetune": max(0, passes - done) / self.passes, "refit": passes / self.passes}
+        stages = {stage: seconds * factors.get(stage, 1.0) for stage, seconds in self.stages.items()}
+        return dataclasses.replace(self, stages=stages, passes=passes)
+
+
+def plan_time(
+    project: Project, preset: Preset, *, backbone: str = "", speeds: Mapping[str, float] | None = None
+) -> TimePlan:
+    """Return the expected seconds of each stage of a run with `preset`.
+
+    Speeds and the relative loss of the first model come from the newest runs here with the same `backbone`, then from
+    `speeds`: what was measured in other projects on this machine, see `SPEEDS`.
+    """
     samples = project.samples()
-    train = sum(sample.split == "train" for sample in samples)
-    cores = os.cpu_count() or 1
+    count = len(samples)
     backbone = backbone or DEFAULT_BACKBONE
     effort = relative_cost(backbone)
-    forward, step = ((each / cores) * (math.nan if effort is None else effort) for each in (_FORWARD, _TRAIN))
-    relative_loss = _TYPICAL_PROBE_LOSS
-    for run in reversed(project.runs.all()):
-        speed = _measured(project, run.number, backbone)
-        if speed:
-            forward = speed.get("forward_seconds", forward)
-            step = speed.get("train_seconds", step)
-            relative_loss = speed.get("doubt", relative_loss)
-            break
-    passes = 1 if preset == "quick" else 2
-    epochs = scale_epochs(epochs_for(preset, train), relative_loss)
-    valid = sum(sample.split == "valid" for sample in samples)
-    seen = epochs * train
-    if valid and train + valid <= RETRAIN_MAX_SAMPLES:
-        seen += round(epochs * RETRAIN_FRACTION) * (train + valid)
-    learning = seen * step
-    return _FIXED + len(samples) * forward * passes + learning
+    measured = {**(speeds or {}), **_measured(project, backbone)}
+    core_share = (1.0 if effort is None else effort) / (os.cpu_count() or 1)
+    forward = measured.get("features", _FORWARD * core_share)
+    step = measured.get("finetune", forward * _TRAIN / _FORWARD)
+    decode = measured.get("decode", _DECODE / (os.cpu_count() or 1))
+    train, valid = (sum(sample.split == split for sample in samples) for split in ("train", "valid"))
+    epochs = scale_epochs(epochs_for(preset, train), measured.get("doubt", _TYPICAL_PROBE_LOSS))
+    retrained = train + valid if valid and train + valid <= RETRAIN_MAX_SAMPLES else 0
+    # Predictions of an unchanged network come from the cached features.
+    predict = 0.1 * forward if preset == "quick" else measured.get("predict", forward)
+    seen_before = any((project.path / "cache").glob(f"embeddings-{backbone}*"))
+    stages: dict[Stage, float] = {
+        "preflight": measured.get("preflight", _FIXED["preflight"]),
+        "decode": 0.0 if seen_before else count * decode,
+        "features": 0.0 if seen_before else count * forward,
+        "probe": measured.get("probe", _FIXED["probe"]),
+        "finetune": epochs * train * step,
+        "refit": round(epochs * RETRAIN_FRACTION) * retrained * step,
+        "predict": (count + (retrained if epochs else 0)) * predict,
+        "export": measured.get("export", _FIXED["export"]),
+    }
+    known = effort is not None or "features" in measured
+    per_sample: dict[Stage, float] = {"decode": decode, "features": forward}
+    return TimePlan(
+        stages=stages,
+        per_sample=per_sample,
+        measured=frozenset(stage for stage in per_sample if stage in measured),
+        passes=epochs,
+        known=known,
+    )
 
 
-def _measured(project: Project, run: int, backbone: str) -> dict[str, float]:
-    """Return the speeds and the relative probe loss of run `run`; empty if it had another backbone."""
-    path = project.runs.folder(run) / "settings.toml"
-    if not path.is_file():
-        return {}
-    settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    if settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
-        return {}
-    speed = settings.get("speed", {})
-    return {str(key): float(value) for key, value in speed.items()}
+def estimate_seconds(
+    project: Project, preset: Preset, *, backbone: str = "", speeds: Mapping[str, float] | None = None
+) -> float:
+    """Return the seconds that a run with `preset` will take, see `plan_time`; NaN where nothing is known of it."""
+    return plan_time(project, preset, backbone=backbone, speeds=speeds).seconds
+
+
+SPEEDS = ("preflight", "decode", "features", "probe", "finetune", "predict", "export")
+"""What is remembered of a machine: seconds per sample for "decode", "features", "finetune" and "predict", else seconds
+of the stage."""
+_RECORDED = {"forward_seconds": "features", "train_seconds": "finetune", "doubt": "doubt"}
+"""Names in settings.toml of a run."""
+
+
+def _measured(project: Project, backbone: str) -> dict[str, float]:
+    """Return the speeds and the relative probe loss of the newest runs with this backbone that measured them."""
+    found: dict[str, float] = {}
+    for run in project.runs.all():
+        path = project.runs.folder(run.number) / "settings.toml"
+        if not path.is_file():
+            continue
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        if settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
+            continue
+        for name, value in settings.get("speed", {}).items():
+            if name in _RECORDED:
+                found[_RECORDED[name]] = float(value)
+    return found

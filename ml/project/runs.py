@@ -68,6 +68,17 @@ class Runs:
         standing = [run for run in matching if self.has_checkpoint(run.number)]
         return next(reversed(standing or matching), None)
 
+    def resumable(self, class_names: tuple[str, ...]) -> RunInfo | None:
+        """Return the run that a resumed training would continue; None without one.
+
+        A run without a checkpoint would start again, so it counts only while it is the newest run.
+        """
+        run = self.unfinished()
+        if run is None or run.class_names != class_names:
+            return None
+        newest = run.state == "interrupted" and run.number == self.all()[-1].number
+        return run if newest or self.has_checkpoint(run.number) else None
+
     def has_checkpoint(self, run: int) -> bool:
         """Whether run `run` left passes to go on from."""
         return (self.folder(run) / "checkpoint" / "latest.safetensors").is_file()

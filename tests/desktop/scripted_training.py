@@ -33,18 +33,27 @@ EPOCHS, STEPS = 2, 10
 
 
 class Script:
-    """A job in a few lines. `until` holds it back after the first model; `seen` is what it was asked to do."""
+    """A job in a few lines. `hold` holds it back after the first model, `silent` before it; `go_on` lets it continue.
 
-    def __init__(self, session: Session, *, ending: Event | None = None, hold: bool = False) -> None:
+    `seen` is what it was asked to do.
+    """
+
+    def __init__(
+        self, session: Session, *, ending: Event | None = None, hold: bool = False, silent: bool = False
+    ) -> None:
         self._session = session
         self._ending = ending
         self._free = threading.Event()
+        self._answers = threading.Event()
         if not hold:
             self._free.set()
+        if not silent:
+            self._answers.set()
         self.seen: list[TrainJob] = []
 
     def go_on(self) -> None:
         self._free.set()
+        self._answers.set()
 
     def __call__(self, job: Job, stop: Stop) -> Iterator[Event]:
         assert isinstance(job, TrainJob)
@@ -52,7 +61,12 @@ class Script:
         samples = [sample.id for sample in self._session.samples if sample.split == "valid"]
         yield StageStarted(stage="features")
         names = tuple(item.name for item in self._session.classes)
-        yield RunStarted(run=1, resumed=job.resume, train=18, valid=6, test=6, class_names=names)
+        yield RunStarted(
+            run=1, resumed=job.resume, train=18, valid=6, test=6, class_names=names, showcase=tuple(samples)
+        )
+        while not self._answers.wait(0.02):
+            if stop.requested():
+                break
         yield Progress(stage="features", done=30, total=30)
         yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
         yield showcase(samples, epoch=0, right=False)

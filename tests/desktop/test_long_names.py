@@ -85,7 +85,7 @@ def test_a_mistake_says_what_it_is_under_the_mouse(qtbot: QtBot, studio: QApplic
     view.show()
     qtbot.mouseMove(view, QPoint(30, 30))
     qtbot.mouseMove(view, QPoint(31, 31))
-    assert view.toolTip() == "glass → plastic, confidence 79 %"
+    assert view.toolTip() == "Labelled glass, predicted plastic, confidence 79 %"
 
 
 def test_names_that_differ_in_their_last_letters_can_be_told_apart(studio: QApplication) -> None:

@@ -41,6 +41,7 @@ from desktop.window.main_window import MainWindow
 from desktop.window.workspace import Workspace
 from ml.api import DEMO_NAMES, Project, __version__, log_folder
 from ml.core.messages import language
+from ml.demo import planted
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -448,12 +449,15 @@ def test_the_theme_is_switched_and_remembered(window: MainWindow, studio: QAppli
     assert style.current().theme == "light"
 
 
-def test_a_sample_is_made_and_opened(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_sample_is_made_and_opened(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planted, "FILES_PER_WRONG", 8)
     with qtbot.waitSignal(window.project_opened, timeout=60_000):
         window.make_sample("images", count=16)
     assert window.workspace is not None and window.workspace.current_page == DATA
     assert window.workspace.session.project.name == DEMO_NAMES["images"]
     assert window.start_page.bricks_button.isEnabled()
+    assert "2 labels are wrong on purpose" in window.workspace.page(DATA).sample_label.text()
+    assert window.workspace.page(TRAIN).setup.preset() == "quick"
 
 
 def test_making_a_sample_can_be_cancelled(window: MainWindow, qtbot: QtBot) -> None:

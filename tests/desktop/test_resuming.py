@@ -10,8 +10,22 @@ from fabricate import add_run
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from desktop import settings
+from desktop.pages.start import StartPage
 from desktop.session import Session
-from ml.api import Event, Job, ProbeDone, RunInfo, RunStarted, StageStarted, Stop, Stopped, english, stage_message
+from ml.api import (
+    Event,
+    Job,
+    ProbeDone,
+    Project,
+    RunInfo,
+    RunStarted,
+    StageStarted,
+    Stop,
+    Stopped,
+    english,
+    stage_message,
+)
 from tests.desktop.conftest import Opener
 from tests.desktop.scripted_training import Script, press_train, shown
 
@@ -70,7 +84,7 @@ def test_what_has_nothing_to_go_on_from_is_not_offered_for_ever(qtbot: QtBot, se
     cut_off(session, passes=False)
     page = shown(qtbot, session, None)
     assert page.setup.resume_button.isVisible()
-    assert page.setup.resume_label.text().startswith("Run 1 was interrupted at the start.")
+    assert page.setup.resume_label.text().startswith("Run 1 is paused.")
     add_run(session.project)
     session.refresh_runs()
     page.set_session(session)
@@ -123,9 +137,9 @@ def test_a_stop_right_after_a_resume_says_that_the_passes_are_kept(qtbot: QtBot,
     qtbot.waitUntil(lambda: page.progress.sentence.text() == english(stage_message("features")))
     assert "The training so far is kept" in page.progress.stop_button.toolTip()
     qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
-    assert page.progress.sentence.text() == "Stopping. The training so far is kept, and you can continue later."
+    assert page.progress.sentence.text() == "Pausing. The training so far is kept, and you can continue later."
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
-    kept = "Run 1 was stopped before it ended. Its training so far is kept."
+    kept = "Run 1 is paused. Its training so far is kept."
     assert page.setup.resume_label.text() == kept
     page.shutdown()
 
@@ -137,4 +151,33 @@ def test_a_stop_before_a_run_has_begun_promises_nothing(qtbot: QtBot, session: S
     assert page.progress.sentence.text() == "Stopping. Training has not begun, so nothing is lost."
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
     assert not page.setup.resume_button.isVisible()
+    page.shutdown()
+
+
+def test_a_paused_project_says_so_on_the_start_page(qtbot: QtBot, session: Session) -> None:
+    """Also where the training was killed and could not write down that it ended."""
+    project = session.project
+    run = project.runs.begin(preset="standard", seed=0, class_names=("apple", "pear", "plum"))
+    session.close()
+    settings.remember_project(project.path, project.name)
+    page = StartPage()
+    qtbot.addWidget(page)
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    assert "30 pictures · training is paused" in page.cards()[0].accessibleName()
+    with Project.open(project.path) as again:
+        again.runs.update(run.number, state="finished", test_accuracy=0.5)
+        again.runs.begin(preset="quick", seed=0, class_names=run.class_names)
+        again.runs.mark_interrupted()
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    assert "run 2 is paused" in page.cards()[0].accessibleName()
+    page.shutdown()
+
+
+def test_a_failed_run_is_not_called_paused(qtbot: QtBot, session: Session) -> None:
+    run = cut_off(session, passes=True)
+    session.project.runs.update(run.number, state="failed")
+    page = shown(qtbot, session, None)
+    assert page.setup.resume_label.text() == "Run 1 failed before it ended. Its training so far is kept."
     page.shutdown()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop import style
@@ -20,8 +21,11 @@ from desktop.pages.train.progress import TrainProgress
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.rail import Rail
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.widgets.tiles import Tile
+from desktop.window.main_window import MainWindow
 
 
 def places(widgets: Sequence[QWidget], inside: QWidget) -> list[QRect]:
@@ -159,3 +163,63 @@ def test_the_grid_shows_a_scroll_bar_where_there_is_something_to_scroll(
     bar = grid.verticalScrollBar().grab().toImage()
     colours = {bar.pixelColor(bar.width() // 2, y).rgb() for y in range(4, bar.height() - 4)}
     assert (style.current().outline.rgb() in colours) is drawn
+
+
+@pytest.mark.parametrize("size", [(960, 1000), (1092, 535)])
+def test_half_a_screen_and_an_enlarged_small_one_are_enough(
+    qtbot: QtBot, studio: QApplication, size: tuple[int, int]
+) -> None:
+    """Half of 1920 pixels; 1366 × 768 at 125 %, without the frame and the task bar."""
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.resize(*size)
+    window.show()
+    assert (window.width(), window.height()) == size
+    buttons = window.start_page.findChildren(ChoiceButton)
+    shown = places(buttons, window.start_page)
+    assert len(shown) == 5
+    assert not any(one.intersects(other) for one, other in combinations(shown, 2))
+    for button in buttons:
+        for label in button.findChildren(QLabel):
+            assert label.width() >= min(label.sizeHint().width(), label.minimumSizeHint().width())
+    window.close()
+
+
+def test_a_training_can_be_watched_in_a_narrow_window(qtbot: QtBot, studio: QApplication) -> None:
+    watch = TrainProgress()
+    qtbot.addWidget(watch)
+    watch.resize(788, 440)
+    watch.begin(kind="images", passes=1.0, curves=True)
+    watch.set_stop_state("learning")
+    watch.time_left.setText("12 min left")
+    watch.show_slow("It is slower than usual, because other programs use 60 % of the processor.")
+    watch.show()
+    shown = (watch.score, watch.plot, watch.fold, watch.showcase, watch.slow, watch.time_left, watch.stop_button)
+    qtbot.waitUntil(lambda: all(watch.rect().contains(place) for place in places(shown, watch)))
+    assert watch.minimumSizeHint().width() <= 788 and watch.minimumSizeHint().height() <= 440
+
+
+def test_the_key_of_a_class_shows_that_it_has_the_focus(qtbot: QtBot, studio: QApplication) -> None:
+    keys = ClassKeys()
+    qtbot.addWidget(keys)
+    keys.resize(360, 100)
+    keys.set_classes(["apple", "pear"])
+    keys.set_current({0})
+    keys.show()
+    qtbot.waitActive(keys)
+    for button in keys.buttons():
+        button.setFocus()
+        qtbot.waitUntil(button.hasFocus)
+        edge = button.grab().toImage()
+        assert edge.pixelColor(edge.width() // 2, 1) == style.current().text
+
+
+def test_a_long_project_name_can_be_read_under_the_mouse(qtbot: QtBot, studio: QApplication) -> None:
+    rail = Rail([("data", "Data", "ph.stack")], [])
+    qtbot.addWidget(rail)
+    rail.set_name("Quality control of bolts, line 3")
+    rail.resize(152, 400)
+    rail.show()
+    name = rail.findChild(ElidedLabel)
+    assert name is not None
+    qtbot.waitUntil(lambda: name.toolTip() == "Quality control of bolts, line 3")

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.dialogs.notice import Question
 from desktop.i18n import use_language
+from desktop.pages.ids import EXPLORE
 from desktop.pages.train import messages as train_words
 from desktop.pages.train import state as train_state
 from desktop.pages.train.page import TrainPage
@@ -86,8 +87,8 @@ def test_the_whole_page_speaks_another_language() -> None:
         lines = train_words.result_lines("images", told, looked)
         lines.append(train_words.score_note("images", 0.9, 0.5, 10))
         lines += [train_words.network_words(offered) for offered in OFFERED]
-        for stopped in (True, False):
-            lines.append(train_state.resume_offer(ResumableRun(run=1, stopped=stopped, has_checkpoint=True)))
+        for failed in (True, False):
+            lines.append(train_state.resume_offer(ResumableRun(run=1, failed=failed, has_checkpoint=True)))
         assert all(line.startswith("⟦") and line.endswith("⟧") for line in lines)
     finally:
         use_language("en")
@@ -122,8 +123,40 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     assert page.progress.plot.points() == {"train": 20, "rate": 20, "valid": 3, "score": 3}
     assert session.run is not None and session.run.number == 1
     assert heard[-1] == ("Run 1 is ready", -1.0)
-    with qtbot.waitSignal(page.page_requested):
+    with qtbot.waitSignal(page.page_requested) as asked:
         qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [EXPLORE, "wrong"]
+    page.shutdown()
+
+
+def test_the_pictures_are_there_before_the_answers(qtbot: QtBot, session: Session) -> None:
+    script = Script(session, silent=True)
+    page = shown(qtbot, session, script)
+    press_train(qtbot, page)
+    showcase = page.progress.showcase
+    qtbot.waitUntil(lambda: len(showcase.shown()) == 6 and not showcase.missing_pictures())
+    assert not any(item.words() for item in showcase.shown()), "nothing is predicted yet"
+    script.go_on()
+    qtbot.waitUntil(lambda: all(item.predicted for item in showcase.shown()))
+    wrong = next(item for item in showcase.shown() if item.right is False)
+    assert wrong.label and wrong.words().startswith(f"Labelled {wrong.label}, predicted {wrong.predicted}")
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    page.shutdown()
+
+
+def test_loss_and_learning_rate_are_behind_details(qtbot: QtBot, session: Session) -> None:
+    page = shown(qtbot, session, Script(session, hold=True))
+    press_train(qtbot, page)
+    plot = page.progress.plot
+
+    def titles() -> list[str]:
+        return [item.titleLabel.text for item in plot.plots_shown()]
+
+    assert titles() == ["Correct, of 100 validation samples"]
+    qtbot.mouseClick(page.progress.fold, Qt.MouseButton.LeftButton)
+    assert len(titles()) == 3 and titles()[2] == "Learning rate"
+    qtbot.mouseClick(page.progress.fold, Qt.MouseButton.LeftButton)
+    assert len(titles()) == 1
     page.shutdown()
 
 
@@ -243,12 +276,14 @@ def test_a_stop_before_there_is_a_model_can_be_gone_on_with(qtbot: QtBot, sessio
     page = shown(qtbot, session, looking)
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.progress.sentence.text() == english(stage_message("features")))
-    assert page.progress.stop_button.text() == "Stop"  # there is nothing to keep
+    assert page.progress.stop_button.text() == "Pause"  # there is nothing to keep
     qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
     assert "There is no model to keep yet" in page.progress.sentence.text()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
-    assert page.setup.resume_label.text().startswith("Run 1 was stopped before it had a model.")
+    assert page.setup.resume_label.text().startswith("Run 1 is paused. It has no model yet")
     assert page.setup.resume_button.text() == "Resume run 1"
+    assert page.setup.resume_button.property("role") == "primary" != page.setup.train_button.property("role")
+    assert page.focusWidget() is page.setup.resume_button
     page.shutdown()
 
 
@@ -273,12 +308,12 @@ def test_a_stopped_training_says_that_it_only_finishes(qtbot: QtBot, session: Se
     finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep")
+    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep the best so far")
     qtbot.mouseClick(page.progress.stop_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.progress.sentence.text() == f"Training has ended. {stage_message('predict')}")
     assert not page.progress.stop_button.isEnabled()
     assert page.progress.cancel_button.isEnabled() and page.focusWidget() is page.progress.sentence
-    qtbot.waitUntil(lambda: page.progress.time_left.text() == "25 s left")
+    qtbot.waitUntil(lambda: page.progress.time_left.text().endswith(" left"))
     finishing.free.set()
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
     page.shutdown()
@@ -320,7 +355,8 @@ def test_cancel_asks_first(qtbot: QtBot, session: Session, sure: bool) -> None:
     qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
     assert question is not None and question.defaultButton().text() == "Continue training"
-    assert "“Stop and keep” also ends the training" in question.informativeText()
+    assert "“Stop and keep the best so far” also ends the training" in question.informativeText()
+    assert page.progress.cancel_button.text() == "Discard this training…"
     discard = next(button for button in question.buttons() if button is not question.defaultButton())
     qtbot.mouseClick(discard if sure else question.defaultButton(), Qt.MouseButton.LeftButton)
     if sure:
@@ -338,7 +374,7 @@ def test_the_question_follows_the_run_and_goes_with_it(qtbot: QtBot, session: Se
     finishing = Finishing()
     page = shown(qtbot, session, finishing)
     press_train(qtbot, page)
-    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep")
+    qtbot.waitUntil(lambda: page.progress.stop_button.text() == "Stop and keep the best so far")
     qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
     question = page.findChild(CancelTraining)
     assert question is not None

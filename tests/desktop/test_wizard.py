@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from fabricate import CLASSES, image_folder, sound_folder
 from mixtures import mixture_folder
 from PySide6.QtCore import Qt
@@ -16,8 +19,10 @@ from desktop import settings, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.dialogs.notice import Question
 from desktop.i18n import msg
+from desktop.pages.data import DataPage
 from desktop.pages.wizard.found_page import STOPPED
 from ml.api import Failed, Project, Unreadable
+from tests.desktop.conftest import Opener
 from tests.desktop.wizards import BACK, FINISH, NEXT, Maker, click, drop, texts
 
 
@@ -44,6 +49,32 @@ def test_from_a_folder_to_a_project(make_wizard: Maker, folder: Path, qtbot: QtB
         assert project.name == "My fruit"
         assert [item.name for item in project.classes()] == list(CLASSES)
         assert len(project.samples()) == 30
+
+
+def test_recordings_and_the_sounds_cut_from_them_are_told_apart(
+    make_wizard: Maker, tmp_path: Path, qtbot: QtBot, open_project: Opener
+) -> None:
+    folder = sound_folder(tmp_path / "tones", each=5)
+    tone, rate = soundfile.read(folder / "pear" / "pear 0.wav")
+    soundfile.write(folder / "pear" / "pear 0.wav", np.tile(tone, 8), rate)
+    wizard = make_wizard(folder=folder, kind="recordings")
+    qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+    found = re.search(r"15 recordings, cut into (\d+) sounds", texts(wizard.found_page))
+    assert found is not None and int(found[1]) == 22
+    click(qtbot, wizard, NEXT)
+    assert sum(part.count for part in wizard.split_page.picture.parts()) == int(found[1])
+    click(qtbot, wizard, NEXT)
+    assert found[0] in texts(wizard.target_page)
+    with qtbot.waitSignal(wizard.created) as created:
+        click(qtbot, wizard, FINISH)
+    page = DataPage()
+    qtbot.addWidget(page)
+    said: list[str] = []
+    page.sentence_changed.connect(said.append)
+    page.show()
+    page.set_session(open_project(Project.open(created.args[0])))
+    assert said[-1] == f"{found[0]} in 3 classes."
+    page.shutdown()
 
 
 def test_a_dropped_folder_says_what_it_holds(make_wizard: Maker, tmp_path: Path) -> None:

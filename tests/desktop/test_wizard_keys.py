@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWizard
 from pytestqt.qtbot import QtBot
 
 from desktop.dialogs.notice import Question
 from desktop.pages.wizard.wizard import LEAVE
-from tests.desktop.wizards import BACK, Maker, click
+from tests.desktop.wizards import BACK, NEXT, Maker, click
 
 
 @pytest.fixture
@@ -63,3 +64,19 @@ def test_escape_asks_nothing_while_nothing_was_chosen(make_wizard: Maker, qtbot:
     wizard.source_page.folder_edit.setText("/no/such/folder")
     qtbot.keyClick(wizard, Qt.Key.Key_Escape)
     assert not asked and not wizard.isVisible()
+
+
+def test_tab_comes_from_the_content_to_next_then_to_back_and_to_cancel(
+    make_wizard: Maker, qtbot: QtBot, folder: Path
+) -> None:
+    wizard = make_wizard(kind="images", folder=folder)
+    qtbot.waitUntil(wizard.found_page.isComplete)
+    click(qtbot, wizard, NEXT)
+    buttons = {wizard.button(which): which.name for which in (NEXT, BACK, QWizard.WizardButton.CancelButton)}
+    wizard.split_page.fold.button.setFocus()
+    passed = []
+    for _ in range(3):
+        focused = wizard.focusWidget()
+        qtbot.keyClick(focused, Qt.Key.Key_Tab)
+        passed.append(buttons.get(wizard.focusWidget(), "content"))
+    assert passed == ["NextButton", "BackButton", "CancelButton"]

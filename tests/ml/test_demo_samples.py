@@ -10,7 +10,8 @@ import soundfile
 from PIL import Image
 
 from ml.demo import bricks, forest
-from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
+from ml.demo.planted import choose_wrong, mark_sample, planted_labels, wrong_labels
+from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 
 CLASSES: dict[DemoKind, tuple[str, ...]] = {"images": bricks.CLASSES, "recordings": forest.CLASSES}
 KINDS: tuple[DemoKind, ...] = ("images", "recordings")
@@ -95,6 +96,27 @@ def test_loudness_does_not_give_the_class_away(tmp_path: Path) -> None:
         waves = [soundfile.read(path)[0] for path in sorted((tmp_path / name).iterdir())]
         levels.append(np.mean([20 * np.log10(np.sqrt(np.mean(wave**2))) for wave in waves]))
     assert np.abs(np.array(levels) - np.mean(levels)).max() < 4
+
+
+def test_five_labels_of_a_sample_are_wrong_on_purpose(tmp_path: Path) -> None:
+    """The other files stay as they are, so it is only the labels that are wrong."""
+    count = 2 * len(forest.CLASSES)
+    for folder, wrong in (("right", 0), ("wrong", 2)):
+        assert list(write_samples(tmp_path / folder, "recordings", count=count, wrong=wrong))
+    right, wrong_ones = written(tmp_path / "right"), written(tmp_path / "wrong")
+    assert right.keys() == wrong_ones.keys()
+    assert sum(right[name] != wrong_ones[name] for name in right) == 2
+    assert [wrong_labels(sample_count(kind)) for kind in KINDS] == [5, 5]
+    for index, shows in choose_wrong(300, wrong=5, classes=7, seed=0).items():
+        assert index % 7 != shows
+
+
+def test_a_project_remembers_that_it_is_a_sample(tmp_path: Path) -> None:
+    assert planted_labels(tmp_path) is None
+    mark_sample(tmp_path, wrong=5)
+    assert planted_labels(tmp_path) == 5
+    (tmp_path / "sample.json").write_text("[]", encoding="utf-8")
+    assert planted_labels(tmp_path) is None
 
 
 def test_both_samples_have_a_name() -> None:

@@ -228,3 +228,15 @@ def suspects_found(*, count: int, flagged: int, left: int) -> str:
         else nmsg("{count} left to check.", "{count} left to check.", left)
     )
     return tr("{first} {second}", first=found, second=rest)
+
+
+def with_planted(found: str, planted: int) -> str:
+    """Add to the result of the search how many labels of a built-in sample are wrong on purpose."""
+    if not planted:
+        return found
+    known = nmsg(
+        "In this sample, {count} label is wrong on purpose.",
+        "In this sample, {count} labels are wrong on purpose.",
+        planted,
+    )
+    return tr("{first} {second}", first=found, second=known)

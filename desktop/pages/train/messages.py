@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.models.run_scores import score_text
 from desktop.widgets.finding_list import FindingRow, Level
+from desktop.workers.slowdown import Slowdown
 from ml.api import (
     ENGINE_COMMAND,
     BackboneChecked,
@@ -62,6 +63,29 @@ def time_left(seconds: float | None) -> str:
     if seconds < 3600:
         return tr("{n} min left", n=math.ceil(seconds / 60))
     return tr("{h} h {m} min left", h=int(seconds // 3600), m=int(seconds % 3600 // 60))
+
+
+def slow_sentence(*, slower: bool, reason: Slowdown | None, passes: int) -> str:
+    """Say why the training takes longer: a `reason` that was measured, or more `passes` than planned, else 0.
+
+    `slower`: a sample takes longer than usual; else only the time left has grown.
+    """
+    if passes and not slower:
+        return trn(
+            "It takes longer than expected: the first model left much to learn, so there is {count} pass.",
+            "It takes longer than expected: the first model left much to learn, so there are {count} passes.",
+            passes,
+        )
+    if reason is None:
+        return tr("It is slower than usual.") if slower else tr("It takes longer than expected.")
+    if reason.name == "processor":
+        return tr(
+            "It is slower than usual, because other programs use {share} of the processor.",
+            share=percent(reason.share),
+        )
+    if reason.name == "battery":
+        return tr("It is slower than usual, because the computer runs on battery.")
+    return tr("It is slower than usual, because memory is short. Close other programs.")
 
 
 def right_of(accuracy: float, count: int) -> str:

@@ -76,7 +76,7 @@ class TrainPage(QWidget):
         self._setup.check_readiness()
         self._run_scores.refresh()
         if self.stack.currentWidget() is self.setup:
-            self.setup.train_button.setFocus()
+            self.setup.primary_button().setFocus()
         elif self.stack.currentWidget() is self.result:
             self._result.refresh()
 
@@ -103,7 +103,8 @@ class TrainPage(QWidget):
 
     @Slot()
     def _request_explore(self) -> None:
-        self.page_requested.emit(EXPLORE, "")
+        # Not the tab used last: the button promises the mistakes.
+        self.page_requested.emit(EXPLORE, "wrong")
 
     @Slot()
     def _request_suspicious(self) -> None:
@@ -129,7 +130,7 @@ class TrainPage(QWidget):
             return
         self._job = job
         self.stack.setCurrentWidget(self.progress)
-        self._training.start(job, estimate=self._setup.estimate(job.preset))
+        self._training.start(job, plan=self._setup.plan(job.preset))
         self.sentence_changed.emit(tr("Watch the training."))
 
     @Slot(object)
@@ -147,7 +148,7 @@ class TrainPage(QWidget):
             case Stopped():
                 session.refresh_runs()
                 self.job_progress.emit("", -1.0)
-                self._show_setup(stopped=event.resumable)
+                self._show_setup()
             case Failed():
                 session.refresh_runs()
                 self.job_progress.emit(tr("The training failed"), -1.0)
@@ -179,9 +180,9 @@ class TrainPage(QWidget):
         self.sentence_changed.emit(tr("This is run {n}.", n=str(number)))
 
     @Slot()
-    def _show_setup(self, *, stopped: bool = False) -> None:
+    def _show_setup(self) -> None:
         self.stack.setCurrentWidget(self.setup)
-        self._setup.refresh(stopped=stopped)
+        self._setup.refresh()
 
     @Slot()
     def _on_readiness(self) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from desktop import style
+from desktop import settings, style
 from desktop.dialogs.cancel_training import CancelTraining
 from desktop.i18n import Message, class_caption, text, tr
 from desktop.pages.train import messages
@@ -19,12 +19,15 @@ from desktop.widgets.live_plot import LivePlot
 from desktop.widgets.showcase import ShowcaseView, Shown
 from desktop.workers.job_thread import TrainingThread
 from desktop.workers.sample_renderer import load_tile, overlay_image
+from desktop.workers.slowdown import MachineLoad, Slowdown
 from desktop.workers.tasks import Tasks
 from ml.api import (
+    DEFAULT_BACKBONE,
     BatchDone,
     EpochDone,
     EpochRecord,
     Event,
+    Finished,
     HandlensError,
     KindName,
     Note,
@@ -34,12 +37,15 @@ from ml.api import (
     Showcase,
     StageStarted,
     Stalled,
+    TimePlan,
     TrainJob,
     task_named,
     things,
 )
 
 WORDS_EVERY_MS = 250
+LOAD_EVERY_MS = 5000
+"""How often the machine is asked why it is slow; only while it is."""
 UNDECIDED = 0.5
 """The threshold of every class during training; the real ones are chosen at the end."""
 
@@ -58,15 +64,28 @@ class TrainProgress(QWidget):
         self.score_note.setProperty("role", "muted")
         self.score_note.setWordWrap(True)
         self.plot = LivePlot()
+        self.fold = QToolButton()
+        self.fold.setText(tr("Details"))
+        self.fold.setToolTip(tr("Show the loss and the learning rate"))
+        self.fold.setProperty("role", "fold")
+        self.fold.setCheckable(True)
+        self.fold.setArrowType(Qt.ArrowType.RightArrow)
+        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.fold.toggled.connect(self._on_fold)
         self.showcase = ShowcaseView()
         self.showcase_note = QLabel()
         self.showcase_note.setProperty("role", "muted")
+        self.showcase_note.setWordWrap(True)
         self.sentence = QLabel()
         self.sentence.setProperty("role", "emphasis")
         self.sentence.setWordWrap(True)
         self.note = QLabel()
         self.note.setProperty("role", "warn")
         self.note.setWordWrap(True)
+        self.slow = QLabel()
+        self.slow.setProperty("role", "muted")
+        self.slow.setWordWrap(True)
+        self.slow.hide()
         self.time_left = QLabel()
         self.time_left.setProperty("role", "muted")
         self.bar = QProgressBar()
@@ -75,9 +94,9 @@ class TrainProgress(QWidget):
         self.bar.setAccessibleName(tr("Training progress"))
         self.stop_button = QPushButton()
         self.stop_button.clicked.connect(self.stop_pressed)
-        self.cancel_button = QPushButton(tr("Cancel"))
+        self.cancel_button = QPushButton(tr("Discard this training…"))
         self.cancel_button.setProperty("role", "quiet")
-        self.cancel_button.setToolTip(tr("End now and discard this run"))
+        self.cancel_button.setToolTip(tr("End now and keep nothing of this training. You are asked first."))
         self.cancel_button.clicked.connect(self.cancel_pressed)
         self._stalled = False
         self._note_before_stall = ""
@@ -86,6 +105,7 @@ class TrainProgress(QWidget):
     def begin(self, *, kind: KindName, passes: float, curves: bool) -> None:
         """Clear everything for a new run. `curves`: whether there will be any to draw."""
         self.plot.setVisible(curves)
+        self.fold.setVisible(curves)
         self._middle.setStretch(0, 5 if curves else 2)
         self.score.setText(tr("No score yet"))
         self.score_note.setText(tr("The score comes with the first model."))
@@ -97,15 +117,25 @@ class TrainProgress(QWidget):
         self.clear_stall()
         self.note.clear()
         self.note.hide()
+        self.show_slow("")
         self.bar.setValue(0)
         self.plot.clear(passes=passes)
         self.showcase.clear()
         self.set_stop_state("unbegun")
         self.cancel_button.setEnabled(True)
 
+    def _on_fold(self, opened: bool) -> None:
+        self.plot.show_details(opened)
+        self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+
     def show_note(self, sentence: Message | str) -> None:
         self.note.setText(text(sentence))
         self.note.show()
+
+    def show_slow(self, sentence: str) -> None:
+        """Say why it takes longer; an empty sentence hides the line."""
+        self.slow.setText(sentence)
+        self.slow.setVisible(bool(sentence))
 
     def show_stall(self, sentence: Message | str) -> None:
         """Say that nothing happens any more and highlight the cancel button, until `clear_stall`."""
@@ -157,6 +187,7 @@ class TrainProgress(QWidget):
         left.addWidget(self.score_note)
         left.addSpacing(8)
         left.addWidget(self.plot, 100)
+        left.addWidget(self.fold)
         left.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(8)
@@ -178,6 +209,7 @@ class TrainProgress(QWidget):
         outer.setSpacing(8)
         outer.addLayout(middle, 1)
         outer.addWidget(self.note)
+        outer.addWidget(self.slow)
         outer.addWidget(self.bar)
         outer.addLayout(words)
 
@@ -201,6 +233,13 @@ class ProgressController(QObject):
         self._question: CancelTraining | None = None
         self.state: TrainingState | None = None
         """Of the present training, or of the last one."""
+        self._network = ""
+        self._load = MachineLoad()
+        self._load_tasks = Tasks(self)
+        self._load_tasks.done.connect(self._on_load)
+        self._load_timer = QTimer(self, interval=LOAD_EVERY_MS)
+        self._load_timer.timeout.connect(self._ask_for_load)
+        self._slowdown: Slowdown | None = None
         self._tasks = Tasks(self)
         self._pictures: dict[int, int] = {}
         self._tasks.done.connect(self._on_picture)
@@ -216,14 +255,20 @@ class ProgressController(QObject):
     def running(self) -> bool:
         return self._thread is not None
 
-    def start(self, job: TrainJob, *, estimate: float | None) -> None:
-        """Start a training that is expected to take `estimate` seconds."""
+    def start(self, job: TrainJob, *, plan: TimePlan | None) -> None:
+        """Start a training. `plan` has the expected times; None where they are unknown."""
         session = self._session
         if session is None or self._thread is not None:
             return
         resumed = session.resumable_run() if job.resume else None
         has_checkpoint = resumed is not None and session.project.runs.has_checkpoint(resumed.number)
-        self.state = TrainingState(preset=job.preset, estimate=estimate, has_checkpoint=has_checkpoint)
+        if plan is not None and resumed is not None:
+            epochs = len(session.project.runs.history(resumed.number)) if has_checkpoint else 0
+            plan = plan.with_passes(plan.passes, done=min(epochs, plan.passes))
+        elif plan is not None and job.epochs:
+            plan = plan.with_passes(job.epochs)
+        self.state = TrainingState(preset=job.preset, plan=plan, has_checkpoint=has_checkpoint)
+        self._network = job.backbone or DEFAULT_BACKBONE
         self._view.begin(kind=session.project.kind, passes=float(job.epochs or 1), curves=job.preset != "quick")
         self._view.set_stop_state(self.state.stop_state)
         self._view.stop_button.setFocus()
@@ -233,6 +278,8 @@ class ProgressController(QObject):
         self._thread.start()
         session.set_training(True)
         self._timer.start()
+        self._load_timer.start()
+        self._slowdown = None
         self._show_progress()
 
     def close(self) -> None:
@@ -240,7 +287,9 @@ class ProgressController(QObject):
         self._timer.stop()
         if self._question is not None:
             self._question.close()
+        self._load_timer.stop()
         self._tasks.close()
+        self._load_tasks.close()
         if self._thread is not None:
             self._thread.detach()
             self._thread = None
@@ -277,7 +326,7 @@ class ProgressController(QObject):
     def _on_discard(self) -> None:
         if self._thread is not None:
             self._thread.cancel()
-            self._view.show_stopping(tr("Cancelling. This run is being discarded."), final=True)
+            self._view.show_stopping(tr("Discarding this training."), final=True)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -294,6 +343,7 @@ class ProgressController(QObject):
                 view.sentence.setText(state.sentence)
                 self._offer_stop(state)
             case RunStarted():
+                self._show_pictures(event)
                 self._show_progress()
                 self._offer_stop(state)
                 if state.stopping:
@@ -319,6 +369,9 @@ class ProgressController(QObject):
     def _on_ended(self, event: Event) -> None:
         thread, self._thread = self._thread, None
         self._timer.stop()
+        self._load_timer.stop()
+        if isinstance(event, Finished):
+            self._remember_speeds()
         if self._question is not None:  # there is nothing left to discard
             self._question.close()
         if thread is not None:
@@ -345,9 +398,36 @@ class ProgressController(QObject):
     def _show_progress(self) -> None:
         if self.state is None or self._thread is None:
             return
-        self._view.time_left.setText(messages.time_left(self.state.seconds_left()))
+        seconds = self.state.seconds_left()
+        waiting = "" if self.state.stopping else tr("measuring the time …")
+        self._view.time_left.setText(messages.time_left(seconds) if seconds is not None else waiting)
+        self._view.show_slow(self._why_slow(self.state))
         self._view.bar.setValue(round(self.state.fraction * 1000))
         self.progressed.emit(self.state.words(), self.state.fraction)
+
+    def _why_slow(self, state: TrainingState) -> str:
+        """Say why the training takes longer than usual; empty where it does not."""
+        clock = state.time
+        if state.stopping or not (clock.slower or clock.longer):
+            return ""
+        passes = state.epochs if clock.more_passes else 0
+        return messages.slow_sentence(slower=clock.slower, reason=self._slowdown, passes=passes)
+
+    @Slot()
+    def _ask_for_load(self) -> None:
+        if self.state is not None and (self.state.time.slower or self.state.time.longer):
+            self._load_tasks.submit(self._load.measure)
+
+    @Slot(int, object)
+    def _on_load(self, _number: int, slowdown: object) -> None:
+        assert slowdown is None or isinstance(slowdown, Slowdown)
+        self._slowdown = slowdown
+
+    def _remember_speeds(self) -> None:
+        """Let the next estimate on this machine begin with what this training measured."""
+        if self._session is not None and self.state is not None:
+            speeds = self.state.time.speeds()
+            settings.remember_speeds(self._session.project.kind, self._network, speeds)
 
     # -- the showcase --------------------------------------------------------------------------------------------
 
@@ -361,7 +441,24 @@ class ProgressController(QObject):
         self._view.showcase_note.setText(
             tr("Right: {right} of {count}. Bright parts mattered most.", right=right, count=len(tiles))
         )
-        for sample_id in showcase.missing_pictures():
+        self._load_pictures(session)
+
+    def _show_pictures(self, event: RunStarted) -> None:
+        """Show the samples before there is a prediction for them."""
+        session = self._session
+        if session is None or not event.showcase:
+            return
+        self._view.showcase.show_all([Shown(sample_id=sample_id) for sample_id in event.showcase])
+        self._view.showcase_note.setText(
+            tr(
+                "These {things} are for checking while it learns. The first answers follow soon.",
+                things=things(session.project.kind),
+            )
+        )
+        self._load_pictures(session)
+
+    def _load_pictures(self, session: Session) -> None:
+        for sample_id in self._view.showcase.missing_pictures():
             if sample_id not in self._pictures.values():
                 self._pictures[self._tasks.submit(load_tile, session.project, session.sample(sample_id))] = sample_id
 
@@ -425,6 +522,7 @@ def _showcase_tiles(event: Showcase, session: Session, names: Sequence[str]) -> 
                 fraction=float(event.probabilities[row, top]),
                 colour=style.class_colour(top),
                 right=set(sample.labels) == set(predicted) if sample.labelled else None,
+                label=class_caption(sample.labels, names) if sample.labelled else "",
                 overlay=overlay_image(event.maps[row], top, kind=session.project.kind),
             )
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop import style
+from desktop import settings, style
 from desktop.i18n import originals_gone, text, tr
 from desktop.models.run_scores import RunScores, split_counts
 from desktop.pages.train import messages
@@ -42,9 +41,10 @@ from ml.api import (
     Preset,
     Project,
     Runner,
+    TimePlan,
     can_finetune,
-    estimate_seconds,
     kind_named,
+    plan_time,
 )
 
 COLUMN_WIDTH = 900
@@ -150,10 +150,18 @@ class TrainSetup(QWidget):
     def offer_resume(self, run: ResumableRun | None) -> None:
         """Offer to resume a run; None hides the offer."""
         self.resume_box.setVisible(run is not None)
+        style.set_role(self.train_button, "primary" if run is None else "")
+        self.train_button.setDefault(run is None)
+        self.resume_button.setDefault(run is not None)
+        self.train_button.setText(tr("Train") if run is None else tr("Train a new run"))
         if run is None:
             return
         self.resume_label.setText(resume_offer(run))
         self.resume_button.setText(tr("Resume run {n}", n=str(run.run)))
+
+    def primary_button(self) -> QPushButton:
+        """Return the button for the usual next step: resume a run if there is one, else train."""
+        return self.train_button if self.resume_box.isHidden() else self.resume_button
 
     def set_kind(self, kind: KindName) -> None:
         """Offer a choice of front ends, which only sensor logs have."""
@@ -167,6 +175,10 @@ class TrainSetup(QWidget):
             "front": self.front.currentData(),
         }
 
+    def choose(self, preset: Preset) -> None:
+        """Choose a preset."""
+        self.cards[preset].button.setChecked(True)
+
     def preset(self) -> Preset:
         for preset, card in self.cards.items():
             if card.button.isChecked():
@@ -179,6 +191,8 @@ class TrainSetup(QWidget):
         box = QFrame()
         box.setProperty("role", "card")
         label, button = QLabel(), QPushButton()
+        label.setWordWrap(True)
+        button.setProperty("role", "primary")
         button.clicked.connect(self.resume_pressed)
         row = QHBoxLayout(box)
         row.setContentsMargins(16, 8, 8, 8)
@@ -275,7 +289,7 @@ class SetupController(QObject):
         self._view = view
         self._run_scores = run_scores
         self._session: Session | None = None
-        self._estimates: dict[Preset, float] = {}
+        self._plans: dict[Preset, TimePlan] = {}
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._on_estimated)
         run_scores.changed.connect(self._show_runs)
@@ -283,19 +297,21 @@ class SetupController(QObject):
 
     def set_session(self, session: Session) -> None:
         self._let_go()
-        self._session, self._estimates = session, {}
+        self._session, self._plans = session, {}
         session.labels_changed.connect(self._on_labels_changed)
         session.originals_found.connect(self.check_readiness)
         self._view.set_kind(session.project.kind)
+        if session.planted is not None:
+            self._view.choose("quick")  # who tries a sample wants to see a result soon
 
-    def refresh(self, *, stopped: bool) -> None:
-        """Bring everything up to date. `stopped`: the user has just stopped a run, which can be resumed."""
+    def refresh(self) -> None:
+        """Bring everything up to date."""
         session = self._session
         if session is None:
             return
-        self._view.train_button.setFocus()
-        self._view.offer_resume(_resumable(session, stopped=stopped))
+        self._view.offer_resume(_resumable(session))
         self.check_readiness()
+        self._view.primary_button().setFocus()
         self._show_runs()
         self._request_estimates()
 
@@ -313,10 +329,10 @@ class SetupController(QObject):
         self._view.resume_button.setEnabled(not missing)
         self.readiness_changed.emit()
 
-    def estimate(self, preset: Preset) -> float | None:
-        """Return the expected seconds of a training; None while unknown."""
-        seconds = self._estimates.get(preset, math.nan)
-        return None if math.isnan(seconds) else seconds
+    def plan(self, preset: Preset) -> TimePlan | None:
+        """Return the expected times of a training; None while unknown."""
+        plan = self._plans.get(preset)
+        return plan if plan is not None and plan.known else None
 
     def close(self) -> None:
         self._tasks.close()
@@ -350,13 +366,14 @@ class SetupController(QObject):
     @Slot()
     def _request_estimates(self) -> None:
         if self._session is not None:
-            self._tasks.submit(_estimate_all, self._session.project, self._view.network.name())
+            project, network = self._session.project, self._view.network.name()
+            self._tasks.submit(_plan_all, project, network, settings.speeds(project.kind, network))
 
     @Slot(int, object)
     def _on_estimated(self, _number: int, estimates: object) -> None:
         assert isinstance(estimates, dict)
-        self._estimates = estimates
-        self._view.set_seconds(estimates)
+        self._plans = estimates
+        self._view.set_seconds({preset: plan.seconds for preset, plan in self._plans.items()})
 
 
 def _readiness(session: Session) -> tuple[str, bool]:
@@ -368,13 +385,14 @@ def _readiness(session: Session) -> tuple[str, bool]:
     return messages.readiness(session.project.kind, labelled=labelled.total(), classes=classes, ready=ready), ready
 
 
-def _resumable(session: Session, *, stopped: bool) -> ResumableRun | None:
+def _resumable(session: Session) -> ResumableRun | None:
     run = session.resumable_run()
     if run is None:
         return None
-    return ResumableRun(run=run.number, stopped=stopped, has_checkpoint=session.project.runs.has_checkpoint(run.number))
+    has_checkpoint = session.project.runs.has_checkpoint(run.number)
+    return ResumableRun(run=run.number, has_checkpoint=has_checkpoint, failed=run.state == "failed")
 
 
-def _estimate_all(project: Project, backbone: str) -> dict[Preset, float]:
-    """Estimate the seconds of each preset on this machine; NaN where unknown."""
-    return {preset: estimate_seconds(project, preset, backbone=backbone) for preset in PRESETS}
+def _plan_all(project: Project, backbone: str, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:
+    """Return the expected times of each preset on this machine."""
+    return {preset: plan_time(project, preset, backbone=backbone, speeds=speeds) for preset in PRESETS}

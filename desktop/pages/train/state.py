@@ -9,6 +9,7 @@ from typing import Literal
 
 from desktop.i18n import printable, text, tr
 from desktop.pages.train.messages import time_left
+from desktop.pages.train.time_left import TimeLeft
 from ml.api import (
     BatchDone,
     EpochDone,
@@ -20,6 +21,7 @@ from ml.api import (
     RunStarted,
     StageStarted,
     TaskName,
+    TimePlan,
     stage_message,
 )
 
@@ -47,7 +49,7 @@ _QUICK = {
 
 
 class TrainingState:
-    """`update` takes every event. `estimate` is the expected duration in seconds.
+    """`update` takes every event. `plan` has the expected seconds of each stage; None where they are unknown.
 
     `has_checkpoint`: it resumes a run that finished at least one epoch.
     """
@@ -56,7 +58,7 @@ class TrainingState:
         self,
         *,
         preset: Preset,
-        estimate: float | None,
+        plan: TimePlan | None = None,
         has_checkpoint: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,13 +81,10 @@ class TrainingState:
         self.has_model = False
         self.has_checkpoint = has_checkpoint
         self._spans = _QUICK if preset == "quick" else _FINE
-        self._estimate = estimate
-        self._left: float | None = None
-        self._left_at = 0.0
-        self._clock = clock
-        self._began = clock()
+        self.time = TimeLeft(plan, clock=clock)
 
     def update(self, event: Event) -> None:
+        self.time.update(event)
         match event:
             case RunStarted():
                 self.run = event.run
@@ -100,14 +99,12 @@ class TrainingState:
                 self._move(0.0)
             case Progress():
                 self.stage = event.stage
-                self._set_seconds_left(event.seconds_left)
                 self._move(event.done / event.total if event.total else 0.0)
             case ProbeDone():
                 self.has_model = True
                 self.probe_accuracy = self.accuracy = event.valid_accuracy
             case BatchDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
-                self._set_seconds_left(event.seconds_left)
                 self._move((event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs))
             case EpochDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
@@ -125,20 +122,16 @@ class TrainingState:
         return "finishing" if self.stage in ("predict", "export") else "learning"
 
     def stop(self) -> None:
-        """Note the request to stop. The estimate of the remaining time no longer holds."""
+        """Note the request to stop."""
         self.stopping = True
         self.sentence = stopping_sentence(self.stop_state, self.sentence)
-        if self.stop_state != "finishing":
-            self._left = self._estimate = None
+        self.time.stop()
 
     def seconds_left(self) -> float | None:
-        """Return the job's last estimate minus the time since; before the first one, the rest of `estimate`."""
-        if self._left is not None:
-            return max(0.0, self._left - (self._clock() - self._left_at))
-        if self._estimate is None:
+        """Return the time left; None before anything is known, and where the training just ends."""
+        if self.stopping and not self.has_model:
             return None
-        rest = self._estimate - (self._clock() - self._began)
-        return rest if rest > 5 else None
+        return self.time.seconds()
 
     def words(self) -> str:
         """Describe the training: "Training run 4 · pass 3 of 8 · 2 min left"."""
@@ -149,10 +142,6 @@ class TrainingState:
             parts.append(tr("pass {n} of {of}", n=max(1, self.epoch), of=self.epochs))
         left = time_left(self.seconds_left())
         return " · ".join([*parts, left] if left else parts)
-
-    def _set_seconds_left(self, seconds_left: float | None) -> None:
-        if seconds_left is not None and not (self.stopping and self.stop_state == "learning"):
-            self._left, self._left_at = seconds_left, self._clock()
 
     def _move(self, within: float) -> None:
         begin, end = self._spans.get(self.stage, (self.fraction, self.fraction))
@@ -165,11 +154,11 @@ StopState = Literal["unbegun", "nothing", "resumed", "learning", "finishing"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResumableRun:
-    """A run that can be continued. `stopped`: the user has just stopped it; else it was interrupted."""
+    """A run that can be continued. `failed`: an error ended it; else it is paused."""
 
     run: int
-    stopped: bool
     has_checkpoint: bool
+    failed: bool = False
 
 
 def stop_button_text(state: StopState) -> tuple[str, str]:
@@ -177,12 +166,12 @@ def stop_button_text(state: StopState) -> tuple[str, str]:
     if state == "unbegun":
         return tr("Stop"), tr("End now. Training has not begun, so nothing is lost.")
     if state == "resumed":
-        return tr("Stop"), tr("End now. The training so far is kept, and you can continue later.")
+        return tr("Pause"), tr("End now. The training so far is kept, and you can continue later.")
     if state == "nothing":
-        return tr("Stop"), tr("End now. There is no model to keep yet, but you can continue later.")
+        return tr("Pause"), tr("End now. There is no model to keep yet, but you can continue later.")
     if state == "learning":
-        return tr("Stop and keep"), tr("End now and keep the best model so far.")
-    return tr("Stop and keep"), tr("Training has ended. The best model is being finished.")
+        return tr("Stop and keep the best so far"), tr("End now and keep the best model so far.")
+    return tr("Stop and keep the best so far"), tr("Training has ended. The best model is being finished.")
 
 
 def stopping_sentence(state: StopState, now: str) -> str:
@@ -190,9 +179,9 @@ def stopping_sentence(state: StopState, now: str) -> str:
     if state == "unbegun":
         return tr("Stopping. Training has not begun, so nothing is lost.")
     if state == "resumed":
-        return tr("Stopping. The training so far is kept, and you can continue later.")
+        return tr("Pausing. The training so far is kept, and you can continue later.")
     if state == "nothing":
-        return tr("Stopping. There is no model to keep yet, but you can continue later.")
+        return tr("Pausing. There is no model to keep yet, but you can continue later.")
     if state == "learning":
         return tr("Stopping. The best model so far is kept.")
     return finishing_sentence(now)
@@ -209,17 +198,15 @@ def keep_alternative(state: StopState, *, stopping: bool) -> tuple[str, str]:
         return tr("Training has ended. The best model is being finished."), tr("Let it finish")
     if stopping:
         return stopping_sentence(state, ""), tr("Let it finish")
-    keeps = tr("“Stop and keep” also ends the training, and keeps the best model so far.")
+    keeps = tr("“Stop and keep the best so far” also ends the training, but keeps its best model.")
     return keeps if state == "learning" else "", tr("Continue training")
 
 
 def resume_offer(run: ResumableRun) -> str:
     """Say that a run can be resumed."""
     number = str(run.run)
-    if run.has_checkpoint and run.stopped:
-        return tr("Run {n} was stopped before it ended. Its training so far is kept.", n=number)
+    if run.failed:
+        return tr("Run {n} failed before it ended. Its training so far is kept.", n=number)
     if run.has_checkpoint:
-        return tr("Run {n} was interrupted before it ended. Its training so far is kept.", n=number)
-    if run.stopped:
-        return tr("Run {n} was stopped before it had a model. Its preparation so far is kept.", n=number)
-    return tr("Run {n} was interrupted at the start. Its preparation so far is kept.", n=number)
+        return tr("Run {n} is paused. Its training so far is kept.", n=number)
+    return tr("Run {n} is paused. It has no model yet, but its preparation is kept.", n=number)

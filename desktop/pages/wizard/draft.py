@@ -9,14 +9,17 @@ from pathlib import Path
 
 from ml.api import (
     KindName,
+    Message,
     ScanReport,
     SplitPlan,
     TaskName,
+    counted_cut,
     for_task,
     has_multilabel_tables,
     kind_named,
     kinds,
     plan_split,
+    samples_by_file,
 )
 
 _ENOUGH = 500
@@ -70,6 +73,11 @@ class Draft:
         assert self.scanned is not None
         self.report = for_task(self.scanned, task)
         self.plan = plan_split(self.report)
+
+
+def counted_report(report: ScanReport) -> Message:
+    """Return what the scan found: “30 pictures”, “80 recordings, cut into 240 sounds”."""
+    return counted_cut(len(report.files), sum(samples_by_file(report).values()), report.kind)
 
 
 def guess_kind(folder: Path) -> KindName | None:

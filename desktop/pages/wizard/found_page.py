@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import style
-from desktop.i18n import counted, counted_classes, msg, text, tr, trn
-from desktop.pages.wizard.draft import Draft
+from desktop.i18n import counted_classes, msg, text, tr, trn
+from desktop.pages.wizard.draft import Draft, counted_report
 from desktop.pages.wizard.scan_result import ScanResult
 from desktop.workers.job_thread import JobThread
 from ml.api import Event, Failed, Progress, Runner, ScanJob, Scanned, ScanReport, Stopped, TaskName, problem
@@ -208,7 +208,7 @@ class ScanFailure(QWidget):
 
 
 def _headline(report: ScanReport) -> str:
-    counts, files = report.class_counts, counted(len(report.files), report.kind)
+    counts, files = report.class_counts, counted_report(report)
     if counts:
         return tr("Here is what I found: {classes}, {things}", classes=counted_classes(len(counts)), things=files)
     return tr("Here is what I found: {things}, none with a label", things=files)

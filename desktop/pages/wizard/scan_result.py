@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QR
 
 from desktop import style
 from desktop.dialogs.items import ItemsDialog
-from desktop.i18n import counted, current_language, printable, text, tr
+from desktop.i18n import counted_files, current_language, printable, text, tr
 from desktop.pages.wizard.label_files import use_table_text
 from desktop.plain_text import button_text
 from desktop.widgets.bar_list import BarList, BarRow
@@ -55,7 +55,7 @@ class ScanResult(QWidget):
         """Show the classes and the findings; examples follow from the background."""
         rows = []
         for place, (name, count) in enumerate(report.class_counts.items()):
-            words = tr("{name}: {things}", name=name, things=counted(count, report.kind))
+            words = tr("{name}: {things}", name=name, things=counted_files(count, report.kind))
             rows.append(BarRow(name=printable(name), count=count, colour=style.class_colour(place), words=words))
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -19,7 +21,7 @@ from desktop.pages.wizard.draft import Draft
 from desktop.widgets.collapsible import Collapsible
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.widgets.text_field import TextField
-from ml.api import HandlensError, kind_named, plan_split
+from ml.api import HandlensError, kind_named, plan_split, samples_by_file
 
 PATTERN = "pattern:"
 
@@ -121,7 +123,10 @@ class SplitPage(QWizardPage):
         self._draft.plan = plan
         self._error.hide()
         self._why.setText(text(plan.why))
-        self.picture.set_parts(split_parts(plan.splits.values()))
+        each = samples_by_file(self._draft.report)
+        # Counted in samples, as on the page Data.
+        samples = chain.from_iterable(repeat(split, each.get(path, 1)) for path, split in plan.splits.items())
+        self.picture.set_parts(split_parts(samples))
         self.completeChanged.emit()
 
     def _refuse(self, sentence: str) -> None:

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVB
 
 from desktop import settings, style
 from desktop.dialogs.folder import FolderChooser
-from desktop.i18n import counted, counted_classes, error_text, tr
-from desktop.pages.wizard.draft import Draft
+from desktop.i18n import counted_classes, error_text, tr
+from desktop.pages.wizard.draft import Draft, counted_report
 from desktop.pages.wizard.preview import NetworkPreview
 from desktop.widgets.picture_row import PictureRow
 from desktop.widgets.text_field import TextField
@@ -84,11 +84,11 @@ class TargetPage(QWizardPage):
             self.place_edit.setText(str(settings.projects_folder()))
         report = self._draft.report
         if report is not None:
-            count, classes = len(report.files), len(report.class_counts)
+            classes = len(report.class_counts)
             self._summary.setText(
                 tr(
                     "{things} in {classes} to begin with.",
-                    things=counted(count, report.kind),
+                    things=counted_report(report),
                     classes=counted_classes(classes),
                 )
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget, QWizard
 
 from desktop import settings, style
@@ -17,6 +18,8 @@ from desktop.pages.wizard.split import SplitPage
 from desktop.pages.wizard.target_page import TargetPage
 from ml.api import KindName, Runner, Worker
 
+FRAME = QSize(16, 40)
+"""A guess at the frame that the system puts around a window."""
 LEAVE = msg("Leave without creating the project?")
 
 
@@ -39,7 +42,7 @@ class NewProjectWizard(QWizard):
         self.setWizardStyle(QWizard.WizardStyle.ClassicStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
         self.setOption(QWizard.WizardOption.CancelButtonOnLeft)
-        self.resize(900, 620)
+        self.resize(QSize(900, 620).boundedTo(self.screen().availableSize() - FRAME))
         self.source_page = SourcePage(self._draft)
         self.found_page = FoundPage(self._draft, runner=runner or Worker().run)
         self.found_page.labels_chosen.connect(self.source_page.labels.take)
@@ -60,8 +63,18 @@ class NewProjectWizard(QWizard):
         for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
             # QWizard has polished these buttons already, so the role must be set through `set_role`.
             style.set_role(self.button(which), "primary")
+        self._order_buttons()
         self.currentIdChanged.connect(self._on_page)
         self.source_page.fill()
+
+    def _order_buttons(self) -> None:
+        """Let Tab reach Next before Back: the way forward is the usual one."""
+        which = QWizard.WizardButton
+        order = [
+            self.button(each) for each in (which.NextButton, which.FinishButton, which.BackButton, which.CancelButton)
+        ]
+        for first, second in pairwise(order):
+            QWidget.setTabOrder(first, second)
 
     def open(self) -> None:
         super().open()
@@ -96,6 +109,7 @@ class NewProjectWizard(QWizard):
     @Slot()
     def _on_page(self) -> None:
         look = style.current()
+        self._order_buttons()  # QWizard orders them anew with every page
         # QWizard has no setter for its own margin, which is narrower than in the other windows.
         for part in self.children():
             layout = part.layout() if isinstance(part, QWidget) else None

@@ -100,6 +100,12 @@ def windows_of(file: FoundFile, windowing: Windowing) -> tuple[Span, ...]:
     return _timeline(file).windows(windowing)
 
 
+def samples_by_file(report: ScanReport) -> dict[str, int]:
+    """Return how many samples each file of the report becomes."""
+    windowing = report.windowing
+    return {file.path: 1 if windowing is None else len(windows_of(file, windowing)) for file in report.files}
+
+
 def labels_in_windows(file: FoundFile, windows: Sequence[Span], *, several: bool) -> list[tuple[LabelSpan, ...]]:
     """Call `labels_of_windows` for the spans of the file. The pauses of a log count neither in spans nor in windows."""
     spans = file.spans or ()

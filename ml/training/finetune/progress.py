@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -120,43 +123,49 @@ def load_state(
     checkpoint.restore_optimiser(optimiser, tensors)
 
 
-class Timer:
-    """Measure the seconds per sample of training and of validation."""
+RECENT_STEPS = 200
+SLOWEST_SHARE = 0.1
+"""Share of the recent steps that the mean leaves out: the first step, or one that waited for the disk."""
 
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._train_seconds = 0.0
-        self._trained = 0
+
+class Timer:
+    """Measure the seconds per sample of training and of validation, by a trimmed mean of the recent steps."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._steps: deque[tuple[float, int]] = deque(maxlen=RECENT_STEPS)
+        """Seconds per sample and samples of each step."""
         self._valid_seconds = 0.0
         self._validated = 0
 
     def tick(self, samples: int) -> None:
         """Add a training step."""
-        now = time.monotonic()
-        self._train_seconds += now - self._began
-        self._trained += samples
+        now = self._clock()
+        self._steps.append(((now - self._began) / max(1, samples), samples))
         self._began = now
 
     def pause(self) -> None:
         """Begin a validation."""
-        self._began = time.monotonic()
+        self._began = self._clock()
 
     def resume(self, validated: int) -> None:
         """End a validation of so many samples."""
-        now = time.monotonic()
+        now = self._clock()
         self._valid_seconds += now - self._began
         self._validated += validated
         self._began = now
 
     @property
     def per_sample(self) -> float:
-        """Seconds per training sample."""
-        return self._train_seconds / max(1, self._trained)
+        """Seconds per training sample; 0 before the first step."""
+        steps = sorted(self._steps)[: max(1, len(self._steps) - math.ceil(SLOWEST_SHARE * len(self._steps)))]
+        return sum(each * samples for each, samples in steps) / max(1, sum(samples for _, samples in steps))
 
     @property
     def per_second(self) -> float:
         """Training samples per second."""
-        return self._trained / max(1e-9, self._train_seconds)
+        return 1.0 / max(1e-9, self.per_sample) if self._steps else 0.0
 
     def left(self, train: int, valid: int) -> float:
         """Return the seconds for so many training and validation samples; before a validation was measured, a

@@ -60,9 +60,10 @@ class LabelIssuesBar(QWidget):
         beside = event.size().width() >= NARROW
         self._whole.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
 
-    def show_state(self, issues: LabelIssuesModel) -> None:
+    def show_state(self, issues: LabelIssuesModel, *, planted: int = 0) -> None:
+        """Show the search or its result. `planted`: labels of a built-in sample that are wrong on purpose."""
         searching = issues.state == "searching"
-        self.sentence.setText(_sentence(issues))
+        self.sentence.setText(_sentence(issues, planted))
         self.bar.setVisible(searching)
         self.bar.setValue(round(issues.fraction * STEPS))
         self.cancel_button.setVisible(searching)
@@ -74,9 +75,10 @@ class LabelIssuesBar(QWidget):
         return self.everything_button.isChecked()
 
 
-def _sentence(issues: LabelIssuesModel) -> str:
+def _sentence(issues: LabelIssuesModel, planted: int) -> str:
     if issues.state == "searching":
         return tr("Looking for wrong labels.")
     if issues.state != "found":
         return ""
-    return messages.suspects_found(count=issues.count, flagged=issues.flagged, left=issues.remaining())
+    found = messages.suspects_found(count=issues.count, flagged=issues.flagged, left=issues.remaining())
+    return messages.with_planted(found, planted)

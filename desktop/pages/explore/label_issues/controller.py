@@ -49,7 +49,8 @@ class LabelIssuesController(QObject):
         return True
 
     def show_state(self) -> None:
-        self._bar.show_state(self._model)
+        planted = 0 if self._session is None else self._session.planted or 0
+        self._bar.show_state(self._model, planted=planted)
 
     def ids(self) -> NDArray[np.int64]:
         """The samples to show, the most suspicious first."""
