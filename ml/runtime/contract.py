@@ -10,6 +10,7 @@ a class counts as present from its value in `present_above` on.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -116,7 +117,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:
-        """Return what `to_json` wrote. Raises ValueError if a value is not what Handlens writes: any file may be opened.
+        """Return what `to_json` wrote. Raises ValueError for other values: a stranger may have written the file.
 
         Raises HandlensError for another format, kind or task.
         """
@@ -176,7 +177,8 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         checked[name] = number_in(values.get(name), name, 0.0, MOST_THRESHOLD)
     for name in ("ece_before", "ece"):
         error = values.get(name)
-        checked[name] = None if error is None or error != error else number_in(error, name, 0.0, 1.0)
+        unknown = error is None or (isinstance(error, float) and math.isnan(error))
+        checked[name] = None if unknown else number_in(error, name, 0.0, 1.0)
     return checked
 
 

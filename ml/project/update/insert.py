@@ -7,13 +7,13 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
 from ml.core.messages import Message, dumps
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
-from ml.core.types import Clock, TaskName, Windowing
+from ml.core.types import TaskName, Windowing
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
@@ -51,7 +51,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
 
 
 def windowing_meta(windowing: Windowing) -> dict[str, str]:
-    """How it is kept; `windowing_of` is the inverse."""
+    """How it is kept; `ml.project.integrity.windowing_of` is the inverse."""
     values = {
         "window_rate": repr(windowing.rate),
         "window_seconds": repr(windowing.seconds),
@@ -65,22 +65,6 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
             "window_times": "without pauses" if windowing.without_pauses else "log",
         }
     return values
-
-
-def windowing_of(meta: Mapping[str, str]) -> Windowing | None:
-    """How recordings or logs are cut; None for images."""
-    if "window_rate" not in meta:
-        return None
-    rate = float(meta["window_rate"])
-    return Windowing(
-        rate=int(rate) if rate.is_integer() else rate,
-        seconds=float(meta["window_seconds"]),
-        step=float(meta["window_step"]),
-        columns=tuple(json.loads(meta.get("window_columns", "[]"))),
-        clock=cast(Clock, meta.get("window_clock", "file")),
-        ranges=tuple((low, high) for low, high in json.loads(meta.get("window_ranges", "[]"))),
-        without_pauses="window_columns" in meta and meta.get("window_times") != "log",
-    )
 
 
 def source_meta(folder: Path, project: Path) -> dict[str, str]:
