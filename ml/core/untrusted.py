@@ -114,7 +114,10 @@ def _read(path: Path, longest: int) -> bytes:
 
 
 def _depth(text: str) -> int:
-    """How deeply brackets are nested outside of strings; 0 for few brackets. In one pass: the parsers would use up the stack."""
+    """How deeply brackets are nested outside of strings; 0 for few brackets.
+
+    In one pass: the parsers would use up the stack.
+    """
     if text.count("[") + text.count("{") <= DEEPEST:
         return 0
     depth = deepest = 0

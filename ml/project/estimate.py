@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost
+from ml.core.errors import HandlensError
 from ml.core.types import Preset
 from ml.project.project import Project
+from ml.project.run_settings import read_run_settings
 
 # Seconds per sample, measured on two cores of an AMD EPYC with the default backbone, times two cores.
 _FORWARD = 2 * 0.012
@@ -80,11 +81,11 @@ def estimate_seconds(project: Project, preset: Preset, *, backbone: str = "") ->
 
 def _measured(project: Project, run: int, backbone: str) -> dict[str, float]:
     """Return the speeds and the relative probe loss of run `run`; empty if it had another backbone."""
-    path = project.runs.folder(run) / "settings.toml"
-    if not path.is_file():
+    try:
+        settings = read_run_settings(project.runs.folder(run))
+    except HandlensError:  # an estimate is not worth an error
         return {}
-    settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    if settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
+    if not settings or settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
         return {}
     speed = settings.get("speed", {})
     return {str(key): float(value) for key, value in speed.items()}

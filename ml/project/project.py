@@ -21,11 +21,12 @@ from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
 from ml.project.labels import append_change, default_annotator, read_history, read_samples, read_spans
-from ml.project.predictions import Predictions, read_predictions
+from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
 from ml.project.update.insert import (
+    check_class_name,
     class_indices,
     files_in_project,
     fill,
@@ -234,6 +235,7 @@ class Project:
         known = self.classes()
         if not name:
             raise HandlensError(msg("A class needs a name."))
+        check_class_name(name)
         if any(item.name == name for item in known):
             raise HandlensError(msg("There is already a class called “{name}”.", name=name))
         with self._store.writing() as connection:
@@ -373,7 +375,19 @@ class Project:
         folder = self.runs.folder(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
-        return read_predictions(folder, task=self.task)
+        try:
+            predictions = read_predictions(folder, task=self.task)
+            check_predictions(predictions, classes=len(self.classes()))
+        except (OSError, ValueError) as error:
+            raise HandlensError(
+                msg(
+                    "The predictions of run {run} are damaged (folder {folder}). Train again to get new ones.",
+                    run=str(run),
+                    folder=folder.relative_to(self.path).as_posix(),
+                ),
+                details=repr(error),
+            ) from error
+        return predictions
 
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:

@@ -11,9 +11,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ml.core.messages import Message, dumps
+from ml.core.errors import HandlensError
+from ml.core.messages import Message, dumps, msg
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import TaskName, Windowing
+from ml.core.untrusted import text_in
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
@@ -39,6 +41,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
     names = list(report.class_counts)
+    for each in names:
+        check_class_name(each)
     with store.writing() as connection:
         connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in values.items()])
         if names:
@@ -180,12 +184,24 @@ def _by_index(labels: Sequence[_Label], class_index: Mapping[str, int]) -> list[
     return [(class_index[name], start, end) for name, start, end in labels]
 
 
+def check_class_name(name: str) -> None:
+    """Raise HandlensError for a name that no project or model may hold, see `ml.core.untrusted`."""
+    try:
+        text_in(name, "class")
+    except ValueError as error:
+        raise HandlensError(
+            msg("The class “{name}…” has a name that is too long. Use a shorter name.", name=name[:40])
+        ) from error
+
+
 def class_indices(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
     """The index of every class by its name; those of `names` that there are not yet come after the others."""
     indices: dict[str, int] = {
         row["name"]: row["index"] for row in connection.execute(sa.select(tables.classes)).mappings()
     }
     new = {name: index for index, name in enumerate(sorted({*names} - indices.keys()), len(indices))}
+    for name in new:
+        check_class_name(name)
     if new:
         connection.execute(tables.classes.insert(), [{"index": index, "name": name} for name, index in new.items()])
     return indices | new
