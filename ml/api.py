@@ -2,7 +2,7 @@
 
 from ml import __version__
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
-from ml.core.errors import HandlensError, UnreadableError
+from ml.core.errors import DamagedProjectError, HandlensError, UnreadableError
 from ml.core.events import (
     TERMINAL,
     BackboneChecked,
@@ -83,6 +83,7 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
+from ml.project.backup import restore as restore_backup
 from ml.project.estimate import estimate_seconds
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labels import default_annotator
@@ -119,6 +120,7 @@ __all__ = [
     "BackboneJob",
     "BatchDone",
     "ClassInfo",
+    "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
     "EpochDone",
@@ -224,6 +226,7 @@ __all__ = [
     "read_findings",
     "relative_to_threshold",
     "render_sample",
+    "restore_backup",
     "risk_coverage_curve",
     "run_scores",
     "selective_risk",

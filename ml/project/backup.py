@@ -68,12 +68,12 @@ def restore(project: Path, backup: Path | None = None) -> tuple[Path, Path]:
 
     Raises HandlensError where there is no copy or the project is in use.
     """
-    known = backups(project)
-    chosen = backup or (known[0] if known else None)
+    candidates = backups(project) if backup is None else (backup,)
+    chosen = next((each for each in candidates if _is_sound(each)), None)
     if chosen is None:
         raise HandlensError(
             msg(
-                "The project “{project}” has no backup of its database yet, so nothing can be restored. Put back a "
+                "The project “{project}” has no sound backup of its database, so nothing can be restored. Put back a "
                 "copy of the whole folder.",
                 project=project.name,
             )
@@ -122,11 +122,10 @@ def _copy_database(database: Path, draft: Path) -> None:
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as source:
         source.execute("PRAGMA trusted_schema = OFF")
         source.execute("VACUUM INTO ?", (str(draft),))
+    if not _is_sound(draft):
+        raise ValueError("the copy is damaged")
     with closing(sqlite3.connect(f"{draft.absolute().as_uri()}?mode=rw", uri=True)) as copy:
-        copy.execute("PRAGMA trusted_schema = OFF")
-        if copy.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise ValueError("the copy is damaged")
-        # The project's databases are in WAL mode, which a copy does not take over.
+        # Projects are in WAL mode, which a copy does not take over.
         copy.execute("PRAGMA journal_mode = WAL")
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
@@ -138,3 +137,13 @@ def _day(path: Path) -> date | None:
         return date.fromisoformat(match[1]) if match else None
     except ValueError:
         return None
+
+
+def _is_sound(database: Path) -> bool:
+    """Return whether SQLite finds no error in a file that nobody has open."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
