@@ -35,7 +35,6 @@ from ml.core.types import TaskName
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
-from ml.project.integrity import refuse_links
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
@@ -145,7 +144,6 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
         raise HandlensError(
             msg("There is no project at {path}. Check the name, or plug in its drive.", path=str(folder))
         )
-    refuse_links(folder)
     backup, aside = restore_backup(folder)
     with Project.open(folder, to_read=True) as opened:
         name = opened.name

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from ml.core.disk import is_disk_full_error
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.project.integrity import refuse_links
 
 FOLDER = "backups"
 COPIES = 3
@@ -68,6 +69,7 @@ def restore(project: Path, backup: Path | None = None) -> tuple[Path, Path]:
 
     Raises HandlensError where there is no copy or the project is in use.
     """
+    refuse_links(project)
     candidates = backups(project) if backup is None else (backup,)
     chosen = next((each for each in candidates if _is_sound(each)), None)
     if chosen is None:

@@ -39,6 +39,12 @@ _HIGHEST = 1 << 62
 _MOST_RUNS = 1_000_000
 _FOREIGN = re.compile(r"\b(check|generated|collate|virtual)\b", re.IGNORECASE)
 """Words in the definition of a table that Handlens never writes, each of which runs code of the file's author."""
+_TEXTS = (
+    "SELECT path, digest, group_name FROM source",
+    "SELECT path, reason FROM unreadable",
+    "SELECT DISTINCT annotator, at FROM label_change",
+    "SELECT created_at, message FROM run",
+)
 
 
 def check_schema(connection: sa.Connection) -> None:
@@ -58,6 +64,10 @@ def check_rows(connection: sa.Connection, windowing: Windowing | None) -> None:
         query = f'SELECT 1 FROM "{table}" WHERE ({rule}) IS NOT TRUE LIMIT 1'
         if connection.exec_driver_sql(query).first() is not None:
             raise ValueError(f"values in the table {table}")
+    for query in _TEXTS:
+        # The driver decodes, and refuses bytes that are no text. Its own rows: there may be a hundred thousand.
+        for _row in connection.connection.cursor().execute(query):
+            pass
     for number, names in connection.exec_driver_sql("SELECT number, class_names FROM run").all():
         class_names_in(parse_json(str(names)), f"class_names of run {number}")
 

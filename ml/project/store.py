@@ -203,6 +203,8 @@ class Store:
                     project=self.path.parent.name,
                 )
             )
+        if version < 1 and backups(self.path.parent):
+            raise damaged(self.path, "no version")
         if version < 1:
             raise HandlensError(
                 msg(
@@ -264,14 +266,14 @@ def damaged(path: Path, reason: str) -> DamagedProjectError:
         )
     elif copies:
         message = msg(
-            "The project file {file} in “{folder}” is damaged: it holds values that Handlens never writes. Nothing was "
+            "The project file {file} in “{folder}” is damaged: it has contents that Handlens never writes. Nothing was "
             "changed. Restore the backup of {day}.",
             **names,
             day=day_of(copies[0]).isoformat(),
         )
     else:
         message = msg(
-            "The project file {file} in “{folder}” is damaged: it holds values that Handlens never writes. Nothing was "
+            "The project file {file} in “{folder}” is damaged: it has contents that Handlens never writes. Nothing was "
             "changed. Put back a copy of the folder from a backup.",
             **names,
         )
