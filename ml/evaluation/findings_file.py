@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from ml.core.messages import english, from_json, to_json, verbatim
 from ml.core.untrusted import LONGEST_PATH, list_in, read_json, table_in, text_in
@@ -45,4 +45,4 @@ def _from_json(entry: Mapping[str, Any]) -> RunFinding:
         raise ValueError("not a finding")
     words = entry.get("sentence")
     sentence = from_json(entry) if "template" in entry else verbatim(text_in(words, "sentence", longest=LONGEST_PATH))
-    return RunFinding(about=about, level=level, sentence=sentence)
+    return RunFinding(about=cast(About, about), level=cast(Level, level), sentence=sentence)
