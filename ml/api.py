@@ -5,7 +5,7 @@ from ml.core.backbone_catalog import DEFAULT_BACKBONE, OFFERED, OfferedBackbone
 from ml.core.disk import replacing
 from ml.core.engine import COMMAND as ENGINE_COMMAND
 from ml.core.engine import can_finetune
-from ml.core.errors import HandlensError, UnreadableError
+from ml.core.errors import DamagedProjectError, HandlensError, UnreadableError
 from ml.core.events import (
     TERMINAL,
     BackboneChecked,
@@ -91,6 +91,7 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
+from ml.project.backup import restore as restore_backup
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
@@ -131,6 +132,7 @@ __all__ = [
     "BackboneJob",
     "BatchDone",
     "ClassInfo",
+    "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
     "EpochDone",
@@ -246,6 +248,7 @@ __all__ = [
     "relative_to_threshold",
     "render_sample",
     "replacing",
+    "restore_backup",
     "risk_coverage_curve",
     "run_scores",
     "sample_count",

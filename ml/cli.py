@@ -51,7 +51,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.evaluate import evaluate
     from ml.commands.new import new
     from ml.commands.predict import predict
-    from ml.commands.projects import export, relink, runs
+    from ml.commands.projects import export, relink, restore, runs
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
 
@@ -75,6 +75,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (export, tr("Write the model of a run to a file that runs wherever ONNX does.")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),
+        (restore, tr("Restore the newest backup of a project whose database is damaged.")),
         (doctor, tr("Show what this machine has, what is missing, and the one command that installs it.")),
     )
 

@@ -29,12 +29,14 @@ class Question(QMessageBox):
     """A question with two verbs as answers."""
 
     @classmethod
-    def ask(cls, parent: QWidget | None, question: Message | str, *, yes: str, no: str) -> bool:
-        """Return whether the person chose `yes`. Escape and closing mean `no`. Blocks."""
+    def ask(cls, parent: QWidget | None, question: Message | str, *, yes: str, no: str, details: str = "") -> bool:
+        """Return whether the person chose `yes`. Escape and closing mean `no`. Blocks. `details` on request."""
         box = cls(parent)
         box.setWindowTitle(QCoreApplication.applicationName())
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(text(question))
+        if details:
+            box.setDetailedText(details)
         go = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
         stay = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)

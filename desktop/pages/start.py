@@ -11,10 +11,11 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from desktop import icons, settings, style
-from desktop.i18n import error_text, printable, score, things, tr
+from desktop.i18n import printable, score, things, tr
 from desktop.widgets.card import ProjectCard
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.scrolling import scrolling
+from desktop.workers.opening import backup_day, why_not_opened
 from desktop.workers.recent import RecentFacts, read_recent
 from desktop.workers.tasks import Tasks
 
@@ -28,6 +29,8 @@ class StartPage(QWidget):
     new_requested = Signal(str)
     open_requested = Signal()
     project_chosen = Signal(object)
+    restore_requested = Signal(object)
+    """The path of a damaged project whose backup is to be restored."""
     sample_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -200,6 +203,7 @@ class StartPage(QWidget):
             card.setToolTip(printable(path))
             card.chosen.connect(partial(self.project_chosen.emit, Path(path)))
             card.removed.connect(partial(self._remove, path))
+            card.restore_requested.connect(partial(self.restore_requested.emit, Path(path)))
             self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)
             self._cards[path] = card
             if Path(path).exists():
@@ -234,10 +238,14 @@ class StartPage(QWidget):
 
     @Slot(int, object)
     def _fail_card(self, number: int, error: Exception) -> None:
-        card = self._cards.get(self._requests.pop(number, ""))
-        if card is not None:
-            card.show_missing(tr("Cannot be opened"))
-            card.setToolTip(error_text(error))
+        path = self._requests.pop(number, "")
+        card = self._cards.get(path)
+        if card is None:
+            return
+        card.show_missing(tr("Cannot be opened"))
+        card.setToolTip(why_not_opened(error, Path(path)))
+        if backup_day(error):
+            card.offer_restore()
 
     def _remove(self, path: str) -> None:
         settings.forget_project(Path(path))

@@ -19,6 +19,7 @@ class ProjectCard(QFrame):
 
     chosen = Signal()
     removed = Signal()
+    restore_requested = Signal()
 
     def __init__(self, *, name: str, caption: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,9 +39,15 @@ class ProjectCard(QFrame):
         self._remove.setCursor(Qt.CursorShape.PointingHandCursor)
         self._remove.clicked.connect(self.removed)
         self._remove.hide()
+        self._restore = QPushButton(tr("Restore the backup"))
+        self._restore.setProperty("role", "link")
+        self._restore.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._restore.clicked.connect(self.restore_requested)
+        self._restore.hide()
         last = QHBoxLayout()
         last.setSpacing(look.s)
         last.addWidget(self._caption, 1)
+        last.addWidget(self._restore)
         last.addWidget(self._remove)
         column = QVBoxLayout(self)
         column.setContentsMargins(look.m, look.m, look.m, look.m)
@@ -66,6 +73,15 @@ class ProjectCard(QFrame):
         self._remove.setAccessibleName(tr("Remove {name} from this list", name=self._name.text()))
         self._remove.show()
         self._say()
+
+    def offer_restore(self) -> None:
+        """Show the button that restores a backup, on the card of a damaged project."""
+        self._restore.setAccessibleName(tr("Restore the backup of {name}", name=self._name.text()))
+        self._restore.show()
+
+    @property
+    def restore_button(self) -> QPushButton:
+        return self._restore
 
     @property
     def missing(self) -> bool:

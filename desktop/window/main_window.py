@@ -25,6 +25,7 @@ from desktop.widgets.drop_target import accept_as_copy, folder_in
 from desktop.widgets.jobs_strip import JobsStrip
 from desktop.window.jobs import PageJobs
 from desktop.window.opener import ProjectOpener
+from desktop.window.opening import why_not_opened
 from desktop.window.sample_maker import SampleMaker
 
 if TYPE_CHECKING:  # these load the core, which the first window does not wait for
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self._opener = ProjectOpener(self)
         self._opener.opened.connect(self._show_project)
         self._opener.failed.connect(self._show_failed_opening)
+        self._opener.damaged.connect(self._offer_backup)
         self._samples = SampleMaker(runner=runner, parent=self)
         self._samples.progressed.connect(self._show_sample)
         self._samples.made.connect(self._open_sample)
@@ -77,6 +79,7 @@ class MainWindow(QMainWindow):
         self.start_page.new_requested.connect(self.start_wizard)
         self.start_page.open_requested.connect(self.choose_project)
         self.start_page.project_chosen.connect(self.open_project)
+        self.start_page.restore_requested.connect(self.restore_project)
         self.start_page.sample_requested.connect(self.make_sample)
         self.strip = JobsStrip()
         self.strip.cancelled.connect(self.cancel_sample)
@@ -131,16 +134,36 @@ class MainWindow(QMainWindow):
         self._opener.open(path)
 
     @Slot(object)
+    def restore_project(self, path: Path) -> None:
+        """Restore the newest backup of a damaged project, then open it."""
+        if not self.close_project():
+            return
+        self.strip.show_job(tr("Restoring {name}", name=path.stem), 0.0)
+        self.start_page.setEnabled(False)
+        self._first_page = None
+        self._opener.restore(path)
+
+    @Slot(object)
     def _show_project(self, session: Session) -> None:
         # The pages load the core and the plots; that is why they are not loaded with the window.
         from desktop.window.workspace import Workspace
 
         more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
-        workspace = Workspace(session, more, runner=self._runner, parent=self._stack)
+        try:
+            workspace = Workspace(session, more, runner=self._runner, parent=self._stack)
+        except Exception as error:
+            self._give_up_opening(session, error)
+            return
         workspace.hide()
         workspace.job_progress.connect(self._show_progress)
         self._building = (workspace, workspace.steps())
         self._build_timer.start()
+
+    def _give_up_opening(self, session: Session, error: Exception) -> None:
+        """The project may be a stranger's: keep the window usable and the project unlocked."""
+        path = session.project.path
+        session.close()
+        self._show_failed_opening(why_not_opened(error, path), repr(error))
 
     @Slot()
     def _build(self) -> None:
@@ -148,7 +171,14 @@ class MainWindow(QMainWindow):
         if self._building is None:
             return
         workspace, steps = self._building
-        if next(steps, _DONE) is not _DONE:
+        try:
+            done = next(steps, _DONE) is _DONE
+        except Exception as error:
+            self._building = None
+            self._give_up_opening(workspace.session, error)
+            workspace.deleteLater()
+            return
+        if not done:
             self._build_timer.start()
             return
         self._building = None
@@ -171,6 +201,14 @@ class MainWindow(QMainWindow):
         self._end_opening()
         Notice.tell(self, sentence, details=details)
         self.start_page.refresh()
+
+    @Slot(object, str, str)
+    def _offer_backup(self, path: Path, sentence: str, details: str) -> None:
+        self._end_opening()
+        if Question.ask(self, sentence, yes=tr("Restore the backup"), no=tr("Cancel"), details=details):
+            self.restore_project(path)
+        else:
+            self.start_page.refresh()
 
     def _end_opening(self) -> None:
         self.strip.show_job("", -1)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from desktop.i18n import error_text, text
-from desktop.window.opening import Loaded, load_project, prepare
+from desktop.window.opening import Loaded, backup_day, load_project, prepare, restore_and_load, why_not_opened
 from desktop.workers.tasks import Tasks
 
 
@@ -18,10 +17,13 @@ class ProjectOpener(QObject):
     """The `Session` of the project."""
     failed = Signal(str, str)
     """A sentence, and technical details or ""."""
+    damaged = Signal(object, str, str)
+    """The database is damaged and has a backup: the path of the project, a sentence, and technical details."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._request = 0
+        self._path = Path()
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_loaded)
         self._tasks.failed.connect(self._on_failed)
@@ -31,7 +33,13 @@ class ProjectOpener(QObject):
         self._tasks.submit(prepare)
 
     def open(self, path: Path) -> None:
+        self._path = path
         self._request = self._tasks.submit(load_project, path)
+
+    def restore(self, path: Path) -> None:
+        """Restore the newest backup of the project, then open it."""
+        self._path = path
+        self._request = self._tasks.submit(restore_and_load, path)
 
     def close(self) -> None:
         self._request = 0
@@ -43,21 +51,28 @@ class ProjectOpener(QObject):
             return
         # The session needs the core, which is not loaded with the window.
         from desktop.session import Session
-        from ml.api import HandlensError
 
         assert isinstance(loaded, Loaded)
         try:
             session = Session(loaded.project, samples=loaded.samples)
-        except HandlensError as error:
+        except Exception as error:  # the project may be a stranger's, and the window must stay usable
             loaded.project.close()
-            self.failed.emit(text(error.message), error.details)
+            self._report(error)
             return
         self.opened.emit(session)
 
     @Slot(int, object)
     def _on_failed(self, number: int, error: Exception) -> None:
         if self._answers(number):
-            self.failed.emit(error_text(error), getattr(error, "details", ""))
+            self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        sentence = why_not_opened(error, self._path)
+        details = str(getattr(error, "details", "") or repr(error))
+        if backup_day(error):
+            self.damaged.emit(self._path, sentence, details)
+        else:
+            self.failed.emit(sentence, details)
 
     def _answers(self, number: int) -> bool:
         answers, self._request = number == self._request, 0 if number == self._request else self._request

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from desktop.i18n import error_text, tr
+
 if TYPE_CHECKING:
     from ml.api import Project, Sample
 
@@ -18,15 +20,40 @@ class Loaded:
 
 def load_project(path: Path) -> Loaded:
     """Open and read the project at `path`. Raises HandlensError and leaves nothing open then."""
+    # Importing the core takes longer than the first window may take to appear, so it happens here.
     prepare()
-    from ml.api import HandlensError, Project
+    from ml.api import Project
 
     project = Project.open(path)
     try:
         return Loaded(project=project, samples=project.samples())
-    except HandlensError:
+    except BaseException:
         project.close()
         raise
+
+
+def restore_and_load(path: Path) -> Loaded:
+    """Put the newest backup in the place of a damaged database, then open it. Raises HandlensError."""
+    from ml.api import restore_backup
+
+    restore_backup(path)
+    return load_project(path)
+
+
+def backup_day(error: BaseException) -> str:
+    """Return the day of the backup that can replace the damaged database, ISO 8601; empty where there is none."""
+    return str(getattr(error, "backup", ""))
+
+
+def why_not_opened(error: BaseException, path: Path) -> str:
+    """Return one sentence for any error, also for one that nobody expected of a file."""
+    if getattr(error, "message", None) is not None:
+        return error_text(error)
+    return tr(
+        "The project in {folder} cannot be opened because one of its files is damaged. Put back a copy of the folder "
+        "from a backup.",
+        folder=str(path),
+    )
 
 
 def prepare() -> None:

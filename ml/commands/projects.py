@@ -32,6 +32,8 @@ from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import duration, of_hundred
 from ml.core.types import TaskName
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.project.backup import day_of
+from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
@@ -131,6 +133,32 @@ def relink(
                 total=count,
             )
         )
+
+
+@command()
+def restore(project: ProjectArgument, json: JsonOption = False) -> None:
+    """Put the newest backup of the project's database in its place."""
+    folder = find_project(project).absolute()
+    if not folder.is_dir():
+        raise HandlensError(
+            msg("There is no project at {path}. Check the name, or plug in its drive.", path=str(folder))
+        )
+    backup, aside = restore_backup(folder)
+    with Project.open(folder, to_read=True) as opened:
+        name = opened.name
+    day = day_of(backup).isoformat()
+    if json:
+        print_json({"event": "restored", "project": str(folder), "day": day, "damaged": str(aside)})
+        return
+    say(
+        make_console(),
+        msg(
+            "“{name}” is as it was on {day}. The damaged file was kept as {file}.",
+            name=name,
+            day=day,
+            file=aside.name,
+        ),
+    )
 
 
 @command(interrupted=msg("Interrupted. No file was written."))

@@ -37,9 +37,24 @@ class ChangedWeightsError(HandlensError):
     reason = "changed_weights"
 
 
+class DamagedProjectError(HandlensError):
+    """The database of a project is damaged; `backup` names the day of its newest backup, ISO 8601, or is empty."""
+
+    backup: str = ""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_damaged, (self.message, self.details, self.command, self.backup))
+
+
 class UnreadableError(HandlensError):
     """A file could not be decoded; `message` is the reason in plain words."""
 
 
 def _rebuild(cls: type[HandlensError], message: Message, details: str, command: str) -> HandlensError:
     return cls(message, details=details, command=command)
+
+
+def _rebuild_damaged(message: Message, details: str, command: str, backup: str) -> DamagedProjectError:
+    error = DamagedProjectError(message, details=details, command=command)
+    error.backup = backup
+    return error

@@ -23,6 +23,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 
 from ml.core.printable import printable
+from ml.core.untrusted import parse_json
 
 Value = "str | int | float | Message | Sequence[Value]"
 
@@ -286,8 +287,8 @@ def dumps(message: Message) -> str:
 def loads(stored: str) -> Message:
     """What `dumps` wrote; text that an older Handlens stored as a finished sentence stays as it is."""
     try:
-        return from_json(json.loads(stored))
-    except (ValueError, RecursionError):  # no message of ours, so it is a sentence, or a stranger's text
+        return from_json(parse_json(stored))
+    except ValueError:  # no message of ours, so it is a sentence, or a stranger's text
         return verbatim(stored)
 
 

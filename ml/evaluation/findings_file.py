@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from ml.core.disk import write_text
 from ml.core.messages import english, from_json, to_json, verbatim
-from ml.evaluation.sanity_checks import RunFinding
+from ml.core.untrusted import LONGEST_PATH, list_in, read_json, table_in, text_in
+from ml.evaluation.sanity_checks import About, Level, RunFinding
 
 NAME = "findings.json"
+_MOST = 1_000
 
 
 def write_findings(folder: Path, remarks: Sequence[RunFinding]) -> None:
@@ -23,8 +25,9 @@ def write_findings(folder: Path, remarks: Sequence[RunFinding]) -> None:
 def read_findings(folder: Path) -> tuple[RunFinding, ...]:
     """The remarks of a run; none where it was made before there were any, or the file is damaged."""
     try:
-        return tuple(_from_json(entry) for entry in json.loads((folder / NAME).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        entries = list_in(read_json(folder / NAME), "findings", most=_MOST)
+        return tuple(_from_json(table_in(entry, "finding")) for entry in entries)
+    except (OSError, ValueError):
         return ()
 
 
@@ -34,7 +37,11 @@ def _as_json(remark: RunFinding) -> dict[str, Any]:
     return {**plain, **to_json(remark.sentence)}
 
 
-def _from_json(entry: dict[str, Any]) -> RunFinding:
-    """An earlier Handlens kept the finished sentence alone."""
-    sentence = from_json(entry) if "template" in entry else verbatim(str(entry["sentence"]))
-    return RunFinding(about=entry["about"], level=entry["level"], sentence=sentence)
+def _from_json(entry: Mapping[str, Any]) -> RunFinding:
+    """Return a finding. An earlier Handlens kept the finished sentence alone. Raises ValueError."""
+    about, level = entry.get("about"), entry.get("level")
+    if about not in get_args(About) or level not in get_args(Level):
+        raise ValueError("not a finding")
+    words = entry.get("sentence")
+    sentence = from_json(entry) if "template" in entry else verbatim(text_in(words, "sentence", longest=LONGEST_PATH))
+    return RunFinding(about=cast(About, about), level=cast(Level, level), sentence=sentence)

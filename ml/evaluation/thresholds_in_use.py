@@ -127,7 +127,16 @@ def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predict
     """What the run said of the samples; None where that was deleted, as to save space, and the model is for the wanted
     rate anyway."""
     if (project.runs.folder(run) / "predictions").is_dir():
-        return project.predictions(run)
+        stored = project.predictions(run)
+        if stored.task != info.task or stored.probabilities.shape[1] != len(info.classes):
+            raise HandlensError(
+                msg(
+                    "{file} of run {run} has other classes than the run’s predictions. Train again.",
+                    file="model.onnx",
+                    run=str(run),
+                )
+            )
+        return stored
     if wanted == info.wanted_error:
         return None
     if not info.wanted_error:

@@ -192,7 +192,7 @@ def resolve_weights_of_run(job: TrainJob, folder: Path, stop: Stop) -> Generator
     name = recorded.get("name") or job.backbone
     file = job.weights
     if file is None and recorded.get("source") == "file":
-        file = Path(recorded["file"])
+        file = Path(recorded.get("file", ""))
         if not file.is_file():
             raise HandlensError(
                 msg(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost
+from ml.core.errors import HandlensError
 from ml.core.stages import Stage
 from ml.core.types import Preset
 from ml.project.project import Project
+from ml.project.run_settings import read_run_settings
 
 # Seconds per sample, measured on two cores of an AMD EPYC with the default backbone, times two cores.
 _DECODE = 2 * 0.003
@@ -147,11 +148,11 @@ def _measured(project: Project, backbone: str) -> dict[str, float]:
     """Return the speeds and the relative probe loss of the newest runs with this backbone that measured them."""
     found: dict[str, float] = {}
     for run in project.runs.all():
-        path = project.runs.folder(run.number) / "settings.toml"
-        if not path.is_file():
+        try:
+            settings = read_run_settings(project.runs.folder(run.number))
+        except HandlensError:  # an estimate is not worth an error
             continue
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        if settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
+        if not settings or settings.get("backbone", {}).get("name", DEFAULT_BACKBONE) != backbone:
             continue
         for name, value in settings.get("speed", {}).items():
             if name in _RECORDED:

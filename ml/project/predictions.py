@@ -6,11 +6,13 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Split, TaskName
+from ml.scoring.tasks import task_named
 
 SPLIT_CODES = ("train", "valid", "test", "none")
 """`Predictions.splits` holds indices into this tuple; "none" is a sample without a label."""
@@ -20,6 +22,20 @@ _MAPPED_BYTES = 16 << 20
 """About as much is written through one map: pages of a map that stays open stay in the memory of this process."""
 _ARRAYS = ("sample_ids", "labels", "splits", "probabilities", "embeddings", "maps")
 _IF_NOT_EXCLUSIVE = ("targets", "thresholds")
+_OPTIONAL = ("unlike", *_IF_NOT_EXCLUSIVE)
+_FORMS: dict[str, tuple[type, int]] = {
+    "sample_ids": (np.int64, 1),
+    "labels": (np.int64, 1),
+    "splits": (np.uint8, 1),
+    "probabilities": (np.float32, 2),
+    "embeddings": (np.float16, 2),
+    "maps": (np.float16, 4),
+    "unlike": (np.float32, 1),
+    "targets": (np.uint8, 2),
+    "thresholds": (np.float32, 1),
+}
+"""Type and number of dimensions of each array."""
+_BLOCK_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,14 +139,58 @@ def _reserve(path: Path, shape: tuple[int, ...], dtype: type) -> None:
 
 
 def read_predictions(folder: Path, *, task: TaskName) -> Predictions:
-    """Open the arrays of `folder`; the large ones stay on disk until a row is asked for."""
-    present = [*_ARRAYS, *(["unlike"] if (folder / "unlike.npy").is_file() else [])]
-    loaded = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in present}
+    """Open the arrays of `folder`; the large ones stay on disk until a row is asked for.
+
+    Raises OSError where one is missing, and ValueError where one is damaged. `check_predictions` looks at the rest.
+    """
+    present = [*_ARRAYS, *(name for name in _OPTIONAL if (folder / f"{name}.npy").is_file())]
+    loaded = {name: _mapped(folder / f"{name}.npy") for name in present}
     for name in _IF_NOT_EXCLUSIVE:
-        if (folder / f"{name}.npy").is_file():
+        if name in loaded:
             # Small, so they are read: a mapped file could not be replaced on Windows.
-            loaded[name] = np.load(folder / f"{name}.npy", allow_pickle=False)
+            loaded[name] = np.array(loaded[name])
     return Predictions(**loaded, task=task)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """Map one array. Raises ValueError where the file is no array, or shorter than it says."""
+    with path.open("rb") as file:
+        magic = file.read(len(np.lib.format.MAGIC_PREFIX))
+    if magic != np.lib.format.MAGIC_PREFIX:  # numpy would open archives, too
+        raise ValueError(f"{path.name} is not an array")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except (EOFError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError) as error:
+        raise ValueError(f"{path.name} is damaged") from error
+
+
+def check_predictions(predictions: Predictions, *, classes: int) -> None:
+    """Raise ValueError where types, shapes or values are others than a finished run of that many classes has."""
+    loaded = {name: array for name in _FORMS if (array := getattr(predictions, name)) is not None}
+    for name, array in loaded.items():
+        dtype, dimensions = _FORMS[name]
+        if array.dtype != dtype or array.ndim != dimensions or (array.size == 0 and len(array) > 0):
+            raise ValueError(f"{name} has type {array.dtype} and shape {array.shape}")
+    rows, columns = loaded["probabilities"].shape
+    if not 1 <= columns <= classes:
+        raise ValueError(f"there are {columns} classes")
+    for name, array in loaded.items():
+        if name == "thresholds":
+            fits = array.shape == (columns,)
+        elif name in ("maps", "targets"):
+            fits = array.shape[:2] == (rows, columns)
+        else:
+            fits = len(array) == rows
+        if not fits:
+            raise ValueError(f"{name} has shape {array.shape} beside {rows} rows of {columns} classes")
+    if not task_named(predictions.task).exclusive and not ({*_IF_NOT_EXCLUSIVE} <= loaded.keys()):
+        raise ValueError("targets or thresholds are missing")
+    if rows and (loaded["splits"].max() >= len(SPLIT_CODES) or loaded["labels"].min() < -1):
+        raise ValueError("splits or labels are out of range")
+    for name in ("probabilities", "unlike", "thresholds"):
+        for start in range(0, len(loaded.get(name, ())), _BLOCK_ROWS):
+            if not np.isfinite(loaded[name][start : start + _BLOCK_ROWS]).all():
+                raise ValueError(f"{name} has invalid numbers")
 
 
 def write_thresholds(folder: Path, thresholds: NDArray[np.float32]) -> None:

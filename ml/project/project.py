@@ -15,21 +15,23 @@ from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
 from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
-from ml.media.kinds import kind_named
+from ml.core.untrusted import parse_json
 from ml.project import store as tables
+from ml.project.backup import back_up
+from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
 from ml.project.labels import append_changes, default_annotator, read_history, read_samples, read_spans
-from ml.project.predictions import Predictions, read_predictions
+from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.runs import Runs
-from ml.project.store import FULL, Store
+from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
 from ml.project.update.insert import (
+    check_class_name,
     class_indices,
     files_in_project,
     fill,
     label_untouched,
     source_meta,
     windowing_meta,
-    windowing_of,
 )
 from ml.project.update.reconcile import Reconciled, reconcile
 from ml.project.update.relink import Found, KnownFile, compare
@@ -51,19 +53,11 @@ class Project:
         self.path = path
         self.read_only = read_only
         self._store = store
-        with store.reading() as connection:
-            rows = connection.execute(sa.select(tables.meta.c.key, tables.meta.c.value))
-            self._meta: dict[str, str] = {row.key: row.value for row in rows}
+        self._meta = _checked_meta(store)
         self.name = self._meta["name"]
         self.kind = self._meta["kind"]
         # Projects from before there were two tasks have no such entry.
         self.task = self._meta.get("task", "single")
-        try:
-            kind_named(self.kind)
-            task_named(self.task)
-        except HandlensError:
-            store.close()
-            raise
         self.runs = Runs(path, store)
 
     # -- making and opening ------------------------------------------------------------------------------------
@@ -122,6 +116,7 @@ class Project:
                     path=str(path),
                 )
             )
+        refuse_links(path)
         read_only = not is_writable(path)
         if read_only and not to_read:
             raise HandlensError(
@@ -135,7 +130,15 @@ class Project:
         if full and not to_read:
             raise HandlensError(FULL)
         read_only |= full
-        return cls(path, Store(path / "project.db", read_only=read_only, full=full), read_only=read_only)
+        store = Store(path / "project.db", read_only=read_only, full=full)
+        try:
+            project = cls(path, store, read_only=read_only)
+            if not to_read:
+                back_up(path)
+        except BaseException:
+            store.close()
+            raise
+        return project
 
     def close(self) -> None:
         self._store.close()
@@ -175,7 +178,7 @@ class Project:
     @property
     def label_sources(self) -> tuple[Path, ...]:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
-        return tuple(Path(path) for path in json.loads(self._meta.get("label_sources", "[]")))
+        return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
 
     @property
     def wrong_at_most(self) -> float | None:
@@ -233,6 +236,7 @@ class Project:
         known = self.classes()
         if not name:
             raise HandlensError(msg("A class needs a name."))
+        check_class_name(name)
         if any(item.name == name for item in known):
             raise HandlensError(msg("There is already a class called “{name}”.", name=name))
         with self._store.writing() as connection:
@@ -390,7 +394,19 @@ class Project:
         folder = self.runs.folder(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
-        return read_predictions(folder, task=self.task)
+        try:
+            predictions = read_predictions(folder, task=self.task)
+            check_predictions(predictions, classes=len(self.classes()))
+        except (OSError, ValueError) as error:
+            raise HandlensError(
+                msg(
+                    "The predictions of run {run} are damaged (folder {folder}). Train again to get new ones.",
+                    run=str(run),
+                    folder=folder.relative_to(self.path).as_posix(),
+                ),
+                details=repr(error),
+            ) from error
+        return predictions
 
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:
@@ -398,6 +414,18 @@ class Project:
                 connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
                 connection.execute(tables.meta.insert().values(key=key, value=value))
         self._meta.update(values)
+
+
+def _checked_meta(store: Store) -> dict[str, str]:
+    """Return the single values of a project once the whole database has been checked."""
+    try:
+        with store.reading() as connection:
+            check_schema(connection)
+            meta = read_meta(connection)
+            check_rows(connection, windowing_of(meta))
+    except ValueError as error:
+        raise damaged(store.path, str(error)) from error
+    return meta
 
 
 def _not_created(folder: Path, error: OSError) -> Message:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +11,16 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from ml.core.errors import HandlensError, UnreadableError
+from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
-from ml.core.regular_files import check_regular
 from ml.core.types import Preset, RunInfo
+from ml.core.untrusted import finite, whole_in
 from ml.project import store as tables
+from ml.project.run_settings import read_run_settings
 from ml.project.store import Store
+
+_LARGEST_HISTORY = 16 << 20
+_MOST_EPOCHS = 100_000
 
 
 class EpochRecord(NamedTuple):
@@ -86,9 +89,12 @@ class Runs:
     def history(self, run: int) -> tuple[EpochRecord, ...]:
         """What run `run` wrote down after each of its passes; nothing where that cannot be read."""
         try:
-            with (self.folder(run) / "history.csv").open(newline="", encoding="utf-8") as file:
+            path = self.folder(run) / "history.csv"
+            if path.stat().st_size > _LARGEST_HISTORY:
+                return ()
+            with path.open(newline="", encoding="utf-8") as file:
                 return tuple(_pass(row) for row in csv.DictReader(file) if int(row["epoch"]) >= 1)
-        except (OSError, ValueError, KeyError, csv.Error):
+        except (OSError, ValueError, KeyError, TypeError, csv.Error):
             return ()
 
     def finished(self, run: int | None = None) -> RunInfo:
@@ -111,9 +117,8 @@ class Runs:
     def target_error(self, run: int) -> float | None:
         """The share of wrong answers among the accepted ones that run `run` was made for; None where that is gone."""
         try:
-            check_regular(self.folder(run) / "settings.toml")
-            settings = tomllib.loads((self.folder(run) / "settings.toml").read_text(encoding="utf-8"))
-        except (OSError, UnreadableError, tomllib.TOMLDecodeError):
+            settings = read_run_settings(self.folder(run))
+        except HandlensError:
             return None
         share = settings.get("job", {}).get("wrong_at_most")
         return share if isinstance(share, float) and 0.0 < share < 1.0 else None
@@ -169,4 +174,5 @@ class Runs:
 
 def _pass(row: dict[str, str]) -> EpochRecord:
     columns = ("train_loss", "valid_loss", "valid_accuracy", "rate")
-    return EpochRecord(int(row["epoch"]), *(float(row[column]) if row[column] else None for column in columns))
+    number = whole_in(int(row["epoch"]), "epoch", 1, _MOST_EPOCHS)
+    return EpochRecord(number, *(finite(float(row[column])) if row[column] else None for column in columns))

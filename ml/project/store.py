@@ -5,20 +5,37 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
 
 from ml.core.disk import disk_is_full
-from ml.core.errors import HandlensError
+from ml.core.errors import DamagedProjectError, HandlensError
 from ml.core.messages import Message, msg
+from ml.core.untrusted import parse_json
+from ml.project.backup import backups, day_of
 
 SCHEMA_VERSION = 1
 FULL = msg("The disk is full, so the project could not be written. Free some space and try again. Nothing is lost.")
 _LEAST_INDEX = 1 << 15
+_LONGEST_VALUE = 16 << 20
+"""Bytes of one value or row. SQLite refuses longer ones."""
+_SIGNS_OF_DAMAGE = (
+    "malformed",
+    "not a database",
+    "could not decode",
+    "too big",
+    "no such table",
+    "no such column",
+    "unsafe use",
+    "unsupported file format",
+    "no such collation",
+    "no such function",
+    "no such module",
+)
 
 _metadata = sa.MetaData()
 
@@ -126,7 +143,7 @@ class Store:
             # Otherwise SQLite wants to write files of its own beside it.
             query["immutable"] = "1"
         url = sa.URL.create("sqlite", database=f"{path.absolute().as_uri()}", query=query)
-        self._engine = sa.create_engine(url, connect_args={"timeout": 30})
+        self._engine = sa.create_engine(url, connect_args={"timeout": 30}, json_deserializer=parse_json)
         if alone:
             sa.event.listen(self._engine, "connect", _share_with_nobody)
         sa.event.listen(self._engine, "connect", _configure)
@@ -144,14 +161,14 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view of the project for the length of the block."""
-        with _in_words(self.path.parent), self._engine.begin() as connection:
+        with _in_words(self.path), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """All of the block happens, and is on disk at its end, or none of it."""
         with (
-            _in_words(self.path.parent),
+            _in_words(self.path),
             self._engine.connect().execution_options(handlens_write=True) as connection,
             connection.begin(),
         ):
@@ -163,7 +180,7 @@ class Store:
     def _create_tables(self) -> None:
         # SQLite would make the file with 0644 whatever the umask allows; its other files follow this one.
         os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o666))
-        with _in_words(self.path.parent), self._engine.connect() as connection:
+        with _in_words(self.path), self._engine.connect() as connection:
             # Stays with the file. Asked for at every start it could collide with another process's first look.
             connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
         with self.writing() as connection:
@@ -176,18 +193,12 @@ class Store:
                 version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
                 if version == SCHEMA_VERSION:
                     connection.execute(sa.select(sa.func.count()).select_from(meta)).scalar_one()
+        except DamagedProjectError:
+            raise
         except (DatabaseError, HandlensError) as error:
             if disk_is_full(self.path.parent):
                 raise HandlensError(FULL, details=str(error)) from error
-            raise HandlensError(
-                msg(
-                    "The project file {file} in “{folder}” is damaged or is not a Handlens project. Nothing was "
-                    "changed in it. Put back a copy of the folder from a backup.",
-                    file=self.path.name,
-                    folder=self.path.parent.name,
-                ),
-                details=str(error),
-            ) from error
+            raise damaged(self.path, str(error)) from error
         if version > SCHEMA_VERSION:
             raise HandlensError(
                 msg(
@@ -195,6 +206,8 @@ class Store:
                     project=self.path.parent.name,
                 )
             )
+        if version < 1 and backups(self.path.parent):
+            raise damaged(self.path, "no version")
         if version < 1:
             raise HandlensError(
                 msg(
@@ -219,14 +232,72 @@ def _has_index(path: Path) -> bool:
 
 
 @contextmanager
-def _in_words(folder: Path) -> Iterator[None]:
-    """What SQLite says of the database in `folder`, as a sentence for the user."""
+def _in_words(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the database at `path` into a sentence for the user."""
     try:
         yield
-    except (OperationalError, sqlite3.OperationalError) as error:
-        # The second kind comes from `_configure`, outside of SQLAlchemy's own calls.
-        said = str(error.orig if isinstance(error, OperationalError) else error).lower()
-        raise HandlensError(_sentence(said, folder), details=str(error)) from error
+    except (IntegrityError, ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a fault of ours
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        # The second kind comes from `_configure` and from raw cursors, outside of SQLAlchemy's own calls.
+        words = str(error.orig if isinstance(error, DatabaseError) else error).lower()
+        if any(sign in words for sign in _SIGNS_OF_DAMAGE):
+            raise damaged(path, str(error)) from error
+        raise HandlensError(_sentence(words, path.parent), details=str(error)) from error
+
+
+def damaged(path: Path, reason: str) -> DamagedProjectError:
+    """Return the error for a database that SQLite cannot read, or that holds what Handlens never writes.
+
+    SQLite checks the file first, so that the sentence can say which of both it is.
+    """
+    found = _quick_check(path)
+    names = {"file": path.name, "folder": path.parent.name}
+    copies = backups(path.parent)
+    if found and copies:
+        message = msg(
+            "The project file {file} in “{folder}” is damaged: SQLite found errors in it. Nothing was changed. Restore "
+            "the backup of {day}.",
+            **names,
+            day=day_of(copies[0]).isoformat(),
+        )
+    elif found:
+        message = msg(
+            "The project file {file} in “{folder}” is damaged or is not a Handlens project. Nothing was changed in it. "
+            "Put back a copy of the folder from a backup.",
+            **names,
+        )
+    elif copies:
+        message = msg(
+            "The project file {file} in “{folder}” is damaged: it has contents that Handlens never writes. Nothing was "
+            "changed. Restore the backup of {day}.",
+            **names,
+            day=day_of(copies[0]).isoformat(),
+        )
+    else:
+        message = msg(
+            "The project file {file} in “{folder}” is damaged: it has contents that Handlens never writes. Nothing was "
+            "changed. Put back a copy of the folder from a backup.",
+            **names,
+        )
+    error = DamagedProjectError(
+        message,
+        details="\n".join(filter(None, (reason, found))),
+        command=f'handlens restore "{path.parent}"' if copies else "",
+    )
+    error.backup = day_of(copies[0]).isoformat() if copies else ""
+    return error
+
+
+def _quick_check(path: Path) -> str:
+    """Return what SQLite says is wrong with the file; empty where it is sound."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            found = "\n".join(str(row[0]) for row in connection.execute("PRAGMA quick_check(10)"))
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == "ok" else found
 
 
 def _sentence(said: str, folder: Path) -> Message:
@@ -252,9 +323,13 @@ def _configure(dbapi_connection: Any, _record: object) -> None:
     # The driver must not open transactions of its own: `_begin` does, see SQLAlchemy's notes on pysqlite.
     dbapi_connection.isolation_level = None
     try:
+        dbapi_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        dbapi_connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         cursor = dbapi_connection.cursor()
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA trusted_schema = OFF")  # a stranger may have made the file
+        cursor.execute("PRAGMA cell_size_check = ON")
         cursor.close()
     except sqlite3.Error:
         dbapi_connection.close()  # SQLAlchemy forgets connections that fail here

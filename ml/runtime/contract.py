@@ -10,20 +10,39 @@ a class counts as present from its value in `present_above` on.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.core.stored_windowing import windowing_in
 from ml.core.types import KindName, TaskName, Windowing
+from ml.core.untrusted import (
+    LONGEST_PATH,
+    LONGEST_TEXT,
+    class_names_in,
+    list_in,
+    number_in,
+    parse_json,
+    table_in,
+    text_in,
+    whole_in,
+)
 from ml.media.kinds import InputName, kind_named
 from ml.scoring.tasks import task_named
 
 FORMAT = 1
 METADATA_KEY = "handlens"
 OUTPUTS = ("probabilities", "maps", "embedding", "unlike")
+MOST_PIXELS = 4_096
+"""Sides of the input of a network and of its maps."""
+MOST_THRESHOLD = 1.01
+"""Rounding may lift a threshold a little above 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,18 +117,74 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str) -> ModelInfo:
-        values = json.loads(text)
-        if values.pop("format", None) != FORMAT:
+        """Return what `to_json` wrote. Raises ValueError for other values: a stranger may have written the file.
+
+        Raises HandlensError for another format, kind or task.
+        """
+        values = table_in(parse_json(text), "the description")
+        if values.get("format") != FORMAT:
             raise HandlensError(
                 msg("The model was made by another version of Handlens. Export it again with this version.")
             )
-        kind_named(values["kind"])
-        if values["windowing"] is not None:
-            cut = values["windowing"]
-            tuples = {"columns": tuple(cut.get("columns", ())), "ranges": tuple(map(tuple, cut.get("ranges", ())))}
-            values["windowing"] = Windowing(**cut | tuples)
-        values["classes"] = tuple(values["classes"])
-        values["class_reject_below"] = tuple(values.get("class_reject_below", ()))
-        values["map_size"] = tuple(values["map_size"])
-        values["present_above"] = tuple(values.get("present_above", ()))
-        return cls(**values)
+        if values.keys() - {"format", *_FIELDS}:
+            raise ValueError("there are values that no model has")
+        info = cls(**_checked({"present_above": [], **values}))
+        task_named(info.task)
+        return info
+
+
+_FIELDS = frozenset(ModelInfo.__dataclass_fields__)
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `ModelInfo`, each of its type and in its range."""
+    kind = kind_named(text_in(values.get("kind"), "kind"))
+    classes = class_names_in(values.get("classes"))
+    if len(classes) < 1:
+        raise ValueError("there are no classes")
+    cut = values.get("windowing")
+    if (cut is None) == kind.windowed:
+        raise ValueError("windowing does not fit the kind")
+    present = _thresholds(values.get("present_above"), "present_above", len(classes))
+    map_size = [
+        whole_in(side, "map_size", 1, MOST_PIXELS) for side in list_in(values.get("map_size"), "map_size", most=2)
+    ]
+    if len(map_size) != 2:
+        raise ValueError("map_size is not a pair")
+    promised = values.get("promised", False)
+    if not isinstance(promised, bool):
+        raise ValueError("promised is not true or false")
+    checked: dict[str, Any] = {
+        "kind": kind.name,
+        "classes": classes,
+        "size": whole_in(values.get("size"), "size", 0, MOST_PIXELS),
+        "windowing": None if cut is None else windowing_in(table_in(cut, "windowing")),
+        "map_size": tuple(map_size),
+        "run": whole_in(values.get("run"), "run", 0, 1 << 31),
+        "temperature": number_in(values.get("temperature"), "temperature", 1e-9, 1e9),
+        "parity_samples": whole_in(values.get("parity_samples"), "parity_samples", 0, 1 << 31),
+        "parity_difference": number_in(values.get("parity_difference"), "parity_difference", 0.0, 1e9),
+        "class_reject_below": _thresholds(values.get("class_reject_below", []), "class_reject_below", len(classes)),
+        "promised": promised,
+        "present_above": present,
+        "task_name": text_in(values.get("task_name", ""), "task_name", empty=True),
+        "card": text_in(values.get("card"), "card", longest=LONGEST_TEXT, empty=True),
+    }
+    for name in ("backbone", "project", "created_at", "backbone_sha256"):
+        default = "" if name == "backbone_sha256" else None
+        checked[name] = text_in(values.get(name, default), name, longest=LONGEST_PATH, empty=True)
+    for name in ("reject_below", "wanted_error", "unlike_above"):
+        checked[name] = number_in(values.get(name), name, 0.0, MOST_THRESHOLD)
+    for name in ("ece_before", "ece"):
+        error = values.get(name)
+        unknown = error is None or (isinstance(error, float) and math.isnan(error))
+        checked[name] = None if unknown else number_in(error, name, 0.0, 1.0)
+    return checked
+
+
+def _thresholds(value: object, name: str, classes: int) -> tuple[float, ...]:
+    """One probability for each class, or none."""
+    found = tuple(number_in(item, name, 0.0, MOST_THRESHOLD) for item in list_in(value, name, most=classes))
+    if found and len(found) != classes:
+        raise ValueError(f"{name} has {len(found)} values for {classes} classes")
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,10 +15,13 @@ import tomli_w
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.disk import write_text
+from ml.core.errors import HandlensError
 from ml.core.events import EpochDone, Event
 from ml.core.jobs import TrainJob
+from ml.core.messages import msg
 from ml.graphs.pretrained import Weights
 from ml.probe.probe import Probe
+from ml.project.run_settings import read_run_settings
 from ml.training.recipe import Recipe
 
 LIBRARIES = ("torch", "torchaudio", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
@@ -94,15 +96,21 @@ def requested_weights(job: TrainJob) -> dict[str, str]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Return the content of settings.toml; empty if there is none."""
-    path = folder / "settings.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """Return the content of settings.toml; empty if there is none. Raises HandlensError if it is damaged."""
+    return read_run_settings(folder)
 
 
 def read_recipe(folder: Path) -> Recipe:
     """Return the recipe in settings.toml."""
     fields = {key: name for name, key in RECIPE_KEYS.items()}
-    return Recipe(**{fields.get(key, key): value for key, value in read_settings(folder)["recipe"].items()})
+    stored = {fields.get(key, key): value for key, value in read_settings(folder).get("recipe", {}).items()}
+    try:
+        return Recipe(**stored)
+    except TypeError as error:  # a value is missing, or there is one too many
+        raise HandlensError(
+            msg("{file} of the run lacks settings. Train again without --resume.", file="settings.toml"),
+            details=str(error),
+        ) from error
 
 
 def read_backbone(folder: Path) -> str:
@@ -125,7 +133,8 @@ def write_history(
     kept: list[list[str]] = []
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
-            kept = [line for line in csv.reader(file) if line and line[0] != "epoch" and int(line[0]) != row[0]]
+            lines_before = [line for line in csv.reader(file) if line and line[0].isdecimal()]
+        kept = [line for line in lines_before if int(line[0]) != row[0]]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

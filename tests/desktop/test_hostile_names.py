@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fabricate import add_run, project_of
-from hostile import BOLD, FORGED, IMAGE, NAMES, hostile_folder
+from hostile_names import BOLD, FORGED, IMAGE, NAMES, hostile_folder
 from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import QImage, QKeySequence
 from PySide6.QtWidgets import (

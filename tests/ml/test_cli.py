@@ -378,7 +378,7 @@ def test_what_has_to_be_typed_is_whole_in_a_narrow_terminal(
 def test_help_and_version_are_there(handlens: Handlens) -> None:
     helped = handlens("--help")
     assert helped.code == 0
-    for verb in ("demo", "new", "train", "evaluate", "predict", "export", "relink", "runs", "doctor"):
+    for verb in ("demo", "new", "train", "evaluate", "predict", "export", "relink", "restore", "runs", "doctor"):
         assert verb in helped.out
     assert handlens("--version").out.startswith("Handlens ")
 

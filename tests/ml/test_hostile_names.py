@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile import BOLD, FORGED, IMAGE
+from hostile_names import BOLD, FORGED, IMAGE
 from PIL import Image, ImageDraw
 
 from ml.commands.common import PlainConsole, make_table

@@ -86,8 +86,9 @@ def test_what_is_no_model_of_ours_is_refused_in_a_sentence(tmp_path: Path) -> No
     ("wrong", "sentence"),
     [
         ({"kind": "x"}, "does not know"),
-        ({"size": 200_000}, "does not fit"),
-        ({"size": "big"}, "does not fit"),
+        ({"size": 200}, "does not fit"),
+        ({"size": 200_000}, "cannot be read"),
+        ({"size": "big"}, "cannot be read"),
         ({"classes": COLOURS[:2]}, "does not fit"),
     ],
 )

@@ -34,6 +34,7 @@ COMMANDS = (
     "export",
     "runs",
     "relink",
+    "restore",
     "doctor",
     "studio",
 )

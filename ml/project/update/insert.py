@@ -7,13 +7,15 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
-from ml.core.messages import Message, dumps
+from ml.core.errors import HandlensError
+from ml.core.messages import Message, dumps, msg
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
-from ml.core.types import Clock, TaskName, Windowing
+from ml.core.types import TaskName, Windowing
+from ml.core.untrusted import text_in
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
@@ -39,6 +41,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
     names = list(report.class_counts)
+    for each in names:
+        check_class_name(each)
     with store.writing() as connection:
         connection.execute(tables.meta.insert(), [{"key": k, "value": v} for k, v in values.items()])
         if names:
@@ -51,7 +55,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
 
 
 def windowing_meta(windowing: Windowing) -> dict[str, str]:
-    """How it is kept; `windowing_of` is the inverse."""
+    """How it is kept; `ml.project.integrity.windowing_of` is the inverse."""
     values = {
         "window_rate": repr(windowing.rate),
         "window_seconds": repr(windowing.seconds),
@@ -65,22 +69,6 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
             "window_times": "without pauses" if windowing.without_pauses else "log",
         }
     return values
-
-
-def windowing_of(meta: Mapping[str, str]) -> Windowing | None:
-    """How recordings or logs are cut; None for images."""
-    if "window_rate" not in meta:
-        return None
-    rate = float(meta["window_rate"])
-    return Windowing(
-        rate=int(rate) if rate.is_integer() else rate,
-        seconds=float(meta["window_seconds"]),
-        step=float(meta["window_step"]),
-        columns=tuple(json.loads(meta.get("window_columns", "[]"))),
-        clock=cast(Clock, meta.get("window_clock", "file")),
-        ranges=tuple((low, high) for low, high in json.loads(meta.get("window_ranges", "[]"))),
-        without_pauses="window_columns" in meta and meta.get("window_times") != "log",
-    )
 
 
 def source_meta(folder: Path, project: Path) -> dict[str, str]:
@@ -196,12 +184,24 @@ def _by_index(labels: Sequence[_Label], class_index: Mapping[str, int]) -> list[
     return [(class_index[name], start, end) for name, start, end in labels]
 
 
+def check_class_name(name: str) -> None:
+    """Raise HandlensError for a name that no project or model may hold, see `ml.core.untrusted`."""
+    try:
+        text_in(name, "class")
+    except ValueError as error:
+        raise HandlensError(
+            msg("The class “{name}…” has a name that is too long. Use a shorter name.", name=name[:40])
+        ) from error
+
+
 def class_indices(connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
     """The index of every class by its name; those of `names` that there are not yet come after the others."""
     indices: dict[str, int] = {
         row["name"]: row["index"] for row in connection.execute(sa.select(tables.classes)).mappings()
     }
     new = {name: index for index, name in enumerate(sorted({*names} - indices.keys()), len(indices))}
+    for name in new:
+        check_class_name(name)
     if new:
         connection.execute(tables.classes.insert(), [{"index": index, "name": name} for name, index in new.items()])
     return indices | new

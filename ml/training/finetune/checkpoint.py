@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.core.untrusted import list_in, number_in, parse_json, table_in, whole_in
 
 Contents = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors and facts of a checkpoint."""
@@ -37,13 +39,27 @@ def load(path: Path) -> Contents:
     """Read what `save` wrote. Raises HandlensError if the file is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
+            facts = _facts(parse_json((file.metadata() or {})["facts"]))
             # Copy the tensors: Windows cannot replace a file that is mapped.
             return {name: file.get_tensor(name).clone() for name in file.keys()}, facts  # noqa: SIM118 - not a dict
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, ValueError) as error:
         raise HandlensError(
             msg("The checkpoint {file} is damaged. Train again without --resume.", file=path.name), details=repr(error)
         ) from error
+
+
+def _facts(facts: object) -> dict[str, Any]:
+    """Check those facts that the training history reads, where there are any. Raises ValueError."""
+    table = dict(table_in(facts, "facts"))
+    for name in ("epoch", "step", "best_epoch", "counted_from"):
+        if name in table:
+            whole_in(table[name], name, 0, 1 << 40)
+    if "best" in table:
+        list_in(table["best"], "best", most=2)
+    if "merits" in table:
+        for merit in list_in(table["merits"], "merits", most=100_000):
+            number_in(merit, "merits", -math.inf, math.inf)
+    return table
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
