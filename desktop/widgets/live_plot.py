@@ -15,6 +15,7 @@ from desktop.i18n import tr
 REPAINT_MS = 100
 MOST_POINTS = 1500
 SMOOTHING = 0.9
+_ANY_HEIGHT = 1e6
 
 
 class LivePlot(QWidget):
@@ -60,19 +61,17 @@ class LivePlot(QWidget):
         if on == self._details:
             return
         self._details = on
-        for row in (0, 2):
-            if on:
-                self._view.addItem(self._plots[row], row=row, col=0)
-            else:
-                self._view.removeItem(self._plots[row])
         for row, stretch in ((0, 5), (2, 2)):
+            # Hidden, not removed: an item outside its scene is deleted by Python, in whichever thread collects it.
+            self._plots[row].setVisible(on)
+            self._plots[row].setMaximumHeight(_ANY_HEIGHT if on else 0)
             self._view.ci.layout.setRowStretchFactor(row, stretch if on else 0)
         self._plots[1].getAxis("bottom").setStyle(showValues=not on)
         self._label_axis()
 
     def plots_shown(self) -> list[pg.PlotItem]:
         """Return the plots that are shown, from top to bottom."""
-        return [plot for plot in self._plots if plot.scene() is not None]
+        return [plot for plot in self._plots if plot.isVisible()]
 
     def clear(self, *, passes: float = 1.0) -> None:
         """Clear the curves and set the axis from 0 to `passes`."""
