@@ -15,7 +15,7 @@ from desktop.i18n import printable, score, things, tr
 from desktop.widgets.card import ProjectCard
 from desktop.widgets.choice_button import ChoiceButton
 from desktop.widgets.scrolling import scrolling
-from desktop.workers.opening import backup_day, why_not_opened
+from desktop.workers.opening_errors import backup_day, why_not_opened
 from desktop.workers.recent import RecentFacts, read_recent
 from desktop.workers.tasks import Tasks
 

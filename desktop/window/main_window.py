@@ -25,8 +25,8 @@ from desktop.widgets.drop_target import accept_as_copy, folder_in
 from desktop.widgets.jobs_strip import JobsStrip
 from desktop.window.jobs import PageJobs
 from desktop.window.opener import ProjectOpener
-from desktop.window.opening import why_not_opened
 from desktop.window.sample_maker import SampleMaker
+from desktop.workers.opening_errors import why_not_opened
 
 if TYPE_CHECKING:  # these load the core, which the first window does not wait for
     from desktop.pages.wizard.wizard import NewProjectWizard

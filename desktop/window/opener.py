@@ -6,7 +6,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from desktop.window.opening import Loaded, backup_day, load_project, prepare, restore_and_load, why_not_opened
+from desktop.window.opening import Loaded, load_project, prepare, restore_and_load
+from desktop.workers.opening_errors import backup_day, why_not_opened
 from desktop.workers.tasks import Tasks
 
 

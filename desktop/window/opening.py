@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from desktop.i18n import error_text, tr
-
 if TYPE_CHECKING:
     from ml.api import Project, Sample
 
@@ -38,22 +36,6 @@ def restore_and_load(path: Path) -> Loaded:
 
     restore_backup(path)
     return load_project(path)
-
-
-def backup_day(error: BaseException) -> str:
-    """Return the day of the backup that can replace the damaged database, ISO 8601; empty where there is none."""
-    return str(getattr(error, "backup", ""))
-
-
-def why_not_opened(error: BaseException, path: Path) -> str:
-    """Return one sentence for any error, also for one that nobody expected of a file."""
-    if getattr(error, "message", None) is not None:
-        return error_text(error)
-    return tr(
-        "The project in {folder} cannot be opened because one of its files is damaged. Put back a copy of the folder "
-        "from a backup.",
-        folder=str(path),
-    )
 
 
 def prepare() -> None:

@@ -255,7 +255,7 @@ def averages(length: int, count: int) -> NDArray[np.float32]:
     edges = np.linspace(0, length, count + 1)
     rows = np.arange(length)[:, None]
     covered = np.maximum(np.minimum(rows + 1, edges[1:]) - np.maximum(rows, edges[:-1]), 0.0)
-    return (covered / covered.sum(0)).astype(np.float32)
+    return np.asarray(covered / covered.sum(0), dtype=np.float32)
 
 
 def _column(values: NDArray[Any]) -> Column:

@@ -92,7 +92,6 @@ def explain(error: Exception) -> Failed:
     details = "".join(traceback.format_exception(error))
     if isinstance(error, HandlensError):
         return Failed(message=error.message, details=error.details, reason=error.reason)
-        return Failed(message=error.message, details=error.details)
     if is_memory_shortage(error):
         return Failed(message=MEMORY_RAN_OUT, details=details)
     if isinstance(error, OSError):

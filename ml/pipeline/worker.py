@@ -128,7 +128,6 @@ def _supervise(
                 yield _record_end(job, run, sent)
             else:
                 _log.error("the child process of %s ended with code %s", type(job).__name__, process.exitcode)
-                yield Failed(message=_exit_message(process.exitcode))
                 yield Failed(message=_exit_message(process.exitcode, job))
             return
         last_message_at = time.monotonic()

@@ -100,7 +100,7 @@ def append_changes(
     `origins` by sample, "person" where there is none. A person labels the whole sample; with another origin, a class
     that stays keeps its part of the recording. A sample that occurs twice is changed twice.
     """
-    cursor = connection.connection.cursor()
+    cursor: Any = connection.connection.cursor()
     present = _present_labels(cursor, wanted)
     at = now()
     first = next_id(connection, tables.label_changes.c.id)
