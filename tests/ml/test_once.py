@@ -11,12 +11,12 @@ from small import create, picture_folder
 
 from ml.core.events import EpochDone, Event, Finished, Progress
 from ml.core.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
+from ml.features import features
 from ml.features.features import embedding_folders
 from ml.pipeline import label_issues
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
-from ml.training.data import features
 from ml.training.run_files import read_backbone
 
 

@@ -15,10 +15,10 @@ from small import create, log_folder, picture_folder, sound_folder
 from ml.core.events import Failed, Finished
 from ml.core.jobs import NeverStop, TrainJob
 from ml.core.types import KindName
+from ml.features import features
 from ml.pipeline import finish
 from ml.pipeline import train as training
 from ml.pipeline.dispatch import run
-from ml.training.data import features
 
 
 @pytest.fixture(autouse=True)
