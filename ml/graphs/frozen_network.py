@@ -109,6 +109,11 @@ class FrozenNetwork:
             picture = mel_front_end(raw, settings, frames=self._windowing.frames, size=self._picture)
         return efficientnet_lite.features(picture, self._state)
 
+    def imagenet_logits(self, raw: Value) -> Value:
+        """Add the network with the classifier of its pretraining; return logits (batch, 1000). For pictures only."""
+        grid = efficientnet_lite.features(pixel_front_end(raw), self._state)
+        return efficientnet_lite.imagenet_logits(grid, self._state)
+
     @property
     def _picture(self) -> tuple[int, int]:
         """Height and width of the picture for the backbone."""

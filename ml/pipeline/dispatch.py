@@ -58,7 +58,7 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case EvaluateJob():
             yield from evaluate(job, stop)
         case LookJob():
-            from ml.networks.imagenet_preview import preview_with_imagenet_labels
+            from ml.graphs.imagenet_preview import preview_with_imagenet_labels
 
             yield from preview_with_imagenet_labels(job)
         case BackboneJob():
