@@ -52,15 +52,37 @@ def studio(qapp: QApplication, own_settings: None) -> QApplication:
 def no_qt_thread_left() -> Iterator[None]:
     """A test that leaves a QThread or a busy pool behind fails, and says which."""
     yield
-    # By type: some of torch's objects warn when anybody asks for their class.
-    running = [item for item in gc.get_objects() if issubclass(type(item), QThread) and _runs(item)]
-    pools = [item for item in gc.get_objects() if issubclass(type(item), QThreadPool) and _works(item)]
+    threads, pools = _threads_and_pools()
+    running, pools = [item for item in threads if _runs(item)], [item for item in pools if _works(item)]
     for thread in running:
         thread.wait(3000)
     for pool in pools:
         pool.waitForDone(3000)
     assert not running, f"threads left running: {', '.join(type(item).__name__ for item in running)}"
     assert not pools, f"{len(pools)} thread pools left working"
+
+
+MANY_OBJECTS = 200_000
+_KINDS: dict[type, int] = {}
+"""By type: 1 for threads, 2 for pools, 0 for all others. There are a million objects, of a few thousand types."""
+
+
+def _threads_and_pools() -> tuple[list[QThread], list[QThreadPool]]:
+    """Return all that Python knows of."""
+    found: tuple[list[object], list[QThread], list[QThreadPool]] = ([], [], [])
+    objects = gc.get_objects()
+    if len(objects) > MANY_OBJECTS:
+        # Mostly libraries. What is frozen is neither looked through again nor by every collection.
+        gc.collect()
+        gc.freeze()
+    for item in objects:
+        # By type: some of torch's objects warn when anybody asks for their class.
+        kind = _KINDS.get(type(item))
+        if kind is None:
+            kind = _KINDS[type(item)] = 2 if issubclass(type(item), QThreadPool) else issubclass(type(item), QThread)
+        if kind:
+            found[kind].append(item)
+    return found[1], found[2]
 
 
 def _runs(thread: QThread) -> bool:
