@@ -26,6 +26,7 @@ from ml.media.kinds import kind_named
 from ml.pipeline.finish import finish_run
 from ml.pipeline.predict_all import Batch, Predict, write_predictions
 from ml.pipeline.probe_stages import decode_stage, feature_stage, fit_best_probe, probe_done
+from ml.pipeline.refit_probe import both_splits, refit_probe, should_retrain
 from ml.pipeline.session import (
     finished,
     frozen_network,
@@ -38,6 +39,7 @@ from ml.pipeline.session import (
     stage,
 )
 from ml.probe.training_data import make_showcase, normalisation_samples
+from ml.probe.whitening import Head
 from ml.project.predictions import Predictions
 from ml.project.project import Project
 from ml.release.released_graph import released_graph
@@ -105,13 +107,14 @@ def _run_stages(context: RunContext) -> Iterator[Event]:
     context.probe = yield from fit_best_probe(context)
     release_memory()
     yield probe_done(context)
-    release = GraphRelease(context, network)
-    probabilities, maps, _ = release.predict(context.data.showcase)
+    first = GraphRelease(context, network, context.probe.head)
+    probabilities, maps, _ = first.predict(context.data.showcase)
     if not task_named(context.project.task).exclusive:
         probabilities = task_named(context.project.task).activation(probabilities)
     yield make_showcase(context.data, probabilities, maps, epoch=0)
     write_history(context.folder, epoch=0, probe=context.probe)
-    scores = yield from finish_run(context, release)
+    last = _refitted(context, network)
+    scores = yield from (finish_run(context, first) if last is None else finish_run(context, last, first))
     raise_if_cancelled(context.stop)
     speed = {
         "forward_seconds": context.forward_seconds,
@@ -119,6 +122,14 @@ def _run_stages(context: RunContext) -> Iterator[Event]:
     }
     context.write_settings(speed=speed, alpha=0.0)
     yield finished(context, scores, early=context.stop.requested() == "stop")
+
+
+def _refitted(context: RunContext, network: FrozenNetwork) -> GraphRelease | None:
+    """Return the model that also learned from the validation samples; None if the project is large or has no test."""
+    if context.stop.requested() or not should_retrain(context.data, context.samples):
+        return None
+    probe = refit_probe(context, both_splits(context.data))
+    return None if probe is None else GraphRelease(context, network, probe.head)
 
 
 def _prepare(context: RunContext) -> FrozenNetwork:
@@ -182,12 +193,12 @@ def _extractor(network: FrozenNetwork) -> Generator[Event, None, Extractor]:
 
 
 class GraphRelease:
-    """Implements `ml.pipeline.finish.Release` for the frozen network with the head of the probe."""
+    """Implements `ml.pipeline.finish.Release` for the frozen network with a linear head."""
 
-    def __init__(self, context: RunContext, network: FrozenNetwork) -> None:
+    def __init__(self, context: RunContext, network: FrozenNetwork, head: Head) -> None:
         self._context = context
         self._network = network
-        self._head = context.probe.head
+        self._head = head
         self._task = task_named(context.project.task)
         self._calibration: tuple[float, OodReference] | None = None
         self.backbone = network.weights.name

@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
 from ml.core.events import BatchDone, Event, Note, Progress
 from ml.core.jobs import StopRequestedError
 from ml.core.messages import msg
-from ml.core.types import Sample
 from ml.networks.heads import Classifier
+from ml.pipeline.refit_probe import both_splits, refit_probe, should_retrain
 from ml.pipeline.session import raise_if_cancelled, stage
 from ml.pipeline.stages import map_events, set_head
 from ml.probe.objective import WORST, score_of
-from ml.probe.probe import Probe, fit_probe
-from ml.probe.training_data import TrainingData
-from ml.project.estimate import RETRAIN_FRACTION, RETRAIN_MAX_SAMPLES
-from ml.scoring.tasks import task_named
+from ml.project.estimate import RETRAIN_FRACTION
 from ml.training.context import FinetuneContext
 from ml.training.finetune.checkpoint import network_tensors
 from ml.training.finetune.interruptible import interruptible
@@ -38,12 +35,6 @@ from ml.training.selection.interpolate import interpolate_weights, load_finetune
 LR_FACTOR = 0.5
 """Factor of the learning rates, compared with the fine-tuning before."""
 KEEP_PREVIOUS = msg("The final training on all samples did not improve the model, so the previous model is kept.")
-
-
-def should_retrain(data: TrainingData, samples: Sequence[Sample]) -> bool:
-    """Return whether the data set is small enough to gain from retraining, and has a test split to measure it."""
-    tested = any(sample.split == "test" and sample.labelled for sample in samples)
-    return tested and len(data.valid) > 0 and len(data.train) + len(data.valid) <= RETRAIN_MAX_SAMPLES
 
 
 def retrain_samples(context: FinetuneContext) -> int:
@@ -73,8 +64,8 @@ def retrain_on_all(context: FinetuneContext, fresh: Classifier) -> Generator[Eve
     `fresh` has the pretrained weights. An interrupted retraining continues from its own checkpoint.
     """
     yield stage("refit")
-    data = _both_splits(context.data)
-    probe = _refit_probe(context, data)
+    data = both_splits(context.data)
+    probe = refit_probe(context, data)
     if probe is None:
         return None
     network = copy.deepcopy(fresh)
@@ -121,16 +112,6 @@ def _finetune(context: FinetuneContext, task: FinetuneTask) -> Generator[Event, 
     return (yield from map_events(run_finetune(task, context.fabric, context.distributed, context.stop), convert))
 
 
-def _both_splits(data: TrainingData) -> TrainingData:
-    return dataclasses.replace(
-        data,
-        train=(*data.train, *data.valid),
-        train_labels=np.concatenate([data.train_labels, data.valid_labels]),
-        valid=(),
-        valid_labels=data.valid_labels[:0],
-    )
-
-
 def _shortened(recipe: Recipe) -> Recipe:
     """Return the recipe with fewer epochs and lower rates; no early stopping, for lack of a validation split."""
     epochs = max(1, round(recipe.epochs * RETRAIN_FRACTION))
@@ -141,18 +122,6 @@ def _shortened(recipe: Recipe) -> Recipe:
         head_lr=recipe.head_lr * LR_FACTOR,
         backbone_lr=recipe.backbone_lr * LR_FACTOR,
     )
-
-
-def _refit_probe(context: FinetuneContext, data: TrainingData) -> Probe | None:
-    """Fit the probe with the selected C; None if the user stopped."""
-    embeddings = context.features.embeddings(data.train)
-    train, valid = (embeddings, data.train_labels), (embeddings[:0].copy(), data.valid_labels)
-    classes, task = context.final_network.head.out_features, task_named(data.task)
-    try:
-        *_, probe = fit_probe(train, valid, classes=classes, task=task, c_grid=(context.probe.C,), stop=context.stop)
-    except StopRequestedError:
-        return None
-    return None if context.stop.requested() else probe
 
 
 def _fits_validation_better(context: FinetuneContext, network: Classifier) -> bool:

@@ -119,7 +119,8 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
             _whole("size", 0, _HIGHEST),
             _whole("mtime_ns", -_HIGHEST, _HIGHEST),
             _text("digest", LONGEST_NAME),
-            _or_null("ready_split", _one_of("ready_split", SPLITS)),
+            # The name of the folder: "val", "testing"…
+            _or_null("ready_split", _text("ready_split", LONGEST_NAME)),
             _whole("width", 0, 1 << 31),
             _whole("height", 0, 1 << 31),
             _number("duration", *seconds),

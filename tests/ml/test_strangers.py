@@ -26,6 +26,7 @@ from hostile import (
 )
 from onnx import numpy_helper
 from PIL import Image
+from small import create
 from tiny_model import COLOURS, SIZE, write_colour_model
 
 from ml.core.errors import DamagedProjectError, HandlensError
@@ -229,3 +230,15 @@ def test_an_answer_of_a_model_from_another_project_is_refused(handlens: Handlens
     model.metadata_props[0].value = json.dumps({**values, "present_above": [0.5] * len(COLOURS), "task_name": ""})
     onnx.save(model, path)
     _refused(handlens("export", trained, "--to", trained.parent / "out.onnx", "--wrong-at-most", "5%"), "model.onnx")
+
+
+def test_a_project_with_splits_that_came_as_folders_opens_again(tmp_path: Path) -> None:
+    for place, split in enumerate(("train", "val", "test")):
+        for name in ("ant", "bee"):
+            for number in range(3):
+                picture = tmp_path / "insects" / split / name / f"{number}.png"
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (8, 8), (40 * place, 80 * number, 200 if name == "bee" else 0)).save(picture)
+    create(tmp_path / "insects", tmp_path / "p.handlens").close()
+    with Project.open(tmp_path / "p.handlens") as project:
+        assert {sample.split for sample in project.samples()} == {"train", "valid", "test"}
