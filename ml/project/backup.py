@@ -123,6 +123,8 @@ def _copy_database(database: Path, draft: Path) -> None:
     """Write a copy without gaps. Raises sqlite3.Error and ValueError if the database or the copy is not sound."""
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as source:
         source.execute("PRAGMA trusted_schema = OFF")
+        # SQLite would make the file with 0644 whatever the umask allows; it fills an empty one.
+        os.close(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o666))
         source.execute("VACUUM INTO ?", (str(draft),))
     if not _is_sound(draft):
         raise ValueError("the copy is damaged")
