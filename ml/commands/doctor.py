@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ml import doctor as facts
 from ml.commands.common import JsonOption, command, make_console, make_table, print_json, say
+from ml.core.engine import BUILT
 from ml.core.logs import log_file
 from ml.core.messages import Message, english, msg, text, to_json, tr
 
@@ -88,6 +89,13 @@ def _advice(missing: tuple[facts.SystemLibrary, ...], command: str, has_qt: bool
             msg(
                 "This installation has no window. To add it, run this in the Handlens folder: {command}",
                 command='pip install -e ".[studio]"',
+            )
+        )
+    elif not has_torch and BUILT:
+        lines.append(
+            msg(
+                "This edition of Handlens trains with the preset Quick. For Standard and Thorough, install Handlens "
+                "with Python."
             )
         )
     elif not has_torch:

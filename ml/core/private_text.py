@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import sys
 import sysconfig
 import traceback
 from functools import cache
@@ -94,6 +95,8 @@ def _lines(trace: traceback.TracebackException, error: BaseException | None) -> 
 
 def place_of_code(file: str) -> tuple[str, bool]:
     """Return a name for a file of code, and whether it belongs to Handlens or an installed library."""
+    if getattr(sys, "frozen", False) and not Path(file).is_absolute():
+        return Path(file).as_posix(), True  # PyInstaller has made the names of all code relative to its folder
     for number, (folder, name) in enumerate(_CODE):
         if not file.startswith(folder + os.sep):
             continue

@@ -79,7 +79,7 @@ class _Question:
 
 
 def _questions(labels: Sequence[Labels], *, task: TaskName) -> list[_Question]:
-    """Return one question for all classes, or for each class its presence. Cleanlab needs samples of every answer."""
+    """Return one question for all classes, or for each class its presence. Every answer has samples."""
     used = sorted({index for each in labels for index in each})
     if task_named(task).exclusive:
         truth = np.array([used.index(each[0]) for each in labels], dtype=np.int64)

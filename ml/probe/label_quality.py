@@ -1,4 +1,4 @@
-"""Find label errors with confident learning (Northcutt et al. 2021): cleanlab on out-of-fold probabilities.
+"""Find label errors with confident learning (Northcutt et al. 2021) on out-of-fold probabilities.
 
 The labels are one class of several, or whether one class is present.
 """
@@ -9,12 +9,11 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from cleanlab.filter import find_label_issues as confident_learning
-from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from ml.probe.confident_learning import mislabelled
 from ml.probe.whitening import fit_whitener
 
 C = 0.003
@@ -82,11 +81,11 @@ def out_of_fold_probabilities(
 
 def find_label_issues(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelIssues:
     """Score labels (n,) by out-of-fold probabilities (n, classes); every class needs a sample."""
-    quality = get_label_quality_scores(labels, probabilities, method="self_confidence", adjust_pred_probs=False)
-    others = np.array(probabilities)
-    others[np.arange(len(labels)), labels] = -1.0
+    rows = np.arange(len(labels))
+    others = np.array(probabilities, dtype=np.float64)
+    others[rows, labels] = -1.0
     return LabelIssues(
-        score=1.0 - np.asarray(quality, dtype=np.float64),
+        score=1.0 - np.asarray(probabilities[rows, labels], dtype=np.float64),
         suggested=np.asarray(others.argmax(axis=1), dtype=np.int64),
-        flagged=np.asarray(confident_learning(labels, probabilities, filter_by="both", n_jobs=1), dtype=np.bool_),
+        flagged=mislabelled(labels, probabilities),
     )

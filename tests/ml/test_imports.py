@@ -33,6 +33,32 @@ def test_neither_torch_nor_qt_is_loaded_by(statement: str) -> None:
     assert not loaded & {*HEAVY, *QT}
 
 
+ORDER = "print(json.dumps([name for name in sys.modules if name in ('onnxruntime', 'PySide6')]))"
+
+
+def order_of_libraries(statement: str) -> list[str]:
+    """Return which of ONNX Runtime and Qt `statement` loads in a fresh interpreter, the first one first."""
+    code = f"import json, sys\nimport desktop.__main__ as program\n{statement}\n{ORDER}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return loaded
+
+
+def test_onnx_runtime_is_loaded_before_qt_on_windows() -> None:
+    pytest.importorskip("PySide6")
+    windows = "program.RUNTIME_BEFORE_QT = True\nprogram._load_window(with_tour=False)"
+    assert order_of_libraries(windows) == ["onnxruntime", "PySide6"]
+
+
+def test_the_first_window_waits_for_neither_numpy_nor_the_pages() -> None:
+    pytest.importorskip("PySide6")
+    loaded = loaded_by(
+        "import desktop.__main__ as program\nprogram.RUNTIME_BEFORE_QT = False\nprogram._load_window(with_tour=False)"
+    )
+    assert "PySide6" in loaded
+    assert not loaded & {"numpy", "onnxruntime", "pyqtgraph", "scipy"}
+
+
 def test_opening_a_model_and_predicting_never_loads_torch(tmp_path: Path) -> None:
     model = write_colour_model(tmp_path / "model.onnx")
     Image.new("RGB", (30, 30), "blue").save(tmp_path / "a.png")

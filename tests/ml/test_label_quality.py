@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fabricate import add_run, image_folder, project_of
 from fabricate_several import add_run_of_several, mixed_project
 from numpy.typing import NDArray
@@ -49,6 +51,27 @@ def test_flipped_labels_are_the_most_suspicious() -> None:
     assert (found.suggested[flipped] == truth[flipped]).mean() >= 0.8
     assert found.flagged[flipped].mean() > 0.6
     assert found.flagged.sum() < 40
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_the_same_labels_are_flagged_as_by_cleanlab(classes: int) -> None:
+    cleanlab_filter = pytest.importorskip("cleanlab.filter")
+    rng = np.random.default_rng(classes)
+    flagged = 0
+    for n in (classes + 2, 20, 60, 300, 1000):
+        for sharpness in (0.3, 1.0, 4.0):
+            truth = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+            logits = rng.normal(0, 1, (n, classes)) + sharpness * np.eye(classes)[truth]
+            probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+            labels = np.where(rng.random(n) < 0.2, rng.integers(0, classes, n), truth)
+            labels[:classes] = np.arange(classes)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # classes of one sample
+                expected = cleanlab_filter.find_label_issues(labels, probabilities, filter_by="both", n_jobs=1)
+            found = find_label_issues(labels, probabilities)
+            np.testing.assert_array_equal(found.flagged, expected)
+            flagged += int(expected.sum())
+    assert flagged > 50
 
 
 def test_where_several_may_be_present_it_finds_what_is_missing_and_what_is_not_there(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ml.core.errors import HandlensError
 from ml.core.jobs import NeverStop, ScanJob
 from ml.core.logs import PrivateFormatter, SharedLogHandler, log_file, start_logging
 from ml.core.messages import msg
-from ml.core.private_text import describe, hashed, private
+from ml.core.private_text import describe, hashed, place_of_code, private
 from ml.pipeline.dispatch import run
 from ml.pipeline.worker import Worker
 
@@ -103,6 +103,13 @@ def test_a_traceback_shows_code_and_hides_names_and_values(tmp_path: Path) -> No
     assert "secret" not in text and str(tmp_path) not in text and str(Path.home()) + "/" not in text
     assert 'File "PIL/Image.py"' in text and "{file} is broken." in text and "It led to:" in text
     assert "_failing" in text
+
+
+def test_a_traceback_of_the_built_program_shows_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not place_of_code("ml/core/disk.py")[1]
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert place_of_code("ml/core/disk.py") == ("ml/core/disk.py", True)
+    assert not place_of_code("/home/secret/ml/core/disk.py")[1]
 
 
 def test_a_job_in_a_child_process_is_logged_without_the_names_of_its_files(state: Path) -> None:
