@@ -16,7 +16,7 @@ from ml.core.events import Failed, Finished
 from ml.core.jobs import NeverStop, TrainJob
 from ml.core.types import KindName
 from ml.features import features
-from ml.pipeline import finish
+from ml.pipeline import torch_release
 from ml.pipeline import train as training
 from ml.pipeline.dispatch import run
 
@@ -26,7 +26,7 @@ def on_the_second_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(training, "_make_fabric", lambda _device, _crew: SecondFabric())
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
     for name in ("export_graph", "parity"):
-        monkeypatch.setattr(finish, name, _on_the_first(getattr(finish, name)))
+        monkeypatch.setattr(torch_release, name, _on_the_first(getattr(torch_release, name)))
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     with SecondDevice():
