@@ -119,6 +119,7 @@ def listening() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to one process there")
 def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None:

@@ -50,6 +50,7 @@ def test_two_more_pictures_cost_two_pictures(tmp_path: Path, monkeypatch: pytest
     assert (_new(second, "decode"), _new(second, "features")) == (2, 2)
 
 
+@pytest.mark.slow
 def test_after_the_first_round_the_files_are_not_needed_any_more(tmp_path: Path) -> None:
     folder, place = picture_folder(tmp_path / "in", each=12), tmp_path / "p.handlens"
     create(folder, place).close()

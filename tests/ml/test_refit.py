@@ -52,6 +52,7 @@ def _strange_discs(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_model_learns_from_what_it_was_chosen_by_and_its_scores_do_not_know(tmp_path: Path) -> None:
     place = tmp_path / "shapes.handlens"
     create(_strange_discs(tmp_path / "pictures"), place).close()
@@ -82,6 +83,7 @@ class _StopWhenLearningAgain:
         return "stop" if self.again else ""
 
 
+@pytest.mark.slow
 def test_who_stops_it_then_has_the_model_that_was_chosen(tmp_path: Path) -> None:
     place = tmp_path / "shapes.handlens"
     create(_strange_discs(tmp_path / "pictures"), place).close()

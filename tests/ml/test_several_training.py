@@ -69,6 +69,7 @@ def test_the_first_model_learns_every_class_by_itself() -> None:
     assert (logits[:, 2] < -10).all()
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_predictions_of_several_classes(tmp_path: Path) -> None:
     folder, target = mixture_folder(tmp_path / "mixed", count=60), tmp_path / "mixed.handlens"
     run = CliRunner().invoke

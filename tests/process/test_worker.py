@@ -124,6 +124,7 @@ def test_a_child_that_is_held_is_reported_and_not_killed(place: Path) -> None:
     assert english(stalled.sentence).endswith(f"while adjusting the network. {english(HANGING)}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Windows cannot hold a process")
 def test_leaving_does_not_wait_for_a_child_that_says_nothing(place: Path) -> None:
     asked = Asked()
@@ -141,6 +142,7 @@ def test_leaving_does_not_wait_for_a_child_that_says_nothing(place: Path) -> Non
         assert project.runs.newest("interrupted") is not None, "it can be resumed"
 
 
+@pytest.mark.slow
 def test_giving_up_on_the_events_ends_the_child(place: Path) -> None:
     events = Worker().run(TrainJob(project=place, epochs=500, device="cpu"), NeverStop())
     next(events)
