@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LARGEST = 400_000_000
+LARGEST = 400 << 20
 NEITHER = ("torch", "torchvision", "torchaudio", "timm", "pandas", "cleanlab", "ray", "triton", "nvidia")
 """Parts of an environment for development that the build must not find."""
 
