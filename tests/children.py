@@ -68,10 +68,13 @@ def run_child(arguments: Sequence[object], *, limit: float, forked: bool = False
         child = begin(words, out.fileno(), err.fileno())
         most, code = 0, None
         try:
-            while code is None and _busy_seconds(child) < limit and time.monotonic() < began + PATIENCE * limit:
-                most = max(most, _memory(child))
+            while code is None and time.monotonic() < began + PATIENCE * limit:
+                held, busy = _usage(child)
+                most = max(most, held)
+                if busy > limit:
+                    break
                 with suppress(psutil.TimeoutExpired):
-                    code = child.wait(0.05)
+                    code = child.wait(0.1)
         finally:
             _kill_family(child)
         seconds = time.monotonic() - began
@@ -110,23 +113,18 @@ def _fork(words: list[str], out: int, err: int) -> psutil.Process:
         os._exit(code)
 
 
-def _busy_seconds(child: psutil.Process) -> float:
-    """Seconds of processor time of the family: wall time says little on a machine that others use."""
-    seconds = 0.0
-    for one in _family(child):
-        with suppress(psutil.Error):
-            times = one.cpu_times()
-            seconds += times.user + times.system
-    return seconds
+def _usage(child: psutil.Process) -> tuple[int, float]:
+    """Bytes that the child and its children hold, and seconds of processor time that they used.
 
-
-def _memory(child: psutil.Process) -> int:
-    """Bytes that the child and its children hold; what several of them share counts once for each."""
-    held = 0
+    What several of them share counts once for each. Wall time says little on a machine that others use.
+    """
+    held, busy = 0, 0.0
     for one in _family(child):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error), one.oneshot():
             held += one.memory_info().rss
-    return held
+            times = one.cpu_times()
+            busy += times.user + times.system
+    return held, busy
 
 
 def _family(child: psutil.Process) -> list[psutil.Process]:
