@@ -27,12 +27,12 @@ def hostile_projects(base: Path) -> Iterator[tuple[str, Path]]:
 
     `base` needs a finished run 1 with predictions. Each copy is removed when the next is asked for.
     """
-    yield from _copies(base, PROJECT_FAULTS)
+    yield from copies(base, PROJECT_FAULTS)
 
 
 def hostile_runs(base: Path) -> Iterator[tuple[str, Path]]:
     """Yield copies of the project at `base`, each with one fault in the files of run 1."""
-    yield from _copies(base, RUN_FAULTS)
+    yield from copies(base, RUN_FAULTS)
 
 
 def hostile_models(model: Path) -> Iterator[tuple[str, Path]]:
@@ -52,7 +52,8 @@ def hostile_models(model: Path) -> Iterator[tuple[str, Path]]:
         crafted.unlink()
 
 
-def _copies(base: Path, faults: dict[str, _Fault]) -> Iterator[tuple[str, Path]]:
+def copies(base: Path, faults: dict[str, _Fault]) -> Iterator[tuple[str, Path]]:
+    """Yield copies of the project at `base`, beside it, each with one of `faults`; each is removed afterwards."""
     for name, fault in faults.items():
         crafted = base.with_name(f"hostile {name}{base.suffix}")
         shutil.copytree(base, crafted, symlinks=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fabricate import CLASSES, image_folder
+from tests.fabricate import CLASSES, image_folder
 
 IMAGE = "<img src=secret>"
 """Qt would open the file, or call the host."""

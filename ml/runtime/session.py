@@ -46,7 +46,8 @@ def open_session(model: Path | bytes, *, many: bool = False, threads: int = 0) -
     with `many` they share out the samples, so a batch is.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    # Only fatal ones: every error is raised as well, and its log line would precede our sentence on stderr.
+    options.log_severity_level = 4
     options.intra_op_num_threads = threads
     _limit_memory()
     options.add_session_config_entry("session.use_env_allocators", "1")

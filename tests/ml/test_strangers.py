@@ -36,6 +36,7 @@ from ml.project.backup import COPIES, backups
 from ml.project.estimate import estimate_seconds
 from ml.project.project import Project
 from ml.runtime.graph_check import check_graph
+from ml.runtime.model import ReleasedModel
 from ml.runtime.session import most_memory
 from tests.ml.terminal import Done, Handlens
 
@@ -108,6 +109,17 @@ def test_every_crafted_model_is_refused_in_a_sentence(handlens: Handlens, tmp_pa
 def test_a_graph_cannot_use_all_of_the_memory() -> None:
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert most_memory() <= max(physical // 2, 4 << 30)
+
+
+def test_a_graph_that_fails_writes_nothing_of_its_own_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_colour_model(tmp_path / "model.onnx")
+    for name, crafted in hostile_models(tmp_path / "model.onnx"):
+        if name == "tensor of 360 GB":
+            with pytest.raises(HandlensError, match="could not be run"):
+                ReleasedModel.open(crafted).predict(np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_graph_in_an_attribute_is_looked_through_as_well(tmp_path: Path) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +17,7 @@ from ml.core.events import Finished, ProbeDone
 from ml.core.jobs import StopRequest, TrainJob
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.process.kills import has_interrupted, lost_labels, train, work_and_kill
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills a process group, which Windows does not have")
 
@@ -40,13 +34,13 @@ def test_kills_lose_no_label_and_no_run(tmp_path: Path, kills: int) -> None:
         # Half of the kills hit the first seconds (opening, decoding, the probe), half the fine-tuning.
         lines = chance.randrange(1, 30) if number % 2 else 0
         epochs = 0 if number % 2 else chance.randrange(1, 4)
-        resume = _has_interrupted(place)
-        epochs_seen += _work_and_kill(place, acknowledged, lines=lines, epochs=epochs, resume=resume)
+        resume = has_interrupted(place)
+        epochs_seen += work_and_kill(place, acknowledged, lines=lines, epochs=epochs, resume=resume).epochs
         _check(place, acknowledged)
     assert epochs_seen >= kills // 2, "the training was never reached"
 
     hurry = _Hurry()
-    for last in run(TrainJob(project=place, resume=_has_interrupted(place), device="cpu"), hurry):
+    for last in run(TrainJob(project=place, resume=has_interrupted(place), device="cpu"), hurry):
         hurry.there_is_a_model |= isinstance(last, ProbeDone)
     assert isinstance(last, Finished), last
     _check(place, acknowledged)
@@ -62,13 +56,13 @@ def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> Non
     place, twin = tmp_path / "shapes.handlens", tmp_path / "twin.handlens"
     create(picture_folder(tmp_path / "pictures", each=20), place).close()
     shutil.copytree(place, twin)
-    whole = _train(twin, "--epochs", "3")
+    whole = train(twin, "--epochs", "3")
     # Two steps make an epoch: the first step of the second is its middle.
-    parts = _train(place, "--epochs", "3", kill_at=lambda e: e["event"] == "batch" and e["epoch"] == 2)
-    assert _has_interrupted(place)
-    parts += _train(place, "--resume", kill_at=lambda e: e["event"] == "stage" and e["stage"] == "predict")
-    assert _has_interrupted(place)
-    parts += _train(place, "--resume")
+    parts = train(place, "--epochs", "3", kill_at=lambda e: e["event"] == "batch" and e["epoch"] == 2)
+    assert has_interrupted(place)
+    parts += train(place, "--resume", kill_at=lambda e: e["event"] == "stage" and e["stage"] == "predict")
+    assert has_interrupted(place)
+    parts += train(place, "--resume")
 
     def epochs(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [event for event in events if event["event"] == "epoch"]
@@ -85,27 +79,6 @@ def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> Non
     assert (place / "runs/0001/history.csv").read_text().count("\n") == 5
 
 
-def _train(
-    place: Path, *arguments: str, kill_at: Callable[[dict[str, Any]], bool] = lambda _event: False
-) -> list[dict[str, Any]]:
-    """`handlens train --json` as a process of its own, killed at the first event that `kill_at` picks."""
-    events = []
-    with subprocess.Popen(
-        [sys.executable, "-m", "ml.cli", "train", str(place), "--device", "cpu", "--json", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            events.append(json.loads(line))
-            if kill_at(events[-1]):
-                process.kill()
-                break
-    return events
-
-
 class _Hurry:
     """Stops, and keeps the best, as soon as there is something to keep."""
 
@@ -115,54 +88,8 @@ class _Hurry:
         return "stop" if self.there_is_a_model else ""
 
 
-def _work_and_kill(place: Path, acknowledged: dict[int, int], *, lines: int, epochs: int, resume: bool) -> int:
-    """Let the labeller work until it has said `lines` lines or finished `epochs` epochs, then kill its whole group."""
-    command = [sys.executable, str(Path(__file__).with_name("labeller.py")), str(place), "resume" if resume else "new"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment, cwd=ROOT
-    )
-    assert process.stdout is not None
-    said = seen = 0
-    with process, process.stdout:
-        for line in process.stdout:
-            said += 1
-            seen += line.startswith("event EpochDone")
-            _note(line, acknowledged)
-            if (lines and said >= lines) or (epochs and seen >= epochs):
-                break
-            if line.startswith("event Finished"):  # no epoch was better than the first model for a while
-                break
-            if line.startswith("event Failed"):
-                os.killpg(process.pid, signal.SIGKILL)
-                pytest.fail(line)
-        os.killpg(process.pid, signal.SIGKILL)
-        for line in process.stdout:
-            if line.endswith("\n"):
-                _note(line, acknowledged)
-    return seen
-
-
-def _note(line: str, acknowledged: dict[int, int]) -> None:
-    if line.startswith("label "):
-        _, sample, label = line.split()
-        acknowledged[int(sample)] = int(label)
-
-
-def _has_interrupted(place: Path) -> bool:
-    with Project.open(place) as project:
-        project.runs.mark_interrupted()
-        return project.runs.newest("interrupted") is not None
-
-
 def _check(place: Path, acknowledged: dict[int, int]) -> None:
     with sqlite3.connect(place / "project.db") as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
     database.close()
-    with Project.open(place) as project:
-        present = {sample.id: sample.label for sample in project.samples()}
-        for sample, label in acknowledged.items():
-            # The very last label may have been on disk already without having been acknowledged.
-            history = [change.new[0] for change in project.history(sample)]
-            assert label in history[-2:], (sample, label, history[-3:])
-            assert present[sample] == history[-1]
+    assert lost_labels(place, acknowledged) == []
