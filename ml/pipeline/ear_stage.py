@@ -37,8 +37,11 @@ def hears(context: RunContext) -> bool:
     return kind_named(context.project.kind).input_name == "waveform"
 
 
-def choose_ear(context: RunContext) -> Generator[Event, None, FeatureNetwork]:
-    """Return the pretrained network for recordings, and record why in the context. The samples must be decoded."""
+def choose_ear(context: RunContext, *, announced: bool = True) -> Generator[Event, None, FeatureNetwork]:
+    """Return the pretrained network for recordings, and record why in the context. The samples must be decoded.
+
+    `announced`: also emit a note that says why.
+    """
     assert context.project.windowing is not None
     asked, scores = context.job.ear, dict[UsedEar, float]()
     recorded = read_settings(context.folder).get("ear", {}) if context.job.resume else {}
@@ -48,7 +51,7 @@ def choose_ear(context: RunContext) -> Generator[Event, None, FeatureNetwork]:
     elif asked == "auto":
         scores = yield from _compare(context)
         asked = best_ear(scores)
-        if scores:
+        if scores and announced:
             yield Note(sentence=_reason(asked, scores))
     context.ear, context.ear_scores = asked, scores
     return make_ear(asked, context.project.windowing)
