@@ -34,7 +34,7 @@ from ml.core import ranks
 from ml.core.backbone_catalog import OFFERED
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Failed, Finished, Showcase, as_json
-from ml.core.jobs import DEFAULT_FRONT, FRONTS, Front, NeverStop, TrainJob
+from ml.core.jobs import DEFAULT_EAR, DEFAULT_FRONT, EARS, FRONTS, Ear, Front, NeverStop, TrainJob
 from ml.core.messages import msg, text, tr
 from ml.core.phrases import duration
 from ml.core.types import PRESETS, KindName, Preset, TaskName
@@ -65,6 +65,15 @@ def front_named(name: str) -> Front:
         if front == (name or DEFAULT_FRONT):
             return front
     raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(FRONTS)), option="--front")
+
+
+def ear_named(name: str) -> Ear:
+    """The ear of that name, the usual one for none; raises a usage error for any other."""
+    choices = (DEFAULT_EAR, *EARS)
+    for ear in choices:
+        if ear == (name or DEFAULT_EAR):
+            return ear
+    raise WrongUsageError(msg("Choose one of: {choices}.", choices=", ".join(choices)), option="--ear")
 
 
 PresetOption = Annotated[
@@ -116,6 +125,19 @@ FrontOption = Annotated[
 ]
 
 
+EarOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=tr(
+            "For recordings, the pretrained network of the first model: the one for pictures, on spectrograms "
+            "({picture}), the one for speech ({speech}), or {both}. The default is {auto}: the training recordings "
+            "decide.",
+            auto=DEFAULT_EAR,
+            **{name: name for name in EARS},
+        ),
+    ),
+]
 AcceptOption = Annotated[
     bool,
     typer.Option(
@@ -138,6 +160,7 @@ def train(
     backbone: BackboneOption = "",
     weights: WeightsOption = None,
     front: FrontOption = "",
+    ear: EarOption = "",
     wrong_at_most: WrongAtMostOption = None,
     accept_changed_weights: AcceptOption = False,
     json: JsonOption = False,
@@ -158,9 +181,10 @@ def train(
         weights=weights,
         wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
         front=front_named(front),
+        ear=ear_named(ear),
         accept_changed_weights=accept_changed_weights,
     )
-    _teach(job, front=front, json=json)
+    _teach(job, front=front, ear=ear, json=json)
 
 
 def _say_what_stays(context: typer.Context, target: Path) -> None:
@@ -171,7 +195,7 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
         begun = run is not None and (opened.runs.folder(run.number) / "settings.toml").is_file()
     sources = {
         name: context.get_parameter_source(name)
-        for name in ("preset", "seed", *(("epochs", "front", "wrong_at_most", "backbone") if begun else ()))
+        for name in ("preset", "seed", *(("epochs", "front", "ear", "wrong_at_most", "backbone") if begun else ()))
     }
     given = [name.replace("_", "-") for name, source in sources.items() if source and source.name == "COMMANDLINE"]
     if given:
@@ -179,14 +203,16 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
         print_error(msg("The run continues with its own settings. Ignored: {options}.", options=options))
 
 
-def _teach(job: TrainJob, *, front: str, json: bool) -> None:
+def _teach(job: TrainJob, *, front: str, ear: str, json: bool) -> None:
     # Ended from outside it says how to go on; of several processes the helpers too, for where the first is lost nobody
     # else is left to.
     signal.signal(signal.SIGTERM, _cut_off if ranks.world_size() > 1 else signal.default_int_handler)
     if ranks.rank():
         _help(job)
         return
-    asked = _looked_up(job.project, front=front)  # a wrong path is answered before torch takes its seconds to load
+    asked = _looked_up(
+        job.project, front=front, ear=ear
+    )  # a wrong path is answered before torch takes its seconds to load
     if json:
         train_with(job, _print_event)
         return
@@ -204,12 +230,16 @@ class _Asked:
     task: TaskName
 
 
-def _looked_up(target: Path, *, front: str) -> _Asked:
-    """Raises HandlensError where there is no project, its originals have gone, or `front` does not fit it."""
+def _looked_up(target: Path, *, front: str, ear: str) -> _Asked:
+    """Raises HandlensError where there is no project, its originals have gone, or `front` or `ear` do not fit it."""
     with Project.open(target) as opened:
         if front and kind_named(opened.kind).input_name != "readings":
             raise HandlensError(
                 msg("Only sensor logs can become different pictures. Leave out {option}.", option="--front")
+            )
+        if ear and kind_named(opened.kind).input_name != "waveform":
+            raise HandlensError(
+                msg("Only recordings have a choice of networks for sound. Leave out {option}.", option="--ear")
             )
         _ = opened.source_folder
         return _Asked(opened.kind, opened.task)

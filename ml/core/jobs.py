@@ -22,6 +22,14 @@ or all three below each other."""
 FRONTS: tuple[Front, ...] = get_args(Front)
 DEFAULT_FRONT: Front = "combined"
 
+UsedEar = Literal["picture", "speech", "both"]
+"""Which pretrained networks a first model of recordings uses: the one for pictures on spectrograms, the one for speech,
+or both."""
+Ear = Literal["auto", "picture", "speech", "both"]
+"""The same as a wish; "auto" compares them on the training split."""
+EARS: tuple[UsedEar, ...] = get_args(UsedEar)
+DEFAULT_EAR: Ear = "auto"
+
 WRONG_AT_MOST = 0.05
 """Of the answers it accepts, unless the user wants another rate."""
 
@@ -80,7 +88,8 @@ class TrainJob:
     "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
     file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
     that may be wrong (None: what the user chose for the project); the threshold follows from it. `front` is for logs of
-    sensors only. `accept_changed_weights`: the user trusts a download that differs from the first one.
+    sensors only, `ear` for recordings. `accept_changed_weights`: the user trusts a download that differs from the first
+    one.
     """
 
     project: Path
@@ -93,6 +102,7 @@ class TrainJob:
     weights: Path | None = None
     wrong_at_most: float | None = None
     front: Front = DEFAULT_FRONT
+    ear: Ear = DEFAULT_EAR
     accept_changed_weights: bool = False
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 

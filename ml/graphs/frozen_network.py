@@ -14,6 +14,7 @@ from ml.core.messages import msg
 from ml.core.types import Windowing
 from ml.graphs import efficientnet_lite
 from ml.graphs.builder import GraphBuilder, Value
+from ml.graphs.feature_network import FeatureNetwork
 from ml.graphs.frontends import mel_front_end, mel_size, pixel_front_end
 from ml.graphs.log_frontend import (
     SIZE,
@@ -23,7 +24,7 @@ from ml.graphs.log_frontend import (
     log_front_end,
     settings_for_logs,
 )
-from ml.graphs.pretrained import LITE0_SIZE, Weights, bundled
+from ml.graphs.pretrained import LITE0_SIZE, bundled
 from ml.graphs.torch_file import read_state_dict
 from ml.media.kinds import InputName
 from ml.media.mel import settings_for
@@ -32,14 +33,14 @@ FEATURES_VERSION = 4
 """Part of the names of caches. Increase it if the same network computes different features."""
 
 
-class FrozenNetwork:
+class FrozenNetwork(FeatureNetwork):
     """Maps raw input to features (batch, width, *grid), whose mean over the grid is the embedding.
 
     `windowing` is None for pictures. The front end of logs must be fitted first.
     """
 
     def __init__(self, *, input_name: InputName, windowing: Windowing | None, log_front: Front = DEFAULT_FRONT) -> None:
-        self.weights: Weights = bundled()
+        self.weights = bundled()
         self.input_name = input_name
         self.size = LITE0_SIZE
         self._windowing = None if input_name == "pixels" else windowing
@@ -50,7 +51,6 @@ class FrozenNetwork:
             self._logs = settings_for_logs(channels=channels, frames=frames, front=log_front)
         self.width = efficientnet_lite.WIDTH + (0 if self._logs is None else self._logs.numbers)
         self.inner_features = slice(efficientnet_lite.LAST_CHANNELS, efficientnet_lite.WIDTH)
-        """The features of the inner stages: they separate classes, but do not help to detect unlike samples."""
 
     @property
     def needs_fitting(self) -> bool:
@@ -79,14 +79,6 @@ class FrozenNetwork:
         settings = self._logs or (settings_for(self._windowing) if self._windowing is not None else "")
         text = f"{FEATURES_VERSION} {self.weights.sha256} {self._picture} {settings} {learned}"
         return f"{self.weights.name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
-
-    def feature_graph(self) -> bytes:
-        """Return the graph from the input `raw` to `embedding` (batch, width) and `grid` in half precision."""
-        graph = GraphBuilder("features")
-        features = self.features(self.raw_input(graph, "raw"))
-        graph.output("embedding", features.mean(2, 3, keepdims=False), (self.width,))
-        graph.output("grid", features.astype(np.float16), (self.width, *self.grid), np.float16)
-        return graph.to_bytes()
 
     def raw_input(self, graph: GraphBuilder, name: str) -> Value:
         """Return the input of the front end, called `name`."""

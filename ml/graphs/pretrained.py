@@ -57,8 +57,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify_sha256(path: Path, sha256: str) -> Path:
-    """Return `path` if its SHA-256 is `sha256`; raise HandlensError otherwise."""
+def verify_sha256(path: Path, sha256: str, *, install: str = _INSTALL) -> Path:
+    """Return `path` if its SHA-256 is `sha256`; raise HandlensError with the command `install` otherwise."""
     found = sha256_of(path)
     if found != sha256:
         raise HandlensError(
@@ -66,7 +66,7 @@ def verify_sha256(path: Path, sha256: str) -> Path:
                 "The file of the pretrained network, {file}, is damaged (its checksum is wrong). "
                 "Install it again: {command}",
                 file=path.name,
-                command=_INSTALL,
+                command=install,
             ),
             details=f"{path}: SHA-256 is {found}, expected {sha256}",
         )

@@ -18,11 +18,12 @@ from ml.core.jobs import Stop, TrainJob
 from ml.core.messages import msg
 from ml.core.types import Sample
 from ml.features.decode import Decoded
-from ml.features.features import Extractor, Features, graph_extractor
+from ml.features.features import Extractor, graph_extractor
 from ml.graphs.builder import GraphBuilder, Value
-from ml.graphs.frozen_network import FrozenNetwork
+from ml.graphs.feature_network import FeatureNetwork
 from ml.graphs.pretrained import bundled
 from ml.media.kinds import kind_named
+from ml.pipeline.ear_stage import choose_ear, features_of, hears
 from ml.pipeline.finish import finish_run
 from ml.pipeline.predict_all import Batch, Predict, write_predictions
 from ml.pipeline.probe_stages import decode_stage, feature_stage, fit_best_probe, probe_done
@@ -100,8 +101,10 @@ def _run_stages(context: RunContext) -> Iterator[Event]:
     network = _prepare(context)
     yield from decode_stage(context)
     _normalise(context, network)
+    if hears(context):
+        network = yield from _use_ear(context)
     yield stage("features")
-    context.features = _features(context, network)
+    context.features = features_of(context, network)
     yield from feature_stage(context, lambda: _extractor(network))
     yield stage("probe")
     context.probe = yield from fit_best_probe(context)
@@ -124,7 +127,7 @@ def _run_stages(context: RunContext) -> Iterator[Event]:
     yield finished(context, scores, early=context.stop.requested() == "stop")
 
 
-def _refitted(context: RunContext, network: FrozenNetwork) -> GraphRelease | None:
+def _refitted(context: RunContext, network: FeatureNetwork) -> GraphRelease | None:
     """Return the model that also learned from the validation samples; None if the project is large or has no test."""
     if context.stop.requested() or not should_retrain(context.data, context.samples):
         return None
@@ -132,7 +135,17 @@ def _refitted(context: RunContext, network: FrozenNetwork) -> GraphRelease | Non
     return None if probe is None else GraphRelease(context, network, probe.head)
 
 
-def _prepare(context: RunContext) -> FrozenNetwork:
+def _use_ear(context: RunContext) -> Generator[Event, None, FeatureNetwork]:
+    """Return the chosen network for recordings, after a check that disk and memory suffice."""
+    network = yield from choose_ear(context)
+    context.weights = network.weights
+    context.write_settings()
+    check_disk(_disk_needs(context, network), context.project.path)
+    _check_memory(context, network)
+    return network
+
+
+def _prepare(context: RunContext) -> FeatureNetwork:
     """Return the frozen network, after a check that disk and memory suffice."""
     context.recipe = recipe_for(context.job, train=context.train_count, on_gpu=False)
     context.weights = bundled()
@@ -148,21 +161,16 @@ def _prepare(context: RunContext) -> FrozenNetwork:
     return network
 
 
-def _normalise(context: RunContext, network: FrozenNetwork) -> None:
+def _normalise(context: RunContext, network: FeatureNetwork) -> None:
     """Fit the front end of logs to the training split, once."""
     if network.needs_fitting:
         network.fit(context.decoded.read(normalisation_samples(context.samples)).astype(np.float32, copy=False))
 
 
-def _features(context: RunContext, network: FrozenNetwork) -> Features:
-    cache, samples = context.project.path / "cache", len(context.samples)
-    return Features(cache, network.fingerprint, samples=samples, width=network.width, grid=network.grid)
-
-
-def _disk_needs(context: RunContext, network: FrozenNetwork) -> dict[str, int]:
+def _disk_needs(context: RunContext, network: FeatureNetwork) -> dict[str, int]:
     """Return the most bytes that the run will have on disk at a time, by their purpose."""
     samples, positions = context.samples, network.grid[0] * network.grid[1]
-    features = _features(context, network)
+    features = features_of(context, network)
     each = 4 * network.width + (2 * network.width * positions if features.grids_kept else 0)
     answers = 4 * context.classes + 2 * context.classes * positions + 2 * network.width + 17
     return {
@@ -173,7 +181,7 @@ def _disk_needs(context: RunContext, network: FrozenNetwork) -> dict[str, int]:
     }
 
 
-def _check_memory(context: RunContext, network: FrozenNetwork) -> None:
+def _check_memory(context: RunContext, network: FeatureNetwork) -> None:
     """Raise HandlensError if the embeddings of the training split do not fit."""
     needed, free = PROBE_COPIES * context.train_count * network.width * 4, available_memory()
     if needed > free:
@@ -187,7 +195,7 @@ def _check_memory(context: RunContext, network: FrozenNetwork) -> None:
         )
 
 
-def _extractor(network: FrozenNetwork) -> Generator[Event, None, Extractor]:
+def _extractor(network: FeatureNetwork) -> Generator[Event, None, Extractor]:
     yield from ()
     return graph_extractor(network.feature_graph())
 
@@ -195,7 +203,7 @@ def _extractor(network: FrozenNetwork) -> Generator[Event, None, Extractor]:
 class GraphRelease:
     """Implements `ml.pipeline.finish.Release` for the frozen network with a linear head."""
 
-    def __init__(self, context: RunContext, network: FrozenNetwork, head: Head) -> None:
+    def __init__(self, context: RunContext, network: FeatureNetwork, head: Head) -> None:
         self._context = context
         self._network = network
         self._head = head

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Finished, RunStarted, StageStarted, Stopped
-from ml.core.jobs import DEFAULT_FRONT, Stop, TrainJob
+from ml.core.jobs import DEFAULT_EAR, DEFAULT_FRONT, Stop, TrainJob
 from ml.core.messages import msg
 from ml.core.stages import Stage
 from ml.core.types import Preset, RunInfo, Sample
@@ -138,16 +138,17 @@ def open_or_resume_run(project: Project, job: TrainJob, class_names: tuple[str, 
                 run=str(run.number),
             )
         )
-    epochs, wrong_at_most, front = job.epochs, job.wrong_at_most, job.front
+    epochs, wrong_at_most, front, ear = job.epochs, job.wrong_at_most, job.front, job.ear
     if settings := read_settings(project.runs.folder(run.number)):
         recorded = settings.get("job", {})
         epochs = None if recorded.get("epochs", -1) < 0 else recorded["epochs"]
         wrong_at_most = recorded.get("wrong_at_most", wrong_at_most) or None
         front = recorded.get("front", DEFAULT_FRONT)
+        ear = recorded.get("ear", DEFAULT_EAR)
     project.runs.update(run.number, state="running", message="")
     preset: Preset = run.preset
     return run, dataclasses.replace(
-        job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most, front=front
+        job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most, front=front, ear=ear
     )
 
 

@@ -18,7 +18,9 @@ from ml.core.messages import msg
 from ml.features.decode import Decoded
 from ml.graphs.pretrained import Weights
 from ml.networks.weights.resolve import refuse_unknown_weights, resolve_weights
+from ml.pipeline.better_ear import better_first_model
 from ml.pipeline.finish import finish_run
+from ml.pipeline.first_model import GraphRelease
 from ml.pipeline.retrain import retrain_samples, retrain_stage
 from ml.pipeline.session import (
     finished,
@@ -107,6 +109,10 @@ def _run_stages(context: FinetuneContext) -> Iterator[Event]:
     yield from first_model_stage(context)
     yield from finetune_stage(context, retrain_samples=retrain_samples(context))
     yield from interpolation_stage(context)
+    first_model = yield from better_first_model(context)
+    if first_model is not None:
+        yield from _release_first_model(context, first_model)
+        return
     yield from retrain_stage(context)
     holdout = context.holdout_network
     scores = yield from finish_run(
@@ -114,6 +120,13 @@ def _run_stages(context: FinetuneContext) -> Iterator[Event]:
         TorchRelease(context, context.final_network),
         None if holdout is None else TorchRelease(context, holdout),
     )
+    raise_if_cancelled(context.stop)
+    yield _finish(context, scores)
+
+
+def _release_first_model(context: FinetuneContext, release: GraphRelease) -> Iterator[Event]:
+    """Release a first model of another pretrained network in place of the fine-tuned one."""
+    scores = yield from finish_run(context, release)
     raise_if_cancelled(context.stop)
     yield _finish(context, scores)
 

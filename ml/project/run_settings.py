@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.core.errors import HandlensError
-from ml.core.jobs import FRONTS
+from ml.core.jobs import DEFAULT_EAR, EARS, FRONTS
 from ml.core.messages import msg
 from ml.core.types import PRESETS
 from ml.core.untrusted import LONGEST_PATH, number_in, read_toml, table_in, text_in, whole_in
@@ -77,6 +77,7 @@ _SECTIONS: Mapping[str, Mapping[str, _Check]] = {
         "seed": _whole(-(1 << 62), 1 << 62),
         "wrong_at_most": _number(0.0, 1.0),
         "front": _one_of(FRONTS),
+        "ear": _one_of((DEFAULT_EAR, *EARS)),
         "device": _text,
     },
     "backbone": dict.fromkeys(("name", "sha256", "source", "licence", "file"), _text),
@@ -97,6 +98,7 @@ _SECTIONS: Mapping[str, Mapping[str, _Check]] = {
         "turns": _flag,
         "both_sides": _flag,
     },
+    "ear": {"name": _one_of(EARS), **dict.fromkeys(EARS, _number(0.0, 1.0))},
     "speed": {},
     "blend": {"share": _number(0.0, 1.0)},
 }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ml.graphs.builder import GraphBuilder, Value
-from ml.graphs.frozen_network import FrozenNetwork
+from ml.graphs.feature_network import FeatureNetwork
 from ml.probe.whitening import Head
 from ml.scoring.ood import NEIGHBOURS, TAIL_FROM, OodReference
 
 
 def released_graph(
-    network: FrozenNetwork,
+    network: FeatureNetwork,
     head: Head,
     *,
     temperature: float,

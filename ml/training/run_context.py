@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ml.core.jobs import Stop, TrainJob
+from ml.core.jobs import Stop, TrainJob, UsedEar
 from ml.core.types import RunInfo, Sample
 from ml.features.decode import Decoded
 from ml.features.features import Features
@@ -42,6 +42,10 @@ class RunContext:
     """Stage "download": the pretrained weights."""
     frozen: FrozenNetwork | None = field(init=False, default=None)
     """Stage "preflight": the pretrained network as a graph, if it is the bundled one."""
+    ear: UsedEar | None = field(init=False, default=None)
+    """Stage "features", for recordings: the pretrained networks of the first model…"""
+    ear_scores: dict[UsedEar, float] = field(init=False, default_factory=dict)
+    """…and the scores by which they were chosen."""
     decoded: Decoded = field(init=False)
     features: Features = field(init=False)
     """Stage "features"."""
@@ -75,6 +79,7 @@ class RunContext:
             self.recipe,
             device=self.device,
             backbone=requested_weights(self.job) if self.weights is None else weights_info(self.weights),
+            ear=None if self.ear is None else {"name": self.ear, **self.ear_scores},
             speed=speed,
             alpha=alpha,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -49,13 +49,15 @@ def write_settings(
     *,
     device: str,
     backbone: dict[str, str],
+    ear: Mapping[str, str | float] | None = None,
     speed: dict[str, float] | None = None,
     alpha: float | None = None,
 ) -> None:
     """Write settings.toml: everything that determined this run.
 
-    `backbone` is what `weights_info` returns; `speed`: seconds per sample and the relative loss of the probe, for the
-    next estimate; `alpha`: the weight of the fine-tuned end in the released weights.
+    `backbone` is what `weights_info` returns; `ear`: the networks for recordings, and the scores that chose them;
+    `speed`: seconds per sample and the relative loss of the probe, for the next estimate; `alpha`: the weight of the
+    fine-tuned end in the released weights.
     """
     values: dict[str, object] = {
         "job": {
@@ -64,6 +66,7 @@ def write_settings(
             "seed": job.seed,
             "wrong_at_most": job.wrong_at_most or 0.0,  # 0: no rate was requested
             "front": job.front,
+            "ear": job.ear,
             "device": device,
         },
         "backbone": backbone,
@@ -71,6 +74,8 @@ def write_settings(
         "libraries": dict(_installed_libraries()),
         "speed": {key: value for key, value in (speed or {}).items() if value > 0.0},
     }
+    if ear is not None:
+        values["ear"] = ear
     if alpha is not None:
         values["blend"] = {"share": alpha}
     write_text(folder / "settings.toml", tomli_w.dumps(values))
