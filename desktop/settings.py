@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,10 +71,17 @@ LAST_FOLDER: Setting[str] = Setting(key="last_folder", default="", valid=lambda 
 """Where the folder chooser opens."""
 
 
+MOST_SECONDS = 1e9
+"""A speed above it is no measurement: sums and dates could not hold it."""
+
+
 def _is_speeds(value: object) -> bool:
     return isinstance(value, dict) and all(
         isinstance(speeds, dict)
-        and all(isinstance(each, int | float) and not isinstance(each, bool) and each > 0 for each in speeds.values())
+        and all(
+            isinstance(each, int | float) and not isinstance(each, bool) and 0 < each <= MOST_SECONDS
+            for each in speeds.values()
+        )
         for speeds in value.values()
     )
 
@@ -112,7 +118,7 @@ def value(setting: Setting[T]) -> T:
         return setting.default
     try:
         read = json.loads(stored)
-    except ValueError:
+    except (ValueError, RecursionError):
         return setting.default
     return cast(T, read) if setting.valid(read) else setting.default
 
@@ -159,7 +165,7 @@ def remember_speeds(kind: str, network: str, measured: Mapping[str, float]) -> N
     """Remember how long the stages of a training took, averaged with what was remembered before."""
     key, before = f"{kind} {network}", speeds(kind, network)
     # The clocks of some systems advance in steps, so a short stage can take no time.
-    usable = {name: each for name, each in measured.items() if math.isfinite(each) and each > 0}
+    usable = {name: each for name, each in measured.items() if 0 < each <= MOST_SECONDS}
     new = {name: before.get(name, each) ** (1 - NEWEST_WEIGHT) * each**NEWEST_WEIGHT for name, each in usable.items()}
     others = [(name, each) for name, each in value(SPEEDS).items() if name != key]
     set_value(SPEEDS, dict([*others, (key, before | new)][-MOST_SPEEDS:]))

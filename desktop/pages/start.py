@@ -198,7 +198,7 @@ class StartPage(QWidget):
             card.deleteLater()
         self._cards.clear()
         recent: list[list[str]] = settings.value(settings.RECENT)
-        for place, (path, name) in enumerate(recent):
+        for place, (path, name) in enumerate(recent[: settings.MOST_RECENT]):
             card = ProjectCard(name=name, caption=tr("Looking…"))
             card.setToolTip(printable(path))
             card.chosen.connect(partial(self.project_chosen.emit, Path(path)))
@@ -206,7 +206,7 @@ class StartPage(QWidget):
             card.restore_requested.connect(partial(self.restore_requested.emit, Path(path)))
             self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)
             self._cards[path] = card
-            if Path(path).exists():
+            if _may_be_there(path):
                 self._requests[self._tasks.submit(read_recent, Path(path))] = path
             else:
                 card.show_missing(tr("Not there any more"))
@@ -250,6 +250,14 @@ class StartPage(QWidget):
     def _remove(self, path: str) -> None:
         settings.forget_project(Path(path))
         self.refresh()
+
+
+def _may_be_there(path: str) -> bool:
+    """Whether there is something to read at the path. Where the system cannot tell, reading it gives the reason."""
+    try:
+        return Path(path).exists()
+    except OSError:  # the name is too long, or a folder above it may not be entered
+        return True
 
 
 def _caption(facts: RecentFacts) -> str:

@@ -90,7 +90,8 @@ class MainWindow(QMainWindow):
         self._enable_actions()
         geometry = settings.value(settings.GEOMETRY)
         if geometry:
-            self.restoreGeometry(QByteArray(base64.b64decode(geometry)))
+            # Qt skips what is no base64; Python would raise, and no window would open.
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode(errors="replace")))
         self.start_page.refresh()
         self._opener.warm_up()
 

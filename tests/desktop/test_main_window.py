@@ -93,6 +93,17 @@ def test_a_project_opens_on_training_and_once_trained_on_exploring(
     assert _open(window, project, qtbot).current_page == EXPLORE
 
 
+@pytest.mark.parametrize("stored", ["abc", "\u00e9\ud800", "AAAA", "=" * 5000])
+def test_a_broken_window_geometry_does_not_keep_the_window_from_opening(
+    studio: QApplication, qtbot: QtBot, stored: str
+) -> None:
+    settings.set_value(settings.GEOMETRY, stored)
+    window = MainWindow(runner=Scan())
+    qtbot.addWidget(window)
+    window.show()
+    assert window.isVisible() and window.width() > 0
+
+
 def test_the_pages_are_reached_by_click_and_by_key(window: MainWindow, project: Path, qtbot: QtBot) -> None:
     workspace = _open(window, project, qtbot)
     qtbot.mouseClick(workspace.rail.button(DATA), Qt.MouseButton.LeftButton)

@@ -81,6 +81,43 @@ def test_a_damaged_project_says_so_on_its_card(page: StartPage, project: Path, q
     assert card.missing and "damaged" in card.toolTip()
 
 
+def test_projects_at_impossible_paths_are_named_and_the_others_still_open(
+    page: StartPage, project: Path, qtbot: QtBot
+) -> None:
+    impossible = ["/" + "x" * 5000, "", "a\0b", "\ud800", "/dev/null/x", "/dev/zero"]
+    settings.set_value(settings.RECENT, [*([path, "odd"] for path in impossible), [str(project), "Fruit"]])
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    *odd, fruit = page.cards()
+    assert len(odd) == len(impossible) and all(card.missing for card in odd)
+    assert "Run 1" in fruit.accessibleName()
+
+
+@pytest.mark.parametrize(
+    "stored", ["{", "[" * 200_000, "[1]", '[["a"]]', '[["a", null]]', "null", "9" * 5000, '[["a", "b"]]]', "\udcff"]
+)
+def test_a_broken_list_of_recent_projects_is_an_empty_one(page: StartPage, stored: str) -> None:
+    store = settings._store()
+    store.setValue(settings.RECENT.key, stored)
+    store.sync()
+    page.refresh()
+    assert not page.cards()
+
+
+def test_an_endless_list_of_recent_projects_shows_the_newest(page: StartPage) -> None:
+    settings.set_value(settings.RECENT, [[f"/gone/{number}", "gone"] for number in range(500)])
+    page.refresh()
+    assert len(page.cards()) == settings.MOST_RECENT
+
+
+def test_speeds_that_nothing_can_have_are_forgotten(studio: QApplication) -> None:
+    store = settings._store()
+    for number in ("1e999", "9" * 400, "NaN", "-1", "true"):
+        store.setValue(settings.SPEEDS.key, f'{{"images x": {{"probe": {number}}}}}')
+        store.sync()
+        assert settings.speeds("images", "x") == {}
+
+
 def test_a_project_whose_originals_are_gone_still_has_a_card(page: StartPage, project: Path, qtbot: QtBot) -> None:
     shutil.rmtree(project.parent / "fruit")
     page.refresh()
