@@ -17,7 +17,7 @@ import typer
 from ml.commands.usage import WrongUsageError, told_of
 from ml.core import messages, terminal_language
 from ml.core.backbone_catalog import OFFERED
-from ml.core.jobs import FRONTS
+from ml.core.jobs import EARS, FRONTS
 from ml.core.messages import PSEUDO, Message, msg
 from ml.core.types import PRESETS
 from ml.media.kinds import kinds
@@ -83,7 +83,7 @@ _NAMES = re.compile(
 )
 _PLAIN = re.compile(r"[aceinorsuyzACEINORSUYZ]")
 _VALUES = {
-    *COMMANDS, *PRESETS, *(kind.name for kind in kinds()), *FRONTS,
+    *COMMANDS, *PRESETS, *(kind.name for kind in kinds()), *FRONTS, *EARS,
     "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none",
     "handlens", "Handlens", "Python", "red", "green", "blue", "colours",
     "and",  # Babel's, which knows no pseudo-locale
