@@ -74,9 +74,10 @@ def kills(scratch: Path, options: argparse.Namespace) -> int:
     if os.name != "posix":
         print("not on this system: it kills process groups")
         return 0
-    place = scratch / "shapes.handlens"
-    create(picture_folder(scratch / "pictures", each=12), place).close()
-    return _kill_labeller(place, options.kills) + _kill_quick_training(place, options.kills // 4 or 1)
+    place, quick = scratch / "shapes.handlens", scratch / "quick.handlens"
+    for project in (place, quick):
+        create(picture_folder(scratch / "pictures", each=12), project).close()
+    return _kill_labeller(place, options.kills) + _kill_quick_training(quick, options.kills // 4 or 1)
 
 
 def _kill_labeller(place: Path, count: int) -> int:
@@ -96,20 +97,20 @@ def _kill_labeller(place: Path, count: int) -> int:
         lost += missing
         labels, epochs = labels + done.labels, epochs + done.epochs
     print(f"kills while labelling and training: {count}, survived: {survived}")
-    print(f"labels acknowledged: {labels}, lost: {len(lost)}; epochs trained between the kills: {epochs}")
+    print(f"labels acknowledged: {labels}, lost: {len(lost)}; epochs trained between the kills: {epochs}", flush=True)
     for line in lost:
         print(f"  {line}")
     return count - survived
 
 
 def _kill_quick_training(place: Path, count: int) -> int:
-    """Kill quick trainings, then let one end; it has to leave a model and a prediction of every sample."""
+    """Kill quick trainings, then let one end: it has to finish."""
     chance = random.Random(21)
     for _ in range(count):
         wait = chance.randrange(1, 12)
         seen = iter(range(wait))
         train(place, "--preset", "quick", kill_at=lambda _event, seen=seen: next(seen, None) is None)
-    events = train(place, "--preset", "quick", *(("--resume",) if has_interrupted(place) else ()))
+    events = train(place, *(("--resume",) if has_interrupted(place) else ("--preset", "quick")))
     last = events[-1] if events else {"event": "nothing"}
     finished = last["event"] == "finished"
     print(f"quick trainings killed: {count}; the next one ended with: {last['event']}")
