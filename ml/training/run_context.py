@@ -79,7 +79,9 @@ class RunContext:
             self.recipe,
             device=self.device,
             backbone=requested_weights(self.job) if self.weights is None else weights_info(self.weights),
-            ear=None if self.ear is None else {"name": self.ear, **self.ear_scores},
+            ear=None
+            if self.ear is None
+            else {"name": self.ear, **{str(name): score for name, score in self.ear_scores.items()}},
             speed=speed,
             alpha=alpha,
         )
