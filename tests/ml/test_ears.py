@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fabricate import project_of, sound_folder
+from fabricate import CLASSES, project_of, sound_folder
+from numpy.typing import NDArray
 
+from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.events import Event, Finished, Note, Progress
 from ml.core.jobs import Ear, NeverStop, TrainJob, UsedEar
-from ml.core.types import Windowing
+from ml.core.types import Sample, Windowing
 from ml.graphs.ears import make_ear, time_averages
+from ml.pipeline import better_ear
 from ml.pipeline.dispatch import run
 from ml.pipeline.ear_stage import best_ear
 from ml.project.project import Project
@@ -130,3 +133,26 @@ def test_an_unknown_ear_or_one_for_pictures_is_refused(handlens: Handlens, proje
     unfit = handlens("train", project, "--ear", "speech", "--preset", "quick")
     assert unfit.code == 1
     assert "--ear" in unfit.err
+
+
+@pytest.mark.parametrize(("sure", "released"), [(False, "speech_embedding"), (True, DEFAULT_BACKBONE)])
+def test_standard_releases_the_better_of_the_speech_network_and_the_adjusted_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch, *, sure: bool, released: str
+) -> None:
+    """Only the answers of the adjusted network on the validation split are made up: uncertain, or all correct."""
+
+    def answers(_network: object, _decoded: object, samples: tuple[Sample, ...], _device: object) -> NDArray[Any]:
+        probabilities = np.full((len(samples), len(CLASSES)), 1e-9 if sure else 1 / len(CLASSES), dtype=np.float32)
+        if sure:
+            probabilities[np.arange(len(samples)), [sample.labels[0] for sample in samples]] = 1.0
+        return probabilities
+
+    monkeypatch.setattr(better_ear, "score_samples", answers)
+    events = list(run(TrainJob(project=place, epochs=1, device="cpu", ear="speech"), NeverStop()))
+    finished = events[-1]
+    assert isinstance(finished, Finished), finished
+    model = ReleasedModel.open(place / "runs" / f"{finished.run:04d}" / "model.onnx")
+    assert model.info.backbone == released
+    notes = [event.sentence.template for event in events if isinstance(event, Note)]
+    assert any("is released" in note for note in notes) is not sure
+    assert settings(place, finished.run)["ear"]["name"] == ("picture" if sure else "speech")
