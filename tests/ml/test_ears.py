@@ -135,6 +135,7 @@ def test_an_unknown_ear_or_one_for_pictures_is_refused(handlens: Handlens, proje
     assert "--ear" in unfit.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sure", "released"), [(False, "speech_embedding"), (True, DEFAULT_BACKBONE)])
 def test_standard_releases_the_better_of_the_speech_network_and_the_adjusted_one(
     place: Path, monkeypatch: pytest.MonkeyPatch, *, sure: bool, released: str
