@@ -7,7 +7,7 @@ follow from that. Another module may register a kind of its own with `register_k
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from ml.core.messages import msg
 from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
 from ml.core.plugins import note_plugin
 from ml.core.types import KindName, Windowing
-from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16
+from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16, stream_windows
 from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log_windows, log_facts, log_windows
 from ml.media.logs.traces import trace_picture
@@ -95,6 +95,18 @@ class SampleKind(ABC):
     ) -> NDArray[np.generic]:
         """Return the samples of one file as the network takes them."""
         return self.as_input(self.load(path, starts, windowing=windowing, size=size))
+
+    def stream_input(
+        self, path: Path, *, windowing: Windowing, size: int, batch: int
+    ) -> Iterator[tuple[Sequence[tuple[float, float]], NDArray[np.generic]]]:
+        """Yield all windows of one file in their order, up to `batch` at a time: their spans and what the network takes.
+
+        Raises UnreadableError.
+        """
+        spans = self.windows(path, windowing)
+        for first in range(0, len(spans), batch):
+            part = spans[first : first + batch]
+            yield part, self.load_input(path, [start for start, _ in part], windowing=windowing, size=size)
 
     def input_shape(self, windowing: Windowing | None, size: int) -> tuple[int, ...]:
         """Return the shape of one sample as the network takes it."""
@@ -210,9 +222,18 @@ class Recordings(SampleKind):
         windowing: Windowing | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
-        rows, peaks = quantise_int16(load_windows(path, _needed(windowing), starts))
-        scaled: NDArray[np.float32] = rows.astype(np.float32) * (peaks / 32767.0)
-        return scaled
+        return _quantised(load_windows(path, _needed(windowing), starts))
+
+    def stream_input(
+        self,
+        path: Path,
+        *,
+        windowing: Windowing,
+        size: int,  # noqa: ARG002 - others need it
+        batch: int,
+    ) -> Iterator[tuple[Sequence[tuple[float, float]], NDArray[np.generic]]]:
+        for spans, windows in stream_windows(path, windowing, batch=batch):
+            yield spans, _quantised(windows)
 
     def original(
         self,
@@ -297,6 +318,12 @@ class Sensors(SampleKind):
         # A log has no height: what counts is when.
         strip: NDArray[np.float32] = np.asarray(maps, dtype=np.float32).mean(axis=1, keepdims=True)
         return strip
+
+
+def _quantised(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return windows as a model got them in training, at their own loudness."""
+    rows, peaks = quantise_int16(windows)
+    return np.asarray(rows.astype(np.float32) * (peaks / 32767.0))
 
 
 def _needed(windowing: Windowing | None) -> Windowing:
