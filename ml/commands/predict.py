@@ -22,6 +22,23 @@ from ml.commands.common import (
     print_json,
     say,
 )
+from ml.commands.detections import (
+    AudacityOption,
+    BackgroundOption,
+    BirdNetOption,
+    ClipsOption,
+    CountsOption,
+    DetectionOutputs,
+    DetectionsOption,
+    GapOption,
+    HopOption,
+    MarginOption,
+    RavenOption,
+    ShortestOption,
+    ThresholdOption,
+    options_from,
+    predict_detections,
+)
 from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
@@ -32,6 +49,7 @@ from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
 from ml.core.printable import printable
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.inference.detections import HOP
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
@@ -80,13 +98,40 @@ def predict(
     csv_file: CsvFileOption = None,
     overlays: OverlaysOption = None,
     on_ray: OnRayOption = False,
+    detections: DetectionsOption = False,
+    threshold: ThresholdOption = None,
+    hop: HopOption = HOP,
+    shortest: ShortestOption = None,
+    gap: GapOption = None,
+    background: BackgroundOption = False,
+    audacity: AudacityOption = None,
+    raven: RavenOption = None,
+    birdnet: BirdNetOption = None,
+    counts: CountsOption = None,
+    clips: ClipsOption = None,
+    margin: MarginOption = 1.0,
     json: JsonOption = False,
 ) -> None:
     """Say what pictures or recordings show.
 
     A recording is read window by window; its probabilities and its unlike score are the means over its windows. Where
     more than one class may be present, the probability of a class is the largest in any of its windows.
+
+    With --detections it says instead when each class begins and ends. Each file for another program implies that.
     """
+    wanted = DetectionOutputs(
+        csv=csv_file, audacity=audacity, raven=raven, birdnet=birdnet, counts=counts, clips=clips, margin=margin
+    )
+    if detections or wanted.asks_for_detections:
+        if on_ray or overlays is not None:
+            raise WrongUsageError(
+                msg("It cannot be combined with {option}.", option="--ray" if on_ray else "--overlays"),
+                option="--detections",
+            )
+        options = options_from(threshold, hop=hop, shortest=shortest, gap=gap, background=background)
+        _, released = _opened(model, run)
+        predict_detections(released, find_inputs(inputs, released.info), options, wanted, json=json)
+        return
     if on_ray and overlays is not None:
         raise WrongUsageError(msg("With {option} no pictures are written.", option="--ray"), option="--overlays")
     file, released = _opened(model, run)

@@ -32,8 +32,7 @@ THRESHOLD = 0.7
 HOP = 0.5
 """Share of a window from one window to the next."""
 BACKGROUND = frozenset(
-    "nothing none nil noise background silence silent empty ambient ambience other others negative "
-    "nichts keine rauschen hintergrund stille leer andere sonstiges".split()
+    ["nothing", "none", "nil", "noise", "background", "silence", "silent", "empty", "ambient", "ambience", "other", "others", "negative", "nichts", "keine", "rauschen", "hintergrund", "stille", "leer", "andere", "sonstiges"]
 )
 """Names, in lower case, of classes that stand for the absence of all others."""
 
@@ -157,9 +156,7 @@ class Detector:
         self._path = path
         self._cells = _Cells(info, hop=hop)
         self._tracks = {
-            place: _Track(each, longest=self._cells.per_window)
-            for place, each in enumerate(limits)
-            if each is not None
+            place: _Track(each, longest=self._cells.per_window) for place, each in enumerate(limits) if each is not None
         }
         self._names = info.classes
         # Log-odds from which a class is looked at; a class without limits never is.
@@ -228,9 +225,7 @@ class _Cells:
         """Number of the first cell that is still open."""
         self._end = 0.0
 
-    def add(
-        self, start: float, end: float, probabilities: NDArray[np.floating], maps: NDArray[np.floating]
-    ) -> None:
+    def add(self, start: float, end: float, probabilities: NDArray[np.floating], maps: NDArray[np.floating]) -> None:
         """Add a window. The map of a class is its logit, spread over the window; the rest of the logit is constant."""
         places = np.asarray(maps, dtype=np.float64).mean(axis=1) / self._temperature
         logits = places + (self._link(probabilities) - places.mean(axis=1))[:, None]

@@ -26,6 +26,7 @@ __all__ = [
     "AudioFacts",
     "audio_facts",
     "choose_windowing",
+    "cut_audio",
     "load_waveform",
     "load_window",
     "load_windows",
@@ -97,6 +98,20 @@ def load_window(path: Path, windowing: Windowing, *, start: float) -> NDArray[np
     """The window from `start` seconds, exactly (windowing.frames,), zero behind the end. Raises UnreadableError."""
     window: NDArray[np.float32] = load_windows(path, windowing, [start])[0]
     return window
+
+
+def cut_audio(path: Path, target: Path, *, start: float, end: float) -> None:
+    """Write `start`…`end` s of a recording to the new WAV file `target`, at its own rate and with all its channels.
+
+    Raises UnreadableError, and OSError where `target` exists or cannot be written.
+    """
+    with _opened(path) as source:
+        rate, channels = source.samplerate, source.channels
+        source.seek(min(max(0, round(start * rate)), source.frames))
+        blocks = list(_blocks(source, max(1, round((end - start) * rate))))
+    with target.open("xb") as stream, soundfile.SoundFile(stream, "w", rate, channels, "PCM_16", format="WAV") as sink:
+        for block in blocks:
+            sink.write(np.clip(np.nan_to_num(block), -1.0, 1.0))
 
 
 def quantise_int16(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:

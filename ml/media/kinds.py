@@ -99,7 +99,7 @@ class SampleKind(ABC):
     def stream_input(
         self, path: Path, *, windowing: Windowing, size: int, batch: int
     ) -> Iterator[tuple[Sequence[tuple[float, float]], NDArray[np.generic]]]:
-        """Yield all windows of one file in their order, up to `batch` at a time: their spans and what the network takes.
+        """Yield the windows of one file, up to `batch` at a time: their spans, and what the network takes of them.
 
         Raises UnreadableError.
         """
