@@ -219,7 +219,7 @@ def predict_detections(
                     writer.add(found) if isinstance(found, Detection) else writer.end_file(found)
     if not json:
         spoken.sum_up()
-        _say_where(outputs, writers)
+        _say_where(writers)
     if unreadable:
         fail(
             nmsg(
@@ -343,7 +343,7 @@ def _told(target: Path) -> Iterator[None]:
         raise HandlensError(error.message, details=error.details) from error
 
 
-def _say_where(outputs: DetectionOutputs, writers: Writers) -> None:
+def _say_where(writers: Writers) -> None:
     """Say what was written, and where it is."""
     console = make_console()
     for target, writer in writers:

@@ -32,7 +32,8 @@ THRESHOLD = 0.7
 HOP = 0.5
 """Share of a window from one window to the next."""
 BACKGROUND = frozenset(
-    ["nothing", "none", "nil", "noise", "background", "silence", "silent", "empty", "ambient", "ambience", "other", "others", "negative", "nichts", "keine", "rauschen", "hintergrund", "stille", "leer", "andere", "sonstiges"]
+    {"nothing", "none", "nil", "noise", "background", "silence", "silent", "empty", "ambient", "ambience", "other"}
+    | {"others", "negative", "nichts", "keine", "rauschen", "hintergrund", "stille", "leer", "andere", "sonstiges"}
 )
 """Names, in lower case, of classes that stand for the absence of all others."""
 
@@ -41,6 +42,7 @@ _AHEAD = 3
 _MOST_CELLS = 32
 """Cells in a window: finer maps are averaged."""
 _LEAST_PROBABILITY = 1e-7
+_MOST_SPREADS = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,6 +223,7 @@ class _Cells:
         self.per_window = max(1, round(self._window / self.seconds))
         self._sums: deque[NDArray[np.float64]] = deque()
         self._weights: deque[float] = deque()
+        self._spreads: dict[tuple[float, int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._first = 0
         """Number of the first cell that is still open."""
         self._end = 0.0
@@ -231,18 +234,30 @@ class _Cells:
         logits = places + (self._link(probabilities) - places.mean(axis=1))[:, None]
         first = max(self._first, round(start / self.seconds))
         count = max(1, round(end / self.seconds) - first)
-        # Cells lie on one grid for the file; a window may begin a little beside it.
-        times = np.clip((np.arange(first, first + count) + 0.5) * self.seconds - start, 0.0, self._window)
-        middles = (np.arange(logits.shape[1]) + 0.5) * self._window / logits.shape[1]
-        weights = 0.05 + np.minimum(times, self._window - times) / self._window
+        spread, weights = self._spread(first * self.seconds - start, count, logits.shape[1])
+        values = (logits @ spread).T
         while len(self._sums) < first + count - self._first:
             self._sums.append(np.zeros(len(logits)))
             self._weights.append(0.0)
-        values = np.stack([np.interp(times, middles, each) for each in logits], axis=1) * weights[:, None]
         for place in range(count):
             self._sums[first - self._first + place] += values[place]
             self._weights[first - self._first + place] += float(weights[place])
-        self._end = end
+
+    def _spread(self, offset: float, count: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what takes `columns` of a window to `count` cells, and the weights (count,) in it.
+
+        Cells lie on one grid for the file; the first begins `offset` s after the window.
+        """
+        key = (round(offset, 6), count, columns)
+        if key not in self._spreads:
+            if len(self._spreads) >= _MOST_SPREADS:
+                self._spreads.clear()
+            times = np.clip((np.arange(count) + 0.5) * self.seconds + offset, 0.0, self._window)
+            middles = (np.arange(columns) + 0.5) * self._window / columns
+            weights = 0.05 + np.minimum(times, self._window - times) / self._window
+            each = np.stack([np.interp(times, middles, one) for one in np.eye(columns)])
+            self._spreads[key] = each * weights, weights
+        return self._spreads[key]
 
     def before(self, start: float) -> Iterator[tuple[float, float, NDArray[np.float64]]]:
         """Yield start, end and log-odds (classes,) of the cells that no window from `start` on reaches."""

@@ -14,6 +14,7 @@ NAMES = {
     "epoch": "samples per second of a fine-tuning pass, against random tensors that are already in memory",
     "scale": "seconds and memory of projects of 1,000 to 100,000 pictures",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
+    "planted_calls": "how many of 40 chainsaws planted in six hours are found, how fast and in how much memory",
     "stop": "seconds until a training of 1,000 pictures ends after a stop and a cancel, in each of its parts",
     "suspicious": "how many of 5 % flipped labels stand in the top tenth of the suspicious ones",
     "unlike": "how surely what a model was never shown scores as unlike",
