@@ -170,24 +170,27 @@ class Detector:
     def add(self, spans: Sequence[Span], outputs: Outputs) -> Iterator[Detection]:
         """Take in the next windows and yield the detections that are certain now."""
         for row, (start, end) in enumerate(spans):
-            self._follow(self._cells.before(start))
+            self._follow(*self._cells.before(start))
             self._cells.add(start, end, outputs.probabilities[row], outputs.maps[row])
             self.seconds = max(self.seconds, end)
         yield from self._ordered()
 
     def close(self) -> Iterator[Detection]:
         """Yield the detections that the end of the file ends."""
-        self._follow(self._cells.before(math.inf))
+        self._follow(*self._cells.before(math.inf))
         for place, track in self._tracks.items():
             self._found(place, track.close())
         yield from self._ordered()
 
-    def _follow(self, cells: Iterable[tuple[float, float, NDArray[np.float64]]]) -> None:
+    def _follow(self, begins: NDArray[np.float64], odds: NDArray[np.float64]) -> None:
+        active = odds >= self._lower
         open_ = {place for place, track in self._tracks.items() if track.is_open}
-        for start, end, odds in cells:
-            for place in open_.union(np.flatnonzero(odds >= self._lower).tolist()):
-                track = self._tracks[place]
-                self._found(place, track.add(start, end, float(odds[place]), active=odds[place] >= self._lower[place]))
+        for row in range(len(begins)):
+            start = float(begins[row])
+            for place in open_.union(np.flatnonzero(active[row]).tolist()):
+                track, is_active = self._tracks[place], bool(active[row, place])
+                found = track.add(start, start + self._cells.seconds, float(odds[row, place]), active=is_active)
+                self._found(place, found)
                 (open_.add if track.is_open else open_.discard)(place)
 
     def _found(self, place: int, found: tuple[float, float, float] | None) -> None:
@@ -221,8 +224,8 @@ class _Cells:
         columns = min(_MOST_CELLS, max(1, info.map_size[1]))
         self.seconds = step / math.ceil(round(step * columns / self._window, 6))
         self.per_window = max(1, round(self._window / self.seconds))
-        self._sums: deque[NDArray[np.float64]] = deque()
-        self._weights: deque[float] = deque()
+        self._sums = np.zeros((0, len(info.classes)))
+        self._weights = np.zeros(0)
         self._spreads: dict[tuple[float, int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._first = 0
         """Number of the first cell that is still open."""
@@ -236,12 +239,12 @@ class _Cells:
         count = max(1, round(end / self.seconds) - first)
         spread, weights = self._spread(first * self.seconds - start, count, logits.shape[1])
         values = (logits @ spread).T
-        while len(self._sums) < first + count - self._first:
-            self._sums.append(np.zeros(len(logits)))
-            self._weights.append(0.0)
-        for place in range(count):
-            self._sums[first - self._first + place] += values[place]
-            self._weights[first - self._first + place] += float(weights[place])
+        place = first - self._first
+        missing = max(0, place + count - len(self._sums))
+        self._sums = np.concatenate([self._sums, np.zeros((missing, len(logits)))])
+        self._weights = np.concatenate([self._weights, np.zeros(missing)])
+        self._sums[place : place + count] += values
+        self._weights[place : place + count] += weights
 
     def _spread(self, offset: float, count: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what takes `columns` of a window to `count` cells, and the weights (count,) in it.
@@ -259,17 +262,14 @@ class _Cells:
             self._spreads[key] = each * weights, weights
         return self._spreads[key]
 
-    def before(self, start: float) -> Iterator[tuple[float, float, NDArray[np.float64]]]:
-        """Yield start, end and log-odds (classes,) of the cells that no window from `start` on reaches."""
-        last = math.inf if math.isinf(start) else round(start / self.seconds)
-        while self._sums and self._first < last:
-            total, weight = self._sums.popleft(), self._weights.popleft()
-            begin = self._first * self.seconds
-            self._first += 1
-            if weight > 0:
-                yield begin, begin + self.seconds, self._odds(total / weight)
-        if not self._sums and math.isfinite(last):
-            self._first = max(self._first, int(last))  # a pause in a log has no cells
+    def before(self, start: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the beginnings and log-odds (cells, classes) of the cells that no window from `start` on reaches."""
+        count = len(self._sums) if math.isinf(start) else max(0, round(start / self.seconds) - self._first)
+        sums, weights = self._sums[:count], self._weights[:count]
+        begins = (self._first + np.flatnonzero(weights)) * self.seconds
+        # A pause in a log has no cells.
+        self._sums, self._weights, self._first = self._sums[count:], self._weights[count:], self._first + count
+        return begins, self._odds(sums[weights > 0] / weights[weights > 0, None])
 
     def _link(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return logits that the task turns into these probabilities."""
@@ -279,8 +279,8 @@ class _Cells:
     def _odds(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self._task.exclusive:
             return logits
-        chances = np.exp(logits - logits.max())
-        chances = np.clip(chances / chances.sum(), 1e-12, 1 - 1e-12)
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        chances = np.clip(chances / chances.sum(axis=1, keepdims=True), 1e-12, 1 - 1e-12)
         return np.asarray(np.log(chances) - np.log1p(-chances))
 
 

@@ -222,7 +222,9 @@ class Recordings(SampleKind):
         windowing: Windowing | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
-        return _quantised(load_windows(path, _needed(windowing), starts))
+        rows, peaks = quantise_int16(load_windows(path, _needed(windowing), starts))
+        scaled: NDArray[np.float32] = rows.astype(np.float32) * (peaks / 32767.0)
+        return scaled
 
     def stream_input(
         self,
@@ -232,8 +234,8 @@ class Recordings(SampleKind):
         size: int,  # noqa: ARG002 - others need it
         batch: int,
     ) -> Iterator[tuple[Sequence[tuple[float, float]], NDArray[np.generic]]]:
-        for spans, windows in stream_windows(path, windowing, batch=batch):
-            yield spans, _quantised(windows)
+        # Without rounding to 16 bits: that is 96 dB below the loudest point, 16 dB below what the network can hear.
+        yield from stream_windows(path, windowing, batch=batch)
 
     def original(
         self,
@@ -318,12 +320,6 @@ class Sensors(SampleKind):
         # A log has no height: what counts is when.
         strip: NDArray[np.float32] = np.asarray(maps, dtype=np.float32).mean(axis=1, keepdims=True)
         return strip
-
-
-def _quantised(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return windows as a model got them in training, at their own loudness."""
-    rows, peaks = quantise_int16(windows)
-    return np.asarray(rows.astype(np.float32) * (peaks / 32767.0))
 
 
 def _needed(windowing: Windowing | None) -> Windowing:

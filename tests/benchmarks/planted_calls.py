@@ -127,7 +127,7 @@ def _model(data: Path, place: Path, folds: str, ear: str | None) -> Path:
     last = list(run(ScanJob(folder=place, kind="recordings"), NeverStop()))[-1]
     assert isinstance(last, Scanned), last
     Project.create(
-        project, name="esc10", report=last.report, plan=plan_split(last.report, split_by=r"pattern:^(\d)")
+        project, name="esc10", report=last.report, plan=plan_split(last.report, split_by=r"pattern:^\d-(\d+)-")
     ).close()
     ended = list(run(TrainJob(project=project, preset="quick", device="cpu", ear=ear or DEFAULT_EAR), NeverStop()))[-1]
     if isinstance(ended, Failed):
