@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.commands.common import (
     JsonOption,
-    RunOption,
+    UsedRunOption,
     command,
     fail,
     find_project,
@@ -22,18 +22,18 @@ from ml.commands.common import (
     print_json,
     say,
 )
-from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
-from ml.commands.projects import model_path
 from ml.commands.table import RUNNERS_UP, AnswerTable
 from ml.commands.usage import WrongUsageError
-from ml.commands.wording import NONE_OF_THEM, rejected_because
+from ml.commands.wording import NONE_OF_THEM
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
 from ml.core.printable import printable
-from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.inference.model_in_use import open_model
+from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import rejected_because
 from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
 from ml.scoring.tasks import task_named
@@ -41,7 +41,8 @@ from ml.scoring.tasks import task_named
 ModelArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
+        metavar="MODEL_OR_PROJECT",
+        help=tr("A {file}, or a project (its released run, else its newest).", file="model.onnx"),
     ),
 ]
 InputsArgument = Annotated[
@@ -76,7 +77,7 @@ def predict(
     model: ModelArgument,
     inputs: InputsArgument,
     *,
-    run: RunOption = None,
+    run: UsedRunOption = None,
     csv_file: CsvFileOption = None,
     overlays: OverlaysOption = None,
     on_ray: OnRayOption = False,
@@ -174,11 +175,7 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     given = find_project(given.expanduser())
     if given.is_dir() or given.name == "project.db":
         with Project.open(given, to_read=True) as project:
-            number = project.runs.finished(run).number
-            file = model_path(project, number)
-            released = ReleasedModel.open(file, many=True)
-            released.info = with_thresholds_for(project, number, released.info)
-        return file, released
+            return open_model(project, run)
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
     return given, ReleasedModel.open(given, many=True)

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.commands.common import make_folder, unwritable
-from ml.commands.wording import rejected_because
 from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
 from ml.core.phrases import percent
 from ml.core.types import Windowing
+from ml.core.writing import make_folder, unwritable
 from ml.media.audio import load_waveform
 from ml.media.logs.log import load_log
 from ml.media.mel import mel_picture, settings_for
@@ -25,6 +24,7 @@ from ml.pictures.axes import drawn_here, save_png
 from ml.pictures.contact_sheet import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.pictures.render_sample import render_sample
 from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import rejected_because
 from ml.runtime.folder import FilePrediction, WindowPrediction
 from ml.scoring.tasks import task_named
 

@@ -1,0 +1,1 @@
+"""What a released model does with files: answers, tables, pictures, copies. Loads no torch."""
