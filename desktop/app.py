@@ -16,7 +16,7 @@ from desktop.window.main_window import MainWindow
 
 
 def run_studio(project: Path | None = None) -> int:
-    """Show the window, open `project` in it if one is given, and return the exit code when it is closed."""
+    """Show the window, open `project` in it, which may be a model file, and return the exit code when it is closed."""
     app = make_app(sys.argv[:1])
     window = MainWindow()
     theme = ThemeKeeper(app, window)
@@ -25,7 +25,7 @@ def run_studio(project: Path | None = None) -> int:
     window.show()
     if project is not None:
         # After the first paint: the window shows before the project loads.
-        QTimer.singleShot(0, window, lambda: window.open_project(project.absolute()))
+        QTimer.singleShot(0, window, lambda: window.open_path(project.absolute()))
     try:
         return app.exec()
     finally:

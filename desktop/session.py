@@ -44,6 +44,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    released_changed = Signal()
+    """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
     originals_found = Signal()
@@ -184,6 +186,11 @@ class Session(QObject):
         self.run = None if number is None else self.project.runs.finished(number)
         self._predictions = None
         self.run_changed.emit(self.run)
+
+    def release(self, run: int, *, name: str, reason: str) -> None:
+        """Use run `run` from now on, see `Project.release`. Raises HandlensError."""
+        self.project.release(run, name=name, reason=reason)
+        self.released_changed.emit()
 
     def set_training(self, training: bool) -> None:
         """Announce whether a run is being trained."""

@@ -13,6 +13,7 @@ from ml.core.events import (
     EpochDone,
     Evaluated,
     Event,
+    Exported,
     Failed,
     Finished,
     Looked,
@@ -34,6 +35,7 @@ from ml.core.jobs import (
     WRONG_AT_MOST,
     BackboneJob,
     EvaluateJob,
+    ExportJob,
     Front,
     Job,
     LookJob,
@@ -84,6 +86,10 @@ from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
+from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.model_in_use import model_path, open_model
+from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -98,11 +104,16 @@ from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.releases import Release
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
-from ml.scoring.metrics import confusion, wilson_interval
+from ml.runtime.contract import ModelInfo
+from ml.runtime.decision import rejected_because
+from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
+from ml.runtime.model import ReleasedModel
+from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
     multilabel_confusion,
@@ -132,6 +143,7 @@ __all__ = [
     "BackboneJob",
     "BatchDone",
     "ClassInfo",
+    "CloseUp",
     "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
@@ -140,7 +152,10 @@ __all__ = [
     "EvaluateJob",
     "Evaluated",
     "Event",
+    "ExportJob",
+    "Exported",
     "Failed",
+    "FilePrediction",
     "Finding",
     "Finished",
     "FoundFile",
@@ -159,15 +174,19 @@ __all__ = [
     "MelSettings",
     "Message",
     "Mistake",
+    "ModelInfo",
     "NeverStop",
     "Note",
     "OfferedBackbone",
     "Origin",
+    "OverlayNames",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
+    "Release",
+    "ReleasedModel",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -197,13 +216,18 @@ __all__ = [
     "TrainJob",
     "Unreadable",
     "UnreadableError",
+    "UnreadableInput",
+    "WindowPrediction",
     "Windowing",
     "Worker",
     "__version__",
+    "accuracy_interval",
     "between",
     "blend",
     "can_finetune",
+    "check_folder",
     "choose_thresholds",
+    "close_up",
     "compare_runs",
     "confusion",
     "counted",
@@ -217,6 +241,7 @@ __all__ = [
     "error_controlled_thresholds",
     "estimate_seconds",
     "files",
+    "find_inputs",
     "findings",
     "for_task",
     "has_multilabel_tables",
@@ -231,20 +256,25 @@ __all__ = [
     "log_folder",
     "mark_sample",
     "mel_to_hz",
+    "model_path",
     "msg",
     "multilabel_confusion",
     "nmsg",
     "of_hundred",
+    "open_model",
+    "originals",
     "overlay_rgba",
     "percent",
     "plan_split",
     "plan_time",
     "planted_labels",
     "precision_recall",
+    "predict_files",
     "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
+    "rejected_because",
     "relative_to_threshold",
     "render_sample",
     "replacing",
@@ -258,12 +288,15 @@ __all__ = [
     "stage_message",
     "strength",
     "suggest_labels",
+    "surest_start",
     "task_named",
     "text",
     "thing",
     "things",
     "thumbnail",
     "wilson_interval",
+    "with_thresholds_for",
+    "write_overlay",
     "write_samples",
     "wrong_labels",
 ]

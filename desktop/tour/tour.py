@@ -305,7 +305,7 @@ class Tour:
 
     @property
     def workspace(self) -> Workspace:
-        if self.window.workspace is None:
+        if not isinstance(self.window.workspace, Workspace):
             raise TourError("No project is open.")
         return self.window.workspace
 

@@ -22,10 +22,10 @@ from ml.core.errors import HandlensError
 from ml.core.events import Finished
 from ml.core.jobs import EvaluateJob, ScanJob, TrainJob
 from ml.core.messages import msg, text, tr, verbatim
+from ml.core.outputs import reason_of
 from ml.core.phrases import counted, counted_classes
 from ml.core.printable import printable
 from ml.core.types import Preset
-from ml.core.writing import reason_of
 from ml.demo.projects import DEMO_NAMES, DemoKind, write_samples
 from ml.project.project import SUFFIX, Project
 from ml.project.split.plan import plan_split

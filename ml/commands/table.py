@@ -14,7 +14,7 @@ from ml.commands.wording import NONE_OF_THEM
 from ml.core.disk import check_free_space, new_draft, replace_with
 from ml.core.errors import HandlensError
 from ml.core.messages import english, msg
-from ml.core.writing import make_folder, unwritable
+from ml.core.outputs import make_folder, unwritable
 from ml.runtime.contract import ModelInfo
 from ml.scoring.tasks import task_named
 

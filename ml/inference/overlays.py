@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
+from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import percent
 from ml.core.types import Windowing
-from ml.core.writing import make_folder, unwritable
 from ml.media.audio import load_waveform
 from ml.media.logs.log import load_log
 from ml.media.mel import mel_picture, settings_for

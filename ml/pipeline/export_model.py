@@ -11,7 +11,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Event, Exported
 from ml.core.jobs import ExportJob
 from ml.core.messages import msg
-from ml.core.writing import make_folder, unwritable
+from ml.core.outputs import make_folder, unwritable
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference.model_in_use import model_path
 from ml.project.project import Project

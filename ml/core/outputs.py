@@ -1,4 +1,4 @@
-"""Folders and files that are written for a person: where they may be made, and why one could not be written."""
+"""Places that a user names for results: folders made for them, and what is said where they cannot be written."""
 
 from __future__ import annotations
 
