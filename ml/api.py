@@ -87,9 +87,12 @@ from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.inference.answers import answer_row, rejected_because
 from ml.inference.close_up import CloseUp, close_up, surest_start
 from ml.inference.model_in_use import model_path, open_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
+from ml.inference.sorting import ClassFolders
+from ml.inference.tables import TABLES, write_table
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -110,7 +113,6 @@ from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import rejected_because
 from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
 from ml.runtime.model import ReleasedModel
 from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
@@ -137,11 +139,13 @@ __all__ = [
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
+    "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassFolders",
     "ClassInfo",
     "CloseUp",
     "DamagedProjectError",
@@ -222,6 +226,7 @@ __all__ = [
     "Worker",
     "__version__",
     "accuracy_interval",
+    "answer_row",
     "between",
     "blend",
     "can_finetune",
@@ -298,5 +303,6 @@ __all__ = [
     "with_thresholds_for",
     "write_overlay",
     "write_samples",
+    "write_table",
     "wrong_labels",
 ]

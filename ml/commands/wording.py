@@ -7,8 +7,6 @@ from ml.core.types import Windowing
 
 _COLUMNS_SHOWN = 6
 
-NONE_OF_THEM = msg("none of the classes")
-
 
 def split_parts(train: int, valid: int, test: int, *, windows: bool = False) -> tuple[Message, ...]:
     """“18 training samples”, “6 validation samples” and “6 test samples”, for a list in a sentence."""

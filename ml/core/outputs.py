@@ -1,4 +1,4 @@
-"""Places that a user names for results: folders made for them, and what is said where they cannot be written."""
+"""Places that a user names for results: make their folders, and say why they cannot be written."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ from ml.core.messages import msg, tr
 from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import percent
 from ml.core.types import Windowing
+from ml.inference.answers import rejected_because
 from ml.media.audio import load_waveform
 from ml.media.logs.log import load_log
 from ml.media.mel import mel_picture, settings_for
@@ -24,7 +25,6 @@ from ml.pictures.axes import drawn_here, save_png
 from ml.pictures.contact_sheet import Verdict, overlay_picture, overlay_spectrogram, overlay_traces
 from ml.pictures.render_sample import render_sample
 from ml.runtime.contract import ModelInfo
-from ml.runtime.decision import rejected_because
 from ml.runtime.folder import FilePrediction, WindowPrediction
 from ml.scoring.tasks import task_named
 
@@ -51,18 +51,17 @@ def check_folder(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
-def originals(paths: Sequence[Path], given: Sequence[Path]) -> list[Path]:
-    """The inputs without pictures drawn by an earlier run, unless these were given by name. Raises HandlensError where
-    nothing else is there."""
+def originals(paths: Iterable[Path], given: Sequence[Path]) -> Iterator[Path]:
+    """Yield the inputs without pictures drawn by an earlier run, unless these were given by name. Raises HandlensError
+    where nothing else is there."""
     named = set(given)
-    found = [
-        path
-        for path in paths
-        if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path)
-    ]
+    found = False
+    for path in paths:
+        if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path):
+            found = True
+            yield path
     if not found:
         raise HandlensError(msg("All pictures here were drawn by Handlens itself. Give the folder with the originals."))
-    return found
 
 
 class OverlayNames:

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.core.messages import Message, msg
 from ml.runtime.contract import ModelInfo
 
 Decision = Literal["accept", "reject"]
@@ -23,10 +22,3 @@ def decide(probabilities: NDArray[np.floating], unlike: float, info: ModelInfo) 
     sure = float(probabilities[best]) >= info.threshold(best)
     familiar = unlike <= info.unlike_above
     return "accept" if sure and familiar else "reject"
-
-
-def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:
-    """Why an answer, class index `best`, was set aside, in a few words."""
-    if unlike > info.unlike_above:
-        return msg("unlike all training samples")
-    return msg("below its threshold of {percent:.1f} %", percent=info.threshold(best) * 100)
