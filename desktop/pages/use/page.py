@@ -230,7 +230,7 @@ class UsePage(QWidget):
         self.answers.reset(info)
         self.large.set_model(model)
         self.list.set_classes(names, several=not task_named(info.task).exclusive)
-        self.view.drop_words.setText(messages.drop_words(info.kind))
+        self.view.set_drop_words(messages.drop_words(info.kind))
         self.view.drop.takes_images = info.input_name == "pixels"
         self._describe_model()
         self._filter()

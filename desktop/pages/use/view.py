@@ -45,6 +45,7 @@ class UseView(QWidget):
         self.export_button = _link(tr("Export…"))
         self.drop = FilesDrop()
         self.drop_words = QLabel()
+        self._drop_sentence = ""
         self.drop_words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.drop_words.setWordWrap(True)
         self.files_button, self.folder_button = QPushButton(tr("Choose files…")), QPushButton(tr("Choose a folder…"))
@@ -74,9 +75,16 @@ class UseView(QWidget):
             part.setVisible(there)
         self._column.setStretch(self._column.indexOf(self.drop), 0 if there else 1)
         style.set_role(self.drop_words, "muted" if there else "title")
+        self.drop_words.setText(tr("Drop more") if there else self._drop_sentence)
         self._drop_icon.setVisible(not there)
         direction = QBoxLayout.Direction
         self._drop_parts.setDirection(direction.LeftToRight if there else direction.TopToBottom)
+
+    def set_drop_words(self, sentence: str) -> None:
+        """What may be dropped; shorter once there are answers."""
+        self._drop_sentence = sentence
+        if not self.answers.isVisibleTo(self):
+            self.drop_words.setText(sentence)
 
     def show_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
