@@ -21,7 +21,9 @@ from desktop.dialogs.folder import FileSaver, FolderChooser
 from desktop.dialogs.notice import Choice
 from desktop.dialogs.release import ReleaseDialog
 from desktop.models.answers import COLUMNS
-from desktop.pages.ids import DATA, USE
+from desktop.pages.explore.page import ExplorePage
+from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
+from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
 from desktop.window.main_window import MainWindow
 from desktop.workers.answering import AnswerThread
@@ -371,3 +373,27 @@ def test_stopping_keeps_what_is_answered_and_pausing_answers_nothing(
     (answered,) = thread.take()
     assert isinstance(answered[1], UnreadableInput) and not isinstance(answered[1], FilePrediction)
     thread.shutdown()
+
+
+def test_explore_and_train_lead_to_using_releasing_and_exporting_a_run(
+    window: MainWindow, project: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use = open_use(window, project, qtbot)
+    workspace = window.workspace
+    assert workspace is not None
+    explore, train = workspace.page(EXPLORE).widget(), workspace.page(TRAIN)
+    assert isinstance(explore, ExplorePage) and isinstance(train, TrainPage)
+    monkeypatch.setattr(ReleaseDialog, "ask", lambda *_args: ("", ""))
+    workspace.show_page(EXPLORE)
+    explore.runs.box.setCurrentIndex(explore.runs.box.findData(1))
+    explore.runs.box.activated.emit(explore.runs.box.currentIndex())
+    explore.runs.release_action.trigger()
+    assert use.choice.run_number() == 1
+    workspace.show_page(TRAIN)
+    train.setup.runs.run_chosen.emit(2)
+    target = tmp_path / "two.onnx"
+    monkeypatch.setattr(FileSaver, "ask", lambda *_args, **_more: target)
+    qtbot.mouseClick(train.result.export_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not train.hand_over.exporting() and target.is_file(), timeout=SLOW)
+    qtbot.mouseClick(train.result.use_button, Qt.MouseButton.LeftButton)
+    assert workspace.current_page == USE and use.choice.run_number() == 2

@@ -61,6 +61,14 @@ class ModelChoice(QWidget):
         """Return the run whose model is used; None without one."""
         return self._number
 
+    def choose(self, number: int) -> None:
+        """Use this run, if it has a model."""
+        place = self.box.findData(number)
+        if place >= 0 and number != self._number:
+            self.box.setCurrentIndex(place)
+            self._number = number
+            self.chosen.emit()
+
     def loader(self) -> Callable[[], ReleasedModel] | None:
         """Return what loads the model, for a background thread; None without a run."""
         if self._session is None or self._number is None:
@@ -119,10 +127,7 @@ class ModelChoice(QWidget):
 
     @Slot()
     def _on_activated(self) -> None:
-        number = self.box.currentData()
-        if number != self._number:
-            self._number = number
-            self.chosen.emit()
+        self.choose(self.box.currentData())
 
 
 def _has_model(session: Session, run: RunInfo) -> bool:

@@ -146,7 +146,9 @@ class UsePage(QWidget):
             self.view.files_button.setFocus()
 
     def show_view(self, view: str) -> None:
-        """Do nothing: there is one view."""
+        """Use the run of this number."""
+        if view.isdecimal():
+            self.choice.choose(int(view))
 
     def show_job(self) -> None:
         """Do nothing: there is one view."""
