@@ -85,7 +85,7 @@ from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
-from ml.evaluation.sanity_checks import RunFinding
+from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference.answers import answer_row, rejected_because
 from ml.inference.close_up import CloseUp, close_up, surest_start
