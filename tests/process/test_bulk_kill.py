@@ -23,9 +23,7 @@ def test_a_killed_prediction_loses_no_file_and_answers_none_twice(tmp_path: Path
     (tmp_path / "many").mkdir()
     links = link_files(sources, tmp_path / "many", 400)
     table = tmp_path / "answers.csv"
-    ends = list(
-        predict_with_kills(write_colour_model(tmp_path / "m.onnx"), tmp_path / "many", table, kills=[60, 100])
-    )
+    ends = list(predict_with_kills(write_colour_model(tmp_path / "m.onnx"), tmp_path / "many", table, kills=[60, 100]))
     assert [end.killed for end in ends] == [True, True, False]
     assert times_answered(table) == dict.fromkeys(map(str, links), 1)
     assert sorted(path.name for path in tmp_path.glob("*answers*")) == ["answers.csv"]
