@@ -87,10 +87,13 @@ from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
-from ml.inference.answers import answer_row, rejected_because
+from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
+from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
-from ml.inference.model_in_use import model_path, open_model
+from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
+from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
+from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
 from ml.media.images import load_image, thumbnail
@@ -113,7 +116,15 @@ from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.runtime.contract import ModelInfo
-from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
+from ml.runtime.folder import (
+    FilePrediction,
+    UnreadableInput,
+    WindowPrediction,
+    count_inputs,
+    find_inputs,
+    predict_files,
+    search_inputs,
+)
 from ml.runtime.model import ReleasedModel
 from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
 from ml.scoring.multilabel import (
@@ -134,6 +145,7 @@ __all__ = [
     "FRONTS",
     "MEMORY_RAN_OUT",
     "OFFERED",
+    "PACKAGE_SUFFIX",
     "PRESETS",
     "SPEEDS",
     "SPLITS",
@@ -142,6 +154,7 @@ __all__ = [
     "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
+    "AnswerList",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
@@ -184,6 +197,7 @@ __all__ = [
     "OfferedBackbone",
     "Origin",
     "OverlayNames",
+    "Package",
     "Predictions",
     "Preset",
     "ProbeDone",
@@ -191,6 +205,7 @@ __all__ = [
     "Project",
     "Release",
     "ReleasedModel",
+    "Row",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -223,6 +238,7 @@ __all__ = [
     "UnreadableInput",
     "WindowPrediction",
     "Windowing",
+    "Work",
     "Worker",
     "__version__",
     "accuracy_interval",
@@ -235,6 +251,7 @@ __all__ = [
     "close_up",
     "compare_runs",
     "confusion",
+    "count_inputs",
     "counted",
     "counted_classes",
     "counted_cut",
@@ -253,6 +270,7 @@ __all__ = [
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
+    "is_package",
     "kind_named",
     "kinds",
     "lanes",
@@ -267,6 +285,7 @@ __all__ = [
     "nmsg",
     "of_hundred",
     "open_model",
+    "open_run_model",
     "originals",
     "overlay_rgba",
     "percent",
@@ -279,6 +298,7 @@ __all__ = [
     "preview_labels",
     "problem",
     "read_findings",
+    "read_package",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
@@ -288,8 +308,10 @@ __all__ = [
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "search_inputs",
     "selective_risk",
     "settings_for",
+    "signer_with",
     "stage_message",
     "strength",
     "suggest_labels",
@@ -299,9 +321,11 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",
     "write_overlay",
+    "write_package",
     "write_samples",
     "write_table",
     "wrong_labels",

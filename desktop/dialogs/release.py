@@ -89,7 +89,8 @@ class RunHandOver(QObject):
         if self._thread is not None:
             return
         name = f"{session.project.name} {run}.onnx"
-        target = FileSaver.ask(self._page, tr("Export the model"), name, tr("Models (*.onnx)"), suffix=".onnx")
+        kinds = (tr("Model for Handlens and ONNX Runtime (*.onnx)"), tr("Package for Handlens (*.handlensmodel)"))
+        target = FileSaver.ask(self._page, tr("Export the model"), name, ";;".join(kinds), suffix=".onnx")
         if target is None:
             return
         session.finish_writing()  # the thresholds follow the labels

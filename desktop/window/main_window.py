@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
 _MORE = ("open", "open_model", "theme", "settings", "shortcuts", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _DONE = object()
-MODEL_SUFFIXES = (".onnx",)
+MODEL_SUFFIXES = (".onnx", ".handlensmodel")
 _SIZE = QSize(1366, 768)
 _SMALLEST = QSize(940, 520)
 """Half of 1920 pixels, and 1366 × 768 at 125 % without frame and task bar."""

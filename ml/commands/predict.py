@@ -23,8 +23,9 @@ from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, tr
 from ml.inference.bulk import Work
-from ml.inference.model_in_use import open_model
+from ml.inference.model_in_use import open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals
+from ml.inference.package import is_package, open_package, read_package
 from ml.inference.sorting import ClassFolders
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -35,7 +36,7 @@ ModelArgument = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL_OR_PROJECT",
-        help=tr("A {file}, or a project (its released run, else its newest).", file="model.onnx"),
+        help=tr("A {file}, or a project (its released run, else its newest).", file="model.onnx / .handlensmodel"),
     ),
 ]
 InputsArgument = Annotated[
@@ -218,7 +219,7 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
             ),
             details=repr(error),
         ) from error
-    return predict_on_cluster(model, paths, info=info)
+    return predict_on_cluster(read_package(model).model if is_package(model) else model, paths, info=info)
 
 
 def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
@@ -226,7 +227,19 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     given = find_project(given.expanduser())
     if given.is_dir() or given.name == "project.db":
         with Project.open(given, to_read=True) as project:
-            return open_model(project, run)
+            return open_run_model(project, run)
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
-    return given, ReleasedModel.open(given, many=True)
+    if not is_package(given):
+        return given, ReleasedModel.open(given, many=True)
+    released, package = open_package(given, many=True)
+    if package.signed_by is not None:
+        print_error(msg("Signed with the key {key}.", key=package.signed_by))
+    elif package.unchecked:
+        print_error(
+            msg(
+                "The signature was not checked: that needs the library cryptography. Install it: {command}",
+                command='pip install "handlens[sign]"',
+            )
+        )
+    return given, released

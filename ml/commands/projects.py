@@ -1,4 +1,4 @@
-"""`handlens runs`, `relink` and `export`: small things done with a project."""
+"""`handlens runs`, `relink` and `restore`: small things done with a project."""
 
 from __future__ import annotations
 
@@ -11,29 +11,23 @@ import typer
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
-    UsedRunOption,
-    WrongAtMostOption,
     command,
     find_project,
     make_console,
     make_table,
     print_error,
     print_json,
-    rate_named,
     say,
 )
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.phrases import duration, of_hundred
+from ml.core.phrases import duration
 from ml.core.types import TaskName
-from ml.pipeline.export_model import export_model
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
 from ml.project.releases import Release
-from ml.runtime.contract import ModelInfo
-from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
 _STATES = {
@@ -152,38 +146,6 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
     )
 
 
-@command(interrupted=msg("Interrupted. No file was written."))
-def export(
-    project: ProjectArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help=tr("The file to write."))],
-    run: UsedRunOption = None,
-    wrong_at_most: WrongAtMostOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does."""
-    asked = None if wrong_at_most is None else rate_named(wrong_at_most)
-    with Project.open(find_project(project), to_read=True) as opened:
-        number, info = export_model(opened, to.expanduser().absolute(), run=run, asked=asked)
-    if json:
-        told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
-        print_json({"event": "exported", "run": number, "path": str(to), **told})
-        return
-    console = make_console()
-    if task_named(info.task).exclusive:
-        say(console, _promise(info))
-    elif info.wanted_error:
-        say(console, rule_of(info.wanted_error, promised=info.promised))
-    say(
-        console,
-        msg(
-            "Run {run} is now in {path}. Use it: {command}",
-            run=str(number),
-            path=str(to),
-            command=f'handlens predict "{to}" FILE…',
-        ),
-    )
-
-
 def _released(release: Release) -> Message:
     """Which run is in use, since when, and why."""
     run, day = str(release.run), release.at[:10]
@@ -198,16 +160,6 @@ def _released(release: Release) -> Message:
     if release.name:
         return msg("Run {run} is in use since {day} as “{name}”.", run=run, day=day, name=release.name)
     return msg("Run {run} is in use since {day}.", run=run, day=day)
-
-
-def _promise(info: ModelInfo) -> Message:
-    rate = of_hundred(info.wanted_error)
-    if info.promised:
-        return msg("At most {rate} accepted answers are wrong, with 95 % confidence.", rate=rate)
-    return msg(
-        "The aim is that at most {rate} accepted answers are wrong. There are too few samples to guarantee it.",
-        rate=rate,
-    )
 
 
 def _score(accuracy: float | None, task: TaskName) -> str:

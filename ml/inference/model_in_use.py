@@ -20,7 +20,7 @@ def model_path(project: Project, run: int | None) -> Path:
     return path
 
 
-def open_model(project: Project, run: int | None = None, *, many: bool = True) -> tuple[Path, ReleasedModel]:
+def open_run_model(project: Project, run: int | None = None, *, many: bool = True) -> tuple[Path, ReleasedModel]:
     """Return the file and the model of run `run` (the one in use if None), with the thresholds chosen for the project.
 
     Raises HandlensError.

@@ -13,10 +13,13 @@ from ml.core.jobs import ExportJob
 from ml.core.messages import msg
 from ml.core.outputs import make_folder, unwritable
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.inference import package
 from ml.inference.model_in_use import model_path
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
+
+SUFFIXES = (".onnx", package.SUFFIX)
 
 
 def export(job: ExportJob) -> Iterator[Event]:
@@ -27,18 +30,18 @@ def export(job: ExportJob) -> Iterator[Event]:
 
 
 def export_model(
-    project: Project, target: Path, *, run: int | None = None, asked: float | None = None
+    project: Project, target: Path, *, run: int | None = None, asked: float | None = None, sign: Path | None = None
 ) -> tuple[int, ModelInfo]:
     """Write the model of run `run` (the one in use if None) to `target`; return the run and what the file says.
 
-    `asked`: another share of wrong answers among the accepted ones than was chosen for the project. Raises
-    HandlensError.
+    `asked`: another share of wrong answers among the accepted ones than was chosen for the project. `sign`: a key file
+    for a package. Raises HandlensError.
     """
-    if target.suffix.lower() != ".onnx":
+    if target.suffix.lower() not in SUFFIXES:
         raise HandlensError(
             msg(
                 "Models are written as {suffix} only. Give a name such as {name}.",
-                suffix=".onnx",
+                suffix=SUFFIXES,
                 name=f"{target.stem or 'model'}.onnx",
             )
         )
@@ -47,7 +50,10 @@ def export_model(
     _refuse_another_file(target)
     made = ReleasedModel.open(source).info
     info = with_thresholds_for(project, number, made, asked)
-    _copy(source, target, None if info is made else info)
+    if target.suffix.lower() == package.SUFFIX:
+        _write_package(source, target, info, sign)
+    else:
+        _copy(source, target, None if info is made else info)
     return number, info
 
 
@@ -57,7 +63,7 @@ def _refuse_another_file(target: Path) -> None:
         raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
     if target.is_file() and target.stat().st_size:
         try:
-            ReleasedModel.open(target)
+            package.open_model(target)
         except HandlensError as error:
             raise HandlensError(
                 msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
@@ -87,5 +93,14 @@ def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
                 shutil.copyfile(source, draft)
             else:
                 draft.write_bytes(_exchanged(source, info))
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _write_package(source: Path, target: Path, info: ModelInfo, key_file: Path | None) -> None:
+    sign = None if key_file is None else package.signer_with(key_file.expanduser())
+    try:
+        make_folder(target.parent)
+        package.write_package(target, source.read_bytes(), info, sign=sign)
     except OSError as error:
         raise unwritable(target, error) from error

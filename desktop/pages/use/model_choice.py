@@ -12,7 +12,7 @@ from desktop.i18n import tr
 from desktop.models.run_scores import RunScores, score_text, split_counts
 from desktop.pages.use import messages
 from desktop.session import Session
-from ml.api import HandlensError, Message, ReleasedModel, RunInfo, model_path, open_model, task_named
+from ml.api import HandlensError, Message, ReleasedModel, RunInfo, model_path, open_run_model, task_named
 
 
 class ModelChoice(QWidget):
@@ -141,4 +141,4 @@ def _has_model(session: Session, run: RunInfo) -> bool:
 
 
 def _load(session: Session, number: int) -> ReleasedModel:
-    return open_model(session.project, number)[1]
+    return open_run_model(session.project, number)[1]

@@ -27,7 +27,7 @@ from desktop.pages.use.view import UseView
 from desktop.session import Session
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
-from ml.api import ReleasedModel, Runner, kind_named, task_named
+from ml.api import ReleasedModel, Runner, kind_named, open_model, task_named
 
 _TICK_MS = 250
 
@@ -124,7 +124,7 @@ class UsePage(QWidget):
 
     def set_model_file(self, path: Path) -> None:
         """Use a model file without a project."""
-        self._set_model(partial(ReleasedModel.open, path, many=True))
+        self._set_model(partial(open_model, path, many=True))
         self.choice.box.hide()
         self.view.release_button.hide()
         self.view.export_button.hide()
