@@ -27,7 +27,7 @@ from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
 from desktop.window.main_window import MainWindow
 from desktop.workers.answering import AnswerThread
-from ml.api import FilePrediction, Project, ReleasedModel, UnreadableInput
+from ml.api import FilePrediction, Project, ReleasedModel, UnreadableInput, open_model
 from ml.pipeline.dispatch import run as run_here
 
 SLOW = 30_000
@@ -292,11 +292,14 @@ def test_a_run_is_released_and_exported(
     assert "Harvest" in page.choice.box.currentText()
     with Project.open(project, to_read=True) as opened:
         assert opened.run_in_use().number == 1
-    target = tmp_path / "out.onnx"
-    monkeypatch.setattr(FileSaver, "ask", lambda *_args, **_more: target)
-    page.view.export_button.click()
-    qtbot.waitUntil(lambda: not page.hand_over.exporting(), timeout=SLOW)
-    assert ReleasedModel.open(target).info.classes == CLASSES
+    for target in (tmp_path / "out.onnx", tmp_path / "out.handlensmodel"):
+        monkeypatch.setattr(FileSaver, "ask", lambda *_args, chosen=target, **_more: chosen)
+        page.view.export_button.click()
+        qtbot.waitUntil(lambda: not page.hand_over.exporting(), timeout=SLOW)
+        assert open_model(target).info.classes == CLASSES
+    with qtbot.waitSignal(window.project_opened, timeout=SLOW):
+        window.open_path(target)
+    assert window.windowTitle() == "out – Handlens"
 
 
 def test_another_model_answers_the_same_files(window: MainWindow, project: Path, pictures: Path, qtbot: QtBot) -> None:
