@@ -283,7 +283,7 @@ class UsePage(QWidget):
         """Answer a picture that comes without a file."""
         if self._pasted is None:
             self._pasted = tempfile.TemporaryDirectory(prefix="handlens-", ignore_cleanup_errors=True)
-        path = Path(self._pasted.name) / f"{tr('Pasted picture')} {next(self._numbers)}.png"
+        path = Path(self._pasted.name) / tr("Pasted picture {n}.png", n=str(next(self._numbers)))
         if image.save(str(path)):
             self.add((path,))
         else:
