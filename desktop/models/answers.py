@@ -64,6 +64,8 @@ class AnswersModel(QAbstractTableModel):
         self.answers: list[Answered] = []
         self._info: ModelInfo | None = None
         self._shown: list[int] = []
+        # Qt asks for them hundreds of times.
+        self._heads = (tr("File"), tr("Answer"), tr("Confidence"), tr("Second best"), tr("Unlike"), tr("State"))
         self._filter = AnswerFilter()
         self._column, self._descending = -1, False
         self._later = QTimer(self, interval=_RESORT_MS, singleShot=True)
@@ -120,8 +122,7 @@ class AnswersModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if role != Qt.ItemDataRole.DisplayRole or orientation != Qt.Orientation.Horizontal:
             return None
-        heads = (tr("File"), tr("Answer"), tr("Confidence"), tr("Second best"), tr("Unlike"), tr("State"))
-        return heads[section]
+        return self._heads[section]
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if self._info is None or not index.isValid():
