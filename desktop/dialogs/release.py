@@ -30,7 +30,8 @@ class ReleaseDialog(QDialog):
             tr("The Use page, “handlens predict” and “handlens export” then use this run until another is released.")
         )
         words.setWordWrap(True)
-        self.name_edit, self.reason_edit = TextField(name), TextField()
+        self.name_edit, self.reason_edit = TextField(), TextField()
+        self.name_edit.setText(name)
         for edit in (self.name_edit, self.reason_edit):
             edit.setMaxLength(_LONGEST)
         self.name_edit.setPlaceholderText(tr("For example: Harvest 2026"))
