@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -69,6 +69,8 @@ class ExplorePage(QWidget):
         self.runs = RunChooser(self.model, self)
         self.label_issues = LabelIssuesController(self.issues_bar, self.issues, self)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
+        self._refresh_timer = QTimer(self, interval=0, singleShot=True)
+        self._refresh_timer.timeout.connect(self._refresh)
         self.empty = NoRunPage()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.view)
@@ -321,17 +323,27 @@ class ExplorePage(QWidget):
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
-        table, view = self.model.table, self.view.current()
-        if table is None:
+        if self.model.table is None:
             return
         self.issues.update(changes)
-        self._show_counts(table)
-        if view == "suspicious":
+        if self.view.current() == "suspicious":
+            # At once: the next key is for the sample that comes next.
+            self._show_counts(self.model.table)
             self._update_issues(changes)
-        elif view in ORDERS:
+        else:
+            self._refresh_timer.start()
+
+    @Slot()
+    def _refresh(self) -> None:
+        """Show the new labels, once for many changes that follow each other."""
+        table = self.model.table
+        if table is None:
+            return
+        if self.view.current() in ORDERS:
+            self._show_counts(table)
             self.grid.refresh()
             self.detail.refresh()
-        else:
+        elif self.view.current() != "suspicious":
             self._arrange()
 
     def _update_issues(self, changes: tuple[LabelChange, ...]) -> None:
