@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -195,6 +196,8 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(tr("{project} – Handlens", project=project.name))
         settings.remember_project(project.path, project.name)
         self._enable_actions()
+        # A collection would look through all samples of the project again and again, 0.1 s and more each time.
+        gc.freeze()
         self.project_opened.emit(workspace)
 
     @Slot(str, str)
@@ -228,6 +231,7 @@ class MainWindow(QMainWindow):
         self._stack.removeWidget(workspace)
         workspace.shutdown()
         workspace.deleteLater()
+        gc.unfreeze()
         self.strip.show_job("", -1)
         self.setWindowTitle("Handlens")
         self._enable_actions()
@@ -444,5 +448,6 @@ class MainWindow(QMainWindow):
         if self.workspace is not None:
             self.workspace.shutdown()
             self.workspace = None
+            gc.unfreeze()
         self.start_page.shutdown()
         event.accept()

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ml.core.types import LabelChange, LabelSpan, Origin, Sample, TaskName
+from ml.core.types import LabelChange, LabelSpan, Origin, Sample, Split, TaskName
 from ml.project import store as tables
 from ml.project.store import next_id
 from ml.scoring.tasks import task_named
@@ -53,6 +53,37 @@ _SAMPLES = """
     LEFT JOIN label_change ON label_change.id = sample.change_id AND unreadable.path IS NULL
     LEFT JOIN label ON label.change_id = label_change.id
     ORDER BY sample.id, label.place
+"""
+
+
+def count_splits(connection: sa.Connection, *, task: TaskName) -> dict[Split | None, int]:
+    """Count what `read_samples` returns by split, in a tenth of the time; None for samples without a label."""
+    rows = connection.exec_driver_sql(_SPLITS, (not task_named(task).exclusive,))
+    return {row[0]: row[1] for row in rows}
+
+
+_SPLITS = """
+    SELECT CASE WHEN sample.change_id IS NOT NULL
+                     AND (? OR EXISTS (SELECT 1 FROM label WHERE label.change_id = sample.change_id))
+                     AND source.path NOT IN (SELECT path FROM unreadable)
+                THEN source.split END AS split, count(*)
+    FROM sample
+    JOIN source ON source.id = sample.source_id
+    GROUP BY split
+"""
+
+
+def read_labelled_paths(connection: sa.Connection) -> tuple[str, ...]:
+    """The files with a sample that shows a class, in alphabetical order."""
+    return tuple(row[0] for row in connection.exec_driver_sql(_LABELLED_PATHS))
+
+
+_LABELLED_PATHS = """
+    SELECT path FROM source
+    WHERE path NOT IN (SELECT path FROM unreadable)
+      AND EXISTS (SELECT 1 FROM sample JOIN label ON label.change_id = sample.change_id
+                  WHERE sample.source_id = source.id)
+    ORDER BY path
 """
 
 

@@ -19,7 +19,15 @@ from ml.core.untrusted import parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
-from ml.project.labels import append_changes, default_annotator, read_history, read_samples, read_spans
+from ml.project.labels import (
+    append_changes,
+    count_splits,
+    default_annotator,
+    read_history,
+    read_labelled_paths,
+    read_samples,
+    read_spans,
+)
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store, damaged
@@ -247,6 +255,16 @@ class Project:
         """Every sample with its present labels, ordered by id."""
         with self._store.reading() as connection:
             return read_samples(connection, task=self.task)
+
+    def count_splits(self) -> dict[Split | None, int]:
+        """How many of `samples` each split has; None for samples without a label."""
+        with self._store.reading() as connection:
+            return count_splits(connection, task=self.task)
+
+    def labelled_paths(self) -> tuple[str, ...]:
+        """The files with a sample that shows a class, in alphabetical order."""
+        with self._store.reading() as connection:
+            return read_labelled_paths(connection)
 
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files that were left out when the project was made or files were added."""
