@@ -168,8 +168,8 @@ class Session(QObject):
     @Slot(object)
     def _on_written(self, written: Written) -> None:
         if self._tally is not None:
-            self._tally.subtract(map(_KEY, self.samples_of(written.samples)))
-            self._tally.update(map(_KEY, written.samples.values()))
+            self._tally.subtract(Counter(map(_KEY, self.samples_of(written.samples))))
+            self._tally.update(Counter(map(_KEY, written.samples.values())))
         self._by_id.update(written.samples)
         self._samples = None
         self.labels_changed.emit(written.changes)

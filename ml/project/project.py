@@ -112,7 +112,7 @@ class Project:
             raise HandlensError(
                 msg("There is no project at {path}. Check the name, or plug in its drive.", path=str(path))
             )
-        if path.suffix.lower() == ".onnx":
+        if path.suffix.lower() == ".onnx" and path.is_file():
             raise HandlensError(
                 msg("{path} is a model. Choose the folder of the project it came from.", path=str(path))
             )
