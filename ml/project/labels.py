@@ -66,10 +66,10 @@ _SPLITS = """
     SELECT CASE WHEN sample.change_id IS NOT NULL
                      AND (? OR EXISTS (SELECT 1 FROM label WHERE label.change_id = sample.change_id))
                      AND source.path NOT IN (SELECT path FROM unreadable)
-                THEN source.split END AS split, count(*)
+                THEN source.split END, count(*)
     FROM sample
     JOIN source ON source.id = sample.source_id
-    GROUP BY split
+    GROUP BY 1
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -192,6 +193,14 @@ def test_closing_the_window_lets_the_project_go(window: MainWindow, project: Pat
     window.close()
     with Project.open(project) as again:
         again.lock("studio").release()
+
+
+def test_the_collector_leaves_an_open_project_alone(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    before = gc.get_freeze_count()
+    _open(window, project, qtbot)
+    assert gc.get_freeze_count() > before
+    window.close_project()
+    assert gc.get_freeze_count() == 0
 
 
 def test_leaving_during_training_asks_first(
