@@ -42,7 +42,9 @@ class RunScores(QObject):
         if session is not None:
             session.labels_changed.connect(self._on_changed)
             session.runs_changed.connect(self._on_changed)
-            self._compute()
+            # Not at once: the project is being shown, and this would take half of the processor time from that.
+            self._stale = False
+            self._pause.start()
 
     def of(self, run: int) -> RunScore | None:
         """Return the score of a run; None before it is computed, or where the predictions are gone."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import (
-    QStringListModel,
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QSize,
+    QStringListModel,
     Qt,
     QTimer,
     Signal,
@@ -72,8 +72,8 @@ class ImageCache:
 class TileModel(QStringListModel):
     """A list of sample ids. A tile is described only when it is painted.
 
-    Of the base class only the count of rows is used: Qt asks for it nine times per row when all are selected, which takes
-    a second for 50,000 where the answer comes from Python.
+    Of the base class only the count of rows is used. Qt asks for it nine times per row when all are selected, which
+    takes a second for 50,000 rows where Python answers.
     """
 
     def __init__(self, parent: QWidget) -> None:

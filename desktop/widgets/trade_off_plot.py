@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -17,7 +17,6 @@ from desktop.widgets.scrolling import PassWheel
 Shares = Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 FEWEST = 10
 """Error rates of fewer accepted samples are too noisy to scale the plot by."""
-SOON_MS = 400
 MOST_POINTS = 600
 """A curve of more points looks the same, and takes long to paint."""
 
@@ -34,16 +33,11 @@ class TradeOffPlot(QWidget):
         self._view: pg.PlotWidget | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        # It takes longer to make than its page: that is done when it is needed, or soon after the project is shown.
-        self._soon = QTimer(self, singleShot=True, interval=SOON_MS)
-        self._soon.timeout.connect(self._make)
-        self._soon.start()
 
-    @Slot()
-    def _make(self) -> None:
+    def prepare(self) -> None:
+        """Make the plot if that has not been done. It takes longer than the rest of the page."""
         if self._view is not None:
             return
-        self._soon.stop()
         self._view = pg.PlotWidget(self, enableMenu=False)
         self._plot: pg.PlotItem = self._view.getPlotItem()
         self._plot.setMouseEnabled(x=False, y=False)
@@ -69,7 +63,7 @@ class TradeOffPlot(QWidget):
 
     def set_curve(self, rejected: Shares, error: Shares, limit: Shares) -> None:
         """Take (n,) fractions: rejected, wrong among the accepted, and its upper 95 % confidence limit."""
-        self._make()
+        self.prepare()
         x, wrong, most = (100.0 * np.asarray(values) for values in (rejected, error, limit))
         telling = wrong[FEWEST - 1 :] if len(wrong) > FEWEST else wrong
         if len(x) > MOST_POINTS:
@@ -83,7 +77,7 @@ class TradeOffPlot(QWidget):
 
     def set_here(self, *, wanted: float, rejected: float, error: float) -> None:
         """Mark the target error rate and the operating point."""
-        self._make()
+        self.prepare()
         self._wanted.setValue(100 * wanted)
         self._here = (100 * rejected, 100 * error)
         self._at.setData([self._here[0]], [self._here[1]])
@@ -92,20 +86,20 @@ class TradeOffPlot(QWidget):
 
     def error_range(self) -> tuple[float, float]:
         """Return the range of the vertical axis in percent."""
-        self._make()
+        self.prepare()
         low, high = self._plot.getAxis("left").range
         return float(low), float(high)
 
     def canvas(self) -> QWidget:
         """Return the widget that receives the mouse."""
-        self._make()
+        self.prepare()
         assert self._view is not None
         viewport: QWidget = self._view.viewport()
         return viewport
 
     def curve(self) -> list[tuple[float, float]]:
         """Return the drawn points in percent: (rejected, wrong)."""
-        self._make()
+        self.prepare()
         x, y = self._line.getData()
         return [] if x is None or y is None else list(zip(x.tolist(), y.tolist(), strict=True))
 
@@ -114,7 +108,7 @@ class TradeOffPlot(QWidget):
         return self._here
 
     def showEvent(self, event: QShowEvent) -> None:
-        self._make()
+        self.prepare()
         self._follow_theme()
         super().showEvent(event)
 

@@ -436,7 +436,9 @@ class MainWindow(QMainWindow):
         if self.workspace is None or self.workspace.can_close():
             return True
         pause, new_window, stay = tr("Pause and leave"), tr("Open a new window"), tr("Stay")
-        question = tr("The training is still running. If you leave now, it pauses. You can resume it on the Train page.")
+        question = tr(
+            "The training is still running. If you leave now, it pauses. You can resume it on the Train page."
+        )
         if not beside:
             return Question.ask(self, question, yes=pause, no=stay)
         question = tr("{question} In a new window you can do something else while it goes on.", question=question)

@@ -292,7 +292,10 @@ def test_a_sample_that_is_named_twice_is_changed_twice(project: Project) -> None
     first, second = (sample.id for sample in project.samples()[:2])
     before = project.samples()[0].labels
     changes = project.restore_labels([(first, (1,)), (second, (0,)), (first, (0,)), (second, None)])
-    assert [(change.old, change.new) for change in changes if change.sample_id == first] == [(before, (1,)), ((1,), (0,))]
+    assert [(change.old, change.new) for change in changes if change.sample_id == first] == [
+        (before, (1,)),
+        ((1,), (0,)),
+    ]
     assert [change.new for change in project.history(first)[-2:]] == [(1,), (0,)]
     assert project.history(first)[-1].old == (1,)
     assert [sample.labels for sample in project.samples()[:2]] == [(0,), ()]

@@ -30,6 +30,9 @@ from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
 from ml.api import LabelChange, Runner, task_named
 
+PREPARE_MS = 400
+"""So long after the page is opened, the slowest part of its other tabs is made."""
+
 
 class ExplorePage(QWidget):
     """Makes the widgets and gives each controller the one that it drives. Decides what the chosen tab shows.
@@ -71,6 +74,8 @@ class ExplorePage(QWidget):
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
         self._refresh_timer = QTimer(self, interval=0, singleShot=True)
         self._refresh_timer.timeout.connect(self._refresh)
+        self._prepare_timer = QTimer(self, interval=PREPARE_MS, singleShot=True)
+        self._prepare_timer.timeout.connect(self.thresholds.plot.prepare)
         self.empty = NoRunPage()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.view)
@@ -143,6 +148,7 @@ class ExplorePage(QWidget):
         if self._session is not None:
             self._session.missing_originals()  # emits `originals_found` if they are back
             self.runs.refresh()
+            self._prepare_timer.start()
         self.grid.setFocus()
 
     def can_close(self) -> bool:
@@ -151,6 +157,8 @@ class ExplorePage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background without another signal."""
         settings.set_value(settings.OVERLAY_OPACITY, self.panel.chosen_opacity())
+        self._prepare_timer.stop()
+        self._refresh_timer.stop()
         if self._session is not None:
             self._session.finish_writing()
         self._disconnect_session()
