@@ -172,6 +172,8 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
 def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
+    if given.suffix.lower() == ".onnx" and given.is_dir() and not (given / "project.db").exists():
+        raise HandlensError(msg("{path} is a folder and not a model. Choose the file of a model.", path=str(given)))
     if given.is_dir() or given.name == "project.db":
         with Project.open(given, to_read=True) as project:
             number = project.runs.finished(run).number

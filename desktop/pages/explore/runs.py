@@ -6,7 +6,7 @@ from PySide6.QtCore import QSignalBlocker, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from desktop.i18n import text, tr
-from desktop.models.run_scores import RunScores, split_counts
+from desktop.models.run_scores import RunScores
 from desktop.pages.explore import messages
 from desktop.pages.explore.model import ExploreModel
 from desktop.session import Session
@@ -68,7 +68,7 @@ class RunChooser(QWidget):
             return
         with QSignalBlocker(self.box):
             self.box.clear()
-            counts = split_counts(session.samples)
+            counts = session.split_counts()
             for run in reversed([run for run in session.project.runs.all() if run.state == "finished"]):
                 score = self.run_scores.of(run.number)
                 self.box.addItem(messages.run_line(run, score, counts, session.project.task), run.number)
