@@ -15,6 +15,7 @@ from ml.core.events import (
     Event,
     Failed,
     Finished,
+    FirstModel,
     Looked,
     Note,
     ProbeDone,
@@ -48,6 +49,7 @@ from ml.core.jobs import (
 from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
+    adjusted,
     between,
     counted,
     counted_classes,
@@ -143,6 +145,7 @@ __all__ = [
     "Failed",
     "Finding",
     "Finished",
+    "FirstModel",
     "FoundFile",
     "Front",
     "HandlensError",
@@ -200,6 +203,7 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
+    "adjusted",
     "between",
     "blend",
     "can_finetune",

@@ -189,6 +189,7 @@ class ResultController(QObject):
             seconds=event.seconds,
             early=event.early,
             watched=event.valid_accuracy is not None,
+            change=messages.adjusting_result(event),
         )
         self._show(summary, score, messages.finding_rows(state.findings), again=tr("Train again"))
 

@@ -1,4 +1,4 @@
-"""Before a training: three presets, folded details, one button."""
+"""Before a training: one button, and folded details with the presets."""
 
 from __future__ import annotations
 
@@ -107,6 +107,10 @@ class TrainSetup(QWidget):
         self.headline = QLabel()
         self.headline.setProperty("role", "emphasis")
         self.headline.setWordWrap(True)
+        self.plan_label = QLabel()
+        self.plan_label.setProperty("role", "muted")
+        self.plan_label.setWordWrap(True)
+        self._seconds: Mapping[Preset, float] = {}
         self.cards = {preset: PresetCard(preset) for preset in PRESETS}
         self._group = QButtonGroup(self)
         for card in self.cards.values():
@@ -144,8 +148,10 @@ class TrainSetup(QWidget):
         self.train_button.setEnabled(ready)
 
     def set_seconds(self, seconds: Mapping[Preset, float]) -> None:
+        self._seconds = seconds
         for preset, value in seconds.items():
             self.cards[preset].set_seconds(value)
+        self._show_plan()
 
     def offer_resume(self, run: ResumableRun | None) -> None:
         """Offer to resume a run; None hides the offer."""
@@ -237,17 +243,21 @@ class TrainSetup(QWidget):
         column.setSpacing(16)
         column.addWidget(self.resume_box)
         column.addWidget(self.headline)
-        cards = QHBoxLayout()
-        cards.setSpacing(12)
-        for card in self.cards.values():
-            cards.addWidget(card, 1)
-        column.addLayout(cards)
+        column.addWidget(self.plan_label)
         row = QHBoxLayout()
         row.addWidget(self.train_button)
         row.addSpacing(8)
         row.addWidget(self.fold)
         row.addStretch(1)
         column.addLayout(row)
+        self._cards = QWidget()
+        cards = QHBoxLayout(self._cards)
+        cards.setContentsMargins(0, 0, 0, 0)
+        cards.setSpacing(12)
+        for card in self.cards.values():
+            cards.addWidget(card, 1)
+        self._cards.hide()
+        column.addWidget(self._cards)
         column.addWidget(self._details)
         column.addWidget(self.runs)
         column.addStretch(1)
@@ -260,15 +270,26 @@ class TrainSetup(QWidget):
         outer.addStretch(1)
 
     def _on_fold(self, opened: bool) -> None:
+        self._cards.setVisible(opened)
         self._details.setVisible(opened)
         self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
 
     def _on_preset(self) -> None:
         self.epochs.setEnabled(self.preset() != "quick")
+        self._show_plan()
         # Tab goes to the checked button. Qt does that by itself only after one of them has had the focus.
         for card in self.cards.values():
             strong, click = Qt.FocusPolicy.StrongFocus, Qt.FocusPolicy.ClickFocus
             card.button.setFocusPolicy(strong if card.button.isChecked() else click)
+
+    def _show_plan(self) -> None:
+        """Say what the button does with the chosen preset."""
+        preset, first = self.preset(), self._seconds.get("quick")
+        whole = self._seconds.get(preset)
+        sentence = messages.plan_sentence(preset, first=first, seconds=whole)
+        if not can_finetune():
+            sentence = tr("{first} {second}", first=sentence, second=messages.adjusting_unavailable())
+        self.plan_label.setText(sentence)
 
     def _on_train(self) -> None:
         if not self.network.name():
