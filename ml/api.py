@@ -86,6 +86,7 @@ from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.sanity_checks import RunFinding
+from ml.features.features import cached_embeddings
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -93,6 +94,7 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
+from ml.probe.few_shot import FewShot
 from ml.project.backup import restore as restore_backup
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
@@ -143,6 +145,7 @@ __all__ = [
     "Evaluated",
     "Event",
     "Failed",
+    "FewShot",
     "Finding",
     "Finished",
     "FirstModel",
@@ -206,6 +209,7 @@ __all__ = [
     "adjusted",
     "between",
     "blend",
+    "cached_embeddings",
     "can_finetune",
     "choose_thresholds",
     "compare_runs",
