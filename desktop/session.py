@@ -11,9 +11,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from desktop.i18n import printable
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
     WRONG_AT_MOST,
     ClassInfo,
+    Ear,
     Front,
     HandlensError,
     LabelChange,
@@ -162,6 +164,7 @@ class Session(QObject):
         backbone: str = "",
         weights: Path | None = None,
         front: Front = DEFAULT_FRONT,
+        ear: Ear = DEFAULT_EAR,
     ) -> TrainJob:
         self.finish_writing()  # the training reads them from the disk
         return TrainJob(
@@ -173,6 +176,7 @@ class Session(QObject):
             backbone=backbone,
             weights=weights,
             front=front,
+            ear=ear,
         )
 
     def resumable_run(self) -> RunInfo | None:

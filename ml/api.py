@@ -30,10 +30,13 @@ from ml.core.events import (
 )
 from ml.core.folders import log_folder
 from ml.core.jobs import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
+    EARS,
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    Ear,
     EvaluateJob,
     Front,
     Job,
@@ -119,8 +122,10 @@ from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, 
 
 __all__ = [
     "DEFAULT_BACKBONE",
+    "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
     "MEMORY_RAN_OUT",
@@ -139,6 +144,7 @@ __all__ = [
     "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
+    "Ear",
     "EpochDone",
     "EpochRecord",
     "EvaluateJob",

@@ -43,6 +43,7 @@ from ml.api import (
     TrainJob,
     english,
     msg,
+    plan_time,
     stage_message,
 )
 from ml.core.messages import PSEUDO
@@ -209,6 +210,24 @@ def test_without_the_engine_the_button_gives_the_first_model(
     press_train(qtbot, page)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
     assert script.seen[0].preset == "quick"
+    page.shutdown()
+
+
+def test_recordings_offer_a_choice_of_networks_for_sound(qtbot: QtBot, open_project: Opener) -> None:
+    session = open_project(kind="recordings", run=False)
+    script = Script(session)
+    page = shown(qtbot, session, script)
+    qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
+    assert page.setup.ear.isVisible() and not page.setup.front.isVisible()
+    page.setup.ear.setCurrentIndex(page.setup.ear.findData("speech"))
+    assert "voices" in page.setup.ear_note.text()
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert script.seen[0].ear == "speech"
+    with_one, with_both = (
+        plan_time(session.project, "quick", ear=ear).per_sample["features"] for ear in ("picture", "both")
+    )
+    assert with_both > 1.3 * with_one
     page.shutdown()
 
 

@@ -13,6 +13,7 @@ from desktop.workers.slowdown import Slowdown
 from ml.api import (
     ENGINE_COMMAND,
     BackboneChecked,
+    Ear,
     Finished,
     FirstModel,
     Front,
@@ -186,6 +187,26 @@ def front_words(front: Front) -> str:
         "traces": tr("The curves (traces)"),
         "recurrence": tr("When earlier values return (recurrence plot)"),
     }[front]
+
+
+def ear_words(ear: Ear) -> str:
+    """Return the name of a choice of networks for recordings."""
+    return {
+        "auto": tr("Chosen by your recordings (usual)"),
+        "picture": tr("The picture network, on spectrograms"),
+        "speech": tr("The speech network"),
+        "both": tr("Both side by side"),
+    }[ear]
+
+
+def ear_meaning(ear: Ear) -> str:
+    """Say in one sentence when to choose these networks."""
+    return {
+        "auto": tr("Each is tried on the training recordings, and the best is used; the run says which."),
+        "picture": tr("Good for machines, nature and music. It is the one that Standard adjusts."),
+        "speech": tr("Good for words, voices and short calls. It hears up to 8 kHz."),
+        "both": tr("Sometimes better than either, and it takes the time of both."),
+    }[ear]
 
 
 def checked_words(event: BackboneChecked, *, file: bool) -> str:

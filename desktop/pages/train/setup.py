@@ -34,9 +34,12 @@ from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
 from ml.api import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
+    EARS,
     FRONTS,
     PRESETS,
+    Ear,
     KindName,
     Preset,
     Project,
@@ -130,6 +133,7 @@ class TrainSetup(QWidget):
         self.fold.toggled.connect(self._on_fold)
         self.network = NetworkChoice(runner=runner)
         self.front = self._make_front()
+        self.ear, self.ear_note, self._ear_choice = self._make_ear()
         self.epochs, self.seed, self._details = self._make_details()
         finetuning = can_finetune()
         for preset, card in self.cards.items():
@@ -170,8 +174,9 @@ class TrainSetup(QWidget):
         return self.train_button if self.resume_box.isHidden() else self.resume_button
 
     def set_kind(self, kind: KindName) -> None:
-        """Offer a choice of front ends, which only sensor logs have."""
+        """Offer a choice of front ends, which only sensor logs have, or of networks for recordings."""
         self._form.setRowVisible(self.front, kind_named(kind).input_name == "readings")
+        self._form.setRowVisible(self._ear_choice, kind_named(kind).input_name == "waveform")
 
     def options(self) -> dict[str, Any]:
         """Return the choices of the details as arguments of `Session.train_job`."""
@@ -179,6 +184,7 @@ class TrainSetup(QWidget):
             "backbone": self.network.name(),
             "weights": self.network.weights(),
             "front": self.front.currentData(),
+            "ear": self.ear.currentData(),
         }
 
     def choose(self, preset: Preset) -> None:
@@ -221,6 +227,7 @@ class TrainSetup(QWidget):
         form.setContentsMargins(16, 4, 0, 0)
         form.addRow(tr("Pretrained network"), self.network)
         form.addRow(tr("Input picture"), self.front)
+        form.addRow(tr("Network for sound"), self._ear_choice)
         form.addRow(tr("Passes over the data"), epochs)
         form.addRow(tr("Seed"), seed)
         note = QLabel(tr("The same seed and the same data give the same run."))
@@ -236,6 +243,22 @@ class TrainSetup(QWidget):
             box.addItem(messages.front_words(front), front)
         box.setCurrentIndex(FRONTS.index(DEFAULT_FRONT))
         return box
+
+    def _make_ear(self) -> tuple[QComboBox, QLabel, QWidget]:
+        choice = QWidget()
+        box, note = QComboBox(), QLabel()
+        for ear in (DEFAULT_EAR, *EARS):
+            box.addItem(messages.ear_words(ear), ear)
+        note.setProperty("role", "caption")
+        note.setWordWrap(True)
+        note.setText(messages.ear_meaning(DEFAULT_EAR))
+        box.currentIndexChanged.connect(lambda _index: note.setText(messages.ear_meaning(box.currentData())))
+        column = QVBoxLayout(choice)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(box)
+        column.addWidget(note)
+        return box, note, choice
 
     def _lay_out(self) -> None:
         column = QVBoxLayout()
@@ -315,6 +338,7 @@ class SetupController(QObject):
         self._tasks.done.connect(self._on_estimated)
         run_scores.changed.connect(self._show_runs)
         view.network.changed.connect(self._request_estimates)
+        view.ear.currentIndexChanged.connect(self._request_estimates)
 
     def set_session(self, session: Session) -> None:
         self._let_go()
@@ -388,7 +412,8 @@ class SetupController(QObject):
     def _request_estimates(self) -> None:
         if self._session is not None:
             project, network = self._session.project, self._view.network.name()
-            self._tasks.submit(_plan_all, project, network, settings.speeds(project.kind, network))
+            ear = self._view.ear.currentData()
+            self._tasks.submit(_plan_all, project, network, ear, settings.speeds(project.kind, network))
 
     @Slot(int, object)
     def _on_estimated(self, _number: int, estimates: object) -> None:
@@ -414,6 +439,6 @@ def _resumable(session: Session) -> ResumableRun | None:
     return ResumableRun(run=run.number, has_checkpoint=has_checkpoint, failed=run.state == "failed")
 
 
-def _plan_all(project: Project, backbone: str, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:
+def _plan_all(project: Project, backbone: str, ear: Ear, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:
     """Return the expected times of each preset on this machine."""
-    return {preset: plan_time(project, preset, backbone=backbone, speeds=speeds) for preset in PRESETS}
+    return {preset: plan_time(project, preset, backbone=backbone, speeds=speeds, ear=ear) for preset in PRESETS}
