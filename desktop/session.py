@@ -189,6 +189,11 @@ class Session(QObject):
         self._predictions = None
         self.run_changed.emit(self.run)
 
+    @property
+    def training(self) -> bool:
+        """Whether a run is being trained now."""
+        return self._training
+
     def set_training(self, training: bool) -> None:
         """Announce whether a run is being trained."""
         if training != self._training:

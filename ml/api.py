@@ -99,6 +99,7 @@ from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.probe.few_shot import FewShot
 from ml.project.backup import restore as restore_backup
+from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
@@ -215,9 +216,11 @@ __all__ = [
     "adjusted",
     "between",
     "blend",
+    "cache_bytes",
     "cached_embeddings",
     "can_finetune",
     "choose_thresholds",
+    "clear_cache",
     "compare_runs",
     "confusion",
     "counted",
@@ -269,6 +272,7 @@ __all__ = [
     "samples_by_file",
     "selective_risk",
     "settings_for",
+    "shrink_cache",
     "stage_message",
     "strength",
     "suggest_labels",

@@ -115,10 +115,10 @@ def _too_high(report: ScanReport) -> list[Finding]:
         return []
     highest = max(file.rate for file in high)
     sentence = nmsg(
-        "{count} recording holds sounds up to {highest:g} kHz. Training uses only those up to {used:g} kHz, so calls of "
-        "bats, for example, are lost. Save it {slower} times slower (time expansion) and use the copy.",
-        "{count} recordings hold sounds up to {highest:g} kHz. Training uses only those up to {used:g} kHz, so calls of "
-        "bats, for example, are lost. Save them {slower} times slower (time expansion) and use the copies.",
+        "{count} recording holds sounds up to {highest:g} kHz. Training uses only those up to {used:g} kHz, so calls "
+        "of bats, for example, are lost. Save it {slower} times slower (time expansion) and use the copy.",
+        "{count} recordings hold sounds up to {highest:g} kHz. Training uses only those up to {used:g} kHz, so calls "
+        "of bats, for example, are lost. Save them {slower} times slower (time expansion) and use the copies.",
         len(high),
         highest=highest / 2000,
         used=windowing.rate / 2000,
