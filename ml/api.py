@@ -52,7 +52,6 @@ from ml.core.jobs import (
 from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
-    adjusted,
     between,
     counted,
     counted_classes,
@@ -87,7 +86,15 @@ from ml.core.types import (
 from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
-from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
+from ml.evaluation.run_comparison import (
+    LabelCounts,
+    Mistake,
+    RunComparison,
+    RunScore,
+    adjusting_result,
+    compare_runs,
+    run_scores,
+)
 from ml.evaluation.sanity_checks import RunFinding
 from ml.features.features import cached_embeddings
 from ml.media.images import load_image, thumbnail
@@ -213,7 +220,7 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
-    "adjusted",
+    "adjusting_result",
     "between",
     "blend",
     "cache_bytes",

@@ -359,7 +359,7 @@ def _size(count: int) -> Message:
     """Return a number of bytes in words, as disks count them."""
     if count >= settings.GIGABYTE:
         return msg("{n:.1f} GB", n=count / settings.GIGABYTE)
-    return msg("{n} MB", n=round(count / 1_000_000))
+    return msg("{n:.0f} MB", n=count / 1_000_000)
 
 
 def conflicting_copies(samples: Iterable[Sample]) -> list[list[Sample]]:

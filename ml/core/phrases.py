@@ -126,20 +126,6 @@ def percent(fraction: float) -> Message:
     return msg("{n} %", n=min(shown, 99) if fraction < 1 else shown)
 
 
-def adjusted(more_right: int, more_wrong: int) -> Message:
-    """What adjusting the network has changed: how many more samples are right, and how many more are wrong."""
-    if more_right >= more_wrong:
-        return msg(
-            "A better model is ready: {right} more right, {wrong} more wrong.", right=more_right, wrong=more_wrong
-        )
-    return msg(
-        "The adjusted model is ready. It scored higher in validation, but here {right} more are right and {wrong} more "
-        "wrong.",
-        right=more_right,
-        wrong=more_wrong,
-    )
-
-
 def duration(seconds: float) -> Message:
     """A measured time: “20 s”, “6 min”, “1 h 20 min”."""
     if not math.isfinite(seconds):

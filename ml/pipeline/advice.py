@@ -65,7 +65,10 @@ def _hardly(predictions: Predictions, count: int, score: float, names: Sequence[
         )
     pair = confused_pair(predictions)
     if pair is None:
-        return msg("The first model makes hardly a mistake on {samples} in validation.", samples=samples)
+        return msg(
+            "The first model makes hardly a mistake on {samples} in validation. Adjusting will hardly help.",
+            samples=samples,
+        )
     return msg(
         "The first model makes hardly a mistake on {samples} in validation. Adjusting will hardly help. More labelled "
         "samples of “{first}” and “{second}” would help more, since it confuses these.",

@@ -27,7 +27,7 @@ from ml.api import (
     RunInfo,
     RunScore,
     TaskName,
-    adjusted,
+    adjusting_result,
     counted,
     counted_classes,
     percent,
@@ -115,11 +115,13 @@ def plan_sentence(preset: Preset, *, first: float | None, seconds: float | None)
     """Say what the button does. `first`, `seconds`: the expected time of the first model, and of the whole run."""
     if preset == "quick":
         return tr("Trains a first model only.")
-    if first is None or seconds is None:
-        return tr("A first model comes within seconds. Then the network is adjusted to your classes; look meanwhile.")
+    if first is None or seconds is None or math.isnan(seconds):
+        return tr(
+            "A first model comes within seconds. You can look at it while the network is adjusted to your classes."
+        )
     return tr(
-        "A first model comes in {first}. Then the network is adjusted to your classes, which takes {time}; look "
-        "meanwhile.",
+        "A first model comes in {first}. You can look at it while the network is adjusted to your classes, which takes "
+        "{time}.",
         first=about(first),
         time=about(seconds),
     )
@@ -289,15 +291,10 @@ def finished_score(kind: KindName, run: int, run_score: RunScore, task: TaskName
     return tr("{right} of {count_things} right in validation", right=right, count_things=samples)
 
 
-def adjusting_result(event: Finished) -> str:
-    """Say what adjusting the network did to the first model; empty where it was not adjusted."""
-    if event.first_model_kept and event.early:
-        return tr("You ended the adjusting. The first model stays.")
-    if event.first_model_kept:
-        return tr("Adjusting the network did not get better. The first model stays.")
-    if event.more_right is None or event.more_wrong is None:
-        return ""
-    return text(adjusted(event.more_right, event.more_wrong))
+def adjusting_text(event: Finished) -> str:
+    """Return what adjusting the network did to the first model; empty if it was not adjusted."""
+    result = adjusting_result(event)
+    return "" if result is None else text(result)
 
 
 def interval_text(kind: KindName, interval: tuple[float, float] | None) -> str:

@@ -154,7 +154,7 @@ class TrainPage(QWidget):
                 self.sentence_changed.emit(tr("Run {n} is ready.", n=str(event.run)))
                 session.refresh_runs(show=event.run)
                 ended = tr("Run {n} is ready", n=str(event.run))
-                self.job_progress.emit(messages.adjusting_result(event) or ended, -1.0)
+                self.job_progress.emit(messages.adjusting_text(event) or ended, -1.0)
             case Stopped():
                 session.refresh_runs()
                 self.job_progress.emit("", -1.0)

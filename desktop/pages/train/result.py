@@ -189,7 +189,7 @@ class ResultController(QObject):
             seconds=event.seconds,
             early=event.early,
             watched=event.valid_accuracy is not None,
-            change=messages.adjusting_result(event),
+            change=messages.adjusting_text(event),
         )
         self._show(summary, score, messages.finding_rows(state.findings), again=tr("Train again"))
 
