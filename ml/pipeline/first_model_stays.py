@@ -6,9 +6,12 @@ from ml.core.events import Finished
 from ml.project.project import Project
 
 
-def first_model_stays(project: Project, run: int, *, early: bool = True) -> Finished:
-    """Make the first model the model of run `run`, and return the last event. `early`: the user ended the adjusting."""
-    info = project.runs.keep_first(run)
+def first_model_stays(project: Project, run: int, *, early: bool = True, seconds: float | None = None) -> Finished:
+    """Make the first model the model of run `run`, and return the last event.
+
+    `early`: the user ended the adjusting. `seconds`: of the whole run; None leaves those of the first model.
+    """
+    info = project.runs.keep_first(run, **({} if seconds is None else {"seconds": seconds}))
     return Finished(
         run=run,
         seconds=info.seconds,

@@ -147,7 +147,7 @@ def interpolation_stage(context: FinetuneContext) -> Iterator[Event]:
         beats_probe=context.result.beats_probe,
         schedule_completed=context.result.schedule_completed,
     )
-    if not (context.alpha or context.result.stopped_early):
+    if not (context.alpha or context.result.stopped_early or context.has_first_model):
         yield Note(
             sentence=msg("Adjusting the network did not improve on the first model, so the first model is kept.")
         )

@@ -187,7 +187,8 @@ def _keep_first_model(context: FinetuneContext) -> Finished:
     """End the run with the first model that was released already."""
     context.write_settings(speed=_speed(context), alpha=0.0)
     early = context.result.stopped_early or context.stop.requested() == "stop"
-    event = first_model_stays(context.project, context.run.number, early=early)
+    seconds = time.monotonic() - context.started
+    event = first_model_stays(context.project, context.run.number, early=early, seconds=seconds)
     _remove_checkpoint(context)
     return event
 

@@ -184,13 +184,13 @@ class Runs:
             (self.folder(run) / ADJUSTING).unlink(missing_ok=True)
         shutil.rmtree(self.folder(run) / FIRST, ignore_errors=True)
 
-    def keep_first(self, run: int) -> RunInfo:
-        """End run `run` with its first model, and return its facts."""
+    def keep_first(self, run: int, **values: object) -> RunInfo:
+        """End run `run` with its first model, set its columns, and return its facts."""
         first, folder = self.folder(run) / FIRST, self.folder(run)
         for name in ("predictions", "predictions.part", "earlier.part"):  # of a better one that was not completed
             shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(first, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
-        self.finish(run)
+        self.finish(run, **values)
         return self.finished(run)
 
     def discard(self, run: int) -> None:
