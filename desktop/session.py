@@ -13,9 +13,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from desktop.i18n import printable
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
     WRONG_AT_MOST,
     ClassInfo,
+    Ear,
     Front,
     HandlensError,
     LabelChange,
@@ -186,6 +188,7 @@ class Session(QObject):
         backbone: str = "",
         weights: Path | None = None,
         front: Front = DEFAULT_FRONT,
+        ear: Ear = DEFAULT_EAR,
     ) -> TrainJob:
         self.finish_writing()  # the training reads them from the disk
         return TrainJob(
@@ -197,6 +200,7 @@ class Session(QObject):
             backbone=backbone,
             weights=weights,
             front=front,
+            ear=ear,
         )
 
     def resumable_run(self) -> RunInfo | None:
@@ -208,6 +212,11 @@ class Session(QObject):
         self.run = None if number is None else self.project.runs.finished(number)
         self._predictions = None
         self.run_changed.emit(self.run)
+
+    @property
+    def training(self) -> bool:
+        """Whether a run is being trained now."""
+        return self._training
 
     def set_training(self, training: bool) -> None:
         """Announce whether a run is being trained."""

@@ -15,6 +15,7 @@ from ml.core.events import (
     Event,
     Failed,
     Finished,
+    FirstModel,
     Looked,
     Note,
     ProbeDone,
@@ -29,10 +30,13 @@ from ml.core.events import (
 )
 from ml.core.folders import log_folder
 from ml.core.jobs import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
+    EARS,
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    Ear,
     EvaluateJob,
     Front,
     Job,
@@ -82,8 +86,18 @@ from ml.core.types import (
 from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
-from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
+from ml.evaluation.run_comparison import (
+    LabelCounts,
+    Mistake,
+    RunComparison,
+    RunScore,
+    adjusting_result,
+    compare_runs,
+    run_scores,
+)
 from ml.evaluation.run_finding import RunFinding
+from ml.evaluation.sanity_checks import RunFinding
+from ml.features.features import cached_embeddings
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -91,7 +105,9 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
+from ml.probe.few_shot import FewShot
 from ml.project.backup import restore as restore_backup
+from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
@@ -115,8 +131,10 @@ from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, 
 
 __all__ = [
     "DEFAULT_BACKBONE",
+    "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
     "MEMORY_RAN_OUT",
@@ -135,14 +153,17 @@ __all__ = [
     "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
+    "Ear",
     "EpochDone",
     "EpochRecord",
     "EvaluateJob",
     "Evaluated",
     "Event",
     "Failed",
+    "FewShot",
     "Finding",
     "Finished",
+    "FirstModel",
     "FoundFile",
     "Front",
     "HandlensError",
@@ -200,10 +221,14 @@ __all__ = [
     "Windowing",
     "Worker",
     "__version__",
+    "adjusting_result",
     "between",
     "blend",
+    "cache_bytes",
+    "cached_embeddings",
     "can_finetune",
     "choose_thresholds",
+    "clear_cache",
     "compare_runs",
     "confusion",
     "counted",
@@ -255,6 +280,7 @@ __all__ = [
     "samples_by_file",
     "selective_risk",
     "settings_for",
+    "shrink_cache",
     "stage_message",
     "strength",
     "suggest_labels",

@@ -52,7 +52,7 @@ _STATES = {
 def model_path(project: Project, run: int | None) -> Path:
     """Where the model of run `run` (the newest finished one if None) lies; raises where there is none."""
     number = project.runs.finished(run).number
-    path = project.runs.folder(number) / "model.onnx"
+    path = project.runs.results(number) / "model.onnx"
     if not path.is_file():
         raise HandlensError(msg("Run {run} has no {file}. Train again to get one.", run=str(number), file="model.onnx"))
     return path

@@ -410,13 +410,15 @@ class Project:
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
-        folder = self.runs.folder(run) / "predictions"
+        folder = self.runs.results(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
         try:
             predictions = read_predictions(folder, task=self.task)
             check_predictions(predictions, classes=len(self.classes()))
         except (OSError, ValueError) as error:
+            if folder.parent != self.runs.results(run):  # a better model has just replaced the first one
+                return self.predictions(run)
             raise HandlensError(
                 msg(
                     "The predictions of run {run} are damaged (folder {folder}). Train again to get new ones.",

@@ -13,6 +13,7 @@ NAMES = {
     "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
     "epoch": "samples per second of a fine-tuning pass, against random tensors that are already in memory",
     "scale": "seconds and memory of projects of 1,000 to 100,000 pictures",
+    "few_shot": "seconds until the suggestions follow a label in a project of 10,000 samples, and how they are ranked",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
     "stop": "seconds until a training of 1,000 pictures ends after a stop and a cancel, in each of its parts",
     "suspicious": "how many of 5 % flipped labels stand in the top tenth of the suspicious ones",
