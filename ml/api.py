@@ -98,6 +98,12 @@ from ml.evaluation.run_comparison import (
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.sanity_checks import RunFinding
 from ml.features.features import cached_embeddings
+from ml.inference.answers import Row, answer_row, why_set_aside
+from ml.inference.bulk import AnswerList, Work
+from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
+from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.sorting import ClassFolders
+from ml.inference.tables import TABLES, write_table
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -118,6 +124,9 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
+from ml.runtime.contract import ModelInfo
+from ml.runtime.folder import FilePrediction, UnreadableInput, count_inputs, predict_files, search_inputs
+from ml.runtime.model import ReleasedModel
 from ml.scoring.metrics import confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
@@ -139,16 +148,20 @@ __all__ = [
     "FRONTS",
     "MEMORY_RAN_OUT",
     "OFFERED",
+    "PACKAGE_SUFFIX",
     "PRESETS",
     "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
+    "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
+    "AnswerList",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassFolders",
     "ClassInfo",
     "DamagedProjectError",
     "DemoKind",
@@ -161,6 +174,7 @@ __all__ = [
     "Event",
     "Failed",
     "FewShot",
+    "FilePrediction",
     "Finding",
     "Finished",
     "FirstModel",
@@ -180,15 +194,19 @@ __all__ = [
     "MelSettings",
     "Message",
     "Mistake",
+    "ModelInfo",
     "NeverStop",
     "Note",
     "OfferedBackbone",
     "Origin",
+    "Package",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
+    "ReleasedModel",
+    "Row",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -218,10 +236,13 @@ __all__ = [
     "TrainJob",
     "Unreadable",
     "UnreadableError",
+    "UnreadableInput",
     "Windowing",
+    "Work",
     "Worker",
     "__version__",
     "adjusting_result",
+    "answer_row",
     "between",
     "blend",
     "cache_bytes",
@@ -231,6 +252,7 @@ __all__ = [
     "clear_cache",
     "compare_runs",
     "confusion",
+    "count_inputs",
     "counted",
     "counted_classes",
     "counted_cut",
@@ -248,6 +270,7 @@ __all__ = [
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
+    "is_package",
     "kind_named",
     "kinds",
     "lanes",
@@ -260,16 +283,19 @@ __all__ = [
     "multilabel_confusion",
     "nmsg",
     "of_hundred",
+    "open_model",
     "overlay_rgba",
     "percent",
     "plan_split",
     "plan_time",
     "planted_labels",
     "precision_recall",
+    "predict_files",
     "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
+    "read_package",
     "relative_to_threshold",
     "render_sample",
     "replacing",
@@ -278,9 +304,11 @@ __all__ = [
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "search_inputs",
     "selective_risk",
     "settings_for",
     "shrink_cache",
+    "signer_with",
     "stage_message",
     "strength",
     "suggest_labels",
@@ -289,7 +317,10 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "why_set_aside",
     "wilson_interval",
+    "write_package",
     "write_samples",
+    "write_table",
     "wrong_labels",
 ]

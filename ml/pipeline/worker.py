@@ -274,6 +274,7 @@ def _run_job(pipe: Connection) -> None:
         if not pipe.poll():
             with contextlib.suppress(Exception):  # it will fail again with the job, and be reported
                 importlib.import_module("ml.pipeline.first_model")
+                importlib.import_module("ml.runtime.spread_session")
         job: Job = pipe.recv()
     except (EOFError, OSError):
         return  # the parent needs this child no longer
