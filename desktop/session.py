@@ -53,6 +53,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    released_changed = Signal()
+    """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
     originals_found = Signal()
@@ -217,6 +219,11 @@ class Session(QObject):
     def training(self) -> bool:
         """Whether a run is being trained now."""
         return self._training
+
+    def release(self, run: int, *, name: str, reason: str) -> None:
+        """Use run `run` from now on, see `Project.release`. Raises HandlensError."""
+        self.project.release(run, name=name, reason=reason)
+        self.released_changed.emit()
 
     def set_training(self, training: bool) -> None:
         """Announce whether a run is being trained."""

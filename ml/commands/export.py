@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ import typer
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
-    RunOption,
+    UsedRunOption,
     WrongAtMostOption,
     command,
     fail,
@@ -24,17 +23,15 @@ from ml.commands.common import (
     rate_named,
     say,
 )
-from ml.commands.projects import model_path
 from ml.commands.usage import WrongUsageError
-from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import of_hundred
 from ml.core.printable import printable
-from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference import package
 from ml.inference.kaggle import Answers, plain_shape, shape_like, write_submission
+from ml.inference.model_in_use import model_path
+from ml.pipeline.export_model import export_model
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -78,7 +75,7 @@ def export(
     to: Annotated[
         Path, typer.Option("--to", metavar="FILE", help=tr("The file to write: {suffixes}.", suffixes=SUFFIXES))
     ],
-    run: RunOption = None,
+    run: UsedRunOption = None,
     wrong_at_most: WrongAtMostOption = None,
     sign: SignOption = None,
     on: OnOption = None,
@@ -99,19 +96,12 @@ def export(
         )
     _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
     with Project.open(find_project(project), to_read=True) as opened:
-        number = opened.runs.finished(run).number
-        source = model_path(opened, number)
         target = to.expanduser().absolute()
         if suffix == TABLE:
+            number = opened.run_in_use(run).number
             asked_table = _Table(target, number, on, like, probabilities=probabilities, json=json)
-            return _write_table(asked_table, opened, ReleasedModel.open(source, many=True))
-        _refuse_another_file(target)
-        made = ReleasedModel.open(source).info
-        info = with_thresholds_for(opened, number, made, asked)
-    if suffix == package.SUFFIX:
-        _write_package(source, target, info, sign)
-    else:
-        _copy(source, target, None if info is made else info)
+            return _write_table(asked_table, opened, ReleasedModel.open(model_path(opened, number), many=True))
+        number, info = export_model(opened, target, run=run, asked=asked, sign=sign)
     _say_exported(number, to, info, json=json)
     return None
 
@@ -158,55 +148,6 @@ def _promise(info: ModelInfo) -> Message:
         "The aim is that at most {rate} accepted answers are wrong. There are too few samples to guarantee it.",
         rate=rate,
     )
-
-
-def _refuse_another_file(target: Path) -> None:
-    """An older model may be replaced, nothing else."""
-    if target.is_dir():
-        raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
-    if target.is_file() and target.stat().st_size:
-        try:
-            package.open_model(target)
-        except HandlensError as error:
-            raise HandlensError(
-                msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
-            ) from error
-
-
-def _exchanged(source: Path, info: ModelInfo) -> bytes:
-    try:
-        from ml.release.metadata import with_info  # of an extra that running a model does not need
-    except ImportError as error:
-        raise HandlensError(
-            msg(
-                "Exporting with other thresholds needs the library onnx. Install it: {command}",
-                command='pip install "handlens[train]"',
-            ),
-            details=repr(error),
-        ) from error
-    return with_info(source.read_bytes(), info)
-
-
-def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
-    """The whole file or none. `info` takes the place of what stands in it."""
-    try:
-        make_folder(target.parent)
-        with replacing(target) as draft:
-            if info is None:
-                shutil.copyfile(source, draft)
-            else:
-                draft.write_bytes(_exchanged(source, info))
-    except OSError as error:
-        raise unwritable(target, error) from error
-
-
-def _write_package(source: Path, target: Path, info: ModelInfo, key_file: Path | None) -> None:
-    sign = None if key_file is None else package.signer_with(key_file.expanduser())
-    try:
-        make_folder(target.parent)
-        package.write_package(target, source.read_bytes(), info, sign=sign)
-    except OSError as error:
-        raise unwritable(target, error) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=False)

@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ml.commands.common import JsonOption, RunOption, command, fail, find_project, print_error
+from ml.commands.common import JsonOption, UsedRunOption, command, fail, find_project, print_error
 from ml.commands.file_progress import FileProgress
-from ml.commands.overlays import OverlayNames, check_folder, originals
 from ml.commands.prediction_outputs import (
     AnswerTables,
     PredictionOutputs,
@@ -20,12 +19,12 @@ from ml.commands.prediction_outputs import (
     say_where,
     without_tables,
 )
-from ml.commands.projects import model_path
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, tr
-from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference.bulk import Work
+from ml.inference.model_in_use import open_run_model
+from ml.inference.overlays import OverlayNames, check_folder, originals
 from ml.inference.package import is_package, open_package, read_package
 from ml.inference.sorting import ClassFolders
 from ml.project.project import Project
@@ -37,7 +36,7 @@ ModelArgument = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL_OR_PROJECT",
-        help=tr("A {file}, or a project (its newest finished run).", file="model.onnx / .handlensmodel"),
+        help=tr("A {file}, or a project (its released run, else its newest).", file="model.onnx / .handlensmodel"),
     ),
 ]
 InputsArgument = Annotated[
@@ -102,7 +101,7 @@ def predict(
     model: ModelArgument,
     inputs: InputsArgument,
     *,
-    run: RunOption = None,
+    run: UsedRunOption = None,
     csv_file: CsvFileOption = None,
     xlsx: ExcelOption = None,
     parquet: ParquetOption = None,
@@ -230,11 +229,7 @@ def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
         raise HandlensError(msg("{path} is a folder and not a model. Choose the file of a model.", path=str(given)))
     if given.is_dir() or given.name == "project.db":
         with Project.open(given, to_read=True) as project:
-            number = project.runs.finished(run).number
-            file = model_path(project, number)
-            released = ReleasedModel.open(file, many=True)
-            released.info = with_thresholds_for(project, number, released.info)
-        return file, released
+            return open_run_model(project, run)
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
     if not is_package(given):
