@@ -54,6 +54,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.projects import export, relink, restore, runs
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
+    from ml.commands.watch import watch
 
     predicting = tr(
         "A recording is cut into windows. Its probabilities and its unlike score are the means over its windows. If "
@@ -72,6 +73,10 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (evaluate, tr("Test how often a run is correct on samples it has never seen.")),
         (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),
         (predict, tr("Predict the classes of pictures, recordings or sensor logs.") + "\n\n" + predicting),
+        (
+            watch,
+            tr("Answer files as they arrive in a folder. Rules notify you, send messages or start a program."),
+        ),
         (export, tr("Write the model of a run to a file that runs wherever ONNX does.")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),

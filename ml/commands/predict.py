@@ -89,7 +89,7 @@ def predict(
     """
     if on_ray and overlays is not None:
         raise WrongUsageError(msg("With {option} no pictures are written.", option="--ray"), option="--overlays")
-    file, released = _opened(model, run)
+    file, released = open_model(model, run)
     paths = originals(find_inputs(inputs, released.info), inputs)
     if overlays is not None:
         check_folder(overlays)
@@ -169,7 +169,7 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
     return predict_on_cluster(model, paths, info=info)
 
 
-def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
+def open_model(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
     if given.is_dir() or given.name == "project.db":
@@ -218,7 +218,7 @@ def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
     return [info.classes[index] for index in info.predicted(probabilities)]
 
 
-def _say(row: dict[str, Any], why: Message | None) -> None:
+def _say(row: dict[str, Any], why: Message | str | None) -> None:
     """`why` it was set aside, if it was."""
     console = make_console()
     answer = _said(row, dict(row["top"]))
@@ -249,3 +249,8 @@ def _with_percent(name: str, probability: float) -> Message:
 
 def _rounded(value: float) -> float:
     return round(float(value), 6)
+
+
+def say_answer(row: dict[str, Any]) -> None:
+    """Print an answer."""
+    _say(row, row["reason"] or None)
