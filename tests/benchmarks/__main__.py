@@ -17,6 +17,7 @@ NAMES = {
     "stop": "seconds until a training of 1,000 pictures ends after a stop and a cancel, in each of its parts",
     "suspicious": "how many of 5 % flipped labels stand in the top tenth of the suspicious ones",
     "unlike": "how surely what a model was never shown scores as unlike",
+    "whole_processes": "seconds of `handlens new` and `handlens train --preset quick`, against a bare script",
     "window": "seconds to the first window, and how smoothly it runs while a training goes on",
 }
 
@@ -28,7 +29,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.name is None:
         for name, what in NAMES.items():
-            print(f"{name:14s} {what}")
+            print(f"{name:15s} {what}")
         return 0
     return int(importlib.import_module(f"tests.benchmarks.{arguments.name}").main(arguments.rest))
 

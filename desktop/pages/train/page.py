@@ -76,6 +76,7 @@ class TrainPage(QWidget):
         self._setup.check_readiness()
         self._run_scores.refresh()
         if self.stack.currentWidget() is self.setup:
+            self._training.prepare()
             self.setup.primary_button().setFocus()
         elif self.stack.currentWidget() is self.result:
             self._result.refresh()
