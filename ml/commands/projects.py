@@ -17,18 +17,17 @@ from ml.commands.common import (
     command,
     find_project,
     make_console,
-    make_folder,
     make_table,
     print_error,
     print_json,
     rate_named,
     say,
-    unwritable,
 )
 from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
+from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import duration, of_hundred
 from ml.core.types import TaskName
 from ml.evaluation.thresholds_in_use import with_thresholds_for

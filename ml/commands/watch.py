@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from ml.commands.common import JsonOption, RunOption, command, fail, make_console, print_error, print_json, say
-from ml.commands.predict import ModelArgument, open_model, say_answer
+from ml.commands.predict import ModelArgument, open_model
+from ml.commands.prediction_outputs import say_answer
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, english, msg, nmsg, text, to_json, tr
 from ml.inference.actions import sentence_of
-from ml.inference.answers import answer_row
+from ml.inference.answers import answer_row, why_set_aside
 from ml.inference.csv_lines import CsvLines
 from ml.inference.deliveries import make_actions
 from ml.inference.rules import Rule, RuleSet, read_rules
@@ -187,7 +188,7 @@ class _Observer:
             if isinstance(answer, UnreadableInput):
                 print_error(msg("{path}: {reason}", path=row["path"], reason=row["reason"]))
             else:
-                say_answer(row)
+                say_answer(row, why_set_aside(answer, self._info))
 
     def fired(self, event: Mapping[str, Any]) -> None:
         told = msg("Rule “{rule}” fired: {what}.", rule=event["rule"], what=sentence_of(event))

@@ -1,0 +1,1 @@
+"""What a released model does with files: answers as rows and tables, over very many files, sorted into folders."""

@@ -8,6 +8,7 @@ import sys
 
 NAMES = {
     "abuse": "kills survived and labels lost, hostile inputs and how each ended, and how a hurried window keeps up",
+    "bulk": "files per second and peak memory of predictions over very many files, killed and continued",
     "busy": "how long the window of a project with 50,000 samples keeps the user waiting",
     "calibration": "by how much a named probability is off, before and after calibration",
     "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
