@@ -37,7 +37,7 @@ def picture(path: Path, colour: str) -> Path:
     return draft.replace(path)
 
 
-def wait_until(true: Callable[[], bool], *, limit: float = 60.0) -> None:
+def wait_until(true: Callable[[], bool], *, limit: float = 120.0) -> None:
     """Return as soon as something is so."""
     until = time.monotonic() + limit
     while not true():
@@ -70,13 +70,15 @@ class Watcher:
     def named(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["event"] == event]
 
-    def wait_for(self, event: str, count: int = 1, *, limit: float = 60.0) -> list[dict[str, Any]]:
+    def wait_for(self, event: str, count: int = 1, *, limit: float = 120.0) -> list[dict[str, Any]]:
         """Return the events of that name once there are so many."""
         with self._new:
             there = self._new.wait_for(
                 lambda: len(self.named(event)) >= count or self._process.poll() is not None, timeout=limit
             )
-        assert there and len(self.named(event)) >= count, (event, self.lines)
+        if there and len(self.named(event)) < count:
+            raise AssertionError(f"it ended before {event}: {self._close()}")
+        assert there, (event, self.lines)
         return self.named(event)
 
     def kill(self) -> None:
@@ -105,7 +107,7 @@ def watching(*arguments: object) -> Iterator[Watcher]:
     """A watcher that has begun; killed at the end if it still runs."""
     watcher = Watcher(arguments)
     try:
-        watcher.wait_for("watching")
+        watcher.wait_for("watching", limit=240)
         yield watcher
     finally:
         if watcher._process.poll() is None:
@@ -145,7 +147,7 @@ class Recorder:
     def named(self, name: str) -> list[Any]:
         return [what for event, what in self.told if event == name]
 
-    def wait_for(self, name: str, count: int = 1, *, limit: float = 60.0) -> list[Any]:
+    def wait_for(self, name: str, count: int = 1, *, limit: float = 120.0) -> list[Any]:
         """Return what was told under that name once it was so often."""
         with self._new:
             assert self._new.wait_for(lambda: len(self.named(name)) >= count, timeout=limit), (name, self.told)

@@ -23,6 +23,7 @@ from ml.commands.common import (
     rate_named,
     say,
 )
+from ml.commands.documents import export_document, is_document
 from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
@@ -163,12 +164,26 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
 @command(interrupted=msg("Interrupted. No file was written."))
 def export(
     project: ProjectArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help=tr("The file to write."))],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to",
+            metavar="FILE",
+            help=tr(
+                "The file to write: the model ({model}), a report ({report}) or a notebook ({notebook}).",
+                model=".onnx",
+                report=".html",
+                notebook=".ipynb",
+            ),
+        ),
+    ],
     run: RunOption = None,
     wrong_at_most: WrongAtMostOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does."""
+    """Write a run's model to a file that runs anywhere ONNX does, or a report or a notebook about it."""
+    if is_document(to):
+        return export_document(find_project(project), to, run, json=json)
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     if to.suffix.lower() != ".onnx":
         raise HandlensError(
@@ -189,7 +204,7 @@ def export(
     if json:
         told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
         print_json({"event": "exported", "run": number, "path": str(to), **told})
-        return
+        return None
     console = make_console()
     if task_named(info.task).exclusive:
         say(console, _promise(info))
@@ -204,6 +219,7 @@ def export(
             command=f'handlens predict "{to}" FILE…',
         ),
     )
+    return None
 
 
 def _promise(info: ModelInfo) -> Message:
