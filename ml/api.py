@@ -84,6 +84,12 @@ from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
 from ml.evaluation.run_finding import RunFinding
+from ml.inference.answers import Row, answer_row, why_set_aside
+from ml.inference.bulk import AnswerList, Work
+from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
+from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.sorting import ClassFolders
+from ml.inference.tables import TABLES, write_table
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -102,6 +108,9 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
+from ml.runtime.contract import ModelInfo
+from ml.runtime.folder import FilePrediction, UnreadableInput, count_inputs, predict_files, search_inputs
+from ml.runtime.model import ReleasedModel
 from ml.scoring.metrics import confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
@@ -121,16 +130,20 @@ __all__ = [
     "FRONTS",
     "MEMORY_RAN_OUT",
     "OFFERED",
+    "PACKAGE_SUFFIX",
     "PRESETS",
     "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
+    "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
+    "AnswerList",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassFolders",
     "ClassInfo",
     "DamagedProjectError",
     "DemoKind",
@@ -141,6 +154,7 @@ __all__ = [
     "Evaluated",
     "Event",
     "Failed",
+    "FilePrediction",
     "Finding",
     "Finished",
     "FoundFile",
@@ -159,15 +173,19 @@ __all__ = [
     "MelSettings",
     "Message",
     "Mistake",
+    "ModelInfo",
     "NeverStop",
     "Note",
     "OfferedBackbone",
     "Origin",
+    "Package",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
+    "ReleasedModel",
+    "Row",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -197,15 +215,19 @@ __all__ = [
     "TrainJob",
     "Unreadable",
     "UnreadableError",
+    "UnreadableInput",
     "Windowing",
+    "Work",
     "Worker",
     "__version__",
+    "answer_row",
     "between",
     "blend",
     "can_finetune",
     "choose_thresholds",
     "compare_runs",
     "confusion",
+    "count_inputs",
     "counted",
     "counted_classes",
     "counted_cut",
@@ -223,6 +245,7 @@ __all__ = [
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
+    "is_package",
     "kind_named",
     "kinds",
     "lanes",
@@ -235,16 +258,19 @@ __all__ = [
     "multilabel_confusion",
     "nmsg",
     "of_hundred",
+    "open_model",
     "overlay_rgba",
     "percent",
     "plan_split",
     "plan_time",
     "planted_labels",
     "precision_recall",
+    "predict_files",
     "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
+    "read_package",
     "relative_to_threshold",
     "render_sample",
     "replacing",
@@ -253,8 +279,10 @@ __all__ = [
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "search_inputs",
     "selective_risk",
     "settings_for",
+    "signer_with",
     "stage_message",
     "strength",
     "suggest_labels",
@@ -263,7 +291,10 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "why_set_aside",
     "wilson_interval",
+    "write_package",
     "write_samples",
+    "write_table",
     "wrong_labels",
 ]

@@ -17,14 +17,10 @@ from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
 
 _REPORT, _NOTEBOOK = ".html", ".ipynb"
+DOCUMENTS = (_REPORT, _NOTEBOOK)
 _OURS = {_REPORT: b'name="generator" content="Handlens"', _NOTEBOOK: b'"handlens"'}
 """What stands in every such file that Handlens wrote."""
 _LOOKED_AT = 4_096
-
-
-def is_document(target: Path) -> bool:
-    """Whether the ending of the file asks for a report or a notebook."""
-    return target.suffix.lower() in _OURS
 
 
 def export_document(project: Path, to: Path, run: int | None, *, json: bool) -> None:

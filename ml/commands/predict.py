@@ -26,6 +26,7 @@ from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, tr
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference.bulk import Work
+from ml.inference.package import is_package, open_package, read_package
 from ml.inference.sorting import ClassFolders
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -35,7 +36,8 @@ from ml.runtime.model import ReleasedModel
 ModelArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
+        metavar="MODEL_OR_PROJECT",
+        help=tr("A {file}, or a project (its newest finished run).", file="model.onnx / .handlensmodel"),
     ),
 ]
 InputsArgument = Annotated[
@@ -218,7 +220,7 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
             ),
             details=repr(error),
         ) from error
-    return predict_on_cluster(model, paths, info=info)
+    return predict_on_cluster(read_package(model).model if is_package(model) else model, paths, info=info)
 
 
 def open_model(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
@@ -233,4 +235,16 @@ def open_model(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
         return file, released
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
-    return given, ReleasedModel.open(given, many=True)
+    if not is_package(given):
+        return given, ReleasedModel.open(given, many=True)
+    released, package = open_package(given, many=True)
+    if package.signed_by is not None:
+        print_error(msg("Signed with the key {key}.", key=package.signed_by))
+    elif package.unchecked:
+        print_error(
+            msg(
+                "The signature was not checked: that needs the library cryptography. Install it: {command}",
+                command='pip install "handlens[sign]"',
+            )
+        )
+    return given, released

@@ -1,9 +1,8 @@
-"""`handlens runs`, `relink` and `export`: small things done with a project."""
+"""`handlens runs`, `relink` and `restore`: small things done with a project."""
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -12,32 +11,22 @@ import typer
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
-    RunOption,
-    WrongAtMostOption,
     command,
     find_project,
     make_console,
     make_table,
     print_error,
     print_json,
-    rate_named,
     say,
 )
-from ml.commands.documents import export_document, is_document
-from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
-from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.outputs import make_folder, unwritable
-from ml.core.phrases import duration, of_hundred
+from ml.core.messages import msg, nmsg, text, tr
+from ml.core.phrases import duration
 from ml.core.types import TaskName
-from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
-from ml.runtime.contract import ModelInfo
-from ml.runtime.model import ReleasedModel
-from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
 _STATES = {
@@ -159,117 +148,6 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
             file=aside.name,
         ),
     )
-
-
-@command(interrupted=msg("Interrupted. No file was written."))
-def export(
-    project: ProjectArgument,
-    to: Annotated[
-        Path,
-        typer.Option(
-            "--to",
-            metavar="FILE",
-            help=tr(
-                "The file to write: the model ({model}), a report ({report}) or a notebook ({notebook}).",
-                model=".onnx",
-                report=".html",
-                notebook=".ipynb",
-            ),
-        ),
-    ],
-    run: RunOption = None,
-    wrong_at_most: WrongAtMostOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does, or a report or a notebook about it."""
-    if is_document(to):
-        return export_document(find_project(project), to, run, json=json)
-    asked = None if wrong_at_most is None else rate_named(wrong_at_most)
-    if to.suffix.lower() != ".onnx":
-        raise HandlensError(
-            msg(
-                "Models are written as {suffix} only. Give a name such as {name}.",
-                suffix=".onnx",
-                name=f"{to.stem or 'model'}.onnx",
-            )
-        )
-    with Project.open(find_project(project), to_read=True) as opened:
-        number = opened.runs.finished(run).number
-        source = model_path(opened, number)
-        target = to.expanduser().absolute()
-        _refuse_another_file(target)
-        made = ReleasedModel.open(source).info
-        info = with_thresholds_for(opened, number, made, asked)
-    _copy(source, target, None if info is made else info)
-    if json:
-        told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
-        print_json({"event": "exported", "run": number, "path": str(to), **told})
-        return None
-    console = make_console()
-    if task_named(info.task).exclusive:
-        say(console, _promise(info))
-    elif info.wanted_error:
-        say(console, rule_of(info.wanted_error, promised=info.promised))
-    say(
-        console,
-        msg(
-            "Run {run} is now in {path}. Use it: {command}",
-            run=str(number),
-            path=str(to),
-            command=f'handlens predict "{to}" FILE…',
-        ),
-    )
-    return None
-
-
-def _promise(info: ModelInfo) -> Message:
-    rate = of_hundred(info.wanted_error)
-    if info.promised:
-        return msg("At most {rate} accepted answers are wrong, with 95 % confidence.", rate=rate)
-    return msg(
-        "The aim is that at most {rate} accepted answers are wrong. There are too few samples to guarantee it.",
-        rate=rate,
-    )
-
-
-def _refuse_another_file(target: Path) -> None:
-    """An older model may be replaced, nothing else."""
-    if target.is_dir():
-        raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
-    if target.is_file() and target.stat().st_size:
-        try:
-            ReleasedModel.open(target)
-        except HandlensError as error:
-            raise HandlensError(
-                msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
-            ) from error
-
-
-def _exchanged(source: Path, info: ModelInfo) -> bytes:
-    try:
-        from ml.release.metadata import with_info  # of an extra that running a model does not need
-    except ImportError as error:
-        raise HandlensError(
-            msg(
-                "Exporting with other thresholds needs the library onnx. Install it: {command}",
-                command='pip install "handlens[train]"',
-            ),
-            details=repr(error),
-        ) from error
-    return with_info(source.read_bytes(), info)
-
-
-def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
-    """The whole file or none. `info` takes the place of what stands in it."""
-    try:
-        make_folder(target.parent)
-        with replacing(target) as draft:
-            if info is None:
-                shutil.copyfile(source, draft)
-            else:
-                draft.write_bytes(_exchanged(source, info))
-    except OSError as error:
-        raise unwritable(target, error) from error
 
 
 def _score(accuracy: float | None, task: TaskName) -> str:

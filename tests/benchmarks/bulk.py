@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from tiny_model import write_colour_model
 
 from tests.process.bulk_kills import Ended, link_files, predict, predict_with_kills, times_answered
+from tests.tiny_model import write_colour_model
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
 SOURCES = 300
