@@ -87,7 +87,7 @@ def export(
     probabilities: ProbabilitiesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook about it."""
+    """Write a model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     suffix = to.suffix.lower()
     if suffix in DOCUMENTS:
