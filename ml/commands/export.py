@@ -23,6 +23,8 @@ from ml.commands.common import (
     rate_named,
     say,
 )
+from ml.commands.documents import DOCUMENTS, export_document
+from ml.commands.projects import model_path
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
@@ -41,7 +43,7 @@ from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
 TABLE = ".csv"
-SUFFIXES = (".onnx", package.SUFFIX, TABLE)
+SUFFIXES = (".onnx", package.SUFFIX, TABLE, *DOCUMENTS)
 
 SignOption = Annotated[
     Path | None,
@@ -83,9 +85,12 @@ def export(
     probabilities: ProbabilitiesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does, or its answers to a table."""
+    """Write a model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     suffix = to.suffix.lower()
+    if suffix in DOCUMENTS:
+        _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
+        return export_document(find_project(project), to, run, json=json)
     if suffix not in SUFFIXES:
         raise HandlensError(
             msg(

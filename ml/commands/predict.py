@@ -121,7 +121,7 @@ def predict(
     tables = _tables(csv_file, xlsx, parquet)
     if resume and not tables:
         raise WrongUsageError(msg("Give the table to continue as well."), option="--resume")
-    file, released = _opened(model, run)
+    file, released = open_model(model, run)
     if resume and is_complete(tables):
         return _say_complete(next(iter(tables.values())))
     check_inputs(inputs)
@@ -222,7 +222,7 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
     return predict_on_cluster(read_package(model).model if is_package(model) else model, paths, info=info)
 
 
-def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
+def open_model(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
     if given.suffix.lower() == ".onnx" and given.is_dir() and not (given / "project.db").exists():
