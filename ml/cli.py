@@ -52,6 +52,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.new import new
     from ml.commands.predict import predict
     from ml.commands.projects import export, relink, restore, runs
+    from ml.commands.serve import serve
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
 
@@ -73,6 +74,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),
         (predict, tr("Predict the classes of pictures, recordings or sensor logs.") + "\n\n" + predicting),
         (export, tr("Write the model of a run to a file that runs wherever ONNX does.")),
+        (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),
         (restore, tr("Restore the newest backup of a project whose database is damaged.")),

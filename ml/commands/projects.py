@@ -35,6 +35,10 @@ from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
+from ml.release.web_page import SUFFIX as WEB_SUFFIX
+from ml.release.web_page import write_web_page
+from ml.release.web_runtime import NAME as RUNTIME_NAME
+from ml.release.web_runtime import web_runtime
 from ml.runtime.contract import ModelInfo
 from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import rule_of
@@ -161,21 +165,36 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
     )
 
 
+RuntimeOption = Annotated[
+    Path | None,
+    typer.Option("--runtime", metavar="FILE", help=tr("For a page: the package {name} as a file.", name=RUNTIME_NAME)),
+]
+DownloadOption = Annotated[
+    bool, typer.Option("--download", help=tr("For a page: fetch {name} once, if it is missing.", name=RUNTIME_NAME))
+]
+
+
 @command(interrupted=msg("Interrupted. No file was written."))
 def export(
     project: ProjectArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help=tr("The file to write."))],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx|FOLDER.web", help=tr("What to write."))],
     run: RunOption = None,
     wrong_at_most: WrongAtMostOption = None,
+    runtime: RuntimeOption = None,
+    download: DownloadOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write a run's model to a file that runs anywhere ONNX does."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
+    if to.suffix.lower() == WEB_SUFFIX:
+        _export_page(project, to, run, asked, runtime=web_runtime(runtime, download=download), json=json)
+        return
     if to.suffix.lower() != ".onnx":
         raise HandlensError(
             msg(
-                "Models are written as {suffix} only. Give a name such as {name}.",
+                "Models are written as {suffix} or, for a phone, as {web}. Give a name such as {name}.",
                 suffix=".onnx",
+                web=WEB_SUFFIX,
                 name=f"{to.stem or 'model'}.onnx",
             )
         )
@@ -203,6 +222,27 @@ def export(
             run=str(number),
             path=str(to),
             command=f'handlens predict "{to}" FILE…',
+        ),
+    )
+
+
+def _export_page(project: Path, to: Path, run: int | None, asked: float | None, *, runtime: Path, json: bool) -> None:
+    with Project.open(find_project(project), to_read=True) as opened:
+        number = opened.runs.finished(run).number
+        source = model_path(opened, number)
+        info = with_thresholds_for(opened, number, ReleasedModel.open(source).info, asked)
+    target = to.expanduser().absolute()
+    write_web_page(source, info, target, runtime=runtime)
+    if json:
+        print_json({"event": "exported", "run": number, "path": str(to)})
+        return
+    say(
+        make_console(),
+        msg(
+            "Run {run} is now a page in {path}. Put the folder on a web server, or show it here: {command}",
+            run=str(number),
+            path=str(to),
+            command=f'handlens serve "{to}"',
         ),
     )
 
