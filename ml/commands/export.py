@@ -24,7 +24,7 @@ from ml.commands.common import (
     say,
 )
 from ml.commands.documents import DOCUMENTS, export_document
-from ml.commands.projects import model_path
+from ml.commands.serve import DownloadOption, PageParts, RuntimeOption, export_page
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
@@ -36,6 +36,7 @@ from ml.inference.model_in_use import model_path
 from ml.pipeline.export_model import export_model
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
+from ml.release.web_page import SUFFIX as WEB
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import UnreadableInput, predict_files, search_inputs
 from ml.runtime.model import ReleasedModel
@@ -43,7 +44,7 @@ from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
 TABLE = ".csv"
-SUFFIXES = (".onnx", package.SUFFIX, TABLE, *DOCUMENTS)
+SUFFIXES = (".onnx", package.SUFFIX, TABLE, WEB, *DOCUMENTS)
 
 SignOption = Annotated[
     Path | None,
@@ -83,6 +84,8 @@ def export(
     on: OnOption = None,
     like: LikeOption = None,
     probabilities: ProbabilitiesOption = False,
+    runtime: RuntimeOption = None,
+    download: DownloadOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write a model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook."""
@@ -100,6 +103,8 @@ def export(
             )
         )
     _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
+    if suffix == WEB:
+        return export_page(find_project(project), to, run, asked, PageParts(runtime, download), json=json)
     with Project.open(find_project(project), to_read=True) as opened:
         target = to.expanduser().absolute()
         if suffix == TABLE:

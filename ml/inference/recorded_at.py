@@ -1,4 +1,4 @@
-"""When something was recorded: from GUANO metadata inside a WAV file, from its name, or from the EXIF data of a picture."""
+"""When something was recorded: GUANO metadata of a WAV file, the file name, or EXIF data of a picture tell it."""
 
 from __future__ import annotations
 
