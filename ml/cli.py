@@ -82,7 +82,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (
             export,
             tr(
-                "Write the model of a run to a file for others, a page for a phone, its answers to a table, a report, or a notebook."
+                "Write the model of a run to a file for others, a page for a phone, answers to a table, a report or notebook."
             ),
         ),
         (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),

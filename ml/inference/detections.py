@@ -258,8 +258,8 @@ class _Cells:
             times = np.clip((np.arange(count) + 0.5) * self.seconds + offset, 0.0, self._window)
             middles = (np.arange(columns) + 0.5) * self._window / columns
             weights = 0.05 + np.minimum(times, self._window - times) / self._window
-            each = np.stack([np.interp(times, middles, one) for one in np.eye(columns)]).astype(np.float64)
-            self._spreads[key] = each * weights, weights
+            each = np.stack([np.interp(times, middles, one) for one in np.eye(columns)])
+            self._spreads[key] = np.asarray(each * weights, dtype=np.float64), np.asarray(weights, dtype=np.float64)
         return self._spreads[key]
 
     def before(self, start: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
