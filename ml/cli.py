@@ -82,7 +82,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (
             export,
             tr(
-                "Write the model of a run to a file for others, a page for a phone, answers to a table, a report or notebook."
+                "Write the model of a run to a file for others or a page for a phone, or write a table, report or notebook."
             ),
         ),
         (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
