@@ -49,6 +49,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="ph.activity",
     ),
     Action(id="open", text=msg("Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
+    Action(id="new_window", text=msg("New window"), shortcut="Ctrl+Alt+W", icon="ph.copy"),
     Action(id="open_model", text=msg("Open a model…"), shortcut="Ctrl+Shift+O", icon="ph.lightning"),
     Action(id="settings", text=msg("Settings…"), shortcut="Ctrl+,", icon="ph.sliders-horizontal"),
     Action(

@@ -16,6 +16,7 @@ from ml.core.events import (
     Exported,
     Failed,
     Finished,
+    FirstModel,
     Looked,
     Note,
     ProbeDone,
@@ -30,10 +31,13 @@ from ml.core.events import (
 )
 from ml.core.folders import log_folder
 from ml.core.jobs import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
+    EARS,
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    Ear,
     EvaluateJob,
     ExportJob,
     Front,
@@ -84,9 +88,18 @@ from ml.core.types import (
 from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
-from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
+from ml.evaluation.run_comparison import (
+    LabelCounts,
+    Mistake,
+    RunComparison,
+    RunScore,
+    adjusting_result,
+    compare_runs,
+    run_scores,
+)
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.features.features import cached_embeddings
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
@@ -103,7 +116,9 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
+from ml.probe.few_shot import FewShot
 from ml.project.backup import restore as restore_backup
+from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
@@ -139,8 +154,10 @@ from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, 
 
 __all__ = [
     "DEFAULT_BACKBONE",
+    "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
     "MEMORY_RAN_OUT",
@@ -164,6 +181,7 @@ __all__ = [
     "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
+    "Ear",
     "EpochDone",
     "EpochRecord",
     "EvaluateJob",
@@ -172,9 +190,11 @@ __all__ = [
     "ExportJob",
     "Exported",
     "Failed",
+    "FewShot",
     "FilePrediction",
     "Finding",
     "Finished",
+    "FirstModel",
     "FoundFile",
     "Front",
     "HandlensError",
@@ -242,12 +262,16 @@ __all__ = [
     "Worker",
     "__version__",
     "accuracy_interval",
+    "adjusting_result",
     "answer_row",
     "between",
     "blend",
+    "cache_bytes",
+    "cached_embeddings",
     "can_finetune",
     "check_folder",
     "choose_thresholds",
+    "clear_cache",
     "close_up",
     "compare_runs",
     "confusion",
@@ -311,6 +335,7 @@ __all__ = [
     "search_inputs",
     "selective_risk",
     "settings_for",
+    "shrink_cache",
     "signer_with",
     "stage_message",
     "strength",

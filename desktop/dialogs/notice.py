@@ -28,23 +28,32 @@ class Notice(QMessageBox):
 
 
 class Question(QMessageBox):
-    """A question with two verbs as answers."""
+    """A question with verbs as answers."""
 
     @classmethod
     def ask(cls, parent: QWidget | None, question: Message | str, *, yes: str, no: str, details: str = "") -> bool:
         """Return whether the person chose `yes`. Escape and closing mean `no`. Blocks. `details` on request."""
+        return cls.choose(parent, question, (yes,), no=no, details=details) == yes
+
+    @classmethod
+    def choose(
+        cls, parent: QWidget | None, question: Message | str, verbs: Sequence[str], *, no: str, details: str = ""
+    ) -> str | None:
+        """Return the verb that the person chose; None for `no`. Otherwise as `ask`."""
         box = cls(parent)
         box.setWindowTitle(QCoreApplication.applicationName())
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(text(question))
         if details:
             box.setDetailedText(details)
-        go = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+        for verb in verbs:
+            box.addButton(verb, QMessageBox.ButtonRole.AcceptRole)
         stay = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)
         box.exec()
-        return box.clickedButton() is go
+        clicked = box.clickedButton()
+        return None if clicked is None or clicked is stay else clicked.text()
 
 
 class Choice(QMessageBox):

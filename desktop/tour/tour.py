@@ -179,6 +179,8 @@ class Tour:
         self._press_page(TRAIN)
         if page.result.isVisible():
             self._click(page.result.again_button)
+        if not page.setup.fold.isChecked():
+            self._click(page.setup.fold)
         self._click(page.setup.cards[preset].button)
         if epochs:
             page.setup.epochs.setValue(epochs)

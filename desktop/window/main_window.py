@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import gc
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QMimeData, QProcess, QSize, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QProcess, QSize, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -35,13 +36,14 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
     from desktop.window.workspace import PageFrame
     from ml.api import Runner
 
-_MORE = ("open", "open_model", "theme", "settings", "shortcuts", "logs", "about", "quit")
+_MORE = ("open", "open_model", "new_window", "theme", "settings", "shortcuts", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _DONE = object()
 MODEL_SUFFIXES = (".onnx", ".handlensmodel")
 _SIZE = QSize(1366, 768)
 _SMALLEST = QSize(940, 520)
 """Half of 1920 pixels, and 1366 × 768 at 125 % without frame and task bar."""
+_ASIDE = 48
 _FRAME = QSize(16, 40)
 """A guess at the frame that the system puts around a window; its size is unknown until the window is shown."""
 
@@ -99,6 +101,13 @@ class MainWindow(QMainWindow):
         self.start_page.refresh()
         self._opener.warm_up()
 
+    def move_aside(self) -> None:
+        """Leave a part of another window visible that stands where this one stood last."""
+        if not self.isMaximized() and not self.isFullScreen():
+            room = self.screen().availableGeometry()
+            place = self.pos() + QPoint(_ASIDE, _ASIDE)
+            self.move(min(place.x(), room.right() - _ASIDE), min(place.y(), room.bottom() - _ASIDE))
+
     def _lay_out(self) -> None:
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start_page)
@@ -116,6 +125,7 @@ class MainWindow(QMainWindow):
             "new_recordings": partial(self.start_wizard, "recordings"),
             "new_sensors": partial(self.start_wizard, "sensors"),
             "open": self.choose_project,
+            "new_window": self.open_new_window,
             "open_model": self.choose_model,
             "settings": self.show_settings,
             "theme": self.switch_theme,
@@ -131,8 +141,11 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def open_project(self, path: Path, *, page: str | None = None) -> None:
-        """Open the project at `path` instead of the one that is open; `page` is shown first if it is given."""
-        if not self.close_project():
+        """Open the project at `path` instead of the one that is open; `page` is shown first if it is given.
+
+        While a training runs, the person may prefer a new window for it.
+        """
+        if not self.close_project(path):
             return
         self.strip.show_job(tr("Opening {name}", name=path.stem), 0.0)
         self.start_page.setEnabled(False)
@@ -228,6 +241,8 @@ class MainWindow(QMainWindow):
         if workspace.project_path is not None:
             settings.remember_project(workspace.project_path, workspace.name)
         self._enable_actions()
+        # A collection would look through all samples of the project again and again, 0.1 s and more each time.
+        gc.freeze()
         self.project_opened.emit(workspace)
 
     @Slot(str, str)
@@ -249,18 +264,22 @@ class MainWindow(QMainWindow):
         self.start_page.setEnabled(True)
 
     @Slot()
-    def close_project(self) -> bool:
-        """Return to the start page. Return False if the person prefers to let a training continue."""
+    def close_project(self, other: Path | None = None) -> bool:
+        """Return to the start page. Return False if the person prefers to let a training continue.
+
+        `other`: the project that is opened next. While a training runs, a new window can open it, or the start page.
+        """
         self._stop_building()
         if self.workspace is None:
             return True
-        if not self._may_leave():
+        if not self._may_leave(beside=True, other=other):
             return False
         workspace, self.workspace = self.workspace, None
         self._stack.setCurrentWidget(self.start_page)
         self._stack.removeWidget(workspace)
         workspace.shutdown()
         workspace.deleteLater()
+        gc.unfreeze()
         self.strip.show_job("", -1)
         self.setWindowTitle("Handlens")
         self._enable_actions()
@@ -428,6 +447,19 @@ class MainWindow(QMainWindow):
             self.theme_switched.emit()
 
     @Slot()
+    def open_new_window(self, project: Path | None = None) -> None:
+        """Start the program once more, with `project` or the start page: a training in this window goes on.
+
+        A process of its own, so that a fault in one window leaves the other alone.
+        """
+        settings.set_value(settings.GEOMETRY, base64.b64encode(self.saveGeometry().data()).decode())
+        words = ["studio", *([] if project is None else [str(project.absolute())]), "--beside"]
+        module = [] if getattr(sys, "frozen", False) else ["-m", "desktop"]
+        started, _process = QProcess.startDetached(sys.executable, [*module, *words])
+        if not started:
+            Notice.tell(self, tr("The new window could not be opened. Close other programs and try again."))
+
+    @Slot()
     def restart(self) -> None:
         """Close the window as a person would, and start the same program again. No restart if they want to stay."""
         if self.close():
@@ -478,15 +510,21 @@ class MainWindow(QMainWindow):
                 there = self.workspace is not None and (page_id == action.id or self.workspace.has_page(page_id))
                 self.actions_by_id[action.id].setEnabled(there)
 
-    def _may_leave(self) -> bool:
+    def _may_leave(self, *, beside: bool = False, other: Path | None = None) -> bool:
+        """Ask, while a training runs, whether to pause it. `beside`: offer a new window for `other` instead."""
         if self.workspace is None or self.workspace.can_close():
             return True
-        return Question.ask(
-            self,
-            tr("The training is still running. If you leave now, it pauses. You can resume it on the Train page."),
-            yes=tr("Pause and leave"),
-            no=tr("Stay"),
+        pause, new_window, stay = tr("Pause and leave"), tr("Open a new window"), tr("Stay")
+        question = tr(
+            "The training is still running. If you leave now, it pauses. You can resume it on the Train page."
         )
+        if not beside:
+            return Question.ask(self, question, yes=pause, no=stay)
+        question = tr("{question} In a new window you can do something else while it goes on.", question=question)
+        chosen = Question.choose(self, question, (new_window, pause), no=stay)
+        if chosen == new_window:
+            self.open_new_window(other)
+        return chosen == pause
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter presses the button that has the focus, as it does in every dialog; Qt itself only knows Space here."""
@@ -523,6 +561,7 @@ class MainWindow(QMainWindow):
         if self.workspace is not None:
             self.workspace.shutdown()
             self.workspace = None
+            gc.unfreeze()
         self.start_page.shutdown()
         event.accept()
 

@@ -23,6 +23,8 @@ from ml.commands.common import (
     rate_named,
     say,
 )
+from ml.commands.documents import DOCUMENTS, export_document
+from ml.commands.serve import DownloadOption, PageParts, RuntimeOption, export_page
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
@@ -34,6 +36,7 @@ from ml.inference.model_in_use import model_path
 from ml.pipeline.export_model import export_model
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
+from ml.release.web_page import SUFFIX as WEB
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import UnreadableInput, predict_files, search_inputs
 from ml.runtime.model import ReleasedModel
@@ -41,7 +44,7 @@ from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
 TABLE = ".csv"
-SUFFIXES = (".onnx", package.SUFFIX, TABLE)
+SUFFIXES = (".onnx", package.SUFFIX, TABLE, WEB, *DOCUMENTS)
 
 SignOption = Annotated[
     Path | None,
@@ -81,11 +84,16 @@ def export(
     on: OnOption = None,
     like: LikeOption = None,
     probabilities: ProbabilitiesOption = False,
+    runtime: RuntimeOption = None,
+    download: DownloadOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does, or its answers to a table."""
+    """Write a model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     suffix = to.suffix.lower()
+    if suffix in DOCUMENTS:
+        _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
+        return export_document(find_project(project), to, run, json=json)
     if suffix not in SUFFIXES:
         raise HandlensError(
             msg(
@@ -95,6 +103,8 @@ def export(
             )
         )
     _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
+    if suffix == WEB:
+        return export_page(find_project(project), to, run, asked, PageParts(runtime, download), json=json)
     with Project.open(find_project(project), to_read=True) as opened:
         target = to.expanduser().absolute()
         if suffix == TABLE:

@@ -106,7 +106,7 @@ class PredictionOutputs:
         elif self.json:
             print_json({name: value for name, value in row.items() if name != "reason"})
         else:
-            _say_answer(row, why_set_aside(result, self.info))
+            say_answer(row, why_set_aside(result, self.info))
 
 
 def say_where(
@@ -138,8 +138,8 @@ def say_where(
         )
 
 
-def _say_answer(row: Row, why: Message | None) -> None:
-    """`why` it was set aside, if it was."""
+def say_answer(row: Row, why: Message | None) -> None:
+    """Print an answer, and `why` it was set aside, if it was."""
     console = make_console()
     answer = _said(row, dict(row["top"]))
     if why is None:

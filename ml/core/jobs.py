@@ -14,7 +14,7 @@ from ml.core.events import Event
 from ml.core.plugins import plugin_modules
 from ml.core.types import KindName, Preset, Windowing
 
-StopRequest = Literal["", "stop", "cancel", "leave"]
+StopRequest = Literal["", "stop", "first", "cancel", "leave"]
 
 Front = Literal["combined", "spectrogram", "traces", "recurrence"]
 """What picture the network is shown of a log: how its rhythms change, its curves, when it comes back to where it was,
@@ -35,8 +35,9 @@ WRONG_AT_MOST = 0.05
 
 
 class Stop(Protocol):
-    """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it; "leave" ends the process
-    that a `Worker` runs it in, whatever it is doing, and leaves a run to be resumed."""
+    """Asked between steps of a job. "stop" keeps what is best so far, "first" ends the adjusting of a network and keeps
+    the first model, "cancel" discards the run; "leave" ends the process that a `Worker` runs it in, whatever it is
+    doing, and leaves a run to be resumed."""
 
     def requested(self) -> StopRequest: ...
 

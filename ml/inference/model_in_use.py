@@ -14,7 +14,7 @@ from ml.runtime.model import ReleasedModel
 def model_path(project: Project, run: int | None) -> Path:
     """Where the model of run `run` (the one in use if None) lies; raises where there is none."""
     number = project.run_in_use(run).number
-    path = project.runs.folder(number) / "model.onnx"
+    path = project.runs.results(number) / "model.onnx"
     if not path.is_file():
         raise HandlensError(msg("Run {run} has no {file}. Train again to get one.", run=str(number), file="model.onnx"))
     return path

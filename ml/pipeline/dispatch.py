@@ -85,6 +85,11 @@ def _train(job: TrainJob, stop: Stop) -> Iterator[Event]:
         return
     if not can_finetune():
         raise HandlensError(NEEDS_ENGINE)
+    from ml.pipeline.progressive import train_progressively, trains_progressively
+
+    if world_size() == 1 and trains_progressively(job):
+        yield from train_progressively(job, stop)
+        return
     # Load torch only for fine-tuning: it takes seconds.
     from ml.pipeline.train import train
 

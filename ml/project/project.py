@@ -20,7 +20,15 @@ from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
-from ml.project.labels import append_changes, default_annotator, read_history, read_samples, read_spans
+from ml.project.labels import (
+    append_changes,
+    count_splits,
+    default_annotator,
+    read_history,
+    read_labelled_paths,
+    read_samples,
+    read_spans,
+)
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import Release, releases_in, releases_text
@@ -42,7 +50,7 @@ from ml.project.update.rewindow import rewindow
 from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
-LABELS_AT_ONCE = 10_000
+LABELS_AT_ONCE = 12_500
 """The labels that one transaction writes, which takes about 0.1 s."""
 PAUSE, LONG_PAUSE = 0.03, 0.11
 """Seconds between two of them. SQLite lets a writer that has waited for 0.1 s try again after 25 ms, later after up to
@@ -107,7 +115,7 @@ class Project:
             raise HandlensError(
                 msg("There is no project at {path}. Check the name, or plug in its drive.", path=str(path))
             )
-        if path.suffix.lower() == ".onnx":
+        if path.suffix.lower() == ".onnx" and path.is_file():
             raise HandlensError(
                 msg("{path} is a model. Choose the folder of the project it came from.", path=str(path))
             )
@@ -282,6 +290,16 @@ class Project:
         with self._store.reading() as connection:
             return read_samples(connection, task=self.task)
 
+    def count_splits(self) -> dict[Split | None, int]:
+        """How many of `samples` each split has; None for samples without a label."""
+        with self._store.reading() as connection:
+            return count_splits(connection, task=self.task)
+
+    def labelled_paths(self) -> tuple[str, ...]:
+        """The files with a sample that shows a class, in alphabetical order."""
+        with self._store.reading() as connection:
+            return read_labelled_paths(connection)
+
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files that were left out when the project was made or files were added."""
         with self._store.reading() as connection:
@@ -326,15 +344,16 @@ class Project:
         Between two transactions, other writers to the project get their turn.
         """
         listed, annotator = list(wanted), annotator or default_annotator()
-        took = 0.0
+        go_on = 0.0
         for begin in range(0, len(listed), LABELS_AT_ONCE):
-            if begin:
-                time.sleep(PAUSE if took < LONG_PAUSE else LONG_PAUSE)
+            if begin:  # the caller has worked on the last piece meanwhile
+                time.sleep(max(0.0, go_on - time.monotonic()))
             began = time.monotonic()
             piece = listed[begin : begin + LABELS_AT_ONCE]
-            with self._store.writing() as connection:
-                changes = append_changes(connection, piece, annotator, origins or {})
-            took = time.monotonic() - began
+            with self._store.writing_rows() as cursor:
+                changes = append_changes(cursor, piece, annotator, origins or {})
+            ended = time.monotonic()
+            go_on = ended + (PAUSE if ended - began < LONG_PAUSE else LONG_PAUSE)
             yield changes
 
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:
@@ -425,13 +444,15 @@ class Project:
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
-        folder = self.runs.folder(run) / "predictions"
+        folder = self.runs.results(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
         try:
             predictions = read_predictions(folder, task=self.task)
             check_predictions(predictions, classes=len(self.classes()))
         except (OSError, ValueError) as error:
+            if folder.parent != self.runs.results(run):  # a better model has just replaced the first one
+                return self.predictions(run)
             raise HandlensError(
                 msg(
                     "The predictions of run {run} are damaged (folder {folder}). Train again to get new ones.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -30,6 +30,9 @@ from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
 from ml.api import LabelChange, Runner, task_named
+
+PREPARE_MS = 400
+"""So long after the page is opened, the slowest part of its other tabs is made."""
 
 
 class ExplorePage(QWidget):
@@ -70,6 +73,10 @@ class ExplorePage(QWidget):
         self.runs = RunChooser(self.model, self)
         self.label_issues = LabelIssuesController(self.issues_bar, self.issues, self)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
+        self._refresh_timer = QTimer(self, interval=0, singleShot=True)
+        self._refresh_timer.timeout.connect(self._refresh)
+        self._prepare_timer = QTimer(self, interval=PREPARE_MS, singleShot=True)
+        self._prepare_timer.timeout.connect(self.thresholds.plot.prepare)
         self.hand_over = RunHandOver(self, runner=runner)
         self.empty = NoRunPage()
         self.pages = QStackedWidget()
@@ -147,6 +154,7 @@ class ExplorePage(QWidget):
         if self._session is not None:
             self._session.missing_originals()  # emits `originals_found` if they are back
             self.runs.refresh()
+            self._prepare_timer.start()
         self.grid.setFocus()
 
     def can_close(self) -> bool:
@@ -155,6 +163,8 @@ class ExplorePage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background without another signal."""
         settings.set_value(settings.OVERLAY_OPACITY, self.panel.chosen_opacity())
+        self._prepare_timer.stop()
+        self._refresh_timer.stop()
         if self._session is not None:
             self._session.finish_writing()
         self._disconnect_session()
@@ -348,17 +358,27 @@ class ExplorePage(QWidget):
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
-        table, view = self.model.table, self.view.current()
-        if table is None:
+        if self.model.table is None:
             return
         self.issues.update(changes)
-        self._show_counts(table)
-        if view == "suspicious":
+        if self.view.current() == "suspicious":
+            # At once: the next key is for the sample that comes next.
+            self._show_counts(self.model.table)
             self._update_issues(changes)
-        elif view in ORDERS:
+        else:
+            self._refresh_timer.start()
+
+    @Slot()
+    def _refresh(self) -> None:
+        """Show the new labels, once for many changes that follow each other."""
+        table = self.model.table
+        if table is None:
+            return
+        if self.view.current() in ORDERS:
+            self._show_counts(table)
             self.grid.refresh()
             self.detail.refresh()
-        else:
+        elif self.view.current() != "suspicious":
             self._arrange()
 
     def _update_issues(self, changes: tuple[LabelChange, ...]) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QWidge
 
 from desktop import style
 from desktop.i18n import text, tr
-from desktop.models.run_scores import RunScores, split_counts
+from desktop.models.run_scores import RunScores
 from desktop.pages.explore import messages
 from desktop.pages.explore.model import ExploreModel
 from desktop.session import Session
@@ -82,7 +82,7 @@ class RunChooser(QWidget):
             return
         with QSignalBlocker(self.box):
             self.box.clear()
-            counts = split_counts(session.samples)
+            counts = session.split_counts()
             for run in reversed([run for run in session.project.runs.all() if run.state == "finished"]):
                 score = self.run_scores.of(run.number)
                 self.box.addItem(messages.run_line(run, score, counts, session.project.task), run.number)

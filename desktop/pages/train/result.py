@@ -211,6 +211,7 @@ class ResultController(QObject):
             seconds=event.seconds,
             early=event.early,
             watched=event.valid_accuracy is not None,
+            change=messages.adjusting_text(event),
         )
         self._show(summary, score, messages.finding_rows(state.findings), again=tr("Train again"))
 
@@ -223,7 +224,7 @@ class ResultController(QObject):
         count = sum(sample.split == split and sample.labelled for sample in session.samples)
         score = RunScore(recorded_score(run), count, split == "test")
         summary = RunSummary(run=run.number, first=self._run_before(run.number) is None, seconds=run.seconds)
-        findings = messages.finding_rows(read_findings(session.project.runs.folder(run.number)))
+        findings = messages.finding_rows(read_findings(session.project.runs.results(run.number)))
         self._show(summary, score, findings, again=tr("Back"))
 
     def show_failed(self, title: str, message: str, details: str) -> None:
