@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TypedDict
 
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Finished, RunStarted, StageStarted, Stopped
@@ -112,8 +113,16 @@ def finished(context: RunContext, scores: Scores, *, early: bool, changes: tuple
     )
 
 
-def accuracies_of(context: RunContext, scores: Scores) -> dict[str, float | None]:
-    """Return the accuracies that are recorded of a run."""
+class Accuracies(TypedDict):
+    """The accuracies that are recorded of a run."""
+
+    valid_accuracy: float | None
+    test_accuracy: float | None
+    probe_accuracy: float | None
+
+
+def accuracies_of(context: RunContext, scores: Scores) -> Accuracies:
+    """Return the accuracies to record."""
     probe = context.probe.valid_accuracy
     return {"valid_accuracy": scores.valid, "test_accuracy": scores.test, "probe_accuracy": probe}
 
