@@ -123,21 +123,22 @@ class LabelWriter(QObject):
 
     def _write(self, wanted: Wanted, origins: Mapping[int, Origin], *, progress: bool = False) -> Written:
         changes: list[LabelChange] = []
+        samples: dict[int, Sample] = {}
         error: HandlensError | None = None
         try:
             for piece in self._project.restore_in_pieces(wanted, annotator=self._annotator, origins=origins):
                 changes += piece
+                self._apply(piece, samples)
                 if progress:
                     self._progressed.emit(len(wanted), len(changes) / len(wanted))
         except HandlensError as raised:
             error = raised
-        return Written(changes=tuple(changes), samples=self._after(changes), error=error)
+        return Written(changes=tuple(changes), samples=samples, error=error)
 
-    def _after(self, changes: Sequence[LabelChange]) -> dict[int, Sample]:
-        """Return the changed samples."""
+    def _apply(self, changes: Sequence[LabelChange], found: dict[int, Sample]) -> None:
+        """Put the changed samples into `found`."""
         several = not task_named(self._project.task).exclusive
         splits: dict[str, Split] | None = None
-        found: dict[int, Sample] = {}
         for change in changes:
             old = found.get(change.sample_id) or self._samples[change.sample_id]
             # In a multi-label project "none of them" is a label.
@@ -150,4 +151,3 @@ class LabelWriter(QObject):
             found[change.sample_id] = Sample(
                 old.id, old.source_id, old.path, change.new, split, old.start, old.end, set_by, old.digest
             )
-        return found

@@ -13,6 +13,7 @@ from ml.core.events import (
     EpochDone,
     Evaluated,
     Event,
+    Exported,
     Failed,
     Finished,
     FirstModel,
@@ -38,6 +39,7 @@ from ml.core.jobs import (
     BackboneJob,
     Ear,
     EvaluateJob,
+    ExportJob,
     Front,
     Job,
     LookJob,
@@ -95,8 +97,18 @@ from ml.evaluation.run_comparison import (
     compare_runs,
     run_scores,
 )
-from ml.evaluation.sanity_checks import RunFinding
+from ml.evaluation.run_finding import RunFinding
+from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.features import cached_embeddings
+from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
+from ml.inference.bulk import AnswerList, Work
+from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.model_in_use import model_path, open_run_model
+from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
+from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
+from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.sorting import ClassFolders
+from ml.inference.tables import TABLES, write_table
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -113,11 +125,23 @@ from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.releases import Release
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
-from ml.scoring.metrics import confusion, wilson_interval
+from ml.runtime.contract import ModelInfo
+from ml.runtime.folder import (
+    FilePrediction,
+    UnreadableInput,
+    WindowPrediction,
+    count_inputs,
+    find_inputs,
+    predict_files,
+    search_inputs,
+)
+from ml.runtime.model import ReleasedModel
+from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
     multilabel_confusion,
@@ -138,17 +162,22 @@ __all__ = [
     "FRONTS",
     "MEMORY_RAN_OUT",
     "OFFERED",
+    "PACKAGE_SUFFIX",
     "PRESETS",
     "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
     "SUFFIX",
+    "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
+    "AnswerList",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassFolders",
     "ClassInfo",
+    "CloseUp",
     "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
@@ -158,8 +187,11 @@ __all__ = [
     "EvaluateJob",
     "Evaluated",
     "Event",
+    "ExportJob",
+    "Exported",
     "Failed",
     "FewShot",
+    "FilePrediction",
     "Finding",
     "Finished",
     "FirstModel",
@@ -179,15 +211,21 @@ __all__ = [
     "MelSettings",
     "Message",
     "Mistake",
+    "ModelInfo",
     "NeverStop",
     "Note",
     "OfferedBackbone",
     "Origin",
+    "OverlayNames",
+    "Package",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
+    "Release",
+    "ReleasedModel",
+    "Row",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -217,19 +255,27 @@ __all__ = [
     "TrainJob",
     "Unreadable",
     "UnreadableError",
+    "UnreadableInput",
+    "WindowPrediction",
     "Windowing",
+    "Work",
     "Worker",
     "__version__",
+    "accuracy_interval",
     "adjusting_result",
+    "answer_row",
     "between",
     "blend",
     "cache_bytes",
     "cached_embeddings",
     "can_finetune",
+    "check_folder",
     "choose_thresholds",
     "clear_cache",
+    "close_up",
     "compare_runs",
     "confusion",
+    "count_inputs",
     "counted",
     "counted_classes",
     "counted_cut",
@@ -241,12 +287,14 @@ __all__ = [
     "error_controlled_thresholds",
     "estimate_seconds",
     "files",
+    "find_inputs",
     "findings",
     "for_task",
     "has_multilabel_tables",
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
+    "is_package",
     "kind_named",
     "kinds",
     "lanes",
@@ -255,20 +303,27 @@ __all__ = [
     "log_folder",
     "mark_sample",
     "mel_to_hz",
+    "model_path",
     "msg",
     "multilabel_confusion",
     "nmsg",
     "of_hundred",
+    "open_model",
+    "open_run_model",
+    "originals",
     "overlay_rgba",
     "percent",
     "plan_split",
     "plan_time",
     "planted_labels",
     "precision_recall",
+    "predict_files",
     "predicted_labels",
     "preview_labels",
     "problem",
     "read_findings",
+    "read_package",
+    "rejected_because",
     "relative_to_threshold",
     "render_sample",
     "replacing",
@@ -277,18 +332,26 @@ __all__ = [
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "search_inputs",
     "selective_risk",
     "settings_for",
     "shrink_cache",
+    "signer_with",
     "stage_message",
     "strength",
     "suggest_labels",
+    "surest_start",
     "task_named",
     "text",
     "thing",
     "things",
     "thumbnail",
+    "why_set_aside",
     "wilson_interval",
+    "with_thresholds_for",
+    "write_overlay",
+    "write_package",
     "write_samples",
+    "write_table",
     "wrong_labels",
 ]

@@ -266,6 +266,20 @@ class Suspected:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """An `ExportJob` ended: the model of run `run` is in the file `path`.
+
+    At most `wrong_at_most` of its accepted answers are wrong (0: nobody chose a rate), with 95 % confidence where
+    `promised`.
+    """
+
+    run: int
+    path: str
+    wrong_at_most: float
+    promised: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stopped:
     """The user ended it and there is no result: what the job had made was discarded, or can be gone on with."""
 
@@ -301,10 +315,11 @@ Event = (
     | Looked
     | BackboneChecked
     | Suspected
+    | Exported
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, Stopped, Failed)
+TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, Exported, Stopped, Failed)
 
 _NAMES = {
     StageStarted: "stage",
@@ -323,6 +338,7 @@ _NAMES = {
     Looked: "looked",
     BackboneChecked: "backbone",
     Suspected: "suspected",
+    Exported: "exported",
     Stopped: "stopped",
     Failed: "failed",
 }

@@ -148,6 +148,20 @@ class SuspectJob:
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportJob:
+    """Write the model of run `run` (the one in use if None) to the file `to`. Ends with `events.Exported`.
+
+    `wrong_at_most` as in `EvaluateJob`.
+    """
+
+    project: Path
+    to: Path
+    run: int | None = None
+    wrong_at_most: float | None = None
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

@@ -102,8 +102,8 @@ def plan_time(
     Speeds and the relative loss of the first model come from the newest runs here with the same `backbone`, then from
     `speeds`: what was measured in other projects on this machine, see `SPEEDS`.
     """
-    samples = project.samples()
-    count = len(samples)
+    splits = project.count_splits()
+    count = sum(splits.values())
     backbone = backbone or DEFAULT_BACKBONE
     effort = relative_cost(backbone)
     measured = {**(speeds or {}), **_measured(project, backbone)}
@@ -111,7 +111,7 @@ def plan_time(
     forward = measured.get("features", _FORWARD * core_share)
     step = measured.get("finetune", forward * _TRAIN / _FORWARD)
     decode = measured.get("decode", _DECODE / (os.cpu_count() or 1))
-    train, valid = (sum(sample.split == split for sample in samples) for split in ("train", "valid"))
+    train, valid = splits.get("train", 0), splits.get("valid", 0)
     epochs = scale_epochs(epochs_for(preset, train), measured.get("doubt", _TYPICAL_PROBE_LOSS))
     retrained = train + valid if valid and train + valid <= RETRAIN_MAX_SAMPLES else 0
     # Predictions of an unchanged network come from the cached features.

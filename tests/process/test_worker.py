@@ -63,6 +63,24 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_a_prepared_child_takes_the_next_job_and_its_death_costs_nothing(place: Path) -> None:
+    worker = Worker()
+    for killed in (False, True):
+        worker.prepare()
+        (waiting,) = multiprocessing.active_children()
+        if killed:
+            waiting.kill()
+            waiting.join()
+        events = worker.run(ScanJob(folder=place.parent / "pictures", kind="images"), NeverStop())
+        next(events)
+        assert (waiting in multiprocessing.active_children()) is not killed
+        *_, last = events
+        assert isinstance(last, Scanned)
+    worker.prepare()
+    worker.close()
+    assert not multiprocessing.active_children()
+
+
 def test_stop_keeps_the_best_and_cancel_discards(place: Path) -> None:
     requests: tuple[tuple[StopRequest, type], ...] = (("stop", Finished), ("first", Finished), ("cancel", Stopped))
     for request, expected in requests:

@@ -396,7 +396,7 @@ def _label_counts_text(counts: LabelCounts) -> str:
 
 
 def run_cells(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: TaskName) -> tuple[str, ...]:
-    """Return a line of the list of runs: name, score, preset, duration. `counts` as `split_counts` returns them."""
+    """Return a line of the list of runs: name, score, preset, duration. `counts` as in `Session.split_counts`."""
     return (
         tr("Run {n}", n=str(run.number)),
         score_text(run, score, counts, task) or tr("no score"),

@@ -7,10 +7,11 @@ import dataclasses
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from desktop.dialogs.notice import Question
+from desktop.dialogs.notice import Notice, Question
+from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, text, tr
 from desktop.models.run_scores import RunScores
-from desktop.pages.ids import EXPLORE, TRAIN
+from desktop.pages.ids import EXPLORE, TRAIN, USE
 from desktop.pages.train import messages
 from desktop.pages.train.progress import ProgressController, TrainProgress
 from desktop.pages.train.result import ResultController, TrainResult
@@ -58,6 +59,11 @@ class TrainPage(QWidget):
         self.result.explore_pressed.connect(self._request_explore)
         self.result.suspicious_pressed.connect(self._request_suspicious)
         self.result.again_pressed.connect(self._show_setup)
+        self.result.use_pressed.connect(self._request_use)
+        self.result.release_pressed.connect(self._release)
+        self.result.export_pressed.connect(self._export)
+        self.hand_over = RunHandOver(self, runner=runner)
+        self.hand_over.told.connect(self._say)
 
     # -- what the window asks ------------------------------------------------------------------------------------
 
@@ -79,6 +85,7 @@ class TrainPage(QWidget):
         self._setup.check_readiness()
         self._run_scores.refresh()
         if self.stack.currentWidget() is self.setup:
+            self._training.prepare()
             self.setup.primary_button().setFocus()
         elif self.stack.currentWidget() is self.result:
             self._result.refresh()
@@ -102,6 +109,7 @@ class TrainPage(QWidget):
         self._setup.close()
         self._result.close()
         self._run_scores.close()
+        self.hand_over.close()
         self._session = None
 
     @Slot()
@@ -112,6 +120,29 @@ class TrainPage(QWidget):
     @Slot()
     def _request_suspicious(self) -> None:
         self.page_requested.emit(EXPLORE, "suspicious")
+
+    @Slot()
+    def _request_use(self) -> None:
+        self.page_requested.emit(USE, str(self._result.run_number() or ""))
+
+    @Slot()
+    def _release(self) -> None:
+        run = self._result.run_number()
+        if self._session is not None and run is not None:
+            self.hand_over.release(self._session, run)
+
+    @Slot()
+    def _export(self) -> None:
+        run = self._result.run_number()
+        if self._session is not None and run is not None:
+            self.hand_over.export(self._session, run)
+
+    @Slot(str, bool)
+    def _say(self, sentence: str, good: bool) -> None:
+        if good:
+            self.sentence_changed.emit(sentence)
+        else:
+            Notice.tell(self, sentence)
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 

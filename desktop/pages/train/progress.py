@@ -41,6 +41,7 @@ from ml.api import (
     Stalled,
     TimePlan,
     TrainJob,
+    Worker,
     task_named,
     things,
 )
@@ -262,7 +263,9 @@ class ProgressController(QObject):
     def __init__(self, view: TrainProgress, *, runner: Runner | None, parent: QWidget) -> None:
         super().__init__(parent)
         self._view = view
-        self._runner = runner
+        self._worker = Worker()
+        self._runner = runner or self._worker.run
+        self._can_prepare = runner is None
         self._session: Session | None = None
         self._thread: TrainingThread | None = None
         self._question: CancelTraining | None = None
@@ -290,6 +293,11 @@ class ProgressController(QObject):
 
     def running(self) -> bool:
         return self._thread is not None
+
+    def prepare(self) -> None:
+        """Load the libraries of a first model in the background, so that it comes sooner after `start`."""
+        if self._can_prepare and not self.running():
+            self._worker.prepare()
 
     def start(self, job: TrainJob, *, plan: TimePlan | None) -> None:
         """Start a training. `plan` has the expected times; None where they are unknown."""
@@ -329,6 +337,7 @@ class ProgressController(QObject):
         if self._thread is not None:
             self._thread.detach()
             self._thread = None
+        self._worker.close()
         self._session = None
 
     # -- stop and cancel -----------------------------------------------------------------------------------------

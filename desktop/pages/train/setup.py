@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from desktop import settings, style
 from desktop.i18n import originals_gone, text, tr
-from desktop.models.run_scores import RunScores, split_counts
+from desktop.models.run_scores import RunScores
 from desktop.pages.train import messages
 from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
@@ -403,7 +403,7 @@ class SetupController(QObject):
         if session is None:
             return
         finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
-        counts, task, score_of = split_counts(session.samples), session.project.task, self._run_scores.of
+        counts, task, score_of = session.split_counts(), session.project.task, self._run_scores.of
         self._view.runs.show_runs(
             [(run.number, messages.run_cells(run, score_of(run.number), counts, task)) for run in finished]
         )
@@ -424,7 +424,10 @@ class SetupController(QObject):
 
 def _readiness(session: Session) -> tuple[str, bool]:
     """Return a sentence on what there is to train on, and whether training is possible."""
-    labelled = Counter(sample.labels for sample in session.samples if sample.labelled)
+    labelled: Counter[tuple[int, ...]] = Counter()
+    for (labels, _split, set_by), count in session.tally().items():
+        if count and (labels or set_by is not None):
+            labelled[labels] += count
     classes = len({index for labels in labelled for index in labels})
     # One class is enough where some samples are known not to show it.
     ready = len(set(map(frozenset, labelled))) >= 2
