@@ -127,7 +127,8 @@ class Run:
     @property
     def model(self) -> Path:
         """The file of the model."""
-        return self.project.path / "runs" / f"{self.number:04d}" / "model.onnx"
+        with self.project._opened() as stored:
+            return stored.runs.results(self.number) / "model.onnx"
 
     @_in_words
     def score(self) -> Score:
