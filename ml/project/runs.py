@@ -19,6 +19,7 @@ from ml.project import store as tables
 from ml.project.run_settings import read_run_settings
 from ml.project.store import Store
 
+NOTHING_TO_RESUME = msg("There is no interrupted run to resume. Train without --resume.")
 _LARGEST_HISTORY = 16 << 20
 _MOST_EPOCHS = 100_000
 
