@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def studio(
-    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help=tr("The project to open."))] = None,
+    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help=tr("The project or model to open."))] = None,
     tour: Annotated[
         Path | None,
         typer.Option(

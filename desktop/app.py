@@ -16,7 +16,8 @@ from desktop.window.main_window import MainWindow
 
 
 def run_studio(project: Path | None = None, *, beside: bool = False) -> int:
-    """Show the window, open `project` in it if one is given, and return the exit code when it is closed.
+    """Show the window, open `project` in it, which may be a model file, and return the exit code when it is
+    closed.
 
     `beside`: there is a window already, which it must not cover.
     """
@@ -30,7 +31,7 @@ def run_studio(project: Path | None = None, *, beside: bool = False) -> int:
     window.show()
     if project is not None:
         # After the first paint: the window shows before the project loads.
-        QTimer.singleShot(0, window, lambda: window.open_project(project.absolute()))
+        QTimer.singleShot(0, window, lambda: window.open_path(project.absolute()))
     try:
         return app.exec()
     finally:

@@ -13,9 +13,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from desktop.i18n import printable
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
     WRONG_AT_MOST,
     ClassInfo,
+    Ear,
     Front,
     HandlensError,
     LabelChange,
@@ -51,6 +53,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    released_changed = Signal()
+    """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
     originals_found = Signal()
@@ -186,6 +190,7 @@ class Session(QObject):
         backbone: str = "",
         weights: Path | None = None,
         front: Front = DEFAULT_FRONT,
+        ear: Ear = DEFAULT_EAR,
     ) -> TrainJob:
         self.finish_writing()  # the training reads them from the disk
         return TrainJob(
@@ -197,6 +202,7 @@ class Session(QObject):
             backbone=backbone,
             weights=weights,
             front=front,
+            ear=ear,
         )
 
     def resumable_run(self) -> RunInfo | None:
@@ -208,6 +214,16 @@ class Session(QObject):
         self.run = None if number is None else self.project.runs.finished(number)
         self._predictions = None
         self.run_changed.emit(self.run)
+
+    @property
+    def training(self) -> bool:
+        """Whether a run is being trained now."""
+        return self._training
+
+    def release(self, run: int, *, name: str, reason: str) -> None:
+        """Use run `run` from now on, see `Project.release`. Raises HandlensError."""
+        self.project.release(run, name=name, reason=reason)
+        self.released_changed.emit()
 
     def set_training(self, training: bool) -> None:
         """Announce whether a run is being trained."""

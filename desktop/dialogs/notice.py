@@ -1,4 +1,4 @@
-"""Message boxes: a notice and a question."""
+"""Message boxes: a notice, a question and a choice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from desktop.i18n import Message, text
+from desktop.i18n import Message, text, tr
 
 
 class Notice(QMessageBox):
@@ -54,3 +54,22 @@ class Question(QMessageBox):
         box.exec()
         clicked = box.clickedButton()
         return None if clicked is None or clicked is stay else clicked.text()
+
+
+class Choice(QMessageBox):
+    """A question with several verbs as answers, and Cancel."""
+
+    @classmethod
+    def ask(cls, parent: QWidget | None, question: Message | str, verbs: Sequence[str]) -> int | None:
+        """Return the place of the chosen verb; None for Cancel, Escape and closing. Blocks."""
+        box = cls(parent)
+        box.setWindowTitle(QCoreApplication.applicationName())
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text(question))
+        buttons = [box.addButton(verb, QMessageBox.ButtonRole.AcceptRole) for verb in verbs]
+        cancel = box.addButton(tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(buttons[0])
+        box.setEscapeButton(cancel)
+        box.exec()
+        chosen = box.clickedButton()
+        return next((place for place, button in enumerate(buttons) if button is chosen), None)

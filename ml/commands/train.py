@@ -38,6 +38,7 @@ from ml.core.jobs import DEFAULT_EAR, DEFAULT_FRONT, EARS, FRONTS, Ear, Front, N
 from ml.core.messages import msg, text, tr
 from ml.core.phrases import duration
 from ml.core.types import PRESETS, KindName, Preset, TaskName
+from ml.evaluation.run_comparison import adjusting_result
 from ml.media.kinds import kind_named
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
@@ -266,6 +267,8 @@ def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console)
             "Run {run} is finished after {duration}.", run=str(finished.run), duration=duration(finished.seconds)
         )
     say(console, ended)
+    if (result := adjusting_result(finished)) is not None:
+        say(console, result)
     model = target / "runs" / f"{finished.run:04d}" / "model.onnx"
     say(console, msg("The model: {path}", path=str(model)))
     say(console, msg("Next: {command}", command=f'handlens evaluate "{target}"'))

@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 from ml.core.disk import write_text
 from ml.core.messages import english, from_json, to_json, verbatim
 from ml.core.untrusted import LONGEST_PATH, list_in, read_json, table_in, text_in
-from ml.evaluation.sanity_checks import About, Level, RunFinding
+from ml.evaluation.run_finding import About, Level, RunFinding
 
 NAME = "findings.json"
 _MOST = 1_000

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Windowing
+from ml.evaluation.run_finding import Nonsense
 from ml.evaluation.synthesizers.noises import rain
 from ml.evaluation.synthesizers.voices import bird
 from ml.media.mel import mel_picture, mel_rgb, settings_for
 from ml.runtime.contract import ModelInfo
+from ml.runtime.model import Outputs
 
-Nonsense = Literal["blank", "noise", "patterns", "pictures of sounds", "silence", "tones", "standing still"]
 EACH = 8
 _DEMO_WINDOWING = Windowing(rate=16_000, seconds=2.0, step=2.0)
+
+
+def predict_ood_inputs(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
+    """What the model says of input that shows nothing."""
+    return {what: ask(rows) for what, rows in ood_inputs(info).items()}
 
 
 def ood_inputs(info: ModelInfo) -> Mapping[Nonsense, NDArray[np.generic]]:

@@ -6,9 +6,7 @@ tasks only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
 from ml.core.types import SPLITS, KindName, Split
-from ml.evaluation.ood_probes import Nonsense, ood_inputs
+from ml.evaluation.run_finding import Nonsense, RunFinding
 from ml.media.kinds import InputName, kind_named
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.runtime.contract import ModelInfo
@@ -25,20 +23,6 @@ from ml.runtime.model import Outputs
 from ml.scoring.metrics import accuracy_interval
 from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds
-
-Level = Literal["good", "note", "warning"]
-About = Literal[
-    "nonsense",
-    "untaught",
-    "collapsed",
-    "sure and wrong",
-    "by heart",
-    "unequal",
-    "copies",
-    "small",
-    "promise",
-    "new source",
-]
 
 SURE = 0.9
 FEWEST = 10
@@ -54,20 +38,6 @@ NOTHING = frozenset(
     ["background", "blank", "empty", "idle", "negative", "noise", "none", "nothing", "off", "quiet", "silence", "still"]
 )
 """Classes with such names are the right answer to nonsense."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunFinding:
-    """One thing found, as a sentence for the user."""
-
-    about: About
-    level: Level
-    sentence: Message
-
-
-def predict_ood_inputs(ask: Callable[[NDArray[np.generic]], Outputs], info: ModelInfo) -> dict[Nonsense, Outputs]:
-    """What the model says of input that shows nothing."""
-    return {what: ask(rows) for what, rows in ood_inputs(info).items()}
 
 
 def run_sanity_checks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import multiprocessing
 import os
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+import psutil
+
 from ml.core.errors import HandlensError
-from ml.core.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
+from ml.core.events import TERMINAL, Event, Failed, Finished, FirstModel, ProbeDone, RunStarted, Stopped
 from ml.core.jobs import Job, Stop, StopRequest, TrainJob
 from ml.core.logs import start_logging
 from ml.core.memory import (
@@ -28,6 +31,7 @@ from ml.core.memory import (
     killed_for_memory,
 )
 from ml.core.messages import Message, msg
+from ml.pipeline.first_model_stays import first_model_stays
 from ml.pipeline.watchdog import STALL_SECONDS, Watch
 from ml.project.project import Project
 
@@ -52,6 +56,23 @@ class _Heartbeat:
 
 HEARTBEAT_SECONDS = 2.0
 UNRESPONSIVE_SECONDS = 3 * HEARTBEAT_SECONDS
+MEMORY_TO_PREPARE = 3 << 30
+"""Bytes that must be free for a child that only waits: it takes a tenth of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    process: BaseProcess
+    pipe: Connection
+
+    def end(self) -> None:
+        if self.process.is_alive():
+            self.process.join(0.2)
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+        self.process.close()
+        self.pipe.close()
 
 
 class Worker:
@@ -66,17 +87,32 @@ class Worker:
     def __init__(self, *, grace: float = GRACE_SECONDS, stall_seconds: float = STALL_SECONDS) -> None:
         self._grace = grace
         self._stall_seconds = stall_seconds
+        self._prepared: _Child | None = None
+
+    def prepare(self) -> None:
+        """Start a child that loads the libraries of a first model and waits, so that the next job begins seconds
+        sooner. Does nothing where memory is short. Call `close` in the end."""
+        if self._prepared is not None and self._prepared.process.is_alive():
+            return
+        self.close()
+        if psutil.virtual_memory().available > MEMORY_TO_PREPARE:
+            with contextlib.suppress(OSError):
+                self._prepared = _start_child()
+
+    def close(self) -> None:
+        """End the child that waits for a job, if there is one."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.process.kill()
+            prepared.end()
 
     def run(self, job: Job, stop: Stop) -> Iterator[Event]:
         """Yield the events of the child, ending with exactly one of `events.TERMINAL` whatever happens to the child.
 
         On the request "leave" it ends without one.
         """
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=True)
-        process = context.Process(target=_child, args=(theirs, job), daemon=False)
         try:
-            process.start()
+            child = self._child_for(job)
         except OSError as error:
             refused = msg(
                 "The work could not start: the system refused to start another process. "
@@ -84,14 +120,42 @@ class Worker:
             )
             yield Failed(message=MEMORY_RAN_OUT if is_memory_shortage(error) else refused, details=repr(error))
             return
-        theirs.close()
         try:
             yield from _supervise(
-                process, ours, job, stop, grace=self._grace, watch=Watch(stall_seconds=self._stall_seconds)
+                child.process, child.pipe, job, stop, grace=self._grace, watch=Watch(stall_seconds=self._stall_seconds)
             )
         finally:
-            _end(process)
-            ours.close()
+            child.end()
+
+    def _child_for(self, job: Job) -> _Child:
+        """The prepared child if it is still there, else a new one; it has got the job."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            try:
+                prepared.pipe.send(job)
+            except OSError:  # it was killed meanwhile
+                prepared.end()
+            else:
+                return prepared
+        child = _start_child()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has ended, which `_supervise` will find
+            child.pipe.send(job)
+        return child
+
+
+def _start_child() -> _Child:
+    """Start a process that waits for its job. Raises OSError."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=True)
+    process = context.Process(target=_run_job, args=(theirs,), daemon=False)
+    try:
+        process.start()
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return _Child(process, ours)
 
 
 def _supervise(
@@ -124,7 +188,7 @@ def _supervise(
             event: Event | _Heartbeat = pipe.recv()
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
-            if sent == "cancel":
+            if sent in ("first", "cancel"):
                 yield _record_end(job, run, sent)
             else:
                 _log.error("the child process of %s ended with code %s", type(job).__name__, process.exitcode)
@@ -136,31 +200,24 @@ def _supervise(
         watch.notify(event)
         if isinstance(event, RunStarted):
             run = event.run
-        model = model or isinstance(event, ProbeDone)
+        model = model or isinstance(event, ProbeDone | FirstModel)
         yield event
         if isinstance(event, TERMINAL):
             return
 
 
-def _record_end(job: Job, run: int | None, request: StopRequest) -> Stopped:
-    """Discard or interrupt the run in place of the child, which was killed."""
+def _record_end(job: Job, run: int | None, request: StopRequest) -> Stopped | Finished:
+    """Discard or interrupt the run in place of the child, which was killed; or end it with its first model."""
     if run is None or not isinstance(job, TrainJob):
         return Stopped()
     with contextlib.suppress(HandlensError), Project.open(job.project) as project:
         if request == "cancel":
             project.runs.discard(run)
+        elif project.runs.adjusting(run):
+            return first_model_stays(project, run)
         else:
             project.runs.update(run, state="interrupted")
     return Stopped(resumable=request == "stop")
-
-
-def _end(process: BaseProcess) -> None:
-    if process.is_alive():
-        process.join(0.2)
-    if process.is_alive():
-        process.kill()
-    process.join()
-    process.close()
 
 
 def _exit_message(code: int | None, job: Job) -> Message:
@@ -206,12 +263,21 @@ class _PipeStop:
             return self._last
 
 
-def _child(pipe: Connection, job: Job) -> None:
+def _run_job(pipe: Connection) -> None:
+    """Receive a job and send its events. While there is none, load what a first model needs."""
     # Ctrl+C reaches the whole process group; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _ensure_stdout()
     start_logging("worker")
     _lower_priority()
+    try:
+        if not pipe.poll():
+            with contextlib.suppress(Exception):  # it will fail again with the job, and be reported
+                importlib.import_module("ml.pipeline.first_model")
+                importlib.import_module("ml.runtime.spread_session")
+        job: Job = pipe.recv()
+    except (EOFError, OSError):
+        return  # the parent needs this child no longer
     ended = False
     sender = _EventSender(pipe)
     try:

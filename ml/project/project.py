@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,8 +15,8 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
-from ml.core.untrusted import parse_json
+from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
@@ -29,6 +30,8 @@ from ml.project.labels import (
     read_spans,
 )
 from ml.project.predictions import Predictions, check_predictions, read_predictions
+from ml.project.releases import KEY as RELEASES
+from ml.project.releases import Release, releases_in, releases_text
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
@@ -202,6 +205,37 @@ class Project:
         with self._store.writing() as connection:
             connection.execute(tables.meta.delete().where(tables.meta.c.key == "wrong_at_most"))
         self._meta.pop("wrong_at_most", None)
+
+    def releases(self) -> tuple[Release, ...]:
+        """Every release, the oldest first."""
+        return releases_in(self._meta.get(RELEASES, "[]"))
+
+    def release(self, run: int, *, name: str = "", reason: str = "") -> Release:
+        """Use run `run` from now on. Raises HandlensError unless it is finished."""
+        number = self.runs.finished(run).number
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        made = Release(
+            run=number,
+            name=name.strip()[:LONGEST_NAME],
+            reason=reason.strip()[:LONGEST_PATH],
+            at=at,
+            by=default_annotator(),
+        )
+        self._set_meta({RELEASES: releases_text((*self.releases(), made))})
+        return made
+
+    def released(self) -> Release | None:
+        """Return the release that is in force; None where nobody released a run, or its run is no longer there."""
+        made = self.releases()
+        if not made:
+            return None
+        there = {run.number for run in self.runs.all() if run.state == "finished"}
+        return made[-1] if made[-1].run in there else None
+
+    def run_in_use(self, run: int | None = None) -> RunInfo:
+        """Run number `run`, else the released one, else the newest finished one; raises where there is none."""
+        released = self.released() if run is None else None
+        return self.runs.finished(run if released is None else released.run)
 
     def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
         """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""
@@ -410,13 +444,15 @@ class Project:
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
-        folder = self.runs.folder(run) / "predictions"
+        folder = self.runs.results(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
         try:
             predictions = read_predictions(folder, task=self.task)
             check_predictions(predictions, classes=len(self.classes()))
         except (OSError, ValueError) as error:
+            if folder.parent != self.runs.results(run):  # a better model has just replaced the first one
+                return self.predictions(run)
             raise HandlensError(
                 msg(
                     "The predictions of run {run} are damaged (folder {folder}). Train again to get new ones.",

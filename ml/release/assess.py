@@ -9,13 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Sample, Split
-from ml.evaluation.sanity_checks import (
-    RunFinding,
-    error_rate_finding,
-    new_groups_finding,
-    predict_ood_inputs,
-    run_sanity_checks,
-)
+from ml.evaluation.ood_probes import predict_ood_inputs
+from ml.evaluation.run_finding import RunFinding
+from ml.evaluation.sanity_checks import error_rate_finding, new_groups_finding, run_sanity_checks
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import Project
 from ml.release.card import MeasuredFacts, model_card

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ml.core.messages import Message, english, msg, nmsg
 from ml.core.printable import markdown
 from ml.core.types import RunInfo
-from ml.evaluation.sanity_checks import RunFinding
+from ml.evaluation.run_finding import RunFinding
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.scoring.multilabel import rule_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from ml.scoring.metrics import log_loss
 from ml.scoring.multilabel import binary_log_loss, sigmoid
@@ -26,6 +25,8 @@ def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.integer]) 
         scaled = logits / np.exp(log_temperature)
         mean = log_loss(softmax(scaled), targets) if targets.ndim == 1 else binary_log_loss(sigmoid(scaled), targets)
         return (mean or 0.0) + (log_temperature / WIDTH) ** 2 / 2.0 / len(targets)
+
+    from scipy.optimize import minimize_scalar  # takes half a second to load, and few processes calibrate
 
     best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return float(np.exp(best.x))

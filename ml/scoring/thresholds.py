@@ -13,8 +13,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
-from scipy.stats import chi2
 
 CONFIDENCE = 0.95
 CLASS_AT_LEAST = 20
@@ -65,10 +63,18 @@ class Thresholds:
     files: int
 
 
+def _beta_quantile(
+    a: float | NDArray[np.floating], b: float | NDArray[np.floating], probability: float
+) -> NDArray[np.float64]:
+    from scipy.special import betaincinv  # takes half a second to load, and every command imports this module
+
+    return np.asarray(betaincinv(a, b, probability))
+
+
 def upper_bound(wrong: float, n: int, *, confidence: float = CONFIDENCE) -> float:
     """The one-sided upper limit of a fraction (Clopper and Pearson 1934); 1 for n = 0. `wrong` may be a fraction."""
     # The quantile of the beta distribution; `scipy.stats.beta.ppf` takes a hundred times as long for a single number.
-    return 1.0 if wrong >= n else float(betaincinv(wrong + 1, n - wrong, confidence))
+    return 1.0 if wrong >= n else float(_beta_quantile(wrong + 1, n - wrong, confidence))
 
 
 def samples_needed(wanted: float) -> int:
@@ -154,7 +160,7 @@ def risk_coverage_curve(
     # Of samples that are equally sure either all are accepted or none.
     last = np.flatnonzero(np.append(np.diff(top[order]) != 0, True)) if len(labels) else np.zeros(0, dtype=int)
     wrong, accepted, proven, files = wrong[last], accepted[last], proven[last], files[last]
-    limit = np.where(proven < files, betaincinv(proven + 1, np.maximum(files - proven, 1e-9), CONFIDENCE), 1.0)
+    limit = np.where(proven < files, _beta_quantile(proven + 1, np.maximum(files - proven, 1e-9), CONFIDENCE), 1.0)
     return 1.0 - accepted / max(1, len(labels)), wrong / accepted, limit
 
 
@@ -222,7 +228,9 @@ def _starts(n: int, wanted: float) -> list[tuple[int, float]]:
 @cache
 def _count_for(mistakes: int, wanted: float, confidence: float) -> int:
     """The fewest samples among which so many mistakes still prove the wanted rate."""
-    count = max(mistakes + 1, int(0.9 * chi2.ppf(confidence, 2 * mistakes + 2) / 2.0 / wanted))
+    from scipy.special import gammaincinv  # see `_beta_quantile`
+
+    count = max(mistakes + 1, int(0.9 * gammaincinv(mistakes + 1, confidence) / wanted))
     while upper_bound(mistakes, count, confidence=confidence) > wanted:
         count += 1
     return count

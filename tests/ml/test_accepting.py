@@ -22,7 +22,7 @@ from ml.core.jobs import EvaluateJob, NeverStop, TrainJob
 from ml.core.messages import english, verbatim
 from ml.evaluation.evaluate import evaluate
 from ml.evaluation.findings_file import write_findings
-from ml.evaluation.sanity_checks import RunFinding
+from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import target_error_rate, with_thresholds_for
 from ml.pipeline.session import open_or_resume_run
 from ml.project.project import Project

@@ -44,6 +44,12 @@ def order_of_libraries(statement: str) -> list[str]:
     return loaded
 
 
+@pytest.mark.parametrize("module", ["ml.api", "ml.cli", "ml.project.scan.examine"])
+def test_scipy_is_not_loaded_by(module: str) -> None:
+    """It takes one to two seconds, which every start of the window and every child that reads files would wait for."""
+    assert "scipy" not in loaded_by(f"import {module}")
+
+
 def test_onnx_runtime_is_loaded_before_qt_on_windows() -> None:
     pytest.importorskip("PySide6")
     windows = "program.RUNTIME_BEFORE_QT = True\nprogram._load_window(with_tour=False)"

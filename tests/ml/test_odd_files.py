@@ -23,7 +23,8 @@ from ml.media.audio import AUDIO_SUFFIXES, load_window
 from ml.media.images import IMAGE_SUFFIXES, load_squashed
 from ml.media.kinds import kind_named
 from ml.media.probing import probe_files
-from ml.project.scan.scan import examine, scan
+from ml.project.scan.examine import examine
+from ml.project.scan.scan import scan
 
 pytestmark = pytest.mark.data
 

@@ -44,6 +44,7 @@ def _on_the_first(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+@pytest.mark.slow
 def test_a_training_of_several_classes_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "MAX_SAMPLES_WITH_GRIDS", 0)  # so that the network is asked again in the end
     mixed_project(tmp_path / "p.handlens").close()
@@ -53,10 +54,10 @@ def test_a_training_of_several_classes_goes_through(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("kind", "make", "epochs"),
     [
-        ("images", picture_folder, 1),
         ("images", picture_folder, 0),
-        ("recordings", sound_folder, 1),
-        ("sensors", log_folder, 1),
+        pytest.param("images", picture_folder, 1, marks=pytest.mark.slow),
+        pytest.param("recordings", sound_folder, 1, marks=pytest.mark.slow),
+        pytest.param("sensors", log_folder, 1, marks=pytest.mark.slow),
     ],
 )
 def test_a_training_goes_through(tmp_path: Path, kind: KindName, make: Callable[[Path], Path], epochs: int) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
+from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
@@ -23,7 +24,7 @@ from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.runs import RunChooser
 from desktop.pages.explore.thresholds.page import ThresholdController, ThresholdPage
 from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View
-from desktop.pages.ids import EXPLORE, TRAIN
+from desktop.pages.ids import EXPLORE, TRAIN, USE
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
@@ -76,6 +77,7 @@ class ExplorePage(QWidget):
         self._refresh_timer.timeout.connect(self._refresh)
         self._prepare_timer = QTimer(self, interval=PREPARE_MS, singleShot=True)
         self._prepare_timer.timeout.connect(self.thresholds.plot.prepare)
+        self.hand_over = RunHandOver(self, runner=runner)
         self.empty = NoRunPage()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.view)
@@ -105,6 +107,10 @@ class ExplorePage(QWidget):
         self.label_issues.search_changed.connect(self._on_search_changed)
         self.label_issues.progress.connect(self.job_progress)
         self.empty.train_pressed.connect(self._on_train)
+        self.runs.use_action.triggered.connect(self._request_use)
+        self.runs.release_action.triggered.connect(self._release)
+        self.runs.export_action.triggered.connect(self._export)
+        self.hand_over.told.connect(self._say)
 
     def _make_keys(self) -> None:
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -165,6 +171,7 @@ class ExplorePage(QWidget):
         self.label_issues.set_source(None, None)
         self.model.set_session(None)
         self.runs.close_scores()
+        self.hand_over.close()
         self.label_issues.close()
         self.tiles.close()
         self.detail.close()
@@ -211,6 +218,26 @@ class ExplorePage(QWidget):
     @Slot()
     def _on_train(self) -> None:
         self.page_requested.emit(TRAIN, "")
+
+    @Slot()
+    def _request_use(self) -> None:
+        self.page_requested.emit(USE, str(self.model.run_number or ""))
+
+    @Slot()
+    def _release(self) -> None:
+        if self._session is not None and self.model.run_number is not None:
+            self.hand_over.release(self._session, self.model.run_number)
+
+    @Slot()
+    def _export(self) -> None:
+        if self._session is not None and self.model.run_number is not None:
+            self.hand_over.export(self._session, self.model.run_number)
+
+    @Slot(str, bool)
+    def _say(self, sentence: str, good: bool) -> None:
+        self.model.set_problem("" if good else sentence)
+        if good:
+            self.sentence_changed.emit(sentence)
 
     # -- what a tab shows ----------------------------------------------------------------------------------------
 

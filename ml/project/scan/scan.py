@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from ml.core.disk import disk_reason
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.events import Event, Failed, Progress, Scanned, StageStarted, Stopped
 from ml.core.jobs import ScanJob, Stop, StopRequestedError
 from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
-from ml.core.regular_files import check_regular
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import Stretch, Windowing
+from ml.core.types import Windowing
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import probe_files
 from ml.project.labelfiles.apply import apply
@@ -30,30 +26,12 @@ from ml.project.labelfiles.types import LabelReading
 from ml.project.labelfiles.windows import leave_out_pauses, measured_spans, suited_to, suited_to_states
 from ml.project.scan.agree_logs import agree_schema
 from ml.project.scan.checks import too_few_classes, unvisited
+from ml.project.scan.examine import Examined, examine
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below, places
 
 BETWEEN_PROGRESS = 0.1
 """Seconds."""
-_CHUNK = 1 << 20
 _BAD_NAME = msg("The file name contains damaged characters. Rename the file and look again.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Examined:
-    """What a child process learned of one file."""
-
-    size: int
-    mtime_ns: int
-    digest: str
-    facts: FileFacts
-    stretches: tuple[Stretch, ...] = ()
-
-
-def examine(kind: SampleKind, path: Path) -> _Examined:
-    """Decode one file in full and take its fingerprint. Raises UnreadableError."""
-    facts = kind.probe(path)
-    size, mtime_ns, digest = _fingerprint(path)
-    return _Examined(size=size, mtime_ns=mtime_ns, digest=digest, facts=facts)
 
 
 def scan(job: ScanJob, stop: Stop) -> Iterator[Event]:
@@ -208,10 +186,10 @@ def _originals(folder: Path, names: Sequence[str], links: Collection[str]) -> di
 
 def _examine_all(
     folder: Path, names: Sequence[str], kind: SampleKind, stop: Stop, *, links: Collection[str]
-) -> Generator[Event, None, dict[str, _Examined | UnreadableError] | None]:
+) -> Generator[Event, None, dict[str, Examined | UnreadableError] | None]:
     originals = _originals(folder, names, links)
     names = list(dict.fromkeys(originals.values()))
-    outcomes: dict[str, _Examined | UnreadableError] = {}
+    outcomes: dict[str, Examined | UnreadableError] = {}
     by_path = {folder / name: name for name in names}
     began = time.monotonic()
     told = began
@@ -239,20 +217,7 @@ def _progress(done: int, total: int, seconds: float) -> Progress:
     )
 
 
-def _fingerprint(path: Path) -> tuple[int, int, str]:
-    """Size, time of change (ns) and SHA-256 of a file."""
-    digest = hashlib.sha256()
-    try:
-        info = check_regular(path)
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        raise UnreadableError(disk_reason(error) or msg("The file could not be read."), details=repr(error)) from error
-    return info.st_size, info.st_mtime_ns, digest.hexdigest()
-
-
-def _found(path: str, class_name: str | None, ready_split: str | None, examined: _Examined) -> FoundFile:
+def _found(path: str, class_name: str | None, ready_split: str | None, examined: Examined) -> FoundFile:
     return FoundFile(
         path=path,
         size=examined.size,
@@ -298,11 +263,11 @@ def _windowing(
 
 
 def _settle_logs(
-    outcomes: dict[str, _Examined | UnreadableError], job: ScanJob
+    outcomes: dict[str, Examined | UnreadableError], job: ScanJob
 ) -> tuple[Windowing | None, tuple[Message, ...]]:
     """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""
     facts = {
-        path: found.facts.log for path, found in outcomes.items() if isinstance(found, _Examined) and found.facts.log
+        path: found.facts.log for path, found in outcomes.items() if isinstance(found, Examined) and found.facts.log
     }
     agreed = agree_schema(facts, rate=job.rate, windowing=job.windowing)
     for path, found in outcomes.items():

@@ -1,0 +1,1 @@
+"""What a released model does with files: answers, tables, detections, packages, rules."""
