@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
 import logging
@@ -21,11 +20,10 @@ from rich.text import Text
 
 from ml.commands.usage import WrongUsageError
 from ml.core import ranks
-from ml.core.disk import is_disk_full_error
 from ml.core.errors import ChangedWeightsError, HandlensError
 from ml.core.events import TERMINAL, Event, Failed, Stopped, as_json
 from ml.core.jobs import Job, NeverStop
-from ml.core.messages import Message, msg, text, tr, verbatim
+from ml.core.messages import Message, msg, text, tr
 from ml.core.printable import printable, printable_json
 from ml.pipeline.dispatch import explain, run
 from ml.pipeline.watchdog import Watchdog
@@ -69,6 +67,16 @@ RunOption = Annotated[
     int | None,
     typer.Option(
         "--run", parser=whole_number, metavar="N", help=tr("Which run. If not given, the newest finished one.")
+    ),
+]
+
+UsedRunOption = Annotated[
+    int | None,
+    typer.Option(
+        "--run",
+        parser=whole_number,
+        metavar="N",
+        help=tr("Which run. If not given, the released one, else the newest finished one."),
     ),
 ]
 
@@ -217,45 +225,6 @@ def find_project(path: Path) -> Path:
 def wants_details() -> bool:
     """Whether a developer is looking."""
     return os.environ.get("HANDLENS_DEBUG", "") not in ("", "0")
-
-
-def make_folder(folder: Path) -> None:
-    """Make `folder` if it is not there, but none above it: a name that is mistyped there would go unnoticed.
-
-    Raises HandlensError where one above is missing, and OSError.
-    """
-    above = folder.absolute().parent
-    if not above.exists():
-        raise HandlensError(
-            msg("There is no folder {above} to create {name} in. Check the name.", above=str(above), name=folder.name)
-        )
-    folder.mkdir(exist_ok=True)
-
-
-def unwritable(target: Path, error: OSError) -> HandlensError:
-    """What to say of a file that could not be written."""
-    path = str(target)
-    if is_disk_full_error(error):
-        told = msg(
-            "{path} could not be written: the disk is full. Free some space and try again, or choose another disk.",
-            path=path,
-        )
-    elif error.errno in (errno.EACCES, errno.EPERM):
-        told = msg("{path} could not be written: permission denied. Choose a folder you may write to.", path=path)
-    elif error.errno == errno.EROFS:
-        told = msg("{path} could not be written: the disk is read-only. Choose another folder.", path=path)
-    else:
-        told = msg(
-            "{path} could not be written: {reason}. Choose another folder.",
-            path=path,
-            reason=verbatim(reason_of(error)),
-        )
-    return HandlensError(told, details=repr(error))
-
-
-def reason_of(error: OSError) -> str:
-    """What the system says, in its own words."""
-    return error.strerror or str(error)
 
 
 def _with_command(error: HandlensError) -> Message:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.commands.wording import NONE_OF_THEM
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, text, tr
 from ml.core.types import Sample
+from ml.inference.answers import NONE_OF_THEM
 from ml.media.kinds import kind_named
 from ml.pictures.axes import save_png
 from ml.pictures.contact_sheet import SheetTile, contact_sheet

@@ -10,7 +10,7 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from ml.commands.common import command, make_console, reason_of, say
+from ml.commands.common import command, make_console, say
 from ml.commands.contact_sheet import write_sheet
 from ml.commands.evaluate import evaluate_with, say_result
 from ml.commands.new import scan_with
@@ -22,6 +22,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Finished
 from ml.core.jobs import EvaluateJob, ScanJob, TrainJob
 from ml.core.messages import msg, text, tr, verbatim
+from ml.core.outputs import reason_of
 from ml.core.phrases import counted, counted_classes
 from ml.core.printable import printable
 from ml.core.types import Preset

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
-from ml.commands.common import (
-    JsonOption,
-    RunOption,
-    command,
-    fail,
-    find_project,
-    make_console,
-    print_error,
-    print_json,
-    say,
-)
+from ml.commands.common import JsonOption, UsedRunOption, command, fail, find_project, print_error
 from ml.commands.detections import (
     AudacityOption,
     BackgroundOption,
@@ -39,27 +28,33 @@ from ml.commands.detections import (
     options_from,
     predict_detections,
 )
-from ml.commands.overlays import OverlayNames, check_folder, originals, write_overlay
-from ml.commands.projects import model_path
-from ml.commands.table import RUNNERS_UP, AnswerTable
+from ml.commands.file_progress import FileProgress
+from ml.commands.prediction_outputs import (
+    AnswerTables,
+    PredictionOutputs,
+    is_complete,
+    say_where,
+    without_tables,
+)
 from ml.commands.usage import WrongUsageError
-from ml.commands.wording import NONE_OF_THEM, rejected_because
 from ml.core.errors import HandlensError
-from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.phrases import listed, percent
-from ml.core.printable import printable
-from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.core.messages import Message, msg, nmsg, tr
+from ml.inference.bulk import Work
 from ml.inference.detections import HOP
+from ml.inference.model_in_use import open_run_model
+from ml.inference.overlays import OverlayNames, check_folder, originals
+from ml.inference.package import is_package, open_package, read_package
+from ml.inference.sorting import ClassFolders
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
-from ml.runtime.folder import FilePrediction, UnreadableInput, WindowPrediction, find_inputs, predict_files
+from ml.runtime.folder import FilePrediction, UnreadableInput, check_inputs, count_inputs, predict_files, search_inputs
 from ml.runtime.model import ReleasedModel
-from ml.scoring.tasks import task_named
 
 ModelArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL_OR_PROJECT", help=tr("A {file}, or a project (its newest finished run).", file="model.onnx")
+        metavar="MODEL_OR_PROJECT",
+        help=tr("A {file}, or a project (its released run, else its newest).", file="model.onnx / .handlensmodel"),
     ),
 ]
 InputsArgument = Annotated[
@@ -89,13 +84,47 @@ OnRayOption = Annotated[
 ]
 
 
-@command(interrupted=msg("Interrupted. The answers so far are kept, also in the table if there is one."))
+ExcelOption = Annotated[
+    Path | None,
+    typer.Option("--xlsx", metavar="FILE", help=tr("Also write the answers to this Excel file, as with --csv.")),
+]
+ParquetOption = Annotated[
+    Path | None,
+    typer.Option("--parquet", metavar="FILE", help=tr("Also write the answers to this Parquet file, as with --csv.")),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help=tr("Continue a run that wrote to the same table and did not finish. Nothing is answered twice."),
+    ),
+]
+SortIntoOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sort-into",
+        metavar="DIR",
+        help=tr("Copy each file into a folder of its class, below this one. The originals stay where they are."),
+    ),
+]
+
+
+@command(
+    interrupted=msg(
+        "Interrupted. The answers so far are kept. If they go to a table, add {option} to continue it.",
+        option="--resume",
+    )
+)
 def predict(
     model: ModelArgument,
     inputs: InputsArgument,
     *,
-    run: RunOption = None,
+    run: UsedRunOption = None,
     csv_file: CsvFileOption = None,
+    xlsx: ExcelOption = None,
+    parquet: ParquetOption = None,
+    resume: ResumeOption = False,
+    sort_into: SortIntoOption = None,
     overlays: OverlaysOption = None,
     on_ray: OnRayOption = False,
     detections: DetectionsOption = False,
@@ -123,80 +152,109 @@ def predict(
         csv=csv_file, audacity=audacity, raven=raven, birdnet=birdnet, counts=counts, clips=clips, margin=margin
     )
     if detections or wanted.asks_for_detections:
-        if on_ray or overlays is not None:
-            raise WrongUsageError(
-                msg("It cannot be combined with {option}.", option="--ray" if on_ray else "--overlays"),
-                option="--detections",
-            )
+        others = {
+            "--xlsx": xlsx,
+            "--parquet": parquet,
+            "--resume": resume,
+            "--sort-into": sort_into,
+            "--overlays": overlays,
+            "--ray": on_ray,
+        }
+        for option in (name for name, value in others.items() if value):
+            raise WrongUsageError(msg("It cannot be combined with {option}.", option=option), option="--detections")
         options = options_from(threshold, hop=hop, shortest=shortest, gap=gap, background=background)
-        _, released = _opened(model, run)
-        predict_detections(released, find_inputs(inputs, released.info), options, wanted, json=json)
-        return
+        _, released = open_model(model, run)
+        check_inputs(inputs)
+        return predict_detections(released, list(search_inputs(inputs, released.info)), options, wanted, json=json)
     if on_ray and overlays is not None:
         raise WrongUsageError(msg("With {option} no pictures are written.", option="--ray"), option="--overlays")
-    file, released = _opened(model, run)
-    paths = originals(find_inputs(inputs, released.info), inputs)
+    tables = _tables(csv_file, xlsx, parquet)
+    if resume and not tables:
+        raise WrongUsageError(msg("Give the table to continue as well."), option="--resume")
+    file, released = open_model(model, run)
+    if resume and is_complete(tables):
+        return _say_complete(next(iter(tables.values())))
+    check_inputs(inputs)
     if overlays is not None:
         check_folder(overlays)
-    results = (
-        _on_cluster(file, released.info, paths)
-        if on_ray
-        else predict_files(released, paths, keep_maps=overlays is not None)
+    outputs = PredictionOutputs(
+        info=released.info,
+        json=json,
+        folders=None if sort_into is None else ClassFolders(sort_into, released.info.classes, inputs),
+        overlays=None if overlays is None else OverlayNames(overlays, inputs),
     )
-    drawn = None if overlays is None else OverlayNames(overlays, inputs)
-    unreadable = pictures = 0
     with ExitStack() as stack:
-        table = None if csv_file is None else stack.enter_context(AnswerTable(csv_file, released.info))
-        for result in results:
-            row = _answered(result, released.info, json=json)
-            if table is not None:
-                table.add(row)
-            if isinstance(result, UnreadableInput):
-                unreadable += 1
-            elif drawn is not None:
-                write_overlay(result, released.info, drawn.name_for(result.path))
-                pictures += 1
+        if tables:
+            opened = AnswerTables(tables, Work.of(file, released.info, inputs), released.info, resume=resume)
+            outputs.write_to(stack.enter_context(opened).answers)
+        _answer(_Asked(file, released, inputs, tuple(tables.values())), outputs, on_ray=on_ray)
     if not json:
-        _say_where(csv_file, overlays, pictures)
-    if unreadable:
-        fail(
-            nmsg(
-                "{count} of {total} files could not be read. The reasons are above.",
-                "{count} of {total} files could not be read. The reasons are above.",
-                unreadable,
-                total=len(paths),
-            )
+        say_where(tables, overlays, sort_into, outputs)
+    if outputs.unreadable:
+        fail(_unreadable(outputs, in_table=bool(tables)))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A model, what it is asked about, and files that are none of that."""
+
+    file: Path
+    model: ReleasedModel
+    inputs: Sequence[Path]
+    tables: Sequence[Path]
+
+    def search(self) -> Iterator[Path]:
+        return without_tables(originals(search_inputs(self.inputs, self.model.info), self.inputs), self.tables)
+
+    def count(self, stop: Callable[[], bool]) -> int | None:
+        return count_inputs(self.inputs, self.model.info, stop)
+
+
+def _answer(asked: _Asked, outputs: PredictionOutputs, *, on_ray: bool) -> None:
+    """Answer what has no answer yet."""
+    paths = asked.search() if outputs.answers is None else outputs.answers.unanswered(asked.search)
+    results = (
+        _on_cluster(asked.file, asked.model.info, list(paths))
+        if on_ray
+        else predict_files(asked.model, paths, keep_maps=outputs.overlays is not None)
+    )
+    with FileProgress(asked.count, done=outputs.total) as progress:
+        for result in results:
+            progress.make_room(on_stderr=isinstance(result, UnreadableInput))
+            outputs.take(result)
+            progress.move()
+
+
+def _tables(csv_file: Path | None, xlsx: Path | None, parquet: Path | None) -> dict[str, Path]:
+    given = {".csv": csv_file, ".xlsx": xlsx, ".parquet": parquet}
+    return {kind: path.expanduser().absolute() for kind, path in given.items() if path is not None}
+
+
+def _say_complete(table: Path) -> None:
+    print_error(
+        msg(
+            "{path} is complete, so nothing is left to continue. To answer everything again, leave out {option}.",
+            path=str(table),
+            option="--resume",
         )
+    )
 
 
-def _say_where(table: Path | None, folder: Path | None, pictures: int) -> None:
-    """What was written, and where it is."""
-    if table is not None:
-        say(make_console(), msg("The answers as a table: {path}", path=str(table)))
-    if folder is not None and pictures:
-        say(
-            make_console(),
-            nmsg(
-                "{count} picture of where it looked: {folder}",
-                "{count} pictures of where it looked: {folder}",
-                pictures,
-                folder=str(folder),
-            ),
+def _unreadable(outputs: PredictionOutputs, *, in_table: bool) -> Message:
+    if in_table:
+        return nmsg(
+            "{count} of {total} files could not be read. The reasons are in the table.",
+            "{count} of {total} files could not be read. The reasons are in the table.",
+            outputs.unreadable,
+            total=outputs.total,
         )
-
-
-def _answered(result: FilePrediction | UnreadableInput, info: ModelInfo, *, json: bool) -> dict[str, Any]:
-    """The answer, once it is said."""
-    if isinstance(result, UnreadableInput):
-        print_error(f"{printable(str(result.path))}: {text(result.reason)}")
-        return {"path": str(result.path), "decision": "unreadable", "reason": text(result.reason)}
-    row = _as_row(result, info)
-    why = rejected_because(row["unlike"], result.best, info) if result.decision == "reject" else None
-    if json:
-        print_json(row)
-    else:
-        _say(row, why)
-    return row | {"reason": "" if why is None else text(why)}
+    return nmsg(
+        "{count} of {total} files could not be read. The reasons are above.",
+        "{count} of {total} files could not be read. The reasons are above.",
+        outputs.unreadable,
+        total=outputs.total,
+    )
 
 
 def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[FilePrediction | UnreadableInput]:
@@ -211,86 +269,29 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
             ),
             details=repr(error),
         ) from error
-    return predict_on_cluster(model, paths, info=info)
+    return predict_on_cluster(read_package(model).model if is_package(model) else model, paths, info=info)
 
 
-def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
+def open_model(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
+    if given.suffix.lower() == ".onnx" and given.is_dir() and not (given / "project.db").exists():
+        raise HandlensError(msg("{path} is a folder and not a model. Choose the file of a model.", path=str(given)))
     if given.is_dir() or given.name == "project.db":
         with Project.open(given, to_read=True) as project:
-            number = project.runs.finished(run).number
-            file = model_path(project, number)
-            released = ReleasedModel.open(file, many=True)
-            released.info = with_thresholds_for(project, number, released.info)
-        return file, released
+            return open_run_model(project, run)
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
-    return given, ReleasedModel.open(given, many=True)
-
-
-def _as_row(result: FilePrediction, info: ModelInfo) -> dict[str, Any]:
-    order = result.probabilities.argsort()[::-1]
-    row: dict[str, Any] = {
-        "path": str(result.path),
-        "label": info.classes[result.best],
-        "probability": _rounded(result.probabilities[result.best]),
-        "unlike": _rounded(result.unlike),
-        "decision": result.decision,
-        "top": [[info.classes[index], _rounded(result.probabilities[index])] for index in order[:RUNNERS_UP]],
-    }
-    if not task_named(info.task).exclusive:
-        row["labels"] = _present(result.probabilities, info)
-    if info.windowing is not None:
-        row["windows"] = [_window(window, info) for window in result.windows]
-    return row
-
-
-def _window(window: WindowPrediction, info: ModelInfo) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "start": window.start,
-        "end": window.end,
-        "label": info.classes[int(window.probabilities.argmax())],
-        "probability": _rounded(window.probabilities.max()),
-    }
-    if not task_named(info.task).exclusive:
-        values["labels"] = _present(window.probabilities, info)
-    return values
-
-
-def _present(probabilities: NDArray[np.floating], info: ModelInfo) -> list[str]:
-    """Every class that counts as present, the most probable first."""
-    return [info.classes[index] for index in info.predicted(probabilities)]
-
-
-def _say(row: dict[str, Any], why: Message | None) -> None:
-    """`why` it was set aside, if it was."""
-    console = make_console()
-    answer = _said(row, dict(row["top"]))
-    if why is None:
-        say(console, msg("{path}: {answer}", path=row["path"], answer=answer))
-    else:
-        say(console, msg("{path}: {answer}, set aside: {why}", path=row["path"], answer=answer, why=why))
-    windows = row.get("windows", [])
-    if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
-        for window in windows:
-            start, end = round(window["start"], 1), round(window["end"], 1)
-            say(console, "  " + tr("{start:g}–{end:g} s: {answer}", start=start, end=end, answer=_said(window)))
-
-
-def _said(row: dict[str, Any], chances: Mapping[str, float] | None = None) -> Message:
-    """“rose (97 %)”; where more than one class may be present “rose (97 %) and tulip (61 %)”."""
-    if "labels" not in row:
-        return _with_percent(row["label"], row["probability"])
-    if not row["labels"]:
-        return NONE_OF_THEM
-    known = chances or {}
-    return listed([_with_percent(name, known[name]) if name in known else name for name in row["labels"]], most=99)
-
-
-def _with_percent(name: str, probability: float) -> Message:
-    return msg("{name} ({percent})", name=name, percent=percent(probability))
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 6)
+    if not is_package(given):
+        return given, ReleasedModel.open(given, many=True)
+    released, package = open_package(given, many=True)
+    if package.signed_by is not None:
+        print_error(msg("Signed with the key {key}.", key=package.signed_by))
+    elif package.unchecked:
+        print_error(
+            msg(
+                "The signature was not checked: that needs the library cryptography. Install it: {command}",
+                command='pip install "handlens[sign]"',
+            )
+        )
+    return given, released

@@ -1,9 +1,8 @@
-"""`handlens runs`, `relink` and `export`: small things done with a project."""
+"""`handlens runs`, `relink` and `restore`: small things done with a project."""
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -12,32 +11,23 @@ import typer
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
-    RunOption,
-    WrongAtMostOption,
     command,
     find_project,
     make_console,
-    make_folder,
     make_table,
     print_error,
     print_json,
-    rate_named,
     say,
-    unwritable,
 )
-from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
 from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.phrases import duration, of_hundred
+from ml.core.phrases import duration
 from ml.core.types import TaskName
-from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
-from ml.runtime.contract import ModelInfo
-from ml.runtime.model import ReleasedModel
-from ml.scoring.multilabel import rule_of
+from ml.project.releases import Release
 from ml.scoring.tasks import task_named
 
 _STATES = {
@@ -49,25 +39,18 @@ _STATES = {
 }
 
 
-def model_path(project: Project, run: int | None) -> Path:
-    """Where the model of run `run` (the newest finished one if None) lies; raises where there is none."""
-    number = project.runs.finished(run).number
-    path = project.runs.folder(number) / "model.onnx"
-    if not path.is_file():
-        raise HandlensError(msg("Run {run} has no {file}. Train again to get one.", run=str(number), file="model.onnx"))
-    return path
-
-
 @command()
 def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     """List the project's runs, the oldest first."""
     with Project.open(find_project(project), to_read=True) as opened:
         if not opened.read_only:
             opened.runs.mark_interrupted()
-        found, task = opened.runs.all(), opened.task
+        found, task, released = opened.runs.all(), opened.task, opened.released()
     if json:
         for run in found:
             fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+            if released is not None and run.number == released.run:
+                fields["released"] = released
             print_json({"event": "run", **plain_fields(fields)})
         return
     console = make_console()
@@ -90,6 +73,8 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     meaning = task_named(task).score_meaning
     if meaning is not None:
         say(console, meaning)
+    if released is not None:
+        say(console, _released(released))
     for run in found:
         if run.state == "failed" and run.message and text(run.message):
             say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
@@ -161,100 +146,20 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
     )
 
 
-@command(interrupted=msg("Interrupted. No file was written."))
-def export(
-    project: ProjectArgument,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.onnx", help=tr("The file to write."))],
-    run: RunOption = None,
-    wrong_at_most: WrongAtMostOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does."""
-    asked = None if wrong_at_most is None else rate_named(wrong_at_most)
-    if to.suffix.lower() != ".onnx":
-        raise HandlensError(
-            msg(
-                "Models are written as {suffix} only. Give a name such as {name}.",
-                suffix=".onnx",
-                name=f"{to.stem or 'model'}.onnx",
-            )
+def _released(release: Release) -> Message:
+    """Which run is in use, since when, and why."""
+    run, day = str(release.run), release.at[:10]
+    if release.name and release.reason:
+        return msg(
+            "Run {run} is in use since {day} as “{name}”: {reason}",
+            run=run,
+            day=day,
+            name=release.name,
+            reason=release.reason,
         )
-    with Project.open(find_project(project), to_read=True) as opened:
-        number = opened.runs.finished(run).number
-        source = model_path(opened, number)
-        target = to.expanduser().absolute()
-        _refuse_another_file(target)
-        made = ReleasedModel.open(source).info
-        info = with_thresholds_for(opened, number, made, asked)
-    _copy(source, target, None if info is made else info)
-    if json:
-        told = {"wrong_at_most": info.wanted_error, "promised": info.promised} if info.wanted_error else {}
-        print_json({"event": "exported", "run": number, "path": str(to), **told})
-        return
-    console = make_console()
-    if task_named(info.task).exclusive:
-        say(console, _promise(info))
-    elif info.wanted_error:
-        say(console, rule_of(info.wanted_error, promised=info.promised))
-    say(
-        console,
-        msg(
-            "Run {run} is now in {path}. Use it: {command}",
-            run=str(number),
-            path=str(to),
-            command=f'handlens predict "{to}" FILE…',
-        ),
-    )
-
-
-def _promise(info: ModelInfo) -> Message:
-    rate = of_hundred(info.wanted_error)
-    if info.promised:
-        return msg("At most {rate} accepted answers are wrong, with 95 % confidence.", rate=rate)
-    return msg(
-        "The aim is that at most {rate} accepted answers are wrong. There are too few samples to guarantee it.",
-        rate=rate,
-    )
-
-
-def _refuse_another_file(target: Path) -> None:
-    """An older model may be replaced, nothing else."""
-    if target.is_dir():
-        raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
-    if target.is_file() and target.stat().st_size:
-        try:
-            ReleasedModel.open(target)
-        except HandlensError as error:
-            raise HandlensError(
-                msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
-            ) from error
-
-
-def _exchanged(source: Path, info: ModelInfo) -> bytes:
-    try:
-        from ml.release.metadata import with_info  # of an extra that running a model does not need
-    except ImportError as error:
-        raise HandlensError(
-            msg(
-                "Exporting with other thresholds needs the library onnx. Install it: {command}",
-                command='pip install "handlens[train]"',
-            ),
-            details=repr(error),
-        ) from error
-    return with_info(source.read_bytes(), info)
-
-
-def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
-    """The whole file or none. `info` takes the place of what stands in it."""
-    try:
-        make_folder(target.parent)
-        with replacing(target) as draft:
-            if info is None:
-                shutil.copyfile(source, draft)
-            else:
-                draft.write_bytes(_exchanged(source, info))
-    except OSError as error:
-        raise unwritable(target, error) from error
+    if release.name:
+        return msg("Run {run} is in use since {day} as “{name}”.", run=run, day=day, name=release.name)
+    return msg("Run {run} is in use since {day}.", run=run, day=day)
 
 
 def _score(accuracy: float | None, task: TaskName) -> str:

@@ -15,11 +15,12 @@ from ml.commands.common import (
     run_to_end,
     say,
 )
-from ml.commands.wording import NONE_OF_THEM, part
+from ml.commands.wording import part
 from ml.core.events import Event, Note, Suspected
 from ml.core.jobs import SuspectJob
 from ml.core.messages import msg, nmsg, text, tr
 from ml.core.types import TaskName
+from ml.inference.answers import NONE_OF_THEM
 from ml.project.project import Project
 from ml.scoring.tasks import task_named
 

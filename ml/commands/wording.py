@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from ml.core.messages import Message, msg, nmsg
 from ml.core.types import Windowing
-from ml.runtime.contract import ModelInfo
 
 _COLUMNS_SHOWN = 6
-
-NONE_OF_THEM = msg("none of the classes")
-
-
-def rejected_because(unlike: float, best: int, info: ModelInfo) -> Message:
-    """Why an answer, class index `best`, was set aside, in a few words."""
-    if unlike > info.unlike_above:
-        return msg("unlike all training samples")
-    return msg("below its threshold of {percent:.1f} %", percent=info.threshold(best) * 100)
 
 
 def split_parts(train: int, valid: int, test: int, *, windows: bool = False) -> tuple[Message, ...]:

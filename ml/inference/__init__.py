@@ -1,1 +1,1 @@
-"""What a released model does with files: detections, tables of them, and their review."""
+"""What a released model does with files: answers, tables, detections, packages, rules."""

@@ -1,4 +1,4 @@
-"""When a recording was made: from GUANO metadata inside it, or from its name."""
+"""When something was recorded: GUANO metadata of a WAV file, the file name, or EXIF data of a picture tell it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import BinaryIO
+
+from PIL import ExifTags, Image
+
+from ml.media.images import IMAGE_SUFFIXES
 
 # AudioMoth 20240131_053000.WAV and 20240131_053000T.WAV, Kaleidoscope SITE_20240131_053000.wav, also with a zone
 # (20240131T053000+0100) and with marks between (2024-01-31_05-30-00). A colon cannot be in a name on Windows.
@@ -25,15 +29,24 @@ _MOST_CHUNKS, _MOST_GUANO = 1_000, 1 << 20
 
 
 def recorded_at(path: Path) -> datetime | None:
-    """Return when the recording begins, None if nothing tells.
+    """Return when the recording begins or the picture was taken, None if nothing tells.
 
-    GUANO metadata go before the name. The time has a zone only where one is written.
+    GUANO metadata go before the name, the name before EXIF data. The time has a zone only where one is written.
     """
     with suppress(OSError, struct.error, ValueError):
         inside = _time_in(_guano(path))
         if inside is not None:
             return inside
-    return time_in_name(path.name)
+    return time_in_name(path.name) or (_from_exif(path) if path.suffix.lower() in IMAGE_SUFFIXES else None)
+
+
+def _from_exif(path: Path) -> datetime | None:
+    try:
+        with Image.open(path) as image:
+            written = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+        return datetime.strptime(str(written).strip("\0 "), "%Y:%m:%d %H:%M:%S") if written else None
+    except Exception:  # a stranger's EXIF data fails in many ways, and the time is only an extra
+        return None
 
 
 def time_in_name(name: str) -> datetime | None:

@@ -27,7 +27,7 @@ BLOCKS = 4
 
 
 def predict_on_cluster(
-    model: Path, paths: Sequence[Path], *, workers: int | None = None, info: ModelInfo | None = None
+    model: Path | bytes, paths: Sequence[Path], *, workers: int | None = None, info: ModelInfo | None = None
 ) -> Iterator[Any]:
     """What `folder.predict_files` yields without maps, in the same order, with the work done by Ray's workers.
 
@@ -35,7 +35,7 @@ def predict_on_cluster(
     `workers` processes (one per core if None). The workers open the files under the same paths; the model is sent to
     them; `info` takes the place of what stands in it. Raises HandlensError where Ray cannot work.
     """
-    data = model.read_bytes()
+    data = model if isinstance(model, bytes) else model.read_bytes()
     began = _connect(workers)
     try:
         count = max(1, int(ray.cluster_resources().get("CPU", 1)))

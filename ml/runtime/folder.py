@@ -71,27 +71,53 @@ class UnreadableInput:
 
 
 def find_inputs(inputs: Sequence[Path], info: ModelInfo) -> list[Path]:
-    """The files to predict: files as they are given, folders searched for files of the model's kind, sorted.
+    """Return what `search_inputs` yields. Raises HandlensError as that does."""
+    return list(search_inputs(inputs, info))
 
-    Hidden files and litter are skipped, see `project.scan.folder`. A folder inside that may not be opened, or a link
-    to a folder elsewhere, is one of the inputs, to be named as unreadable. Raises HandlensError for an input that is
-    not there and where nothing is left.
+
+def search_inputs(inputs: Sequence[Path], info: ModelInfo) -> Iterator[Path]:
+    """Yield the files to predict: files as they are given, folders searched for files of the model's kind, sorted.
+
+    The order is the same each time, and memory does not grow with the number of files. Hidden files and litter are
+    skipped, see `project.scan.folder`. A folder inside that may not be opened, or a link to a folder elsewhere, is one
+    of the inputs, to be named as unreadable. Raises HandlensError for an input that is not there, and, at the end,
+    where nothing was found.
     """
+    check_inputs(inputs)
     suffixes = kind_named(info.kind).suffixes
-    found: list[Path] = []
+    found = False
     for given in inputs:
-        if given.is_dir():
-            found.extend(_below(given, suffixes))
-        elif given.exists():
-            found.append(given)
-        else:
-            raise HandlensError(msg("There is no file or folder {path}. Check the name.", path=str(given)))
+        for path in _below(given, suffixes) if given.is_dir() else (given,):
+            found = True
+            yield path
     if not found:
         searched = tuple(str(item) for item in inputs)
         raise HandlensError(
             msg("No {files} were found in {folders}. Check the folder.", files=files(info.kind), folders=searched)
         )
-    return found
+
+
+def check_inputs(inputs: Sequence[Path]) -> None:
+    """Raise HandlensError for an input that is not there."""
+    for given in inputs:
+        if not given.exists():
+            raise HandlensError(msg("There is no file or folder {path}. Check the name.", path=str(given)))
+
+
+def count_inputs(inputs: Sequence[Path], info: ModelInfo, stop: Callable[[], bool] = lambda: False) -> int | None:
+    """Return about how many files `search_inputs` would yield, much sooner; None if `stop` says so meanwhile."""
+    suffixes = tuple(kind_named(info.kind).suffixes)
+    total = 0
+    for given in inputs:
+        if not given.is_dir():
+            total += 1
+            continue
+        for _folder, folders, names in os.walk(given):
+            if stop():
+                return None
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            total += sum(name.lower().endswith(suffixes) and not name.startswith(".") for name in names)
+    return total
 
 
 def predict_files(
@@ -270,17 +296,14 @@ def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[
     )
 
 
-def _below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+def _below(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     try:
-        names = sorted(
-            entry.path
-            for entry in entries_below(folder)
-            if entry.folder or PurePosixPath(entry.path).suffix.lower() in suffixes
-        )
+        for entry in entries_below(folder):
+            if entry.folder or PurePosixPath(entry.path).suffix.lower() in suffixes:
+                yield folder / entry.path
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise HandlensError(
             msg("The folder {folder} cannot be opened ({reason}).", folder=str(folder), reason=verbatim(reason)),
             details=repr(error),
         ) from error
-    return [folder / name for name in names]

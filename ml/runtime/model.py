@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
@@ -17,6 +17,9 @@ from ml.media.kinds import kind_named
 from ml.runtime.contract import METADATA_KEY, MOST_PIXELS, OUTPUTS, ModelInfo
 from ml.runtime.graph_check import check_graph
 from ml.runtime.session import open_session
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _MOST_MAP_VALUES = 1 << 28
 """Of one sample."""
@@ -53,29 +56,34 @@ class ReleasedModel:
         refuse_irregular(path)
         if not path.is_file():
             raise HandlensError(msg("There is no model at {path}. Check the name.", path=str(path)))
+        return cls.from_content(path, path.name, many=many)
+
+    @classmethod
+    def from_content(cls, content: Path | bytes, name: str, *, many: bool = False) -> ReleasedModel:
+        """Load a model as `open` does, from a regular file or its content. `name` is what sentences call it."""
         try:
-            check_graph(path)
+            check_graph(content)
         except (ValueError, OSError) as error:
             raise HandlensError(
                 msg(
                     "{name} cannot be used as a model: it is damaged or not an ONNX file of Handlens. Export it again.",
-                    name=path.name,
+                    name=name,
                 ),
                 details=repr(error),
             ) from error
         try:
-            session = open_session(path, many=many)
+            session = open_session(content, many=many)
         except Exception as error:  # ONNX Runtime's own errors share no narrower base class
             if is_memory_shortage(error):
                 raise HandlensError(MEMORY_RAN_OUT, details=repr(error)) from error
             raise HandlensError(
                 msg(
                     "{name} cannot be used as a model: it is damaged or not an ONNX file. Export it again.",
-                    name=path.name,
+                    name=name,
                 ),
                 details=repr(error),
             ) from error
-        return cls(session, _info_of(session, path), name=path.name)
+        return cls(session, _info_of(session, name), name=name)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ReleasedModel:
@@ -83,7 +91,7 @@ class ReleasedModel:
         on one core, beside others like it."""
         check_graph(data)
         session = open_session(data, threads=1)
-        return cls(session, _info_of(session, Path("model.onnx")))
+        return cls(session, _info_of(session, "model.onnx"))
 
     def predict(self, batch: NDArray[np.generic]) -> Outputs:
         """Ask for a batch: uint8 RGB pixels (n, size, size, 3), or float32 mono sound (n, frames).
@@ -130,29 +138,29 @@ def _sound(outputs: Outputs, count: int, classes: int) -> bool:
     )
 
 
-def _info_of(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
+def _info_of(session: onnxruntime.InferenceSession, name: str) -> ModelInfo:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise HandlensError(
-            msg("{name} is an ONNX file, but Handlens did not make it. Export a model from a project.", name=path.name)
+            msg("{name} is an ONNX file, but Handlens did not make it. Export a model from a project.", name=name)
         )
     try:
         info = ModelInfo.from_json(text)
     except ValueError as error:
         raise HandlensError(
-            msg("The description inside {name} cannot be read. Export the model again.", name=path.name),
+            msg("The description inside {name} cannot be read. Export the model again.", name=name),
             details=repr(error),
         ) from error
     inputs = {item.name for item in session.get_inputs()}
     outputs = {item.name for item in session.get_outputs()}
     if info.input_name not in inputs or not set(OUTPUTS) <= outputs:
         raise HandlensError(
-            msg("{name} lacks a part that Handlens models have. Export it again.", name=path.name),
+            msg("{name} lacks a part that Handlens models have. Export it again.", name=name),
             details=f"inputs {sorted(inputs)}, outputs {sorted(outputs)}",
         )
     if not _fits(info, session):
         raise HandlensError(
-            msg("The description inside {name} does not fit its network. Export the model again.", name=path.name)
+            msg("The description inside {name} does not fit its network. Export the model again.", name=name)
         )
     return info
 

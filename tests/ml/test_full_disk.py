@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from small import create, picture_folder
 
-from ml.commands.common import unwritable
 from ml.core import disk as room
 from ml.core.errors import HandlensError
 from ml.core.messages import english
+from ml.core.outputs import unwritable
 from ml.pipeline.dispatch import explain
 from ml.project import store
 from ml.project.project import Project

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import stat
 import sys
@@ -47,6 +48,8 @@ _LITTER = frozenset(
     ]
 )
 _PROJECT_SUFFIX = ".handlens"
+NAMES_AT_ONCE = 50_000
+"""Names of one folder that are in memory at once; of a larger folder they are listed several times."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,38 +82,70 @@ def files_below(root: Path) -> Iterator[str]:
 def entries_below(root: Path) -> Iterator[Entry]:
     """Every file below `root`, and every folder or file that is not read, with the reason; litter is left out.
 
-    Each real folder is visited once, however many links lead to it, so links in a circle do no harm; linked folders
-    come last, so that a file keeps the name of the place it really lies in. Links out of `root` are not followed: one
-    to “/” would take in the whole machine. Raises OSError if `root` itself cannot be opened.
+    They come sorted by path, and memory does not grow with their number. Each real folder is visited once, however many
+    links lead to it, so links in a circle do no harm; linked folders come last, so that a file keeps the name of the
+    place it really lies in. Links out of `root` are not followed: one to “/” would take in the whole machine. Raises
+    OSError if `root` itself cannot be opened.
     """
     inside = os.path.realpath(root)
     seen: set[tuple[int, int]] = set()
-    folders, links = [""], list[str]()
-    while folders or links:
+    links = [""]
+    while links:
         links.sort()
-        folder = folders.pop() if folders else links.pop(0)
+        yield from _below(root, links.pop(0), inside, seen, links)
+
+
+def _below(root: Path, first: str, inside: str, seen: set[tuple[int, int]], links: list[str]) -> Iterator[Entry]:
+    """The entries of the folder `first` and of those in it. Links to folders are only added to `links`."""
+    open_folders = [(first, _sorted_listing(root / first, seen))]
+    while open_folders:
+        folder, listing = open_folders[-1]
         try:
-            if not _first_visit(root / folder, seen):
-                continue
-            with os.scandir(root / folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+            entry = next(listing, None)
         except OSError:
             if not folder:
                 raise
             yield Entry(folder, CLOSED_FOLDER, folder=True)
+            entry = None
+        if entry is None:
+            open_folders.pop()
             continue
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            kind = _kind(entry)
-            if kind == "litter":
-                continue
-            linked = _is_link(entry)
-            if linked and not _leads_inside(entry.path, inside):
-                yield Entry(path, LEAVES_FOLDER, folder=kind == "folder")
-            elif kind == "folder":
-                (links if linked else folders).append(path)
-            else:
-                yield Entry(path, NOT_A_FILE if kind == "device" else None, linked=linked)
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        kind = _kind(entry)
+        if kind == "litter":
+            continue
+        linked = _is_link(entry)
+        if linked and not _leads_inside(entry.path, inside):
+            yield Entry(path, LEAVES_FOLDER, folder=kind == "folder")
+        elif kind == "folder" and linked:
+            links.append(path)
+        elif kind == "folder":
+            open_folders.append((path, _sorted_listing(root / path, seen)))
+        else:
+            yield Entry(path, NOT_A_FILE if kind == "device" else None, linked=linked)
+
+
+def _sorted_listing(folder: Path, seen: set[tuple[int, int]]) -> Iterator[os.DirEntry[str]]:
+    """What is in `folder`, sorted, if it was not visited before; a million names are not in memory at once."""
+    if not _first_visit(folder, seen):
+        return
+    after = ""
+    while True:
+        with os.scandir(folder) as listing:
+            rest = (entry for entry in listing if _sorting_name(entry) > after)
+            page = heapq.nsmallest(NAMES_AT_ONCE, rest, key=_sorting_name)
+        yield from page
+        if len(page) < NAMES_AT_ONCE:
+            return
+        after = _sorting_name(page[-1])
+
+
+def _sorting_name(entry: os.DirEntry[str]) -> str:
+    """So that the paths below a folder come in the order in which they would be sorted as text."""
+    try:
+        return f"{entry.name}/" if entry.is_dir() else entry.name
+    except OSError:  # a link that leads back to itself
+        return entry.name
 
 
 def is_link(path: Path) -> bool:
@@ -151,6 +186,12 @@ def class_depth(places_and_classes: Sequence[tuple[str, str | None, bool]]) -> i
 
 def _names(path: str) -> list[str]:
     return [unicodedata.normalize("NFC", part) for part in path.split("/")]
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of that name is hidden, belongs to the system, or is a project of Handlens."""
+    name = name.lower()
+    return name.startswith(".") or name in _LITTER or name.endswith(_PROJECT_SUFFIX)
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tiny_model import COLOURS, tiny_info
 
-from ml.commands.table import AnswerTable
 from ml.core.errors import HandlensError
+from ml.inference.tables import CsvTable
 
 ROW = {"path": "a.png", "label": "red", "probability": 0.9, "unlike": 0.1, "decision": "accept"}
 ROW["top"] = [["red", 0.9], ["green", 0.06], ["blue", 0.04]]
@@ -18,7 +18,7 @@ ROW["top"] = [["red", 0.9], ["green", 0.06], ["blue", 0.04]]
 
 def test_answers_so_far_are_kept(tmp_path: Path) -> None:
     target = tmp_path / "new folder" / "answers.csv"
-    with pytest.raises(KeyboardInterrupt), AnswerTable(target, tiny_info(classes=COLOURS)) as table:
+    with pytest.raises(KeyboardInterrupt), CsvTable(target, tiny_info(classes=COLOURS)) as table:
         table.add(ROW)
         assert not target.exists(), "nobody takes half a table for the whole one"
         raise KeyboardInterrupt
@@ -32,9 +32,9 @@ def test_answers_so_far_are_kept(tmp_path: Path) -> None:
 def test_an_older_table_is_not_lost_to_nothing(tmp_path: Path) -> None:
     target = tmp_path / "answers.csv"
     for path in ("older.png", "newer.png"):
-        with AnswerTable(target, tiny_info(classes=COLOURS)) as table:
+        with CsvTable(target, tiny_info(classes=COLOURS)) as table:
             table.add(ROW | {"path": path})
-    with pytest.raises(KeyboardInterrupt), AnswerTable(target, tiny_info(classes=COLOURS)):
+    with pytest.raises(KeyboardInterrupt), CsvTable(target, tiny_info(classes=COLOURS)):
         raise KeyboardInterrupt
     assert "newer.png" in target.read_text() and "older.png" not in target.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
@@ -46,9 +46,9 @@ def test_no_other_file_is_written_over(tmp_path: Path, what: bytes) -> None:
     target = tmp_path / "labels.csv"
     target.write_bytes(what)
     with pytest.raises(HandlensError, match=r"is not a table of answers\. Give another name"):
-        AnswerTable(target, tiny_info(classes=COLOURS))
+        CsvTable(target, tiny_info(classes=COLOURS))
     with pytest.raises(HandlensError, match="is a folder"):
-        AnswerTable(tmp_path, tiny_info(classes=COLOURS))
+        CsvTable(tmp_path, tiny_info(classes=COLOURS))
     assert target.read_bytes() == what
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
 
@@ -56,7 +56,7 @@ def test_no_other_file_is_written_over(tmp_path: Path, what: bytes) -> None:
 def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HandlensError, match=r"answers\.csv could not be written"):
-        AnswerTable(tmp_path / "file" / "answers.csv", tiny_info(classes=COLOURS))
+        CsvTable(tmp_path / "file" / "answers.csv", tiny_info(classes=COLOURS))
 
 
 def test_answers_get_another_name_where_theirs_cannot_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_answers_get_another_name_where_theirs_cannot_be_taken(tmp_path: Path, m
         return replace(self, other)
 
     monkeypatch.setattr(Path, "replace", held)
-    table = AnswerTable(target, tiny_info(classes=COLOURS))
+    table = CsvTable(target, tiny_info(classes=COLOURS))
     with pytest.raises(HandlensError, match=r"open in another program\. The answers are in .*answers-3\.csv\."), table:
         table.add(ROW)
     assert "a.png" in (tmp_path / "answers-3.csv").read_text(encoding="utf-8-sig")
@@ -87,12 +87,12 @@ def test_answers_are_kept_on_drives_that_refuse(tmp_path: Path, monkeypatch: pyt
 
     target = tmp_path / "answers.csv"
     monkeypatch.setattr(Path, "chmod", refused)
-    with AnswerTable(target, tiny_info(classes=COLOURS)) as table:
+    with CsvTable(target, tiny_info(classes=COLOURS)) as table:
         table.add(ROW)
     assert "a.png" in target.read_text(encoding="utf-8-sig")
     monkeypatch.setattr(Path, "replace", refused)
     monkeypatch.setattr(Path, "rename", refused)
-    table = AnswerTable(target, tiny_info(classes=COLOURS))
+    table = CsvTable(target, tiny_info(classes=COLOURS))
     with pytest.raises(HandlensError, match=r"The answers are in (.*)\.$") as told, table:
         table.add(ROW | {"path": "b.png"})
     (kept,) = [path for path in tmp_path.iterdir() if path != target]
@@ -102,7 +102,7 @@ def test_answers_are_kept_on_drives_that_refuse(tmp_path: Path, monkeypatch: pyt
 
 def test_a_table_that_somebody_holds_is_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "answers.csv"
-    with AnswerTable(target, tiny_info(classes=COLOURS)) as table:
+    with CsvTable(target, tiny_info(classes=COLOURS)) as table:
         table.add(ROW)
     opened = Path.open
 
@@ -113,12 +113,12 @@ def test_a_table_that_somebody_holds_is_named_before_the_work(tmp_path: Path, mo
 
     monkeypatch.setattr(Path, "open", held)
     with pytest.raises(HandlensError, match=r"answers\.csv could not be written: permission denied"):
-        AnswerTable(target, tiny_info(classes=COLOURS))
+        CsvTable(target, tiny_info(classes=COLOURS))
 
 
 def test_answers_are_kept_where_the_disk_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "answers.csv"
-    table = AnswerTable(target, tiny_info(classes=COLOURS))
+    table = CsvTable(target, tiny_info(classes=COLOURS))
     close = table._stream.close
 
     def full() -> None:
@@ -135,7 +135,7 @@ def test_any_name_can_stand_in_the_table_and_none_is_a_formula(tmp_path: Path) -
     target = tmp_path / "answers.csv"
     paths = [os.fsdecode(b"caf\xe9.png"), "=cmd|' /C calc'!A0.png", "-1.png", "plain.png"]
     classes = ("=1+1", "-1", "+x")
-    with AnswerTable(target, tiny_info(classes=classes)) as table:
+    with CsvTable(target, tiny_info(classes=classes)) as table:
         for path in paths:
             table.add(ROW | {"path": path, "label": "=1+1", "top": [["=1+1", 0.9], ["-1", 0.06], ["+x", 0.04]]})
     lines = list(csv.DictReader(target.read_text(encoding="utf-8-sig").splitlines()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.commands.common import make_folder, unwritable
-from ml.commands.wording import rejected_because
 from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
+from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import percent
 from ml.core.types import Windowing
+from ml.inference.answers import rejected_because
 from ml.media.audio import load_waveform
 from ml.media.logs.log import load_log
 from ml.media.mel import mel_picture, settings_for
@@ -51,18 +51,17 @@ def check_folder(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
-def originals(paths: Sequence[Path], given: Sequence[Path]) -> list[Path]:
-    """The inputs without pictures drawn by an earlier run, unless these were given by name. Raises HandlensError where
-    nothing else is there."""
+def originals(paths: Iterable[Path], given: Sequence[Path]) -> Iterator[Path]:
+    """Yield the inputs without pictures drawn by an earlier run, unless these were given by name. Raises HandlensError
+    where nothing else is there."""
     named = set(given)
-    found = [
-        path
-        for path in paths
-        if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path)
-    ]
+    found = False
+    for path in paths:
+        if path in named or path.suffix.lower() != ".png" or not Path(path.stem).suffix or not drawn_here(path):
+            found = True
+            yield path
     if not found:
         raise HandlensError(msg("All pictures here were drawn by Handlens itself. Give the folder with the originals."))
-    return found
 
 
 class OverlayNames:
