@@ -53,6 +53,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.new import new
     from ml.commands.predict import predict
     from ml.commands.projects import relink, restore, runs
+    from ml.commands.serve import serve
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
     from ml.commands.watch import watch
@@ -78,7 +79,11 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
             watch,
             tr("Answer files as they arrive in a folder. Rules notify you, send messages or start a program."),
         ),
-        (export, tr("Write the model of a run to a file for others, its answers to a table, a report, or a notebook.")),
+        (
+            export,
+            tr("Write the model of a run to a file or as a page for a phone, or write a table, report or notebook."),
+        ),
+        (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),
         (restore, tr("Restore the newest backup of a project whose database is damaged.")),

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from ml.commands.common import make_console, print_error, print_json, say
-from ml.commands.overlays import OverlayNames, write_overlay
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
 from ml.core.printable import printable
 from ml.inference.answers import NONE_OF_THEM, Row, answer_row, why_set_aside
 from ml.inference.bulk import SUFFIX, AnswerList, Work
+from ml.inference.overlays import OverlayNames, write_overlay
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
 from ml.runtime.contract import ModelInfo

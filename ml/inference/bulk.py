@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from filelock import FileLock, Timeout
 
@@ -64,6 +64,7 @@ class AnswerList:
         """
         self.path = path.absolute()
         self.answered = self.unreadable = 0
+        self._stream: BinaryIO
         self._work = work
         try:
             make_folder(self.path.parent)

@@ -177,8 +177,8 @@ class FolderWatch:
 
     def _fire(self, answer: FilePrediction, arrival: Arrival, digest: bytes) -> list[dict[str, Any]]:
         """Count the hits of every rule, and leave what follows from them in the memory."""
-        begins = recorded_at(answer.path, self._model.info.kind) if self._rules else None
-        begins = arrival.at if begins is None else begins
+        recorded = recorded_at(answer.path) if self._rules else None
+        begins = arrival.at if recorded is None else recorded.timestamp()  # without a zone, it is this machine's
         events = []
         for rule in self._plan.rules.rules:
             tally = self._rules[rule.name]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
@@ -17,6 +17,9 @@ from ml.media.kinds import kind_named
 from ml.runtime.contract import METADATA_KEY, MOST_PIXELS, OUTPUTS, ModelInfo
 from ml.runtime.graph_check import check_graph
 from ml.runtime.session import open_session
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _MOST_MAP_VALUES = 1 << 28
 """Of one sample."""

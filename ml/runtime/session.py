@@ -1,17 +1,14 @@
-"""ONNX Runtime sessions, made alike everywhere."""
+"""ONNX Runtime sessions, made alike everywhere. The first of them loads ONNX Runtime."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import onnxruntime
-
-from ml.core.memory import start_threads
+if TYPE_CHECKING:
+    import onnxruntime
 
 _LEAST_MEMORY = 4 << 30
 
@@ -33,6 +30,8 @@ def most_memory() -> int:
 @cache
 def _limit_memory() -> None:
     """Give all sessions of this process one arena with a limit: a graph can ask for any amount."""
+    import onnxruntime
+
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -45,6 +44,10 @@ def open_session(model: Path | bytes, *, many: bool = False, threads: int = 0) -
     On a CPU all cores, or as many `threads`, work together on what is asked, so a single sample is answered soonest;
     with `many` they share out the samples, so a batch is.
     """
+    import onnxruntime
+
+    from ml.runtime.spread_session import SpreadSession
+
     options = onnxruntime.SessionOptions()
     # Only fatal ones: every error is raised as well, and its log line would precede our sentence on stderr.
     options.log_severity_level = 4
@@ -58,27 +61,7 @@ def open_session(model: Path | bytes, *, many: bool = False, threads: int = 0) -
         options.intra_op_num_threads = 1
     content = str(model) if isinstance(model, Path) else model
     # Folding would compute constants of any size, outside of the arena. The exporter has folded them already.
-    return kind(content, sess_options=options, providers=providers, disabled_optimizers=["ConstantFolding"])
-
-
-class SpreadSession(onnxruntime.InferenceSession):  # type: ignore[misc]
-    """Answers a batch sample by sample, one on each core.
-
-    Cores that share a sample wait for each other after every layer, and what lies between the layers of one sample
-    fits into a core's cache: on two cores a picture takes 11 ms instead of 14.
-    """
-
-    def run(
-        self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
-    ) -> Sequence[Any]:
-        """As an `InferenceSession` does; there is one input."""
-        ((name, batch),) = input_feed.items()
-        if len(batch) < 2:
-            return list(super().run(output_names, input_feed, run_options))
-
-        def ask(row: int) -> Sequence[Any]:
-            return list(super(SpreadSession, self).run(output_names, {name: batch[row : row + 1]}, run_options))
-
-        with start_threads(min(cores(), len(batch))) as pool:
-            each = list(pool.map(ask, range(len(batch))))
-        return [np.concatenate(values) for values in zip(*each, strict=True)]
+    session = kind(content, sess_options=options, providers=providers, disabled_optimizers=["ConstantFolding"])
+    if isinstance(session, SpreadSession):
+        session.workers = cores()
+    return session
