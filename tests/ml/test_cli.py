@@ -305,7 +305,7 @@ def test_export_writes_a_model_that_can_be_used(
     assert "is not a Handlens model. Give another name." in refused.err
     refused = handlens("export", trained, "--to", tmp_path / "m.html")
     assert refused.code == 1
-    assert ".onnx only" in refused.err
+    assert ".onnx, .handlensmodel and .csv only" in refused.err
 
 
 def test_a_run_can_be_exported_for_another_share_of_wrong_answers(
