@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def studio(
-    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help=tr("The project to open."))] = None,
+    project: Annotated[Path | None, typer.Argument(metavar="PROJECT", help=tr("The project or model to open."))] = None,
     tour: Annotated[
         Path | None,
         typer.Option(
@@ -55,12 +55,14 @@ def studio(
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help=tr("A shorter tour with fewer samples and pictures."))] = False,
+    *,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Open the studio's window."""
-    raise typer.Exit(_open(project, tour=tour, quick=quick))
+    raise typer.Exit(_open(project, tour=tour, quick=quick, beside=beside))
 
 
-def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False) -> int:
+def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False, beside: bool = False) -> int:
     """Show the window, or take the tour; the exit code."""
     missing = [name for name in _STUDIO_PARTS if importlib.util.find_spec(name) is None]
     if missing:
@@ -91,10 +93,12 @@ def _open(project: Path | None, *, tour: Path | None = None, quick: bool = False
                 command="handlens doctor",
             )
         )
-    return run_studio(project) if tour is None or run_tour is None else run_tour(tour, quick=quick)
+    if tour is None or run_tour is None:
+        return run_studio(project, beside=beside)
+    return run_tour(tour, quick=quick)
 
 
-def _load_window(*, with_tour: bool) -> tuple[Callable[[Path | None], int], Callable[..., int] | None]:
+def _load_window(*, with_tour: bool) -> tuple[Callable[..., int], Callable[..., int] | None]:
     """Return what shows the window, and what drives the tour. Raises ImportError where a library is missing."""
     if RUNTIME_BEFORE_QT:
         importlib.import_module("onnxruntime")

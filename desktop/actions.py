@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from desktop import icons
 from desktop.i18n import Message, msg, text
 
-Where = Literal["everywhere", "project", "explore"]
+Where = Literal["everywhere", "project", "explore", "use"]
 Handler = Callable[[], object]
 
 
@@ -49,6 +49,8 @@ ACTIONS: tuple[Action, ...] = (
         icon="ph.activity",
     ),
     Action(id="open", text=msg("Open…"), shortcut="Ctrl+O", icon="ph.folder-open"),
+    Action(id="new_window", text=msg("New window"), shortcut="Ctrl+Alt+W", icon="ph.copy"),
+    Action(id="open_model", text=msg("Open a model…"), shortcut="Ctrl+Shift+O", icon="ph.lightning"),
     Action(id="settings", text=msg("Settings…"), shortcut="Ctrl+,", icon="ph.sliders-horizontal"),
     Action(
         id="theme",
@@ -82,6 +84,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="ph.magnifying-glass",
         where="project",
     ),
+    Action(id="go_use", text=msg("Use"), shortcut="Ctrl+4", icon="ph.lightning", where="project"),
     Action(
         id="relabel",
         text=msg("Give the selected samples the class of that digit"),
@@ -118,11 +121,20 @@ ACTIONS: tuple[Action, ...] = (
         where="explore",
         bound_by_page=True,
     ),
+    Action(
+        id="paste",
+        text=msg("Use the model on the copied picture or files"),
+        shortcut="Ctrl+V",
+        where="use",
+        bound_by_page=True,
+    ),
+    Action(id="find", text=msg("Search in the answers"), shortcut="Ctrl+F", where="use", bound_by_page=True),
 )
 PLACES: tuple[tuple[Where, Message], ...] = (
     ("everywhere", msg("Everywhere")),
     ("project", msg("In a project")),
     ("explore", msg("On the Explore page")),
+    ("use", msg("On the Use page")),
 )
 
 

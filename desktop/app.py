@@ -15,17 +15,23 @@ from desktop.window.faults import FaultReporter
 from desktop.window.main_window import MainWindow
 
 
-def run_studio(project: Path | None = None) -> int:
-    """Show the window, open `project` in it if one is given, and return the exit code when it is closed."""
+def run_studio(project: Path | None = None, *, beside: bool = False) -> int:
+    """Show the window, open `project` in it, which may be a model file, and return the exit code when it is
+    closed.
+
+    `beside`: there is a window already, which it must not cover.
+    """
     app = make_app(sys.argv[:1])
     window = MainWindow()
     theme = ThemeKeeper(app, window)
     faults = FaultReporter(window)
     faults.install()
+    if beside:
+        window.move_aside()
     window.show()
     if project is not None:
         # After the first paint: the window shows before the project loads.
-        QTimer.singleShot(0, window, lambda: window.open_project(project.absolute()))
+        QTimer.singleShot(0, window, lambda: window.open_path(project.absolute()))
     try:
         return app.exec()
     finally:

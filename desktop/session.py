@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -11,9 +13,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from desktop.i18n import printable
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
     WRONG_AT_MOST,
     ClassInfo,
+    Ear,
     Front,
     HandlensError,
     LabelChange,
@@ -24,10 +28,15 @@ from ml.api import (
     Project,
     RunInfo,
     Sample,
+    Split,
     TrainJob,
     default_annotator,
     planted_labels,
 )
+
+SampleKey = tuple[tuple[int, ...], Split | None, Origin | None]
+"""Labels, split and `set_by` of a sample."""
+_KEY: Callable[[Sample], SampleKey] = attrgetter("labels", "split", "set_by")
 
 
 class Session(QObject):
@@ -44,6 +53,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    released_changed = Signal()
+    """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
     originals_found = Signal()
@@ -64,6 +75,7 @@ class Session(QObject):
         self._writer.written.connect(self._on_written)
         self._writer.busy_changed.connect(self.writing_changed)
         self._samples: tuple[Sample, ...] | None = None
+        self._tally: Counter[SampleKey] | None = None
         self._originals_gone = False
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
@@ -88,6 +100,19 @@ class Session(QObject):
         """Return many samples, as `sample` does one."""
         by_id = self._by_id
         return [by_id[sample_id] for sample_id in sample_ids]
+
+    def tally(self) -> Mapping[SampleKey, int]:
+        """Count the samples by labels, split and who set the labels. Kept up to date without looking at all of them."""
+        if self._tally is None:
+            self._tally = Counter(map(_KEY, self._by_id.values()))
+        return self._tally
+
+    def split_counts(self) -> dict[str, int]:
+        """Count the samples of each split, "" for those without a label."""
+        counts: Counter[str] = Counter()
+        for (_labels, split, _set_by), count in self.tally().items():
+            counts[split or ""] += count
+        return dict(+counts)
 
     def missing_originals(self) -> Message | None:
         """Return why the original files cannot be read; None while their folder is there."""
@@ -146,6 +171,9 @@ class Session(QObject):
 
     @Slot(object)
     def _on_written(self, written: Written) -> None:
+        if self._tally is not None:
+            self._tally.subtract(Counter(map(_KEY, self.samples_of(written.samples))))
+            self._tally.update(Counter(map(_KEY, written.samples.values())))
         self._by_id.update(written.samples)
         self._samples = None
         self.labels_changed.emit(written.changes)
@@ -162,6 +190,7 @@ class Session(QObject):
         backbone: str = "",
         weights: Path | None = None,
         front: Front = DEFAULT_FRONT,
+        ear: Ear = DEFAULT_EAR,
     ) -> TrainJob:
         self.finish_writing()  # the training reads them from the disk
         return TrainJob(
@@ -173,6 +202,7 @@ class Session(QObject):
             backbone=backbone,
             weights=weights,
             front=front,
+            ear=ear,
         )
 
     def resumable_run(self) -> RunInfo | None:
@@ -185,6 +215,16 @@ class Session(QObject):
         self._predictions = None
         self.run_changed.emit(self.run)
 
+    @property
+    def training(self) -> bool:
+        """Whether a run is being trained now."""
+        return self._training
+
+    def release(self, run: int, *, name: str, reason: str) -> None:
+        """Use run `run` from now on, see `Project.release`. Raises HandlensError."""
+        self.project.release(run, name=name, reason=reason)
+        self.released_changed.emit()
+
     def set_training(self, training: bool) -> None:
         """Announce whether a run is being trained."""
         if training != self._training:
@@ -196,7 +236,10 @@ class Session(QObject):
         # A killed process leaves its run marked as running.
         self.project.runs.mark_interrupted()
         self.runs_changed.emit()
-        if show is not None:
+        finished = {run.number for run in self.project.runs.all() if run.state == "finished"}
+        if show is None and self.run is not None and self.run.number not in finished:  # it was discarded
+            self.set_run(max(finished, default=None))
+        elif show is not None:
             self.set_run(show)
 
     def predictions(self) -> Predictions | None:

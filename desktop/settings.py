@@ -88,6 +88,18 @@ def _is_speeds(value: object) -> bool:
 
 SPEEDS: Setting[dict[str, dict[str, float]]] = Setting(key="speeds", default={}, valid=_is_speeds)
 """How long the stages of a training took on this machine, by kind and network, see `remember_speeds`."""
+GIGABYTE = 1_000_000_000
+CACHE_LIMIT: Setting[int] = Setting(
+    key="cache_limit",
+    default=0,
+    valid=lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1_000_000,
+    words=msg("Cache of a project"),
+    choices=lambda: (
+        (0, msg("No limit")),
+        *((size, msg("At most {n} GB", n=size)) for size in (1, 5, 20, 100)),
+    ),
+)
+"""Gigabytes; what is beyond is removed when a project is opened and after a training."""
 GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
 SETTINGS: tuple[Setting[Any], ...] = (
@@ -98,6 +110,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PROJECTS_FOLDER,
     LAST_FOLDER,
     SPEEDS,
+    CACHE_LIMIT,
     GEOMETRY,
 )
 

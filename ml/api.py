@@ -13,8 +13,10 @@ from ml.core.events import (
     EpochDone,
     Evaluated,
     Event,
+    Exported,
     Failed,
     Finished,
+    FirstModel,
     Looked,
     Note,
     ProbeDone,
@@ -29,11 +31,15 @@ from ml.core.events import (
 )
 from ml.core.folders import log_folder
 from ml.core.jobs import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
+    EARS,
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    Ear,
     EvaluateJob,
+    ExportJob,
     Front,
     Job,
     LookJob,
@@ -82,10 +88,23 @@ from ml.core.types import (
 from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
-from ml.evaluation.run_comparison import LabelCounts, Mistake, RunComparison, RunScore, compare_runs, run_scores
+from ml.evaluation.run_comparison import (
+    LabelCounts,
+    Mistake,
+    RunComparison,
+    RunScore,
+    adjusting_result,
+    compare_runs,
+    run_scores,
+)
 from ml.evaluation.run_finding import RunFinding
-from ml.inference.answers import Row, answer_row, why_set_aside
+from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.features.features import cached_embeddings
+from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
+from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.model_in_use import model_path, open_run_model
+from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
 from ml.inference.sorting import ClassFolders
@@ -97,21 +116,32 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
+from ml.probe.few_shot import FewShot
 from ml.project.backup import restore as restore_backup
+from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.releases import Release
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.runtime.contract import ModelInfo
-from ml.runtime.folder import FilePrediction, UnreadableInput, count_inputs, predict_files, search_inputs
+from ml.runtime.folder import (
+    FilePrediction,
+    UnreadableInput,
+    WindowPrediction,
+    count_inputs,
+    find_inputs,
+    predict_files,
+    search_inputs,
+)
 from ml.runtime.model import ReleasedModel
-from ml.scoring.metrics import confusion, wilson_interval
+from ml.scoring.metrics import accuracy_interval, confusion, wilson_interval
 from ml.scoring.multilabel import (
     error_controlled_thresholds,
     multilabel_confusion,
@@ -124,8 +154,10 @@ from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, 
 
 __all__ = [
     "DEFAULT_BACKBONE",
+    "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
     "MEMORY_RAN_OUT",
@@ -145,18 +177,24 @@ __all__ = [
     "BatchDone",
     "ClassFolders",
     "ClassInfo",
+    "CloseUp",
     "DamagedProjectError",
     "DemoKind",
     "DuplicateSet",
+    "Ear",
     "EpochDone",
     "EpochRecord",
     "EvaluateJob",
     "Evaluated",
     "Event",
+    "ExportJob",
+    "Exported",
     "Failed",
+    "FewShot",
     "FilePrediction",
     "Finding",
     "Finished",
+    "FirstModel",
     "FoundFile",
     "Front",
     "HandlensError",
@@ -178,12 +216,14 @@ __all__ = [
     "Note",
     "OfferedBackbone",
     "Origin",
+    "OverlayNames",
     "Package",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
+    "Release",
     "ReleasedModel",
     "Row",
     "RunComparison",
@@ -216,15 +256,23 @@ __all__ = [
     "Unreadable",
     "UnreadableError",
     "UnreadableInput",
+    "WindowPrediction",
     "Windowing",
     "Work",
     "Worker",
     "__version__",
+    "accuracy_interval",
+    "adjusting_result",
     "answer_row",
     "between",
     "blend",
+    "cache_bytes",
+    "cached_embeddings",
     "can_finetune",
+    "check_folder",
     "choose_thresholds",
+    "clear_cache",
+    "close_up",
     "compare_runs",
     "confusion",
     "count_inputs",
@@ -239,6 +287,7 @@ __all__ = [
     "error_controlled_thresholds",
     "estimate_seconds",
     "files",
+    "find_inputs",
     "findings",
     "for_task",
     "has_multilabel_tables",
@@ -254,11 +303,14 @@ __all__ = [
     "log_folder",
     "mark_sample",
     "mel_to_hz",
+    "model_path",
     "msg",
     "multilabel_confusion",
     "nmsg",
     "of_hundred",
     "open_model",
+    "open_run_model",
+    "originals",
     "overlay_rgba",
     "percent",
     "plan_split",
@@ -271,6 +323,7 @@ __all__ = [
     "problem",
     "read_findings",
     "read_package",
+    "rejected_because",
     "relative_to_threshold",
     "render_sample",
     "replacing",
@@ -282,10 +335,12 @@ __all__ = [
     "search_inputs",
     "selective_risk",
     "settings_for",
+    "shrink_cache",
     "signer_with",
     "stage_message",
     "strength",
     "suggest_labels",
+    "surest_start",
     "task_named",
     "text",
     "thing",
@@ -293,6 +348,8 @@ __all__ = [
     "thumbnail",
     "why_set_aside",
     "wilson_interval",
+    "with_thresholds_for",
+    "write_overlay",
     "write_package",
     "write_samples",
     "write_table",

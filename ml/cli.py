@@ -53,8 +53,10 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.new import new
     from ml.commands.predict import predict
     from ml.commands.projects import relink, restore, runs
+    from ml.commands.serve import serve
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
+    from ml.commands.watch import watch
 
     predicting = tr(
         "A recording is cut into windows. Its probabilities and its unlike score are the means over its windows. If "
@@ -73,7 +75,15 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (evaluate, tr("Test how often a run is correct on samples it has never seen.")),
         (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),
         (predict, tr("Predict the classes of pictures, recordings or sensor logs.") + "\n\n" + predicting),
-        (export, tr("Write the model of a run to a file for others, or its answers to a table.")),
+        (
+            watch,
+            tr("Answer files as they arrive in a folder. Rules notify you, send messages or start a program."),
+        ),
+        (
+            export,
+            tr("Write the model of a run to a file or as a page for a phone, or write a table, report or notebook."),
+        ),
+        (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),
         (restore, tr("Restore the newest backup of a project whose database is damaged.")),

@@ -226,6 +226,12 @@ SILENT_RUN_FAULTS: dict[str, _Fault] = {
     "deep findings": _write("findings.json", DEEP),
     "numbers for findings": _write("findings.json", "[1, null, {}]"),
     "finding of an unknown level": _write("findings.json", '[{"about": 3, "level": "odd", "sentence": "x"}]'),
+    "folder for findings": lambda project: (project / "runs/0001/findings.json").mkdir(),
+    "folder for settings": lambda project: (project / "runs/0001/settings.toml").mkdir(),
+    "huge numbers in the settings": _write(
+        "settings.toml", f"[job]\nepochs = {'9' * 4000}\nseed = -{'9' * 400}\n[speed]\nfeatures = {'9' * 400}\n"
+    ),
+    "longer numbers than Python reads": _write("settings.toml", f"[job]\nepochs = {'9' * 5000}\n"),
     "text in the history": _write("history.csv", "epoch,train_loss\nsoon,much\n"),
     "infinite history": _write(
         "history.csv", "epoch,train_loss,valid_loss,valid_accuracy,rate,best\n1,1e999,nan,inf,0,True\n"

@@ -41,8 +41,11 @@ def write_colour_model(
     return _write(path, nodes, pixels, constants, info)
 
 
-def write_loudness_model(path: Path) -> Path:
-    """Names a second of sound loud or quiet. Its maps show when it is loud."""
+def write_loudness_model(
+    path: Path, *, classes: tuple[str, ...] = LOUDNESS, exact_maps: bool = False, sharpness: float = 40
+) -> Path:
+    """Names a second of sound loud or quiet. Its maps show when it is loud; with `exact_maps` they average to the
+    logits, as those of trained models do up to a constant."""
     frames = WINDOWING.frames
     nodes = [
         helper.make_node("Abs", ["waveform"], ["size"]),
@@ -54,19 +57,22 @@ def write_loudness_model(path: Path) -> Path:
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         helper.make_node("Reshape", ["size", "picture"], ["line"]),
         helper.make_node("AveragePool", ["line"], ["when"], kernel_shape=[1, frames // 8], strides=[1, frames // 8]),
-        helper.make_node("Neg", ["when"], ["when_not"]),
-        helper.make_node("Concat", ["when", "when_not"], ["maps"], axis=1),
+        helper.make_node("Sub", ["when", "border"], ["when_above"]),
+        helper.make_node("Mul", ["when_above", "sharpness"], ["when_logit"]),
+        helper.make_node("Identity", ["when_logit" if exact_maps else "when"], ["shown"]),
+        helper.make_node("Neg", ["shown"], ["when_not"]),
+        helper.make_node("Concat", ["shown", "when_not"], ["maps"], axis=1),
         helper.make_node("ReduceMax", ["probabilities"], ["surest"], axes=[1], keepdims=0),
         helper.make_node("Sub", ["one", "surest"], ["unlike"]),
     ]
     constants = {
         "border": np.float32(0.1),
-        "sharpness": np.float32(40),
+        "sharpness": np.float32(sharpness),
         "one": np.float32(1),
         "picture": np.array([-1, 1, 1, frames], dtype=np.int64),
     }
     waveform = helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", frames])
-    return _write(path, nodes, waveform, constants, tiny_info(classes=LOUDNESS, windowing=WINDOWING))
+    return _write(path, nodes, waveform, constants, tiny_info(classes=classes, windowing=WINDOWING))
 
 
 def tiny_info(

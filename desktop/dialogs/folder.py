@@ -36,3 +36,30 @@ class FileChooser:
         )
         chosen, _filter = QFileDialog.getOpenFileName(parent, title, str(begin), names)
         return Path(chosen) if chosen else None
+
+
+class FilesChooser:
+    """Chooses several files."""
+
+    @classmethod
+    def ask(cls, parent: QWidget | None, title: str, names: str) -> tuple[Path, ...]:
+        """Return the files, none if the person cancels. `names` are Qt's filters. Blocks."""
+        begin = Path(settings.value(settings.LAST_FOLDER) or Path.home())
+        chosen, _filter = QFileDialog.getOpenFileNames(parent, title, str(begin), names)
+        if chosen:
+            settings.set_value(settings.LAST_FOLDER, str(Path(chosen[0]).parent))
+        return tuple(Path(path) for path in chosen)
+
+
+class FileSaver:
+    """Chooses a file to write. The system's dialog asks before it replaces one."""
+
+    @classmethod
+    def ask(cls, parent: QWidget | None, title: str, name: str, names: str, *, suffix: str) -> Path | None:
+        """Return the file, or None if the person cancels. A name without a suffix gets `suffix`. Blocks."""
+        begin = Path(settings.value(settings.LAST_FOLDER) or Path.home())
+        chosen, _filter = QFileDialog.getSaveFileName(parent, title, str(begin / name), names)
+        if not chosen:
+            return None
+        path = Path(chosen)
+        return path if path.suffix else path.with_name(path.name + suffix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from ml.api import (
 Order = Literal["wrong", "unsure", "right"]
 Verdict = Literal["all", "wrong", "right"]
 _CHUNK = 1 << 16
+_ID, _LABELS, _SPLIT, _SOURCE = map(attrgetter, ("id", "labels", "split", "source_id"))
 _CODES = {None if name == "none" else name: code for code, name in enumerate(SPLIT_CODES)}
 
 
@@ -88,13 +90,15 @@ class PredictionTable:
         if not found or not len(self._sorted):
             return
         # Column by column: tuples of all four would cost several times as much, and 50,000 samples are usual.
-        ids = np.array([sample.id for sample in found], dtype=np.int64)
+        ids = np.fromiter(map(_ID, found), dtype=np.int64, count=len(found))
         places = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
         known = self._sorted[places] == ids
         rows = self._order[places[known]]
-        self.labels[rows] = np.array([s.labels[0] if s.labels else -1 for s in found], dtype=np.int64)[known]
-        self.splits[rows] = np.array([_CODES[s.split] for s in found], dtype=np.uint8)[known]
-        self.sources[rows] = np.array([s.source_id for s in found], dtype=np.int64)[known]
+        first = [labels[0] if labels else -1 for labels in map(_LABELS, found)]
+        self.labels[rows] = np.array(first, dtype=np.int64)[known]
+        codes = map(_CODES.__getitem__, map(_SPLIT, found))
+        self.splits[rows] = np.fromiter(codes, dtype=np.uint8, count=len(found))[known]
+        self.sources[rows] = np.fromiter(map(_SOURCE, found), dtype=np.int64, count=len(found))[known]
         judged = (self.labels[rows] >= 0) & (self.labels[rows] < self.classes)
         self.own[rows] = 0.0
         self.own[rows[judged]] = self.predictions.probabilities[rows[judged], self.labels[rows[judged]]]

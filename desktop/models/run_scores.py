@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from operator import attrgetter
+from collections.abc import Mapping
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -12,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.i18n import tr
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import RunInfo, RunScore, Sample, TaskName, run_scores, task_named
+from ml.api import RunInfo, RunScore, TaskName, run_scores, task_named
 
 PAUSE_MS = 200
 """Several key presses in a row cause one computation."""
@@ -44,7 +42,9 @@ class RunScores(QObject):
         if session is not None:
             session.labels_changed.connect(self._on_changed)
             session.runs_changed.connect(self._on_changed)
-            self._compute()
+            # Not at once: the project is being shown, and this would take half of the processor time from that.
+            self._stale = False
+            self._pause.start()
 
     def of(self, run: int) -> RunScore | None:
         """Return the score of a run; None before it is computed, or where the predictions are gone."""
@@ -83,17 +83,11 @@ class RunScores(QObject):
         self.changed.emit()
 
 
-def split_counts(samples: Iterable[Sample]) -> dict[str, int]:
-    """Count the samples of each split."""
-    counts = Counter(map(attrgetter("split"), samples))  # in C: it is asked for often
-    return {split or "": count for split, count in counts.items()}
-
-
 def score_text(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: TaskName) -> str:
     """Return the score of a run in words, such as "94 of 100 right"; empty where nothing was evaluated.
 
     Without `score`, that is before it is computed, use the score from when the run was made. `counts` as
-    `split_counts` returns them.
+    `Session.split_counts` returns them.
     """
     if score is None:
         split = "test" if run.test_accuracy is not None else "valid"

@@ -9,10 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from desktop import style
+from desktop import settings, style
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.items import ItemsDialog
-from desktop.i18n import msg, nmsg, text, tr, trn
+from desktop.dialogs.notice import Question
+from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.pages.ids import DATA, TRAIN
 from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
@@ -20,7 +21,17 @@ from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, Unreadable, counted, counted_classes, counted_cut
+from ml.api import (
+    HandlensError,
+    Project,
+    Sample,
+    Unreadable,
+    cache_bytes,
+    counted,
+    counted_classes,
+    counted_cut,
+    shrink_cache,
+)
 
 _EXAMPLE_SIZE = 128
 _MOST_EXAMPLES = 200
@@ -67,6 +78,12 @@ class DataPage(QWidget):
         self.copies_label.setWordWrap(True)
         self.copies_button = _link(tr("Show"), tr("Show the copies with different labels"))
         self.copies_button.clicked.connect(self._show_copies)
+        self.cache_label = _line("muted")
+        self.cache_button = _link(tr("Clear the cache…"), tr("Clear the cache of this project"))
+        self.cache_button.clicked.connect(self._ask_to_clear)
+        self._cache = Tasks(self, threads=1)
+        self._cache.done.connect(self._show_cache)
+        self._cache.failed.connect(self._refuse_to_clear)
         self.train_button = QPushButton(tr("Continue to training"))
         self.train_button.setProperty("role", "primary")
         self.train_button.clicked.connect(self._request_train)
@@ -102,6 +119,10 @@ class DataPage(QWidget):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
             row.addStretch(0 if said.wordWrap() else 1)
             right.addLayout(row)
+        right.addSpacing(look.xl)
+        right.addWidget(_head(tr("Disk space")))
+        right.addWidget(self.cache_label)
+        right.addWidget(self.cache_button, 0, Qt.AlignmentFlag.AlignLeft)
         right.addStretch(1)
         right.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignRight)
         return right
@@ -123,6 +144,8 @@ class DataPage(QWidget):
         self.sample_label.setText(about_sample(session.planted))
         self.sample_label.setVisible(session.planted is not None)
         session.originals_found.connect(self._on_originals_found)
+        session.training_changed.connect(self._on_training_changed)
+        self._on_training_changed(training=False)
         self._say_originals()
         self._refresh()
 
@@ -130,6 +153,7 @@ class DataPage(QWidget):
         self._say_originals()
         if self._stale:
             self._refresh()
+        self._measure_cache()
 
     def show_view(self, view: str) -> None:
         """Do nothing: there is one view."""
@@ -143,6 +167,7 @@ class DataPage(QWidget):
     def shutdown(self) -> None:
         self._tasks.close()
         self._relinking.close()
+        self._cache.close()
         self._session = None
 
     @Slot()
@@ -185,6 +210,48 @@ class DataPage(QWidget):
     @Slot(int, object)
     def _refuse_folder(self, _number: int, error: Exception) -> None:
         self.missing_label.setText(text(error.message) if isinstance(error, HandlensError) else str(error))
+
+    # -- disk space ----------------------------------------------------------------------------------------------
+
+    @Slot(bool)
+    def _on_training_changed(self, training: bool) -> None:
+        """Keep to the limit of the settings; a training needs its cache until it ends."""
+        self.cache_button.setEnabled(not training)
+        limit = settings.value(settings.CACHE_LIMIT)
+        if self._session is not None and not training and limit and not self._session.project.read_only:
+            self._cache.submit(_shrink, self._session.project, limit * settings.GIGABYTE)
+
+    def _measure_cache(self) -> None:
+        if self._session is not None:
+            self._cache.submit(cache_bytes, self._session.project.path)
+
+    @Slot()
+    def _ask_to_clear(self) -> None:
+        question = tr(
+            "Clear the cache? Labels, runs and models stay. The next training opens every file again, so it takes "
+            "longer to begin."
+        )
+        if Question.ask(self, question, yes=tr("Clear the cache"), no=tr("Keep it")):
+            self.clear_cache()
+
+    def clear_cache(self) -> None:
+        """Remove what can be computed again. In the background, because it may be many files."""
+        if self._session is not None:
+            self.cache_button.setEnabled(False)
+            self._cache.submit(_shrink, self._session.project, 0)
+
+    @Slot(int, object)
+    def _show_cache(self, _number: int, size: object) -> None:
+        assert isinstance(size, int) and self._session is not None
+        self.cache_label.setText(
+            tr("The cache of this project takes {size}. It makes trainings and pictures faster.", size=_size(size))
+        )
+        self.cache_button.setVisible(size > 0 and not self._session.project.read_only)
+        self.cache_button.setEnabled(not self._session.training)
+
+    @Slot(int, object)
+    def _refuse_to_clear(self, _number: int, error: Exception) -> None:
+        self.cache_label.setText(text(error.message) if isinstance(error, HandlensError) else str(error))
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -280,6 +347,19 @@ class DataPage(QWidget):
             heads=(tr("File"), tr("Why")),
             rows=[(item.path, text(item.reason)) for item in self._unreadable],
         )
+
+
+def _shrink(project: Project, most: int) -> int:
+    """Shrink the cache, and return what is left of it."""
+    shrink_cache(project, most=most)
+    return cache_bytes(project.path)
+
+
+def _size(count: int) -> Message:
+    """Return a number of bytes in words, as disks count them."""
+    if count >= settings.GIGABYTE:
+        return msg("{n:.1f} GB", n=count / settings.GIGABYTE)
+    return msg("{n:.0f} MB", n=count / 1_000_000)
 
 
 def conflicting_copies(samples: Iterable[Sample]) -> list[list[Sample]]:

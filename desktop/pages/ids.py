@@ -5,5 +5,6 @@ from __future__ import annotations
 DATA = "data"
 TRAIN = "train"
 EXPLORE = "explore"
+USE = "use"
 LABELS = "labels"
 """No page, but the job that writes many labels."""

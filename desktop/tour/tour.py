@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget, QWizard
 
@@ -23,8 +23,9 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
-from desktop.pages.ids import DATA, EXPLORE, TRAIN
+from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
 from desktop.pages.train.page import TrainPage
+from desktop.pages.use.page import UsePage
 from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.tour.camera import BlankPictureError, Camera
 from desktop.window.main_window import MainWindow
@@ -95,6 +96,7 @@ class Tour:
         self._relabel()
         self._check_labels()
         self._choose_target_error()
+        self._use(bricks)
         self._press_page(DATA)
         self._until(lambda: all(row.images for row in self.data_page.bars.rows()), "the pictures of the classes")
         self.camera.shoot("data")
@@ -104,6 +106,7 @@ class Tour:
         self._wizard("recordings", forest, "Forest")
         self._train("quick")
         self._listen()
+        self._use(forest)
         self._leave()
         self.camera.shoot("start-recent")
 
@@ -176,6 +179,8 @@ class Tour:
         self._press_page(TRAIN)
         if page.result.isVisible():
             self._click(page.result.again_button)
+        if not page.setup.fold.isChecked():
+            self._click(page.setup.fold)
         self._click(page.setup.cards[preset].button)
         if epochs:
             page.setup.epochs.setValue(epochs)
@@ -286,6 +291,22 @@ class Tour:
         self._settle()
         self.camera.shoot("explore-sound")
 
+    def _use(self, folder: Path) -> None:
+        """Drop a few files on the Use page and check that they are answered."""
+        page = self.use_page
+        self._press_page(USE)
+        self._until(lambda: page.model is not None, "loading the model")
+        self.camera.shoot("use-empty")
+        files = sorted(path for path in folder.rglob("*.*") if "broken" not in path.name)[::6]
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in files])
+        page.view.drop.take(data)
+        self._until(lambda: len(page.answers.answers) == len(files), "the answers")
+        if page.answers.count("unreadable") or not page.answers.count("accepted"):
+            raise TourError("The model did not answer the files that it learned from.")
+        self._settle()
+        self.camera.shoot("use-answers")
+
     def _keys(self) -> None:
         QTest.keyClicks(self.window, "?")
         sheet = self.window.findChild(KeysDialog)
@@ -305,7 +326,7 @@ class Tour:
 
     @property
     def workspace(self) -> Workspace:
-        if self.window.workspace is None:
+        if not isinstance(self.window.workspace, Workspace):
             raise TourError("No project is open.")
         return self.window.workspace
 
@@ -325,6 +346,12 @@ class Tour:
     def explore_page(self) -> ExplorePage:
         page = self.workspace.page(EXPLORE).widget()
         assert isinstance(page, ExplorePage)
+        return page
+
+    @property
+    def use_page(self) -> UsePage:
+        page = self.workspace.page(USE)
+        assert isinstance(page, UsePage)
         return page
 
     def _press_page(self, page_id: str) -> None:

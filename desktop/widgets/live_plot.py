@@ -6,7 +6,7 @@ import html
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QTimer
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QShowEvent
 from PySide6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
 
 from desktop import style
@@ -29,13 +29,22 @@ class LivePlot(QWidget):
         self._valid = _Curve()
         self._scores = _Curve()
         self._smooth: float | None = None
-        self._passes = 0.0
+        self._passes = 1.0
         self._timer = QTimer(self, singleShot=True, interval=REPAINT_MS)
         self._timer.timeout.connect(self._repaint)
-        self._view = pg.GraphicsLayoutWidget(self)
-        self._view.setFocusPolicy(self.focusPolicy())
+        self._details = False
+        self._plots: list[pg.PlotItem] = []
+        """Made when they are shown first: they take longer to make than the rest of the page."""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+
+    def _make(self) -> None:
+        if self._plots:
+            return
+        self._view = pg.GraphicsLayoutWidget(self)
+        self._view.setFocusPolicy(self.focusPolicy())
+        layout = self.layout()
+        assert layout is not None
         layout.addWidget(self._view)
         self._plots = [self._add_plot(row) for row in range(3)]
         self._lines = {
@@ -46,21 +55,24 @@ class LivePlot(QWidget):
         }
         for plot in self._plots[1:]:
             plot.setXLink(self._plots[0])
-        self._details = True
         self._plots[1].setYRange(0, 100)
         self._plots[2].getAxis("left").setStyle(showValues=False)
-        self._view.ci.layout.setRowStretchFactor(0, 5)
         self._view.ci.layout.setRowStretchFactor(1, 4)
-        self._view.ci.layout.setRowStretchFactor(2, 2)
         self._apply_colours()
-        self.show_details(False)
-        self.clear()
+        self._arrange()
+        self._show_passes()
+        self._repaint()
 
     def show_details(self, on: bool) -> None:
         """Show the loss and the learning rate as well; without them only the score is left."""
         if on == self._details:
             return
         self._details = on
+        if self._plots:
+            self._arrange()
+
+    def _arrange(self) -> None:
+        on = self._details
         for row, stretch in ((0, 5), (2, 2)):
             # Hidden, not removed: an item outside its scene is deleted by Python, in whichever thread collects it.
             self._plots[row].setVisible(on)
@@ -71,6 +83,7 @@ class LivePlot(QWidget):
 
     def plots_shown(self) -> list[pg.PlotItem]:
         """Return the plots that are shown, from top to bottom."""
+        self._make()
         return [plot for plot in self._plots if plot.isVisible()]
 
     def clear(self, *, passes: float = 1.0) -> None:
@@ -86,7 +99,11 @@ class LivePlot(QWidget):
         """The end of the axis."""
         if passes != self._passes:
             self._passes = passes
-            self._plots[0].setXRange(0, max(passes, 1.0), padding=0.02)
+            self._show_passes()
+
+    def _show_passes(self) -> None:
+        if self._plots:
+            self._plots[0].setXRange(0, max(self._passes, 1.0), padding=0.02)
 
     def add_batch(self, x: float, *, loss: float, rate: float) -> None:
         """Add a step at epoch `x`: its training loss (smoothed here) and learning rate."""
@@ -121,16 +138,26 @@ class LivePlot(QWidget):
             "rate": len(self._rates.x),
         }
 
+    def showEvent(self, event: QShowEvent) -> None:
+        self._make()
+        super().showEvent(event)
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "_lines"):
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and self._made():
             self._apply_colours()
+
+    def _made(self) -> bool:
+        # Qt sends events before `__init__` is through.
+        return bool(getattr(self, "_plots", None)) and hasattr(self, "_lines")
 
     def _soon(self) -> None:
         if not self._timer.isActive():
             self._timer.start()
 
     def _repaint(self) -> None:
+        if not self._plots:
+            return
         self._lines["train"].setData(self._batches.x, self._batches.y)
         self._lines["rate"].setData(self._rates.x, self._rates.y)
         self._lines["valid"].setData(self._valid.x, self._valid.y)
@@ -140,9 +167,8 @@ class LivePlot(QWidget):
             self._plots[1].setYRange(low - low % 10, 100, padding=0.03)
 
     def _add_plot(self, row: int) -> pg.PlotItem:
-        plot = self._view.addPlot(row=row, col=0)
+        plot = self._view.addPlot(row=row, col=0, enableMenu=False)
         plot.setMouseEnabled(x=False, y=False)
-        plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.getAxis("left").setWidth(46)
         plot.getAxis("left").enableAutoSIPrefix(False)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor, QFont, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.i18n import tr
+from desktop.widgets.scrolling import PassWheel
 
 Shares = Sequence[float] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 FEWEST = 10
@@ -26,10 +27,20 @@ class TradeOffPlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(tr("Wrong answers against how many are left to you"))
-        self._view = pg.PlotWidget(self)
+        self._look: style.Tokens | None = None
+        self._highest = 0.0
+        self._here: tuple[float, float] | None = None
+        self._view: pg.PlotWidget | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+
+    def prepare(self) -> None:
+        """Make the plot if that has not been done. It takes longer than the rest of the page."""
+        if self._view is not None:
+            return
+        self._view = pg.PlotWidget(self, enableMenu=False)
         self._plot: pg.PlotItem = self._view.getPlotItem()
         self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.showGrid(y=True, alpha=0.12)
         self._lower = self._plot.plot()
@@ -40,12 +51,11 @@ class TradeOffPlot(QWidget):
         self._wanted = pg.InfiniteLine(angle=0, movable=False)
         self._plot.addItem(self._wanted)
         self._at = self._plot.plot(symbol="o", symbolSize=12, pen=None)
-        self._highest = 0.0
-        self._here: tuple[float, float] | None = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self._pass_wheel = PassWheel(self, self._view.viewport())
+        layout = self.layout()
+        assert layout is not None
         layout.addWidget(self._view)
-        self._apply_colours()
+        self._follow_theme()
 
     def sizeHint(self) -> QSize:
         """Return the least readable size. The hint of pyqtgraph never shrinks again, and the page would scroll."""
@@ -53,6 +63,7 @@ class TradeOffPlot(QWidget):
 
     def set_curve(self, rejected: Shares, error: Shares, limit: Shares) -> None:
         """Take (n,) fractions: rejected, wrong among the accepted, and its upper 95 % confidence limit."""
+        self.prepare()
         x, wrong, most = (100.0 * np.asarray(values) for values in (rejected, error, limit))
         telling = wrong[FEWEST - 1 :] if len(wrong) > FEWEST else wrong
         if len(x) > MOST_POINTS:
@@ -66,6 +77,7 @@ class TradeOffPlot(QWidget):
 
     def set_here(self, *, wanted: float, rejected: float, error: float) -> None:
         """Mark the target error rate and the operating point."""
+        self.prepare()
         self._wanted.setValue(100 * wanted)
         self._here = (100 * rejected, 100 * error)
         self._at.setData([self._here[0]], [self._here[1]])
@@ -74,16 +86,20 @@ class TradeOffPlot(QWidget):
 
     def error_range(self) -> tuple[float, float]:
         """Return the range of the vertical axis in percent."""
+        self.prepare()
         low, high = self._plot.getAxis("left").range
         return float(low), float(high)
 
     def canvas(self) -> QWidget:
         """Return the widget that receives the mouse."""
+        self.prepare()
+        assert self._view is not None
         viewport: QWidget = self._view.viewport()
         return viewport
 
     def curve(self) -> list[tuple[float, float]]:
         """Return the drawn points in percent: (rejected, wrong)."""
+        self.prepare()
         x, y = self._line.getData()
         return [] if x is None or y is None else list(zip(x.tolist(), y.tolist(), strict=True))
 
@@ -91,13 +107,24 @@ class TradeOffPlot(QWidget):
         """Return the operating point in percent: (rejected, wrong)."""
         return self._here
 
+    def showEvent(self, event: QShowEvent) -> None:
+        self.prepare()
+        self._follow_theme()
+        super().showEvent(event)
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "_at"):
-            self._apply_colours()
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and self.isVisible():
+            self._follow_theme()
 
-    def _apply_colours(self) -> None:
-        look = style.current()
+    def _follow_theme(self) -> None:
+        """Colour the plot, unless it has these colours: many widgets above it announce a new style, one by one."""
+        if self._view is not None and self._look is not style.current():
+            self._look = style.current()
+            self._apply_colours(self._look)
+
+    def _apply_colours(self, look: style.Tokens) -> None:
+        assert self._view is not None
         self._view.setBackground(look.surface)
         font = QFont(self.font())
         font.setPixelSize(11)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import base64
+import gc
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QProcess, QSize, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QProcess, QSize, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from desktop import actions, settings, style
-from desktop.dialogs.folder import FolderChooser
+from desktop.dialogs.folder import FileChooser, FolderChooser
 from desktop.dialogs.keys import KeysDialog
-from desktop.dialogs.notice import Notice, Question
+from desktop.dialogs.notice import Choice, Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import tr
-from desktop.pages.ids import DATA, LABELS, TRAIN
+from desktop.pages.ids import DATA, LABELS, TRAIN, USE
 from desktop.pages.start import StartPage
-from desktop.widgets.drop_target import accept_as_copy, folder_in
+from desktop.widgets.drop_target import accept_as_copy, folder_in, paths_in
 from desktop.widgets.jobs_strip import JobsStrip
 from desktop.window.jobs import PageJobs
 from desktop.window.opener import ProjectOpener
@@ -29,17 +30,20 @@ from desktop.window.sample_maker import SampleMaker
 from desktop.workers.opening_errors import why_not_opened
 
 if TYPE_CHECKING:  # these load the core, which the first window does not wait for
+    from desktop.pages.use.page import UsePage
     from desktop.pages.wizard.wizard import NewProjectWizard
     from desktop.session import Session
-    from desktop.window.workspace import Workspace
+    from desktop.window.workspace import PageFrame
     from ml.api import Runner
 
-_MORE = ("open", "theme", "settings", "shortcuts", "logs", "about", "quit")
+_MORE = ("open", "open_model", "new_window", "theme", "settings", "shortcuts", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _DONE = object()
+MODEL_SUFFIXES = (".onnx", ".handlensmodel")
 _SIZE = QSize(1366, 768)
 _SMALLEST = QSize(940, 520)
 """Half of 1920 pixels, and 1366 × 768 at 125 % without frame and task bar."""
+_ASIDE = 48
 _FRAME = QSize(16, 40)
 """A guess at the frame that the system puts around a window; its size is unknown until the window is shown."""
 
@@ -50,15 +54,16 @@ class MainWindow(QMainWindow):
     theme_switched = Signal()
     """The person asked for the other theme, or changed the theme in the settings."""
     project_opened = Signal(object)
-    """The `Workspace` of the project that is open now."""
+    """The `PageFrame` of the project or model that is open now."""
 
     def __init__(self, *, runner: Runner | None = None) -> None:
         super().__init__()
         self._runner = runner
-        self.workspace: Workspace | None = None
+        self.workspace: PageFrame | None = None
+        """The open project, or the model that is used without one."""
         self.wizard: NewProjectWizard | None = None
         self._first_page: str | None = None
-        self._building: tuple[Workspace, Iterator[None]] | None = None
+        self._building: tuple[PageFrame, Iterator[None]] | None = None
         """The project that is being opened, and the steps that remain."""
         self._build_timer = QTimer(self, interval=0, singleShot=True)
         self._build_timer.timeout.connect(self._build)
@@ -67,6 +72,7 @@ class MainWindow(QMainWindow):
         self._opener.opened.connect(self._show_project)
         self._opener.failed.connect(self._show_failed_opening)
         self._opener.damaged.connect(self._offer_backup)
+        self._opener.model_ready.connect(self._show_model)
         self._samples = SampleMaker(runner=runner, parent=self)
         self._samples.progressed.connect(self._show_sample)
         self._samples.made.connect(self._open_sample)
@@ -95,6 +101,13 @@ class MainWindow(QMainWindow):
         self.start_page.refresh()
         self._opener.warm_up()
 
+    def move_aside(self) -> None:
+        """Leave a part of another window visible that stands where this one stood last."""
+        if not self.isMaximized() and not self.isFullScreen():
+            room = self.screen().availableGeometry()
+            place = self.pos() + QPoint(_ASIDE, _ASIDE)
+            self.move(min(place.x(), room.right() - _ASIDE), min(place.y(), room.bottom() - _ASIDE))
+
     def _lay_out(self) -> None:
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start_page)
@@ -112,6 +125,8 @@ class MainWindow(QMainWindow):
             "new_recordings": partial(self.start_wizard, "recordings"),
             "new_sensors": partial(self.start_wizard, "sensors"),
             "open": self.choose_project,
+            "new_window": self.open_new_window,
+            "open_model": self.choose_model,
             "settings": self.show_settings,
             "theme": self.switch_theme,
             "shortcuts": partial(KeysDialog.show_keys, self),
@@ -126,8 +141,11 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def open_project(self, path: Path, *, page: str | None = None) -> None:
-        """Open the project at `path` instead of the one that is open; `page` is shown first if it is given."""
-        if not self.close_project():
+        """Open the project at `path` instead of the one that is open; `page` is shown first if it is given.
+
+        While a training runs, the person may prefer a new window for it.
+        """
+        if not self.close_project(path):
             return
         self.strip.show_job(tr("Opening {name}", name=path.stem), 0.0)
         self.start_page.setEnabled(False)
@@ -155,9 +173,35 @@ class MainWindow(QMainWindow):
         except Exception as error:
             self._give_up_opening(session, error)
             return
-        workspace.hide()
-        workspace.job_progress.connect(self._show_progress)
-        self._building = (workspace, workspace.steps())
+        self._begin_building(workspace)
+
+    def open_path(self, path: Path) -> None:
+        """Open a project, or a model file."""
+        if is_model_file(path):
+            self.open_model(path)
+        else:
+            self.open_project(path)
+
+    def open_model(self, path: Path) -> None:
+        """Open a model file without a project, instead of what is open."""
+        if not self.close_project():
+            return
+        self.strip.show_job(tr("Opening {name}", name=path.name), 0.0)
+        self.start_page.setEnabled(False)
+        self._first_page = None
+        self._opener.open_model(path)
+
+    @Slot(object)
+    def _show_model(self, path: Path) -> None:
+        from desktop.window.workspace import ModelFrame  # as above
+
+        more = [self.actions_by_id[name] for name in ("close_project", *_MORE)]
+        self._begin_building(ModelFrame(path, more, runner=self._runner, parent=self._stack))
+
+    def _begin_building(self, frame: PageFrame) -> None:
+        frame.hide()
+        frame.job_progress.connect(self._show_progress)
+        self._building = (frame, frame.steps())
         self._build_timer.start()
 
     def _give_up_opening(self, session: Session, error: Exception) -> None:
@@ -176,8 +220,10 @@ class MainWindow(QMainWindow):
             done = next(steps, _DONE) is _DONE
         except Exception as error:
             self._building = None
-            self._give_up_opening(workspace.session, error)
+            path = workspace.project_path or Path(workspace.name)
+            workspace.shutdown()
             workspace.deleteLater()
+            self._show_failed_opening(why_not_opened(error, path), repr(error))
             return
         if not done:
             self._build_timer.start()
@@ -191,10 +237,12 @@ class MainWindow(QMainWindow):
         self._jobs = PageJobs((LABELS, *actions.page_ids()))
         self._stack.addWidget(workspace)
         self._stack.setCurrentWidget(workspace)
-        project = workspace.session.project
-        self.setWindowTitle(tr("{project} – Handlens", project=project.name))
-        settings.remember_project(project.path, project.name)
+        self.setWindowTitle(tr("{project} – Handlens", project=workspace.name))
+        if workspace.project_path is not None:
+            settings.remember_project(workspace.project_path, workspace.name)
         self._enable_actions()
+        # A collection would look through all samples of the project again and again, 0.1 s and more each time.
+        gc.freeze()
         self.project_opened.emit(workspace)
 
     @Slot(str, str)
@@ -216,18 +264,22 @@ class MainWindow(QMainWindow):
         self.start_page.setEnabled(True)
 
     @Slot()
-    def close_project(self) -> bool:
-        """Return to the start page. Return False if the person prefers to let a training continue."""
+    def close_project(self, other: Path | None = None) -> bool:
+        """Return to the start page. Return False if the person prefers to let a training continue.
+
+        `other`: the project that is opened next. While a training runs, a new window can open it, or the start page.
+        """
         self._stop_building()
         if self.workspace is None:
             return True
-        if not self._may_leave():
+        if not self._may_leave(beside=True, other=other):
             return False
         workspace, self.workspace = self.workspace, None
         self._stack.setCurrentWidget(self.start_page)
         self._stack.removeWidget(workspace)
         workspace.shutdown()
         workspace.deleteLater()
+        gc.unfreeze()
         self.strip.show_job("", -1)
         self.setWindowTitle("Handlens")
         self._enable_actions()
@@ -249,6 +301,50 @@ class MainWindow(QMainWindow):
         folder = FolderChooser.ask(self, tr("Open a project"), start=settings.projects_folder())
         if folder is not None:
             self.take_folder(folder)
+
+    @Slot()
+    def choose_model(self) -> None:
+        """Ask for a model file."""
+        endings = " ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
+        path = FileChooser.ask(self, tr("Open a model"), tr("Models ({endings})", endings=endings))
+        if path is not None:
+            self.open_model(path)
+
+    def take_drop(self, data: QMimeData) -> None:
+        """Do what the person means by dropping this: open it, use the model on it, or begin a project with it."""
+        paths, use = paths_in(data), self._use_page()
+        folder = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+        if len(paths) == 1 and is_model_file(paths[0]):
+            self.open_model(paths[0])
+        elif use is None or (folder is not None and (folder / "project.db").is_file()):
+            found = folder_in(data)
+            if found is not None:
+                self.take_folder(found)
+        elif folder is not None and self.workspace is not None and self.workspace.project_path is not None:
+            # Later: whoever dragged it waits until the drop is over.
+            QTimer.singleShot(0, self, partial(self._ask_about_folder, folder))
+        else:
+            self._go(USE)
+            use.view.drop.take(data)
+
+    def _ask_about_folder(self, folder: Path) -> None:
+        question = tr("What do you want to do with the folder “{name}”?", name=folder.name)
+        chosen = Choice.ask(self, question, (tr("Use the model on it"), tr("Make a new project")))
+        use = self._use_page()
+        if chosen == 0 and use is not None:
+            self._go(USE)
+            use.add((folder,))
+        elif chosen == 1:
+            self.start_wizard("", folder)
+
+    def _use_page(self) -> UsePage | None:
+        """Return the page that uses a model, if there is one to use."""
+        if self.workspace is None or not self.workspace.has_page(USE):
+            return None
+        from desktop.pages.use.page import UsePage  # loaded with the workspace
+
+        page = self.workspace.page(USE)
+        return page if isinstance(page, UsePage) and page.ready() else None
 
     def take_folder(self, folder: Path) -> None:
         """Open a project, or begin one with the files in `folder`."""
@@ -351,6 +447,19 @@ class MainWindow(QMainWindow):
             self.theme_switched.emit()
 
     @Slot()
+    def open_new_window(self, project: Path | None = None) -> None:
+        """Start the program once more, with `project` or the start page: a training in this window goes on.
+
+        A process of its own, so that a fault in one window leaves the other alone.
+        """
+        settings.set_value(settings.GEOMETRY, base64.b64encode(self.saveGeometry().data()).decode())
+        words = ["studio", *([] if project is None else [str(project.absolute())]), "--beside"]
+        module = [] if getattr(sys, "frozen", False) else ["-m", "desktop"]
+        started, _process = QProcess.startDetached(sys.executable, [*module, *words])
+        if not started:
+            Notice.tell(self, tr("The new window could not be opened. Close other programs and try again."))
+
+    @Slot()
     def restart(self) -> None:
         """Close the window as a person would, and start the same program again. No restart if they want to stay."""
         if self.close():
@@ -391,23 +500,31 @@ class MainWindow(QMainWindow):
             self.workspace.show_job(job.page_id)
 
     def _go(self, page_id: str) -> None:
-        if self.workspace is not None:
+        if self.workspace is not None and self.workspace.has_page(page_id):
             self.workspace.show_page(page_id)
 
     def _enable_actions(self) -> None:
         for action in actions.ACTIONS:
             if action.where == "project":
-                self.actions_by_id[action.id].setEnabled(self.workspace is not None)
+                page_id = action.id.removeprefix("go_")
+                there = self.workspace is not None and (page_id == action.id or self.workspace.has_page(page_id))
+                self.actions_by_id[action.id].setEnabled(there)
 
-    def _may_leave(self) -> bool:
+    def _may_leave(self, *, beside: bool = False, other: Path | None = None) -> bool:
+        """Ask, while a training runs, whether to pause it. `beside`: offer a new window for `other` instead."""
         if self.workspace is None or self.workspace.can_close():
             return True
-        return Question.ask(
-            self,
-            tr("The training is still running. If you leave now, it pauses. You can resume it on the Train page."),
-            yes=tr("Pause and leave"),
-            no=tr("Stay"),
+        pause, new_window, stay = tr("Pause and leave"), tr("Open a new window"), tr("Stay")
+        question = tr(
+            "The training is still running. If you leave now, it pauses. You can resume it on the Train page."
         )
+        if not beside:
+            return Question.ask(self, question, yes=pause, no=stay)
+        question = tr("{question} In a new window you can do something else while it goes on.", question=question)
+        chosen = Question.choose(self, question, (new_window, pause), no=stay)
+        if chosen == new_window:
+            self.open_new_window(other)
+        return chosen == pause
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter presses the button that has the focus, as it does in every dialog; Qt itself only knows Space here."""
@@ -419,7 +536,8 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if folder_in(event.mimeData()) is not None:
+        data = event.mimeData()
+        if paths_in(data) or (data.hasImage() and self._use_page() is not None):
             accept_as_copy(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
@@ -427,9 +545,8 @@ class MainWindow(QMainWindow):
         accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        folder = folder_in(event.mimeData())
-        if folder is not None and accept_as_copy(event):
-            self.take_folder(folder)
+        if accept_as_copy(event):
+            self.take_drop(event.mimeData())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._may_leave():
@@ -444,5 +561,11 @@ class MainWindow(QMainWindow):
         if self.workspace is not None:
             self.workspace.shutdown()
             self.workspace = None
+            gc.unfreeze()
         self.start_page.shutdown()
         event.accept()
+
+
+def is_model_file(path: Path) -> bool:
+    """Return whether the path looks like a model that is used without a project."""
+    return path.suffix.lower() in MODEL_SUFFIXES and path.is_file()

@@ -18,6 +18,8 @@ class ProjectOpener(QObject):
     """The `Session` of the project."""
     failed = Signal(str, str)
     """A sentence, and technical details or ""."""
+    model_ready = Signal(object)
+    """The path of a model file, once the core that reads it is loaded."""
     damaged = Signal(object, str, str)
     """The database is damaged and has a backup: the path of the project, a sentence, and technical details."""
 
@@ -37,6 +39,11 @@ class ProjectOpener(QObject):
         self._path = path
         self._request = self._tasks.submit(load_project, path)
 
+    def open_model(self, path: Path) -> None:
+        """Load the core for a model file without a project."""
+        self._path = path
+        self._request = self._tasks.submit(prepare)
+
     def restore(self, path: Path) -> None:
         """Restore the newest backup of the project, then open it."""
         self._path = path
@@ -49,6 +56,9 @@ class ProjectOpener(QObject):
     @Slot(int, object)
     def _on_loaded(self, number: int, loaded: object) -> None:
         if not self._answers(number):
+            return
+        if loaded is None:
+            self.model_ready.emit(self._path)
             return
         # The session needs the core, which is not loaded with the window.
         from desktop.session import Session

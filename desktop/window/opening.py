@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +27,23 @@ def load_project(path: Path) -> Loaded:
 
     project = Project.open(path)
     try:
-        return Loaded(project=project, samples=project.samples())
+        with _without_collections():
+            return Loaded(project=project, samples=project.samples())
     except BaseException:
         project.close()
         raise
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Make many objects: the garbage collector would look through all of them several times, and the window waits."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def restore_and_load(path: Path) -> Loaded:

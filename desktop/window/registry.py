@@ -5,6 +5,7 @@ from __future__ import annotations
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.train.page import TrainPage
+from desktop.pages.use.page import UsePage
 from desktop.window.page import Page, PageFactory
 from ml.api import Runner
 
@@ -21,4 +22,8 @@ def _explore(runner: Runner | None) -> Page:
     return ExplorePage(runner=runner)
 
 
-PAGES: tuple[PageFactory, ...] = (_data, _train, _explore)
+def use_page(runner: Runner | None) -> Page:
+    return UsePage(runner=runner)
+
+
+PAGES: tuple[PageFactory, ...] = (_data, _train, _explore, use_page)

@@ -1,27 +1,29 @@
-"""An open project: the rail, the title row and the pages of the registry."""
+"""What is open: the rail, the title row and the pages of the registry, for a project or for a model alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.i18n import text, trn
+from desktop.i18n import printable, text, trn
 from desktop.pages.ids import EXPLORE, LABELS, TRAIN
+from desktop.pages.use.page import UsePage
 from desktop.session import Session
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.rail import Rail
-from desktop.window.page import Page
-from desktop.window.registry import PAGES
+from desktop.window.page import Page, PageFactory
+from desktop.window.registry import PAGES, use_page
 from ml.api import Runner
 
 
-class Workspace(QWidget):
-    """Frames the pages. Made anew for each project; owns the session and closes it in `shutdown`.
+class PageFrame(QWidget):
+    """Frames pages: the rail, the title row, and the page that is open.
 
     Nothing is shown before all of `steps` are taken: each takes so little time that the window stays alive between
     two of them.
@@ -33,34 +35,50 @@ class Workspace(QWidget):
 
     def __init__(
         self,
-        session: Session,
+        name: str,
+        factories: Sequence[PageFactory],
         more: Sequence[QAction],
         *,
         runner: Runner | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.session = session
-        session.setParent(self)
-        self._more, self._runner = more, runner
+        self.name = name
+        self._factories, self._more, self._runner = factories, more, runner
         self._pages: dict[str, Page] = {}
         self._widgets: dict[str, QWidget] = {}
         self._title_widgets: dict[str, QWidget | None] = {}
         self._sentences: dict[str, str] = {}
         self._stack = QStackedWidget(self)
-        session.writing_changed.connect(self._on_writing)
 
     def steps(self) -> Iterator[None]:
         """Make the pages and show the project on them; a step is over at each `yield`."""
-        for make in PAGES:
+        for make in self._factories:
             self._add(make(self._runner))
             yield
         self._lay_out()
         yield
         for page in self._pages.values():
-            page.set_session(self.session)
+            self.fill(page)
             yield
-        self.show_page(self._first_page())
+        self.show_page(self.first_page())
+
+    def has_page(self, page_id: str) -> bool:
+        """Return whether there is such a page."""
+        return page_id in self._pages
+
+    @property
+    def project_path(self) -> Path | None:
+        """The folder of the open project; None without a project."""
+        return None
+
+    def fill(self, page: Page) -> None:
+        """Show on a page what is open."""
+        raise NotImplementedError
+
+    def first_page(self) -> str:
+        """Return the page to begin with."""
+        return next(iter(self._pages))
 
     def _add(self, page: Page) -> None:
         page_id = page.page_id
@@ -74,7 +92,7 @@ class Workspace(QWidget):
     def _lay_out(self) -> None:
         self._current = next(iter(self._pages))
         self.rail = Rail([(page.page_id, text(page.title), page.icon) for page in self._pages.values()], self._more)
-        self.rail.set_name(self.session.project.name)
+        self.rail.set_name(self.name)
         self.rail.page_chosen.connect(self.show_page)
         body = QVBoxLayout()
         body.setSpacing(0)
@@ -101,12 +119,6 @@ class Workspace(QWidget):
             if widget is not None:
                 row.addWidget(widget)
         return row
-
-    def _first_page(self) -> str:
-        """Return the page for the next step: continue the interrupted run, look at the newest run, or train."""
-        run = self.session.resumable_run()
-        cut_off = run is not None and run.number == self.session.project.runs.all()[-1].number
-        return TRAIN if cut_off or self.session.run is None else EXPLORE
 
     @property
     def current_page(self) -> str:
@@ -144,10 +156,49 @@ class Workspace(QWidget):
         super().showEvent(event)
         self._pages[self._current].opened()
 
+    def _set_sentence(self, page_id: str, sentence: str) -> None:
+        self._sentences[page_id] = sentence
+        if page_id == self._current:
+            self._sentence.setText(sentence)
+
     def shutdown(self) -> None:
-        """End what runs in the background and close the project."""
+        """End what runs in the background."""
         for page in self._pages.values():
             page.shutdown()
+
+
+class Workspace(PageFrame):
+    """An open project. Made anew for each project; owns the session and closes it in `shutdown`."""
+
+    def __init__(
+        self,
+        session: Session,
+        more: Sequence[QAction],
+        *,
+        runner: Runner | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(session.project.name, PAGES, more, runner=runner, parent=parent)
+        self.session = session
+        session.setParent(self)
+        session.writing_changed.connect(self._on_writing)
+
+    @property
+    def project_path(self) -> Path | None:
+        return self.session.project.path
+
+    def fill(self, page: Page) -> None:
+        page.set_session(self.session)
+
+    def first_page(self) -> str:
+        """Return the page for the next step: continue the interrupted run, look at the newest run, or train."""
+        run = self.session.resumable_run()
+        cut_off = run is not None and run.number == self.session.project.runs.all()[-1].number
+        return TRAIN if cut_off or self.session.run is None else EXPLORE
+
+    def shutdown(self) -> None:
+        """End what runs in the background and close the project."""
+        super().shutdown()
         self.session.close()
 
     @Slot(int, float)
@@ -158,7 +209,16 @@ class Workspace(QWidget):
         else:
             self.job_progress.emit(LABELS, "", -1.0)
 
-    def _set_sentence(self, page_id: str, sentence: str) -> None:
-        self._sentences[page_id] = sentence
-        if page_id == self._current:
-            self._sentence.setText(sentence)
+
+class ModelFrame(PageFrame):
+    """A model file without a project: only the Use page."""
+
+    def __init__(
+        self, path: Path, more: Sequence[QAction], *, runner: Runner | None = None, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(printable(path.stem), (use_page,), more, runner=runner, parent=parent)
+        self._path = path
+
+    def fill(self, page: Page) -> None:
+        assert isinstance(page, UsePage)
+        page.set_model_file(self._path)

@@ -44,6 +44,11 @@ class JobThread(QThread):
         if not self._request:
             self._request = "stop"
 
+    def keep_first(self) -> None:
+        """Ask a training to end with its first model, even if there may be a better one."""
+        if self._request in ("", "stop"):
+            self._request = "first"
+
     def cancel(self) -> None:
         """Ask the job to end and discard the result. Later events are dropped."""
         self._listening = False

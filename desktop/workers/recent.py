@@ -40,18 +40,16 @@ def read_recent(path: Path) -> RecentFacts:
     with Project.open(path, to_read=True) as project:
         run = project.runs.newest()
         paused = project.runs.resumable(tuple(each.name for each in project.classes()))
-        samples = project.samples()
         images: tuple[QImage, ...] = ()
         try:
-            paths = sorted({sample.path for sample in samples if sample.labels})
-            chosen = spread(paths, 4)
+            chosen = spread(project.labelled_paths(), 4)
             images = examples(project.source_folder, chosen, project.kind, project.windowing, 128)
         except HandlensError:
             images = ()  # the originals are missing; the card shows empty squares
         return RecentFacts(
             name=project.name,
             kind=project.kind,
-            samples=len(samples),
+            samples=sum(project.count_splits().values()),
             run=0 if run is None else run.number,
             paused=0 if paused is None or paused.state == "failed" else paused.number,
             accuracy=None if run is None else run.test_accuracy,

@@ -70,6 +70,16 @@ RunOption = Annotated[
     ),
 ]
 
+UsedRunOption = Annotated[
+    int | None,
+    typer.Option(
+        "--run",
+        parser=whole_number,
+        metavar="N",
+        help=tr("Which run. If not given, the released one, else the newest finished one."),
+    ),
+]
+
 
 def rate_named(given: str) -> float:
     """A share written as “1%”, “1 %”, “0.01” or “1/100”; a usage error for anything else."""

@@ -26,11 +26,12 @@ from ml.commands.common import (
 )
 from ml.commands.progress import LiveReport
 from ml.core.errors import HandlensError
-from ml.core.events import Accepting, Evaluated, Event, Note, as_json
+from ml.core.events import Evaluated, Event, Note, as_json
 from ml.core.jobs import EvaluateJob
-from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.phrases import counted, counted_files, of_hundred, percent, things
+from ml.core.messages import msg, text, tr
+from ml.core.phrases import percent
 from ml.core.types import KindName
+from ml.evaluation.accepting import accepting_sentence
 from ml.media.kinds import kind_named
 from ml.project.project import Project
 from ml.scoring.tasks import task_named
@@ -108,33 +109,6 @@ def say_result(result: Evaluated, kind: KindName, console: Console) -> None:
     if result.accepting is not None:
         say(console, accepting_sentence(result.accepting, kind))
     _say_findings(result, console)
-
-
-def accepting_sentence(told: Accepting, kind: KindName) -> Message:
-    """What it costs to keep to a wanted share of wrong answers."""
-    rule = msg(
-        "Answers that are not certain enough are set aside, so that at most {rate} accepted answers are wrong.",
-        rate=of_hundred(told.wrong_at_most),
-    )
-    result = nmsg(
-        "In the test, {rejected} of {samples} were set aside. {count} of the {accepted} accepted answers is wrong.",
-        "In the test, {rejected} of {samples} were set aside. {count} of the {accepted} accepted answers are wrong.",
-        told.wrong,
-        rejected=told.rejected,
-        samples=counted(told.accepted + told.rejected, kind),
-        accepted=told.accepted,
-    )
-    if told.promised:
-        end = msg("The validation {things} guarantee this with 95 % confidence.", things=things(kind))
-    else:
-        # Windows of one recording are right or wrong together.
-        end = msg(
-            "With 95 % confidence, at most {rate} are. This is not guaranteed: a guarantee needs at least {files} for "
-            "validation without a single error, or more with few errors.",
-            rate=of_hundred(told.error_at_most),
-            files=counted_files(told.needed, kind),
-        )
-    return msg("{rule} {result} {end}", rule=rule, result=result, end=end)
 
 
 def _with_interval(scores: dict[str, float], key: str) -> str:

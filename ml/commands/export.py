@@ -12,7 +12,7 @@ import typer
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
-    RunOption,
+    UsedRunOption,
     WrongAtMostOption,
     command,
     fail,
@@ -23,20 +23,21 @@ from ml.commands.common import (
     rate_named,
     say,
 )
+from ml.commands.documents import DOCUMENTS, export_document
 from ml.commands.int8 import Comparison, to_int8
-from ml.commands.projects import model_path
+from ml.commands.serve import DownloadOption, PageParts, RuntimeOption, export_page
 from ml.commands.usage import WrongUsageError
-from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import of_hundred
 from ml.core.printable import printable
-from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference import package
 from ml.inference.kaggle import Answers, plain_shape, shape_like, write_submission
+from ml.inference.model_in_use import model_path
+from ml.pipeline.export_model import export_model
 from ml.project.predictions import SPLIT_CODES
 from ml.project.project import Project
+from ml.release.web_page import SUFFIX as WEB
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import UnreadableInput, predict_files, search_inputs
 from ml.runtime.model import ReleasedModel
@@ -44,7 +45,7 @@ from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
 TABLE = ".csv"
-SUFFIXES = (".onnx", package.SUFFIX, TABLE)
+SUFFIXES = (".onnx", package.SUFFIX, TABLE, WEB, *DOCUMENTS)
 
 SignOption = Annotated[
     Path | None,
@@ -88,18 +89,23 @@ def export(
     to: Annotated[
         Path, typer.Option("--to", metavar="FILE", help=tr("The file to write: {suffixes}.", suffixes=SUFFIXES))
     ],
-    run: RunOption = None,
+    run: UsedRunOption = None,
     wrong_at_most: WrongAtMostOption = None,
     sign: SignOption = None,
     on: OnOption = None,
     like: LikeOption = None,
     probabilities: ProbabilitiesOption = False,
+    runtime: RuntimeOption = None,
+    download: DownloadOption = False,
     int8: Int8Option = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a run's model to a file that runs anywhere ONNX does, or its answers to a table."""
+    """Write a model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     suffix = to.suffix.lower()
+    if suffix in DOCUMENTS:
+        _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
+        return export_document(find_project(project), to, run, json=json)
     if suffix not in SUFFIXES:
         raise HandlensError(
             msg(
@@ -108,24 +114,24 @@ def export(
                 name=f"{to.stem or 'model'}.onnx",
             )
         )
-    if int8 and suffix == TABLE:
-        raise WrongUsageError(msg("A table has no network."), option="--int8")
+    if int8 and suffix in (TABLE, WEB):
+        raise WrongUsageError(
+            msg("It is only for files that end in {suffix}.", suffix=(".onnx", package.SUFFIX)), option="--int8"
+        )
     _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
+    if suffix == WEB:
+        return export_page(find_project(project), to, run, asked, PageParts(runtime, download), json=json)
     with Project.open(find_project(project), to_read=True) as opened:
-        number = opened.runs.finished(run).number
-        source = model_path(opened, number)
         target = to.expanduser().absolute()
         if suffix == TABLE:
+            number = opened.run_in_use(run).number
             asked_table = _Table(target, number, on, like, probabilities=probabilities, json=json)
-            return _write_table(asked_table, opened, ReleasedModel.open(source, many=True))
-        _refuse_another_file(target)
-        made = ReleasedModel.open(source).info
-        info = with_thresholds_for(opened, number, made, asked)
-        network, comparison = (source, None) if not int8 else to_int8(opened, source.read_bytes(), made)
-    if suffix == package.SUFFIX:
-        _write_package(network, target, info, sign)
-    else:
-        _copy(network, target, None if info is made else info)
+            return _write_table(asked_table, opened, ReleasedModel.open(model_path(opened, number), many=True))
+        comparison, network = None, None
+        if int8:
+            source = model_path(opened, run)
+            network, comparison = to_int8(opened, source.read_bytes(), ReleasedModel.open(source).info)
+        number, info = export_model(opened, target, run=run, asked=asked, sign=sign, network=network)
     _say_exported(number, to, info, comparison, json=json)
     return None
 
@@ -143,7 +149,7 @@ def _refuse_options(suffix: str, *, sign: Path | None, on: Path | None, like: Pa
             raise WrongUsageError(msg("It is only for files that end in {suffix}.", suffix=wanted), option=option)
 
 
-def _say_exported(number: int, to: Path, info: ModelInfo, comparison: Comparison | None, *, json: bool) -> None:
+def _say_exported(number: int, to: Path, info: ModelInfo, comparison: Comparison | None = None, *, json: bool) -> None:
     if json:
         told: dict[str, Any] = {}
         if info.wanted_error:
@@ -178,56 +184,6 @@ def _promise(info: ModelInfo) -> Message:
         "The aim is that at most {rate} accepted answers are wrong. There are too few samples to guarantee it.",
         rate=rate,
     )
-
-
-def _refuse_another_file(target: Path) -> None:
-    """An older model may be replaced, nothing else."""
-    if target.is_dir():
-        raise HandlensError(msg("{path} is a folder. Give the name of a file in it.", path=str(target)))
-    if target.is_file() and target.stat().st_size:
-        try:
-            package.open_model(target)
-        except HandlensError as error:
-            raise HandlensError(
-                msg("{path} already exists and is not a Handlens model. Give another name.", path=str(target))
-            ) from error
-
-
-def _exchanged(source: Path | bytes, info: ModelInfo) -> bytes:
-    try:
-        from ml.release.metadata import with_info  # of an extra that running a model does not need
-    except ImportError as error:
-        raise HandlensError(
-            msg(
-                "Exporting with other thresholds needs the library onnx. Install it: {command}",
-                command='pip install "handlens[train]"',
-            ),
-            details=repr(error),
-        ) from error
-    return with_info(_content(source), info)
-
-
-def _content(network: Path | bytes) -> bytes:
-    return network if isinstance(network, bytes) else network.read_bytes()
-
-
-def _copy(source: Path | bytes, target: Path, info: ModelInfo | None) -> None:
-    """The whole file or none. `info` takes the place of what stands in it."""
-    try:
-        make_folder(target.parent)
-        with replacing(target) as draft:
-            draft.write_bytes(_content(source) if info is None else _exchanged(source, info))
-    except OSError as error:
-        raise unwritable(target, error) from error
-
-
-def _write_package(source: Path | bytes, target: Path, info: ModelInfo, key_file: Path | None) -> None:
-    sign = None if key_file is None else package.signer_with(key_file.expanduser())
-    try:
-        make_folder(target.parent)
-        package.write_package(target, _content(source), info, sign=sign)
-    except OSError as error:
-        raise unwritable(target, error) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=False)

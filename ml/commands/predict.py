@@ -10,9 +10,25 @@ from typing import Annotated
 
 import typer
 
-from ml.commands.common import JsonOption, RunOption, command, fail, find_project, print_error
+from ml.commands.common import JsonOption, UsedRunOption, command, fail, find_project, print_error
+from ml.commands.detections import (
+    AudacityOption,
+    BackgroundOption,
+    BirdNetOption,
+    ClipsOption,
+    CountsOption,
+    DetectionOutputs,
+    DetectionsOption,
+    GapOption,
+    HopOption,
+    MarginOption,
+    RavenOption,
+    ShortestOption,
+    ThresholdOption,
+    options_from,
+    predict_detections,
+)
 from ml.commands.file_progress import FileProgress
-from ml.commands.overlays import OverlayNames, check_folder, originals
 from ml.commands.prediction_outputs import (
     AnswerTables,
     PredictionOutputs,
@@ -20,12 +36,13 @@ from ml.commands.prediction_outputs import (
     say_where,
     without_tables,
 )
-from ml.commands.projects import model_path
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, tr
-from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.inference.bulk import Work
+from ml.inference.detections import HOP
+from ml.inference.model_in_use import open_run_model
+from ml.inference.overlays import OverlayNames, check_folder, originals
 from ml.inference.package import is_package, open_package, read_package
 from ml.inference.sorting import ClassFolders
 from ml.project.project import Project
@@ -37,7 +54,7 @@ ModelArgument = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL_OR_PROJECT",
-        help=tr("A {file}, or a project (its newest finished run).", file="model.onnx / .handlensmodel"),
+        help=tr("A {file}, or a project (its released run, else its newest).", file="model.onnx / .handlensmodel"),
     ),
 ]
 InputsArgument = Annotated[
@@ -102,7 +119,7 @@ def predict(
     model: ModelArgument,
     inputs: InputsArgument,
     *,
-    run: RunOption = None,
+    run: UsedRunOption = None,
     csv_file: CsvFileOption = None,
     xlsx: ExcelOption = None,
     parquet: ParquetOption = None,
@@ -110,19 +127,51 @@ def predict(
     sort_into: SortIntoOption = None,
     overlays: OverlaysOption = None,
     on_ray: OnRayOption = False,
+    detections: DetectionsOption = False,
+    threshold: ThresholdOption = None,
+    hop: HopOption = HOP,
+    shortest: ShortestOption = None,
+    gap: GapOption = None,
+    background: BackgroundOption = False,
+    audacity: AudacityOption = None,
+    raven: RavenOption = None,
+    birdnet: BirdNetOption = None,
+    counts: CountsOption = None,
+    clips: ClipsOption = None,
+    margin: MarginOption = 1.0,
     json: JsonOption = False,
 ) -> None:
     """Say what pictures or recordings show.
 
     A recording is read window by window; its probabilities and its unlike score are the means over its windows. Where
     more than one class may be present, the probability of a class is the largest in any of its windows.
+
+    With --detections it says instead when each class begins and ends. Each file for another program implies that.
     """
+    wanted = DetectionOutputs(
+        csv=csv_file, audacity=audacity, raven=raven, birdnet=birdnet, counts=counts, clips=clips, margin=margin
+    )
+    if detections or wanted.asks_for_detections:
+        others = {
+            "--xlsx": xlsx,
+            "--parquet": parquet,
+            "--resume": resume,
+            "--sort-into": sort_into,
+            "--overlays": overlays,
+            "--ray": on_ray,
+        }
+        for option in (name for name, value in others.items() if value):
+            raise WrongUsageError(msg("It cannot be combined with {option}.", option=option), option="--detections")
+        options = options_from(threshold, hop=hop, shortest=shortest, gap=gap, background=background)
+        _, released = open_model(model, run)
+        check_inputs(inputs)
+        return predict_detections(released, list(search_inputs(inputs, released.info)), options, wanted, json=json)
     if on_ray and overlays is not None:
         raise WrongUsageError(msg("With {option} no pictures are written.", option="--ray"), option="--overlays")
     tables = _tables(csv_file, xlsx, parquet)
     if resume and not tables:
         raise WrongUsageError(msg("Give the table to continue as well."), option="--resume")
-    file, released = _opened(model, run)
+    file, released = open_model(model, run)
     if resume and is_complete(tables):
         return _say_complete(next(iter(tables.values())))
     check_inputs(inputs)
@@ -223,16 +272,14 @@ def _on_cluster(model: Path, info: ModelInfo, paths: list[Path]) -> Iterator[Fil
     return predict_on_cluster(read_package(model).model if is_package(model) else model, paths, info=info)
 
 
-def _opened(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
+def open_model(given: Path, run: int | None) -> tuple[Path, ReleasedModel]:
     """The model's file, and the model as it is to be used: of a project with the thresholds chosen for that."""
     given = find_project(given.expanduser())
+    if given.suffix.lower() == ".onnx" and given.is_dir() and not (given / "project.db").exists():
+        raise HandlensError(msg("{path} is a folder and not a model. Choose the file of a model.", path=str(given)))
     if given.is_dir() or given.name == "project.db":
         with Project.open(given, to_read=True) as project:
-            number = project.runs.finished(run).number
-            file = model_path(project, number)
-            released = ReleasedModel.open(file, many=True)
-            released.info = with_thresholds_for(project, number, released.info)
-        return file, released
+            return open_run_model(project, run)
     if run is not None:
         raise WrongUsageError(msg("Only a project has runs to choose from."), option="--run")
     if not is_package(given):

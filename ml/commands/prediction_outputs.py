@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from ml.commands.common import make_console, print_error, print_json, say
-from ml.commands.overlays import OverlayNames, write_overlay
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import listed, percent
 from ml.core.printable import printable
 from ml.inference.answers import NONE_OF_THEM, Row, answer_row, why_set_aside
 from ml.inference.bulk import SUFFIX, AnswerList, Work
+from ml.inference.overlays import OverlayNames, write_overlay
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
 from ml.runtime.contract import ModelInfo
@@ -106,7 +106,7 @@ class PredictionOutputs:
         elif self.json:
             print_json({name: value for name, value in row.items() if name != "reason"})
         else:
-            _say_answer(row, why_set_aside(result, self.info))
+            say_answer(row, why_set_aside(result, self.info))
 
 
 def say_where(
@@ -138,8 +138,8 @@ def say_where(
         )
 
 
-def _say_answer(row: Row, why: Message | None) -> None:
-    """`why` it was set aside, if it was."""
+def say_answer(row: Row, why: Message | None) -> None:
+    """Print an answer, and `why` it was set aside, if it was."""
     console = make_console()
     answer = _said(row, dict(row["top"]))
     if why is None:

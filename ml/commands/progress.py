@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from ml.commands.wording import split_parts
-from ml.core.events import BatchDone, EpochDone, Event, Note, ProbeDone, RunStarted, StageStarted, Stalled
+from ml.core.events import BatchDone, EpochDone, Event, FirstModel, Note, ProbeDone, RunStarted, StageStarted, Stalled
 from ml.core.events import Progress as ProgressEvent
 from ml.core.messages import Message, msg, text, tr, trn
 from ml.core.phrases import counted_classes, duration
@@ -71,6 +71,17 @@ class LiveReport:
                     ),
                     indent="  ",
                 )
+            case FirstModel():
+                self._say(
+                    msg(
+                        "The first model is ready after {duration} and can be used now: {score}.",
+                        duration=duration(event.seconds),
+                        score=self._validated(event.valid_accuracy),
+                    ),
+                    indent="  ",
+                )
+                if event.advice is not None:
+                    self._say(event.advice, indent="  ")
             case EpochDone():
                 self._say(
                     msg(

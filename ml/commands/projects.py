@@ -21,12 +21,13 @@ from ml.commands.common import (
 )
 from ml.core.errors import HandlensError
 from ml.core.events import plain_fields
-from ml.core.messages import msg, nmsg, text, tr
+from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import duration
 from ml.core.types import TaskName
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
+from ml.project.releases import Release
 from ml.scoring.tasks import task_named
 
 _STATES = {
@@ -38,25 +39,18 @@ _STATES = {
 }
 
 
-def model_path(project: Project, run: int | None) -> Path:
-    """Where the model of run `run` (the newest finished one if None) lies; raises where there is none."""
-    number = project.runs.finished(run).number
-    path = project.runs.folder(number) / "model.onnx"
-    if not path.is_file():
-        raise HandlensError(msg("Run {run} has no {file}. Train again to get one.", run=str(number), file="model.onnx"))
-    return path
-
-
 @command()
 def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     """List the project's runs, the oldest first."""
     with Project.open(find_project(project), to_read=True) as opened:
         if not opened.read_only:
             opened.runs.mark_interrupted()
-        found, task = opened.runs.all(), opened.task
+        found, task, released = opened.runs.all(), opened.task, opened.released()
     if json:
         for run in found:
             fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+            if released is not None and run.number == released.run:
+                fields["released"] = released
             print_json({"event": "run", **plain_fields(fields)})
         return
     console = make_console()
@@ -79,6 +73,8 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     meaning = task_named(task).score_meaning
     if meaning is not None:
         say(console, meaning)
+    if released is not None:
+        say(console, _released(released))
     for run in found:
         if run.state == "failed" and run.message and text(run.message):
             say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
@@ -148,6 +144,22 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
             file=aside.name,
         ),
     )
+
+
+def _released(release: Release) -> Message:
+    """Which run is in use, since when, and why."""
+    run, day = str(release.run), release.at[:10]
+    if release.name and release.reason:
+        return msg(
+            "Run {run} is in use since {day} as “{name}”: {reason}",
+            run=run,
+            day=day,
+            name=release.name,
+            reason=release.reason,
+        )
+    if release.name:
+        return msg("Run {run} is in use since {day} as “{name}”.", run=run, day=day, name=release.name)
+    return msg("Run {run} is in use since {day}.", run=run, day=day)
 
 
 def _score(accuracy: float | None, task: TaskName) -> str:

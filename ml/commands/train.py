@@ -38,9 +38,11 @@ from ml.core.jobs import DEFAULT_EAR, DEFAULT_FRONT, EARS, FRONTS, Ear, Front, N
 from ml.core.messages import msg, text, tr
 from ml.core.phrases import duration
 from ml.core.types import PRESETS, KindName, Preset, TaskName
+from ml.evaluation.run_comparison import adjusting_result
 from ml.media.kinds import kind_named
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
+from ml.project.runs import NOTHING_TO_RESUME
 from ml.scoring.tasks import task_named
 
 _TITLES = {"small": msg("small"), "default": msg("default"), "strong": msg("strong")}
@@ -192,6 +194,7 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
     with Project.open(target) as opened:
         opened.runs.mark_interrupted()
         run = opened.runs.unfinished()
+        idle = all(each.state != "running" for each in opened.runs.all())
         begun = run is not None and (opened.runs.folder(run.number) / "settings.toml").is_file()
     sources = {
         name: context.get_parameter_source(name)
@@ -201,6 +204,8 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
     if given:
         options = ", ".join(f"--{name}" for name in given)
         print_error(msg("The run continues with its own settings. Ignored: {options}.", options=options))
+    if run is None and idle:
+        raise HandlensError(NOTHING_TO_RESUME)  # before torch takes its seconds and its gigabyte
 
 
 def _teach(job: TrainJob, *, front: str, ear: str, json: bool) -> None:
@@ -262,6 +267,8 @@ def _conclude(finished: Finished, target: Path, asked: _Asked, console: Console)
             "Run {run} is finished after {duration}.", run=str(finished.run), duration=duration(finished.seconds)
         )
     say(console, ended)
+    if (result := adjusting_result(finished)) is not None:
+        say(console, result)
     model = target / "runs" / f"{finished.run:04d}" / "model.onnx"
     say(console, msg("The model: {path}", path=str(model)))
     say(console, msg("Next: {command}", command=f'handlens evaluate "{target}"'))

@@ -137,6 +137,26 @@ class Scanned:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FirstModel:
+    """The run has a complete first model, which can be used and explored while the network is adjusted.
+
+    The fields of `Finished`, which may replace it. `gain`: how many more of 100 new samples adjusting is expected to
+    get right, from and to; `advice` says it in words.
+    """
+
+    run: int
+    seconds: float
+    valid_accuracy: float | None
+    test_accuracy: float | None
+    probe_accuracy: float | None
+    early: bool = False
+    valid_interval: tuple[float, float] | None = None
+    test_interval: tuple[float, float] | None = None
+    gain: tuple[float, float] | None = None
+    advice: Message | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
     """A `TrainJob` ended with a usable run. `early` if the user stopped it and kept the best."""
 
@@ -149,6 +169,12 @@ class Finished:
     valid_interval: tuple[float, float] | None = None
     """The 95 % confidence interval of the accuracy."""
     test_interval: tuple[float, float] | None = None
+    first_model_kept: bool = False
+    """Whether the network was to be adjusted, and the first model is what remains."""
+    more_right: int | None = None
+    """Of the samples that runs are scored on: how many only the adjusted model predicts correctly…"""
+    more_wrong: int | None = None
+    """…and how many only the first model does. None without both."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +266,20 @@ class Suspected:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """An `ExportJob` ended: the model of run `run` is in the file `path`.
+
+    At most `wrong_at_most` of its accepted answers are wrong (0: nobody chose a rate), with 95 % confidence where
+    `promised`.
+    """
+
+    run: int
+    path: str
+    wrong_at_most: float
+    promised: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stopped:
     """The user ended it and there is no result: what the job had made was discarded, or can be gone on with."""
 
@@ -269,15 +309,17 @@ Event = (
     | EpochDone
     | Showcase
     | Scanned
+    | FirstModel
     | Finished
     | Evaluated
     | Looked
     | BackboneChecked
     | Suspected
+    | Exported
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, Stopped, Failed)
+TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, Exported, Stopped, Failed)
 
 _NAMES = {
     StageStarted: "stage",
@@ -290,11 +332,13 @@ _NAMES = {
     EpochDone: "epoch",
     Showcase: "showcase",
     Scanned: "scanned",
+    FirstModel: "first_model",
     Finished: "finished",
     Evaluated: "evaluated",
     Looked: "looked",
     BackboneChecked: "backbone",
     Suspected: "suspected",
+    Exported: "exported",
     Stopped: "stopped",
     Failed: "failed",
 }

@@ -14,7 +14,7 @@ from ml.core.events import Event
 from ml.core.plugins import plugin_modules
 from ml.core.types import KindName, Preset, Windowing
 
-StopRequest = Literal["", "stop", "cancel", "leave"]
+StopRequest = Literal["", "stop", "first", "cancel", "leave"]
 
 Front = Literal["combined", "spectrogram", "traces", "recurrence"]
 """What picture the network is shown of a log: how its rhythms change, its curves, when it comes back to where it was,
@@ -35,8 +35,9 @@ WRONG_AT_MOST = 0.05
 
 
 class Stop(Protocol):
-    """Asked between steps of a job. "stop" keeps what is best so far, "cancel" discards it; "leave" ends the process
-    that a `Worker` runs it in, whatever it is doing, and leaves a run to be resumed."""
+    """Asked between steps of a job. "stop" keeps what is best so far, "first" ends the adjusting of a network and keeps
+    the first model, "cancel" discards the run; "leave" ends the process that a `Worker` runs it in, whatever it is
+    doing, and leaves a run to be resumed."""
 
     def requested(self) -> StopRequest: ...
 
@@ -147,6 +148,20 @@ class SuspectJob:
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportJob:
+    """Write the model of run `run` (the one in use if None) to the file `to`. Ends with `events.Exported`.
+
+    `wrong_at_most` as in `EvaluateJob`.
+    """
+
+    project: Path
+    to: Path
+    run: int | None = None
+    wrong_at_most: float | None = None
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

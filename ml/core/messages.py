@@ -13,7 +13,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ class Language:
         template = self._template(message, context)
         values = {**message.values} if message.count is None else {"count": message.count, **message.values}
         try:
-            words = _Formatter(self, keep="\n" if template == _VERBATIM else "").vformat(template, (), values)
+            words = self._filled(template, values, keep="\n" if template == _VERBATIM else "")
         except (ValueError, LookupError):  # a translation with a mistake in it must not cost the sentence
             words = message.template
         return words[:1].upper() + words[1:] if capital else words
@@ -99,15 +99,44 @@ class Language:
     def number(self, value: float, spec: str = "") -> str:
         """A number as this language writes it; `spec` as in Python's formats."""
         if not spec and isinstance(value, int):
-            return str(format_decimal(value, locale=self.locale))
+            return _whole_number(value, self.locale)
         if not _NUMBER_FORMAT.fullmatch(spec):
             spec = ""
-        marks = str.maketrans({",": str(get_group_symbol(self.locale)), ".": str(get_decimal_symbol(self.locale))})
-        return format(value, spec or "g").translate(marks)
+        return format(value, spec or "g").translate(self._marks)
+
+    @cached_property
+    def _marks(self) -> dict[int, str]:
+        return str.maketrans({",": str(get_group_symbol(self.locale)), ".": str(get_decimal_symbol(self.locale))})
 
     def join(self, words: Sequence[str]) -> str:
         """ "a, b and c"."""
         return str(format_list(list(words), locale=self.locale))
+
+    def _filled(self, template: str, values: Mapping[str, Any], *, keep: str) -> str:
+        """Fill a template in. It may come from a stranger's project, so only plain names and harmless formats count.
+
+        Text that is filled in may be a name: see `ml.core.printable`, with `keep` as there.
+        """
+        words: list[str] = []
+        for literal, name, spec in _parts(template):
+            words.append(literal)
+            if name is not None:
+                words.append(self._value(values.get(name, "{" + name + "}"), spec, keep=keep))
+        return "".join(words)
+
+    def _value(self, value: Any, spec: str, *, keep: str = "") -> str:
+        if isinstance(value, str):
+            words = printable(value, keep=keep)
+            return words[:1].upper() + words[1:] if spec == "capital" else words
+        if isinstance(value, Message):
+            return self.render(value, spec)
+        if isinstance(value, bool) or value is None:
+            return str(value)
+        if isinstance(value, int | float):
+            return self.number(value, spec)
+        if isinstance(value, list | tuple):
+            return self.join([self._value(item, spec) for item in value])
+        return self._value(str(value), spec, keep=keep)
 
     def _template(self, message: Message, context: str) -> str:
         catalog = self._catalog
@@ -126,36 +155,15 @@ class Language:
         return catalog.ngettext(message.template, message.plural, message.count)
 
 
-class _Formatter(string.Formatter):
-    """Fills templates in. They may come from a stranger's project, so only plain names and harmless formats count.
+@lru_cache(maxsize=4096)
+def _whole_number(value: int, locale: Locale) -> str:
+    return str(format_decimal(value, locale=locale))
 
-    Text that is filled in may be a name: see `ml.core.printable`, with `keep` as there.
-    """
 
-    def __init__(self, language: Language, *, keep: str = "") -> None:
-        self._language = language
-        self._keep = keep
-
-    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:  # noqa: ARG002
-        if field_name not in kwargs:
-            return "{" + field_name + "}", field_name
-        return kwargs[field_name], field_name
-
-    def convert_field(self, value: Any, conversion: str | None) -> Any:  # noqa: ARG002
-        return value
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if isinstance(value, Message):
-            return self._language.render(value, format_spec)
-        if isinstance(value, bool) or value is None:
-            return str(value)
-        if isinstance(value, int | float):
-            return self._language.number(value, format_spec)
-        if isinstance(value, list | tuple):
-            names = _Formatter(self._language)
-            return self._language.join([names.format_field(item, format_spec) for item in value])
-        words = printable(str(value), keep=self._keep)
-        return words[:1].upper() + words[1:] if format_spec == "capital" else words
+@lru_cache(maxsize=4096)
+def _parts(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """Return the words of a template, each with the name and the format that follow. Raises ValueError."""
+    return tuple((words, name, spec or "") for words, name, spec, _ in string.Formatter().parse(template))
 
 
 class _Pseudo(gettext.NullTranslations):
@@ -331,6 +339,7 @@ def _value(item: object, depth: int) -> Any:
     raise ValueError("not a message")
 
 
+@lru_cache(maxsize=256)
 def _context_of(form: str) -> tuple[str, bool]:
     words = [word for word in form.replace(" ", "").split(",") if word]
     return " ".join(word for word in words if word != "capital"), "capital" in words

@@ -107,9 +107,11 @@ class Sample(NamedTuple):
         return bool(self.labels) or self.set_by is not None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LabelChange:
-    """One entry of a sample's label history: who set what, when (ISO 8601, UTC), and what stood there before."""
+class LabelChange(NamedTuple):
+    """One entry of a sample's label history: who set what, when (ISO 8601, UTC), and what stood there before.
+
+    A tuple, because one key press can make fifty thousand.
+    """
 
     sample_id: int
     at: str

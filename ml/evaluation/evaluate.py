@@ -69,7 +69,7 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
     sources = len({samples[int(stored.sample_ids[row])].source_id for row in rows})
     names = tuple(item.name for item in project.classes())
     # What it promised is said anew below, for the rate that is asked for and the labels as they are now.
-    remarks = [remark for remark in read_findings(project.runs.folder(number)) if remark.about != "promise"]
+    remarks = [remark for remark in read_findings(project.runs.results(number)) if remark.about != "promise"]
     findings = tuple(remark.sentence for remark in remarks)
     task = task_named(stored.task)
     shown = [samples[int(stored.sample_ids[row])].labels for row in rows]
@@ -90,7 +90,7 @@ def _on_test_split(project: Project, job: EvaluateJob) -> Evaluated:
 
 def _info_of(project: Project, run: int) -> ModelInfo | None:
     """What stands in the run's model; None where it has none any more."""
-    path = project.runs.folder(run) / "model.onnx"
+    path = project.runs.results(run) / "model.onnx"
     return ReleasedModel.open(path).info if path.is_file() else None
 
 
@@ -121,7 +121,7 @@ def _accepting(
 
 def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> Iterator[Event]:
     number = project.runs.finished(job.run).number
-    model = ReleasedModel.open(project.runs.folder(number) / "model.onnx", many=True)
+    model = ReleasedModel.open(project.runs.results(number) / "model.onnx", many=True)
     labelled = yield from _labelled_files_of(project, model.info, folder, stop)
     if labelled is None:  # the scan reported why it ended
         return

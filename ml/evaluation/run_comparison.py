@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
+from ml.core.events import Finished
+from ml.core.messages import Message, msg
 from ml.core.types import Sample
 from ml.project.predictions import Predictions
 from ml.project.project import Project
@@ -128,19 +130,48 @@ def compare_runs(project: Project, *, before: int | None, after: int, samples: I
     if then is None:
         return RunComparison(score=score, mistakes=mistakes, label_counts=label_counts)
     earlier = _decide(then, on.labels)
-    was_correct = dict(zip(then.sample_ids[earlier.rows].tolist(), earlier.correct.tolist(), strict=True))
-    both = [
-        (was_correct[sample_id], correct)
-        for sample_id, correct in zip(now.sample_ids[decisions.rows].tolist(), decisions.correct.tolist(), strict=True)
-        if sample_id in was_correct
-    ]
+    fixed, broken = _count_changes((then, earlier), (now, decisions))
     return RunComparison(
         score=score,
         mistakes=mistakes,
         earlier_score=_score(then, earlier, on).score,
-        fixed=sum(correct and not was for was, correct in both),
-        broken=sum(was and not correct for was, correct in both),
+        fixed=fixed,
+        broken=broken,
         label_counts=label_counts,
+    )
+
+
+def count_changes(before: Predictions, after: Predictions, labels: Labels) -> tuple[int, int]:
+    """Return how many samples in `labels` only `after` predicts correctly, and how many only `before` does."""
+    return _count_changes((before, _decide(before, labels)), (after, _decide(after, labels)))
+
+
+def adjusting_result(event: Finished) -> Message | None:
+    """Say what adjusting the network did to the first model; None if it was not adjusted."""
+    if event.first_model_kept and event.early:
+        return msg("You ended the adjusting. The first model stays.")
+    if event.first_model_kept:
+        return msg("Adjusting the network brought no improvement. The first model stays.")
+    if event.more_right is None or event.more_wrong is None:
+        return None
+    changes = {"right": event.more_right, "wrong": event.more_wrong}
+    if event.more_right >= event.more_wrong:
+        return msg("A better model is ready: {right} more right, {wrong} more wrong.", **changes)
+    return msg(
+        "The adjusted model is ready. It scored higher in validation, but here {right} more are right and {wrong} more "
+        "wrong.",
+        **changes,
+    )
+
+
+def _count_changes(before: tuple[Predictions, _Decisions], after: tuple[Predictions, _Decisions]) -> tuple[int, int]:
+    was, now = (
+        dict(zip(predictions.sample_ids[decisions.rows].tolist(), decisions.correct.tolist(), strict=True))
+        for predictions, decisions in (before, after)
+    )
+    both = [(was[sample_id], correct) for sample_id, correct in now.items() if sample_id in was]
+    return sum(correct and not earlier for earlier, correct in both), sum(
+        earlier and not correct for earlier, correct in both
     )
 
 

@@ -109,7 +109,7 @@ def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: floa
         return info
     chosen = thresholds_for(stored, samples, wanted)
     card = info.card
-    for remark in read_findings(project.runs.folder(run)):
+    for remark in read_findings(project.runs.results(run)):
         if remark.about == "promise":
             now = error_rate_finding(chosen, test_selective_risk(stored, samples, chosen), info.kind)
             card = card.replace(english(remark.sentence), english(now.sentence))
@@ -126,7 +126,7 @@ def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: floa
 def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predictions | None:
     """What the run said of the samples; None where that was deleted, as to save space, and the model is for the wanted
     rate anyway."""
-    if (project.runs.folder(run) / "predictions").is_dir():
+    if (project.runs.results(run) / "predictions").is_dir():
         stored = project.predictions(run)
         if stored.task != info.task or stored.probabilities.shape[1] != len(info.classes):
             raise HandlensError(

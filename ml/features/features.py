@@ -102,6 +102,27 @@ def embedding_folders(cache: Path, backbone: str) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
+def cached_embeddings(cache: Path, backbone: str, samples: Sequence[Sample]) -> NDArray[np.float32] | None:
+    """Return the embeddings (n, width) of this backbone as they lie in `cache`; None if some are missing."""
+    keys_needed = {cache_key(sample): None for sample in samples}
+    for folder in embedding_folders(cache, backbone):
+        known: dict[str, NDArray[np.float32]] = {}
+        for keys_path in sorted(folder.glob("*.keys.npy")):
+            values = keys_path.with_name(keys_path.name.replace(".keys.npy", ".embedding.npy"))
+            try:
+                keys = np.load(keys_path, allow_pickle=False)
+                rows = np.load(values, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError, EOFError):
+                continue  # a damaged segment: its embeddings are missing, which is checked below
+            for key, row in zip(keys, rows, strict=False):
+                name = key.decode()
+                if name in keys_needed:
+                    known[name] = row
+        if len(known) == len(keys_needed):
+            return np.stack([known[cache_key(sample)] for sample in samples]).astype(np.float32)
+    return None
+
+
 def graph_extractor(graph: bytes) -> Extractor:
     """Return the extractor of a graph from `raw` to `embedding` and `grid`, one sample on each core."""
     session = open_session(graph, many=True)

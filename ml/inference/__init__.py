@@ -1,1 +1,1 @@
-"""What a released model does with files: answers as rows and tables, over very many files, sorted into folders."""
+"""What a released model does with files: answers, tables, detections, packages, rules."""

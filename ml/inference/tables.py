@@ -32,6 +32,35 @@ _NUMBERS = ("start", "end", "probability", "unlike")
 _COLUMN_WIDTHS = {"path": 50, "label": 18, "labels": 24, "reason": 40}
 
 
+class Columns:
+    """The columns of a table of answers of a model."""
+
+    def __init__(self, info: ModelInfo) -> None:
+        self._fields = list(FIELDS)
+        if not task_named(info.task).exclusive:
+            # What is there stands before what is likeliest, which may be nothing that is there.
+            self._fields.insert(1, "labels")
+        if info.windowing is not None:
+            self._fields[1:1] = ["start", "end"]
+        self._fields.append("reason")
+        places = range(2, min(RUNNERS_UP, len(info.classes)) + 1)
+        self.names = self._fields + [f"{word}_{place}" for place in places for word in ("label", "probability")]
+
+    def lines(self, row: Row) -> Iterator[list[Any]]:
+        """Yield the cells of an answer and, for a recording of several windows, those of each window."""
+        yield self._cells(row)
+        windows = row.get("windows", [])
+        for window in windows if len(windows) > 1 else ():
+            yield self._cells(window | {"path": row["path"]})
+
+    def _cells(self, row: Row) -> list[Any]:
+        cells = {name: row.get(name, "") for name in self._fields}
+        if "labels" in row:
+            cells["labels"] = "; ".join(row["labels"]) or english(NONE_OF_THEM)
+        others = [value for pair in row.get("top", [])[1:] for value in pair]
+        return [*cells.values(), *others]
+
+
 class AnswerTable(ABC):
     """A file with one line per input, also of those that could not be read, with the runners-up spelled out.
 
@@ -47,15 +76,8 @@ class AnswerTable(ABC):
 
     def __init__(self, target: Path, info: ModelInfo) -> None:
         self._target = target.expanduser().absolute()
-        self._fields = list(FIELDS)
-        if not task_named(info.task).exclusive:
-            # What is there stands before what is likeliest, which may be nothing that is there.
-            self._fields.insert(1, "labels")
-        if info.windowing is not None:
-            self._fields[1:1] = ["start", "end"]
-        self._fields.append("reason")
-        places = range(2, min(RUNNERS_UP, len(info.classes)) + 1)
-        self._header = self._fields + [f"{word}_{place}" for place in places for word in ("label", "probability")]
+        self._columns = Columns(info)
+        self._header = self._columns.names
         self._rows = 0
         self.check(self._target)
         try:
@@ -91,19 +113,10 @@ class AnswerTable(ABC):
 
     def add(self, row: Row) -> None:
         """One input's answer, as `ml.inference.answers.answer_row` makes it."""
-        windows = row.get("windows", [])
         with _saying(self._target):
-            self._add_line(row)
-            for window in windows if len(windows) > 1 else ():
-                self._add_line(window | {"path": row["path"]})
+            for cells in self._columns.lines(row):
+                self._write(cells)
         self._rows += 1
-
-    def _add_line(self, row: Row) -> None:
-        cells = {name: row.get(name, "") for name in self._fields}
-        if "labels" in row:
-            cells["labels"] = "; ".join(row["labels"]) or english(NONE_OF_THEM)
-        others = [value for pair in row.get("top", [])[1:] for value in pair]
-        self._write([*cells.values(), *others])
 
     @abstractmethod
     def _begin(self) -> None:
@@ -162,9 +175,7 @@ class CsvTable(AnswerTable):
         self._table.writerow(self._header)
 
     def _write(self, cells: list[Any]) -> None:
-        if _is_formula(cells[0]):
-            cells[0] = f"./{cells[0]}"  # still the same file
-        self._table.writerow([_plain(cell) for cell in cells])
+        self._table.writerow(csv_cells(cells))
 
     def _finish(self) -> None:
         self._stream.close()
@@ -319,6 +330,12 @@ def _free_name(target: Path) -> Path:
         for number in count(2)
         if not (other := target.with_name(f"{target.stem}-{number}{target.suffix}")).exists()
     )
+
+
+def csv_cells(cells: list[Any]) -> list[Any]:
+    """Return the cells of a line, the path first, with nothing in them that a spreadsheet would calculate."""
+    path, *others = cells
+    return [f"./{path}" if _is_formula(path) else path, *map(_plain, others)]  # still the same file
 
 
 def _plain(cell: object) -> object:

@@ -26,10 +26,13 @@ __all__ = [
     "AudioFacts",
     "audio_facts",
     "choose_windowing",
+    "cut_audio",
     "load_waveform",
     "load_window",
     "load_windows",
     "quantise_int16",
+    "stream_waveform",
+    "stream_windows",
     "window_spans",
 ]
 
@@ -97,6 +100,20 @@ def load_window(path: Path, windowing: Windowing, *, start: float) -> NDArray[np
     return window
 
 
+def cut_audio(path: Path, target: Path, *, start: float, end: float) -> None:
+    """Write `start`…`end` s of a recording to the new WAV file `target`, at its own rate and with all its channels.
+
+    Raises UnreadableError, and OSError where `target` exists or cannot be written.
+    """
+    with _opened(path) as source:
+        rate, channels = source.samplerate, source.channels
+        source.seek(min(max(0, round(start * rate)), source.frames))
+        blocks = list(_blocks(source, max(1, round((end - start) * rate))))
+    with target.open("xb") as stream, soundfile.SoundFile(stream, "w", rate, channels, "PCM_16", format="WAV") as sink:
+        for block in blocks:
+            sink.write(np.clip(np.nan_to_num(block), -1.0, 1.0))
+
+
 def quantise_int16(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Windows (n, frames) with the loudest point of each at ± 32767, and how loud that was (n, 1).
 
@@ -126,6 +143,58 @@ def load_windows(path: Path, windowing: Windowing, starts: Sequence[float]) -> N
                 window = stretch[firsts[row] - begin :][:frames]
                 result[row, : len(window)] = window
     return result
+
+
+def stream_waveform(path: Path, *, rate: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the recording block by block, mono at `rate` Hz, in memory that does not grow with its length.
+
+    Together the blocks are what `load_waveform` returns: one resampler runs through all of them. Raises
+    UnreadableError, after the blocks before the damage.
+    """
+    with _opened(path) as source:
+        if source.samplerate == rate:
+            for block in _blocks(source, None):
+                yield _as_mono(block)
+            return
+        resampler = soxr.ResampleStream(source.samplerate, rate, 1, dtype="float32")
+        for block in _blocks(source, None):
+            yield resampler.resample_chunk(_as_mono(block))
+        yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+
+def stream_windows(
+    path: Path, windowing: Windowing, *, batch: int
+) -> Iterator[tuple[list[tuple[float, float]], NDArray[np.float32]]]:
+    """Yield the windows of a recording of any length, up to `batch` at a time: their spans in seconds and their values.
+
+    As with `window_spans`, the last window ends where the recording does, and a shorter recording is padded with zeros.
+    Raises UnreadableError.
+    """
+    frames, rate = windowing.frames, round(windowing.rate)
+    step = max(1, round(windowing.step * windowing.rate))
+    held, first, begin, covered = np.zeros(0, dtype=np.float32), 0, 0, 0  # `held` begins at value `first`
+    for block in stream_waveform(path, rate=rate):
+        held = np.concatenate([held, block])
+        while begin + frames <= first + len(held):
+            count = min(batch, (first + len(held) - begin - frames) // step + 1)
+            starts = range(begin, begin + count * step, step)
+            yield _spans(starts, frames, rate), np.stack([held[at - first :][:frames] for at in starts])
+            begin, covered = begin + count * step, starts[-1] + frames
+        # One window is kept: the last one ends where the recording ends, wherever that is.
+        keep = max(0, min(begin, first + len(held) - frames) - first)
+        held, first = held[keep:], first + keep
+    end = first + len(held)
+    if end == 0:
+        raise UnreadableError(msg("The recording is empty: it holds no sound."))
+    if covered < end:
+        last = held[-frames:]
+        padded = np.zeros((1, frames), dtype=np.float32)
+        padded[0, : len(last)] = last
+        yield [((end - len(last)) / rate, end / rate)], padded
+
+
+def _spans(starts: Sequence[int], frames: int, rate: int) -> list[tuple[float, float]]:
+    return [(round(at / rate, 6), round((at + frames) / rate, 6)) for at in starts]
 
 
 @contextmanager
@@ -188,11 +257,13 @@ def _blocks(source: soundfile.SoundFile, frames: int | None) -> Iterator[NDArray
 
 
 def _mono(source: soundfile.SoundFile, frames: int | None) -> NDArray[np.float32]:
-    parts = []
-    for block in _blocks(source, frames):
-        finite = np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        parts.append(np.clip(finite, -LOUDEST, LOUDEST).mean(axis=1, dtype=np.float32))
+    parts = [_as_mono(block) for block in _blocks(source, frames)]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _as_mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    finite = np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(np.clip(finite, -LOUDEST, LOUDEST).mean(axis=1, dtype=np.float32))
 
 
 def _piece(source: soundfile.SoundFile, *, rate: int, first: int, count: int | None) -> NDArray[np.float32]:

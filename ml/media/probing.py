@@ -114,7 +114,7 @@ def _drive(
                     child.end()
                     break
                 idle_deaths += path is None
-                _require_start(child, idle_deaths)
+                _require_start(child, idle_deaths, late=late)
                 child.end()
                 children[place] = start()
                 outcome = UnreadableError(_TOO_SLOW if late else _CRASHED)
@@ -153,7 +153,16 @@ def _send(child: _Child, path: Path | None, timeout: float) -> None:
         child.deadline = 0.0  # it died while idle, which its pipe reports
 
 
-def _require_start(child: _Child, idle_deaths: int) -> None:
+def _require_start(child: _Child, idle_deaths: int, *, late: bool) -> None:
+    """Raise HandlensError where children do not begin to work. `late`: this one still tries."""
+    if late and not child.ready:
+        raise HandlensError(
+            msg(
+                "The part of the program that opens files had not started after {seconds} seconds, because the "
+                "computer is busy. Try again when it has less to do.",
+                seconds=round(_START_TIMEOUT),
+            )
+        )
     if not child.ready or idle_deaths > _MAX_IDLE_DEATHS:
         child.process.join(timeout=1)
         raise HandlensError(

@@ -36,6 +36,11 @@ def inferno(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
+def inferno_stops() -> list[list[int]]:
+    """The colours of `inferno`, evenly spaced, for programs that draw it themselves."""
+    return [[int(value) for value in stop] for stop in _INFERNO]
+
+
 def overlay_rgba(maps: NDArray[np.floating], class_index: int, *, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The overlay of a class as RGBA (height, width, 4) for a picture of `size` (width, height).
 

@@ -13,7 +13,7 @@ from typing import assert_never
 from ml.core.engine import NEEDS_ENGINE, can_finetune
 from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed
-from ml.core.jobs import BackboneJob, EvaluateJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
+from ml.core.jobs import BackboneJob, EvaluateJob, ExportJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
 from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, msg
 from ml.core.plugins import import_plugins
@@ -69,6 +69,10 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             from ml.pipeline.label_issues import rank_label_issues
 
             yield from rank_label_issues(job, stop)
+        case ExportJob():
+            from ml.pipeline.export_model import export
+
+            yield from export(job)
         case _:
             assert_never(job)
 
@@ -81,6 +85,11 @@ def _train(job: TrainJob, stop: Stop) -> Iterator[Event]:
         return
     if not can_finetune():
         raise HandlensError(NEEDS_ENGINE)
+    from ml.pipeline.progressive import train_progressively, trains_progressively
+
+    if world_size() == 1 and trains_progressively(job):
+        yield from train_progressively(job, stop)
+        return
     # Load torch only for fine-tuning: it takes seconds.
     from ml.pipeline.train import train
 

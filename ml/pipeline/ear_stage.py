@@ -48,6 +48,8 @@ def choose_ear(context: RunContext, *, announced: bool = True) -> Generator[Even
     if asked == "auto" and "name" in recorded:
         asked = recorded["name"]
         scores = {name: recorded[name] for name in EARS if name in recorded}
+    elif asked == "auto" and context.ear is not None:
+        asked, scores = context.ear, context.ear_scores
     elif asked == "auto":
         scores = yield from _compare(context)
         asked = best_ear(scores)

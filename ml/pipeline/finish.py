@@ -67,13 +67,15 @@ class Release(Protocol):
         """Return the largest difference in probability between `exported` and the trained network or `stored`."""
 
 
-def finish_run(context: RunContext, release: Release, holdout: Release | None = None) -> Generator[Event, None, Scores]:
-    """Write `model.onnx`, `predictions/`, `findings.json` and `card.md` to the folder of the run.
+def finish_run(
+    context: RunContext, release: Release, holdout: Release | None = None, *, folder: Path | None = None
+) -> Generator[Event, None, Scores]:
+    """Write `model.onnx`, `predictions/`, `findings.json` and `card.md` to `folder` (None: that of the run).
 
     `holdout` is the network before it was trained on the validation samples, if `release` was: these samples are
     predicted, and everything is calibrated, with it.
     """
-    folder = context.folder
+    folder = context.folder if folder is None else folder
     draft, holdout_draft = folder / "predictions.part", folder / "earlier.part"
     yield StageStarted(stage="predict")
     held_out: Predictions | None = None

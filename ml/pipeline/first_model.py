@@ -43,6 +43,7 @@ from ml.probe.training_data import make_showcase, normalisation_samples
 from ml.probe.whitening import Head
 from ml.project.predictions import Predictions
 from ml.project.project import Project
+from ml.release.assess import Scores
 from ml.release.released_graph import released_graph
 from ml.runtime.contract import OUTPUTS
 from ml.runtime.session import open_session
@@ -96,8 +97,14 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop) -> Iterator[Event
 
 
 def _run_stages(context: RunContext) -> Iterator[Event]:
-    """Run one stage after the other; each adds to the context what it finds."""
+    """Train and release the first model as the model of the run."""
     yield run_started(context)
+    scores = yield from first_model_stages(context, context.folder)
+    yield finished(context, scores, early=context.stop.requested() == "stop")
+
+
+def first_model_stages(context: RunContext, folder: Path) -> Generator[Event, None, Scores]:
+    """Run one stage after the other; each adds to the context what it finds. The model is written to `folder`."""
     network = _prepare(context)
     yield from decode_stage(context)
     _normalise(context, network)
@@ -117,14 +124,15 @@ def _run_stages(context: RunContext) -> Iterator[Event]:
     yield make_showcase(context.data, probabilities, maps, epoch=0)
     write_history(context.folder, epoch=0, probe=context.probe)
     last = _refitted(context, network)
-    scores = yield from (finish_run(context, first) if last is None else finish_run(context, last, first))
+    released = (first,) if last is None else (last, first)
+    scores = yield from finish_run(context, *released, folder=folder)
     raise_if_cancelled(context.stop)
     speed = {
         "forward_seconds": context.forward_seconds,
         "doubt": relative_probe_loss(context.probe.valid_loss, context.data.train_labels),
     }
     context.write_settings(speed=speed, alpha=0.0)
-    yield finished(context, scores, early=context.stop.requested() == "stop")
+    return scores
 
 
 def _refitted(context: RunContext, network: FeatureNetwork) -> GraphRelease | None:

@@ -13,8 +13,7 @@ from ml.core.events import Event, Progress, StageStarted, Stopped, Suspected
 from ml.core.jobs import Stop, SuspectJob
 from ml.core.messages import msg
 from ml.core.types import Sample, TaskName
-from ml.features.decode import cache_key
-from ml.features.features import embedding_folders
+from ml.features.features import cached_embeddings
 from ml.probe.label_quality import LabelIssues, find_label_issues, make_fold, out_of_fold_probabilities
 from ml.probe.objective import targets_of
 from ml.project.predictions import Predictions
@@ -117,24 +116,7 @@ def _pretrained_embeddings(project: Project, run: int, samples: Sequence[Sample]
 
     They are preferred because a fine-tuned network has learned wrong labels, too.
     """
-    keys_needed = {cache_key(sample): None for sample in samples}
-    folders = embedding_folders(project.path / "cache", read_backbone(project.runs.folder(run)))
-    for folder in folders:
-        known: dict[str, NDArray[np.float32]] = {}
-        for keys_path in sorted(folder.glob("*.keys.npy")):
-            values = keys_path.with_name(keys_path.name.replace(".keys.npy", ".embedding.npy"))
-            try:
-                keys = np.load(keys_path, allow_pickle=False)
-                rows = np.load(values, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError):
-                continue  # a damaged segment: its embeddings are missing, which is checked below
-            for key, row in zip(keys, rows, strict=False):
-                name = key.decode()
-                if name in keys_needed:
-                    known[name] = row
-        if len(known) == len(keys_needed):
-            return np.stack([known[cache_key(sample)] for sample in samples]).astype(np.float32)
-    return None
+    return cached_embeddings(project.path / "cache", read_backbone(project.runs.folder(run)), samples)
 
 
 def _finetuned_embeddings(stored: Predictions, rows: Sequence[int]) -> NDArray[np.float32]:

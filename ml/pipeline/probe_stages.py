@@ -58,7 +58,7 @@ def feature_stage(context: RunContext, make_extractor: MakeExtractor) -> Iterato
         extractor = yield from make_extractor()
         yield from context.features.extract(samples, context.decoded, extractor, context.stop)
     raise_if_ended(context.stop)
-    context.forward_seconds = (time.monotonic() - started) / len(missing) if missing else 0.0
+    context.forward_seconds = (time.monotonic() - started) / len(missing) if missing else context.forward_seconds
     release_memory()
     context.data = make_training_data(context.project, context.decoded, samples, classes=context.classes)
 

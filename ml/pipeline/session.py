@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TypedDict
 
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Finished, RunStarted, StageStarted, Stopped
@@ -17,8 +18,10 @@ from ml.core.stages import Stage
 from ml.core.types import Preset, RunInfo, Sample
 from ml.graphs.frozen_network import FrozenNetwork
 from ml.media.kinds import kind_named
+from ml.pipeline.first_model_stays import first_model_stays
 from ml.probe.training_data import pick_showcase, require_two_classes, split_targets
 from ml.project.project import Project
+from ml.project.runs import NOTHING_TO_RESUME
 from ml.project.split.plan import plan_split
 from ml.release.assess import Scores
 from ml.scoring.tasks import task_named
@@ -32,6 +35,10 @@ class CancelledError(Exception):
     """The user cancelled the run; unwinds to `train`."""
 
 
+class FirstModelKeptError(Exception):
+    """The user ended the adjusting and keeps the first model; unwinds to `train`."""
+
+
 class NoModelYetError(Exception):
     """The user stopped the run before there was a model; unwinds to `train`."""
 
@@ -43,12 +50,18 @@ def record_end(project: Project, run: RunInfo, stages: Iterator[Event]) -> Itera
     except CancelledError:
         project.runs.discard(run.number)
         yield Stopped()
+    except FirstModelKeptError:
+        yield first_model_stays(project, run.number)
     except NoModelYetError:
+        if project.runs.adjusting(run.number):
+            yield first_model_stays(project, run.number)
+            return
         project.runs.update(run.number, state="interrupted")
         yield Stopped(resumable=True)
     except Exception as error:
         message = error.message if isinstance(error, HandlensError) else _INTERNAL_ERROR
-        project.runs.update(run.number, state="failed", message=message)
+        if not project.runs.adjusting(run.number):  # else the run has a model, and can be continued
+            project.runs.update(run.number, state="failed", message=message)
         raise
     except BaseException:
         # Ctrl+C, or a caller that closes the generator: the run can be resumed, unless it has just finished.
@@ -81,15 +94,14 @@ def frozen_network(context: RunContext) -> FrozenNetwork:
     )
 
 
-def finished(context: RunContext, scores: Scores, *, early: bool) -> Finished:
-    """Record that the run is finished, and return the last event."""
-    seconds = time.monotonic() - context.started
-    accuracies = {
-        "valid_accuracy": scores.valid,
-        "test_accuracy": scores.test,
-        "probe_accuracy": context.probe.valid_accuracy,
-    }
-    context.project.runs.update(context.run.number, state="finished", seconds=seconds, **accuracies)
+def finished(context: RunContext, scores: Scores, *, early: bool, changes: tuple[int, int] | None = None) -> Finished:
+    """Record that the run is finished, and return the last event.
+
+    `changes`: how many predictions the adjusted network corrected, and how many it spoilt.
+    """
+    seconds, accuracies = time.monotonic() - context.started, accuracies_of(context, scores)
+    context.project.runs.finish(context.run.number, seconds=seconds, **accuracies)
+    more_right, more_wrong = changes or (None, None)
     return Finished(
         run=context.run.number,
         seconds=seconds,
@@ -97,7 +109,24 @@ def finished(context: RunContext, scores: Scores, *, early: bool) -> Finished:
         **accuracies,
         valid_interval=scores.valid_interval,
         test_interval=scores.test_interval,
+        more_right=more_right,
+        more_wrong=more_wrong,
     )
+
+
+class Accuracies(TypedDict):
+    """The accuracies that are recorded of a run."""
+
+    valid_accuracy: float | None
+    test_accuracy: float | None
+    probe_accuracy: float | None
+
+
+def accuracies_of(context: RunContext, scores: Scores) -> Accuracies:
+    """Return the accuracies that are recorded of a run."""
+    """Return the accuracies to record."""
+    probe = context.probe.valid_accuracy
+    return {"valid_accuracy": scores.valid, "test_accuracy": scores.test, "probe_accuracy": probe}
 
 
 def labelled_and_split(project: Project) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
@@ -130,7 +159,7 @@ def open_or_resume_run(project: Project, job: TrainJob, class_names: tuple[str, 
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
     run = project.runs.unfinished()
     if run is None:
-        raise HandlensError(msg("There is no interrupted run to resume. Train without --resume."))
+        raise HandlensError(NOTHING_TO_RESUME)
     if run.class_names != class_names:
         raise HandlensError(
             msg(
@@ -145,7 +174,8 @@ def open_or_resume_run(project: Project, job: TrainJob, class_names: tuple[str, 
         wrong_at_most = recorded.get("wrong_at_most", wrong_at_most) or None
         front = recorded.get("front", DEFAULT_FRONT)
         ear = recorded.get("ear", DEFAULT_EAR)
-    project.runs.update(run.number, state="running", message="")
+    if not project.runs.adjusting(run.number):  # else it stays a finished run, with its first model
+        project.runs.update(run.number, state="running", message="")
     preset: Preset = run.preset
     return run, dataclasses.replace(
         job, preset=preset, seed=run.seed, epochs=epochs, wrong_at_most=wrong_at_most, front=front, ear=ear

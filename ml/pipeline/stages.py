@@ -61,16 +61,17 @@ def first_model_stage(context: FinetuneContext) -> Iterator[Event]:
     """Fit the first model, show its predictions, and adapt the recipe to its quality unless fine-tuning continues."""
     yield stage("probe")
     network, data, device = context.network, context.data, context.fabric.device
-    context.probe = yield from fit_best_probe(context)
+    context.probe = context.first_probe or (yield from fit_best_probe(context))
     release_memory()
     set_head(network, context.probe.head)
-    yield probe_done(context)
     network.to(device)
-    if context.features.grids_kept and network.backbone.pooled is None:
-        probabilities, maps, _ = predict_from_cached_features(network, context.features, data.showcase)
-        yield make_showcase(data, probabilities, maps, epoch=0)
-    else:
-        yield showcase(network, data, device, epoch=0)
+    if not context.has_first_model:  # else it was shown
+        yield probe_done(context)
+        if context.features.grids_kept and network.backbone.pooled is None:
+            probabilities, maps, _ = predict_from_cached_features(network, context.features, data.showcase)
+            yield make_showcase(data, probabilities, maps, epoch=0)
+        else:
+            yield showcase(network, data, device, epoch=0)
     write_history(context.folder, epoch=0, probe=context.probe)
     if not context.resumes_finetuning:
         _adapt_recipe_to_data(context)
@@ -146,7 +147,7 @@ def interpolation_stage(context: FinetuneContext) -> Iterator[Event]:
         beats_probe=context.result.beats_probe,
         schedule_completed=context.result.schedule_completed,
     )
-    if not (context.alpha or context.result.stopped_early):
+    if not (context.alpha or context.result.stopped_early or context.has_first_model):
         yield Note(
             sentence=msg("Adjusting the network did not improve on the first model, so the first model is kept.")
         )

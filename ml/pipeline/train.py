@@ -12,15 +12,18 @@ from lightning_fabric import Fabric
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.errors import HandlensError
-from ml.core.events import Event, Finished, Stopped
+from ml.core.events import Event, Finished, FirstModel, Stopped
 from ml.core.jobs import Stop, TrainJob
 from ml.core.messages import msg
+from ml.evaluation.run_comparison import count_changes, evaluation_set
 from ml.features.decode import Decoded
 from ml.graphs.pretrained import Weights
 from ml.networks.weights.resolve import refuse_unknown_weights, resolve_weights
+from ml.pipeline.behind import behind_first_model
 from ml.pipeline.better_ear import better_first_model
 from ml.pipeline.finish import finish_run
 from ml.pipeline.first_model import GraphRelease
+from ml.pipeline.first_model_stays import first_model_stays
 from ml.pipeline.retrain import retrain_samples, retrain_stage
 from ml.pipeline.session import (
     finished,
@@ -42,7 +45,9 @@ from ml.pipeline.stages import (
     normalise_stage,
 )
 from ml.pipeline.torch_release import TorchRelease
+from ml.project.predictions import read_predictions
 from ml.project.project import Project
+from ml.project.runs import FIRST
 from ml.release.assess import Scores
 from ml.training.context import FinetuneContext
 from ml.training.distributed import DistributedContext
@@ -50,6 +55,7 @@ from ml.training.finetune.loop import run_worker_rank
 from ml.training.finetune.task import fit_normalisation
 from ml.training.preflight import preflight
 from ml.training.recipe import recipe_for, relative_probe_loss
+from ml.training.run_context import RunContext
 from ml.training.run_files import read_recipe, read_settings
 
 
@@ -99,9 +105,51 @@ def _train_locked(project: Project, job: TrainJob, stop: Stop, distributed: Dist
     yield from record_end(project, run, _run_stages(context))
 
 
+def adjust(first: RunContext) -> Generator[Event, None, None]:
+    """Adjust the network behind the first model that `first` has trained and released."""
+    distributed = DistributedContext()
+    context = FinetuneContext(
+        project=first.project,
+        job=first.job,
+        run=first.run,
+        folder=first.folder,
+        samples=first.samples,
+        fabric=_make_fabric(first.job.device, distributed),
+        distributed=distributed,
+        stop=first.stop,
+        started=first.started,
+        first_probe=first.probe if first.ear in (None, "picture") else None,
+        first_ear=first.ear,
+    )
+    context.ear, context.ear_scores, context.forward_seconds = first.ear, first.ear_scores, first.forward_seconds
+    yield from behind_first_model(_train_stages(context), context.stop)
+
+
 def _run_stages(context: FinetuneContext) -> Iterator[Event]:
-    """Run one stage after the other; each adds to the context what it finds."""
+    """Train a run that begins, or that is resumed."""
     yield run_started(context)
+    if not context.has_first_model:
+        yield from _train_stages(context)
+        return
+    context.first_ear = read_settings(context.folder).get("ear", {}).get("name")
+    yield _first_model_again(context)
+    yield from behind_first_model(_train_stages(context), context.stop)
+
+
+def _first_model_again(context: FinetuneContext) -> FirstModel:
+    """Return the event of a first model that an interrupted run has released."""
+    info = context.project.runs.finished(context.run.number)
+    return FirstModel(
+        run=info.number,
+        seconds=info.seconds,
+        valid_accuracy=info.valid_accuracy,
+        test_accuracy=info.test_accuracy,
+        probe_accuracy=info.probe_accuracy,
+    )
+
+
+def _train_stages(context: FinetuneContext) -> Generator[Event, None, None]:
+    """Run one stage after the other; each adds to the context what it finds."""
     yield from _weights_stage(context)
     yield from _preflight_stage(context)
     yield from normalise_stage(context)
@@ -110,6 +158,10 @@ def _run_stages(context: FinetuneContext) -> Iterator[Event]:
     yield from finetune_stage(context, retrain_samples=retrain_samples(context))
     yield from interpolation_stage(context)
     first_model = yield from better_first_model(context)
+    unchanged = first_model is not None or (context.alpha == 0.0 and context.first_ear in (None, "picture"))
+    if context.has_first_model and unchanged:
+        yield _keep_first_model(context)
+        return
     if first_model is not None:
         yield from _release_first_model(context, first_model)
         return
@@ -129,6 +181,16 @@ def _release_first_model(context: FinetuneContext, release: GraphRelease) -> Ite
     scores = yield from finish_run(context, release)
     raise_if_cancelled(context.stop)
     yield _finish(context, scores)
+
+
+def _keep_first_model(context: FinetuneContext) -> Finished:
+    """End the run with the first model that was released already."""
+    context.write_settings(speed=_speed(context), alpha=0.0)
+    early = context.result.stopped_early or context.stop.requested() == "stop"
+    seconds = time.monotonic() - context.started
+    event = first_model_stays(context.project, context.run.number, early=early, seconds=seconds)
+    _remove_checkpoint(context)
+    return event
 
 
 def _weights_stage(context: FinetuneContext) -> Iterator[Event]:
@@ -163,19 +225,35 @@ def _preflight_stage(context: FinetuneContext) -> Iterator[Event]:
 
 def _finish(context: FinetuneContext, scores: Scores) -> Finished:
     """Record that the run is finished, and return the last event."""
-    probe, result = context.probe, context.result
-    speed = {
+    context.write_settings(speed=_speed(context), alpha=context.alpha)
+    early = context.result.stopped_early or context.stop.requested() == "stop"
+    event = finished(context, scores, early=early, changes=_changes(context))
+    _remove_checkpoint(context)
+    return event
+
+
+def _speed(context: FinetuneContext) -> dict[str, float]:
+    return {
         "forward_seconds": context.forward_seconds,
-        "train_seconds": result.train_seconds,
-        "doubt": relative_probe_loss(probe.valid_loss, context.data.train_labels),
+        "train_seconds": context.result.train_seconds,
+        "doubt": relative_probe_loss(context.probe.valid_loss, context.data.train_labels),
     }
-    context.write_settings(speed=speed, alpha=context.alpha)
-    early = result.stopped_early or context.stop.requested() == "stop"
-    event = finished(context, scores, early=early)
-    # Only an unfinished run needs its state; the best weights stay.
+
+
+def _changes(context: FinetuneContext) -> tuple[int, int] | None:
+    """Return how many predictions of the first model the adjusted network corrected, and how many it spoilt."""
+    if not context.has_first_model:
+        return None
+    task = context.project.task
+    before = read_predictions(context.folder / FIRST / "predictions", task=task)
+    after = read_predictions(context.folder / "predictions", task=task)
+    return count_changes(before, after, evaluation_set(context.samples).labels)
+
+
+def _remove_checkpoint(context: FinetuneContext) -> None:
+    """Remove what only an unfinished run needs; the best weights stay."""
     (context.checkpoints / "latest.safetensors").unlink(missing_ok=True)
     shutil.rmtree(context.checkpoints / "refit", ignore_errors=True)
-    return event
 
 
 # -- before the run begins ----------------------------------------------------------------------------------------

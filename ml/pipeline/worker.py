@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 import psutil
 
 from ml.core.errors import HandlensError
-from ml.core.events import TERMINAL, Event, Failed, ProbeDone, RunStarted, Stopped
+from ml.core.events import TERMINAL, Event, Failed, Finished, FirstModel, ProbeDone, RunStarted, Stopped
 from ml.core.jobs import Job, Stop, StopRequest, TrainJob
 from ml.core.logs import start_logging
 from ml.core.memory import (
@@ -31,6 +31,7 @@ from ml.core.memory import (
     killed_for_memory,
 )
 from ml.core.messages import Message, msg
+from ml.pipeline.first_model_stays import end_as_recorded
 from ml.pipeline.watchdog import STALL_SECONDS, Watch
 from ml.project.project import Project
 
@@ -187,7 +188,7 @@ def _supervise(
             event: Event | _Heartbeat = pipe.recv()
         except (EOFError, OSError):
             process.join(GRACE_SECONDS)
-            if sent == "cancel":
+            if sent in ("first", "cancel"):
                 yield _record_end(job, run, sent)
             else:
                 _log.error("the child process of %s ended with code %s", type(job).__name__, process.exitcode)
@@ -199,19 +200,21 @@ def _supervise(
         watch.notify(event)
         if isinstance(event, RunStarted):
             run = event.run
-        model = model or isinstance(event, ProbeDone)
+        model = model or isinstance(event, ProbeDone | FirstModel)
         yield event
         if isinstance(event, TERMINAL):
             return
 
 
-def _record_end(job: Job, run: int | None, request: StopRequest) -> Stopped:
-    """Discard or interrupt the run in place of the child, which was killed."""
+def _record_end(job: Job, run: int | None, request: StopRequest) -> Stopped | Finished:
+    """Discard or interrupt the run in place of the child, which was killed; or end it with its first model."""
     if run is None or not isinstance(job, TrainJob):
         return Stopped()
     with contextlib.suppress(HandlensError), Project.open(job.project) as project:
         if request == "cancel":
             project.runs.discard(run)
+        elif (ended := end_as_recorded(project, run)) is not None:
+            return ended
         else:
             project.runs.update(run, state="interrupted")
     return Stopped(resumable=request == "stop")

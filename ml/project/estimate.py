@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost
 from ml.core.errors import HandlensError
+from ml.core.jobs import DEFAULT_EAR, Ear
 from ml.core.stages import Stage
 from ml.core.types import Preset
 from ml.project.project import Project
@@ -19,6 +20,8 @@ from ml.project.run_settings import read_run_settings
 _DECODE = 2 * 0.003
 _FORWARD = 2 * 0.012
 _TRAIN = 2 * 0.062
+_PICTURE_EAR, _SPEECH_EAR = (0.0103, 0.0024), (0.0040, 0.0034)
+"""Seconds of a core that the networks for recordings take: per window, and per second of sound in it."""
 _FIXED: dict[Stage, float] = {"preflight": 6.0, "probe": 3.0, "export": 3.0}
 """Seconds of the stages that hardly depend on the number of samples."""
 # Samples to be seen in all, and the fewest and most passes over the data that this may come to: a small set needs more
@@ -87,15 +90,20 @@ class TimePlan:
 
 
 def plan_time(
-    project: Project, preset: Preset, *, backbone: str = "", speeds: Mapping[str, float] | None = None
+    project: Project,
+    preset: Preset,
+    *,
+    backbone: str = "",
+    speeds: Mapping[str, float] | None = None,
+    ear: Ear = DEFAULT_EAR,
 ) -> TimePlan:
-    """Return the expected seconds of each stage of a run with `preset`.
+    """Return the expected seconds of each stage of a run with `preset`; `ear` counts for recordings.
 
     Speeds and the relative loss of the first model come from the newest runs here with the same `backbone`, then from
     `speeds`: what was measured in other projects on this machine, see `SPEEDS`.
     """
-    samples = project.samples()
-    count = len(samples)
+    splits = project.count_splits()
+    count = sum(splits.values())
     backbone = backbone or DEFAULT_BACKBONE
     effort = relative_cost(backbone)
     measured = {**(speeds or {}), **_measured(project, backbone)}
@@ -103,16 +111,17 @@ def plan_time(
     forward = measured.get("features", _FORWARD * core_share)
     step = measured.get("finetune", forward * _TRAIN / _FORWARD)
     decode = measured.get("decode", _DECODE / (os.cpu_count() or 1))
-    train, valid = (sum(sample.split == split for sample in samples) for split in ("train", "valid"))
+    train, valid = splits.get("train", 0), splits.get("valid", 0)
     epochs = scale_epochs(epochs_for(preset, train), measured.get("doubt", _TYPICAL_PROBE_LOSS))
     retrained = train + valid if valid and train + valid <= RETRAIN_MAX_SAMPLES else 0
     # Predictions of an unchanged network come from the cached features.
     predict = 0.1 * forward if preset == "quick" else measured.get("predict", forward)
     seen_before = any((project.path / "cache").glob(f"embeddings-{backbone}*"))
+    look = forward * _ear_factor(project, preset, ear)
     stages: dict[Stage, float] = {
         "preflight": measured.get("preflight", _FIXED["preflight"]),
         "decode": 0.0 if seen_before else count * decode,
-        "features": 0.0 if seen_before else count * forward,
+        "features": 0.0 if seen_before else count * look,
         "probe": measured.get("probe", _FIXED["probe"]),
         "finetune": epochs * train * step,
         "refit": round(epochs * RETRAIN_FRACTION) * retrained * step,
@@ -120,7 +129,7 @@ def plan_time(
         "export": measured.get("export", _FIXED["export"]),
     }
     known = effort is not None or "features" in measured
-    per_sample: dict[Stage, float] = {"decode": decode, "features": forward}
+    per_sample: dict[Stage, float] = {"decode": decode, "features": look}
     return TimePlan(
         stages=stages,
         per_sample=per_sample,
@@ -128,6 +137,18 @@ def plan_time(
         passes=epochs,
         known=known,
     )
+
+
+def _ear_factor(project: Project, preset: Preset, ear: Ear) -> float:
+    """Return the time that the chosen networks for recordings take, compared with the one for pictures alone.
+
+    "auto" tries both, and adjusting needs the one for pictures, whatever the first model uses.
+    """
+    windowing = project.windowing
+    if windowing is None or windowing.columns or ear == "picture":
+        return 1.0
+    picture, speech = (fixed + rate * windowing.seconds for fixed, rate in (_PICTURE_EAR, _SPEECH_EAR))
+    return speech / picture if ear == "speech" and preset == "quick" else 1.0 + speech / picture
 
 
 def estimate_seconds(

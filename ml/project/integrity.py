@@ -31,6 +31,8 @@ from ml.core.untrusted import (
     texts_in,
 )
 from ml.media.kinds import kind_named
+from ml.project.releases import KEY as RELEASES
+from ml.project.releases import releases_in
 from ml.scoring.tasks import task_named
 
 Meta = Mapping[str, str]
@@ -231,6 +233,10 @@ def _paths(value: str, key: str) -> None:
     texts_in(parse_json(value), key, most=100_000, longest=LONGEST_PATH)
 
 
+def _releases(value: str, _name: str) -> None:
+    releases_in(value)
+
+
 _META: dict[str, Callable[[str, str], None]] = {
     "name": _name,
     "kind": _name,
@@ -249,6 +255,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     "window_clock": _name,
     "window_ranges": _text_of_any_length,
     "window_times": _name,
+    RELEASES: _releases,
 }
 """For each key a check of its value; `windowing_of` checks the values of windows once more, together."""
 _REQUIRED = frozenset({"name", "kind", "split_by", "split_why", "source_absolute", "source_relative"})

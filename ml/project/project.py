@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,13 +15,23 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, Sample, Split, Windowing
-from ml.core.untrusted import parse_json
+from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
-from ml.project.labels import append_changes, default_annotator, read_history, read_samples, read_spans
+from ml.project.labels import (
+    append_changes,
+    count_splits,
+    default_annotator,
+    read_history,
+    read_labelled_paths,
+    read_samples,
+    read_spans,
+)
 from ml.project.predictions import Predictions, check_predictions, read_predictions
+from ml.project.releases import KEY as RELEASES
+from ml.project.releases import Release, releases_in, releases_text
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
@@ -39,7 +50,7 @@ from ml.project.update.rewindow import rewindow
 from ml.scoring.tasks import task_named
 
 SUFFIX = ".handlens"
-LABELS_AT_ONCE = 10_000
+LABELS_AT_ONCE = 12_500
 """The labels that one transaction writes, which takes about 0.1 s."""
 PAUSE, LONG_PAUSE = 0.03, 0.11
 """Seconds between two of them. SQLite lets a writer that has waited for 0.1 s try again after 25 ms, later after up to
@@ -104,7 +115,7 @@ class Project:
             raise HandlensError(
                 msg("There is no project at {path}. Check the name, or plug in its drive.", path=str(path))
             )
-        if path.suffix.lower() == ".onnx":
+        if path.suffix.lower() == ".onnx" and path.is_file():
             raise HandlensError(
                 msg("{path} is a model. Choose the folder of the project it came from.", path=str(path))
             )
@@ -195,6 +206,37 @@ class Project:
             connection.execute(tables.meta.delete().where(tables.meta.c.key == "wrong_at_most"))
         self._meta.pop("wrong_at_most", None)
 
+    def releases(self) -> tuple[Release, ...]:
+        """Every release, the oldest first."""
+        return releases_in(self._meta.get(RELEASES, "[]"))
+
+    def release(self, run: int, *, name: str = "", reason: str = "") -> Release:
+        """Use run `run` from now on. Raises HandlensError unless it is finished."""
+        number = self.runs.finished(run).number
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        made = Release(
+            run=number,
+            name=name.strip()[:LONGEST_NAME],
+            reason=reason.strip()[:LONGEST_PATH],
+            at=at,
+            by=default_annotator(),
+        )
+        self._set_meta({RELEASES: releases_text((*self.releases(), made))})
+        return made
+
+    def released(self) -> Release | None:
+        """Return the release that is in force; None where nobody released a run, or its run is no longer there."""
+        made = self.releases()
+        if not made:
+            return None
+        there = {run.number for run in self.runs.all() if run.state == "finished"}
+        return made[-1] if made[-1].run in there else None
+
+    def run_in_use(self, run: int | None = None) -> RunInfo:
+        """Run number `run`, else the released one, else the newest finished one; raises where there is none."""
+        released = self.released() if run is None else None
+        return self.runs.finished(run if released is None else released.run)
+
     def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
         """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""
         with self._store.reading() as connection:
@@ -248,6 +290,16 @@ class Project:
         with self._store.reading() as connection:
             return read_samples(connection, task=self.task)
 
+    def count_splits(self) -> dict[Split | None, int]:
+        """How many of `samples` each split has; None for samples without a label."""
+        with self._store.reading() as connection:
+            return count_splits(connection, task=self.task)
+
+    def labelled_paths(self) -> tuple[str, ...]:
+        """The files with a sample that shows a class, in alphabetical order."""
+        with self._store.reading() as connection:
+            return read_labelled_paths(connection)
+
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files that were left out when the project was made or files were added."""
         with self._store.reading() as connection:
@@ -292,15 +344,16 @@ class Project:
         Between two transactions, other writers to the project get their turn.
         """
         listed, annotator = list(wanted), annotator or default_annotator()
-        took = 0.0
+        go_on = 0.0
         for begin in range(0, len(listed), LABELS_AT_ONCE):
-            if begin:
-                time.sleep(PAUSE if took < LONG_PAUSE else LONG_PAUSE)
+            if begin:  # the caller has worked on the last piece meanwhile
+                time.sleep(max(0.0, go_on - time.monotonic()))
             began = time.monotonic()
             piece = listed[begin : begin + LABELS_AT_ONCE]
-            with self._store.writing() as connection:
-                changes = append_changes(connection, piece, annotator, origins or {})
-            took = time.monotonic() - began
+            with self._store.writing_rows() as cursor:
+                changes = append_changes(cursor, piece, annotator, origins or {})
+            ended = time.monotonic()
+            go_on = ended + (PAUSE if ended - began < LONG_PAUSE else LONG_PAUSE)
             yield changes
 
     def history(self, sample_id: int) -> tuple[LabelChange, ...]:
@@ -391,13 +444,15 @@ class Project:
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
-        folder = self.runs.folder(run) / "predictions"
+        folder = self.runs.results(run) / "predictions"
         if not folder.is_dir():
             raise HandlensError(msg("Run {run} has no predictions. Train again to get them.", run=str(run)))
         try:
             predictions = read_predictions(folder, task=self.task)
             check_predictions(predictions, classes=len(self.classes()))
         except (OSError, ValueError) as error:
+            if folder.parent != self.runs.results(run):  # a better model has just replaced the first one
+                return self.predictions(run)
             raise HandlensError(
                 msg(
                     "The predictions of run {run} are damaged (folder {folder}). Train again to get new ones.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
+from ml.core.disk import flush
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.types import Preset, RunInfo
@@ -19,6 +21,11 @@ from ml.project import store as tables
 from ml.project.run_settings import read_run_settings
 from ml.project.store import Store
 
+NOTHING_TO_RESUME = msg("There is no interrupted run to resume. Train without --resume.")
+FIRST = "first"
+"""Folder of a run with its first model, while a better one is in the making."""
+ADJUSTING = "adjusting"
+"""Empty file beside it: the first model is the model of the run."""
 _LARGEST_HISTORY = 16 << 20
 _MOST_EPOCHS = 100_000
 
@@ -43,6 +50,19 @@ class Runs:
     def folder(self, run: int) -> Path:
         return self._project / "runs" / f"{run:04d}"
 
+    def results(self, run: int) -> Path:
+        """Return the folder with the model, the predictions and the findings of run `run`.
+
+        While its network is adjusted these are of the first model. The better ones appear at once: when all are there,
+        the file that says so is removed.
+        """
+        folder = self.folder(run)
+        return folder / FIRST if self.adjusting(run) else folder
+
+    def adjusting(self, run: int) -> bool:
+        """Return whether run `run` has a first model whose network is being adjusted, or was when that was cut off."""
+        return (self.folder(run) / ADJUSTING).is_file()
+
     def all(self) -> tuple[RunInfo, ...]:
         """Every run that was not cancelled, the oldest first."""
         query = sa.select(tables.runs).where(tables.runs.c.state != "cancelled").order_by(tables.runs.c.number)
@@ -65,9 +85,9 @@ class Runs:
         return matching[-1] if matching else None
 
     def unfinished(self) -> RunInfo | None:
-        """The newest interrupted or failed run; rather an older one that stands in the middle than one that had hardly
-        begun."""
-        matching = [run for run in self.all() if run.state in ("interrupted", "failed")]
+        """The newest interrupted or failed run, or finished one whose adjusting was cut off; rather an older one that
+        stands in the middle than one that had hardly begun."""
+        matching = [run for run in self.all() if run.state in ("interrupted", "failed") or self.adjusting(run.number)]
         standing = [run for run in matching if self.has_checkpoint(run.number)]
         return next(reversed(standing or matching), None)
 
@@ -79,7 +99,8 @@ class Runs:
         run = self.unfinished()
         if run is None or run.class_names != class_names:
             return None
-        newest = run.state == "interrupted" and run.number == self.all()[-1].number
+        paused = run.state == "interrupted" or self.adjusting(run.number)
+        newest = paused and run.number == self.all()[-1].number
         return run if newest or self.has_checkpoint(run.number) else None
 
     def has_checkpoint(self, run: int) -> bool:
@@ -149,6 +170,32 @@ class Runs:
         with self._store.writing() as connection:
             connection.execute(tables.runs.update().where(tables.runs.c.number == run).values(**values))
 
+    def show_first(self, run: int, **values: object) -> None:
+        """Let `results` of run `run` be its complete first model, and set the columns of a finished run."""
+        (self.folder(run) / ADJUSTING).touch()
+        flush(self.folder(run))
+        self.update(run, state="finished", **values)
+
+    def finish(self, run: int, **values: object) -> None:
+        """Let `results` of run `run` be those in its own folder, and set its columns."""
+        with self._store.writing() as connection:
+            columns = {"state": "finished", **values}
+            connection.execute(tables.runs.update().where(tables.runs.c.number == run).values(**columns))
+            # Before the commit, which can hardly fail any more: scores and model change together.
+            (self.folder(run) / ADJUSTING).unlink(missing_ok=True)
+            flush(self.folder(run))
+        shutil.rmtree(self.folder(run) / FIRST, ignore_errors=True)
+
+    def keep_first(self, run: int, **values: object) -> RunInfo:
+        """End run `run` with its first model, set its columns, and return its facts."""
+        first, folder = self.folder(run) / FIRST, self.folder(run)
+        for name in ("predictions", "predictions.part", "earlier.part"):  # of a better one that was not completed
+            shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(first, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+        flush(folder)
+        self.finish(run, **values)
+        return self.finished(run)
+
     def discard(self, run: int) -> None:
         """The user cancelled run `run`: its folder goes, its number is never used again."""
         self.update(run, state="cancelled")
@@ -170,6 +217,15 @@ class Runs:
         """The same, for a caller that holds the training lock."""
         with self._store.writing() as connection:
             connection.execute(tables.runs.update().where(tables.runs.c.state == "running").values(state="interrupted"))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Give a file that never changes a second name; copy it where the disk knows no links."""
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _pass(row: dict[str, str]) -> EpochRecord:

@@ -23,6 +23,8 @@ FULL = msg("The disk is full, so the project could not be written. Free some spa
 _LEAST_INDEX = 1 << 15
 _LONGEST_VALUE = 16 << 20
 """Bytes of one value or row. SQLite refuses longer ones."""
+_CACHE_KIB = 32 << 10
+"""With SQLite's 2 MB, a transaction of many labels writes its pages several times."""
 _SIGNS_OF_DAMAGE = (
     "malformed",
     "not a database",
@@ -173,6 +175,19 @@ class Store:
             connection.begin(),
         ):
             yield connection
+
+    @contextmanager
+    def writing_rows(self) -> Iterator[sqlite3.Cursor]:
+        """Do as `writing` does, with the driver's own cursor: one label takes a third of the time."""
+        with _in_words(self.path), closing(self._engine.raw_connection()) as connection:
+            cursor: Any = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -328,6 +343,7 @@ def _configure(dbapi_connection: Any, _record: object) -> None:
         cursor = dbapi_connection.cursor()
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         cursor.execute("PRAGMA trusted_schema = OFF")  # a stranger may have made the file
         cursor.execute("PRAGMA cell_size_check = ON")
         cursor.close()

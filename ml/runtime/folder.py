@@ -180,10 +180,11 @@ def _load(path: Path, info: ModelInfo) -> _Item:
         spans = kind_named(info.kind).windows(path, info.windowing)
         return _Item(path, _windows(path, info, spans[:CHUNK]), spans)
     except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
-        return _Item(path, reason=_why_unreadable(path, error), short_of_memory=is_memory_shortage(error))
+        return _Item(path, reason=why_unreadable(path, error), short_of_memory=is_memory_shortage(error))
 
 
-def _why_unreadable(path: Path, error: Exception) -> Message:
+def why_unreadable(path: Path, error: Exception) -> Message:
+    """Return the reason why a file could not be decoded, for the person who gave it."""
     if isinstance(error, UnreadableError):
         if path.is_dir():
             return LEAVES_FOLDER if is_link(path) else CLOSED_FOLDER
@@ -268,7 +269,7 @@ def _recording(
         try:
             arrays = _windows(item.path, model.info, spans)
         except Exception as error:  # as at its beginning, see `_load`
-            return UnreadableInput(path=item.path, reason=_why_unreadable(item.path, error))
+            return UnreadableInput(path=item.path, reason=why_unreadable(item.path, error))
         said = _in_batches(model, arrays)(0, len(spans))
         windows += _said_of(spans, said, keep_maps=keep_maps)
         unlike.append(said.unlike)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
+from ml.core.jobs import UsedEar
 from ml.features.features import Features
 from ml.media.kinds import kind_named
 from ml.networks.heads import Classifier, build_network
+from ml.probe.probe import Probe
 from ml.training.distributed import DistributedContext
 from ml.training.finetune.step import MicroBatches
 from ml.training.finetune.task import FinetuneResult
@@ -22,6 +24,11 @@ class FinetuneContext(RunContext):
 
     fabric: Fabric
     distributed: DistributedContext
+
+    first_probe: Probe | None = None
+    """The first model that was released already, if it is of the network that is trained."""
+    first_ear: UsedEar | None = None
+    """For recordings: the pretrained networks of the first model that was released already."""
 
     network: Classifier = field(init=False)
     """The network that is trained, first with the pretrained weights."""
@@ -50,6 +57,11 @@ class FinetuneContext(RunContext):
     def resumes_finetuning(self) -> bool:
         """Whether the run continues an interrupted fine-tuning."""
         return self.job.resume and (self.checkpoints / "latest.safetensors").is_file()
+
+    @property
+    def has_first_model(self) -> bool:
+        """Whether the run has a complete first model, behind which the network is adjusted."""
+        return self.project.runs.adjusting(self.run.number)
 
     @property
     def cached_features(self) -> Features | None:

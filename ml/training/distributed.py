@@ -31,7 +31,7 @@ SETUP_TIMEOUT = timedelta(hours=24)
 SHUTDOWN = "go home"
 """Broadcast in place of a task to end the worker ranks."""
 
-_REQUESTS: tuple[StopRequest, ...] = ("", "stop", "cancel")
+_REQUESTS: tuple[StopRequest, ...] = ("", "stop", "first", "cancel")
 _PEER_LOST = msg(
     "Another process of this training ended or stopped responding, so the training was interrupted. "
     "Everything up to the last finished pass is kept: start it again with --resume."

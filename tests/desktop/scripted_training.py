@@ -17,6 +17,7 @@ from ml.api import (
     EpochDone,
     Event,
     Finished,
+    FirstModel,
     Job,
     ProbeDone,
     Progress,
@@ -35,14 +36,23 @@ EPOCHS, STEPS = 2, 10
 class Script:
     """A job in a few lines. `hold` holds it back after the first model, `silent` before it; `go_on` lets it continue.
 
+    `first`: the event of a first model of run 1 that can be explored from then on.
+
     `seen` is what it was asked to do.
     """
 
     def __init__(
-        self, session: Session, *, ending: Event | None = None, hold: bool = False, silent: bool = False
+        self,
+        session: Session,
+        *,
+        ending: Event | None = None,
+        hold: bool = False,
+        silent: bool = False,
+        first: FirstModel | None = None,
     ) -> None:
         self._session = session
         self._ending = ending
+        self._first = first
         self._free = threading.Event()
         self._answers = threading.Event()
         if not hold:
@@ -70,6 +80,10 @@ class Script:
         yield Progress(stage="features", done=30, total=30)
         yield ProbeDone(seconds=1.0, train_loss=0.4, valid_loss=0.5, valid_accuracy=4 / 6)
         yield showcase(samples, epoch=0, right=False)
+        if self._first is not None:
+            wrong = [sample.id for sample in self._session.samples if sample.split == "test"][:2]
+            add_run(self._session.project, wrong=tuple(wrong), accuracy=4 / 6)
+            yield self._first
         yield StageStarted(stage="finetune")
         while not self._free.wait(0.02):
             if stop.requested():

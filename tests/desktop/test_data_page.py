@@ -1,4 +1,4 @@
-"""The Data page: copies that are labelled differently stay listed."""
+"""The Data page: copies that are labelled differently stay listed, and the cache can be cleared."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from fabricate import image_folder, log_folder, project_of
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from desktop import settings
 from desktop.dialogs.items import ItemsDialog
 from desktop.pages.data import DataPage
 from desktop.session import open_session
-from ml.api import KindName
+from ml.api import KindName, cache_bytes, shrink_cache
+from tests.desktop.conftest import Opener
 
 
 @pytest.mark.parametrize("kind", ["images", "sensors"])
@@ -46,3 +48,44 @@ def test_copies_with_different_labels_are_listed_until_they_are_mended(
     assert not page.copies_label.isVisible() and not page.copies_button.isVisible()
     page.shutdown()
     session.close()
+
+
+def _fill_cache(project: Path) -> None:
+    for name, size in (("grids-net-1", 3_000_000), ("embeddings-net-1", 400_000), ("decoded-1", 2_000_000)):
+        (project / "cache" / name).mkdir(parents=True)
+        (project / "cache" / name / "a.npy").write_bytes(bytes(size))
+
+
+def test_the_cache_is_measured_and_cleared(qtbot: QtBot, open_project: Opener) -> None:
+    session = open_project()
+    _fill_cache(session.project.path)
+    page = DataPage()
+    qtbot.addWidget(page)
+    page.set_session(session)
+    page.show()
+    page.opened()
+    qtbot.waitUntil(lambda: "takes 5 MB" in page.cache_label.text())
+    lock = session.project.lock("train")
+    page.clear_cache()
+    qtbot.waitUntil(lambda: "is being trained" in page.cache_label.text())
+    lock.release()
+    page.clear_cache()
+    qtbot.waitUntil(lambda: "takes 0 MB" in page.cache_label.text() and not page.cache_button.isVisible())
+    assert cache_bytes(session.project.path) == 0
+    assert session.predictions() is not None, "the run is untouched"
+    page.shutdown()
+
+
+def test_a_limit_removes_the_large_parts_first(qtbot: QtBot, open_project: Opener) -> None:
+    session = open_project()
+    _fill_cache(session.project.path)
+    assert shrink_cache(session.project, most=2_500_000) == 3_000_000
+    assert shrink_cache(session.project, most=500_000) == 2_000_000
+    assert [each.name for each in (session.project.path / "cache").iterdir()] == ["embeddings-net-1"]
+    settings.set_value(settings.CACHE_LIMIT, 1)
+    page = DataPage()
+    qtbot.addWidget(page)
+    page.set_session(session)
+    qtbot.waitUntil(lambda: "takes 0 MB" in page.cache_label.text())
+    assert cache_bytes(session.project.path) == 400_000, "below the limit nothing is removed"
+    page.shutdown()

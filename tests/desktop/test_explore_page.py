@@ -10,6 +10,7 @@ import pytest
 from fabricate import add_run, image_folder, project_of, sound_folder
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore.page import ExplorePage
@@ -371,6 +372,7 @@ def test_an_empty_map_is_said_to_be_empty(qtbot: QtBot, tmp_path: Path) -> None:
     page.detail.show(sample.id)
     assert page.panel.legend.isVisible() and not page.panel.no_map.isVisible()
     session.restore_labels([(sample.id, (2,))])
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert page.panel.no_map.text() == "No part of it points to plum."
     assert page.panel.no_map.isVisible() and not page.panel.legend.isVisible()
     page.model.set_map_of("predicted")

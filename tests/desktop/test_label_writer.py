@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -180,3 +181,13 @@ def test_a_reader_and_another_writer_are_let_in(session: Session, monkeypatch: p
     for _ in pieces:
         pass
     assert set(on_disk(session.project.path).values()) == {(1,)}
+
+
+def test_the_counts_follow_the_labels(session: Session) -> None:
+    samples = session.samples
+    session.tally()
+    session.set_labels([sample.id for sample in samples], (1,))
+    session.restore_labels([(sample.id, None) for sample in samples[::2]])
+    counted = Counter((sample.labels, sample.split, sample.set_by) for sample in session.samples)
+    assert +Counter(session.tally()) == counted
+    assert session.split_counts()[""] == len(samples[::2])

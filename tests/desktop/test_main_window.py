@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from fabricate import add_run, image_folder, project_of
-from PySide6.QtCore import QEvent, QLocale, QMimeData, QPointF, QProcess, QSize, Qt, QUrl
+from PySide6.QtCore import QEvent, QLocale, QMimeData, QPointF, QProcess, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent, QScreen
 from PySide6.QtWidgets import (
     QApplication,
@@ -193,17 +195,48 @@ def test_closing_the_window_lets_the_project_go(window: MainWindow, project: Pat
         again.lock("studio").release()
 
 
+def test_the_collector_leaves_an_open_project_alone(window: MainWindow, project: Path, qtbot: QtBot) -> None:
+    before = gc.get_freeze_count()
+    _open(window, project, qtbot)
+    assert gc.get_freeze_count() > before
+    window.close_project()
+    assert gc.get_freeze_count() == 0
+
+
 def test_leaving_during_training_asks_first(
     window: MainWindow, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = _open(window, project, qtbot)
-    answers = iter([False, False, True])
-    monkeypatch.setattr(Question, "ask", classmethod(lambda *_args, **_words: next(answers)))
+    answers = iter([None, None, "Pause and leave"])
+    monkeypatch.setattr(Question, "choose", classmethod(lambda *_args, **_words: next(answers)))
     monkeypatch.setattr(workspace.page(TRAIN), "training", lambda: True)
     qtbot.keyClick(window, Qt.Key.Key_W, CONTROL)
     assert window.workspace is workspace
     assert not window.close() and window.isVisible()
     assert window.close_project() and window.workspace is None
+
+
+def test_another_project_opens_in_a_new_window_while_one_trains(
+    window: MainWindow, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(QProcess, "startDetached", lambda *command: started.append(command) or (True, 1))
+    workspace = _open(window, project, qtbot)
+    monkeypatch.setattr(workspace.page(TRAIN), "training", lambda: True)
+    for press in (partial(window.open_project, project.parent / "other.handlens"), window.close_project):
+        QTimer.singleShot(0, lambda: _answer("Open a new window"))
+        press()
+        assert window.workspace is workspace, "the training goes on here"
+    words = ["-m", "desktop", "studio"]
+    other = str(project.parent / "other.handlens")
+    assert started == [(sys.executable, [*words, other, "--beside"]), (sys.executable, [*words, "--beside"])]
+    monkeypatch.undo()
+
+
+def _answer(verb: str) -> None:
+    box = QApplication.activeModalWidget()
+    assert isinstance(box, Question)
+    next(button for button in box.buttons() if button.text() == verb).click()
 
 
 def test_a_training_is_seen_from_the_other_pages(window: MainWindow, project: Path, qtbot: QtBot) -> None:

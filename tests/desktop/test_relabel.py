@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore.page import ExplorePage
@@ -48,6 +49,7 @@ def test_a_digit_labels_the_chosen_sample_on_disk(qtbot: QtBot, page: ExplorePag
     assert labels_on_disk(session)[sample_id] == (2,)
     assert list(grid.ids()) == order, "a relabelled sample stays where it is"
     assert "✎" in grid.model().index(0, 0).data(Qt.ItemDataRole.UserRole + 1).caption
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert page.panel.labelled.text() == "plum"
     assert session.project.history(sample_id)[-1].origin == "person"
 
@@ -60,6 +62,7 @@ def test_it_is_said_what_the_new_label_is_for(page: ExplorePage, session: Sessio
     sample = next(sample for sample in session.samples if sample.split == split and sample.labels == (0,))
     page.detail.show(sample.id)
     session.restore_labels([(sample.id, (2,))])
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert page.panel.note.text() == f"This label was apple during this run. The next run {said} with the new one."
 
 
@@ -115,6 +118,7 @@ def test_correcting_the_label_counts_as_right(qtbot: QtBot, page: ExplorePage, s
     said = int(table.predicted[row])
     assert page.filters.sentence.text().startswith("2 of ")
     qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + said))
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert page.filters.sentence.text().startswith("1 of ")
 
 
@@ -127,6 +131,7 @@ def test_one_run_has_one_score_everywhere(qtbot: QtBot, page: ExplorePage, sessi
     row = table.row(grid.current_id() or 0)
     assert row is not None
     qtbot.keyClick(grid, Qt.Key(Qt.Key.Key_1 + int(table.predicted[row])))
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert said[-1] == "The model is wrong on 1 of the 6 pictures in the test set."
     qtbot.waitUntil(lambda: page.runs.box.currentText() == "run 1 · 5 of 6 right")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.models.prediction_table import Filter, table_of
@@ -124,9 +125,11 @@ def test_zero_says_none_of_them_and_undo_brings_back_that_nobody_had_said(
     assert sample_id is not None
     session.restore_labels([(sample_id, None)])
     assert on_disk(session, sample_id) == ((), False)
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert page.panel.labelled.text() == "not yet"
     qtbot.keyClick(grid, Qt.Key.Key_0)
     assert on_disk(session, sample_id) == ((), True)
+    QApplication.processEvents()  # the words follow in the next round of the event loop
     assert page.panel.labelled.text() == "none of them"
     page.model.undo_stack.undo()
     assert on_disk(session, sample_id) == ((), False)

@@ -251,6 +251,7 @@ def test_labels_that_are_corrected_count_at_once(page: ExplorePage, session: Ses
     assert table is not None and before > 0
     wrong = {int(table.ids[row]): (int(table.predicted[row]),) for row in table.wrong().nonzero()[0]}
     session.restore_labels(list(wrong.items()))
+    QApplication.processEvents()  # the figures follow in the next round of the event loop
     assert enough.model.figures(0.2).chosen.price.wrong == 0
 
 

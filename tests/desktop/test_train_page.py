@@ -29,6 +29,8 @@ from ml.api import (
     BatchDone,
     Event,
     Failed,
+    Finished,
+    FirstModel,
     Job,
     ProbeDone,
     Progress,
@@ -41,6 +43,7 @@ from ml.api import (
     TrainJob,
     english,
     msg,
+    plan_time,
     stage_message,
 )
 from ml.core.messages import PSEUDO
@@ -111,6 +114,7 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     page = shown(qtbot, session, script)
     heard: list[tuple[str, float]] = []
     page.job_progress.connect(lambda words, fraction: heard.append((words, fraction)))
+    qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(page.setup.cards["thorough"].button, Qt.MouseButton.LeftButton)
     press_train(qtbot, page)
     assert page.stack.currentWidget() is page.progress
@@ -126,6 +130,126 @@ def test_a_training_from_button_to_result(qtbot: QtBot, session: Session) -> Non
     with qtbot.waitSignal(page.page_requested) as asked:
         qtbot.mouseClick(page.result.explore_button, Qt.MouseButton.LeftButton)
     assert asked.args == [EXPLORE, "wrong"]
+    page.shutdown()
+
+
+FIRST = FirstModel(
+    run=1,
+    seconds=4.0,
+    valid_accuracy=4 / 6,
+    test_accuracy=4 / 6,
+    probe_accuracy=4 / 6,
+    gain=(1.0, 4.0),
+    advice=msg("Adjusting the network is expected to get {low} to {high} more of 100 right.", low=1, high=4),
+)
+
+
+def test_the_first_model_can_be_explored_while_the_network_is_adjusted(qtbot: QtBot, session: Session) -> None:
+    better = Finished(
+        run=1,
+        seconds=75.0,
+        valid_accuracy=1.0,
+        test_accuracy=5 / 6,
+        probe_accuracy=4 / 6,
+        more_right=2,
+        more_wrong=0,
+    )
+    script = Script(session, hold=True, first=FIRST, ending=better)
+    page = shown(qtbot, session, script)
+    reports: list[str] = []
+    page.job_progress.connect(lambda words, _fraction: reports.append(words))
+    press_train(qtbot, page)
+    qtbot.waitUntil(page.progress.look_button.isVisible)
+    assert "4 of 6 pictures right in the test" in page.progress.first_label.text()
+    assert "1 to 4 more of 100" in page.progress.first_label.text()
+    assert session.run is not None and session.run.number == 1 and page.training()
+    qtbot.waitUntil(lambda: "expected gain 1 to 4 of 100 · you can look meanwhile" in reports[-1])
+    assert reports[-1].startswith("Adjusting the network of run 1")
+    with qtbot.waitSignal(page.page_requested) as asked:
+        qtbot.mouseClick(page.progress.look_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [EXPLORE, "wrong"]
+    with qtbot.waitSignal(session.run_changed, timeout=5000):  # the better model is loaded in place of the first
+        script.go_on()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert "A better model is ready: 2 more right, 0 more wrong." in page.result.lines.text()
+    assert reports[-1] == "A better model is ready: 2 more right, 0 more wrong."
+    page.shutdown()
+
+
+def test_cancelling_keeps_the_first_model(qtbot: QtBot, session: Session) -> None:
+    requests: list[str] = []
+
+    def runner(job: Job, stop: Stop) -> Iterator[Event]:
+        script = Script(session, hold=True, first=FIRST)
+        for event in script(job, stop):
+            if stop.requested():
+                break
+            yield event
+        requests.append(stop.requested())
+        facts = {"valid_accuracy": 4 / 6, "test_accuracy": 4 / 6, "probe_accuracy": 4 / 6}
+        yield Finished(run=1, seconds=4.0, early=True, first_model_kept=True, **facts)
+
+    page = shown(qtbot, session, runner)
+    press_train(qtbot, page)
+    qtbot.waitUntil(page.progress.first_button.isVisible)
+    qtbot.mouseClick(page.progress.first_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert requests == ["first"]
+    assert "You ended the adjusting. The first model stays." in page.result.lines.text()
+    page.shutdown()
+
+
+def test_discarding_takes_the_first_model_away_again(qtbot: QtBot, session: Session) -> None:
+    def runner(job: Job, stop: Stop) -> Iterator[Event]:
+        for event in Script(session, hold=True, first=FIRST)(job, stop):
+            if stop.requested() == "cancel":
+                break
+            yield event
+        session.project.runs.discard(1)
+        yield Stopped()
+
+    page = shown(qtbot, session, runner)
+    press_train(qtbot, page)
+    qtbot.waitUntil(page.progress.look_button.isVisible)
+    assert session.run is not None
+    qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
+    question = page.findChild(CancelTraining)
+    assert question is not None
+    question.discard_chosen.emit()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
+    assert session.run is None and session.predictions() is None
+    page.shutdown()
+
+
+def test_without_the_engine_the_button_gives_the_first_model(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desktop.pages.train.setup.can_finetune", lambda: False)
+    script = Script(session)
+    page = shown(qtbot, session, script)
+    assert "Trains a first model only." in page.setup.plan_label.text()
+    assert "pip install" in page.setup.plan_label.text()
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert script.seen[0].preset == "quick"
+    page.shutdown()
+
+
+def test_recordings_offer_a_choice_of_networks_for_sound(qtbot: QtBot, open_project: Opener) -> None:
+    session = open_project(kind="recordings", run=False)
+    script = Script(session)
+    page = shown(qtbot, session, script)
+    qtbot.mouseClick(page.setup.fold, Qt.MouseButton.LeftButton)
+    assert page.setup.ear.isVisible() and not page.setup.front.isVisible()
+    page.setup.ear.setCurrentIndex(page.setup.ear.findData("speech"))
+    assert "voices" in page.setup.ear_note.text()
+    press_train(qtbot, page)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.result)
+    assert script.seen[0].ear == "speech"
+    with_one, with_both = (
+        plan_time(session.project, "quick", ear=ear).per_sample["features"] for ear in ("picture", "both")
+    )
+    assert with_both > 1.3 * with_one
     page.shutdown()
 
 

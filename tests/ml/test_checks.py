@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from small import sound_folder
+
+from ml.core.events import Scanned
+from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import english, msg
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, SplitPlan, Unreadable
 from ml.project.scan.checks import findings, problem
+from ml.project.scan.scan import scan
 from ml.project.split.plan import plan_split
 
 
@@ -142,3 +148,16 @@ def test_a_class_that_a_split_lacks_is_named() -> None:
         "There are no pictures of “cats” for the test.",
     ]
     assert found[0].severity == "bad"
+
+
+def test_a_band_that_no_network_hears_is_named_with_what_to_do(tmp_path: Path) -> None:
+    for rate, said in ((256_000, True), (48_000, False)):
+        folder = sound_folder(tmp_path / str(rate), each=2, rate=rate)
+        last = list(scan(ScanJob(folder=folder, kind="recordings"), NeverStop()))[-1]
+        assert isinstance(last, Scanned)
+        found = [each for each in findings(last.report) if "kHz" in english(each.sentence)]
+        assert bool(found) == said
+        if said:
+            assert found[0].severity == "warn" and len(found[0].paths) == 4
+            sentence = english(found[0].sentence)
+            assert "4 recordings hold sounds up to 128 kHz" in sentence and "8 times slower" in sentence

@@ -303,9 +303,9 @@ def test_export_writes_a_model_that_can_be_used(
     refused = handlens("export", trained, "--to", mine)
     assert (refused.code, mine.read_text()) == (1, "mine")
     assert "is not a Handlens model. Give another name." in refused.err
-    refused = handlens("export", trained, "--to", tmp_path / "m.html")
+    refused = handlens("export", trained, "--to", tmp_path / "m.tflite")
     assert refused.code == 1
-    assert ".onnx, .handlensmodel and .csv only" in refused.err
+    assert "Models are written as .onnx, " in refused.err
 
 
 def test_a_run_can_be_exported_for_another_share_of_wrong_answers(

@@ -12,6 +12,7 @@ import pytest
 
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import english, msg
+from ml.media import probing
 from ml.media.probing import probe_files
 
 
@@ -52,6 +53,13 @@ def test_the_others_are_read_though_one_crashes() -> None:
 def test_a_file_that_takes_too_long_is_left_out() -> None:
     found = outcomes([Path("hang.jpg"), Path("a.jpg"), Path("b.jpg")], timeout=1.0)
     assert found == {"hang": "Reading the file took too long, so it was left out.", "a": "a", "b": "b"}
+    assert not multiprocessing.active_children()
+
+
+def test_a_child_that_starts_too_slowly_is_not_said_to_lack_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "_START_TIMEOUT", 0.0)
+    with pytest.raises(HandlensError, match="because the computer is busy"):
+        outcomes([Path("a.jpg")])
     assert not multiprocessing.active_children()
 
 

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ml.commands.overlays import stitched
 from ml.core.errors import HandlensError
 from ml.core.types import Windowing
+from ml.inference.overlays import stitched
 from ml.media.mel import mel_rgb, settings_for
 from ml.pictures.axes import BAD, font_for, save_png
 from ml.pictures.contact_sheet import (

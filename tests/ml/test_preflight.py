@@ -15,6 +15,7 @@ from small import create, picture_folder
 from ml.core.events import Event, Failed, Note, StageStarted
 from ml.core.jobs import NeverStop, TrainJob
 from ml.core.messages import english
+from ml.core.stages import Stage
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.training import preflight, resources
@@ -33,13 +34,13 @@ class Usage(NamedTuple):
     free: int
 
 
-def _begin(place: Path) -> list[Event]:
-    """The events of a training until its samples are opened, or it fails."""
+def _begin(place: Path, *, until: Stage = "decode") -> list[Event]:
+    """The events of a training until its samples are opened, or until another stage, or it fails."""
     events: list[Event] = []
     job: Iterator[Event] = run(TrainJob(project=place, epochs=1, device="cpu"), NeverStop())
     for event in job:
         events.append(event)
-        if isinstance(event, StageStarted) and event.stage == "decode":
+        if isinstance(event, StageStarted) and event.stage == until:
             break
     return events
 
@@ -67,13 +68,16 @@ def test_a_memory_that_is_short_halves_the_batch_and_one_too_small_is_refused(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preflight, "available_memory", lambda: 250 * 10**6)
-    events = _begin(place)
+    events = _begin(place, until="finetune")
     assert isinstance(events[-1], StageStarted), events[-1]
     assert any(isinstance(event, Note) and "Memory ran short" in english(event.sentence) for event in events)
     monkeypatch.setattr(preflight, "available_memory", lambda: 10 * 10**6)
-    last = _begin(place)[-1]
+    last = _begin(place, until="finetune")[-1]
     assert isinstance(last, Failed)
     assert "10 MB are free" in english(last.message)
+    with Project.open(place) as project:
+        newest = project.runs.all()[-1]
+        assert newest.state == "finished" and len(project.predictions(newest.number)), "its first model stays"
 
 
 def test_a_container_s_limit_counts_but_not_the_files_it_has_read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -285,3 +286,24 @@ def test_each_of_many_samples_has_its_own_history(project: Project, monkeypatch:
         assert (entry.old, entry.new, entry.annotator) == (before[sample_id], new, "ada")
     assert [change.new for change in project.history(again)] == [before[again], wanted[0][1], (), (1,)]
     assert [change.old for change in project.history(again)][1:] == [before[again], wanted[0][1], ()]
+
+
+def test_a_sample_that_is_named_twice_is_changed_twice(project: Project) -> None:
+    first, second = (sample.id for sample in project.samples()[:2])
+    before = project.samples()[0].labels
+    changes = project.restore_labels([(first, (1,)), (second, (0,)), (first, (0,)), (second, None)])
+    assert [(change.old, change.new) for change in changes if change.sample_id == first] == [
+        (before, (1,)),
+        ((1,), (0,)),
+    ]
+    assert [change.new for change in project.history(first)[-2:]] == [(1,), (0,)]
+    assert project.history(first)[-1].old == (1,)
+    assert [sample.labels for sample in project.samples()[:2]] == [(0,), ()]
+
+
+def test_samples_are_counted_without_reading_them(project: Project) -> None:
+    some = project.samples()[::3]
+    project.restore_labels([(sample.id, None) for sample in some])
+    samples = project.samples()
+    assert project.count_splits() == Counter(sample.split for sample in samples)
+    assert list(project.labelled_paths()) == sorted({sample.path for sample in samples if sample.labels})

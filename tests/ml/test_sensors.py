@@ -12,7 +12,6 @@ import torch
 from small import create, log_folder
 
 from ml.commands.new import with_options
-from ml.commands.overlays import write_overlay
 from ml.core.errors import HandlensError
 from ml.core.events import Finished, Scanned
 from ml.core.jobs import FRONTS, Front, NeverStop, ScanJob, TrainJob
@@ -20,6 +19,7 @@ from ml.core.messages import english
 from ml.core.scan_report import ScanReport
 from ml.core.types import Windowing
 from ml.graphs.log_frontend import SIZE, SLICES, settings_for_logs
+from ml.inference.overlays import write_overlay
 from ml.media.kinds import kind_named
 from ml.media.logs.log import MOST_COLUMNS, load_log, log_facts
 from ml.media.logs.timeline import timeline_of_rows

@@ -106,6 +106,14 @@ def test_every_crafted_model_is_refused_in_a_sentence(handlens: Handlens, tmp_pa
     assert len(tried) == len(MODEL_FAULTS) >= 30
 
 
+def test_a_folder_with_the_name_of_a_model_is_refused_in_a_sentence(handlens: Handlens, tmp_path: Path) -> None:
+    folder = tmp_path / "x.onnx"
+    folder.mkdir()
+    said = _refused(handlens("predict", folder, tmp_path), str(folder))
+    assert said == f"{folder} is a folder and not a model. Choose the file of a model.\n"
+    _refused(handlens("evaluate", folder), str(folder))
+
+
 def test_a_graph_cannot_use_all_of_the_memory() -> None:
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert most_memory() <= max(physical // 2, 4 << 30)

@@ -83,7 +83,8 @@ def has_interrupted(place: Path) -> bool:
     """Whether the project has a run that a kill interrupted."""
     with Project.open(place) as project:
         project.runs.mark_interrupted()
-        return project.runs.newest("interrupted") is not None
+        run = project.runs.unfinished()
+        return run is not None and run.state != "failed"
 
 
 def lost_labels(place: Path, acknowledged: dict[int, int]) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
+from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
@@ -23,12 +24,15 @@ from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.runs import RunChooser
 from desktop.pages.explore.thresholds.page import ThresholdController, ThresholdPage
 from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View
-from desktop.pages.ids import EXPLORE, TRAIN
+from desktop.pages.ids import EXPLORE, TRAIN, USE
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
 from ml.api import LabelChange, Runner, task_named
+
+PREPARE_MS = 400
+"""So long after the page is opened, the slowest part of its other tabs is made."""
 
 
 class ExplorePage(QWidget):
@@ -69,6 +73,11 @@ class ExplorePage(QWidget):
         self.runs = RunChooser(self.model, self)
         self.label_issues = LabelIssuesController(self.issues_bar, self.issues, self)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
+        self._refresh_timer = QTimer(self, interval=0, singleShot=True)
+        self._refresh_timer.timeout.connect(self._refresh)
+        self._prepare_timer = QTimer(self, interval=PREPARE_MS, singleShot=True)
+        self._prepare_timer.timeout.connect(self.thresholds.plot.prepare)
+        self.hand_over = RunHandOver(self, runner=runner)
         self.empty = NoRunPage()
         self.pages = QStackedWidget()
         self.pages.addWidget(self.view)
@@ -98,6 +107,10 @@ class ExplorePage(QWidget):
         self.label_issues.search_changed.connect(self._on_search_changed)
         self.label_issues.progress.connect(self.job_progress)
         self.empty.train_pressed.connect(self._on_train)
+        self.runs.use_action.triggered.connect(self._request_use)
+        self.runs.release_action.triggered.connect(self._release)
+        self.runs.export_action.triggered.connect(self._export)
+        self.hand_over.told.connect(self._say)
 
     def _make_keys(self) -> None:
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut
@@ -141,6 +154,7 @@ class ExplorePage(QWidget):
         if self._session is not None:
             self._session.missing_originals()  # emits `originals_found` if they are back
             self.runs.refresh()
+            self._prepare_timer.start()
         self.grid.setFocus()
 
     def can_close(self) -> bool:
@@ -149,12 +163,15 @@ class ExplorePage(QWidget):
     def shutdown(self) -> None:
         """End what runs in the background without another signal."""
         settings.set_value(settings.OVERLAY_OPACITY, self.panel.chosen_opacity())
+        self._prepare_timer.stop()
+        self._refresh_timer.stop()
         if self._session is not None:
             self._session.finish_writing()
         self._disconnect_session()
         self.label_issues.set_source(None, None)
         self.model.set_session(None)
         self.runs.close_scores()
+        self.hand_over.close()
         self.label_issues.close()
         self.tiles.close()
         self.detail.close()
@@ -201,6 +218,26 @@ class ExplorePage(QWidget):
     @Slot()
     def _on_train(self) -> None:
         self.page_requested.emit(TRAIN, "")
+
+    @Slot()
+    def _request_use(self) -> None:
+        self.page_requested.emit(USE, str(self.model.run_number or ""))
+
+    @Slot()
+    def _release(self) -> None:
+        if self._session is not None and self.model.run_number is not None:
+            self.hand_over.release(self._session, self.model.run_number)
+
+    @Slot()
+    def _export(self) -> None:
+        if self._session is not None and self.model.run_number is not None:
+            self.hand_over.export(self._session, self.model.run_number)
+
+    @Slot(str, bool)
+    def _say(self, sentence: str, good: bool) -> None:
+        self.model.set_problem("" if good else sentence)
+        if good:
+            self.sentence_changed.emit(sentence)
 
     # -- what a tab shows ----------------------------------------------------------------------------------------
 
@@ -321,17 +358,27 @@ class ExplorePage(QWidget):
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
-        table, view = self.model.table, self.view.current()
-        if table is None:
+        if self.model.table is None:
             return
         self.issues.update(changes)
-        self._show_counts(table)
-        if view == "suspicious":
+        if self.view.current() == "suspicious":
+            # At once: the next key is for the sample that comes next.
+            self._show_counts(self.model.table)
             self._update_issues(changes)
-        elif view in ORDERS:
+        else:
+            self._refresh_timer.start()
+
+    @Slot()
+    def _refresh(self) -> None:
+        """Show the new labels, once for many changes that follow each other."""
+        table = self.model.table
+        if table is None:
+            return
+        if self.view.current() in ORDERS:
+            self._show_counts(table)
             self.grid.refresh()
             self.detail.refresh()
-        else:
+        elif self.view.current() != "suspicious":
             self._arrange()
 
     def _update_issues(self, changes: tuple[LabelChange, ...]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QWidget
 
+from desktop import style
 from desktop.i18n import text, tr
-from desktop.models.run_scores import RunScores, split_counts
+from desktop.models.run_scores import RunScores
 from desktop.pages.explore import messages
 from desktop.pages.explore.model import ExploreModel
 from desktop.session import Session
@@ -28,13 +29,25 @@ class RunChooser(QWidget):
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(style.current().s)
         row.addWidget(self.box)
+        row.addWidget(self._menu_button())
         self.hide()  # the window shows it in its title row; without a window it would cover the page
         self.run_scores = RunScores(page)
         self.run_scores.changed.connect(self._fill)
         self.box.activated.connect(self._on_activated)
         model.session_changed.connect(self._on_session_changed)
         model.run_changed.connect(self._show_run)
+
+    def _menu_button(self) -> QPushButton:
+        """What can be done with the chosen run besides looking at it."""
+        self.menu_button = QPushButton(tr("This run"))
+        menu = QMenu(self.menu_button)
+        self.use_action = menu.addAction(tr("Use the model"))
+        self.release_action = menu.addAction(tr("Release this run…"))
+        self.export_action = menu.addAction(tr("Export…"))
+        self.menu_button.setMenu(menu)
+        return self.menu_button
 
     def refresh(self) -> None:
         """Count the scores again if labels have changed."""
@@ -58,6 +71,7 @@ class RunChooser(QWidget):
     def _show_run(self) -> None:
         number = self._model.run_number
         self.box.setVisible(number is not None)
+        self.menu_button.setVisible(number is not None)
         if number is not None:
             self.box.setCurrentIndex(self.box.findData(number))
 
@@ -68,7 +82,7 @@ class RunChooser(QWidget):
             return
         with QSignalBlocker(self.box):
             self.box.clear()
-            counts = split_counts(session.samples)
+            counts = session.split_counts()
             for run in reversed([run for run in session.project.runs.all() if run.state == "finished"]):
                 score = self.run_scores.of(run.number)
                 self.box.addItem(messages.run_line(run, score, counts, session.project.task), run.number)

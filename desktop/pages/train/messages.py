@@ -13,6 +13,9 @@ from desktop.workers.slowdown import Slowdown
 from ml.api import (
     ENGINE_COMMAND,
     BackboneChecked,
+    Ear,
+    Finished,
+    FirstModel,
     Front,
     KindName,
     LabelCounts,
@@ -24,6 +27,7 @@ from ml.api import (
     RunInfo,
     RunScore,
     TaskName,
+    adjusting_result,
     counted,
     counted_classes,
     percent,
@@ -86,6 +90,41 @@ def slow_sentence(*, slower: bool, reason: Slowdown | None, passes: int) -> str:
     if reason.name == "battery":
         return tr("It is slower than usual, because the computer runs on battery.")
     return tr("It is slower than usual, because memory is short. Close other programs.")
+
+
+def expected_gain(first: FirstModel) -> str:
+    """Return what adjusting the network is expected to gain, in a few words; empty while unknown."""
+    if first.gain is None:
+        return ""
+    low, high = round(first.gain[0]), round(first.gain[1])
+    return tr("expected gain {low} to {high} of 100", low=low, high=high)
+
+
+def first_model_ready(kind: KindName, first: FirstModel, score: RunScore, task: TaskName) -> str:
+    """Say that the first model is there, how good it is, and whether adjusting is worth it."""
+    ready = tr("The first model is ready. You can look at it while the network is adjusted.")
+    if score.score is not None and score.count:
+        ready = tr(
+            "The first model is ready: {score}. You can look at it while the network is adjusted.",
+            score=finished_score(kind, first.run, score, task),
+        )
+    return ready if first.advice is None else tr("{first} {second}", first=ready, second=first.advice)
+
+
+def plan_sentence(preset: Preset, *, first: float | None, seconds: float | None) -> str:
+    """Say what the button does. `first`, `seconds`: the expected time of the first model, and of the whole run."""
+    if preset == "quick":
+        return tr("Trains a first model only.")
+    if first is None or seconds is None or math.isnan(seconds):
+        return tr(
+            "A first model comes within seconds. You can look at it while the network is adjusted to your classes."
+        )
+    return tr(
+        "A first model comes in {first}. You can look at it while the network is adjusted to your classes, which takes "
+        "{time}.",
+        first=about(first),
+        time=about(seconds),
+    )
 
 
 def right_of(accuracy: float, count: int) -> str:
@@ -152,6 +191,26 @@ def front_words(front: Front) -> str:
     }[front]
 
 
+def ear_words(ear: Ear) -> str:
+    """Return the name of a choice of networks for recordings."""
+    return {
+        "auto": tr("Chosen by your recordings (usual)"),
+        "picture": tr("The picture network, on spectrograms"),
+        "speech": tr("The speech network"),
+        "both": tr("Both side by side"),
+    }[ear]
+
+
+def ear_meaning(ear: Ear) -> str:
+    """Say in one sentence when to choose these networks."""
+    return {
+        "auto": tr("Each is tried on the training recordings, and the best is used; the run says which."),
+        "picture": tr("Good for machines, nature and music. It is the one that Standard adjusts."),
+        "speech": tr("Good for words, voices and short calls. It hears up to 8 kHz."),
+        "both": tr("Sometimes better than either, and it takes the time of both."),
+    }[ear]
+
+
 def checked_words(event: BackboneChecked, *, file: bool) -> str:
     """Describe the network that was looked up. `file`: its weights come from a file."""
     if not event.known:
@@ -195,16 +254,25 @@ def preset_unavailable() -> str:
     return tr("Needs PyTorch, which is not installed. Add it in the Handlens folder: {command}", command=ENGINE_COMMAND)
 
 
+def adjusting_unavailable() -> str:
+    """Say that there is a first model only, and how to add what adjusts the network."""
+    return tr(
+        "Adjusting the network to your classes needs PyTorch. Add it in the Handlens folder: {command}",
+        command=ENGINE_COMMAND,
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSummary:
     """Facts of a finished run: `first` of the project, `early` if it was stopped, `watched` if its validation score was
-    on screen during training."""
+    on screen during training, `change` what adjusting the network did to the first model."""
 
     run: int
     first: bool
     seconds: float
     early: bool = False
     watched: bool = False
+    change: str = ""
 
 
 def finished_score(kind: KindName, run: int, run_score: RunScore, task: TaskName = "single") -> str:
@@ -221,6 +289,12 @@ def finished_score(kind: KindName, run: int, run_score: RunScore, task: TaskName
     if run_score.tested:
         return tr("{right} of {count_things} right in the test", right=right, count_things=samples)
     return tr("{right} of {count_things} right in validation", right=right, count_things=samples)
+
+
+def adjusting_text(event: Finished) -> str:
+    """Return what adjusting the network did to the first model; empty if it was not adjusted."""
+    result = adjusting_result(event)
+    return "" if result is None else text(result)
 
 
 def interval_text(kind: KindName, interval: tuple[float, float] | None) -> str:
@@ -297,6 +371,7 @@ def result_lines(
     lines = [] if comparison.label_counts is None else [_label_counts_text(comparison.label_counts)]
     if not task_named(task).exclusive and comparison.score.score is not None:
         lines.append(score_meaning(kind))
+    lines.append(summary.change)
     lines.append(interval_text(kind, comparison.score.interval))
     lines.append(comparison_text(kind, comparison, first=summary.first, task=task))
     fixed, broken = comparison.fixed, comparison.broken
@@ -304,7 +379,7 @@ def result_lines(
         lines.append(tr("Newly right: {mended}. Newly wrong: {spoilt}.", mended=fixed, spoilt=broken))
     if summary.watched and comparison.score.tested:
         lines.append(tr("During training you saw the validation score. This one is from the test."))
-    if summary.early:
+    if summary.early and not summary.change:
         lines.append(tr("You stopped it early. The best model so far is kept."))
     lines.append(tr("It took {time}.", time=about(summary.seconds)))
     return [line for line in lines if line]
@@ -321,7 +396,7 @@ def _label_counts_text(counts: LabelCounts) -> str:
 
 
 def run_cells(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], task: TaskName) -> tuple[str, ...]:
-    """Return a line of the list of runs: name, score, preset, duration. `counts` as `split_counts` returns them."""
+    """Return a line of the list of runs: name, score, preset, duration. `counts` as in `Session.split_counts`."""
     return (
         tr("Run {n}", n=str(run.number)),
         score_text(run, score, counts, task) or tr("no score"),

@@ -7,15 +7,17 @@ import dataclasses
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from desktop.dialogs.notice import Question
+from desktop.dialogs.notice import Notice, Question
+from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, text, tr
 from desktop.models.run_scores import RunScores
-from desktop.pages.ids import EXPLORE, TRAIN
+from desktop.pages.ids import EXPLORE, TRAIN, USE
+from desktop.pages.train import messages
 from desktop.pages.train.progress import ProgressController, TrainProgress
 from desktop.pages.train.result import ResultController, TrainResult
 from desktop.pages.train.setup import SetupController, TrainSetup
 from desktop.session import Session
-from ml.api import Event, Failed, Finished, Preset, Runner, Stopped, TrainJob
+from ml.api import Event, Failed, Finished, FirstModel, Preset, Runner, Stopped, TrainJob
 
 
 class TrainPage(QWidget):
@@ -51,10 +53,17 @@ class TrainPage(QWidget):
         self.setup.runs.run_chosen.connect(self._show_run)
         self._setup.readiness_changed.connect(self._on_readiness)
         self._training.progressed.connect(self.job_progress)
+        self._training.first_model_ready.connect(self._on_first_model)
+        self.progress.look_pressed.connect(self._request_explore)
         self._training.ended.connect(self._on_ended)
         self.result.explore_pressed.connect(self._request_explore)
         self.result.suspicious_pressed.connect(self._request_suspicious)
         self.result.again_pressed.connect(self._show_setup)
+        self.result.use_pressed.connect(self._request_use)
+        self.result.release_pressed.connect(self._release)
+        self.result.export_pressed.connect(self._export)
+        self.hand_over = RunHandOver(self, runner=runner)
+        self.hand_over.told.connect(self._say)
 
     # -- what the window asks ------------------------------------------------------------------------------------
 
@@ -100,6 +109,7 @@ class TrainPage(QWidget):
         self._setup.close()
         self._result.close()
         self._run_scores.close()
+        self.hand_over.close()
         self._session = None
 
     @Slot()
@@ -110,6 +120,29 @@ class TrainPage(QWidget):
     @Slot()
     def _request_suspicious(self) -> None:
         self.page_requested.emit(EXPLORE, "suspicious")
+
+    @Slot()
+    def _request_use(self) -> None:
+        self.page_requested.emit(USE, str(self._result.run_number() or ""))
+
+    @Slot()
+    def _release(self) -> None:
+        run = self._result.run_number()
+        if self._session is not None and run is not None:
+            self.hand_over.release(self._session, run)
+
+    @Slot()
+    def _export(self) -> None:
+        run = self._result.run_number()
+        if self._session is not None and run is not None:
+            self.hand_over.export(self._session, run)
+
+    @Slot(str, bool)
+    def _say(self, sentence: str, good: bool) -> None:
+        if good:
+            self.sentence_changed.emit(sentence)
+        else:
+            Notice.tell(self, sentence)
 
     # -- verbs ---------------------------------------------------------------------------------------------------
 
@@ -135,6 +168,12 @@ class TrainPage(QWidget):
         self.sentence_changed.emit(tr("Watch the training."))
 
     @Slot(object)
+    def _on_first_model(self, event: FirstModel) -> None:
+        if self._session is not None:
+            self._session.refresh_runs(show=event.run)
+            self.sentence_changed.emit(tr("The first model of run {n} is ready.", n=str(event.run)))
+
+    @Slot(object)
     def _on_ended(self, event: Event) -> None:
         session, state = self._session, self._training.state
         if session is None or state is None:
@@ -145,7 +184,8 @@ class TrainPage(QWidget):
                 self.stack.setCurrentWidget(self.result)
                 self.sentence_changed.emit(tr("Run {n} is ready.", n=str(event.run)))
                 session.refresh_runs(show=event.run)
-                self.job_progress.emit(tr("Run {n} is ready", n=str(event.run)), -1.0)
+                ended = tr("Run {n} is ready", n=str(event.run))
+                self.job_progress.emit(messages.adjusting_text(event) or ended, -1.0)
             case Stopped():
                 session.refresh_runs()
                 self.job_progress.emit("", -1.0)
@@ -188,4 +228,4 @@ class TrainPage(QWidget):
     @Slot()
     def _on_readiness(self) -> None:
         if self.stack.currentWidget() is self.setup:
-            self.sentence_changed.emit(tr("How long should it train?"))
+            self.sentence_changed.emit(tr("One press trains a model. You can look at it within seconds."))

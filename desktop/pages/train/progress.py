@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from desktop import settings, style
 from desktop.dialogs.cancel_training import CancelTraining
@@ -28,11 +28,13 @@ from ml.api import (
     EpochRecord,
     Event,
     Finished,
+    FirstModel,
     HandlensError,
     KindName,
     Note,
     ProbeDone,
     Runner,
+    RunScore,
     RunStarted,
     Showcase,
     StageStarted,
@@ -52,10 +54,13 @@ UNDECIDED = 0.5
 
 
 class TrainProgress(QWidget):
-    """Widgets only. `stop_pressed` keeps the best model; `cancel_pressed` discards the run."""
+    """Widgets only. `stop_pressed` keeps the best model, `first_pressed` the first one, `cancel_pressed` discards the
+    run; `look_pressed` asks to explore the first model."""
 
     stop_pressed = Signal()
+    first_pressed = Signal()
     cancel_pressed = Signal()
+    look_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,6 +100,10 @@ class TrainProgress(QWidget):
         self.bar.setAccessibleName(tr("Training progress"))
         self.stop_button = QPushButton()
         self.stop_button.clicked.connect(self.stop_pressed)
+        self.first_button = QPushButton(tr("Cancel, keep the first model"))
+        self.first_button.setToolTip(tr("End the adjusting now. The run ends with its first model."))
+        self.first_button.clicked.connect(self.first_pressed)
+        self.first_box, self.first_label, self.look_button = self._make_first()
         self.cancel_button = QPushButton(tr("Discard this training…"))
         self.cancel_button.setProperty("role", "quiet")
         self.cancel_button.setToolTip(tr("End now and keep nothing of this training. You are asked first."))
@@ -116,6 +125,8 @@ class TrainProgress(QWidget):
         self.sentence.setText(tr("Starting …"))
         self.time_left.clear()
         self.clear_stall()
+        self.first_box.hide()
+        self.first_button.hide()
         self.note.clear()
         self.note.hide()
         self.show_slow("")
@@ -132,6 +143,26 @@ class TrainProgress(QWidget):
     def show_note(self, sentence: Message | str) -> None:
         self.note.setText(text(sentence))
         self.note.show()
+
+    def show_first(self, sentence: str) -> None:
+        """Say that there is a first model, and offer to look at it and to end with it."""
+        self.first_label.setText(sentence)
+        self.first_box.show()
+        self.first_button.setEnabled(True)
+        self.first_button.show()
+
+    def _make_first(self) -> tuple[QFrame, QLabel, QPushButton]:
+        box = QFrame()
+        box.setProperty("role", "card")
+        label, button = QLabel(), QPushButton(tr("Look at the first model"))
+        label.setWordWrap(True)
+        button.setProperty("role", "primary")
+        button.clicked.connect(self.look_pressed)
+        row = QHBoxLayout(box)
+        row.setContentsMargins(16, 8, 8, 8)
+        row.addWidget(label, 1)
+        row.addWidget(button)
+        return box, label, button
 
     def show_slow(self, sentence: str) -> None:
         """Say why it takes longer; an empty sentence hides the line."""
@@ -173,6 +204,7 @@ class TrainProgress(QWidget):
         self.sentence.setText(sentence)
         self.time_left.clear()
         self._enable(self.stop_button, False)
+        self._enable(self.first_button, not final)
         self._enable(self.cancel_button, not final)
 
     def _enable(self, button: QPushButton, on: bool) -> None:
@@ -204,10 +236,12 @@ class TrainProgress(QWidget):
         words.addWidget(self.time_left, 0, Qt.AlignmentFlag.AlignRight)
         words.addSpacing(16)
         words.addWidget(self.stop_button)
+        words.addWidget(self.first_button)
         words.addWidget(self.cancel_button)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 4, 24, 16)
         outer.setSpacing(8)
+        outer.addWidget(self.first_box)
         outer.addLayout(middle, 1)
         outer.addWidget(self.note)
         outer.addWidget(self.slow)
@@ -218,11 +252,12 @@ class TrainProgress(QWidget):
 class ProgressController(QObject):
     """Runs one training at a time and shows it in a `TrainProgress`.
 
-    `progressed(words, fraction)` while it runs; `ended(event)` with the terminal event. `runner` replaces the child
-    process.
+    `progressed(words, fraction)` while it runs; `first_model_ready(event)` when it can be explored; `ended(event)` with
+    the terminal event. `runner` replaces the child process.
     """
 
     progressed = Signal(str, float)
+    first_model_ready = Signal(object)
     ended = Signal(object)
 
     def __init__(self, view: TrainProgress, *, runner: Runner | None, parent: QWidget) -> None:
@@ -250,6 +285,7 @@ class ProgressController(QObject):
         self._timer = QTimer(self, interval=WORDS_EVERY_MS)
         self._timer.timeout.connect(self._show_progress)
         view.stop_pressed.connect(self._on_stop)
+        view.first_pressed.connect(self._on_first)
         view.cancel_pressed.connect(self._on_cancel)
 
     def set_session(self, session: Session) -> None:
@@ -315,6 +351,14 @@ class ProgressController(QObject):
             self._update_question()
 
     @Slot()
+    def _on_first(self) -> None:
+        if self._thread is not None and self.state is not None:
+            self._thread.keep_first()
+            self.state.stop()
+            self._view.show_stopping(tr("Ending the adjusting. The first model stays."), final=True)
+            self._update_question()
+
+    @Slot()
     def _on_cancel(self) -> None:
         if self.state is not None and self._question is None:
             alternative, verb = keep_alternative(self.state.stop_state, stopping=self.state.stopping)
@@ -361,6 +405,10 @@ class ProgressController(QObject):
                 view.show_note(event.sentence)
             case Stalled():
                 view.show_stall(event.sentence)
+            case FirstModel():
+                self._offer_stop(state)
+                self._show_first(event, state)
+                self._show_progress()
             case BatchDone():
                 _draw(view.plot, event)
             case ProbeDone() | EpochDone():
@@ -387,6 +435,15 @@ class ProgressController(QObject):
             thread.wait()
             thread.deleteLater()
         self.ended.emit(event)
+
+    def _show_first(self, event: FirstModel, state: TrainingState) -> None:
+        if self._session is None:
+            return
+        score = RunScore(event.valid_accuracy, state.valid, tested=False)
+        if event.test_accuracy is not None and state.test:
+            score = RunScore(event.test_accuracy, state.test, tested=True)
+        self._view.show_first(messages.first_model_ready(self._session.project.kind, event, score, state.task))
+        self.first_model_ready.emit(event)
 
     def _offer_stop(self, state: TrainingState) -> None:
         if not state.stopping:

@@ -38,6 +38,9 @@ class TrainResult(QWidget):
     explore_pressed = Signal()
     suspicious_pressed = Signal()
     again_pressed = Signal()
+    use_pressed = Signal()
+    release_pressed = Signal()
+    export_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +52,13 @@ class TrainResult(QWidget):
         self.lines.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.explore_button = QPushButton(tr("Look at the mistakes"))
         self.explore_button.clicked.connect(self.explore_pressed)
+        self.use_button = QPushButton(tr("Use the model"))
+        self.use_button.clicked.connect(self.use_pressed)
+        self.release_button, self.export_button = QPushButton(tr("Release this run…")), QPushButton(tr("Export…"))
+        self.release_button.clicked.connect(self.release_pressed)
+        self.export_button.clicked.connect(self.export_pressed)
+        for button in (self.release_button, self.export_button):
+            button.setProperty("role", "link")
         self.again_button = QPushButton(tr("Train again"))
         self.again_button.clicked.connect(self.again_pressed)
         self.fold = QToolButton()
@@ -107,7 +117,8 @@ class TrainResult(QWidget):
         self.again_button.setText(again)
         self._set_primary(self.explore_button)
         self.scroll_area.verticalScrollBar().setValue(0)
-        self.explore_button.show()
+        for button in (self.explore_button, self.use_button, self.release_button, self.export_button):
+            button.show()
         self.explore_button.setFocus()
         self.fold.hide()
         self.fold.setChecked(False)
@@ -117,7 +128,8 @@ class TrainResult(QWidget):
         self.show_findings(())
         self.score.setText(title)
         self.lines.setText(message)
-        self.explore_button.hide()
+        for button in (self.explore_button, self.use_button, self.release_button, self.export_button):
+            button.hide()
         self.again_button.setText(tr("Train again"))
         self._set_primary(self.again_button)
         self.scroll_area.verticalScrollBar().setValue(0)
@@ -132,8 +144,14 @@ class TrainResult(QWidget):
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
-        buttons.addWidget(self.explore_button)
-        buttons.addWidget(self.again_button)
+        for button in (
+            self.explore_button,
+            self.use_button,
+            self.again_button,
+            self.release_button,
+            self.export_button,
+        ):
+            buttons.addWidget(button)
         buttons.addWidget(self.fold)
         buttons.addStretch(1)
         content = QWidget()
@@ -174,6 +192,10 @@ class ResultController(QObject):
         view.explore_pressed.connect(self._select_run)
         view.suspicious_pressed.connect(self._select_run)
 
+    def run_number(self) -> int | None:
+        """Return the run that is shown; None where a training failed."""
+        return None if self._summary is None else self._summary.run
+
     def set_session(self, session: Session | None) -> None:
         self._clear()
         self._session = session
@@ -189,6 +211,7 @@ class ResultController(QObject):
             seconds=event.seconds,
             early=event.early,
             watched=event.valid_accuracy is not None,
+            change=messages.adjusting_text(event),
         )
         self._show(summary, score, messages.finding_rows(state.findings), again=tr("Train again"))
 
@@ -201,7 +224,7 @@ class ResultController(QObject):
         count = sum(sample.split == split and sample.labelled for sample in session.samples)
         score = RunScore(recorded_score(run), count, split == "test")
         summary = RunSummary(run=run.number, first=self._run_before(run.number) is None, seconds=run.seconds)
-        findings = messages.finding_rows(read_findings(session.project.runs.folder(run.number)))
+        findings = messages.finding_rows(read_findings(session.project.runs.results(run.number)))
         self._show(summary, score, findings, again=tr("Back"))
 
     def show_failed(self, title: str, message: str, details: str) -> None:

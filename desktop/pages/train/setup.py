@@ -1,4 +1,4 @@
-"""Before a training: three presets, folded details, one button."""
+"""Before a training: one button, and folded details with the presets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from desktop import settings, style
 from desktop.i18n import originals_gone, text, tr
-from desktop.models.run_scores import RunScores, split_counts
+from desktop.models.run_scores import RunScores
 from desktop.pages.train import messages
 from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
@@ -34,9 +34,12 @@ from desktop.pages.train.state import ResumableRun, resume_offer
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
 from ml.api import (
+    DEFAULT_EAR,
     DEFAULT_FRONT,
+    EARS,
     FRONTS,
     PRESETS,
+    Ear,
     KindName,
     Preset,
     Project,
@@ -107,6 +110,10 @@ class TrainSetup(QWidget):
         self.headline = QLabel()
         self.headline.setProperty("role", "emphasis")
         self.headline.setWordWrap(True)
+        self.plan_label = QLabel()
+        self.plan_label.setProperty("role", "muted")
+        self.plan_label.setWordWrap(True)
+        self._seconds: Mapping[Preset, float] = {}
         self.cards = {preset: PresetCard(preset) for preset in PRESETS}
         self._group = QButtonGroup(self)
         for card in self.cards.values():
@@ -126,6 +133,7 @@ class TrainSetup(QWidget):
         self.fold.toggled.connect(self._on_fold)
         self.network = NetworkChoice(runner=runner)
         self.front = self._make_front()
+        self.ear, self.ear_note, self._ear_choice = self._make_ear()
         self.epochs, self.seed, self._details = self._make_details()
         finetuning = can_finetune()
         for preset, card in self.cards.items():
@@ -144,8 +152,10 @@ class TrainSetup(QWidget):
         self.train_button.setEnabled(ready)
 
     def set_seconds(self, seconds: Mapping[Preset, float]) -> None:
+        self._seconds = seconds
         for preset, value in seconds.items():
             self.cards[preset].set_seconds(value)
+        self._show_plan()
 
     def offer_resume(self, run: ResumableRun | None) -> None:
         """Offer to resume a run; None hides the offer."""
@@ -164,8 +174,9 @@ class TrainSetup(QWidget):
         return self.train_button if self.resume_box.isHidden() else self.resume_button
 
     def set_kind(self, kind: KindName) -> None:
-        """Offer a choice of front ends, which only sensor logs have."""
+        """Offer a choice of front ends, which only sensor logs have, or of networks for recordings."""
         self._form.setRowVisible(self.front, kind_named(kind).input_name == "readings")
+        self._form.setRowVisible(self._ear_choice, kind_named(kind).input_name == "waveform")
 
     def options(self) -> dict[str, Any]:
         """Return the choices of the details as arguments of `Session.train_job`."""
@@ -173,6 +184,7 @@ class TrainSetup(QWidget):
             "backbone": self.network.name(),
             "weights": self.network.weights(),
             "front": self.front.currentData(),
+            "ear": self.ear.currentData(),
         }
 
     def choose(self, preset: Preset) -> None:
@@ -215,6 +227,7 @@ class TrainSetup(QWidget):
         form.setContentsMargins(16, 4, 0, 0)
         form.addRow(tr("Pretrained network"), self.network)
         form.addRow(tr("Input picture"), self.front)
+        form.addRow(tr("Network for sound"), self._ear_choice)
         form.addRow(tr("Passes over the data"), epochs)
         form.addRow(tr("Seed"), seed)
         note = QLabel(tr("The same seed and the same data give the same run."))
@@ -231,23 +244,43 @@ class TrainSetup(QWidget):
         box.setCurrentIndex(FRONTS.index(DEFAULT_FRONT))
         return box
 
+    def _make_ear(self) -> tuple[QComboBox, QLabel, QWidget]:
+        choice = QWidget()
+        box, note = QComboBox(), QLabel()
+        for ear in (DEFAULT_EAR, *EARS):
+            box.addItem(messages.ear_words(ear), ear)
+        note.setProperty("role", "caption")
+        note.setWordWrap(True)
+        note.setText(messages.ear_meaning(DEFAULT_EAR))
+        box.currentIndexChanged.connect(lambda _index: note.setText(messages.ear_meaning(box.currentData())))
+        column = QVBoxLayout(choice)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(box)
+        column.addWidget(note)
+        return box, note, choice
+
     def _lay_out(self) -> None:
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
         column.addWidget(self.resume_box)
         column.addWidget(self.headline)
-        cards = QHBoxLayout()
-        cards.setSpacing(12)
-        for card in self.cards.values():
-            cards.addWidget(card, 1)
-        column.addLayout(cards)
+        column.addWidget(self.plan_label)
         row = QHBoxLayout()
         row.addWidget(self.train_button)
         row.addSpacing(8)
         row.addWidget(self.fold)
         row.addStretch(1)
         column.addLayout(row)
+        self._cards = QWidget()
+        cards = QHBoxLayout(self._cards)
+        cards.setContentsMargins(0, 0, 0, 0)
+        cards.setSpacing(12)
+        for card in self.cards.values():
+            cards.addWidget(card, 1)
+        self._cards.hide()
+        column.addWidget(self._cards)
         column.addWidget(self._details)
         column.addWidget(self.runs)
         column.addStretch(1)
@@ -260,15 +293,26 @@ class TrainSetup(QWidget):
         outer.addStretch(1)
 
     def _on_fold(self, opened: bool) -> None:
+        self._cards.setVisible(opened)
         self._details.setVisible(opened)
         self.fold.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
 
     def _on_preset(self) -> None:
         self.epochs.setEnabled(self.preset() != "quick")
+        self._show_plan()
         # Tab goes to the checked button. Qt does that by itself only after one of them has had the focus.
         for card in self.cards.values():
             strong, click = Qt.FocusPolicy.StrongFocus, Qt.FocusPolicy.ClickFocus
             card.button.setFocusPolicy(strong if card.button.isChecked() else click)
+
+    def _show_plan(self) -> None:
+        """Say what the button does with the chosen preset."""
+        preset, first = self.preset(), self._seconds.get("quick")
+        whole = self._seconds.get(preset)
+        sentence = messages.plan_sentence(preset, first=first, seconds=whole)
+        if not can_finetune():
+            sentence = tr("{first} {second}", first=sentence, second=messages.adjusting_unavailable())
+        self.plan_label.setText(sentence)
 
     def _on_train(self) -> None:
         if not self.network.name():
@@ -294,6 +338,7 @@ class SetupController(QObject):
         self._tasks.done.connect(self._on_estimated)
         run_scores.changed.connect(self._show_runs)
         view.network.changed.connect(self._request_estimates)
+        view.ear.currentIndexChanged.connect(self._request_estimates)
 
     def set_session(self, session: Session) -> None:
         self._let_go()
@@ -358,7 +403,7 @@ class SetupController(QObject):
         if session is None:
             return
         finished = [run for run in reversed(session.project.runs.all()) if run.state == "finished"]
-        counts, task, score_of = split_counts(session.samples), session.project.task, self._run_scores.of
+        counts, task, score_of = session.split_counts(), session.project.task, self._run_scores.of
         self._view.runs.show_runs(
             [(run.number, messages.run_cells(run, score_of(run.number), counts, task)) for run in finished]
         )
@@ -367,7 +412,8 @@ class SetupController(QObject):
     def _request_estimates(self) -> None:
         if self._session is not None:
             project, network = self._session.project, self._view.network.name()
-            self._tasks.submit(_plan_all, project, network, settings.speeds(project.kind, network))
+            ear = self._view.ear.currentData()
+            self._tasks.submit(_plan_all, project, network, ear, settings.speeds(project.kind, network))
 
     @Slot(int, object)
     def _on_estimated(self, _number: int, estimates: object) -> None:
@@ -378,7 +424,10 @@ class SetupController(QObject):
 
 def _readiness(session: Session) -> tuple[str, bool]:
     """Return a sentence on what there is to train on, and whether training is possible."""
-    labelled = Counter(sample.labels for sample in session.samples if sample.labelled)
+    labelled: Counter[tuple[int, ...]] = Counter()
+    for (labels, _split, set_by), count in session.tally().items():
+        if count and (labels or set_by is not None):
+            labelled[labels] += count
     classes = len({index for labels in labelled for index in labels})
     # One class is enough where some samples are known not to show it.
     ready = len(set(map(frozenset, labelled))) >= 2
@@ -393,6 +442,6 @@ def _resumable(session: Session) -> ResumableRun | None:
     return ResumableRun(run=run.number, has_checkpoint=has_checkpoint, failed=run.state == "failed")
 
 
-def _plan_all(project: Project, backbone: str, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:
+def _plan_all(project: Project, backbone: str, ear: Ear, speeds: Mapping[str, float]) -> dict[Preset, TimePlan]:
     """Return the expected times of each preset on this machine."""
-    return {preset: plan_time(project, preset, backbone=backbone, speeds=speeds) for preset in PRESETS}
+    return {preset: plan_time(project, preset, backbone=backbone, speeds=speeds, ear=ear) for preset in PRESETS}

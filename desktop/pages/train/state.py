@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from desktop.i18n import printable, text, tr
-from desktop.pages.train.messages import time_left
+from desktop.pages.train.messages import expected_gain, time_left
 from desktop.pages.train.time_left import TimeLeft
 from ml.api import (
     BatchDone,
     EpochDone,
     Event,
+    FirstModel,
     Note,
     Preset,
     ProbeDone,
@@ -36,6 +37,8 @@ _FINE = {
     "predict": (0.90, 0.97),
     "export": (0.97, 1.0),
 }
+_FIRST = {"predict": (0.18, 0.195), "export": (0.195, 0.20)}
+"""Of the first model, before the network is adjusted."""
 _QUICK = {
     "preflight": (0.0, 0.02),
     "decode": (0.02, 0.25),
@@ -79,6 +82,9 @@ class TrainingState:
         self.stopping = False
         """Whether the user has asked for a stop."""
         self.has_model = False
+        self.first: FirstModel | None = None
+        """The first model that can be explored while the network is adjusted."""
+        self._quick = preset == "quick"
         self.has_checkpoint = has_checkpoint
         self._spans = _QUICK if preset == "quick" else _FINE
         self.time = TimeLeft(plan, clock=clock)
@@ -103,6 +109,11 @@ class TrainingState:
             case ProbeDone():
                 self.has_model = True
                 self.probe_accuracy = self.accuracy = event.valid_accuracy
+            case FirstModel():
+                self.first, self.has_model, self.stage = event, True, "preflight"
+                self.probe_accuracy = self.accuracy = event.probe_accuracy
+                self.findings.clear()  # the better model gets its own
+                self._move(0.0)
             case BatchDone():
                 self.epoch, self.epochs = event.epoch, event.epochs
                 self._move((event.epoch - 1 + event.step / max(1, event.steps)) / max(1, event.epochs))
@@ -115,11 +126,18 @@ class TrainingState:
                 return
 
     @property
+    def _adjusted(self) -> bool:
+        """Whether the stages "predict" and "export" are the last ones, not those of a first model."""
+        return self._quick or self.first is not None or self.epochs > 0
+
+    @property
     def stop_state(self) -> StopState:
         """What a stop would mean now."""
         if not self.has_model:
             return "resumed" if self.has_checkpoint else "unbegun" if self.run is None else "nothing"
-        return "finishing" if self.stage in ("predict", "export") else "learning"
+        if self.stage in ("predict", "export") and (self.stopping or self._adjusted):
+            return "finishing"
+        return "learning"
 
     def stop(self) -> None:
         """Note the request to stop."""
@@ -136,15 +154,24 @@ class TrainingState:
     def words(self) -> str:
         """Describe the training: "Training run 4 · pass 3 of 8 · 2 min left"."""
         parts = [tr("Training run {n}", n=str(self.run)) if self.run else tr("Training")]
+        if self.first is not None:
+            parts = [tr("Adjusting the network of run {n}", n=str(self.run))]
         if self.stopping:
             parts.append(tr("stopping") if self.stop_state != "finishing" else tr("finishing"))
         elif self.stage == "finetune" and self.epochs:
             parts.append(tr("pass {n} of {of}", n=max(1, self.epoch), of=self.epochs))
         left = time_left(self.seconds_left())
-        return " · ".join([*parts, left] if left else parts)
+        parts += [left] if left else []
+        if self.first is not None and not self.stopping:
+            parts += [gain] if (gain := expected_gain(self.first)) else []
+            parts.append(tr("you can look meanwhile"))
+        return " · ".join(parts)
 
     def _move(self, within: float) -> None:
-        begin, end = self._spans.get(self.stage, (self.fraction, self.fraction))
+        spans = self._spans
+        if not self._adjusted:
+            spans = {**spans, **_FIRST}
+        begin, end = spans.get(self.stage, (self.fraction, self.fraction))
         self.fraction = max(self.fraction, begin + (end - begin) * min(1.0, within))
 
 

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable
 
-from ml.api import BatchDone, Event, Finished, Progress, Stage, StageStarted, TimePlan
+from ml.api import BatchDone, Event, Finished, FirstModel, Progress, Stage, StageStarted, TimePlan
 
 STAGES: tuple[Stage, ...] = (
     "preflight",
@@ -59,6 +59,8 @@ class TimeLeft:
         self._per_sample: dict[Stage, float] = {}
         self._speeds: dict[str, float] = {}
         self._stopped = False
+        self._adjusting: bool | None = None
+        """Whether the network is adjusted behind a first model; None while that is still to come."""
         self._fastest = math.inf
         self._steps = 0
         self._shown: float | None = None
@@ -84,6 +86,9 @@ class TimeLeft:
                 if left is not None:
                     self._measure(left, event.done / event.total if event.total else 0.0)
                 self._note_speed(event)
+            case FirstModel():
+                self._end_stage()
+                self._stage, self._stage_began, self._measured, self._adjusting = "preflight", self._clock(), None, True
             case BatchDone() if not self._stopped:
                 self._on_batch(event)
             case Finished():
@@ -195,12 +200,21 @@ class TimeLeft:
     def _planned(self, stage: Stage) -> float:
         if self._plan is None:
             return 0.0
+        if self._adjusting and stage in ("decode", "features", "probe"):
+            return 0.0  # done for the first model
         factor = self._factor if stage in ("features", "finetune", "refit", "predict") else 1.0
         return self._plan.stages.get(stage, 0.0) * factor
 
     def _later(self, stage: Stage) -> float:
         """Return the planned seconds of the stages that follow."""
-        return sum(self._planned(each) for each in STAGES[STAGES.index(stage) + 1 :])
+        stages = STAGES[STAGES.index(stage) + 1 :]
+        if stage in ("predict", "export") and self._adjusting is None and not self._steps and not self._stopped:
+            stages = (*stages, *(each for each in ("finetune", "refit", "predict", "export") if self._adjusts()))
+        return sum(self._planned(each) for each in stages)
+
+    def _adjusts(self) -> bool:
+        """Return whether the network will be adjusted after the first model."""
+        return self._plan is not None and self._plan.stages.get("finetune", 0.0) > 0.0
 
     def _expected(self, now: float) -> float | None:
         """Return the seconds until the end by plan and measurement, not smoothed."""

@@ -188,6 +188,12 @@ def _names(path: str) -> list[str]:
     return [unicodedata.normalize("NFC", part) for part in path.split("/")]
 
 
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of that name is hidden, belongs to the system, or is a project of Handlens."""
+    name = name.lower()
+    return name.startswith(".") or name in _LITTER or name.endswith(_PROJECT_SUFFIX)
+
+
 def _kind(entry: os.DirEntry[str]) -> str:
     name = entry.name.lower()
     if name.startswith(".") or name in _LITTER:

@@ -34,7 +34,7 @@ class StopChecker:
         if not request:
             return
         self._requested_at = now if self._requested_at is None else self._requested_at
-        if request == "cancel" or now - self._requested_at >= STOP_GRACE_SECONDS:
+        if request in ("first", "cancel") or now - self._requested_at >= STOP_GRACE_SECONDS:
             raise StopRequestedError
 
 

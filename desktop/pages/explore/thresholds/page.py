@@ -85,7 +85,7 @@ class ThresholdPage(QWidget):
         self._rows.setVerticalSpacing(6)
         self.choice = QWidget()
         self._lay_out()
-        self._pass_wheel = PassWheel(self, self.slider, self.plot.canvas())
+        self._pass_wheel = PassWheel(self, self.slider)
 
     @property
     def model(self) -> ThresholdModel | PresenceThresholdModel | None:
