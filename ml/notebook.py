@@ -194,7 +194,8 @@ class Score:
             if scores["n"]
         ]
         table = _table([tr("class"), tr("samples"), tr("found")], rows)
-        return f"<p><strong>{html.escape(text(self._words))}</strong></p>{table}"
+        words = html.escape(text(self._words))
+        return f"<p><strong>{words}</strong></p>{table}"
 
 
 class Gallery:

@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
-from ml.commands.common import fail, make_console, make_folder, print_error, print_json, say, unwritable
+from ml.commands.common import fail, make_console, print_error, print_json, say
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg, text, tr
+from ml.core.outputs import make_folder, unwritable
 from ml.core.phrases import duration, listed, percent
 from ml.core.printable import printable
 from ml.inference.detection_tables import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ml.core.errors import HandlensError
@@ -40,7 +40,7 @@ class CsvLines:
                 )
 
 
-def _written(lines: Iterable[list[object]]) -> str:
+def _written(lines: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(lines)
     return text.getvalue()

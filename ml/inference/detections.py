@@ -259,14 +259,14 @@ class _Cells:
             middles = (np.arange(columns) + 0.5) * self._window / columns
             weights = 0.05 + np.minimum(times, self._window - times) / self._window
             each = np.stack([np.interp(times, middles, one) for one in np.eye(columns)])
-            self._spreads[key] = each * weights, weights
+            self._spreads[key] = np.asarray(each * weights, dtype=np.float64), np.asarray(weights, dtype=np.float64)
         return self._spreads[key]
 
     def before(self, start: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the beginnings and log-odds (cells, classes) of the cells that no window from `start` on reaches."""
         count = len(self._sums) if math.isinf(start) else max(0, round(start / self.seconds) - self._first)
         sums, weights = self._sums[:count], self._weights[:count]
-        begins = (self._first + np.flatnonzero(weights)) * self.seconds
+        begins = np.asarray((self._first + np.flatnonzero(weights)) * self.seconds, dtype=np.float64)
         # A pause in a log has no cells.
         self._sums, self._weights, self._first = self._sums[count:], self._weights[count:], self._first + count
         return begins, self._odds(sums[weights > 0] / weights[weights > 0, None])

@@ -54,7 +54,7 @@ def time_in_name(name: str) -> datetime | None:
     for found in reversed(list(_NAMED.finditer(name))):
         parts = {key: int(found[key] or 0) for key in ("year", "month", "day", "hour", "minute", "second")}
         with suppress(ValueError):
-            return datetime(**parts, tzinfo=_zone(found["zone"]))  # type: ignore[arg-type]
+            return datetime(**parts, tzinfo=_zone(found["zone"]))
     stem = name.split(".", maxsplit=1)[0]
     if _HEX.fullmatch(stem) and int(stem, 16) >= _FIRST_AUDIOMOTH:
         return datetime.fromtimestamp(int(stem, 16), tz=UTC)

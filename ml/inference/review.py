@@ -139,7 +139,7 @@ def _strata(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     low, high = (odds.min(), odds.max()) if len(odds) else (0.0, 0.0)
     if high <= low:
         return np.zeros(len(scores), dtype=np.int64)
-    return np.minimum((odds - low) / (high - low) * STRATA, STRATA - 1).astype(np.int64)
+    return np.asarray(np.minimum((odds - low) / (high - low) * STRATA, STRATA - 1), dtype=np.int64)
 
 
 def _parts(strata: NDArray[np.int64], answers: Mapping[int, bool], kept: NDArray[np.bool_]) -> _Parts:

@@ -21,6 +21,7 @@ from ml.project import store as tables
 from ml.project.run_settings import read_run_settings
 from ml.project.store import Store
 
+NOTHING_TO_RESUME = msg("There is no interrupted run to resume. Train without --resume.")
 FIRST = "first"
 """Folder of a run with its first model, while a better one is in the making."""
 ADJUSTING = "adjusting"

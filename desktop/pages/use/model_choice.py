@@ -9,7 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from desktop.i18n import tr
-from desktop.models.run_scores import RunScores, score_text, split_counts
+from desktop.models.run_scores import RunScores, score_text
 from desktop.pages.use import messages
 from desktop.session import Session
 from ml.api import HandlensError, Message, ReleasedModel, RunInfo, model_path, open_run_model, task_named
@@ -114,7 +114,7 @@ class ModelChoice(QWidget):
         session = self._session
         if session is None:
             return
-        counts, released = split_counts(session.samples), session.project.released()
+        counts, released = session.split_counts(), session.project.released()
         with QSignalBlocker(self.box):
             self.box.clear()
             for run in self._usable():
