@@ -81,9 +81,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         ),
         (
             export,
-            tr(
-                "Write the model of a run to a file for others, a page for a phone, answers to a table, a report or notebook."
-            ),
+            tr("Write the model of a run to a file or as a page for a phone, or write a table, report or notebook."),
         ),
         (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),

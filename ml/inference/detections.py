@@ -266,7 +266,7 @@ class _Cells:
         """Return the beginnings and log-odds (cells, classes) of the cells that no window from `start` on reaches."""
         count = len(self._sums) if math.isinf(start) else max(0, round(start / self.seconds) - self._first)
         sums, weights = self._sums[:count], self._weights[:count]
-        begins = (self._first + np.flatnonzero(weights)) * self.seconds
+        begins = np.asarray((self._first + np.flatnonzero(weights)) * self.seconds, dtype=np.float64)
         # A pause in a log has no cells.
         self._sums, self._weights, self._first = self._sums[count:], self._weights[count:], self._first + count
         return begins, self._odds(sums[weights > 0] / weights[weights > 0, None])

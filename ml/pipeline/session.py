@@ -124,6 +124,7 @@ class Accuracies(TypedDict):
 
 def accuracies_of(context: RunContext, scores: Scores) -> Accuracies:
     """Return the accuracies that are recorded of a run."""
+    """Return the accuracies to record."""
     probe = context.probe.valid_accuracy
     return {"valid_accuracy": scores.valid, "test_accuracy": scores.test, "probe_accuracy": probe}
 

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QTableView,
@@ -27,6 +26,7 @@ from desktop.pages.use.panel import AnswerPanel
 from desktop.widgets.drop_target import FilesDrop
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.flow_box import FlowBox
+from desktop.widgets.text_field import TextField
 
 _STEPS = 1000
 _ROW = 30
@@ -174,7 +174,7 @@ class AnswersView(QWidget):
 
     def __init__(self, model: AnswersModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = QLineEdit()
+        self.search = TextField()
         self.search.setPlaceholderText(tr("Search for a file"))
         self.search.setAccessibleName(tr("Search for a file"))
         self.search.setClearButtonEnabled(True)
