@@ -236,7 +236,10 @@ class Session(QObject):
         # A killed process leaves its run marked as running.
         self.project.runs.mark_interrupted()
         self.runs_changed.emit()
-        if show is not None:
+        finished = {run.number for run in self.project.runs.all() if run.state == "finished"}
+        if show is None and self.run is not None and self.run.number not in finished:  # it was discarded
+            self.set_run(max(finished, default=None))
+        elif show is not None:
             self.set_run(show)
 
     def predictions(self) -> Predictions | None:

@@ -127,7 +127,8 @@ class Run:
     @property
     def model(self) -> Path:
         """The file of the model."""
-        return self.project.path / "runs" / f"{self.number:04d}" / "model.onnx"
+        with self.project._opened() as stored:
+            return stored.runs.results(self.number) / "model.onnx"
 
     @_in_words
     def score(self) -> Score:
@@ -193,7 +194,8 @@ class Score:
             if scores["n"]
         ]
         table = _table([tr("class"), tr("samples"), tr("found")], rows)
-        return f"<p><strong>{html.escape(text(self._words))}</strong></p>{table}"
+        words = html.escape(text(self._words))
+        return f"<p><strong>{words}</strong></p>{table}"
 
 
 class Gallery:

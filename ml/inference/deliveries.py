@@ -84,6 +84,8 @@ class Deliveries:
                 self._new[name].wait(_LOOKS_EVERY)
         except HandlensError as error:
             self.trouble = error
+        except BrokenPipeError:  # nobody reads what is printed, and the main thread ends at that, too
+            return
 
     def _send(self, item: Item) -> None:
         action, event = self._actions[item.target], item.payload["event"]
