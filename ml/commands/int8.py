@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -82,10 +83,15 @@ def to_int8(project: Project, model: bytes, info: ModelInfo) -> tuple[bytes, Com
     Without test samples it is compared on validation samples. Raises HandlensError where files of the project are gone.
     """
     try:
-        from ml.release.int8 import quantized  # of an extra that running a model does not need
+        # Not in the folder that runs without Python.
+        importlib.import_module("onnxruntime.quantization")
+        from ml.release.int8 import quantized
     except ImportError as error:
         raise HandlensError(
-            msg("Whole numbers need the library onnx. Install it: {command}", command='pip install "handlens[train]"'),
+            msg(
+                "This edition of Handlens cannot write whole numbers. Install it with Python: {command}",
+                command="pip install handlens",
+            ),
             details=repr(error),
         ) from error
     training = _chosen(project, ("train",), CALIBRATION_SAMPLES)

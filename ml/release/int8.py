@@ -65,9 +65,8 @@ def _network(graph: Any) -> set[str]:
     convolutions = [node for node in graph.node if node.op_type == "Conv" and len(shapes.get(node.input[1], ())) == 4]
     inside = {name: node.name for node in convolutions[:-1] for name in node.output}
     for node in graph.node:
-        if (node.op_type in ("Clip", "Relu") and node.input[0] in inside) or (
-            node.op_type == "Add" and all(name in inside for name in node.input)
-        ):
+        bounded = node.op_type in ("Clip", "Relu") and node.input[0] in inside
+        if bounded or (node.op_type == "Add" and all(name in inside for name in node.input)):
             inside[node.output[0]] = node.name
     return set(inside.values())
 
