@@ -103,6 +103,10 @@ def export(
     """Write a model to a file that runs anywhere ONNX does, its answers to a table, or a report or notebook."""
     asked = None if wrong_at_most is None else rate_named(wrong_at_most)
     suffix = to.suffix.lower()
+    if int8 and suffix in (TABLE, WEB, *DOCUMENTS):
+        raise WrongUsageError(
+            msg("It is only for files that end in {suffix}.", suffix=(".onnx", package.SUFFIX)), option="--int8"
+        )
     if suffix in DOCUMENTS:
         _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
         return export_document(find_project(project), to, run, json=json)
@@ -113,10 +117,6 @@ def export(
                 suffix=SUFFIXES,
                 name=f"{to.stem or 'model'}.onnx",
             )
-        )
-    if int8 and suffix in (TABLE, WEB):
-        raise WrongUsageError(
-            msg("It is only for files that end in {suffix}.", suffix=(".onnx", package.SUFFIX)), option="--int8"
         )
     _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
     if suffix == WEB:
