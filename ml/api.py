@@ -125,7 +125,7 @@ from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
-from ml.project.releases import Release
+from ml.project.releases import RunRelease
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
@@ -223,12 +223,12 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
-    "Release",
     "ReleasedModel",
     "Row",
     "RunComparison",
     "RunFinding",
     "RunInfo",
+    "RunRelease",
     "RunScore",
     "RunStarted",
     "Runner",

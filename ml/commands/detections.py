@@ -34,7 +34,7 @@ from ml.media.kinds import kind_named
 from ml.runtime.folder import UnreadableInput
 from ml.runtime.model import ReleasedModel
 
-_PANEL = "Detections"
+_PANEL = tr("Detections")
 
 DetectionsOption = Annotated[
     bool,
@@ -49,7 +49,10 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold",
         metavar="[CLASS=]P",
-        help=tr("Report detections with at least this score (0 to 1), of all classes or of one. Can be repeated."),
+        help=tr(
+            "Report detections with at least this score (0 to 1), of all classes or of one. "
+            "Can be repeated. If not given, what suits the model."
+        ),
         rich_help_panel=_PANEL,
     ),
 ]

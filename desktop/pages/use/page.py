@@ -271,6 +271,7 @@ class UsePage(QWidget):
         self._start()
         assert self._thread is not None
         self._given += paths
+        self.choice.keeps_run = True
         self._group, self._group_shown = self._thread.add(paths), False
         if self._paused:
             self._toggle_pause()
@@ -315,6 +316,7 @@ class UsePage(QWidget):
         """Forget all answers."""
         self._stop()
         self._given.clear()
+        self.choice.keeps_run = False
         self.answers.reset(None if self.model is None else self.model.info)
         self.large.clear()
         self.list.show_saved("")
