@@ -23,7 +23,7 @@ from ml.inference.detection_tables import (
     AudacityLabels,
     BirdNetTable,
     Clips,
-    CsvTable,
+    DetectionCsvTable,
     DetectionWriter,
     HourlyCounts,
     RavenTable,
@@ -306,7 +306,7 @@ def _writers(outputs: DetectionOutputs, model: ReleasedModel, classes: Sequence[
     assert model.info.windowing is not None
     highest = model.info.windowing.rate / 2
     wanted: list[tuple[Path | None, Callable[[Path], DetectionWriter]]] = [
-        (outputs.csv, CsvTable),
+        (outputs.csv, DetectionCsvTable),
         (outputs.audacity, lambda target: AudacityLabels(target, files=files)),
         (outputs.raven, lambda target: RavenTable(target, highest=highest)),
         (outputs.birdnet, BirdNetTable),
