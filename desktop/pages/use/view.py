@@ -30,7 +30,7 @@ from desktop.widgets.text_field import TextField
 
 _STEPS = 1000
 _ROW = 30
-_WIDTHS = (180, 110, 96, 110, 72)
+_WIDTHS = (160, 110, 96, 140, 68)
 
 
 class UseView(QWidget):
