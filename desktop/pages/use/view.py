@@ -264,7 +264,7 @@ def _table(model: AnswersModel) -> QTableView:
     header.setSortIndicatorClearable(True)
     header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     for column, width in enumerate(_WIDTHS):
-        header.resizeSection(column, width)
+        header.resizeSection(column, max(width, header.sectionSizeHint(column)))
     header.setStretchLastSection(True)
     table.setSortingEnabled(True)
     return table
