@@ -36,7 +36,9 @@ COMMANDS = (
     "relink",
     "restore",
     "doctor",
+    "serve",
     "studio",
+    "watch",
 )
 
 _RUN_ALL = """
