@@ -55,6 +55,7 @@ from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
     between,
+    clock_time,
     counted,
     counted_classes,
     counted_cut,
@@ -103,16 +104,21 @@ from ml.features.features import cached_embeddings
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.detection_export import DETECTION_FILES, export_detections
+from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
+from ml.inference.detections import Detection, FileEnd, detect_files
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
+from ml.media.audio import claimed_seconds, load_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
+from ml.media.overview import Overview, close_picture, stream_overview
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -157,6 +163,7 @@ __all__ = [
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
@@ -178,8 +185,11 @@ __all__ = [
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
+    "Consequence",
     "DamagedProjectError",
     "DemoKind",
+    "Detection",
+    "DetectionReview",
     "DuplicateSet",
     "Ear",
     "EpochDone",
@@ -191,6 +201,7 @@ __all__ = [
     "Exported",
     "Failed",
     "FewShot",
+    "FileEnd",
     "FilePrediction",
     "Finding",
     "Finished",
@@ -217,6 +228,7 @@ __all__ = [
     "OfferedBackbone",
     "Origin",
     "OverlayNames",
+    "Overview",
     "Package",
     "Predictions",
     "Preset",
@@ -271,10 +283,14 @@ __all__ = [
     "can_finetune",
     "check_folder",
     "choose_thresholds",
+    "claimed_seconds",
     "clear_cache",
+    "clock_time",
+    "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "consequence_sentence",
     "count_inputs",
     "counted",
     "counted_classes",
@@ -282,10 +298,12 @@ __all__ = [
     "counted_files",
     "default_annotator",
     "describe_error",
+    "detect_files",
     "duration",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
+    "export_detections",
     "files",
     "find_inputs",
     "findings",
@@ -300,6 +318,7 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
+    "load_waveform",
     "log_folder",
     "mark_sample",
     "mel_to_hz",
@@ -328,6 +347,7 @@ __all__ = [
     "render_sample",
     "replacing",
     "restore_backup",
+    "review_sentence",
     "risk_coverage_curve",
     "run_scores",
     "sample_count",
@@ -338,6 +358,7 @@ __all__ = [
     "shrink_cache",
     "signer_with",
     "stage_message",
+    "stream_overview",
     "strength",
     "suggest_labels",
     "surest_start",

@@ -26,6 +26,7 @@ __all__ = [
     "AudioFacts",
     "audio_facts",
     "choose_windowing",
+    "claimed_seconds",
     "cut_audio",
     "load_waveform",
     "load_window",
@@ -56,6 +57,8 @@ _MARGIN = 0.02
 """Seconds read on either side of a piece, so that resampling it equals resampling the whole file."""
 _MP3_SETTLING = 12_000
 """Values that an MP3 decoder needs after a seek: frames depend on earlier ones, so the first few are wrong."""
+_LONGEST_CLAIM = 366 * 86_400.0
+"""Seconds. Where the length is unknown, a decoder names an enormous one."""
 _STRETCH = 60.0
 """Seconds decoded at once when many windows are cut from one recording."""
 
@@ -80,6 +83,16 @@ def audio_facts(path: Path) -> AudioFacts:
     if frames == 0:
         raise UnreadableError(msg("The recording is empty: it holds no sound."))
     return AudioFacts(duration=frames / rate, rate=rate, channels=channels)
+
+
+def claimed_seconds(path: Path) -> float:
+    """Return how long a recording says it is, without decoding it; 0 where it cannot be read or does not say."""
+    try:
+        with _opened(path) as source:
+            seconds = source.frames / source.samplerate
+    except UnreadableError:
+        return 0.0
+    return seconds if 0 < seconds < _LONGEST_CLAIM else 0.0
 
 
 def load_waveform(path: Path, *, rate: int, start: float = 0.0, seconds: float | None = None) -> NDArray[np.float32]:
