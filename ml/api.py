@@ -101,19 +101,25 @@ from ml.evaluation.run_comparison import (
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.features import cached_embeddings
+from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.deliveries import make_actions
 from ml.inference.detection_export import DETECTION_FILES, export_detections
 from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
 from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
-from ml.media.audio import claimed_seconds, load_waveform
+from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
+from ml.inference.watch_memory import WatchMemory
+from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -206,9 +212,11 @@ __all__ = [
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderWatch",
     "FoundFile",
     "Front",
     "HandlensError",
+    "HeardSound",
     "Job",
     "KindName",
     "LabelChange",
@@ -217,6 +225,8 @@ __all__ = [
     "LabelNotes",
     "LabelPreview",
     "LabelSpan",
+    "LiveAnswer",
+    "LiveListener",
     "LookJob",
     "Looked",
     "MelSettings",
@@ -238,6 +248,8 @@ __all__ = [
     "Release",
     "ReleasedModel",
     "Row",
+    "Rule",
+    "RuleSet",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -268,6 +280,8 @@ __all__ = [
     "Unreadable",
     "UnreadableError",
     "UnreadableInput",
+    "WatchMemory",
+    "WatchPlan",
     "WindowPrediction",
     "Windowing",
     "Work",
@@ -275,6 +289,8 @@ __all__ = [
     "__version__",
     "accuracy_interval",
     "adjusting_result",
+    "alarm_sentence",
+    "answer_picture",
     "answer_row",
     "between",
     "blend",
@@ -282,6 +298,7 @@ __all__ = [
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_table",
     "choose_thresholds",
     "claimed_seconds",
     "clear_cache",
@@ -320,8 +337,11 @@ __all__ = [
     "load_image",
     "load_waveform",
     "log_folder",
+    "make_actions",
+    "make_rules",
     "mark_sample",
     "mel_to_hz",
+    "memory_file",
     "model_path",
     "msg",
     "multilabel_confusion",
@@ -342,6 +362,7 @@ __all__ = [
     "problem",
     "read_findings",
     "read_package",
+    "read_rules",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
@@ -359,6 +380,7 @@ __all__ = [
     "signer_with",
     "stage_message",
     "stream_overview",
+    "stream_waveform",
     "strength",
     "suggest_labels",
     "surest_start",
@@ -367,6 +389,8 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "try_actions",
+    "watch_plan",
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",

@@ -35,6 +35,7 @@ __all__ = [
     "stream_waveform",
     "stream_windows",
     "window_spans",
+    "write_wave",
 ]
 
 _PLAYABLE = ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .caf .au .snd .voc .oggflac"
@@ -125,6 +126,12 @@ def cut_audio(path: Path, target: Path, *, start: float, end: float) -> None:
     with target.open("xb") as stream, soundfile.SoundFile(stream, "w", rate, channels, "PCM_16", format="WAV") as sink:
         for block in blocks:
             sink.write(np.clip(np.nan_to_num(block), -1.0, 1.0))
+
+
+def write_wave(target: Path, wave: NDArray[np.float32], *, rate: int) -> None:
+    """Write mono sound (n,) to the new WAV file `target`. Raises OSError where it exists or cannot be written."""
+    with target.open("xb") as stream, soundfile.SoundFile(stream, "w", rate, 1, "PCM_16", format="WAV") as sink:
+        sink.write(np.clip(np.nan_to_num(wave), -1.0, 1.0))
 
 
 def quantise_int16(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:

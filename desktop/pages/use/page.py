@@ -21,11 +21,15 @@ from desktop.models.answers import AnswersModel
 from desktop.pages.ids import TRAIN, USE
 from desktop.pages.use import messages
 from desktop.pages.use.large import LargeController
+from desktop.pages.use.live import LiveController, can_be_live
+from desktop.pages.use.live_panel import LivePanel
 from desktop.pages.use.model_choice import ModelChoice
 from desktop.pages.use.saving import Saving
 from desktop.pages.use.timeline import FEW_WINDOWS, TimelineController, is_long
 from desktop.pages.use.timeline_panel import TimelinePanel
 from desktop.pages.use.view import UseView
+from desktop.pages.use.watch_panel import WatchPanel
+from desktop.pages.use.watching import WatchController
 from desktop.session import Session
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
@@ -67,11 +71,14 @@ class UsePage(QWidget):
         self.saving = Saving(self)
         self.timeline_panel = TimelinePanel()
         self.timeline = TimelineController(self.timeline_panel, Player(self), self)
+        self.live_panel, self.watch_panel = LivePanel(), WatchPanel()
+        self.live = LiveController(self.live_panel, self)
+        self.watching = WatchController(self.watch_panel, self)
         self._undecided: Path | None = None
         """A recording that was dropped before the model could tell whether it is long."""
         self.empty = _NoModel()
         self.pages = QStackedWidget()
-        for part in (self.view, self.empty, self.timeline_panel):
+        for part in (self.view, self.empty, self.timeline_panel, self.live_panel, self.watch_panel):
             self.pages.addWidget(part)
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._show_progress)
@@ -100,8 +107,12 @@ class UsePage(QWidget):
         answers.pictures_button.clicked.connect(self._save_pictures)
         answers.sort_button.clicked.connect(self._sort_copies)
         view.panel.timeline_button.clicked.connect(self._open_timeline)
-        self.timeline.closed.connect(self._close_timeline)
-        self.timeline.progressed.connect(self.job_progress)
+        view.live_button.clicked.connect(self._open_live)
+        view.watch_button.clicked.connect(self._open_watch)
+        for part in (self.timeline, self.live, self.watching):
+            part.closed.connect(self._show_answers)
+        for job in (self.timeline, self.watching):
+            job.progressed.connect(self.job_progress)
         self.saving.progressed.connect(self.job_progress)
         self.saving.ended.connect(self._on_saved)
         self.choice.chosen.connect(self._on_model_chosen)
@@ -175,6 +186,8 @@ class UsePage(QWidget):
         self.hand_over.close()
         self.large.close()
         self.timeline.close()
+        self.live.close()
+        self.watching.close()
         self.choice.close_scores()
         if self._pasted is not None:
             self._pasted.cleanup()
@@ -202,6 +215,7 @@ class UsePage(QWidget):
         self._end_thread()
         self._undecided = self.timeline.path
         self.timeline.clear()
+        self.live.close()
         self.model = None
         self.answers.reset(None)
         self.pages.setCurrentWidget(self.view)
@@ -245,6 +259,7 @@ class UsePage(QWidget):
         self.large.set_model(model)
         self.list.set_classes(names, several=not task_named(info.task).exclusive)
         self.view.set_drop_words(messages.drop_words(info.kind))
+        self.view.set_live(kind_named(info.kind).audible, can_be_live(info))
         self.view.drop.takes_images = info.input_name == "pixels"
         self._describe_model()
         self._filter()
@@ -318,7 +333,21 @@ class UsePage(QWidget):
             self._show_timeline(shown)
 
     @Slot()
-    def _close_timeline(self) -> None:
+    def _open_live(self) -> None:
+        if self.model is not None:
+            self.pages.setCurrentWidget(self.live_panel)
+            self.live.open(self.model)
+            self.live_panel.freeze_button.setFocus()
+
+    @Slot()
+    def _open_watch(self) -> None:
+        if self.model is not None:
+            self.watching.open(self.model)
+            self.pages.setCurrentWidget(self.watch_panel)
+            self.watch_panel.folder_button.setFocus()
+
+    @Slot()
+    def _show_answers(self) -> None:
         self.pages.setCurrentWidget(self.view)
         if self.answers.answers:
             self.list.table.setFocus()
