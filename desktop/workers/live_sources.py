@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QImageReader, QMovie
 
-from desktop.i18n import error_text, tr
+from desktop.i18n import error_text, msg, tr
 from desktop.workers.multimedia import load_multimedia
 from ml.api import HandlensError, kind_named, stream_waveform
 
@@ -260,7 +260,7 @@ class Microphone(LiveSource):
 
 
 class SoundFile(LiveSource):
-    """A recording at the speed of time, at `rate` Hz, once."""
+    """A recording at the speed of time, at `rate` Hz, again and again."""
 
     def __init__(self, path: Path, rate: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -288,11 +288,7 @@ class SoundFile(LiveSource):
             self._began += late / self._rate
             due -= late
         try:
-            while len(self._waiting) < due:
-                block = next(self._blocks, None)
-                if block is None:
-                    break
-                self._waiting = np.concatenate([self._waiting, block])
+            self._read(due)
         except HandlensError as error:
             self.stop()
             self.problem_found.emit(error_text(error))
@@ -301,5 +297,17 @@ class SoundFile(LiveSource):
         self._given += len(part)
         if len(part):
             self.arrived.emit(part)
-        elif due:
-            self.stop()
+
+    def _read(self, due: int) -> None:
+        """Read until so many values wait. Raises HandlensError, also where a recording has none."""
+        began_again = False
+        while len(self._waiting) < due:
+            block = next(self._blocks, None)
+            if block is not None and len(block):
+                began_again = False
+                self._waiting = np.concatenate([self._waiting, block])
+            elif block is None and began_again:
+                raise HandlensError(msg("The recording is empty: it holds no sound."))
+            elif block is None:
+                began_again = True
+                self._blocks = stream_waveform(self._path, rate=self._rate)

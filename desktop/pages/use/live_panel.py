@@ -17,6 +17,8 @@ from desktop.widgets.spectrogram_view import SpectrogramView
 MOST_HEARD = 200
 """Detections in the list."""
 _SIDE = 340
+_OPACITY = 0.5
+"""Of the map over a spectrogram, which is fine as hair."""
 
 
 class LivePanel(QWidget):
@@ -33,6 +35,7 @@ class LivePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.picture, self.sound = OverlayView(), SpectrogramView()
+        self.sound.set_opacity(_OPACITY)
         self.views = QStackedWidget()
         for view in (self.picture, self.sound):
             self.views.addWidget(view)
