@@ -55,6 +55,7 @@ from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
     between,
+    clock_time,
     counted,
     counted_classes,
     counted_cut,
@@ -100,19 +101,30 @@ from ml.evaluation.run_comparison import (
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.features import cached_embeddings
+from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.deliveries import make_actions
+from ml.inference.detection_export import DETECTION_FILES, export_detections
+from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
+from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
+from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
+from ml.inference.watch_memory import WatchMemory
+from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
+from ml.media.overview import Overview, close_picture, stream_overview
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -157,6 +169,7 @@ __all__ = [
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
@@ -178,8 +191,11 @@ __all__ = [
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
+    "Consequence",
     "DamagedProjectError",
     "DemoKind",
+    "Detection",
+    "DetectionReview",
     "DuplicateSet",
     "Ear",
     "EpochDone",
@@ -191,13 +207,16 @@ __all__ = [
     "Exported",
     "Failed",
     "FewShot",
+    "FileEnd",
     "FilePrediction",
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderWatch",
     "FoundFile",
     "Front",
     "HandlensError",
+    "HeardSound",
     "Job",
     "KindName",
     "LabelChange",
@@ -206,6 +225,8 @@ __all__ = [
     "LabelNotes",
     "LabelPreview",
     "LabelSpan",
+    "LiveAnswer",
+    "LiveListener",
     "LookJob",
     "Looked",
     "MelSettings",
@@ -217,6 +238,7 @@ __all__ = [
     "OfferedBackbone",
     "Origin",
     "OverlayNames",
+    "Overview",
     "Package",
     "Predictions",
     "Preset",
@@ -225,6 +247,8 @@ __all__ = [
     "Project",
     "ReleasedModel",
     "Row",
+    "Rule",
+    "RuleSet",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -256,6 +280,8 @@ __all__ = [
     "Unreadable",
     "UnreadableError",
     "UnreadableInput",
+    "WatchMemory",
+    "WatchPlan",
     "WindowPrediction",
     "Windowing",
     "Work",
@@ -263,6 +289,8 @@ __all__ = [
     "__version__",
     "accuracy_interval",
     "adjusting_result",
+    "alarm_sentence",
+    "answer_picture",
     "answer_row",
     "between",
     "blend",
@@ -270,11 +298,16 @@ __all__ = [
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_table",
     "choose_thresholds",
+    "claimed_seconds",
     "clear_cache",
+    "clock_time",
+    "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "consequence_sentence",
     "count_inputs",
     "counted",
     "counted_classes",
@@ -282,10 +315,12 @@ __all__ = [
     "counted_files",
     "default_annotator",
     "describe_error",
+    "detect_files",
     "duration",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
+    "export_detections",
     "files",
     "find_inputs",
     "findings",
@@ -300,9 +335,13 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
+    "load_waveform",
     "log_folder",
+    "make_actions",
+    "make_rules",
     "mark_sample",
     "mel_to_hz",
+    "memory_file",
     "model_path",
     "msg",
     "multilabel_confusion",
@@ -323,11 +362,13 @@ __all__ = [
     "problem",
     "read_findings",
     "read_package",
+    "read_rules",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
     "replacing",
     "restore_backup",
+    "review_sentence",
     "risk_coverage_curve",
     "run_scores",
     "sample_count",
@@ -338,6 +379,8 @@ __all__ = [
     "shrink_cache",
     "signer_with",
     "stage_message",
+    "stream_overview",
+    "stream_waveform",
     "strength",
     "suggest_labels",
     "surest_start",
@@ -346,6 +389,8 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "try_actions",
+    "watch_plan",
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",

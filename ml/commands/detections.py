@@ -17,7 +17,7 @@ from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.outputs import make_folder, unwritable
-from ml.core.phrases import duration, listed, percent
+from ml.core.phrases import clock_time, duration, listed, percent
 from ml.core.printable import printable
 from ml.inference.detection_tables import (
     AudacityLabels,
@@ -286,15 +286,6 @@ class _Transcript:
                 each=listed(each, most=20),
             ),
         )
-
-
-def clock_time(seconds: float, *, fine: bool = False) -> str:
-    """Return seconds as “0:12:03”, or “0:12:03.4” where events are short."""
-    tenths = round(seconds * 10) if fine else round(seconds) * 10
-    whole, tenth = divmod(tenths, 10)
-    minutes, second = divmod(whole, 60)
-    shown = f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
-    return f"{shown}.{tenth}" if fine else shown
 
 
 Writers = list[tuple[Path, DetectionWriter]]
