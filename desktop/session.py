@@ -53,6 +53,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    classes_changed = Signal()
+    """A class was added, renamed, recoloured or retired."""
     released_changed = Signal()
     """Another run was released."""
     training_changed = Signal(bool)
@@ -130,6 +132,29 @@ class Session(QObject):
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes, as they are shown."""
         return tuple(printable(item.name) for item in self.classes)
+
+    # -- classes -----------------------------------------------------------------------------------------------
+
+    def active_classes(self) -> tuple[ClassInfo, ...]:
+        """Return the classes that are in use."""
+        return tuple(item for item in self.classes if not item.retired)
+
+    def add_class(self, name: str) -> ClassInfo:
+        """Add a class, see `Project.add_class`. Raises HandlensError."""
+        added = self.project.add_class(name)
+        self._read_classes()
+        return added
+
+    def change_class(
+        self, index: int, *, name: str | None = None, colour: str | None = None, retired: bool | None = None
+    ) -> None:
+        """Change a class, see `Project.change_class`. Raises HandlensError."""
+        self.project.change_class(index, name=name, colour=colour, retired=retired)
+        self._read_classes()
+
+    def _read_classes(self) -> None:
+        self.classes = self.project.classes()
+        self.classes_changed.emit()
 
     # -- labels ------------------------------------------------------------------------------------------------
 
@@ -235,9 +260,24 @@ class Session(QObject):
         """Announce that a training has ended, and select run `show` if it is given."""
         # A killed process leaves its run marked as running.
         self.project.runs.mark_interrupted()
+        self._read_splits()
         self.runs_changed.emit()
         if show is not None:
             self.set_run(show)
+
+    def _read_splits(self) -> None:
+        """Take over the splits that a training gave to samples that were labelled after the project was made."""
+        if not any(count and split is None and labels for (labels, split, _set_by), count in self.tally().items()):
+            return
+        splits = self.project.splits()
+        self._by_id.update(
+            {
+                sample.id: sample._replace(split=splits.get(sample.path))
+                for sample in self._by_id.values()
+                if sample.labelled and sample.split is None
+            }
+        )
+        self._samples = self._tally = None
 
     def predictions(self) -> Predictions | None:
         """Return the predictions of the selected run; None where no run is selected.

@@ -127,7 +127,7 @@ from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.releases import Release
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, problem
+from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.runtime.contract import ModelInfo
@@ -302,6 +302,7 @@ __all__ = [
     "load_image",
     "log_folder",
     "mark_sample",
+    "may_be_labelled",
     "mel_to_hz",
     "model_path",
     "msg",

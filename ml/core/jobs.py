@@ -70,6 +70,8 @@ class ScanJob:
 
     `new`: a project is to be made of the folder, so the job fails before it decodes anything if the names of folders
     and the labels alone leave fewer than two classes.
+
+    `unlabelled`: no folder names a class; a person will label the files.
     """
 
     folder: Path
@@ -78,6 +80,7 @@ class ScanJob:
     rate: float | None = None
     windowing: Windowing | None = None
     new: bool = False
+    unlabelled: bool = False
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

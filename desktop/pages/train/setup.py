@@ -426,7 +426,7 @@ def _readiness(session: Session) -> tuple[str, bool]:
     """Return a sentence on what there is to train on, and whether training is possible."""
     labelled: Counter[tuple[int, ...]] = Counter()
     for (labels, _split, set_by), count in session.tally().items():
-        if count and (labels or set_by is not None):
+        if count and (labels or set_by not in (None, "ignored")):
             labelled[labels] += count
     classes = len({index for labels in labelled for index in labels})
     # One class is enough where some samples are known not to show it.
