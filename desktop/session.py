@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from desktop import style
 from desktop.i18n import printable
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
@@ -72,6 +73,7 @@ class Session(QObject):
         self.annotator = default_annotator()
         project.runs.mark_interrupted()
         self.classes: tuple[ClassInfo, ...] = project.classes()
+        self._use_colours()
         self._by_id = {sample.id: sample for sample in samples or project.samples()}
         self._writer = LabelWriter(project, self.annotator, self._by_id, self)
         self._writer.written.connect(self._on_written)
@@ -154,7 +156,11 @@ class Session(QObject):
 
     def _read_classes(self) -> None:
         self.classes = self.project.classes()
+        self._use_colours()
         self.classes_changed.emit()
+
+    def _use_colours(self) -> None:
+        style.use_class_colours({item.index: item.colour for item in self.classes if item.colour})
 
     # -- labels ------------------------------------------------------------------------------------------------
 
@@ -298,6 +304,7 @@ class Session(QObject):
     def close(self) -> None:
         """Close the project, when the labels that are being written are on disk. There is nothing else to save."""
         self._writer.close()
+        style.use_class_colours({})
         self._predictions = None
         # A killed training leaves its run marked as running; the start page says that it is paused.
         with suppress(HandlensError):  # a full disk must not keep the window open

@@ -15,6 +15,7 @@ from ml.core.events import (
     Event,
     Exported,
     Failed,
+    FeaturesReady,
     Finished,
     FirstModel,
     Looked,
@@ -40,6 +41,7 @@ from ml.core.jobs import (
     Ear,
     EvaluateJob,
     ExportJob,
+    FeaturesJob,
     Front,
     Job,
     LookJob,
@@ -99,7 +101,7 @@ from ml.evaluation.run_comparison import (
 )
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
-from ml.features.features import cached_embeddings
+from ml.features.features import cached_embeddings, embeddings_in
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
@@ -117,6 +119,7 @@ from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.probe.few_shot import FewShot
+from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, uncertainty
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
@@ -125,6 +128,7 @@ from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.readiness import missing_labels
 from ml.project.releases import Release
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
@@ -190,6 +194,8 @@ __all__ = [
     "ExportJob",
     "Exported",
     "Failed",
+    "FeaturesJob",
+    "FeaturesReady",
     "FewShot",
     "FilePrediction",
     "Finding",
@@ -263,6 +269,7 @@ __all__ = [
     "__version__",
     "accuracy_interval",
     "adjusting_result",
+    "all_like",
     "answer_row",
     "between",
     "blend",
@@ -283,6 +290,7 @@ __all__ = [
     "default_annotator",
     "describe_error",
     "duration",
+    "embeddings_in",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
@@ -304,7 +312,10 @@ __all__ = [
     "mark_sample",
     "may_be_labelled",
     "mel_to_hz",
+    "missing_labels",
     "model_path",
+    "most_similar",
+    "most_useful",
     "msg",
     "multilabel_confusion",
     "nmsg",
@@ -324,6 +335,7 @@ __all__ = [
     "problem",
     "read_findings",
     "read_package",
+    "reduced",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
@@ -347,6 +359,7 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "uncertainty",
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",

@@ -152,6 +152,15 @@ class SuspectJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FeaturesJob:
+    """Compute what the frozen pretrained network sees in every sample, as a training does. Ends with
+    `events.FeaturesReady`."""
+
+    project: Path
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExportJob:
     """Write the model of run `run` (the one in use if None) to the file `to`. Ends with `events.Exported`.
 
@@ -165,6 +174,6 @@ class ExportJob:
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | ExportJob
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

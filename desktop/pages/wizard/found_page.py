@@ -224,4 +224,4 @@ def _headline(report: ScanReport) -> str:
     counts, files = report.class_counts, counted_report(report)
     if counts:
         return tr("Here is what I found: {classes}, {things}", classes=counted_classes(len(counts)), things=files)
-    return tr("Here is what I found: {things}, no labels yet", things=files)
+    return tr("Here is what I found: {things}, none with a label", things=files)
