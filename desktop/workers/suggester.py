@@ -82,6 +82,9 @@ class Suggester(QObject):
         self._project: Project | None = None
         self._samples: dict[int, Sample] = {}
         self._share, self._decoding = 0.0, True
+        self._open: set[int] = set()
+        self._open_rows = np.zeros(0, dtype=np.bool_)
+        self._has_enough: bool | None = None
         self.ids: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._rows: dict[int, int] = {}
         self.guesses: Guesses | None = None
@@ -95,6 +98,7 @@ class Suggester(QObject):
         self._project, self._task, self._classes = project, project.task, classes
         self._samples = {sample.id: sample for sample in samples}
         self._labels = {sample.id: sample.labels for sample in samples if sample.labelled}
+        self._open = {sample.id for sample in samples if not sample.labelled and not sample.ignored}
 
     def start(self) -> None:
         """Compute the features, unless they are there or on their way."""
@@ -122,21 +126,26 @@ class Suggester(QObject):
 
     # -- what the user does --------------------------------------------------------------------------------------
 
-    def set_labels(self, labels: Mapping[int, Labels]) -> None:
+    def follow(self, samples: Sequence[Sample]) -> None:
         """Follow the labels of these samples; new guesses come with `changed`."""
-        for sample_id, chosen in labels.items():
-            if chosen is None:
-                self._labels.pop(sample_id, None)
+        self._has_enough = None
+        for sample in samples:
+            if sample.labelled:
+                self._labels[sample.id] = sample.labels
             else:
-                self._labels[sample_id] = chosen
-            if sample_id in self._rows:
-                self._pending[self._rows[sample_id]] = chosen
+                self._labels.pop(sample.id, None)
+            is_open = not sample.labelled and not sample.ignored
+            (self._open.add if is_open else self._open.discard)(sample.id)
+            row = self._rows.get(sample.id)
+            if row is not None:
+                self._pending[row] = sample.labels if sample.labelled else None
+                self._open_rows[row] = is_open
         self._update()
 
     def set_class_count(self, classes: int) -> None:
         """Follow a class that was added."""
         if classes > self._classes:
-            self._classes = classes
+            self._classes, self._has_enough = classes, None
             self._update()
 
     # -- what it says --------------------------------------------------------------------------------------------
@@ -153,13 +162,19 @@ class Suggester(QObject):
         best = int(np.argmax(answer))
         return (best,), float(answer[best])
 
-    def in_doubt(self, sample_id: int) -> bool:
-        """Return whether the guess is worth a look."""
-        row = self._rows.get(sample_id)
-        return self.guesses is not None and row is not None and bool(self.guesses.doubt[row] >= DOUBT)
+    def in_doubt(self) -> NDArray[np.int64]:
+        """Return the samples without a label whose guess is worth a look."""
+        if self.guesses is None or not self.enough():
+            return np.zeros(0, dtype=np.int64)
+        return np.asarray(self.ids[(self.guesses.doubt >= DOUBT) & self._open_rows])
 
     def enough(self) -> bool:
         """Return whether two classes have enough labels to guess the rest."""
+        if self._has_enough is None:
+            self._has_enough = self._count_enough()
+        return self._has_enough
+
+    def _count_enough(self) -> bool:
         counts = np.zeros(max(1, self._classes), dtype=np.int64)
         for chosen in self._labels.values():
             for index in chosen:
@@ -183,7 +198,7 @@ class Suggester(QObject):
         row = self._rows.get(sample_id)
         if self._few is None or row is None:
             return []
-        free = np.array([each not in self._labels for each in self.ids.tolist()])
+        free = self._open_rows.copy()
         free[row] = True
         probabilities = self.guesses.probabilities if self.guesses is not None and self.enough() else None
         found = all_like(self._few.features, probabilities, row, np.flatnonzero(free), count=count)
@@ -236,6 +251,7 @@ class Suggester(QObject):
         if isinstance(result, _Loaded):
             self._few, self.ids = result.few, result.ids
             self._rows = {sample_id: row for row, sample_id in enumerate(result.ids.tolist())}
+            self._open_rows = np.isin(result.ids, np.fromiter(self._open, dtype=np.int64, count=len(self._open)))
             self._pending = {self._rows[each]: labels for each, labels in self._labels.items() if each in self._rows}
             self.state = "ready"
             self._update()

@@ -88,19 +88,18 @@ def all_like(
 ) -> NDArray[np.int64]:
     """Return those of `candidates` that are of one sort with `row`, the most similar first: a cluster.
 
-    With `probabilities` these share its likeliest class, surely; without, they lie nearer to it than the midpoint
-    between the nearest sample and an average one.
+    They lie nearer to it than the midpoint between the nearest sample and an average one. With `probabilities` they
+    also share its likeliest class, and those that surely do belong to it however far away they lie.
     """
     alike = _unit(features[candidates]) @ _unit(features[[row]])[0]
+    others = alike[candidates != row]
+    limit = (float(others.max()) + float(np.median(others))) / 2 if len(others) else 0.0
+    same = alike >= limit
     if probabilities is not None and probabilities.shape[1]:
         index = int(np.argmax(probabilities[row]))
-        same = (probabilities[candidates].argmax(axis=1) == index) & (probabilities[candidates, index] >= SURE)
-        same |= candidates == row
-    else:
-        others = alike[candidates != row]
-        limit = (float(others.max()) + float(np.median(others))) / 2 if len(others) else 0.0
-        same = (alike >= limit) | (candidates == row)
-    found = np.flatnonzero(same)
+        same &= probabilities[candidates].argmax(axis=1) == index
+        same |= probabilities[candidates, index] >= SURE
+    found = np.flatnonzero(same | (candidates == row))
     return np.asarray(candidates[found[np.argsort(-alike[found], kind="stable")[:count]]], dtype=np.int64)
 
 

@@ -76,7 +76,7 @@ class LabelModel(QObject):
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
         if self.session is not None:
             samples = self.session.samples_of({change.sample_id for change in changes})
-            self.suggester.set_labels({s.id: s.labels if s.labelled else None for s in samples})
+            self.suggester.follow(samples)
             self.labels_changed.emit()
 
     @Slot()
@@ -91,12 +91,15 @@ class LabelModel(QObject):
         """Return the samples in this state, of the class or guessed as such, in the order of the files."""
         if self.session is None:
             return np.zeros(0, dtype=np.int64)
+        if show == "look" and class_index == ANY_CLASS:
+            return np.sort(self.suggester.in_doubt())
+        doubtful = set(self.suggester.in_doubt().tolist()) if show == "look" else set()
         tests: dict[Show, Callable[[Sample], bool]] = {
             "all": lambda _sample: True,
             "unlabelled": lambda sample: not sample.labelled and not sample.ignored,
             "labelled": lambda sample: sample.labelled,
             "ignored": lambda sample: sample.ignored,
-            "look": self._worth_a_look,
+            "look": lambda sample: sample.id in doubtful,
         }
         wanted = [
             sample.id
@@ -119,10 +122,6 @@ class LabelModel(QObject):
     def needs_label(self, sample_id: int) -> bool:
         """Return whether the sample has no label and is not to be ignored."""
         return self.session is not None and self._is_free(sample_id)
-
-    def _worth_a_look(self, sample: Sample) -> bool:
-        free = not sample.labelled and not sample.ignored
-        return free and self.suggester.enough() and self.suggester.in_doubt(sample.id)
 
     def _shown_classes(self, sample: Sample) -> tuple[int, ...]:
         if sample.labelled or sample.ignored:
@@ -162,12 +161,11 @@ class LabelModel(QObject):
         for (labels, _split, set_by), count in self.session.tally().items():
             ignored += count if set_by == "ignored" else 0
             labelled += count if labels or set_by not in (None, "ignored") else 0
-        look = len(self.ids("look")) if self.suggester.guesses is not None else 0
         return messages.progress(
             labelled=labelled,
             total=len(self.session.samples) - ignored,
             guessed=self.suggester.guesses is not None and self.suggester.enough(),
-            look=look,
+            look=len(self.suggester.in_doubt()),
         )
 
     def tile(self, sample_id: int) -> Tile:

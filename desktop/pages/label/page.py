@@ -27,6 +27,7 @@ from desktop.workers.tile_loader import TileLoader
 from ml.api import HandlensError, Runner, kind_named
 
 SOUND_ASPECT = 0.75
+SHAPES = 6
 MOST_SIMILAR = 60
 SENTENCE_MS = 60
 """So long after a label the counts are told again: in a large project that takes longer than a key press may."""
@@ -56,7 +57,7 @@ class LabelPage(QWidget):
         self.train_button.clicked.connect(self._request_train)
         self._loader = TileLoader(self)
         self._keys: list[QShortcut] = []
-        self._shown_similar = False
+        self._shapes: list[float] = []
         self._fraction = -1.0
         self._sentence_timer = QTimer(self, interval=SENTENCE_MS, singleShot=True)
         self._sentence_timer.timeout.connect(self._say_progress)
@@ -122,7 +123,7 @@ class LabelPage(QWidget):
             ("Return", self._on_return),
             ("Enter", self._on_return),
             ("Backspace", self.undo),
-            ("Escape", partial(self.view.set_large, False)),
+            ("Escape", self._leave),
         ):
             self._bind(keys, act, self.grid)
 
@@ -286,11 +287,10 @@ class LabelPage(QWidget):
             hint = messages.name_first_class(session.project.kind, len(session.samples))
         elif count > 1:
             hint = messages.selected(count)
-        elif self._fraction >= 0:
-            hint = messages.preparing(self._fraction)
         else:
-            hint = self.model.suggester.problem or missing
-        self.view.hint.setText(hint)
+            now = messages.preparing(self._fraction) if self._fraction >= 0 else self.model.suggester.problem
+            hint = tr("{first} {second}", first=missing, second=now) if missing and now else missing or now
+        self.view.say_hint(hint)
 
     @Slot(float)
     def _on_progress(self, fraction: float) -> None:
@@ -321,6 +321,11 @@ class LabelPage(QWidget):
     @Slot(int, object)
     def _on_picture(self, sample_id: int, picture: QImage) -> None:
         self.grid.set_picture(sample_id, picture)
+        if len(self._shapes) < SHAPES and not picture.isNull():
+            # The first few pictures decide which shape wastes the least room; later ones do not move the tiles.
+            self._shapes.append(min(1.0, max(0.66, picture.height() / picture.width())))
+            if len(self._shapes) == SHAPES:
+                self.grid.set_aspect(sorted(self._shapes)[SHAPES // 2])
 
     @Slot(int, object)
     def _on_failed(self, _sample_id: int, error: Exception) -> None:
@@ -400,6 +405,13 @@ class LabelPage(QWidget):
             self.advance()
         else:
             self._toggle_large()
+
+    def _leave(self) -> None:
+        """Leave the large view, or return from similar samples to what the filters ask for."""
+        if self.view.is_large():
+            self.view.set_large(False)
+        else:
+            self._arrange()
 
     @Slot()
     def _toggle_large(self) -> None:

@@ -55,7 +55,7 @@ class LabelPanel(QWidget):
             row.addWidget(button)
         row.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(look.m, 0, 0, 0)
         column.setSpacing(look.s)
         column.addWidget(self.views, 1)
         column.addWidget(self.label)

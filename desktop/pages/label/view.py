@@ -23,7 +23,6 @@ from desktop.i18n import tr
 from desktop.pages.label.model import ANY_CLASS, SHOWN, Show
 from desktop.pages.label.panel import LabelPanel
 from desktop.widgets.class_keys import ClassKeys
-from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.text_field import TextField
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 
@@ -93,8 +92,9 @@ class LabelView(QWidget):
         ):
             button.setEnabled(can)
             changed.connect(button.setEnabled)
-        self.hint = ElidedLabel()
+        self.hint = QLabel()
         self.hint.setProperty("role", "muted")
+        self.hint.setWordWrap(True)
         self.problem = QLabel()
         self.problem.setProperty("role", "error")
         self.problem.setWordWrap(True)
@@ -109,7 +109,11 @@ class LabelView(QWidget):
         look = style.current()
         classes = QHBoxLayout()
         classes.setSpacing(look.s)
-        classes.addWidget(self.keys, 1)
+        left = QVBoxLayout()
+        left.setSpacing(look.xs)
+        left.addWidget(self.keys)
+        left.addWidget(self.hint)
+        classes.addLayout(left, 1)
         self.field.hide()
         for widget in (self.field, self.new_button, self.edit_button):
             classes.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
@@ -117,7 +121,7 @@ class LabelView(QWidget):
         tools.setSpacing(look.s)
         for part in (self.show_box, self.class_box, self.useful_button, self.similar_button, self.alike_button):
             tools.addWidget(part)
-        tools.addWidget(self.hint, 1)
+        tools.addStretch(1)
         for part in (self.undo_button, self.redo_button):
             tools.addWidget(part)
         self.stack = QStackedWidget()
@@ -143,6 +147,7 @@ class LabelView(QWidget):
     def show_classes(self, classes: Sequence[tuple[int, str, str]], *, several: bool) -> None:
         """Show the classes by index, name and key, also in the filter and for the field."""
         self.keys.set_keys(classes, several=several)
+        self.keys.setVisible(bool(classes))
         self.field.offer([name for _index, name, _key in classes])
         chosen = self.class_box.currentData()
         with QSignalBlocker(self.class_box):
@@ -164,6 +169,10 @@ class LabelView(QWidget):
 
     def class_filter(self) -> int:
         return int(self.class_box.currentData() if self.class_box.currentData() is not None else ANY_CLASS)
+
+    def say_hint(self, sentence: str) -> None:
+        self.hint.setText(sentence)
+        self.hint.setVisible(bool(sentence))
 
     def show_grid(self, *, explanation: str = "") -> None:
         """Show the grid, or in its place a sentence that says why it is empty."""
