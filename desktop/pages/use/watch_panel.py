@@ -22,11 +22,13 @@ from PySide6.QtWidgets import (
 from desktop import icons, style
 from desktop.i18n import tr
 from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.text_field import TextField
 
 NO_RULE, ONE_RULE, FILE_RULES = "none", "one", "file"
 NOTIFY, WEBHOOK, COMMAND = "notify", "webhook", "command"
 MOST_LINES = 1000
+_TARGET, _ROW = 240, 32
 
 
 class WatchPanel(QWidget):
@@ -201,17 +203,18 @@ class WatchPanel(QWidget):
         column.addWidget(self.log_line)
 
     def _rule_form(self) -> QWidget:
-        form = QWidget()
+        form = FlowBox(gap=style.current().s)
         self._times_words, self._within_words = QLabel(tr("times")), QLabel(tr("within"))
-        row = _row(
-            QLabel(tr("If")), self.class_box, QLabel(tr("is at least")), self.at_least, QLabel(tr("sure,")),
-            self.times, self._times_words, self._within_words, self.within, QLabel(tr("then")), self.action_box,
-            self.target,
+        self.target.setMinimumWidth(_TARGET)
+        words = [QLabel(each) for each in (tr("If"), tr("is at least"), tr("sure,"), tr("then"))]
+        for label in (*words, self._times_words, self._within_words):
+            label.setMinimumHeight(_ROW)
+        form.set_items(
+            (
+                words[0], self.class_box, words[1], self.at_least, words[2], self.times, self._times_words,
+                self._within_words, self.within, words[3], self.action_box, self.target,
+            )
         )  # fmt: skip
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setStretch(11, 1)
-        row.addStretch(0)
-        form.setLayout(row)
         return form
 
     def _follow(self) -> None:
