@@ -144,9 +144,9 @@ class WatchPanel(QWidget):
         self.within.setAccessibleName(tr("Within so many seconds"))
         self.action_box.setAccessibleName(tr("What is done"))
         for words, value in (
-            (tr("show a notification"), NOTIFY),
-            (tr("call a web address"), WEBHOOK),
-            (tr("run a program"), COMMAND),
+            (tr("Show a notification"), NOTIFY),
+            (tr("Call a web address"), WEBHOOK),
+            (tr("Run a program"), COMMAND),
         ):
             self.action_box.addItem(words, value)
         self.problem.hide()
@@ -204,17 +204,20 @@ class WatchPanel(QWidget):
 
     def _rule_form(self) -> QWidget:
         form = FlowBox(gap=style.current().s)
-        self._times_words, self._within_words = QLabel(tr("times")), QLabel(tr("within"))
         self.target.setMinimumWidth(_TARGET)
-        words = [QLabel(each) for each in (tr("If"), tr("is at least"), tr("sure,"), tr("then"))]
-        for label in (*words, self._times_words, self._within_words):
+        self._within_words = QLabel(tr("Within"))
+        fields: list[tuple[QLabel, QWidget]] = [
+            (QLabel(tr("Class")), self.class_box),
+            (QLabel(tr("At least so sure")), self.at_least),
+            (QLabel(tr("How many times")), self.times),
+            (self._within_words, self.within),
+            (QLabel(tr("What is done")), self.action_box),
+        ]
+        items: list[QWidget] = []
+        for label, field in fields:
             label.setMinimumHeight(_ROW)
-        form.set_items(
-            (
-                words[0], self.class_box, words[1], self.at_least, words[2], self.times, self._times_words,
-                self._within_words, self.within, words[3], self.action_box, self.target,
-            )
-        )  # fmt: skip
+            items += [label, field]
+        form.set_items((*items, self.target))
         return form
 
     def _follow(self) -> None:
@@ -227,8 +230,9 @@ class WatchPanel(QWidget):
         words = tr("https://…") if action == WEBHOOK else tr("The program and its arguments")
         self.target.setPlaceholderText(words)
         self.target.setAccessibleName(words)
-        for part in (self._within_words, self.within):
-            part.setVisible(self.times.value() > 1)
+        several = self.times.value() > 1
+        self._within_words.setVisible(several)
+        self.within.setVisible(several)
 
 
 def _path_line() -> ElidedLabel:
