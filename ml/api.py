@@ -15,6 +15,7 @@ from ml.core.events import (
     Event,
     Exported,
     Failed,
+    FeaturesReady,
     Finished,
     FirstModel,
     Looked,
@@ -40,6 +41,7 @@ from ml.core.jobs import (
     Ear,
     EvaluateJob,
     ExportJob,
+    FeaturesJob,
     Front,
     Job,
     LookJob,
@@ -100,7 +102,7 @@ from ml.evaluation.run_comparison import (
 )
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
-from ml.features.features import cached_embeddings
+from ml.features.features import cached_embeddings, embeddings_in
 from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
@@ -129,6 +131,7 @@ from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.probe.few_shot import FewShot
+from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, uncertainty
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
@@ -137,9 +140,10 @@ from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
-from ml.project.releases import Release
+from ml.project.readiness import missing_labels
+from ml.project.releases import RunRelease
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, problem
+from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.runtime.contract import ModelInfo
@@ -206,6 +210,8 @@ __all__ = [
     "ExportJob",
     "Exported",
     "Failed",
+    "FeaturesJob",
+    "FeaturesReady",
     "FewShot",
     "FileEnd",
     "FilePrediction",
@@ -245,7 +251,6 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
-    "Release",
     "ReleasedModel",
     "Row",
     "Rule",
@@ -253,6 +258,7 @@ __all__ = [
     "RunComparison",
     "RunFinding",
     "RunInfo",
+    "RunRelease",
     "RunScore",
     "RunStarted",
     "Runner",
@@ -290,6 +296,7 @@ __all__ = [
     "accuracy_interval",
     "adjusting_result",
     "alarm_sentence",
+    "all_like",
     "answer_picture",
     "answer_row",
     "between",
@@ -317,6 +324,7 @@ __all__ = [
     "describe_error",
     "detect_files",
     "duration",
+    "embeddings_in",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
@@ -340,9 +348,13 @@ __all__ = [
     "make_actions",
     "make_rules",
     "mark_sample",
+    "may_be_labelled",
     "mel_to_hz",
     "memory_file",
+    "missing_labels",
     "model_path",
+    "most_similar",
+    "most_useful",
     "msg",
     "multilabel_confusion",
     "nmsg",
@@ -363,6 +375,7 @@ __all__ = [
     "read_findings",
     "read_package",
     "read_rules",
+    "reduced",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
@@ -390,6 +403,7 @@ __all__ = [
     "things",
     "thumbnail",
     "try_actions",
+    "uncertainty",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",

@@ -213,6 +213,10 @@ class ThumbnailGrid(QListView):
             self._put_cursor(int(rows[0]))
         return len(rows) > 0
 
+    def choose_row(self, row: int) -> None:
+        """Put the cursor on the tile in that row, and select it alone."""
+        self._put_cursor(row)
+
     def picture(self, sample_id: int) -> QImage | None:
         """Return the loaded picture of a sample; a null image if it has none, None if it is not loaded yet."""
         return self._model.pictures.get(sample_id)

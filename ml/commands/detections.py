@@ -23,7 +23,7 @@ from ml.inference.detection_tables import (
     AudacityLabels,
     BirdNetTable,
     Clips,
-    CsvTable,
+    DetectionCsvTable,
     DetectionWriter,
     HourlyCounts,
     RavenTable,
@@ -34,7 +34,7 @@ from ml.media.kinds import kind_named
 from ml.runtime.folder import UnreadableInput
 from ml.runtime.model import ReleasedModel
 
-_PANEL = "Detections"
+_PANEL = tr("Detections")
 
 DetectionsOption = Annotated[
     bool,
@@ -49,7 +49,10 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold",
         metavar="[CLASS=]P",
-        help=tr("Report detections with at least this score (0 to 1), of all classes or of one. Can be repeated."),
+        help=tr(
+            "Report detections with at least this score (0 to 1), of all classes or of one. "
+            "Can be repeated. If not given, what suits the model."
+        ),
         rich_help_panel=_PANEL,
     ),
 ]
@@ -294,7 +297,7 @@ def _writers(outputs: DetectionOutputs, model: ReleasedModel, classes: Sequence[
     assert model.info.windowing is not None
     highest = model.info.windowing.rate / 2
     wanted: list[tuple[Path | None, Callable[[Path], DetectionWriter]]] = [
-        (outputs.csv, CsvTable),
+        (outputs.csv, DetectionCsvTable),
         (outputs.audacity, lambda target: AudacityLabels(target, files=files)),
         (outputs.raven, lambda target: RavenTable(target, highest=highest)),
         (outputs.birdnet, BirdNetTable),

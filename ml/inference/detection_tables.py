@@ -83,7 +83,7 @@ class _TableOfDetections(DetectionWriter):
         self._table.close(complete=complete)
 
 
-class CsvTable(_TableOfDetections):
+class DetectionCsvTable(_TableOfDetections):
     """The fields of `handlens predict --detections --json`."""
 
     def __init__(self, target: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ml.core.folders import data_folder
 from ml.core.messages import Message, english
-from ml.inference.actions import Action, NotDeliveredError, sentence_of, test_event
+from ml.inference.actions import NotDeliveredError, RuleAction, sentence_of, test_event
 from ml.inference.answers import answer_row
 from ml.inference.appended import AppendedFile
 from ml.inference.arrivals import Arrival, Arrivals
@@ -253,7 +253,7 @@ class FolderWatch:
 
 
 def try_actions(
-    plan: WatchPlan, done: Callable[[Rule, str, Message | None], None], actions: Mapping[str, Action]
+    plan: WatchPlan, done: Callable[[Rule, str, Message | None], None], actions: Mapping[str, RuleAction]
 ) -> None:
     """Send a test event through every action of every rule, and tell `done` of each whether it worked."""
     for rule in plan.rules.rules:

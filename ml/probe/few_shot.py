@@ -46,6 +46,15 @@ class FewShot:
         """The number of classes."""
         return len(self._weights)
 
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """The whitened features (n, width)."""
+        return self._features
+
+    def labelled_rows(self) -> NDArray[np.int64]:
+        """Return the rows with a label, in ascending order."""
+        return np.array(sorted(self._labels), dtype=np.int64)
+
     def add_class(self) -> None:
         """Add a class behind the others."""
         self._weights = np.vstack([self._weights, np.zeros((1, self._weights.shape[1]))])
@@ -70,6 +79,8 @@ class FewShot:
 
         Without a label all classes are equally likely. With one class so far, samples unlike its own have less of it.
         """
+        if not self.classes:
+            return np.zeros((len(self._features), 0), dtype=np.float32)
         known = sorted(set().union(*self._labels.values()))
         if self._exclusive and len(known) <= 1:
             return self._probabilities_of_one(known)

@@ -303,6 +303,7 @@ class UsePage(QWidget):
         if len(paths) == 1 and self._is_for_timeline(paths[0]):
             return
         self._given += paths
+        self.choice.keeps_run = True
         self._group, self._group_shown = self._thread.add(paths), False
         if self._paused:
             self._toggle_pause()
@@ -391,6 +392,7 @@ class UsePage(QWidget):
         """Forget all answers."""
         self._stop()
         self._given.clear()
+        self.choice.keeps_run = False
         self.answers.reset(None if self.model is None else self.model.info)
         self.large.clear()
         self.list.show_saved("")

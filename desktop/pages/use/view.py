@@ -30,7 +30,7 @@ from desktop.widgets.text_field import TextField
 
 _STEPS = 1000
 _ROW = 30
-_WIDTHS = (180, 110, 96, 110, 72)
+_WIDTHS = (160, 110, 96, 140, 68)
 
 
 class UseView(QWidget):
@@ -275,7 +275,7 @@ def _table(model: AnswersModel) -> QTableView:
     header.setSortIndicatorClearable(True)
     header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     for column, width in enumerate(_WIDTHS):
-        header.resizeSection(column, width)
+        header.resizeSection(column, max(width, header.sectionSizeHint(column)))
     header.setStretchLastSection(True)
     table.setSortingEnabled(True)
     return table
