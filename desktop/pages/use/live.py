@@ -14,12 +14,12 @@ from desktop.pages.use.live_panel import LivePanel
 from desktop.widgets.pixels import rgb_image
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.live_sources import (
-    SystemCamera,
     LiveSource,
     Microphone,
     MovingPicture,
     PicturesOfFolder,
     SoundFile,
+    SystemCamera,
     Video,
 )
 from desktop.workers.live_thread import PictureThread, SeenPicture, SoundThread
