@@ -156,6 +156,8 @@ class Suggester(QObject):
         if self.guesses is None or row is None or not self.enough():
             return None
         answer = self.guesses.probabilities[row]
+        if not len(answer):  # older than the first class
+            return None
         if not task_named(self._task).exclusive:
             found = tuple(np.flatnonzero(answer >= 0.5).tolist())
             return found, float(np.maximum(answer, 1 - answer).min(initial=1.0))
