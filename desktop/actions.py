@@ -149,13 +149,6 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(id="find", text=msg("Search in the answers"), shortcut="Ctrl+F", where="use", bound_by_page=True),
-    Action(
-        id="answer_overlay",
-        text=msg("Show or hide the map of where it looked"),
-        shortcut="H",
-        where="use",
-        bound_by_page=True,
-    ),
 )
 PLACES: tuple[tuple[Where, Message], ...] = (
     ("everywhere", msg("Everywhere")),

@@ -37,7 +37,7 @@ class LabelWriter(QObject):
     """
 
     written = Signal(object)
-    """A `Written`."""
+    """A `Written`; many labels come in several of them."""
     busy_changed = Signal(int, float)
     """How many labels are being written in the background, and the fraction that is done; 0: none."""
     _progressed = Signal(int, float)
@@ -50,6 +50,8 @@ class LabelWriter(QObject):
         self._running: Future[Written] | None = None
         self._on_end: OnEnd | None = None
         self._waiting: deque[Callable[[], None]] = deque()
+        self._pieces: deque[Written] = deque()
+        """What has reached the disk and is not shown yet: all at once would keep the window from answering."""
         self._progressed.connect(self._on_progressed, Qt.ConnectionType.QueuedConnection)
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
 
@@ -95,6 +97,7 @@ class LabelWriter(QObject):
     @Slot(int, float)
     def _on_progressed(self, count: int, fraction: float) -> None:
         if self._running is not None:
+            self._show_pieces()
             self.busy_changed.emit(count, fraction)
 
     @Slot(object)
@@ -107,9 +110,15 @@ class LabelWriter(QObject):
         self.busy_changed.emit(0, 1.0)
         assert on_end is not None
         try:
-            self._report(running.result(), on_end)
+            written = running.result()
+            self._show_pieces()
+            on_end(written)
         finally:
             self._go_on()
+
+    def _show_pieces(self) -> None:
+        while self._pieces:
+            self.written.emit(self._pieces.popleft())
 
     def _report(self, written: Written, on_end: OnEnd) -> None:
         if written.changes:
@@ -130,6 +139,8 @@ class LabelWriter(QObject):
                 changes += piece
                 self._apply(piece, samples)
                 if progress:
+                    now = {change.sample_id: samples[change.sample_id] for change in piece}
+                    self._pieces.append(Written(changes=piece, samples=now))
                     self._progressed.emit(len(wanted), len(changes) / len(wanted))
         except HandlensError as raised:
             error = raised

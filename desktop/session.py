@@ -268,7 +268,10 @@ class Session(QObject):
         self.project.runs.mark_interrupted()
         self._read_splits()
         self.runs_changed.emit()
-        if show is not None:
+        finished = {run.number for run in self.project.runs.all() if run.state == "finished"}
+        if show is None and self.run is not None and self.run.number not in finished:  # it was discarded
+            self.set_run(max(finished, default=None))
+        elif show is not None:
             self.set_run(show)
 
     def _read_splits(self) -> None:

@@ -57,6 +57,7 @@ from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
     between,
+    clock_time,
     counted,
     counted_classes,
     counted_cut,
@@ -102,19 +103,30 @@ from ml.evaluation.run_comparison import (
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.features import cached_embeddings, embeddings_in
+from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.deliveries import make_actions
+from ml.inference.detection_export import DETECTION_FILES, export_detections
+from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
+from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
+from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
+from ml.inference.watch_memory import WatchMemory
+from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
+from ml.media.overview import Overview, close_picture, stream_overview
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -129,7 +141,7 @@ from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
-from ml.project.releases import Release
+from ml.project.releases import RunRelease
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
@@ -161,6 +173,7 @@ __all__ = [
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
@@ -182,8 +195,11 @@ __all__ = [
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
+    "Consequence",
     "DamagedProjectError",
     "DemoKind",
+    "Detection",
+    "DetectionReview",
     "DuplicateSet",
     "Ear",
     "EpochDone",
@@ -197,13 +213,16 @@ __all__ = [
     "FeaturesJob",
     "FeaturesReady",
     "FewShot",
+    "FileEnd",
     "FilePrediction",
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderWatch",
     "FoundFile",
     "Front",
     "HandlensError",
+    "HeardSound",
     "Job",
     "KindName",
     "LabelChange",
@@ -212,6 +231,8 @@ __all__ = [
     "LabelNotes",
     "LabelPreview",
     "LabelSpan",
+    "LiveAnswer",
+    "LiveListener",
     "LookJob",
     "Looked",
     "MelSettings",
@@ -223,18 +244,21 @@ __all__ = [
     "OfferedBackbone",
     "Origin",
     "OverlayNames",
+    "Overview",
     "Package",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
-    "Release",
     "ReleasedModel",
     "Row",
+    "Rule",
+    "RuleSet",
     "RunComparison",
     "RunFinding",
     "RunInfo",
+    "RunRelease",
     "RunScore",
     "RunStarted",
     "Runner",
@@ -262,6 +286,8 @@ __all__ = [
     "Unreadable",
     "UnreadableError",
     "UnreadableInput",
+    "WatchMemory",
+    "WatchPlan",
     "WindowPrediction",
     "Windowing",
     "Work",
@@ -269,7 +295,9 @@ __all__ = [
     "__version__",
     "accuracy_interval",
     "adjusting_result",
+    "alarm_sentence",
     "all_like",
+    "answer_picture",
     "answer_row",
     "between",
     "blend",
@@ -277,11 +305,16 @@ __all__ = [
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_table",
     "choose_thresholds",
+    "claimed_seconds",
     "clear_cache",
+    "clock_time",
+    "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "consequence_sentence",
     "count_inputs",
     "counted",
     "counted_classes",
@@ -289,11 +322,13 @@ __all__ = [
     "counted_files",
     "default_annotator",
     "describe_error",
+    "detect_files",
     "duration",
     "embeddings_in",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
+    "export_detections",
     "files",
     "find_inputs",
     "findings",
@@ -308,10 +343,14 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
+    "load_waveform",
     "log_folder",
+    "make_actions",
+    "make_rules",
     "mark_sample",
     "may_be_labelled",
     "mel_to_hz",
+    "memory_file",
     "missing_labels",
     "model_path",
     "most_similar",
@@ -335,12 +374,14 @@ __all__ = [
     "problem",
     "read_findings",
     "read_package",
+    "read_rules",
     "reduced",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
     "replacing",
     "restore_backup",
+    "review_sentence",
     "risk_coverage_curve",
     "run_scores",
     "sample_count",
@@ -351,6 +392,8 @@ __all__ = [
     "shrink_cache",
     "signer_with",
     "stage_message",
+    "stream_overview",
+    "stream_waveform",
     "strength",
     "suggest_labels",
     "surest_start",
@@ -359,7 +402,9 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "try_actions",
     "uncertainty",
+    "watch_plan",
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",

@@ -62,6 +62,11 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         "A recording is cut into windows. Its probabilities and its unlike score are the means over its windows. If "
         "more than one class may be present, the probability of a class is the largest of any window."
     )
+    detecting = tr(
+        "With {option}, it says instead from when to when each class is present, in files of any length. An option "
+        "that writes detections implies that.",
+        option="--detections",
+    )
     return (
         (
             demo,
@@ -74,16 +79,17 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (train, tr("Train a model on the classes of the project. Every finished run has a model that can be used.")),
         (evaluate, tr("Test how often a run is correct on samples it has never seen.")),
         (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),
-        (predict, tr("Predict the classes of pictures, recordings or sensor logs.") + "\n\n" + predicting),
+        (
+            predict,
+            tr("Predict the classes of pictures, recordings or sensor logs.") + f"\n\n{predicting}\n\n{detecting}",
+        ),
         (
             watch,
             tr("Answer files as they arrive in a folder. Rules notify you, send messages or start a program."),
         ),
         (
             export,
-            tr(
-                "Write the model of a run to a file for others, a page for a phone, answers to a table, a report or notebook."
-            ),
+            tr("Write the model of a run to a file or as a page for a phone, or write a table, report or notebook."),
         ),
         (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.dialogs.folder import FileSaver
 from desktop.i18n import error_text, text, tr
 from desktop.session import Session
+from desktop.widgets.text_field import TextField
 from desktop.workers.job_thread import JobThread
 from ml.api import Event, Exported, ExportJob, Failed, HandlensError, Runner, Worker, of_hundred
 
@@ -29,7 +30,8 @@ class ReleaseDialog(QDialog):
             tr("The Use page, “handlens predict” and “handlens export” then use this run until another is released.")
         )
         words.setWordWrap(True)
-        self.name_edit, self.reason_edit = QLineEdit(name), QLineEdit()
+        self.name_edit, self.reason_edit = TextField(), TextField()
+        self.name_edit.setText(name)
         for edit in (self.name_edit, self.reason_edit):
             edit.setMaxLength(_LONGEST)
         self.name_edit.setPlaceholderText(tr("For example: Harvest 2026"))

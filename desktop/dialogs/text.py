@@ -18,6 +18,7 @@ class TextDialog(QDialog):
         self.resize(760, 560)
         self.text = QPlainTextEdit(printable(text, keep="\n"))
         self.text.setReadOnly(True)
+        self.text.setAcceptDrops(False)
         self.text.setAccessibleName(title)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

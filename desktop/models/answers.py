@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +17,8 @@ from ml.api import FilePrediction, ModelInfo, UnreadableInput, rejected_because
 
 AnswerState = Literal["accepted", "aside", "unreadable"]
 COLUMNS = ("file", "answer", "probability", "second", "unlike", "state")
-_RESORT_MS = 300
+_RESORT_MS, _REST = 300, 20
+"""Milliseconds between two sortings while answers arrive, and how many times longer than a sorting at least."""
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
@@ -62,8 +65,11 @@ class AnswersModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.answers: list[Answered] = []
+        self._counts: Counter[AnswerState] = Counter()
         self._info: ModelInfo | None = None
         self._shown: list[int] = []
+        # Qt asks for them hundreds of times.
+        self._heads = (tr("File"), tr("Answer"), tr("Confidence"), tr("Second best"), tr("Unlike"), tr("State"))
         self._filter = AnswerFilter()
         self._column, self._descending = -1, False
         self._later = QTimer(self, interval=_RESORT_MS, singleShot=True)
@@ -74,11 +80,13 @@ class AnswersModel(QAbstractTableModel):
         self.beginResetModel()
         self._later.stop()
         self._info, self.answers, self._shown = info, [], []
+        self._counts.clear()
         self.endResetModel()
 
     def add(self, answers: Sequence[Answered]) -> None:
         first = len(self.answers)
         self.answers += answers
+        self._counts.update(map(state_of, answers))
         if self._column >= 0:
             # Sorting anew for every answer would keep the window busy.
             if not self._later.isActive():
@@ -107,7 +115,7 @@ class AnswersModel(QAbstractTableModel):
             return None
 
     def count(self, state: AnswerState) -> int:
-        return sum(state_of(answered) == state for answered in self.answers)
+        return self._counts[state]
 
     # -- what Qt asks --------------------------------------------------------------------------------------------
 
@@ -120,8 +128,7 @@ class AnswersModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if role != Qt.ItemDataRole.DisplayRole or orientation != Qt.Orientation.Horizontal:
             return None
-        heads = (tr("File"), tr("Answer"), tr("Confidence"), tr("Second best"), tr("Unlike"), tr("State"))
-        return heads[section]
+        return self._heads[section]
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if self._info is None or not index.isValid():
@@ -165,6 +172,7 @@ class AnswersModel(QAbstractTableModel):
     def _arrange(self) -> None:
         """Filter and sort all answers. What is selected stays selected."""
         self._later.stop()
+        began = time.perf_counter()
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         places = [self._shown[index.row()] for index in before]
@@ -180,6 +188,8 @@ class AnswersModel(QAbstractTableModel):
         ]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
+        # Sorting a long table again and again must leave most of the time to the person.
+        self._later.setInterval(max(_RESORT_MS, round(_REST * 1000 * (time.perf_counter() - began))))
 
     def _passes(self, answered: Answered) -> bool:
         wanted = self._filter

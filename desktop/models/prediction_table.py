@@ -94,8 +94,8 @@ class PredictionTable:
         places = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
         known = self._sorted[places] == ids
         rows = self._order[places[known]]
-        first = (labels[0] if labels else -1 for labels in map(_LABELS, found))
-        self.labels[rows] = np.fromiter(first, dtype=np.int64, count=len(found))[known]
+        first = [labels[0] if labels else -1 for labels in map(_LABELS, found)]
+        self.labels[rows] = np.array(first, dtype=np.int64)[known]
         codes = map(_CODES.__getitem__, map(_SPLIT, found))
         self.splits[rows] = np.fromiter(codes, dtype=np.uint8, count=len(found))[known]
         self.sources[rows] = np.fromiter(map(_SOURCE, found), dtype=np.int64, count=len(found))[known]

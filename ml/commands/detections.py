@@ -17,13 +17,13 @@ from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.outputs import make_folder, unwritable
-from ml.core.phrases import duration, listed, percent
+from ml.core.phrases import clock_time, duration, listed, percent
 from ml.core.printable import printable
 from ml.inference.detection_tables import (
     AudacityLabels,
     BirdNetTable,
     Clips,
-    CsvTable,
+    DetectionCsvTable,
     DetectionWriter,
     HourlyCounts,
     RavenTable,
@@ -34,7 +34,7 @@ from ml.media.kinds import kind_named
 from ml.runtime.folder import UnreadableInput
 from ml.runtime.model import ReleasedModel
 
-_PANEL = "Detections"
+_PANEL = tr("Detections")
 
 DetectionsOption = Annotated[
     bool,
@@ -49,7 +49,10 @@ ThresholdOption = Annotated[
     typer.Option(
         "--threshold",
         metavar="[CLASS=]P",
-        help=tr("Report detections with at least this score (0 to 1), of all classes or of one. Can be repeated."),
+        help=tr(
+            "Report detections with at least this score (0 to 1), of all classes or of one. "
+            "Can be repeated. If not given, what suits the model."
+        ),
         rich_help_panel=_PANEL,
     ),
 ]
@@ -285,15 +288,6 @@ class _Transcript:
         )
 
 
-def clock_time(seconds: float, *, fine: bool = False) -> str:
-    """Return seconds as “0:12:03”, or “0:12:03.4” where events are short."""
-    tenths = round(seconds * 10) if fine else round(seconds) * 10
-    whole, tenth = divmod(tenths, 10)
-    minutes, second = divmod(whole, 60)
-    shown = f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
-    return f"{shown}.{tenth}" if fine else shown
-
-
 Writers = list[tuple[Path, DetectionWriter]]
 
 
@@ -303,7 +297,7 @@ def _writers(outputs: DetectionOutputs, model: ReleasedModel, classes: Sequence[
     assert model.info.windowing is not None
     highest = model.info.windowing.rate / 2
     wanted: list[tuple[Path | None, Callable[[Path], DetectionWriter]]] = [
-        (outputs.csv, CsvTable),
+        (outputs.csv, DetectionCsvTable),
         (outputs.audacity, lambda target: AudacityLabels(target, files=files)),
         (outputs.raven, lambda target: RavenTable(target, highest=highest)),
         (outputs.birdnet, BirdNetTable),

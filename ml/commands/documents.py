@@ -52,7 +52,7 @@ def export_document(project: Path, to: Path, run: int | None, *, json: bool) -> 
 def _report(project: Project, view: RunView) -> str:
     from ml.release.report import report_html
 
-    model = project.runs.folder(view.run.number) / "model.onnx"
+    model = project.runs.results(view.run.number) / "model.onnx"
     return report_html(view, ReleasedModel.open(model).info)
 
 

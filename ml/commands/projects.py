@@ -27,7 +27,7 @@ from ml.core.types import TaskName
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
 from ml.project.project import Project
-from ml.project.releases import Release
+from ml.project.releases import RunRelease
 from ml.scoring.tasks import task_named
 
 _STATES = {
@@ -146,7 +146,7 @@ def restore(project: ProjectArgument, json: JsonOption = False) -> None:
     )
 
 
-def _released(release: Release) -> Message:
+def _released(release: RunRelease) -> Message:
     """Which run is in use, since when, and why."""
     run, day = str(release.run), release.at[:10]
     if release.name and release.reason:

@@ -42,6 +42,7 @@ from ml.evaluation.run_comparison import adjusting_result
 from ml.media.kinds import kind_named
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
+from ml.project.runs import NOTHING_TO_RESUME
 from ml.scoring.tasks import task_named
 
 _TITLES = {"small": msg("small"), "default": msg("default"), "strong": msg("strong")}
@@ -193,6 +194,7 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
     with Project.open(target) as opened:
         opened.runs.mark_interrupted()
         run = opened.runs.unfinished()
+        idle = all(each.state != "running" for each in opened.runs.all())
         begun = run is not None and (opened.runs.folder(run.number) / "settings.toml").is_file()
     sources = {
         name: context.get_parameter_source(name)
@@ -202,6 +204,8 @@ def _say_what_stays(context: typer.Context, target: Path) -> None:
     if given:
         options = ", ".join(f"--{name}" for name in given)
         print_error(msg("The run continues with its own settings. Ignored: {options}.", options=options))
+    if run is None and idle:
+        raise HandlensError(NOTHING_TO_RESUME)  # before torch takes its seconds and its gigabyte
 
 
 def _teach(job: TrainJob, *, front: str, ear: str, json: bool) -> None:

@@ -44,14 +44,14 @@ class ShownSample:
 
 
 class RunView:
-    """The finished run `number` of an open project, the newest one if None.
+    """The finished run `number` of an open project, the released one if None.
 
     Raises HandlensError where there is none, or where it cannot be tested.
     """
 
     def __init__(self, project: Project, number: int | None = None) -> None:
         self.project = project
-        self.run = project.runs.finished(number)
+        self.run = project.run_in_use(number)
         self.names = tuple(item.name for item in project.classes())
         self.evaluated = _evaluated(project.path, self.run.number)
         self._stored = project.predictions(self.run.number)

@@ -35,7 +35,7 @@ class NotDeliveredError(Exception):
         self.again = again
 
 
-class Action(Protocol):
+class RuleAction(Protocol):
     """One way to tell somebody."""
 
     repeatable: bool
@@ -262,7 +262,7 @@ def _run(words: list[str], environment: dict[str, str], *, seconds: float) -> No
             stderr=subprocess.DEVNULL,
             timeout=seconds,
             check=False,
-            shell=False,
+            start_new_session=True,  # Ctrl+C ends the watch, not the siren
         )
     except subprocess.TimeoutExpired as error:
         raise NotDeliveredError(

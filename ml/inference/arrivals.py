@@ -19,6 +19,8 @@ OLD = 60.0
 """Seconds: a file that was written so long ago is complete at first sight, whatever the clock of its drive."""
 PATIENCE = 10.0
 """Seconds without a change after which a file that cannot be read is not merely unfinished."""
+MOST_WAITING = 10_000
+"""Files that are in memory at once."""
 _SCANS_EVERY = 2.0
 _MOST_SCANNING = 0.05
 """Share of the time that may go into searching the folder."""
@@ -87,6 +89,8 @@ class Arrivals:
             path = self._folder / entry.path
             if entry.obstacle is None and path.suffix.lower() in self._suffixes:
                 self._look_at(path)
+                if len(self._seen) >= MOST_WAITING:
+                    return  # the rest is found once these are answered
         took = time.monotonic() - began
         self._next_search = time.monotonic() + max(_SCANS_EVERY, took / _MOST_SCANNING)
         self._first = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,12 +29,18 @@ def export(job: ExportJob) -> Iterator[Event]:
 
 
 def export_model(
-    project: Project, target: Path, *, run: int | None = None, asked: float | None = None, sign: Path | None = None
+    project: Project,
+    target: Path,
+    *,
+    run: int | None = None,
+    asked: float | None = None,
+    sign: Path | None = None,
+    network: bytes | None = None,
 ) -> tuple[int, ModelInfo]:
     """Write the model of run `run` (the one in use if None) to `target`; return the run and what the file says.
 
     `asked`: another share of wrong answers among the accepted ones than was chosen for the project. `sign`: a key file
-    for a package. Raises HandlensError.
+    for a package. `network` is written in place of the run's own, which it is made from. Raises HandlensError.
     """
     if target.suffix.lower() not in SUFFIXES:
         raise HandlensError(
@@ -50,10 +55,11 @@ def export_model(
     _refuse_another_file(target)
     made = ReleasedModel.open(source).info
     info = with_thresholds_for(project, number, made, asked)
+    content = source.read_bytes() if network is None else network
     if target.suffix.lower() == package.SUFFIX:
-        _write_package(source, target, info, sign)
+        _write_package(content, target, info, sign)
     else:
-        _copy(source, target, None if info is made else info)
+        _copy(content, target, None if info is made else info)
     return number, info
 
 
@@ -70,7 +76,7 @@ def _refuse_another_file(target: Path) -> None:
             ) from error
 
 
-def _exchanged(source: Path, info: ModelInfo) -> bytes:
+def _exchanged(network: bytes, info: ModelInfo) -> bytes:
     try:
         from ml.release.metadata import with_info  # of an extra that running a model does not need
     except ImportError as error:
@@ -81,26 +87,23 @@ def _exchanged(source: Path, info: ModelInfo) -> bytes:
             ),
             details=repr(error),
         ) from error
-    return with_info(source.read_bytes(), info)
+    return with_info(network, info)
 
 
-def _copy(source: Path, target: Path, info: ModelInfo | None) -> None:
+def _copy(network: bytes, target: Path, info: ModelInfo | None) -> None:
     """The whole file or none. `info` takes the place of what stands in it."""
     try:
         make_folder(target.parent)
         with replacing(target) as draft:
-            if info is None:
-                shutil.copyfile(source, draft)
-            else:
-                draft.write_bytes(_exchanged(source, info))
+            draft.write_bytes(network if info is None else _exchanged(network, info))
     except OSError as error:
         raise unwritable(target, error) from error
 
 
-def _write_package(source: Path, target: Path, info: ModelInfo, key_file: Path | None) -> None:
+def _write_package(network: bytes, target: Path, info: ModelInfo, key_file: Path | None) -> None:
     sign = None if key_file is None else package.signer_with(key_file.expanduser())
     try:
         make_folder(target.parent)
-        package.write_package(target, source.read_bytes(), info, sign=sign)
+        package.write_package(target, network, info, sign=sign)
     except OSError as error:
         raise unwritable(target, error) from error

@@ -21,6 +21,7 @@ from ml.media.kinds import kind_named
 from ml.pipeline.first_model_stays import first_model_stays
 from ml.probe.training_data import pick_showcase, require_two_classes, split_targets
 from ml.project.project import Project
+from ml.project.runs import NOTHING_TO_RESUME
 from ml.project.split.plan import plan_split
 from ml.release.assess import Scores
 from ml.scoring.tasks import task_named
@@ -123,6 +124,7 @@ class Accuracies(TypedDict):
 
 def accuracies_of(context: RunContext, scores: Scores) -> Accuracies:
     """Return the accuracies that are recorded of a run."""
+    """Return the accuracies to record."""
     probe = context.probe.valid_accuracy
     return {"valid_accuracy": scores.valid, "test_accuracy": scores.test, "probe_accuracy": probe}
 
@@ -157,7 +159,7 @@ def open_or_resume_run(project: Project, job: TrainJob, class_names: tuple[str, 
         return project.runs.begin(preset=job.preset, seed=job.seed, class_names=class_names), job
     run = project.runs.unfinished()
     if run is None:
-        raise HandlensError(msg("There is no interrupted run to resume. Train without --resume."))
+        raise HandlensError(NOTHING_TO_RESUME)
     if run.class_names != class_names:
         raise HandlensError(
             msg(

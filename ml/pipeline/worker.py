@@ -31,7 +31,7 @@ from ml.core.memory import (
     killed_for_memory,
 )
 from ml.core.messages import Message, msg
-from ml.pipeline.first_model_stays import first_model_stays
+from ml.pipeline.first_model_stays import end_as_recorded
 from ml.pipeline.watchdog import STALL_SECONDS, Watch
 from ml.project.project import Project
 
@@ -213,8 +213,8 @@ def _record_end(job: Job, run: int | None, request: StopRequest) -> Stopped | Fi
     with contextlib.suppress(HandlensError), Project.open(job.project) as project:
         if request == "cancel":
             project.runs.discard(run)
-        elif project.runs.adjusting(run):
-            return first_model_stays(project, run)
+        elif (ended := end_as_recorded(project, run)) is not None:
+            return ended
         else:
             project.runs.update(run, state="interrupted")
     return Stopped(resumable=request == "stop")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import fmin_l_bfgs_b
 
 from ml.probe.objective import class_weights
 from ml.probe.whitening import fit_whitener
@@ -179,6 +178,8 @@ def _minimise(
         return float((scale * losses).sum()) + penalty, gradient.ravel()
 
     zero = np.abs(loss_and_gradient(np.zeros(start.size))[1]).max()
+    from scipy.optimize import fmin_l_bfgs_b  # slow to load, and the window imports this module when it starts
+
     flat, _loss, _facts = fmin_l_bfgs_b(
         loss_and_gradient, start.ravel(), maxiter=most, pgtol=float(TOLERANCE * zero), factr=1e3
     )

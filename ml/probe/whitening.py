@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
 
 from ml.core.jobs import NeverStop, Stop, raise_if_requested
 
@@ -52,15 +51,31 @@ class Whitener:
 
     def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a whitened copy of (n, width)."""
-        scaled = solve_triangular(self.root, ((features - self.mean) / self.spread).T, lower=True, check_finite=False)
+        scaled = _solve_lower(self.root, ((features - self.mean) / self.spread).T)
         return np.asarray(scaled.T / self.level, dtype=np.float32)
 
     def fold_into_head(self, head: Head) -> Head:
         """Return the head for raw features that equals `head` for whitened ones."""
-        weight = solve_triangular(self.root, head.weight.T, lower=True, trans="T", check_finite=False).T
+        weight = _solve_lower(self.root, head.weight.T, transposed=True).T
         weight = weight / (self.level * self.spread)
         bias = head.bias - weight @ self.mean
         return Head(np.asarray(weight, dtype=np.float32), np.asarray(bias, dtype=np.float32))
+
+
+def _solve_lower(
+    root: NDArray[np.floating], right: NDArray[np.floating], *, transposed: bool = False
+) -> NDArray[np.floating]:
+    """Solve a lower triangular system, or the one with its transpose."""
+    from scipy.linalg import solve_triangular  # slow to load, and the window imports this module when it starts
+
+    return np.asarray(solve_triangular(root, right, lower=True, trans="T" if transposed else "N", check_finite=False))
+
+
+def _cholesky(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the lower root; the matrix is overwritten."""
+    from scipy.linalg import cholesky  # see above
+
+    return np.asarray(cholesky(matrix, lower=True, overwrite_a=True, check_finite=False))
 
 
 def fit_whitener(features: NDArray[np.float32], targets: NDArray[np.integer], stop: Stop | None = None) -> Whitener:
@@ -82,14 +97,14 @@ def fit_whitener(features: NDArray[np.float32], targets: NDArray[np.integer], st
         average = float(np.trace(covariance)) / len(covariance)
         covariance *= 1.0 - SHRINKAGE
         covariance[np.diag_indices_from(covariance)] += SHRINKAGE * average
-        root = np.asarray(cholesky(covariance, lower=True, overwrite_a=True, check_finite=False), dtype=np.float32)
+        root = np.asarray(_cholesky(covariance), dtype=np.float32)
     else:  # one sample of each class, or copies of it: there is no variation within the classes
         root = np.eye(len(covariance), dtype=np.float32)
     del covariance
     raise_if_requested(stop)
     squares = 0.0
     for rows in _blocks(features):
-        block = solve_triangular(root, features[rows].T, lower=True, check_finite=False).T
+        block = _solve_lower(root, features[rows].T).T
         features[rows] = block
         squares += float(np.square(block, dtype=np.float64).sum())
         raise_if_requested(stop)

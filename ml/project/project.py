@@ -34,7 +34,7 @@ from ml.project.labels import (
 )
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
-from ml.project.releases import Release, releases_in, releases_text
+from ml.project.releases import RunRelease, releases_in, releases_text
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
@@ -214,15 +214,15 @@ class Project:
             connection.execute(tables.meta.delete().where(tables.meta.c.key == "wrong_at_most"))
         self._meta.pop("wrong_at_most", None)
 
-    def releases(self) -> tuple[Release, ...]:
+    def releases(self) -> tuple[RunRelease, ...]:
         """Every release, the oldest first."""
         return releases_in(self._meta.get(RELEASES, "[]"))
 
-    def release(self, run: int, *, name: str = "", reason: str = "") -> Release:
+    def release(self, run: int, *, name: str = "", reason: str = "") -> RunRelease:
         """Use run `run` from now on. Raises HandlensError unless it is finished."""
         number = self.runs.finished(run).number
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        made = Release(
+        made = RunRelease(
             run=number,
             name=name.strip()[:LONGEST_NAME],
             reason=reason.strip()[:LONGEST_PATH],
@@ -232,7 +232,7 @@ class Project:
         self._set_meta({RELEASES: releases_text((*self.releases(), made))})
         return made
 
-    def released(self) -> Release | None:
+    def released(self) -> RunRelease | None:
         """Return the release that is in force; None where nobody released a run, or its run is no longer there."""
         made = self.releases()
         if not made:

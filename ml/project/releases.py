@@ -16,7 +16,7 @@ _MOST_RUNS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Release:
+class RunRelease:
     """Somebody decided that run `run` is used from then on. `at` is ISO 8601, UTC."""
 
     run: int
@@ -26,21 +26,21 @@ class Release:
     by: str
 
 
-def releases_in(text: str) -> tuple[Release, ...]:
+def releases_in(text: str) -> tuple[RunRelease, ...]:
     """Return what `releases_text` wrote, the oldest first. Raises ValueError for other values."""
     return tuple(_release(entry) for entry in list_in(parse_json(text), KEY, most=_MOST))
 
 
-def releases_text(releases: Sequence[Release]) -> str:
+def releases_text(releases: Sequence[RunRelease]) -> str:
     """Return the value of the table `meta`."""
     return json.dumps([asdict(release) for release in releases[-_MOST:]], ensure_ascii=False)
 
 
-def _release(value: object) -> Release:
+def _release(value: object) -> RunRelease:
     entry = table_in(value, KEY)
     at = text_in(entry.get("at"), f"{KEY}.at")
     datetime.fromisoformat(at)
-    return Release(
+    return RunRelease(
         run=whole_in(entry.get("run"), f"{KEY}.run", 1, _MOST_RUNS),
         name=text_in(entry.get("name"), f"{KEY}.name", empty=True),
         reason=text_in(entry.get("reason"), f"{KEY}.reason", longest=LONGEST_PATH, empty=True),

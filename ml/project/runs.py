@@ -21,6 +21,7 @@ from ml.project import store as tables
 from ml.project.run_settings import read_run_settings
 from ml.project.store import Store
 
+NOTHING_TO_RESUME = msg("There is no interrupted run to resume. Train without --resume.")
 FIRST = "first"
 """Folder of a run with its first model, while a better one is in the making."""
 ADJUSTING = "adjusting"
@@ -182,6 +183,7 @@ class Runs:
             connection.execute(tables.runs.update().where(tables.runs.c.number == run).values(**columns))
             # Before the commit, which can hardly fail any more: scores and model change together.
             (self.folder(run) / ADJUSTING).unlink(missing_ok=True)
+            flush(self.folder(run))
         shutil.rmtree(self.folder(run) / FIRST, ignore_errors=True)
 
     def keep_first(self, run: int, **values: object) -> RunInfo:
@@ -190,6 +192,7 @@ class Runs:
         for name in ("predictions", "predictions.part", "earlier.part"):  # of a better one that was not completed
             shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(first, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+        flush(folder)
         self.finish(run, **values)
         return self.finished(run)
 

@@ -47,7 +47,7 @@ ul { padding-left: 20px; margin-bottom: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 10px; border-bottom: 1px solid var(--line); text-align: right; }
-th { font-weight: 500; color: var(--muted); vertical-align: bottom; max-width: 11em; overflow-wrap: anywhere; }
+th { font-weight: 500; color: var(--muted); vertical-align: bottom; max-width: 11em; overflow-wrap: break-word; }
 th:first-child, td:first-child { text-align: left; }
 tbody th { color: var(--text); }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 16px; }

@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 from scripted import Scan
+from tiny_model import LOUDNESS, write_colour_model, write_loudness_model
 
 from desktop import settings
 from desktop.actions import ACTIONS, keys_of
@@ -24,11 +25,13 @@ from desktop.dialogs.items import ItemsDialog
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
+from desktop.dialogs.release import ReleaseDialog
 from desktop.i18n import PSEUDO, msg, tr
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
-from desktop.pages.ids import DATA, EXPLORE, TRAIN
+from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
 from desktop.pages.train.page import TrainPage
+from desktop.pages.use.page import UsePage
 from desktop.session import Session, open_session
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.confusion_view import ConfusionView
@@ -163,6 +166,48 @@ def test_an_open_project(window: MainWindow, check: Check, tmp_path: Path, qtbot
     rows = window.workspace.page(DATA).bars
     qtbot.waitUntil(lambda: place != DATA or all(len(row.images) == 3 for row in rows.rows()))
     check(window)
+
+
+@pytest.mark.parametrize("kind", ["images", "recordings"])
+def test_the_use_page(
+    window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, kind: KindName
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a long path is painted shortened
+    model = tmp_path / "model.onnx"
+    if kind == "images":
+        files = image_folder(tmp_path / "fruit", each=2)
+        write_colour_model(model, classes=CLASSES, reject_below=0.6, unlike_above=0.45)
+    else:
+        files = sound_folder(tmp_path / "fruit", each=2)
+        write_loudness_model(model)
+    (files / f"plum{next(files.rglob('*.*')).suffix}").write_text("nothing")
+    with qtbot.waitSignal(window.project_opened, timeout=30_000):
+        window.open_path(model)
+    assert window.workspace is not None
+    page = window.workspace.page(USE)
+    assert isinstance(page, UsePage)
+    qtbot.waitUntil(lambda: page.model is not None, timeout=30_000)
+    # Names, and the card of a model, which is in English.
+    known = ("model.onnx", "Tiny", "model", *LOUDNESS)
+    check(window, *known)
+    page.add((Path(files.name),))
+    qtbot.waitUntil(lambda: len(page.answers.answers) == 7, timeout=30_000)
+    qtbot.waitUntil(page.view.panel.view().has_overlay, timeout=30_000)
+    check(window, *known)
+
+
+def test_a_project_without_a_model(window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(window.project_opened, timeout=30_000):
+        window.open_project(trained(tmp_path))
+    assert window.workspace is not None
+    window.workspace.show_page(USE)
+    check(window)
+
+
+def test_releasing_a_run(check: Check, qtbot: QtBot) -> None:
+    dialog = ReleaseDialog(2)
+    qtbot.addWidget(dialog)
+    check(dialog)
 
 
 def test_originals_that_are_gone(window: MainWindow, check: Check, tmp_path: Path, qtbot: QtBot) -> None:

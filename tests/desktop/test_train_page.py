@@ -199,6 +199,28 @@ def test_cancelling_keeps_the_first_model(qtbot: QtBot, session: Session) -> Non
     page.shutdown()
 
 
+def test_discarding_takes_the_first_model_away_again(qtbot: QtBot, session: Session) -> None:
+    def runner(job: Job, stop: Stop) -> Iterator[Event]:
+        for event in Script(session, hold=True, first=FIRST)(job, stop):
+            if stop.requested() == "cancel":
+                break
+            yield event
+        session.project.runs.discard(1)
+        yield Stopped()
+
+    page = shown(qtbot, session, runner)
+    press_train(qtbot, page)
+    qtbot.waitUntil(page.progress.look_button.isVisible)
+    assert session.run is not None
+    qtbot.mouseClick(page.progress.cancel_button, Qt.MouseButton.LeftButton)
+    question = page.findChild(CancelTraining)
+    assert question is not None
+    question.discard_chosen.emit()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.setup)
+    assert session.run is None and session.predictions() is None
+    page.shutdown()
+
+
 def test_without_the_engine_the_button_gives_the_first_model(
     qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

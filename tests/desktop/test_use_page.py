@@ -26,6 +26,7 @@ from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
 from desktop.window.main_window import MainWindow
+from desktop.window.workspace import Workspace
 from desktop.workers.answering import AnswerThread
 from ml.api import FilePrediction, Project, ReleasedModel, UnreadableInput, open_model
 from ml.pipeline.dispatch import run as run_here
@@ -314,6 +315,25 @@ def test_another_model_answers_the_same_files(window: MainWindow, project: Path,
     qtbot.waitUntil(
         lambda: [state.startswith("Set aside: below") for state in cells(page, "state")] == [True], timeout=SLOW
     )
+
+
+def test_a_new_run_is_used_at_once_unless_there_are_answers(
+    window: MainWindow, project: Path, pictures: Path, qtbot: QtBot
+) -> None:
+    page = open_use(window, project, qtbot)
+    workspace = window.workspace
+    assert isinstance(workspace, Workspace)
+
+    def train(number: int) -> None:
+        add_run(workspace.session.project)
+        write_colour_model(workspace.session.project.runs.folder(number) / "model.onnx", classes=CLASSES)
+        workspace.session.refresh_runs()
+
+    train(3)
+    assert page.choice.run_number() == 3
+    page.add((pictures / "a red.png",))
+    train(4)
+    assert page.choice.run_number() == 3 and page.choice.box.count() == 4
 
 
 def test_a_project_without_a_model_says_what_to_do(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:

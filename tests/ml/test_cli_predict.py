@@ -45,6 +45,15 @@ def test_options_that_change_nothing_are_named(handlens: Handlens, trained: Path
     assert "is a model. Choose the folder of the project it came from" in done.err
 
 
+def test_that_nothing_can_be_resumed_is_said_before_the_training_loads(
+    handlens: Handlens, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.commands.train.train_with", lambda *_arguments: pytest.fail("it began to train"))
+    done = handlens("train", trained, "--resume")
+    assert done.code == 1
+    assert done.err == "There is no interrupted run to resume. Train without --resume.\n"
+
+
 def test_predict_goes_on_after_an_unreadable_file(handlens: Handlens, trained: Path, folder: Path) -> None:
     done = handlens("predict", trained, folder, "--json")
     assert done.code == 1

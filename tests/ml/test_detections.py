@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import struct
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -100,11 +101,11 @@ def test_a_sound_is_found_where_it_is(model: ReleasedModel, tmp_path: Path) -> N
     assert all(isinstance(each, Detection) and 0.7 <= each.score <= 1.0 for each in found[:-1])
 
 
-@pytest.mark.parametrize("hop", [0.2, 0.35, 1.0])
-def test_a_sound_is_found_with_any_hop(model: ReleasedModel, tmp_path: Path, hop: float) -> None:
+@pytest.mark.parametrize(("hop", "exact_to"), [(0.2, 0.2), (0.35, 0.25), (1.0, 0.5)])
+def test_a_sound_is_found_with_any_hop(model: ReleasedModel, tmp_path: Path, hop: float, exact_to: float) -> None:
     planted = [(3.4, 5.0), (20.1, 23.3)]
     found = list(detect_files(model, [write(tmp_path / "a.wav", *planted)], DetectionOptions(hop=hop)))
-    np.testing.assert_allclose(spans_of(found), planted, atol=0.3)
+    np.testing.assert_allclose(spans_of(found), planted, atol=exact_to)
 
 
 def test_gaps_are_bridged_and_short_ones_left_out(model: ReleasedModel, tmp_path: Path) -> None:
@@ -189,7 +190,9 @@ def test_detections_as_sentences_and_json(handlens: Handlens, heard: tuple[Path,
     done = handlens("predict", *heard, "--detections")
     assert done.code == 0
     first, second, last = done.out.splitlines()
-    assert first.startswith("0:00:20.0 to 0:00:22.0 loud (") and second.startswith("0:00:40.0 to 0:00:43.0 loud (")
+    shape = re.compile(r"0:00:(\d\d\.\d) to 0:00:(\d\d\.\d) loud \(\d\d %\)")
+    times = [float(number) for line in (first, second) for number in shape.fullmatch(line).groups()]  # type: ignore[union-attr]
+    np.testing.assert_allclose(times, [20, 22, 40, 43], atol=0.2)
     assert last == "2 detections in 60 s: 2 × loud."
     lines = handlens("predict", *heard, "--detections", "--json").lines
     assert [set(line) for line in lines] == [{"path", "start", "end", "label", "score"}] * 2

@@ -108,6 +108,14 @@ def test_a_folder_that_vanishes_is_waited_for(folder: Path, model: Path) -> None
         assert names(seen.wait_for("answered", 2)) == ["a.png", "b.png"]
 
 
+def test_a_full_folder_is_answered_a_part_at_a_time(folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.inference.arrivals.MOST_WAITING", 3)
+    for number in range(8):
+        picture(folder / f"{number}.png", "red")
+    with watching_here(model, folder) as seen:
+        assert sorted(names(seen.wait_for("answered", 8))) == [f"{number}.png" for number in range(8)]
+
+
 def test_a_table_that_cannot_be_written_is_completed_later(folder: Path, model: Path) -> None:
     answers = folder.parent / "share" / "heard.csv"  # its folder is not there yet
     with watching_here(model, folder, csv=answers) as seen:

@@ -81,28 +81,27 @@ def test_a_prepared_child_takes_the_next_job_and_its_death_costs_nothing(place: 
     assert not multiprocessing.active_children()
 
 
-def test_stop_keeps_the_best_and_cancel_discards(place: Path) -> None:
-    requests: tuple[tuple[StopRequest, type], ...] = (("stop", Finished), ("first", Finished), ("cancel", Stopped))
-    for request, expected in requests:
-        asked, began = Asked(), 0.0
-        reacted = 0.0
-        events: list[Event] = []
-        for event in Worker().run(TrainJob(project=place, epochs=500, device="cpu"), asked):
-            events.append(event)
-            if isinstance(event, BatchDone):
-                reacted = time.monotonic()
-                if not asked.request:
-                    asked.request, began = request, time.monotonic()
-        assert isinstance(events[-1], expected), events[-1]
-        assert reacted - began < 2.0
-        run = next(event.run for event in events if isinstance(event, RunStarted))
-        with Project.open(place) as project:
-            kept = [info.number for info in project.runs.all() if info.state == "finished"]
-            assert (run in kept) == (request != "cancel")
-            assert project.runs.folder(run).exists() == (request != "cancel")
-            assert request == "cancel" or project.runs.results(run) == project.runs.folder(run)
-        if isinstance(events[-1], Finished):
-            assert events[-1].early
+@pytest.mark.parametrize(("request_", "expected"), [("stop", Finished), ("first", Finished), ("cancel", Stopped)])
+def test_stop_keeps_the_best_and_cancel_discards(place: Path, request_: StopRequest, expected: type) -> None:
+    asked, began = Asked(), 0.0
+    reacted = 0.0
+    events: list[Event] = []
+    for event in Worker().run(TrainJob(project=place, epochs=500, device="cpu"), asked):
+        events.append(event)
+        if isinstance(event, BatchDone):
+            reacted = time.monotonic()
+            if not asked.request:
+                asked.request, began = request_, time.monotonic()
+    assert isinstance(events[-1], expected), events[-1]
+    assert reacted - began < 2.0
+    run = next(event.run for event in events if isinstance(event, RunStarted))
+    with Project.open(place) as project:
+        kept = [info.number for info in project.runs.all() if info.state == "finished"]
+        assert (run in kept) == (request_ != "cancel")
+        assert project.runs.folder(run).exists() == (request_ != "cancel")
+        assert request_ == "cancel" or project.runs.results(run) == project.runs.folder(run)
+    if isinstance(events[-1], Finished):
+        assert events[-1].early
 
 
 def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:

@@ -221,7 +221,7 @@ class TrainSetup(QWidget):
         epochs.setSpecialValueText(tr("set by the preset"))
         seed.setRange(0, 999_999)
         for number in (epochs, seed):
-            number.setFixedWidth(NUMBER_WIDTH)
+            number.setFixedWidth(max(NUMBER_WIDTH, number.sizeHint().width() + 16))
             number.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach inside
         details = QWidget()
         details.setMaximumWidth(DETAILS_WIDTH)

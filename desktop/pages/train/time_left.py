@@ -88,7 +88,7 @@ class TimeLeft:
                 self._note_speed(event)
             case FirstModel():
                 self._end_stage()
-                self._stage, self._stage_began, self._measured, self._adjusting = "export", self._clock(), None, True
+                self._stage, self._stage_began, self._measured, self._adjusting = "preflight", self._clock(), None, True
             case BatchDone() if not self._stopped:
                 self._on_batch(event)
             case Finished():

@@ -26,6 +26,8 @@ class ModelChoice(QWidget):
         super().__init__(page)
         self._session: Session | None = None
         self._number: int | None = None
+        self.keeps_run = False
+        """Whether a new run leaves the choice as it is: there are answers of the chosen one."""
         self.box = QComboBox()
         self.box.setAccessibleName(tr("Model"))
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -41,7 +43,7 @@ class ModelChoice(QWidget):
     def set_session(self, session: Session) -> None:
         self._session = session
         self.run_scores.set_session(session)
-        session.runs_changed.connect(self._follow)
+        session.runs_changed.connect(self._on_runs_changed)
         session.released_changed.connect(self._follow)
         self._follow()
 
@@ -53,7 +55,7 @@ class ModelChoice(QWidget):
         """End what runs in the background, and forget the project."""
         session, self._session = self._session, None
         if session is not None:
-            session.runs_changed.disconnect(self._follow)
+            session.runs_changed.disconnect(self._on_runs_changed)
             session.released_changed.disconnect(self._follow)
         self.run_scores.close()
 
@@ -93,6 +95,13 @@ class ModelChoice(QWidget):
         session = self._session
         runs = () if session is None else session.project.runs.all()
         return [run for run in reversed(runs) if session is not None and _has_model(session, run)]
+
+    @Slot()
+    def _on_runs_changed(self) -> None:
+        if self.keeps_run and any(run.number == self._number for run in self._usable()):
+            self._fill()
+        else:
+            self._follow()
 
     @Slot()
     def _follow(self) -> None:
