@@ -11,7 +11,7 @@ from ml.inference.detection_tables import (
     AudacityLabels,
     BirdNetTable,
     Clips,
-    CsvTable,
+    DetectionCsvTable,
     DetectionWriter,
     HourlyCounts,
     RavenTable,
@@ -23,7 +23,7 @@ MARGIN = 0.5
 """Seconds that a clip has before and after its detection."""
 
 DETECTION_FILES: Mapping[str, Callable[[Path, ModelInfo], DetectionWriter]] = {
-    "csv": lambda target, _info: CsvTable(target),
+    "csv": lambda target, _info: DetectionCsvTable(target),
     "audacity": lambda target, _info: AudacityLabels(target, files=1),
     "raven": lambda target, info: RavenTable(target, highest=info.windowing.rate / 2 if info.windowing else 0.0),
     "birdnet": lambda target, _info: BirdNetTable(target),
