@@ -60,7 +60,7 @@ def give_labels(
     changed = [sample for sample in samples if ignore != sample.ignored or not _same_as_now(sample, after[sample.id])]
     if not changed:
         return None
-    origins: dict[int, Origin] = {s.id: s.set_by for s in changed if s.set_by not in (None, "person")}  # type: ignore[misc]
+    origins: dict[int, Origin] = {s.id: s.set_by for s in changed if s.set_by not in (None, "person")}
     return Relabel(
         session,
         before={s.id: s.labels if s.labelled or s.ignored else None for s in changed},

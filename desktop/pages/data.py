@@ -136,6 +136,7 @@ class DataPage(QWidget):
     def set_session(self, session: Session) -> None:
         self._session = session
         session.labels_changed.connect(self._refresh)
+        session.classes_changed.connect(self._refresh)
         self._unreadable = session.project.unreadable()
         self._left_out.setVisible(bool(self._unreadable))
         self.show_button.setVisible(bool(self._unreadable))
@@ -268,7 +269,8 @@ class DataPage(QWidget):
             for index in sample.labels:
                 by_class[index].append(sample.path)
         rows = []
-        for item, name in zip(session.classes, session.class_names, strict=True):
+        for item in session.active_classes():
+            name = session.class_names[item.index]
             count = len(by_class[item.index])
             said = tr("{name}: {count_things}", name=name, count_things=counted(count, kind))
             rows.append(BarRow(name=name, count=count, colour=style.class_colour(item.index), words=said))
@@ -300,7 +302,7 @@ class DataPage(QWidget):
         said = msg(
             "{count_things} in {classes}.",
             count_things=counted_cut(files, len(session.samples), session.project.kind),
-            classes=counted_classes(len(session.classes)),
+            classes=counted_classes(len(session.active_classes())),
         )
         if not unlabelled:
             return text(said)
@@ -315,7 +317,7 @@ class DataPage(QWidget):
         except HandlensError:
             return  # `_say_originals` shows the reason
         project = session.project
-        for place, item in enumerate(session.classes[:_MOST_EXAMPLES]):
+        for place, item in enumerate(session.active_classes()[:_MOST_EXAMPLES]):
             paths = spread(sorted(set(by_class[item.index])), 3)
             number = self._tasks.submit(examples, folder, paths, project.kind, project.windowing, _EXAMPLE_SIZE)
             self._requests[number] = place

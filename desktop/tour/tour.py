@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
@@ -25,7 +26,8 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
-from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
+from desktop.pages.ids import DATA, EXPLORE, LABEL, TRAIN, USE
+from desktop.pages.label.page import LabelPage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
 from desktop.pages.use.watch_panel import ONE_RULE
@@ -38,6 +40,8 @@ from ml.api import DemoKind, HandlensError, Preset, Project, can_finetune, write
 LONGEST_WAIT = 60.0
 """Timeout in seconds of every step but a training."""
 LONGEST_TRAINING = 600.0
+MOST_LABELS = 20
+"""Labels that are given by key."""
 
 
 class TourError(Exception):
@@ -114,6 +118,9 @@ class Tour:
         self._review_recording(forest)
         self._go_live(next(iter(sorted(forest.rglob("*.wav")))))
         self._show_watching()
+        self._leave()
+        self._wizard("images", self._without_folders(bricks), "Loose bricks")
+        self._label()
         self._leave()
         self.camera.shoot("start-recent")
 
@@ -214,6 +221,45 @@ class Tour:
             raise TourError(f"The {preset} training ended without a run: {page.result.lines.text()}")
         QTest.qWait(300)
         self.camera.shoot(f"train-result-{preset}")
+
+    def _without_folders(self, folder: Path) -> Path:
+        """Copy pictures of all classes into one folder, one of each class after the other."""
+        loose = self._scratch / "loose"
+        loose.mkdir()
+        classes = [sorted(part.glob("*")) for part in sorted(folder.iterdir()) if part.is_dir()]
+        for number, path in enumerate(chain.from_iterable(zip(*classes, strict=False))):
+            if path.stem not in ("broken", "copy"):
+                (loose / f"{number:03} {path.parent.name}{path.suffix}").write_bytes(path.read_bytes())
+        return loose
+
+    def _label(self) -> None:
+        """Name classes and label with the keys until the rest is guessed, and check one label on disk."""
+        page, session = self.label_page, self.workspace.session
+        if self.workspace.current_page != LABEL:
+            raise TourError("A project without labels does not open on the Label page.")
+        self._settle()
+        self.camera.shoot("label-begin")
+        keys: dict[str, int] = {}
+        page.grid.setFocus()
+        while not page.model.suggester.enough() or page.grid.currentIndex().row() < MOST_LABELS:
+            sample = session.sample(page.grid.current_id() or 0)
+            name = Path(sample.path).stem[4:]
+            if name in keys:
+                QTest.keyClicks(page.grid, str(keys[name]))
+            else:
+                QTest.keyClick(page.grid, Qt.Key.Key_Slash)
+                QTest.keyClicks(page.view.field, name)
+                QTest.keyClick(page.view.field, Qt.Key.Key_Return)
+                keys[name] = len(keys) + 1
+            if self._on_disk(sample.id) != (keys[name] - 1,):
+                raise TourError("A key on the Label page did not write the label.")
+        suggester = page.model.suggester
+        self._until(lambda: suggester.guesses is not None, "the suggestions", seconds=2 * LONGEST_WAIT)
+        self._settle()
+        self.camera.shoot("label-suggestions")
+        QTest.keyClick(page.grid, Qt.Key.Key_N)
+        self._settle()
+        self.camera.shoot("label-useful")
 
     def _explore(self) -> None:
         page = self.explore_page
@@ -385,6 +431,12 @@ class Tour:
     def train_page(self) -> TrainPage:
         page = self.workspace.page(TRAIN)
         assert isinstance(page, TrainPage)
+        return page
+
+    @property
+    def label_page(self) -> LabelPage:
+        page = self.workspace.page(LABEL)
+        assert isinstance(page, LabelPage)
         return page
 
     @property

@@ -202,6 +202,11 @@ class ThumbnailGrid(QListView):
         ranges = self.selectionModel().selection()
         return sum(ranges.at(place).height() for place in range(ranges.count()))
 
+    def last_selected_row(self) -> int:
+        """Return the row of the last selected tile, -1 if none is selected."""
+        ranges = self.selectionModel().selection()
+        return max((ranges.at(place).bottom() for place in range(ranges.count())), default=-1)
+
     def current_id(self) -> int | None:
         index = self.currentIndex()
         return int(self._model.ids[index.row()]) if index.isValid() else None

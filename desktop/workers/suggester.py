@@ -156,6 +156,8 @@ class Suggester(QObject):
         if self.guesses is None or row is None or not self.enough():
             return None
         answer = self.guesses.probabilities[row]
+        if not len(answer):  # older than the first class
+            return None
         if not task_named(self._task).exclusive:
             found = tuple(np.flatnonzero(answer >= 0.5).tolist())
             return found, float(np.maximum(answer, 1 - answer).min(initial=1.0))
@@ -275,11 +277,11 @@ class _Loaded:
 
 
 def _load(folder: Path, samples: Sequence[Sample], classes: int, exclusive: bool) -> _Loaded:
-    """Read the features and whiten them. Runs in a thread."""
+    """Read the features. Runs in a thread."""
     features = embeddings_in(folder, samples)
     if features is None:
         raise OSError("features are missing")
-    few = FewShot(reduced(features), classes=classes, exclusive=exclusive)
+    few = FewShot(reduced(features), classes=classes, exclusive=exclusive, whiten=False)
     return _Loaded(few=few, ids=np.array([sample.id for sample in samples], dtype=np.int64))
 
 

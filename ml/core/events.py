@@ -323,6 +323,7 @@ Event = (
     | Looked
     | BackboneChecked
     | Suspected
+    | FeaturesReady
     | Exported
     | Stopped
     | Failed

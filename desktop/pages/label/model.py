@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from desktop import style
-from desktop.i18n import text, tr, trn
+from desktop.i18n import text, tr
 from desktop.models.undo import AddClass, ChangeClass, Labels, Relabel, give_labels, toggle_class
 from desktop.pages.label import messages
 from desktop.session import Session
@@ -341,8 +341,3 @@ class LabelModel(QObject):
 
     def set_problem(self, sentence: str) -> None:
         self.problem_changed.emit(sentence)
-
-
-def count_words(count: int) -> str:
-    """Say how many samples are shown."""
-    return trn("{count} shown", "{count} shown", count)

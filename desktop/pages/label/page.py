@@ -375,8 +375,7 @@ class LabelPage(QWidget):
 
     def advance(self) -> None:
         """Choose the next sample without a label, or the next one where all of the rest have one."""
-        ids, rows = self.grid.ids(), [index.row() for index in self.grid.selectionModel().selectedIndexes()]
-        after = max(rows, default=-1) + 1
+        ids, after = self.grid.ids(), self.grid.last_selected_row() + 1
         if after >= len(ids):
             return
         free = next((row for row in range(after, len(ids)) if self.model.needs_label(int(ids[row]))), after)

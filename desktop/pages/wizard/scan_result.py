@@ -77,8 +77,8 @@ class ScanResult(QWidget):
         self.unlabelled_button.setVisible(bool(rows) and report.labels is None)
         if may_be_labelled(report):
             count = len(report.files)
-            words = counted_files(count, report.kind)
-            rows = [BarRow(name=tr("no label yet"), count=count, colour=style.current().muted, words=text(words))]
+            spoken = text(counted_files(count, report.kind))
+            rows = [BarRow(name=tr("no label yet"), count=count, colour=style.current().muted, words=spoken)]
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
         self.task.show_report(report)
