@@ -48,6 +48,7 @@ from ml.core.jobs import (
     ScanJob,
     Stop,
     StopRequest,
+    StopRequestedError,
     SuspectJob,
     TrainJob,
 )
@@ -130,6 +131,8 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
+from ml.project.update.add_files import Added, add_files
+from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import (
     FilePrediction,
@@ -171,6 +174,7 @@ __all__ = [
     "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
+    "Added",
     "AnswerList",
     "BackboneChecked",
     "BackboneJob",
@@ -239,6 +243,7 @@ __all__ = [
     "Scanned",
     "SelectiveRisk",
     "Showcase",
+    "SourceChanges",
     "Split",
     "SplitPlan",
     "Stage",
@@ -246,6 +251,7 @@ __all__ = [
     "Stalled",
     "Stop",
     "StopRequest",
+    "StopRequestedError",
     "Stopped",
     "SuspectJob",
     "Suspected",
@@ -262,6 +268,7 @@ __all__ = [
     "Worker",
     "__version__",
     "accuracy_interval",
+    "add_files",
     "adjusting_result",
     "answer_row",
     "between",
@@ -337,6 +344,7 @@ __all__ = [
     "settings_for",
     "shrink_cache",
     "signer_with",
+    "source_changes",
     "stage_message",
     "strength",
     "suggest_labels",
@@ -346,6 +354,7 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "update_from_source",
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",
