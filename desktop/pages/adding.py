@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -94,9 +94,8 @@ class Adding(QObject):
     def add(self, paths: Sequence[Path], *, label: str | None = None, copies: Sequence[Path] = ()) -> None:
         """Add files where they lie, and `copies` of those that do not last."""
         if self._session is not None and (paths or copies):
-            self._order(
-                partial(_add, self._session.project, tuple(paths), tuple(copies), label, self._flag, self._show)
-            )
+            project = self._session.project
+            self._order(partial(_add, project, tuple(paths), tuple(copies), label, self._flag, self._show))
 
     def update(self) -> None:
         """Take in what has changed in the source folder."""
@@ -155,9 +154,13 @@ class Adding(QObject):
 
 
 def _add(
-    project: Project, paths: Sequence[Path], copies: Sequence[Path], label: str | None, flag: _Flag, show: object
+    project: Project,
+    paths: Sequence[Path],
+    copies: Sequence[Path],
+    label: str | None,
+    flag: _Flag,
+    show: Callable[[int, int], None],
 ) -> Added:
-    assert callable(show)
     found = [
         add_files(project, some, label=label, copy=copy, stop=flag, show=show)
         for some, copy in ((paths, False), (copies, True))

@@ -64,8 +64,7 @@ class DataPage(QWidget):
         look = style.current()
         self.bars = BarList(row_height=60)
         self.bars.setAccessibleName(tr("Classes"))
-        self.adding = AddingBox()
-        self.adding.adding.progressed.connect(self.job_progress)
+        self.adding = self._make_adding()
         self.split = SplitPicture()
         self._why = _line("muted")
         self._place = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
@@ -101,6 +100,11 @@ class DataPage(QWidget):
         left.addWidget(self.adding)
         whole.addLayout(left, 0, 0)
         whole.addLayout(self._right(), 0, 1)
+
+    def _make_adding(self) -> AddingBox:
+        box = AddingBox()
+        box.adding.progressed.connect(self.job_progress)
+        return box
 
     def _right(self) -> QVBoxLayout:
         look = style.current()

@@ -1,4 +1,4 @@
-"""Files join the open project: what changed in its folder, what is dropped on the Data page, what was answered wrong."""
+"""Files join the open project: new ones of its folder, dropped ones, and those that were answered wrong."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_changed_folder_is_noticed_and_added(qtbot: QtBot, open_project: Opene
     before = session.project.splits()
     page = data_page(qtbot, session)
     box = page.adding
-    qtbot.waitUntil(lambda: box.update_button.isVisible(), timeout=SLOW)
+    qtbot.waitUntil(box.update_button.isVisible, timeout=SLOW)
     assert box.changes_label.text() == "The folder has 3 pictures and 1 class that are not in the project yet."
     qtbot.mouseClick(box.update_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "quince" in session.class_names and not box.update_button.isVisible(), timeout=SLOW)
@@ -69,7 +69,7 @@ def test_files_dropped_on_the_data_page_join_the_project(qtbot: QtBot, open_proj
     page = data_page(qtbot, session)
     box = page.adding
     drop(box.drop, tmp_path / "phone")
-    qtbot.waitUntil(lambda: box.told_label.isVisible(), timeout=SLOW)
+    qtbot.waitUntil(box.told_label.isVisible, timeout=SLOW)
     assert box.told_label.text() == "1 picture was added. 1 could not be read." and box.why_button.isVisible()
     sample = next(sample for sample in session.samples if sample.path == f"+phone/{first}/a.png")
     assert sample.labels == (0,) and sample.split == "train"
