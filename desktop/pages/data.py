@@ -145,11 +145,6 @@ class DataPage(QWidget):
         self._session = session
         session.labels_changed.connect(self._refresh)
         session.classes_changed.connect(self._refresh)
-        self._unreadable = session.project.unreadable()
-        self._left_out.setVisible(bool(self._unreadable))
-        self.show_button.setVisible(bool(self._unreadable))
-        count = len(self._unreadable)
-        self._left_out.setText(trn("{count} file could not be read.", "{count} files could not be read.", count))
         session.samples_changed.connect(self._say_left_out)
         self.adding.set_session(session)
         self._say_left_out()

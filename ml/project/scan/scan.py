@@ -91,11 +91,10 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         if isinstance(outcome, UnreadableError):
             unreadable.append(Unreadable(path=place.path, reason=outcome.message))
         else:
-            file = _found(place.path, place.class_name, place.ready_split, outcome)
+            file = found_file(place.path, place.class_name, place.ready_split, outcome)
             if job.unlabelled:
                 file = dataclasses.replace(file, class_name=None, from_table=True)
             files.append(file)
-            files.append(found_file(place.path, place.class_name, place.ready_split, outcome))
             facts.append(outcome.facts)
     if not files:
         raise HandlensError(_nothing_readable(folder, unreadable, kind), details=_listed(unreadable))
