@@ -52,6 +52,10 @@ class OverlayView(QWidget):
     def has_picture(self) -> bool:
         return self._picture is not None
 
+    def picture(self) -> QImage | None:
+        """The picture that is shown."""
+        return self._picture
+
     def overlay(self) -> QImage | None:
         return self._overlay
 

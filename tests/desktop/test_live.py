@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fabricate import CLASSES, add_run, image_folder, project_of
 from PIL import Image
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
@@ -24,6 +25,7 @@ from desktop.pages.use.watch_panel import COMMAND, FILE_RULES, ONE_RULE, WEBHOOK
 from desktop.workers import live_sources
 from desktop.workers.live_thread import PictureThread
 from ml.api import LiveAnswer, ReleasedModel, answer_picture
+from tests.desktop.conftest import Opener
 
 RATE = 8000
 SLOW = 60_000
@@ -192,3 +194,25 @@ def test_rules_of_a_file_are_summed_up_and_tested(
     panel.test_button.click()
     qtbot.waitUntil(lambda: panel.log.count() == 1, timeout=SLOW)
     assert "/no/such/program could not be started" in panel.log.item(0).text()
+
+
+def test_a_live_picture_joins_the_project(page: UsePage, tmp_path: Path, qtbot: QtBot, open_project: Opener) -> None:
+    made = project_of(image_folder(tmp_path / "fruit", each=5), tmp_path / "fruit.handlens")
+    add_run(made)
+    write_colour_model(made.runs.folder(1) / "model.onnx", classes=CLASSES)
+    session = open_project(made)
+    page.set_session(session)
+    page.show()
+    page.opened()
+    qtbot.waitUntil(lambda: page.model is not None, timeout=SLOW)
+    before = len(session.project.samples())
+    Image.new("RGB", (120, 80), (10, 200, 30)).save(tmp_path / "seen.png")
+    page.view.live_button.click()
+    page.live.play(tmp_path / "seen.png")
+    qtbot.waitUntil(page.live_panel.picture.has_picture, timeout=SLOW)
+    page.live_panel.add_menu.aboutToShow.emit()
+    (action,) = [each for each in page.live_panel.add_menu.actions() if each.text() == "pear"]
+    action.trigger()
+    qtbot.waitUntil(lambda: len(session.project.samples()) == before + 1, timeout=SLOW)
+    qtbot.waitUntil(lambda: "1 picture was added" in page.live_panel.saved.text(), timeout=SLOW)
+    assert page.live.running()

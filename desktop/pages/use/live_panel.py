@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import icons, style
 from desktop.i18n import tr
@@ -51,6 +51,11 @@ class LivePanel(QWidget):
         self.bars = ProbabilityBars()
         self.freeze_button, self.record_button = QPushButton(tr("Freeze")), QPushButton()
         self.file_button, self.device_button = QPushButton(tr("Play a file as if it were live…")), QPushButton()
+        self.add_button = QPushButton(tr("Add this picture to a class"))
+        self.add_menu = QMenu(self.add_button)
+        self.add_button.setMenu(self.add_menu)
+        self.can_add = False
+        """Whether there is a project that takes pictures."""
         self.heard_title, self.heard = _label("muted"), QListWidget()
         self.heard_title.setText(tr("What was heard, newest first"))
         self.heard.setAccessibleName(tr("What was heard"))
@@ -63,6 +68,7 @@ class LivePanel(QWidget):
         self.views.setCurrentWidget(self.sound if audible else self.picture)
         for part in (self.record_button, self.heard_title, self.heard):
             part.setVisible(audible)
+        self.add_button.setVisible(self.can_add and not audible)
         self.device_button.setText(tr("Use the microphone") if audible else tr("Use the camera"))
         icons.set_icon(self.device_button, "ph.microphone" if audible else "ph.camera")
         self.heard.clear()
@@ -101,8 +107,10 @@ class LivePanel(QWidget):
         self.saved.setText(tr("What is detected is saved in {folder}.", folder=folder) if folder else "")
         self.saved.setVisible(bool(folder))
 
-    def show_saved(self, sentence: str) -> None:
+    def show_saved(self, sentence: str, good: bool = True) -> None:
+        """Say what was saved, or why it was not."""
         self.saved.setText(sentence)
+        style.set_role(self.saved, "good" if good else "error")
         self.saved.show()
 
     def show_problem(self, sentence: str) -> None:
@@ -123,6 +131,7 @@ class LivePanel(QWidget):
     def _prepare(self) -> None:
         icons.set_icon(self.freeze_button, "ph.snowflake")
         icons.set_icon(self.file_button, "ph.file")
+        icons.set_icon(self.add_button, "ph.plus")
         icons.set_icon(self.record_button, "ph.record")
         self.freeze_button.setCheckable(True)
         self.problem.hide()
@@ -153,7 +162,9 @@ class LivePanel(QWidget):
         sides.addWidget(self.views, 1)
         sides.addWidget(side)
         buttons = FlowBox(gap=look.s)
-        buttons.set_items((self.freeze_button, self.record_button, self.device_button, self.file_button))
+        buttons.set_items(
+            (self.freeze_button, self.record_button, self.add_button, self.device_button, self.file_button)
+        )
         whole = QVBoxLayout(self)
         whole.setContentsMargins(look.xl, 0, look.xl, look.l)
         whole.setSpacing(look.s)

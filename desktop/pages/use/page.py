@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
-from PySide6.QtWidgets import QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
 from desktop.dialogs.folder import FilesChooser, FolderChooser
@@ -117,6 +117,9 @@ class UsePage(QWidget):
             job.progressed.connect(self.job_progress)
         self.saving.progressed.connect(self.job_progress)
         answers.wrong_menu.aboutToShow.connect(self._fill_wrong_menu)
+        self.live_panel.add_menu.aboutToShow.connect(self._fill_live_menu)
+        self.adding.busy_changed.connect(self.live_panel.add_button.setDisabled)
+        self.adding.told.connect(self.live_panel.show_saved)
         self.adding.progressed.connect(self.job_progress)
         self.adding.told.connect(self._on_saved)
         self.adding.busy_changed.connect(answers.wrong_button.setDisabled)
@@ -149,6 +152,7 @@ class UsePage(QWidget):
         self.choice.set_session(session)
         self.adding.set_session(session)
         self.list.wrong_button.setVisible(not session.project.read_only)
+        self.live_panel.can_add = not session.project.read_only
 
     def set_model_file(self, path: Path) -> None:
         """Use a model file without a project."""
@@ -367,13 +371,16 @@ class UsePage(QWidget):
     @Slot(object)
     def add_image(self, image: QImage) -> None:
         """Answer a picture that comes without a file."""
-        if self._pasted is None:
-            self._pasted = tempfile.TemporaryDirectory(prefix="handlens-", ignore_cleanup_errors=True)
-        path = Path(self._pasted.name) / tr("Pasted picture {n}.png", n=str(next(self._numbers)))
+        path = self._pasted_folder() / tr("Pasted picture {n}.png", n=str(next(self._numbers)))
         if image.save(str(path)):
             self.add((path,))
         else:
             self.view.show_problem(tr("The picture could not be kept. Save it to a file and drop that."))
+
+    def _pasted_folder(self) -> Path:
+        if self._pasted is None:
+            self._pasted = tempfile.TemporaryDirectory(prefix="handlens-", ignore_cleanup_errors=True)
+        return Path(self._pasted.name)
 
     @Slot()
     def paste(self) -> None:
@@ -517,13 +524,33 @@ class UsePage(QWidget):
     @Slot()
     def _fill_wrong_menu(self) -> None:
         """Offer the classes that the project has now."""
-        menu, session = self.list.wrong_menu, self._session
+        self._fill(self.list.wrong_menu, self.label_selected)
+
+    @Slot()
+    def _fill_live_menu(self) -> None:
+        # The picture that the person saw when the menu opened, not one that came while choosing.
+        picture = self.live_panel.picture.picture()
+        self._fill(self.live_panel.add_menu, partial(self.add_live_picture, picture))
+
+    def _fill(self, menu: QMenu, chosen: Callable[[str], None]) -> None:
         menu.clear()
+        session = self._session
         if session is None:
             return
         menu.addSection(tr("The right class"))
         for item, shown in zip(session.classes, session.class_names, strict=True):
-            menu.addAction(shown.replace("&", "&&"), partial(self.label_selected, item.name))
+            menu.addAction(shown.replace("&", "&&"), partial(chosen, item.name))
+
+    def add_live_picture(self, picture: QImage | None, label: str) -> None:
+        """Take a picture of the camera into the project as a sample of this class."""
+        if picture is None:
+            self.live_panel.show_problem(tr("There is no picture yet. Wait for the camera."))
+            return
+        path = self._pasted_folder() / tr("Camera picture {n}.png", n=str(next(self._numbers)))
+        if picture.save(str(path)):
+            self.adding.add((), label=label, copies=(path,))
+        else:
+            self.live_panel.show_problem(tr("The picture could not be kept. Save it to a file and drop that."))
 
     def label_selected(self, label: str) -> None:
         """Take the selected files into the project as samples of this class; what is pasted, as copies."""
