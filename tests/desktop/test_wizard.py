@@ -124,6 +124,9 @@ def test_a_folder_with_one_class_stops_with_a_sentence(make_wizard: Maker, tmp_p
     wizard = make_wizard(folder=folder)
     qtbot.waitUntil(lambda: "only one class" in texts(wizard.found_page))
     assert not wizard.button(NEXT).isEnabled()
+    qtbot.mouseClick(wizard.found_page.failure.unlabelled_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "You will name the classes as you go" in texts(wizard.found_page))
+    assert wizard.button(NEXT).isEnabled(), "the one folder is no class"
 
 
 def test_a_scan_that_fails_can_be_tried_again(make_wizard: Maker, folder: Path, qtbot: QtBot) -> None:

@@ -105,10 +105,10 @@ class LabelPage(QWidget):
             "A": self.accept,
             "/": self.view.open_field,
             "X": self.ignore,
-            "J": partial(self.move, 1),
-            "K": partial(self.move, -1),
-            "Shift+J": partial(self.move, 1, extend=True),
-            "Shift+K": partial(self.move, -1, extend=True),
+            "J": partial(self.step, 1),
+            "K": partial(self.step, -1),
+            "Shift+J": partial(self.step, 1, extend=True),
+            "Shift+K": partial(self.step, -1, extend=True),
             "N": self.show_useful,
             "F": self.show_similar,
             "G": self.select_alike,
@@ -381,7 +381,7 @@ class LabelPage(QWidget):
         free = next((row for row in range(after, len(ids)) if self.model.needs_label(int(ids[row]))), after)
         self.grid.choose_row(free)
 
-    def move(self, step: int, *, extend: bool = False) -> None:
+    def step(self, step: int, *, extend: bool = False) -> None:
         """Move the cursor by `step` tiles."""
         index, count = self.grid.currentIndex(), len(self.grid.ids())
         row = min(max(0, index.row() + step), count - 1)
