@@ -149,6 +149,20 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(id="find", text=msg("Search in the answers"), shortcut="Ctrl+F", where="use", bound_by_page=True),
+    Action(
+        id="step_detection",
+        text=msg("Go to the next or the previous detection of a long recording"),
+        shortcut="←/→",
+        where="use",
+        bound_by_page=True,
+    ),
+    Action(
+        id="answer_detection",
+        text=msg("Say that a detection is right or wrong"),
+        shortcut="Y/N",
+        where="use",
+        bound_by_page=True,
+    ),
 )
 PLACES: tuple[tuple[Where, Message], ...] = (
     ("everywhere", msg("Everywhere")),
@@ -165,7 +179,7 @@ def text_of(action: Action) -> str:
 
 def keys_of(action: Action) -> str:
     """Return the shortcut in the notation of this system."""
-    if action.bound_by_page and "…" in action.shortcut:
+    if action.bound_by_page and ("…" in action.shortcut or "/" in action.shortcut):
         return action.shortcut
     return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
 

@@ -48,6 +48,8 @@ class Session(QObject):
 
     labels_changed = Signal(object)
     """A tuple of `LabelChange`. They are on disk and in `samples` already."""
+    samples_changed = Signal()
+    """Files were added; samples, classes and labels were read again."""
     writing_changed = Signal(int, float)
     """How many labels are being written in the background, and the fraction that is done; 0 for none."""
     runs_changed = Signal()
@@ -117,6 +119,18 @@ class Session(QObject):
         for (_labels, split, _set_by), count in self.tally().items():
             counts[split or ""] += count
         return dict(+counts)
+
+    def reload(self) -> None:
+        """Read samples and classes again, after files were added, and announce it."""
+        self.finish_writing()
+        self.classes = self.project.classes()
+        fresh = {sample.id: sample for sample in self.project.samples()}
+        self._by_id.clear()  # the writer of labels shares it
+        self._by_id.update(fresh)
+        self._samples = self._tally = None
+        self.samples_changed.emit()
+        self.run_changed.emit(self.run)
+        self.labels_changed.emit(())
 
     def missing_originals(self) -> Message | None:
         """Return why the original files cannot be read; None while their folder is there."""

@@ -50,6 +50,7 @@ from ml.core.jobs import (
     ScanJob,
     Stop,
     StopRequest,
+    StopRequestedError,
     SuspectJob,
     TrainJob,
 )
@@ -146,6 +147,8 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
+from ml.project.update.add_files import Added, add_files
+from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import (
     FilePrediction,
@@ -188,6 +191,7 @@ __all__ = [
     "TABLES",
     "TERMINAL",
     "WRONG_AT_MOST",
+    "Added",
     "AnswerList",
     "BackboneChecked",
     "BackboneJob",
@@ -269,6 +273,7 @@ __all__ = [
     "Scanned",
     "SelectiveRisk",
     "Showcase",
+    "SourceChanges",
     "Split",
     "SplitPlan",
     "Stage",
@@ -276,6 +281,7 @@ __all__ = [
     "Stalled",
     "Stop",
     "StopRequest",
+    "StopRequestedError",
     "Stopped",
     "SuspectJob",
     "Suspected",
@@ -294,6 +300,7 @@ __all__ = [
     "Worker",
     "__version__",
     "accuracy_interval",
+    "add_files",
     "adjusting_result",
     "alarm_sentence",
     "all_like",
@@ -391,6 +398,7 @@ __all__ = [
     "settings_for",
     "shrink_cache",
     "signer_with",
+    "source_changes",
     "stage_message",
     "stream_overview",
     "stream_waveform",
@@ -404,6 +412,7 @@ __all__ = [
     "thumbnail",
     "try_actions",
     "uncertainty",
+    "update_from_source",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",

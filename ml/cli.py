@@ -46,6 +46,7 @@ def build_app() -> typer.Typer:
 
 def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     """Every command, with what its help says. The commands load here, see `build_app`."""
+    from ml.commands.add import add
     from ml.commands.demo import demo
     from ml.commands.doctor import doctor
     from ml.commands.evaluate import evaluate
@@ -76,6 +77,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
             new,
             tr("Create a project from a folder of pictures, recordings or sensor logs. Its files are never changed."),
         ),
+        (add, tr("Add files from anywhere to a project. They stay where they are and are never changed.")),
         (train, tr("Train a model on the classes of the project. Every finished run has a model that can be used.")),
         (evaluate, tr("Test how often a run is correct on samples it has never seen.")),
         (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),

@@ -1,4 +1,4 @@
-"""The Data page: the samples of the project. It changes nothing but the folder of the original files."""
+"""The Data page: the samples of the project, files that join it, and the folder of the original files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.items import ItemsDialog
 from desktop.dialogs.notice import Question
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
+from desktop.pages.adding import AddingBox
 from desktop.pages.ids import DATA, TRAIN
 from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
@@ -63,6 +64,7 @@ class DataPage(QWidget):
         look = style.current()
         self.bars = BarList(row_height=60)
         self.bars.setAccessibleName(tr("Classes"))
+        self.adding = self._make_adding()
         self.split = SplitPicture()
         self._why = _line("muted")
         self._place = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
@@ -95,8 +97,14 @@ class DataPage(QWidget):
         left = QVBoxLayout()
         left.addWidget(self.bars, 1)
         left.addStretch(0)
+        left.addWidget(self.adding)
         whole.addLayout(left, 0, 0)
         whole.addLayout(self._right(), 0, 1)
+
+    def _make_adding(self) -> AddingBox:
+        box = AddingBox()
+        box.adding.progressed.connect(self.job_progress)
+        return box
 
     def _right(self) -> QVBoxLayout:
         look = style.current()
@@ -137,11 +145,9 @@ class DataPage(QWidget):
         self._session = session
         session.labels_changed.connect(self._refresh)
         session.classes_changed.connect(self._refresh)
-        self._unreadable = session.project.unreadable()
-        self._left_out.setVisible(bool(self._unreadable))
-        self.show_button.setVisible(bool(self._unreadable))
-        count = len(self._unreadable)
-        self._left_out.setText(trn("{count} file could not be read.", "{count} files could not be read.", count))
+        session.samples_changed.connect(self._say_left_out)
+        self.adding.set_session(session)
+        self._say_left_out()
         self.sample_label.setText(about_sample(session.planted))
         self.sample_label.setVisible(session.planted is not None)
         session.originals_found.connect(self._on_originals_found)
@@ -149,6 +155,16 @@ class DataPage(QWidget):
         self._on_training_changed(training=False)
         self._say_originals()
         self._refresh()
+
+    @Slot()
+    def _say_left_out(self) -> None:
+        if self._session is None:
+            return
+        self._unreadable = self._session.project.unreadable()
+        self._left_out.setVisible(bool(self._unreadable))
+        self.show_button.setVisible(bool(self._unreadable))
+        count = len(self._unreadable)
+        self._left_out.setText(trn("{count} file could not be read.", "{count} files could not be read.", count))
 
     def opened(self) -> None:
         self._say_originals()
@@ -166,6 +182,7 @@ class DataPage(QWidget):
         return True
 
     def shutdown(self) -> None:
+        self.adding.close_adding()
         self._tasks.close()
         self._relinking.close()
         self._cache.close()
@@ -313,13 +330,13 @@ class DataPage(QWidget):
         self._tasks.forget_all()
         self._requests.clear()
         try:
-            folder = session.project.source_folder
+            _ = session.project.source_folder
         except HandlensError:
             return  # `_say_originals` shows the reason
         project = session.project
         for place, item in enumerate(session.active_classes()[:_MOST_EXAMPLES]):
             paths = spread(sorted(set(by_class[item.index])), 3)
-            number = self._tasks.submit(examples, folder, paths, project.kind, project.windowing, _EXAMPLE_SIZE)
+            number = self._tasks.submit(examples, project.file, paths, project.kind, project.windowing, _EXAMPLE_SIZE)
             self._requests[number] = place
 
     @Slot(int, object)

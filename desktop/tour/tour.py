@@ -14,6 +14,8 @@ from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import soundfile
 from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget, QWizard
@@ -28,6 +30,7 @@ from desktop.pages.ids import DATA, EXPLORE, LABEL, TRAIN, USE
 from desktop.pages.label.page import LabelPage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
+from desktop.pages.use.watch_panel import ONE_RULE
 from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.tour.camera import BlankPictureError, Camera
 from desktop.window.main_window import MainWindow
@@ -101,6 +104,7 @@ class Tour:
         self._check_labels()
         self._choose_target_error()
         self._use(bricks)
+        self._go_live(bricks)
         self._press_page(DATA)
         self._until(lambda: all(row.images for row in self.data_page.bars.rows()), "the pictures of the classes")
         self.camera.shoot("data")
@@ -111,6 +115,9 @@ class Tour:
         self._train("quick")
         self._listen()
         self._use(forest)
+        self._review_recording(forest)
+        self._go_live(next(iter(sorted(forest.rglob("*.wav")))))
+        self._show_watching()
         self._leave()
         self._wizard("images", self._without_folders(bricks), "Loose bricks")
         self._label()
@@ -352,6 +359,44 @@ class Tour:
             raise TourError("The model did not answer the files that it learned from.")
         self._settle()
         self.camera.shoot("use-answers")
+
+    def _review_recording(self, folder: Path) -> None:
+        """Drop a long recording, step through what was detected, and answer once."""
+        page, panel = self.use_page, self.use_page.timeline_panel
+        clips = sorted(path for path in folder.rglob("*.wav") if path.stem not in ("broken", "copy"))
+        path, rate = self._scratch / "20240131_053000.wav", soundfile.info(clips[0]).samplerate
+        soundfile.write(path, np.concatenate([soundfile.read(clip)[0] for clip in clips]), rate)
+        page.add((path,))
+        self._until(panel.exports["csv"].isEnabled, "searching the long recording")
+        if not panel.view.marks():
+            raise TourError("Nothing was detected in the long recording.")
+        self._settle()
+        self.camera.shoot("use-timeline")
+        QTest.keyClick(panel.view, Qt.Key.Key_Right)
+        QTest.keyClick(panel.view, Qt.Key.Key_Y)
+        self._settle()
+        self.camera.shoot("use-timeline-close")
+        self._click(panel.back_button)
+
+    def _go_live(self, path: Path) -> None:
+        """Play files as if a camera saw or a microphone heard them."""
+        page, panel = self.use_page, self.use_page.live_panel
+        self._click(page.view.live_button)
+        page.live.play(path)
+        self._until(lambda: bool(panel.headline.text()), "the first live answer")
+        self._click(panel.freeze_button)
+        self._settle()
+        self.camera.shoot("use-live")
+        self._click(panel.back_button)
+
+    def _show_watching(self) -> None:
+        page, panel = self.use_page, self.use_page.watch_panel
+        self._click(page.view.watch_button)
+        panel.rules_box.setCurrentIndex(panel.rules_box.findData(ONE_RULE))
+        panel.times.setValue(2)
+        self._settle()
+        self.camera.shoot("use-watch")
+        self._click(panel.back_button)
 
     def _keys(self) -> None:
         QTest.keyClicks(self.window, "?")

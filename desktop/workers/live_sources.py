@@ -40,7 +40,7 @@ class LiveSource(QObject):
         raise NotImplementedError
 
 
-class Camera(LiveSource):
+class SystemCamera(LiveSource):
     """The system's camera."""
 
     def __init__(self, parent: QObject | None = None) -> None:

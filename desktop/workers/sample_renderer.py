@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from PySide6.QtGui import QImage, QImageWriter
 
 from desktop.widgets.pixels import rgb_image, rgba_image
 from ml.api import (
+    HandlensError,
     KindName,
     Project,
     Sample,
-    UnreadableError,
     Windowing,
     kind_named,
     overlay_rgba,
@@ -57,7 +57,7 @@ def load_tile(project: Project, sample: Sample) -> QImage:
 
 def load_large(project: Project, sample: Sample) -> Large:
     """The sample as large as a screen can use it. Raises HandlensError."""
-    path, start, kind = project.source_folder / sample.path, sample.start or 0.0, kind_named(project.kind)
+    path, start, kind = project.file(sample.path), sample.start or 0.0, kind_named(project.kind)
     original = kind.original(path, windowing=project.windowing, start=start, edge=LARGE_EDGE)
     picture = kind.draw(original, windowing=project.windowing, size=LARGE, dark=True)
     return Large(image=rgb_image(picture), waveform=np.asarray(original, dtype=np.float32) if kind.audible else None)
@@ -84,7 +84,7 @@ def _make_tile(project: Project, sample: Sample) -> QImage:
     return rgb_image(
         render_sample(
             project.kind,
-            project.source_folder / sample.path,
+            project.file(sample.path),
             windowing=project.windowing,
             start=sample.start or 0.0,
             size=(TILE_EDGE, TILE_EDGE) if pictures else SOUND_TILE,
@@ -124,7 +124,7 @@ def example(path: Path, kind: KindName, windowing: Windowing | None, *, size: in
 
 
 def examples(
-    folder: Path,
+    place_of: Callable[[str], Path],
     paths: Sequence[str],
     kind: KindName,
     windowing: Windowing | None,
@@ -132,12 +132,15 @@ def examples(
     *,
     starts: Mapping[str, float] = _NO_STARTS,
 ) -> tuple[QImage, ...]:
-    """The pictures of those of `paths` that can be read; `starts` says where in a recording to look, in seconds."""
+    """The pictures of those of `paths` that can be read.
+
+    `place_of` says where each file is, `starts` where in a recording to look, in seconds.
+    """
     found = []
     for path in paths:
         try:
-            found.append(example(folder / path, kind, windowing, size=size, start=starts.get(path, 0.0)))
-        except UnreadableError:
+            found.append(example(place_of(path), kind, windowing, size=size, start=starts.get(path, 0.0)))
+        except HandlensError:
             continue  # it is listed as unreadable elsewhere; here it is only one picture fewer
     return tuple(found)
 

@@ -30,14 +30,14 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
     tested = [s for s in project.samples() if s.split == "test" and s.labelled and s.id in rows]
     if not tested:
         raise HandlensError(msg("No test sample has a label, so there is nothing to show."))
-    folder = project.source_folder
+    _ = project.source_folder
     names = tuple(item.name for item in project.classes())
     said = {s.id: _said(stored, rows[s.id]) for s in tested}
     tiles = []
     for sample in _chosen(tested, said, {s.id: float(stored.probabilities[rows[s.id]].max()) for s in tested}):
         picture = render_sample(
             project.kind,
-            folder / sample.path,
+            project.file(sample.path),
             windowing=project.windowing,
             start=sample.start or 0.0,
             size=(_SIDE, _SIDE),

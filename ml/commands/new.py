@@ -41,6 +41,7 @@ from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
+from ml.project.update.join import Joined, join
 from ml.project.update.reconcile import Reconciled
 from ml.scoring.tasks import task_named
 
@@ -162,15 +163,6 @@ def _folder_named(source: Path) -> Path:
     return folder
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Joined:
-    """What became of a project that was there: `added` new files, and `given` labels for samples that had none."""
-
-    added: int
-    given: int
-    followed: Reconciled
-
-
 def _followed_told(followed: Reconciled) -> list[Message]:
     """What became of the files that the project knew, if they are not where they were."""
     told = []
@@ -224,13 +216,8 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
     if task_named(known.task).exclusive and has_multilabel_tables(report):
         raise HandlensError(with_options(problem(report) or msg("More than one class is given to a file.")))
     report = _in_windows_of(known, report)
-    followed = known.reconcile(report)
-    plan = plan_split(report, split_by=known.split_by, seed=seed, existing=known.splits())
-    added = known.add(report, plan)
-    given = known.take_labels(report, plan) if report.labels is not None else 0
-    if followed.moved:
-        known.assign(plan)  # what lay in no class folder may lie in one now
-    _conclude(known, report, plan, console, joined=_Joined(added=added, given=given, followed=followed), json=json)
+    joined = join(known, report, seed=seed)
+    _conclude(known, report, joined.plan, console, joined=joined, json=json)
 
 
 def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
@@ -275,7 +262,7 @@ def _conclude(
     plan: SplitPlan,
     console: Console,
     *,
-    joined: _Joined | None = None,
+    joined: Joined | None = None,
     json: bool,
 ) -> None:
     """Say what the project holds now; `joined`: what became of one that was there before."""

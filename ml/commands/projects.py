@@ -84,6 +84,9 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
 def relink(
     project: ProjectArgument,
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help=tr("Where the original files are now."))],
+    root: Annotated[
+        str, typer.Option(metavar="NAME", help=tr("Move a folder that was added later; its name begins with “+”."))
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Tell the project where its original files are now."""
@@ -91,7 +94,7 @@ def relink(
     if not folder.is_dir():
         raise HandlensError(msg("There is no folder {folder}. Check the name.", folder=str(to)))
     with Project.open(find_project(project)) as opened:
-        found = opened.relink(folder)
+        found = opened.relink(folder, root)
         name, count = opened.name, len(opened.stamps())
     if json:
         print_json({"event": "relinked", "folder": str(folder), "missing": found.missing, "changed": found.changed})

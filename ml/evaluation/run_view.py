@@ -70,7 +70,7 @@ class RunView:
         try:
             drawn = render_sample(
                 self.project.kind,
-                self.project.source_folder / item.sample.path,
+                self.project.file(item.sample.path),
                 windowing=self.project.windowing,
                 start=item.sample.start or 0.0,
                 size=(edge, edge),

@@ -38,7 +38,8 @@ class Decoded:
     def __init__(self, project: Project, *, size: int) -> None:
         self.kind = kind_named(project.kind)
         self.windowing = project.windowing
-        self._folder = project.source_folder
+        _ = project.source_folder  # report a missing folder before anything begins
+        self._place_of = project.file
         self._size = size
         self._stamps = project.stamps()
         """Size and modification time of every file; needed only until all are decoded."""
@@ -126,7 +127,7 @@ class Decoded:
                     msg("{path} has changed since the project was created. Put the old file back.", path=path)
                 )
             starts = [sample.start or 0.0 for sample in group]
-            return self.kind.load(self._folder / path, starts, windowing=self.windowing, size=self._size)
+            return self.kind.load(self._place_of(path), starts, windowing=self.windowing, size=self._size)
         except HandlensError as error:
             return error
         except OSError as error:
@@ -135,10 +136,10 @@ class Decoded:
 
     def _as_imported(self, path: str, digest: str) -> bool:
         """Return whether the file still has its digest, which is the key of its rows."""
-        facts = check_regular(self._folder / path)
+        facts = check_regular(self._place_of(path))
         if self._stamps.get(path) == (facts.st_size, facts.st_mtime_ns):
             return True
-        with (self._folder / path).open("rb") as file:  # copying a folder changes the times
+        with self._place_of(path).open("rb") as file:  # copying a folder changes the times
             return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 

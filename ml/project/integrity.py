@@ -64,7 +64,10 @@ def check_schema(connection: sa.Connection) -> None:
 def check_rows(connection: sa.Connection, windowing: Windowing | None) -> None:
     """Refuse values of other types or ranges than Handlens writes, in one pass over each table."""
     classes = _check_classes(connection)
+    there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
     for table, rule in _rules(classes, windowing).items():
+        if table == "root" and table not in there:
+            continue  # a project of an earlier version
         query = f'SELECT 1 FROM "{table}" WHERE ({rule}) IS NOT TRUE LIMIT 1'
         if connection.exec_driver_sql(query).first() is not None:
             raise ValueError(f"values in the table {table}")
@@ -132,6 +135,13 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
             _whole("channels", 0, 1 << 31),
             _or_null("group_name", _text("group_name", path)),
             _or_null("split", _one_of("split", SPLITS)),
+        ],
+        "root": [
+            _text("name", LONGEST_NAME),
+            "substr(name, 1, 1) = '+' AND NOT instr(name, '/')",
+            _one_of("kind", ("folder", "files", "copies")),
+            _text("absolute", path),
+            _text("relative", path),
         ],
         "unreadable": [_text("path", path), _text("reason", LONGEST_TEXT)],
         "sample": [
@@ -253,6 +263,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     "source_absolute": _path,
     "source_relative": _path,
     "label_sources": _paths,
+    "passed_over": _text_of_any_length,
     "wrong_at_most": _share,
     "window_rate": _positive,
     "window_seconds": _positive,
@@ -298,7 +309,7 @@ def _own_files(project: Path) -> Iterator[Path]:
     for name in ("project.db", "project.db-wal", "project.db-shm", "project.db-journal", ".train.lock", ".studio.lock"):
         if os.path.lexists(project / name):
             yield project / name
-    for name in ("runs", "cache", "backups"):
+    for name in ("runs", "cache", "backups", "added"):
         if not os.path.lexists(project / name):
             continue
         yield project / name

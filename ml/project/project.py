@@ -35,6 +35,7 @@ from ml.project.labels import (
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import RunRelease, releases_in, releases_text
+from ml.project.roots import COPIES, Root, RootKind, place_of, read_roots, root_name, unused_name
 from ml.project.runs import Runs
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
@@ -73,6 +74,7 @@ class Project:
         # Projects from before there were two tasks have no such entry.
         self.task = self._meta.get("task", "single")
         self.runs = Runs(path, store)
+        self._roots = self._read_roots()
 
     # -- making and opening ------------------------------------------------------------------------------------
 
@@ -149,6 +151,7 @@ class Project:
             project = cls(path, store, read_only=read_only)
             if not to_read:
                 back_up(path)
+                store.upgrade()
         except BaseException:
             store.close()
             raise
@@ -266,14 +269,65 @@ class Project:
             command=f'handlens relink "{self.path}" --to FOLDER',
         )
 
-    def relink(self, folder: Path) -> Found:
-        """The source folder moved to `folder`. Raises HandlensError where the known files are not there."""
+    def file(self, path: str) -> Path:
+        """Where the file of this path is. Raises HandlensError where the source folder, and with it the file, has gone.
+
+        Folders that were added may have gone as well; then the file is simply not there.
+        """
+        name = root_name(path)
+        if name and name not in self._roots:
+            self._roots = self._read_roots()  # another process may have added it
+        root = self._roots.get(name)
+        if root is None:
+            return self.source_folder / path
+        return root.folder(self.path) / path.removeprefix(f"{name}/")
+
+    def roots(self) -> tuple[Root, ...]:
+        """What was added beside the source folder, by name."""
+        self._roots = self._read_roots()
+        return tuple(self._roots.values())
+
+    def add_root(self, folder: Path, kind: RootKind) -> Root:
+        """Take files of another folder into the project; a root there is already is used again."""
+        folder = self.path / COPIES if kind == "copies" else folder
+        with self._store.writing() as connection:
+            there = read_roots(connection)
+            for root in there.values():
+                if root.kind == kind and root.folder(self.path) == folder:
+                    return root
+            taken = {*there, *(each.name for each in self.source_folder.iterdir())}
+            root = Root(name=unused_name(folder, taken), kind=kind, **place_of(folder, self.path))
+            connection.execute(tables.roots.insert().values(dataclasses.asdict(root)))
+        self._roots = {**there, root.name: root}
+        return root
+
+    def relink(self, folder: Path, root: str = "") -> Found:
+        """The source folder, or the root of this name, moved to `folder`.
+
+        Raises HandlensError where the known files are not there, or there is no such root.
+        """
         columns = tables.sources.c
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(columns.path, columns.size, columns.digest)).all()
-        found = compare([KnownFile(row.path, row.size, row.digest) for row in rows], folder)
-        self._set_meta(source_meta(folder, self.path))
+        if root and root not in {each.name for each in self.roots() if each.kind != "copies"}:
+            raise HandlensError(
+                msg("“{project}” has no added folder “{name}”. Check the name.", project=self.name, name=root)
+            )
+        mine = [row for row in rows if root_name(row.path) == root]
+        prefix = f"{root}/" if root else ""
+        found = compare([KnownFile(row.path.removeprefix(prefix), row.size, row.digest) for row in mine], folder)
+        if not root:
+            self._set_meta(source_meta(folder, self.path))
+            return found
+        with self._store.writing() as connection:
+            here = tables.roots.c.name == root
+            connection.execute(tables.roots.update().where(here).values(**place_of(folder, self.path)))
+        self._roots = self._read_roots()
         return found
+
+    def _read_roots(self) -> dict[str, Root]:
+        with self._store.reading() as connection:
+            return read_roots(connection)
 
     def classes(self) -> tuple[ClassInfo, ...]:
         """Every class by its index, those that are not used any more too: runs know them by their index."""
@@ -433,6 +487,12 @@ class Project:
             rows = connection.execute(sa.select(columns.path, columns.size, columns.mtime_ns)).all()
         return {row.path: (row.size, row.mtime_ns) for row in rows}
 
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every source, by path."""
+        columns = tables.sources.c
+        with self._store.reading() as connection:
+            return {row.path: row.digest for row in connection.execute(sa.select(columns.path, columns.digest))}
+
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
         with self._store.reading() as connection:
@@ -471,13 +531,32 @@ class Project:
             self._meta |= windowing_meta(windowing)
         return done
 
-    def add(self, report: ScanReport, plan: SplitPlan) -> int:
+    def add(self, report: ScanReport, plan: SplitPlan, *, origin: Origin = "import") -> int:
         """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files.
 
-        `reconcile` before that, or a file that was moved is a new one."""
+        `reconcile` before that, or a file that was moved is a new one. `origin`: who gave the labels."""
         self._say_why(plan)
         with self._store.writing() as connection:
-            return add(connection, report, plan, task=self.task, windowing=self.windowing)
+            return add(connection, report, plan, task=self.task, windowing=self.windowing, origin=origin)
+
+    def set_stamps(self, stamps: Mapping[str, tuple[int, int]]) -> None:
+        """Note the size and the time of change of files whose contents are as they were."""
+        source = tables.sources
+        rows = [{"at": path, "its_size": size, "its_time": when} for path, (size, when) in stamps.items()]
+        change = source.update().where(source.c.path == sa.bindparam("at"))
+        if rows:
+            with self._store.writing() as connection:
+                values = {"size": sa.bindparam("its_size"), "mtime_ns": sa.bindparam("its_time")}
+                connection.execute(change.values(values), rows)
+
+    @property
+    def passed_over(self) -> str:
+        """A fingerprint of the names that lie in the source folder but are not in the project, when last asked."""
+        return self._meta.get("passed_over", "")
+
+    def pass_over(self, fingerprint: str) -> None:
+        """Offer these files no more, see `passed_over`."""
+        self._set_meta({"passed_over": fingerprint})
 
     def _say_why(self, plan: SplitPlan) -> None:
         if not self.splits():

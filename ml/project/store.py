@@ -18,7 +18,8 @@ from ml.core.messages import Message, msg
 from ml.core.untrusted import parse_json
 from ml.project.backup import backups, day_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: all files are below the source folder. 2: with the table `root`."""
 FULL = msg("The disk is full, so the project could not be written. Free some space and try again. Nothing is lost.")
 _LEAST_INDEX = 1 << 15
 _LONGEST_VALUE = 16 << 20
@@ -66,6 +67,16 @@ sources = sa.Table(
     sa.Column("channels", sa.Integer, nullable=False),
     sa.Column("group_name", sa.Text),
     sa.Column("split", sa.Text),
+)
+
+# Folders and files that were added beside the source folder. The path of a source in one begins with its name.
+roots = sa.Table(
+    "root",
+    _metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("absolute", sa.Text, nullable=False),
+    sa.Column("relative", sa.Text, nullable=False),
 )
 
 unreadable = sa.Table(
@@ -189,6 +200,16 @@ class Store:
                 connection.rollback()
                 raise
 
+    def upgrade(self) -> None:
+        """Bring a project of an earlier version to this one; nothing that it holds changes."""
+        with self.reading() as connection:
+            if _version(connection) == SCHEMA_VERSION:
+                return
+        with self.writing() as connection:
+            if _version(connection) < SCHEMA_VERSION:  # another process may have been first
+                roots.create(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -205,8 +226,8 @@ class Store:
     def _check_version(self) -> None:
         try:
             with self.reading() as connection:
-                version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-                if version == SCHEMA_VERSION:
+                version = _version(connection)
+                if 1 <= version <= SCHEMA_VERSION:
                     connection.execute(sa.select(sa.func.count()).select_from(meta)).scalar_one()
         except DamagedProjectError:
             raise
@@ -232,6 +253,10 @@ class Store:
                     folder=self.path.parent.name,
                 )
             )
+
+
+def _version(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
 
 def _has_more_to_come(path: Path) -> bool:

@@ -14,12 +14,12 @@ from desktop.pages.use.live_panel import LivePanel
 from desktop.widgets.pixels import rgb_image
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.live_sources import (
-    Camera,
     LiveSource,
     Microphone,
     MovingPicture,
     PicturesOfFolder,
     SoundFile,
+    SystemCamera,
     Video,
 )
 from desktop.workers.live_thread import PictureThread, SeenPicture, SoundThread
@@ -110,7 +110,7 @@ class LiveController(QObject):
             assert model.info.windowing is not None
             self._begin(Microphone(round(model.info.windowing.rate), self), tr("Microphone"))
         else:
-            self._begin(Camera(self), tr("Camera"))
+            self._begin(SystemCamera(self), tr("Camera"))
 
     def _begin(self, source: LiveSource, name: str) -> None:
         model = self._model

@@ -18,6 +18,7 @@ from desktop.dialogs.release import RunHandOver
 from desktop.dialogs.text import TextDialog
 from desktop.i18n import msg, printable, tr
 from desktop.models.answers import AnswersModel
+from desktop.pages.adding import Adding
 from desktop.pages.ids import TRAIN, USE
 from desktop.pages.use import messages
 from desktop.pages.use.large import LargeController
@@ -76,6 +77,7 @@ class UsePage(QWidget):
         self.watching = WatchController(self.watch_panel, self)
         self._undecided: Path | None = None
         """A recording that was dropped before the model could tell whether it is long."""
+        self.adding = Adding(self)
         self.empty = _NoModel()
         self.pages = QStackedWidget()
         for part in (self.view, self.empty, self.timeline_panel, self.live_panel, self.watch_panel):
@@ -114,6 +116,10 @@ class UsePage(QWidget):
         for job in (self.timeline, self.watching):
             job.progressed.connect(self.job_progress)
         self.saving.progressed.connect(self.job_progress)
+        answers.wrong_menu.aboutToShow.connect(self._fill_wrong_menu)
+        self.adding.progressed.connect(self.job_progress)
+        self.adding.told.connect(self._on_saved)
+        self.adding.busy_changed.connect(answers.wrong_button.setDisabled)
         self.saving.ended.connect(self._on_saved)
         self.choice.chosen.connect(self._on_model_chosen)
         self.choice.score_changed.connect(self._describe_model)
@@ -141,6 +147,8 @@ class UsePage(QWidget):
         """Offer the runs of a project."""
         self._session = session
         self.choice.set_session(session)
+        self.adding.set_session(session)
+        self.list.wrong_button.setVisible(not session.project.read_only)
 
     def set_model_file(self, path: Path) -> None:
         """Use a model file without a project."""
@@ -183,6 +191,7 @@ class UsePage(QWidget):
         self._clock.stop()
         self._end_thread()
         self.saving.close()
+        self.adding.close()
         self.hand_over.close()
         self.large.close()
         self.timeline.close()
@@ -502,6 +511,29 @@ class UsePage(QWidget):
     def _sort_copies(self) -> None:
         if self.model is not None:
             self.saving.sort_copies(tuple(self.answers.answers), self.model.info, tuple(self._given))
+
+    # -- teaching ------------------------------------------------------------------------------------------------
+
+    @Slot()
+    def _fill_wrong_menu(self) -> None:
+        """Offer the classes that the project has now."""
+        menu, session = self.list.wrong_menu, self._session
+        menu.clear()
+        if session is None:
+            return
+        menu.addSection(tr("The right class"))
+        for item, shown in zip(session.classes, session.class_names, strict=True):
+            menu.addAction(shown.replace("&", "&&"), partial(self.label_selected, item.name))
+
+    def label_selected(self, label: str) -> None:
+        """Take the selected files into the project as samples of this class; what is pasted, as copies."""
+        chosen = [self.answers.answer(row).path for row in self.list.selected_rows()]
+        if not chosen:
+            self.list.show_saved(tr("Select the wrong answers in the table first."), good=False)
+            return
+        pasted = None if self._pasted is None else Path(self._pasted.name)
+        copies = [path for path in chosen if pasted is not None and path.is_relative_to(pasted)]
+        self.adding.add([path for path in chosen if path not in copies], label=label, copies=copies)
 
     @Slot(str, bool)
     def _on_saved(self, sentence: str, good: bool) -> None:

@@ -280,16 +280,14 @@ class TimelineController(QObject):
         about = label if label is not None else self._only_class()
         if about is None:
             panel.set_words(words, tr("Choose a class to learn how many of its detections are right."))
-            panel.set_proposal("")
+            panel.set_proposal("", 0.0)
             return
         panel.set_words(words, text(review_sentence(review, about)))
         proposal = review.proposal(about)
-        useful = proposal is not None and abs(proposal.threshold - review.thresholds[about]) > 0.004
-        panel.set_proposal(
-            tr("Use {threshold}: {sentence}", threshold=f"{proposal.threshold:.2f}", sentence=text(proposal.sentence()))
-            if proposal is not None and useful
-            else ""
-        )
+        if proposal is not None and abs(proposal.threshold - review.thresholds[about]) > 0.004:
+            panel.set_proposal(text(proposal.sentence()), proposal.threshold)
+        else:
+            panel.set_proposal("", 0.0)
 
     def _only_class(self) -> str | None:
         review = self.review

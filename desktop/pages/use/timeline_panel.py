@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from desktop import icons, style
-from desktop.i18n import tr
+from desktop.i18n import current_language, tr
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.timeline_view import TimelineView
@@ -52,7 +52,7 @@ class TimelinePanel(QWidget):
         self.precision = _wrapped("muted")
         self.review_button = QPushButton(tr("Review a sample"))
         self.review_button.setCheckable(True)
-        self.proposal_button = QPushButton()
+        self.proposal, self.proposal_button = _wrapped("good"), QPushButton()
         self.saved = _wrapped("good")
         self.exports = self._make_exports()
         self._prepare()
@@ -91,10 +91,12 @@ class TimelinePanel(QWidget):
         self.precision.setText(precision)
         self.precision.setVisible(bool(precision))
 
-    def set_proposal(self, words: str) -> None:
-        """Offer a threshold; nothing without words."""
-        self.proposal_button.setText(words)
-        self.proposal_button.setVisible(bool(words))
+    def set_proposal(self, words: str, threshold: float) -> None:
+        """Offer a threshold and say what it leads to; nothing without words."""
+        self.proposal.setText(words)
+        self.proposal_button.setText(tr("Use {threshold}", threshold=current_language().number(threshold, ".2f")))
+        for part in (self.proposal, self.proposal_button):
+            part.setVisible(bool(words))
 
     def set_current(self, words: str, *, there: bool) -> None:
         """Describe the chosen detection; `there`: there is one."""
@@ -157,7 +159,7 @@ class TimelinePanel(QWidget):
             each.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.problem.hide()
         self.saved.hide()
-        self.proposal_button.hide()
+        self.set_proposal("", 0.0)
 
     def _lay_out(self) -> None:
         look = style.current()
@@ -171,7 +173,8 @@ class TimelinePanel(QWidget):
             self.class_box, sure, self.threshold, self.threshold_value, long, self.length, self.length_value, stretch=2
         )
         limits.setStretch(5, 1)
-        review = _row(self.precision, self.review_button, self.proposal_button, stretch=0)
+        review = _row(self.precision, self.review_button, stretch=0)
+        proposal = _row(self.proposal, self.proposal_button, stretch=0)
         exports = FlowBox(gap=look.s)
         exports.set_items(tuple(self.exports.values()))
         column = QVBoxLayout(self)
@@ -185,6 +188,7 @@ class TimelinePanel(QWidget):
         column.addLayout(limits)
         column.addWidget(self.consequence)
         column.addLayout(review)
+        column.addLayout(proposal)
         column.addWidget(exports)
         column.addWidget(self.saved)
 

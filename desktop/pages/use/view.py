@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QTableView,
@@ -208,6 +209,11 @@ class AnswersView(QWidget):
         self.save_button = QPushButton(tr("Save as table…"))
         self.pictures_button = QPushButton(tr("Save pictures with maps…"))
         self.sort_button = QPushButton(tr("Sort copies into folders…"))
+        self.wrong_button = QPushButton(tr("These were wrong"))
+        self.wrong_button.setToolTip(tr("Choose the right class: the selected files join the project with that label."))
+        self.wrong_menu = QMenu(self.wrong_button)
+        self.wrong_button.setMenu(self.wrong_menu)
+        self.wrong_button.hide()
         self.clear_button = QPushButton(tr("Clear"))
         self.saved = QLabel()
         self.saved.setWordWrap(True)
@@ -226,6 +232,9 @@ class AnswersView(QWidget):
             for index, name in enumerate(names):
                 self.class_box.addItem(name, index)
 
+    def selected_rows(self) -> list[int]:
+        return sorted(index.row() for index in self.table.selectionModel().selectedRows())
+
     def filter(self) -> AnswerFilter:
         return AnswerFilter(
             words=self.search.text().strip(),
@@ -243,7 +252,9 @@ class AnswersView(QWidget):
         look = style.current()
         filters, actions = FlowBox(gap=look.s), FlowBox(gap=look.s)
         filters.set_items((self.search, self.class_box, self.state_box))
-        actions.set_items((self.save_button, self.pictures_button, self.sort_button, self.clear_button))
+        actions.set_items(
+            (self.save_button, self.pictures_button, self.sort_button, self.wrong_button, self.clear_button)
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.s)
@@ -262,7 +273,7 @@ def _table(model: AnswersModel) -> QTableView:
     table.setWordWrap(False)
     table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     table.setTabKeyNavigation(False)
     table.setCornerButtonEnabled(False)
     table.verticalHeader().hide()

@@ -22,11 +22,13 @@ from PySide6.QtWidgets import (
 from desktop import icons, style
 from desktop.i18n import tr
 from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.text_field import TextField
 
 NO_RULE, ONE_RULE, FILE_RULES = "none", "one", "file"
 NOTIFY, WEBHOOK, COMMAND = "notify", "webhook", "command"
 MOST_LINES = 1000
+_TARGET, _ROW = 240, 32
 
 
 class WatchPanel(QWidget):
@@ -142,9 +144,9 @@ class WatchPanel(QWidget):
         self.within.setAccessibleName(tr("Within so many seconds"))
         self.action_box.setAccessibleName(tr("What is done"))
         for words, value in (
-            (tr("show a notification"), NOTIFY),
-            (tr("call a web address"), WEBHOOK),
-            (tr("run a program"), COMMAND),
+            (tr("Show a notification"), NOTIFY),
+            (tr("Call a web address"), WEBHOOK),
+            (tr("Run a program"), COMMAND),
         ):
             self.action_box.addItem(words, value)
         self.problem.hide()
@@ -201,17 +203,21 @@ class WatchPanel(QWidget):
         column.addWidget(self.log_line)
 
     def _rule_form(self) -> QWidget:
-        form = QWidget()
-        self._times_words, self._within_words = QLabel(tr("times")), QLabel(tr("within"))
-        row = _row(
-            QLabel(tr("If")), self.class_box, QLabel(tr("is at least")), self.at_least, QLabel(tr("sure,")),
-            self.times, self._times_words, self._within_words, self.within, QLabel(tr("then")), self.action_box,
-            self.target,
-        )  # fmt: skip
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setStretch(11, 1)
-        row.addStretch(0)
-        form.setLayout(row)
+        form = FlowBox(gap=style.current().s)
+        self.target.setMinimumWidth(_TARGET)
+        self._within_words = QLabel(tr("Within"))
+        fields: list[tuple[QLabel, QWidget]] = [
+            (QLabel(tr("Class")), self.class_box),
+            (QLabel(tr("At least so sure")), self.at_least),
+            (QLabel(tr("How many times")), self.times),
+            (self._within_words, self.within),
+            (QLabel(tr("What is done")), self.action_box),
+        ]
+        items: list[QWidget] = []
+        for label, field in fields:
+            label.setMinimumHeight(_ROW)
+            items += [label, field]
+        form.set_items((*items, self.target))
         return form
 
     def _follow(self) -> None:
@@ -224,8 +230,9 @@ class WatchPanel(QWidget):
         words = tr("https://…") if action == WEBHOOK else tr("The program and its arguments")
         self.target.setPlaceholderText(words)
         self.target.setAccessibleName(words)
-        for part in (self._within_words, self.within):
-            part.setVisible(self.times.value() > 1)
+        several = self.times.value() > 1
+        self._within_words.setVisible(several)
+        self.within.setVisible(several)
 
 
 def _path_line() -> ElidedLabel:

@@ -83,7 +83,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         )
     windowing, notes = job.windowing, tuple[Message, ...]()
     if kind.shares_columns:
-        windowing, notes = _settle_logs(outcomes, job)
+        windowing, notes = settle_logs(outcomes, job)
     files: list[FoundFile] = []
     facts: list[FileFacts] = []
     for place in places(wanted):
@@ -91,7 +91,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         if isinstance(outcome, UnreadableError):
             unreadable.append(Unreadable(path=place.path, reason=outcome.message))
         else:
-            file = _found(place.path, place.class_name, place.ready_split, outcome)
+            file = found_file(place.path, place.class_name, place.ready_split, outcome)
             if job.unlabelled:
                 file = dataclasses.replace(file, class_name=None, from_table=True)
             files.append(file)
@@ -109,7 +109,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         files=tuple(files),
         labels=labels,
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
-        duplicates=_duplicates(files),
+        duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
         notes=notes,
         unlabelled=job.unlabelled,
@@ -221,7 +221,8 @@ def _progress(done: int, total: int, seconds: float) -> Progress:
     )
 
 
-def _found(path: str, class_name: str | None, ready_split: str | None, examined: Examined) -> FoundFile:
+def found_file(path: str, class_name: str | None, ready_split: str | None, examined: Examined) -> FoundFile:
+    """Return what a child process learned of a file, under the path that the project knows it by."""
     return FoundFile(
         path=path,
         size=examined.size,
@@ -238,7 +239,8 @@ def _found(path: str, class_name: str | None, ready_split: str | None, examined:
     )
 
 
-def _duplicates(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
+def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
+    """Return the sets of files with the same bytes."""
     alike: dict[str, list[FoundFile]] = defaultdict(list)
     for file in files:
         alike[file.digest].append(file)
@@ -266,7 +268,7 @@ def _windowing(
     return suited_to_states(agreed, spans)
 
 
-def _settle_logs(
+def settle_logs(
     outcomes: dict[str, Examined | UnreadableError], job: ScanJob
 ) -> tuple[Windowing | None, tuple[Message, ...]]:
     """Agree on the logs' columns and rate; a log that does not fit the rest becomes unreadable, with the reason."""

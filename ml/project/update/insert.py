@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, msg
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
-from ml.core.types import TaskName, Windowing
+from ml.core.types import Origin, TaskName, Windowing
 from ml.core.untrusted import text_in
 from ml.project import store as tables
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
+from ml.project.roots import place_of
 from ml.project.store import Store
 from ml.scoring.tasks import task_named
 
@@ -40,6 +41,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         values |= windowing_meta(report.windowing)
     if report.unlabelled:
         values["by_hand"] = "yes"
+    copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
+    values["passed_over"] = fingerprint(copies)
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
     names = list(report.class_counts)
@@ -54,6 +57,11 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
             connection, report.files, plan, report.windowing, indices, exclusive=task_named(report.task).exclusive
         )
         insert_unreadable(connection, report)
+
+
+def fingerprint(names: Collection[str]) -> str:
+    """Return one short text for many names; empty for none."""
+    return hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest() if names else ""
 
 
 def windowing_meta(windowing: Windowing) -> dict[str, str]:
@@ -74,12 +82,7 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
 
 
 def source_meta(folder: Path, project: Path) -> dict[str, str]:
-    folder = folder.absolute()
-    try:
-        relative = os.path.relpath(folder, project)
-    except ValueError:  # another drive on Windows
-        relative = str(folder)
-    return {"source_absolute": str(folder), "source_relative": Path(relative).as_posix()}
+    return {f"source_{key}": value for key, value in place_of(folder, project).items()}
 
 
 def insert_files(
@@ -90,10 +93,11 @@ def insert_files(
     class_index: dict[str, int],
     *,
     exclusive: bool = True,
+    origin: Origin = "import",
 ) -> None:
     """Sources, their samples, and the labels their folders or tables give them, each in one statement however many.
 
-    `exclusive`: whether each sample has one class.
+    `exclusive`: whether each sample has one class. `origin`: who gave the labels.
     """
     next_source = tables.next_id(connection, tables.sources.c.id)
     next_sample = tables.next_id(connection, tables.samples.c.id)
@@ -115,7 +119,7 @@ def insert_files(
                 change_id = next_change
                 next_change += 1
                 rows[tables.label_changes].append(
-                    {"id": change_id, "sample_id": next_sample, "at": at, "annotator": annotator, "origin": "import"}
+                    {"id": change_id, "sample_id": next_sample, "at": at, "annotator": annotator, "origin": origin}
                 )
                 rows[tables.labels] += label_rows(change_id, _by_index(labels, class_index))
             rows[tables.samples].append(

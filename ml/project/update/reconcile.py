@@ -17,6 +17,7 @@ from ml.core.types import TaskName, Windowing
 from ml.project import store as tables
 from ml.project.labelfiles.windows import windows_of
 from ml.project.labels import Given, append_imports, read_samples
+from ml.project.roots import root_name
 from ml.project.update.insert import class_indices, leave_out
 from ml.scoring.tasks import task_named
 
@@ -46,7 +47,9 @@ def reconcile(
     """
     columns = tables.sources.c
     query = sa.select(columns.id, columns.path, columns.digest).order_by(columns.path)
-    known = [_Source(row.id, row.path, row.digest) for row in connection.execute(query)]
+    everything = [_Source(row.id, row.path, row.digest) for row in connection.execute(query)]
+    # What was added from elsewhere is not looked for in the folder.
+    known = [source for source in everything if not root_name(source.path)]
     held = _held(report)
     away = [source for source in known if held.get(source.path) != source.digest]
     here = {source.path for source in known} - {source.path for source in away}
@@ -56,10 +59,10 @@ def reconcile(
     missed = [source for source in away if source.id not in moves]
     moved_to = {file.path for file in moves.values()}
     new = {file.path: file for file in fresh if file.path not in moved_to}
-    changes = _changes(connection, missed, new, digests={source.digest for source in known}, windowing=windowing)
+    changes = _changes(connection, missed, new, digests={source.digest for source in everything}, windowing=windowing)
     nameless = [source for source in missed if source.path in held and source.id not in changes]
     gone = _lost([source for source in missed if source.path not in held], fresh, report)
-    gone |= _named_anew(nameless, taken={*held, *(source.path for source in known)})
+    gone |= _named_anew(nameless, taken={*held, *(source.path for source in everything)})
     connection.execute(
         tables.unreadable.delete().where(tables.unreadable.c.path == sa.bindparam("found")),
         [{"found": path} for path in [*held, *old_paths]],

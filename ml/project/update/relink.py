@@ -43,7 +43,7 @@ def compare(known: Sequence[KnownFile], folder: Path) -> Found:
     same_size = [file for file in there if sizes[file.path] == file.size]
     # Recordings of one length have one size whatever is heard; the smallest files are read soonest.
     read = sorted(same_size, key=lambda file: (file.size, file.path))[:_READ]
-    changed = [file for file in read if not _is_same(folder / file.path, file.digest)]
+    changed = [file for file in read if not is_same(folder / file.path, file.digest)]
     other = len(there) - len(same_size)
     if other > _MOST_DIFFER * len(there) or len(changed) > _MOST_DIFFER * len(read):
         raise HandlensError(
@@ -63,7 +63,8 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _is_same(path: Path, digest: str) -> bool:
+def is_same(path: Path, digest: str) -> bool:
+    """Return whether the file can be read and has this digest."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == digest
