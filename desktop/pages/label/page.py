@@ -72,6 +72,7 @@ class LabelPage(QWidget):
         model.labels_changed.connect(self._on_labels_changed)
         model.classes_changed.connect(self._show_classes)
         model.guesses_changed.connect(self._on_guesses)
+        model.samples_changed.connect(self._on_samples)
         model.originals_found.connect(self._on_originals_found)
         model.problem_changed.connect(view.say_problem)
         model.suggester.progressed.connect(self._on_progress)
@@ -249,6 +250,13 @@ class LabelPage(QWidget):
     @Slot()
     def _on_labels_changed(self) -> None:
         self._refresh()
+
+    @Slot()
+    def _on_samples(self) -> None:
+        self._show_classes()
+        self._arrange()
+        if self.isVisible() and self.model.session is not None and not self.model.session.training:
+            self.model.suggester.start()
 
     @Slot()
     def _on_guesses(self) -> None:
