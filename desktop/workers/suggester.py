@@ -94,7 +94,11 @@ class Suggester(QObject):
     # -- the project ---------------------------------------------------------------------------------------------
 
     def set_project(self, project: Project, samples: Sequence[Sample], classes: int) -> None:
-        """Work for this project; `start` begins."""
+        """Work for this project, or for other samples of it; `start` begins."""
+        self._end_thread()
+        self._tasks.forget_all()
+        self._few, self._request, self._pending, self._rows = None, 0, {}, {}
+        self._has_enough, self.guesses, self.state, self.problem = None, None, "none", ""
         self._project, self._task, self._classes = project, project.task, classes
         self._samples = {sample.id: sample for sample in samples}
         self._labels = {sample.id: sample.labels for sample in samples if sample.labelled}

@@ -110,7 +110,7 @@ def test_the_pages_are_reached_by_click_and_by_key(window: MainWindow, project: 
     workspace = _open(window, project, qtbot)
     qtbot.mouseClick(workspace.rail.button(DATA), Qt.MouseButton.LeftButton)
     assert workspace.page(DATA).isVisible()
-    qtbot.keyClick(window, Qt.Key.Key_3, CONTROL)
+    qtbot.keyClick(window, Qt.Key.Key_4, CONTROL)
     assert workspace.page(EXPLORE).isVisible() and workspace.rail.button(EXPLORE).isChecked()
     qtbot.keyClick(window, Qt.Key.Key_1, CONTROL)
     qtbot.mouseClick(workspace.page(DATA).train_button, Qt.MouseButton.LeftButton)
@@ -479,8 +479,11 @@ def test_a_first_window_fits_a_small_screen(studio: QApplication, monkeypatch: p
     window.deleteLater()
 
 
-def test_keys_are_bound_once() -> None:
-    bound = [action.shortcut for action in actions.ACTIONS]
+@pytest.mark.parametrize("place", [place for place, _name in actions.PLACES])
+def test_keys_are_bound_once_in_each_place(place: str) -> None:
+    """A page may use the keys of another page, but none that the window itself needs."""
+    near = {place, "everywhere", "project"}
+    bound = [action.shortcut for action in actions.ACTIONS if action.where in near and action.shortcut]
     assert len(set(bound)) == len(bound)
 
 

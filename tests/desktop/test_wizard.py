@@ -22,6 +22,7 @@ from desktop.i18n import msg
 from desktop.pages.data import DataPage
 from desktop.pages.wizard.found_page import STOPPED
 from ml.api import Failed, Project, Unreadable
+from ml.pipeline.dispatch import run
 from tests.desktop.conftest import Opener
 from tests.desktop.wizards import BACK, FINISH, NEXT, Maker, click, drop, texts
 
@@ -124,6 +125,21 @@ def test_a_folder_with_one_class_stops_with_a_sentence(make_wizard: Maker, tmp_p
     wizard = make_wizard(folder=folder)
     qtbot.waitUntil(lambda: "only one class" in texts(wizard.found_page))
     assert not wizard.button(NEXT).isEnabled()
+
+
+def test_where_folders_are_no_classes_the_files_can_be_labelled_by_hand(
+    make_wizard: Maker, tmp_path: Path, qtbot: QtBot
+) -> None:
+    walks = tmp_path / "walks"
+    walks.mkdir()
+    (image_folder(tmp_path / "fruit") / CLASSES[0]).rename(walks / "monday")
+    wizard = make_wizard(run, folder=walks)
+    page = wizard.found_page
+    qtbot.waitUntil(page.failure.unlabelled_button.isVisible, timeout=20_000)
+    assert "only one class" in texts(page) and not wizard.button(NEXT).isEnabled()
+    qtbot.mouseClick(page.failure.unlabelled_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "You will name the classes as you go" in texts(page), timeout=20_000)
+    assert wizard.button(NEXT).isEnabled()
 
 
 def test_a_scan_that_fails_can_be_tried_again(make_wizard: Maker, folder: Path, qtbot: QtBot) -> None:

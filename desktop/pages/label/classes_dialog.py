@@ -76,8 +76,8 @@ class ClassesDialog(QDialog):
         grid.setColumnStretch(1, 1)
         self.names = {}
         counts = self._model.counts()
-        for row, item in enumerate(self._model.classes()):
-            for place, widget in enumerate(self._row(item, counts[item.name])):
+        for row, each in enumerate(self._model.classes()):
+            for place, widget in enumerate(self._row(each, counts[each.name])):
                 grid.addWidget(widget, row, place)
         self._column.addWidget(table)
         self._column.addStretch(1)
@@ -91,7 +91,8 @@ class ClassesDialog(QDialog):
         colour.setAccessibleName(tr("Colour of {name}", name=item.name))
         colour.setToolTip(colour.accessibleName())
         colour.clicked.connect(partial(self._recolour, index))
-        name = TextField(item.name)
+        name = TextField()
+        name.setText(item.name)
         name.setAccessibleName(tr("Name of {name}", name=item.name))
         name.editingFinished.connect(partial(self._rename, index, name))
         self.names[index] = name

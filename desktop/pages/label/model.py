@@ -34,6 +34,7 @@ class LabelModel(QObject):
     classes_changed = Signal()
     guesses_changed = Signal()
     originals_found = Signal()
+    samples_changed = Signal()
     problem_changed = Signal(str)
 
     def __init__(self, parent: QObject | None = None, *, runner: Runner | None = None) -> None:
@@ -50,6 +51,7 @@ class LabelModel(QObject):
         self.suggester.set_project(session.project, session.samples, len(session.classes))
         session.labels_changed.connect(self._on_labels_changed)
         session.classes_changed.connect(self._on_classes_changed)
+        session.samples_changed.connect(self._on_samples_changed)
         session.originals_found.connect(self.originals_found)
 
     def close(self) -> None:
@@ -58,6 +60,7 @@ class LabelModel(QObject):
             self.session.finish_writing()
             self.session.labels_changed.disconnect(self._on_labels_changed)
             self.session.classes_changed.disconnect(self._on_classes_changed)
+            self.session.samples_changed.disconnect(self._on_samples_changed)
             self.session.originals_found.disconnect(self.originals_found)
         self.suggester.close()
         self.undo_stack.clear()
@@ -71,6 +74,13 @@ class LabelModel(QObject):
     def classes(self) -> tuple[ClassInfo, ...]:
         """Return the classes in use."""
         return () if self.session is None else self.session.active_classes()
+
+    @Slot()
+    def _on_samples_changed(self) -> None:
+        """Files were added: what is suggested has to know them."""
+        if self.session is not None:
+            self.suggester.set_project(self.session.project, self.session.samples, len(self.session.classes))
+            self.samples_changed.emit()
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:

@@ -72,6 +72,7 @@ class LabelPage(QWidget):
         model.labels_changed.connect(self._on_labels_changed)
         model.classes_changed.connect(self._show_classes)
         model.guesses_changed.connect(self._on_guesses)
+        model.samples_changed.connect(self._on_samples)
         model.originals_found.connect(self._on_originals_found)
         model.problem_changed.connect(view.say_problem)
         model.suggester.progressed.connect(self._on_progress)
@@ -105,10 +106,10 @@ class LabelPage(QWidget):
             "A": self.accept,
             "/": self.view.open_field,
             "X": self.ignore,
-            "J": partial(self.move, 1),
-            "K": partial(self.move, -1),
-            "Shift+J": partial(self.move, 1, extend=True),
-            "Shift+K": partial(self.move, -1, extend=True),
+            "J": partial(self.step, 1),
+            "K": partial(self.step, -1),
+            "Shift+J": partial(self.step, 1, extend=True),
+            "Shift+K": partial(self.step, -1, extend=True),
             "N": self.show_useful,
             "F": self.show_similar,
             "G": self.select_alike,
@@ -251,6 +252,13 @@ class LabelPage(QWidget):
         self._refresh()
 
     @Slot()
+    def _on_samples(self) -> None:
+        self._show_classes()
+        self._arrange()
+        if self.isVisible() and self.model.session is not None and not self.model.session.training:
+            self.model.suggester.start()
+
+    @Slot()
     def _on_guesses(self) -> None:
         self._refresh()
 
@@ -381,7 +389,7 @@ class LabelPage(QWidget):
         free = next((row for row in range(after, len(ids)) if self.model.needs_label(int(ids[row]))), after)
         self.grid.choose_row(free)
 
-    def move(self, step: int, *, extend: bool = False) -> None:
+    def step(self, step: int, *, extend: bool = False) -> None:
         """Move the cursor by `step` tiles."""
         index, count = self.grid.currentIndex(), len(self.grid.ids())
         row = min(max(0, index.row() + step), count - 1)

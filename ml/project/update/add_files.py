@@ -161,7 +161,7 @@ def add_files(
 
 def _candidates(project: Project, paths: Sequence[Path], unreadable: list[Unreadable]) -> list[_Candidate]:
     """Every file that is to be tried, once; what cannot be tried goes to `unreadable`."""
-    names = set() if project.label_sources else {item.name for item in project.classes()}
+    names = set() if project.label_sources or project.by_hand else {item.name for item in project.classes()}
     if not task_named(project.task).exclusive:
         names |= NEGATIVE_FOLDERS
     found: dict[Path, _Candidate] = {}

@@ -155,6 +155,8 @@ def _with_labels(
     project: Project, folder: Path, files: list[FoundFile], names: Sequence[str]
 ) -> tuple[list[FoundFile], LabelNotes | None]:
     """Read the label files again where labels come from these; then folders are no classes."""
+    if project.by_hand and not project.label_sources:
+        return [dataclasses.replace(file, class_name=None, from_table=True) for file in files], None
     if not project.label_sources:
         return files, None
     tables = tuple(path for path in project.label_sources if path.exists())
@@ -180,7 +182,7 @@ def _root_names(project: Project) -> set[str]:
 
 
 def _new_classes(project: Project, names: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
-    if project.label_sources:
+    if project.label_sources or project.by_hand:
         return ()
     wanted, known = set(new), {item.name for item in project.classes()}
     found = {place.class_name for place in places(names) if place.path in wanted and place.class_name is not None}
