@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from desktop import icons
 from desktop.i18n import Message, msg, text
 
-Where = Literal["everywhere", "project", "explore", "use"]
+Where = Literal["everywhere", "project", "label", "explore", "use"]
 Handler = Callable[[], object]
 
 
@@ -70,21 +70,41 @@ ACTIONS: tuple[Action, ...] = (
         where="project",
     ),
     Action(id="go_data", text=msg("Data"), shortcut="Ctrl+1", icon="ph.stack", where="project"),
+    Action(id="go_label", text=msg("Label"), shortcut="Ctrl+2", icon="ph.tag", where="project"),
     Action(
         id="go_train",
         text=msg("Train"),
-        shortcut="Ctrl+2",
+        shortcut="Ctrl+3",
         icon="ph.chart-line-up",
         where="project",
     ),
     Action(
         id="go_explore",
         text=msg("Explore"),
-        shortcut="Ctrl+3",
+        shortcut="Ctrl+4",
         icon="ph.magnifying-glass",
         where="project",
     ),
-    Action(id="go_use", text=msg("Use"), shortcut="Ctrl+4", icon="ph.lightning", where="project"),
+    Action(id="go_use", text=msg("Use"), shortcut="Ctrl+5", icon="ph.lightning", where="project"),
+    *(
+        Action(id=f"label_{name}", text=words, shortcut=keys, where="label", bound_by_page=True)
+        for name, words, keys in (
+            ("class", msg("Give the selected samples the class of that key, and go on"), "1…9, 0, B…Z"),
+            ("accept", msg("Accept the suggestion; Space does the same where nothing can be played"), "A"),
+            ("play", msg("Play or pause the sound"), "Space"),
+            ("new", msg("Type the name of a class, or of a new one"), "/"),
+            ("ignore", msg("Do not use the selected samples"), "X"),
+            ("next", msg("Next sample; with Shift also select it"), "J"),
+            ("previous", msg("Previous sample; with Shift also select it"), "K"),
+            ("large", msg("Show the sample large; where more than one class may be present: go on"), "Return"),
+            ("useful", msg("Show the samples first that are most useful to label"), "N"),
+            ("similar", msg("Show similar samples"), "F"),
+            ("alike", msg("Select all samples like this"), "G"),
+            ("back", msg("Undo"), "Backspace"),
+            ("undo", msg("Undo"), "Ctrl+Z"),
+            ("redo", msg("Redo"), "Ctrl+Shift+Z"),
+        )
+    ),
     Action(
         id="relabel",
         text=msg("Give the selected samples the class of that digit"),
@@ -129,10 +149,25 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(id="find", text=msg("Search in the answers"), shortcut="Ctrl+F", where="use", bound_by_page=True),
+    Action(
+        id="step_detection",
+        text=msg("Go to the next or the previous detection of a long recording"),
+        shortcut="←/→",
+        where="use",
+        bound_by_page=True,
+    ),
+    Action(
+        id="answer_detection",
+        text=msg("Say that a detection is right or wrong"),
+        shortcut="Y/N",
+        where="use",
+        bound_by_page=True,
+    ),
 )
 PLACES: tuple[tuple[Where, Message], ...] = (
     ("everywhere", msg("Everywhere")),
     ("project", msg("In a project")),
+    ("label", msg("On the Label page")),
     ("explore", msg("On the Explore page")),
     ("use", msg("On the Use page")),
 )
@@ -144,7 +179,7 @@ def text_of(action: Action) -> str:
 
 def keys_of(action: Action) -> str:
     """Return the shortcut in the notation of this system."""
-    if action.bound_by_page and "…" in action.shortcut:
+    if action.bound_by_page and ("…" in action.shortcut or "/" in action.shortcut):
         return action.shortcut
     return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
 

@@ -153,12 +153,13 @@ class LabelWriter(QObject):
         for change in changes:
             old = found.get(change.sample_id) or self._samples[change.sample_id]
             # In a multi-label project "none of them" is a label.
-            labelled = bool(change.new) or (several and not change.unsaid)
+            ignored = change.origin == "ignored" and not change.unsaid
+            labelled = bool(change.new) or (several and not change.unsaid and not ignored)
             split = old.split if labelled else None
             if labelled and split is None:
                 splits = self._project.splits() if splits is None else splits
                 split = splits.get(old.path)
-            set_by = change.origin if labelled else None
+            set_by = change.origin if labelled or ignored else None
             found[change.sample_id] = Sample(
                 old.id, old.source_id, old.path, change.new, split, old.start, old.end, set_by, old.digest
             )

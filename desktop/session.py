@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from desktop import style
 from desktop.i18n import printable
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
@@ -55,6 +56,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    classes_changed = Signal()
+    """A class was added, renamed, recoloured or retired."""
     released_changed = Signal()
     """Another run was released."""
     training_changed = Signal(bool)
@@ -72,6 +75,7 @@ class Session(QObject):
         self.annotator = default_annotator()
         project.runs.mark_interrupted()
         self.classes: tuple[ClassInfo, ...] = project.classes()
+        self._use_colours()
         self._by_id = {sample.id: sample for sample in samples or project.samples()}
         self._writer = LabelWriter(project, self.annotator, self._by_id, self)
         self._writer.written.connect(self._on_written)
@@ -144,6 +148,33 @@ class Session(QObject):
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes, as they are shown."""
         return tuple(printable(item.name) for item in self.classes)
+
+    # -- classes -----------------------------------------------------------------------------------------------
+
+    def active_classes(self) -> tuple[ClassInfo, ...]:
+        """Return the classes that are in use."""
+        return tuple(item for item in self.classes if not item.retired)
+
+    def add_class(self, name: str) -> ClassInfo:
+        """Add a class, see `Project.add_class`. Raises HandlensError."""
+        added = self.project.add_class(name)
+        self._read_classes()
+        return added
+
+    def change_class(
+        self, index: int, *, name: str | None = None, colour: str | None = None, retired: bool | None = None
+    ) -> None:
+        """Change a class, see `Project.change_class`. Raises HandlensError."""
+        self.project.change_class(index, name=name, colour=colour, retired=retired)
+        self._read_classes()
+
+    def _read_classes(self) -> None:
+        self.classes = self.project.classes()
+        self._use_colours()
+        self.classes_changed.emit()
+
+    def _use_colours(self) -> None:
+        style.use_class_colours({item.index: item.colour for item in self.classes if item.colour})
 
     # -- labels ------------------------------------------------------------------------------------------------
 
@@ -249,12 +280,27 @@ class Session(QObject):
         """Announce that a training has ended, and select run `show` if it is given."""
         # A killed process leaves its run marked as running.
         self.project.runs.mark_interrupted()
+        self._read_splits()
         self.runs_changed.emit()
         finished = {run.number for run in self.project.runs.all() if run.state == "finished"}
         if show is None and self.run is not None and self.run.number not in finished:  # it was discarded
             self.set_run(max(finished, default=None))
         elif show is not None:
             self.set_run(show)
+
+    def _read_splits(self) -> None:
+        """Take over the splits that a training gave to samples that were labelled after the project was made."""
+        if not any(count and split is None and labels for (labels, split, _set_by), count in self.tally().items()):
+            return
+        splits = self.project.splits()
+        self._by_id.update(
+            {
+                sample.id: sample._replace(split=splits.get(sample.path))
+                for sample in self._by_id.values()
+                if sample.labelled and sample.split is None
+            }
+        )
+        self._samples = self._tally = None
 
     def predictions(self) -> Predictions | None:
         """Return the predictions of the selected run; None where no run is selected.
@@ -275,6 +321,7 @@ class Session(QObject):
     def close(self) -> None:
         """Close the project, when the labels that are being written are on disk. There is nothing else to save."""
         self._writer.close()
+        style.use_class_colours({})
         self._predictions = None
         # A killed training leaves its run marked as running; the start page says that it is paused.
         with suppress(HandlensError):  # a full disk must not keep the window open

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import string
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -142,8 +143,19 @@ def _linear(value: float) -> float:
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
 
 
+_chosen_colours: dict[int, str] = {}
+
+
+def use_class_colours(colours: Mapping[int, str]) -> None:
+    """Use these colours ("#rrggbb") for the classes of the open project, by index; the others keep the usual ones."""
+    _chosen_colours.clear()
+    _chosen_colours.update(colours)
+
+
 def class_colour(index: int) -> QColor:
     """Return the colour of a class, the same in both themes. Always show the name beside it."""
+    if index in _chosen_colours:
+        return QColor(_chosen_colours[index])
     first: list[str] = _file()["classes"]["first"]
     if index < len(first):
         return QColor(first[index])

@@ -15,6 +15,7 @@ from ml.core.events import (
     Event,
     Exported,
     Failed,
+    FeaturesReady,
     Finished,
     FirstModel,
     Looked,
@@ -40,6 +41,7 @@ from ml.core.jobs import (
     Ear,
     EvaluateJob,
     ExportJob,
+    FeaturesJob,
     Front,
     Job,
     LookJob,
@@ -56,6 +58,7 @@ from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, english, msg, nmsg, text
 from ml.core.phrases import (
     between,
+    clock_time,
     counted,
     counted_classes,
     counted_cut,
@@ -100,24 +103,36 @@ from ml.evaluation.run_comparison import (
 )
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
-from ml.features.features import cached_embeddings
+from ml.features.features import cached_embeddings, embeddings_in
+from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.deliveries import make_actions
+from ml.inference.detection_export import DETECTION_FILES, export_detections
+from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
+from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
+from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
+from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
+from ml.inference.watch_memory import WatchMemory
+from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
+from ml.media.overview import Overview, close_picture, stream_overview
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.probe.few_shot import FewShot
+from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, uncertainty
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
@@ -126,9 +141,10 @@ from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
+from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, problem
+from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
@@ -160,6 +176,7 @@ __all__ = [
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
     "DEMO_NAMES",
+    "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
     "FRONTS",
@@ -182,8 +199,11 @@ __all__ = [
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
+    "Consequence",
     "DamagedProjectError",
     "DemoKind",
+    "Detection",
+    "DetectionReview",
     "DuplicateSet",
     "Ear",
     "EpochDone",
@@ -194,14 +214,19 @@ __all__ = [
     "ExportJob",
     "Exported",
     "Failed",
+    "FeaturesJob",
+    "FeaturesReady",
     "FewShot",
+    "FileEnd",
     "FilePrediction",
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderWatch",
     "FoundFile",
     "Front",
     "HandlensError",
+    "HeardSound",
     "Job",
     "KindName",
     "LabelChange",
@@ -210,6 +235,8 @@ __all__ = [
     "LabelNotes",
     "LabelPreview",
     "LabelSpan",
+    "LiveAnswer",
+    "LiveListener",
     "LookJob",
     "Looked",
     "MelSettings",
@@ -221,6 +248,7 @@ __all__ = [
     "OfferedBackbone",
     "Origin",
     "OverlayNames",
+    "Overview",
     "Package",
     "Predictions",
     "Preset",
@@ -229,6 +257,8 @@ __all__ = [
     "Project",
     "ReleasedModel",
     "Row",
+    "Rule",
+    "RuleSet",
     "RunComparison",
     "RunFinding",
     "RunInfo",
@@ -262,6 +292,8 @@ __all__ = [
     "Unreadable",
     "UnreadableError",
     "UnreadableInput",
+    "WatchMemory",
+    "WatchPlan",
     "WindowPrediction",
     "Windowing",
     "Work",
@@ -270,6 +302,9 @@ __all__ = [
     "accuracy_interval",
     "add_files",
     "adjusting_result",
+    "alarm_sentence",
+    "all_like",
+    "answer_picture",
     "answer_row",
     "between",
     "blend",
@@ -277,11 +312,16 @@ __all__ = [
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_table",
     "choose_thresholds",
+    "claimed_seconds",
     "clear_cache",
+    "clock_time",
+    "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "consequence_sentence",
     "count_inputs",
     "counted",
     "counted_classes",
@@ -289,10 +329,13 @@ __all__ = [
     "counted_files",
     "default_annotator",
     "describe_error",
+    "detect_files",
     "duration",
+    "embeddings_in",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
+    "export_detections",
     "files",
     "find_inputs",
     "findings",
@@ -307,10 +350,18 @@ __all__ = [
     "lanes",
     "listed",
     "load_image",
+    "load_waveform",
     "log_folder",
+    "make_actions",
+    "make_rules",
     "mark_sample",
+    "may_be_labelled",
     "mel_to_hz",
+    "memory_file",
+    "missing_labels",
     "model_path",
+    "most_similar",
+    "most_useful",
     "msg",
     "multilabel_confusion",
     "nmsg",
@@ -330,11 +381,14 @@ __all__ = [
     "problem",
     "read_findings",
     "read_package",
+    "read_rules",
+    "reduced",
     "rejected_because",
     "relative_to_threshold",
     "render_sample",
     "replacing",
     "restore_backup",
+    "review_sentence",
     "risk_coverage_curve",
     "run_scores",
     "sample_count",
@@ -346,6 +400,8 @@ __all__ = [
     "signer_with",
     "source_changes",
     "stage_message",
+    "stream_overview",
+    "stream_waveform",
     "strength",
     "suggest_labels",
     "surest_start",
@@ -354,7 +410,10 @@ __all__ = [
     "thing",
     "things",
     "thumbnail",
+    "try_actions",
+    "uncertainty",
     "update_from_source",
+    "watch_plan",
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",

@@ -29,11 +29,10 @@ from ml.evaluation.run_view import Order, RunView
 from ml.media.kinds import kind_named
 from ml.pictures.contact_sheet import contact_sheet
 from ml.pipeline.dispatch import run as run_job
-from ml.project.project import SUFFIX
-from ml.project.project import Project as StoredProject
+from ml.project.project import SUFFIX, Project
 from ml.scoring.tasks import task_named
 
-__all__ = ["Confusion", "Gallery", "Project", "Run", "Score", "open"]
+__all__ = ["Confusion", "Gallery", "NotebookProject", "NotebookScore", "Run", "open"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,13 +61,13 @@ def _in_words(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @_in_words
-def open(path: str | Path) -> Project:
+def open(path: str | Path) -> NotebookProject:
     """Open a project by its folder. Raises NotebookError where there is none."""
     use_language(terminal_language())
-    return Project(Path(path))
+    return NotebookProject(Path(path))
 
 
-class Project:
+class NotebookProject:
     """A project of Handlens."""
 
     def __init__(self, path: Path) -> None:
@@ -106,8 +105,8 @@ class Project:
         with self._opened() as stored:
             return Run(self, stored.runs.finished(number).number)
 
-    def _opened(self) -> StoredProject:
-        return StoredProject.open(self.path, to_read=True)
+    def _opened(self) -> Project:
+        return Project.open(self.path, to_read=True)
 
     def __repr__(self) -> str:
         values = {"name": self.name, "number": self._samples, "things": things(self._kind), "classes": self.classes}
@@ -120,7 +119,7 @@ class Project:
 class Run:
     """A finished run of a project."""
 
-    def __init__(self, project: Project, number: int) -> None:
+    def __init__(self, project: NotebookProject, number: int) -> None:
         self.project = project
         self.number = number
 
@@ -131,14 +130,14 @@ class Run:
             return stored.runs.results(self.number) / "model.onnx"
 
     @_in_words
-    def score(self) -> Score:
+    def score(self) -> NotebookScore:
         """Return how good it is on the test samples."""
         with self.project._opened() as stored:
             view = RunView(stored, self.number)
             scores, kind = view.evaluated, stored.kind
         files = scores.files if kind_named(kind).windowed else None
         words = task_named(scores.task).result(scores.accuracy, scores.n, kind, files=files, interval=scores.interval)
-        return Score(words, scores)
+        return NotebookScore(words, scores)
 
     def most_wrong(self, count: int = 12) -> Gallery:
         """Return its worst mistakes on the test samples, with what spoke for each answer."""
@@ -175,7 +174,7 @@ class Run:
         return f"<p>{html.escape(repr(self))}</p>"
 
 
-class Score:
+class NotebookScore:
     """The scores of a run; `accuracy` and `interval` are shares."""
 
     def __init__(self, words: Message, scores: Evaluated) -> None:

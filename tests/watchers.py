@@ -93,8 +93,8 @@ class Watcher:
         return self._process.returncode, error
 
     def _close(self) -> str:
-        self._process.wait(30)
-        self._reader.join(30)
+        self._process.wait(120)
+        self._reader.join(120)
         assert self._process.stderr is not None and self._process.stdout is not None
         error = self._process.stderr.read()
         self._process.stderr.close()

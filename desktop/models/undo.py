@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
@@ -12,7 +12,7 @@ from desktop.i18n import text, tr
 from desktop.label_writer import Written
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
-from ml.api import Origin, Sample, task_named
+from ml.api import HandlensError, Origin, Sample, task_named
 
 Labels = tuple[int, ...] | None
 """Class indices; None for no label."""
@@ -27,6 +27,14 @@ OnProblem = Callable[[str], None]
 """Called with a sentence when labels could not be written."""
 
 
+class ClassFacts(TypedDict, total=False):
+    """What can change of a class."""
+
+    name: str
+    colour: str
+    retired: bool
+
+
 class LabelStore(Protocol):
     """The part of a session that a command needs."""
 
@@ -37,6 +45,79 @@ class LabelStore(Protocol):
         origins: Mapping[int, Origin] | None = None,
         on_end: Callable[[Written], None],
     ) -> None: ...
+
+
+def give_labels(
+    session: Session,
+    samples: Sequence[Sample],
+    after: Mapping[int, Labels],
+    *,
+    text: str,
+    on_problem: OnProblem,
+    ignore: bool = False,
+) -> Relabel | None:
+    """Give samples other labels; None if that changes nothing. `ignore`: the samples are not to be used any more."""
+    changed = [sample for sample in samples if ignore != sample.ignored or not _same_as_now(sample, after[sample.id])]
+    if not changed:
+        return None
+    origins: dict[int, Origin] = {s.id: s.set_by for s in changed if s.set_by not in (None, "person")}
+    return Relabel(
+        session,
+        before={s.id: s.labels if s.labelled or s.ignored else None for s in changed},
+        after={s.id: after[s.id] for s in changed},
+        text=text,
+        on_problem=on_problem,
+        origins_before=origins,
+        origins_after=dict.fromkeys((s.id for s in changed), "ignored") if ignore else None,
+    )
+
+
+def _same_as_now(sample: Sample, labels: Labels) -> bool:
+    return same_labels(sample.labels if sample.labelled or sample.ignored else None, labels)
+
+
+class ChangeClass(QUndoCommand):
+    """Rename, recolour or retire a class. `before` and `after` are arguments of `Session.change_class`."""
+
+    def __init__(
+        self, session: Session, index: int, *, before: ClassFacts, after: ClassFacts, text: str, on_problem: OnProblem
+    ) -> None:
+        super().__init__(text)
+        self._session, self._index, self._before, self._after = session, index, before, after
+        self._on_problem = on_problem
+
+    def redo(self) -> None:
+        self._change(self._after)
+
+    def undo(self) -> None:
+        self._change(self._before)
+
+    def _change(self, facts: ClassFacts) -> None:
+        try:
+            self._session.change_class(self._index, **facts)
+        except HandlensError as error:
+            self._on_problem(text(error.message))
+            self.setObsolete(True)
+
+
+class AddClass(QUndoCommand):
+    """Add a class; undoing retires it, because its index stays taken."""
+
+    def __init__(self, session: Session, name: str, *, on_problem: OnProblem) -> None:
+        super().__init__(tr("Add {name}", name=name))
+        self._session, self._name, self._on_problem = session, name, on_problem
+        self.index: int | None = None
+
+    def redo(self) -> None:
+        try:
+            self.index = self._session.add_class(self._name).index
+        except HandlensError as error:
+            self._on_problem(text(error.message))
+            self.setObsolete(True)
+
+    def undo(self) -> None:
+        if self.index is not None:
+            self._session.change_class(self.index, retired=True)
 
 
 class Relabel(QUndoCommand):
@@ -63,6 +144,7 @@ class Relabel(QUndoCommand):
         self._before, self._after = dict(before), dict(after)
         self._origins_before, self._origins_after = dict(origins_before or {}), dict(origins_after or {})
         self._on_problem = on_problem
+        self.sample_ids = tuple(self._before)
         self._inside = False
         """Whether the stack is calling this command now: then it sees by itself that the command is obsolete."""
         self.stack: QUndoStack | None = None

@@ -144,6 +144,7 @@ class DataPage(QWidget):
     def set_session(self, session: Session) -> None:
         self._session = session
         session.labels_changed.connect(self._refresh)
+        session.classes_changed.connect(self._refresh)
         session.samples_changed.connect(self._say_left_out)
         self.adding.set_session(session)
         self._say_left_out()
@@ -285,7 +286,8 @@ class DataPage(QWidget):
             for index in sample.labels:
                 by_class[index].append(sample.path)
         rows = []
-        for item, name in zip(session.classes, session.class_names, strict=True):
+        for item in session.active_classes():
+            name = session.class_names[item.index]
             count = len(by_class[item.index])
             said = tr("{name}: {count_things}", name=name, count_things=counted(count, kind))
             rows.append(BarRow(name=name, count=count, colour=style.class_colour(item.index), words=said))
@@ -317,7 +319,7 @@ class DataPage(QWidget):
         said = msg(
             "{count_things} in {classes}.",
             count_things=counted_cut(files, len(session.samples), session.project.kind),
-            classes=counted_classes(len(session.classes)),
+            classes=counted_classes(len(session.active_classes())),
         )
         if not unlabelled:
             return text(said)
@@ -332,7 +334,7 @@ class DataPage(QWidget):
         except HandlensError:
             return  # `_say_originals` shows the reason
         project = session.project
-        for place, item in enumerate(session.classes[:_MOST_EXAMPLES]):
+        for place, item in enumerate(session.active_classes()[:_MOST_EXAMPLES]):
             paths = spread(sorted(set(by_class[item.index])), 3)
             number = self._tasks.submit(examples, project.file, paths, project.kind, project.windowing, _EXAMPLE_SIZE)
             self._requests[number] = place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 DATA = "data"
+LABEL = "label"
 TRAIN = "train"
 EXPLORE = "explore"
 USE = "use"

@@ -10,9 +10,12 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import soundfile
 from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget, QWizard
@@ -23,9 +26,11 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
-from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
+from desktop.pages.ids import DATA, EXPLORE, LABEL, TRAIN, USE
+from desktop.pages.label.page import LabelPage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
+from desktop.pages.use.watch_panel import ONE_RULE
 from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.tour.camera import BlankPictureError, Camera
 from desktop.window.main_window import MainWindow
@@ -35,6 +40,8 @@ from ml.api import DemoKind, HandlensError, Preset, Project, can_finetune, write
 LONGEST_WAIT = 60.0
 """Timeout in seconds of every step but a training."""
 LONGEST_TRAINING = 600.0
+MOST_LABELS = 20
+"""Labels that are given by key."""
 
 
 class TourError(Exception):
@@ -97,6 +104,7 @@ class Tour:
         self._check_labels()
         self._choose_target_error()
         self._use(bricks)
+        self._go_live(bricks)
         self._press_page(DATA)
         self._until(lambda: all(row.images for row in self.data_page.bars.rows()), "the pictures of the classes")
         self.camera.shoot("data")
@@ -107,6 +115,12 @@ class Tour:
         self._train("quick")
         self._listen()
         self._use(forest)
+        self._review_recording(forest)
+        self._go_live(next(iter(sorted(forest.rglob("*.wav")))))
+        self._show_watching()
+        self._leave()
+        self._wizard("images", self._without_folders(bricks), "Loose bricks")
+        self._label()
         self._leave()
         self.camera.shoot("start-recent")
 
@@ -208,6 +222,45 @@ class Tour:
         QTest.qWait(300)
         self.camera.shoot(f"train-result-{preset}")
 
+    def _without_folders(self, folder: Path) -> Path:
+        """Copy pictures of all classes into one folder, one of each class after the other."""
+        loose = self._scratch / "loose"
+        loose.mkdir()
+        classes = [sorted(part.glob("*")) for part in sorted(folder.iterdir()) if part.is_dir()]
+        for number, path in enumerate(chain.from_iterable(zip(*classes, strict=False))):
+            if path.stem not in ("broken", "copy"):
+                (loose / f"{number:03} {path.parent.name}{path.suffix}").write_bytes(path.read_bytes())
+        return loose
+
+    def _label(self) -> None:
+        """Name classes and label with the keys until the rest is guessed, and check one label on disk."""
+        page, session = self.label_page, self.workspace.session
+        if self.workspace.current_page != LABEL:
+            raise TourError("A project without labels does not open on the Label page.")
+        self._settle()
+        self.camera.shoot("label-begin")
+        keys: dict[str, int] = {}
+        page.grid.setFocus()
+        while not page.model.suggester.enough() or page.grid.currentIndex().row() < MOST_LABELS:
+            sample = session.sample(page.grid.current_id() or 0)
+            name = Path(sample.path).stem[4:]
+            if name in keys:
+                QTest.keyClicks(page.grid, str(keys[name]))
+            else:
+                QTest.keyClick(page.grid, Qt.Key.Key_Slash)
+                QTest.keyClicks(page.view.field, name)
+                QTest.keyClick(page.view.field, Qt.Key.Key_Return)
+                keys[name] = len(keys) + 1
+            if self._on_disk(sample.id) != (keys[name] - 1,):
+                raise TourError("A key on the Label page did not write the label.")
+        suggester = page.model.suggester
+        self._until(lambda: suggester.guesses is not None, "the suggestions", seconds=2 * LONGEST_WAIT)
+        self._settle()
+        self.camera.shoot("label-suggestions")
+        QTest.keyClick(page.grid, Qt.Key.Key_N)
+        self._settle()
+        self.camera.shoot("label-useful")
+
     def _explore(self) -> None:
         page = self.explore_page
         self._click(self.train_page.result.explore_button)
@@ -307,6 +360,44 @@ class Tour:
         self._settle()
         self.camera.shoot("use-answers")
 
+    def _review_recording(self, folder: Path) -> None:
+        """Drop a long recording, step through what was detected, and answer once."""
+        page, panel = self.use_page, self.use_page.timeline_panel
+        clips = sorted(path for path in folder.rglob("*.wav") if path.stem not in ("broken", "copy"))
+        path, rate = self._scratch / "20240131_053000.wav", soundfile.info(clips[0]).samplerate
+        soundfile.write(path, np.concatenate([soundfile.read(clip)[0] for clip in clips]), rate)
+        page.add((path,))
+        self._until(panel.exports["csv"].isEnabled, "searching the long recording")
+        if not panel.view.marks():
+            raise TourError("Nothing was detected in the long recording.")
+        self._settle()
+        self.camera.shoot("use-timeline")
+        QTest.keyClick(panel.view, Qt.Key.Key_Right)
+        QTest.keyClick(panel.view, Qt.Key.Key_Y)
+        self._settle()
+        self.camera.shoot("use-timeline-close")
+        self._click(panel.back_button)
+
+    def _go_live(self, path: Path) -> None:
+        """Play files as if a camera saw or a microphone heard them."""
+        page, panel = self.use_page, self.use_page.live_panel
+        self._click(page.view.live_button)
+        page.live.play(path)
+        self._until(lambda: bool(panel.headline.text()), "the first live answer")
+        self._click(panel.freeze_button)
+        self._settle()
+        self.camera.shoot("use-live")
+        self._click(panel.back_button)
+
+    def _show_watching(self) -> None:
+        page, panel = self.use_page, self.use_page.watch_panel
+        self._click(page.view.watch_button)
+        panel.rules_box.setCurrentIndex(panel.rules_box.findData(ONE_RULE))
+        panel.times.setValue(2)
+        self._settle()
+        self.camera.shoot("use-watch")
+        self._click(panel.back_button)
+
     def _keys(self) -> None:
         QTest.keyClicks(self.window, "?")
         sheet = self.window.findChild(KeysDialog)
@@ -340,6 +431,12 @@ class Tour:
     def train_page(self) -> TrainPage:
         page = self.workspace.page(TRAIN)
         assert isinstance(page, TrainPage)
+        return page
+
+    @property
+    def label_page(self) -> LabelPage:
+        page = self.workspace.page(LABEL)
+        assert isinstance(page, LabelPage)
         return page
 
     @property

@@ -50,9 +50,18 @@ class ClassKeys(QWidget):
         if (tuple(names), several) == (self._names, self._several):
             return
         self._names, self._several = tuple(names), several
-        self._buttons = [self._make(index, name) for index, name in enumerate(names)]
-        if several:
-            self._buttons.append(self._make(NONE, tr("none of them")))
+        keys = [str(index + 1) if index < DIGITS else "" for index in range(len(names))]
+        self._show([*zip(range(len(names)), names, keys, strict=True)])
+
+    def set_keys(self, classes: Sequence[tuple[int, str, str]], *, several: bool = False) -> None:
+        """Show these classes, by index, name and key; "" for no key."""
+        self._names, self._several = (), several
+        self._show(classes)
+
+    def _show(self, classes: Sequence[tuple[int, str, str]]) -> None:
+        self._buttons = [self._make(index, name, key) for index, name, key in classes]
+        if self._several:
+            self._buttons.append(self._make(NONE, tr("none of them"), "0"))
         self._flow.set_items(self._buttons)
         self.updateGeometry()
 
@@ -79,10 +88,10 @@ class ClassKeys(QWidget):
         if event.size().width() != event.oldSize().width():
             self.updateGeometry()
 
-    def _make(self, index: int, name: str) -> QToolButton:
+    def _make(self, index: int, name: str, key: str) -> QToolButton:
         button = QToolButton()
         shown = shortened(name)
-        button.setText(f"{index + 1}  {shown}" if index < DIGITS else shown)
+        button.setText(f"{key}  {shown}" if key else shown)
         button.setToolTip(printable(name))
         button.setAccessibleName(tr("Label as {name}", name=name))
         if index != NONE:

@@ -202,6 +202,11 @@ class ThumbnailGrid(QListView):
         ranges = self.selectionModel().selection()
         return sum(ranges.at(place).height() for place in range(ranges.count()))
 
+    def last_selected_row(self) -> int:
+        """Return the row of the last selected tile, -1 if none is selected."""
+        ranges = self.selectionModel().selection()
+        return max((ranges.at(place).bottom() for place in range(ranges.count())), default=-1)
+
     def current_id(self) -> int | None:
         index = self.currentIndex()
         return int(self._model.ids[index.row()]) if index.isValid() else None
@@ -212,6 +217,10 @@ class ThumbnailGrid(QListView):
         if len(rows):
             self._put_cursor(int(rows[0]))
         return len(rows) > 0
+
+    def choose_row(self, row: int) -> None:
+        """Put the cursor on the tile in that row, and select it alone."""
+        self._put_cursor(row)
 
     def picture(self, sample_id: int) -> QImage | None:
         """Return the loaded picture of a sample; a null image if it has none, None if it is not loaded yet."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPen
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop import style
@@ -21,6 +21,8 @@ MARGIN = 7
 CAPTION = 36
 LINE = 18
 RADIUS = 6
+STRIPE = 4
+FADED = 0.3
 ARROW = " → "
 """Between label and prediction."""
 
@@ -35,6 +37,12 @@ class Tile:
     wrong: bool | None = None
     changed: bool = False
     """The label has changed since the run."""
+    colour: QColor | None = None
+    """Of the class, as a line below the picture."""
+    guessed: bool = False
+    """The caption is a guess: painted muted, with a broken line."""
+    faded: bool = False
+    """The sample is not used: painted pale."""
     spoken: str = ""
     """The whole tile in one sentence, for a screen reader and as the tool tip."""
 
@@ -71,7 +79,11 @@ class TilePainter(QStyledItemDelegate):
             painter.drawRoundedRect(QRectF(rect).adjusted(2, 2, -2, -2), RADIUS, RADIUS)
         size = self.frame_size()
         frame = QRectF(rect.x() + MARGIN, rect.y() + MARGIN, size.width(), size.height())
+        painter.setOpacity(FADED if tile.faded else 1.0)
         inside = _paint_picture(painter, frame, index, colours)
+        painter.setOpacity(1.0)
+        if tile.colour is not None:
+            _paint_class(painter, frame, tile)
         if tile.wrong:
             _paint_wrong(painter, inside, colours)
         _paint_caption(painter, rect, tile, colours)
@@ -99,6 +111,18 @@ def _paint_picture(
     return inside
 
 
+def _paint_class(painter: QPainter, frame: QRectF, tile: Tile) -> None:
+    """Paint a line in the colour of the class below the picture, a broken one where the class is a guess."""
+    assert tile.colour is not None
+    pen = QPen(tile.colour, STRIPE)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    if tile.guessed:
+        pen.setDashPattern([1.5, 1.0])
+    painter.setPen(pen)
+    y = frame.bottom() + STRIPE / 2 + 1
+    painter.drawLine(QPointF(frame.left(), y), QPointF(frame.right(), y))
+
+
 def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     pen = QPen(colours.bad, 3)
@@ -124,7 +148,7 @@ def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.To
     number_width = metrics.horizontalAdvance(tile.number) + 6 if tile.number else 0
     middle = Qt.AlignmentFlag.AlignVCenter
     lines = caption_lines(tile.caption, metrics, width=line.width(), last=line.width() - number_width)
-    painter.setPen(colours.accent if tile.changed else colours.text)
+    painter.setPen(colours.accent if tile.changed else colours.muted if tile.guessed or tile.faded else colours.text)
     for place, text in enumerate(lines):
         painter.drawText(line.translated(0, place * LINE), Qt.AlignmentFlag.AlignLeft | middle, text)
     painter.setPen(colours.muted)

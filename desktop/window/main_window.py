@@ -20,7 +20,7 @@ from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Choice, Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import tr
-from desktop.pages.ids import DATA, LABELS, TRAIN, USE
+from desktop.pages.ids import DATA, LABELS, USE
 from desktop.pages.start import StartPage
 from desktop.widgets.drop_target import accept_as_copy, folder_in, paths_in
 from desktop.widgets.jobs_strip import JobsStrip
@@ -369,7 +369,7 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _open_created(self, path: Path) -> None:
-        self.open_project(path, page=TRAIN)
+        self.open_project(path)
 
     @Slot()
     def _forget_wizard(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
+from desktop.pages.label.page import LabelPage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
 from desktop.window.page import Page, PageFactory
@@ -12,6 +13,10 @@ from ml.api import Runner
 
 def _data(_runner: Runner | None) -> Page:
     return DataPage()
+
+
+def _label(runner: Runner | None) -> Page:
+    return LabelPage(runner=runner)
 
 
 def _train(runner: Runner | None) -> Page:
@@ -26,4 +31,4 @@ def use_page(runner: Runner | None) -> Page:
     return UsePage(runner=runner)
 
 
-PAGES: tuple[PageFactory, ...] = (_data, _train, _explore, use_page)
+PAGES: tuple[PageFactory, ...] = (_data, _label, _train, _explore, use_page)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, 
 
 from desktop import style
 from desktop.i18n import printable, text, trn
-from desktop.pages.ids import EXPLORE, LABELS, TRAIN
+from desktop.pages.ids import EXPLORE, LABEL, LABELS, TRAIN
 from desktop.pages.use.page import UsePage
 from desktop.session import Session
 from desktop.widgets.elided_label import ElidedLabel
@@ -191,9 +191,11 @@ class Workspace(PageFrame):
         page.set_session(self.session)
 
     def first_page(self) -> str:
-        """Return the page for the next step: continue the interrupted run, look at the newest run, or train."""
+        """Return the page for the next step: continue the interrupted run, look at the newest run, label, or train."""
         run = self.session.resumable_run()
         cut_off = run is not None and run.number == self.session.project.runs.all()[-1].number
+        if self.session.run is None and not any(labels for labels, _split, _set_by in self.session.tally()):
+            return LABEL
         return TRAIN if cut_off or self.session.run is None else EXPLORE
 
     def shutdown(self) -> None:

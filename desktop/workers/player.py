@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QLoggingCategory, QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QTimer, Signal, Slot
 
 from desktop.i18n import tr
+from desktop.workers.multimedia import load_multimedia
 
 TICK_MS = 30
 BUFFER_SECONDS = 0.08
-
-_log = logging.getLogger(__name__)
 
 
 class Player(QObject):
@@ -126,21 +123,12 @@ class Player(QObject):
                 self.play()
 
     def _load(self) -> tuple[Any, str]:
-        # Qt lists every missing codec library on stderr; our sentence says what matters.
-        QLoggingCategory.setFilterRules("qt.multimedia*=false")
-        try:
-            module = importlib.import_module("PySide6.QtMultimedia")
-        except ImportError as error:
-            _log.info("no sound: %s", error)
-            told = tr(
-                "Sounds cannot be played here: a system library is missing ({what}). "
-                "“handlens doctor” prints the command that installs it.",
-                what=_library(error),
-            )
-            return None, told
-        return module, ""
-
-
-def _library(error: ImportError) -> str:
-    """Return the library that the loader did not find: "libpulse.so.0: cannot open shared object file"."""
-    return str(error).split(":", maxsplit=1)[0]
+        module, missing = load_multimedia()
+        if module is not None:
+            return module, ""
+        problem = tr(
+            "Sounds cannot be played here: a system library is missing ({what}). "
+            "“handlens doctor” prints the command that installs it.",
+            what=missing,
+        )
+        return None, problem

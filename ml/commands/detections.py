@@ -17,13 +17,13 @@ from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.outputs import make_folder, unwritable
-from ml.core.phrases import duration, listed, percent
+from ml.core.phrases import clock_time, duration, listed, percent
 from ml.core.printable import printable
 from ml.inference.detection_tables import (
     AudacityLabels,
     BirdNetTable,
     Clips,
-    CsvTable,
+    DetectionCsvTable,
     DetectionWriter,
     HourlyCounts,
     RavenTable,
@@ -288,15 +288,6 @@ class _Transcript:
         )
 
 
-def clock_time(seconds: float, *, fine: bool = False) -> str:
-    """Return seconds as “0:12:03”, or “0:12:03.4” where events are short."""
-    tenths = round(seconds * 10) if fine else round(seconds) * 10
-    whole, tenth = divmod(tenths, 10)
-    minutes, second = divmod(whole, 60)
-    shown = f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
-    return f"{shown}.{tenth}" if fine else shown
-
-
 Writers = list[tuple[Path, DetectionWriter]]
 
 
@@ -306,7 +297,7 @@ def _writers(outputs: DetectionOutputs, model: ReleasedModel, classes: Sequence[
     assert model.info.windowing is not None
     highest = model.info.windowing.rate / 2
     wanted: list[tuple[Path | None, Callable[[Path], DetectionWriter]]] = [
-        (outputs.csv, CsvTable),
+        (outputs.csv, DetectionCsvTable),
         (outputs.audacity, lambda target: AudacityLabels(target, files=files)),
         (outputs.raven, lambda target: RavenTable(target, highest=highest)),
         (outputs.birdnet, BirdNetTable),

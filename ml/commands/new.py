@@ -104,6 +104,13 @@ MultiLabelOption = Annotated[
         ),
     ),
 ]
+UnlabelledOption = Annotated[
+    bool,
+    typer.Option(
+        "--unlabelled",
+        help=tr("No folder names a class. You label the files in the window and name the classes as you go."),
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
 ]
@@ -119,6 +126,7 @@ def new(
     split_by: SplitByOption = "auto",
     labels: LabelsOption = None,
     multi_label: MultiLabelOption = False,
+    unlabelled: UnlabelledOption = False,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -133,7 +141,12 @@ def new(
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     job = ScanJob(
-        folder=folder, kind=kind_of(kind, folder, rate=rate), labels=_label_files(labels), rate=rate, new=True
+        folder=folder,
+        kind=kind_of(kind, folder, rate=rate),
+        labels=_label_files(labels),
+        rate=rate,
+        new=True,
+        unlabelled=unlabelled,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
@@ -339,8 +352,11 @@ def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:
 def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message | str]:
     """How the samples were split, and the next command to type."""
     if not outcome["classes"]:
-        command = f'handlens new "{project.path}" --from "{project.source_folder}" --labels FILE'
-        return [msg("Next, add labels from a table of files and classes: {command}", command=command)]
+        table = f'handlens new "{project.path}" --from "{project.source_folder}" --labels FILE'
+        return [
+            msg("Next, label them in the window: {command}", command=f'handlens studio "{project.path}"'),
+            msg("Or add labels from a table of files and classes: {command}", command=table),
+        ]
     split = outcome["split"]
     parts = split_parts(split["train"], split["valid"], split["test"], windows=project.windowing is not None)
     next_command = msg("Next: {command}", command=f'handlens train "{project.path}"')
@@ -399,7 +415,8 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
 def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:
     """Logs have to have the columns of the project they join."""
     windowing = project.windowing if kind_named(project.kind).shares_columns else None
-    return ScanJob(folder=folder, kind=project.kind, labels=labels, windowing=windowing)
+    by_hand = project.by_hand and not labels
+    return ScanJob(folder=folder, kind=project.kind, labels=labels, windowing=windowing, unlabelled=by_hand)
 
 
 def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: str, rate: float | None) -> None:

@@ -18,10 +18,9 @@ from ml.core.errors import HandlensError
 from ml.core.messages import Message, english, msg, nmsg, text, to_json, tr
 from ml.inference.actions import sentence_of
 from ml.inference.answers import answer_row, why_set_aside
-from ml.inference.csv_lines import CsvLines
 from ml.inference.deliveries import make_actions
-from ml.inference.rules import Rule, RuleSet, read_rules
-from ml.inference.watch import Answer, FolderWatch, WatchPlan, memory_file, try_actions
+from ml.inference.rules import Rule, read_rules
+from ml.inference.watch import Answer, FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
 from ml.inference.watch_memory import WatchMemory
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import UnreadableInput
@@ -67,22 +66,19 @@ def watch(
         raise HandlensError(msg("{path} is not a folder. Give the folder that files arrive in.", path=str(folder)))
     _file, released = open_model(model, run)
     table = None if csv_file is None else csv_file.expanduser().absolute()
-    memory_path = memory_file(folder, table)
-    lines = CsvLines(released.info)
-    plan = WatchPlan(
-        folder=folder,
-        log=_log_path(log, table, memory_path),
+    plan = watch_plan(
+        released.info,
+        folder,
         csv=table,
-        header=lines.header(),
-        rows=lambda answer: lines.lines(answer_row(answer, released.info)),
-        rules=RuleSet() if rules is None else read_rules(rules.expanduser(), released.info.classes),
+        log=None if log is None else log.expanduser().absolute(),
+        rules=None if rules is None else read_rules(rules.expanduser(), released.info.classes),
     )
     if test_rules:
         _try_rules(plan, json=json)
         return
     if table is not None:
-        lines.check(table)
-    memory = WatchMemory(memory_path)
+        check_table(table, released.info)
+    memory = WatchMemory(memory_file(folder, table))
     try:
         if again:
             memory.forget_answers()
@@ -97,13 +93,6 @@ def watch(
             observer.end(watching)
     finally:
         memory.close()
-
-
-def _log_path(given: Path | None, table: Path | None, memory_path: Path) -> Path:
-    """Where what fired is logged: beside the table if nothing else is asked for."""
-    if given is not None:
-        return given.expanduser().absolute()
-    return (table or memory_path).with_suffix(".alarms.jsonl")
 
 
 def _try_rules(plan: WatchPlan, *, json: bool) -> None:

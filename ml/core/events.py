@@ -266,6 +266,14 @@ class Suspected:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FeaturesReady:
+    """A `FeaturesJob` ended: the embeddings of `sample_ids` lie in the folder `folder` of the project's cache."""
+
+    folder: str
+    sample_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
     """An `ExportJob` ended: the model of run `run` is in the file `path`.
 
@@ -315,11 +323,12 @@ Event = (
     | Looked
     | BackboneChecked
     | Suspected
+    | FeaturesReady
     | Exported
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, Exported, Stopped, Failed)
+TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, FeaturesReady, Exported, Stopped, Failed)
 
 _NAMES = {
     StageStarted: "stage",
@@ -338,6 +347,7 @@ _NAMES = {
     Looked: "looked",
     BackboneChecked: "backbone",
     Suspected: "suspected",
+    FeaturesReady: "features_ready",
     Exported: "exported",
     Stopped: "stopped",
     Failed: "failed",

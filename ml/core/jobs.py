@@ -70,6 +70,8 @@ class ScanJob:
 
     `new`: a project is to be made of the folder, so the job fails before it decodes anything if the names of folders
     and the labels alone leave fewer than two classes.
+
+    `unlabelled`: no folder names a class; a person will label the files.
     """
 
     folder: Path
@@ -78,6 +80,7 @@ class ScanJob:
     rate: float | None = None
     windowing: Windowing | None = None
     new: bool = False
+    unlabelled: bool = False
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
@@ -149,6 +152,15 @@ class SuspectJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FeaturesJob:
+    """Compute what the frozen pretrained network sees in every sample, as a training does. Ends with
+    `events.FeaturesReady`."""
+
+    project: Path
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExportJob:
     """Write the model of run `run` (the one in use if None) to the file `to`. Ends with `events.Exported`.
 
@@ -162,6 +174,6 @@ class ExportJob:
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | ExportJob
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

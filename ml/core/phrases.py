@@ -136,6 +136,15 @@ def duration(seconds: float) -> Message:
     return msg("{n} min", n=minutes) if minutes < 90 else msg("{h} h {m} min", h=minutes // 60, m=minutes % 60)
 
 
+def clock_time(seconds: float, *, fine: bool = False) -> str:
+    """Return seconds as “0:12:03”, or “0:12:03.4” where events are short."""
+    tenths = round(seconds * 10) if fine else round(seconds) * 10
+    whole, tenth = divmod(tenths, 10)
+    minutes, second = divmod(whole, 60)
+    shown = f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
+    return f"{shown}.{tenth}" if fine else shown
+
+
 def listed(names: Sequence[str | Message], *, most: int = 5) -> Message:
     """“a”, “a and b”, “a, b, c and 4 more”."""
     shown: list[str | Message] = list(names[:most])

@@ -28,7 +28,7 @@ class FoundFile:
     group: str | None = None
     """What a table says belongs together and no split may separate, such as a fold."""
     from_table: bool = False
-    """Its labels come from a table, so the folder it lies in is no class."""
+    """Its labels come from a table or will come from a person, so the folder it lies in is no class."""
     negative: bool = False
     """It is known to show none of the classes, in multi-label projects."""
     ready_split: str | None = None
@@ -146,6 +146,8 @@ class ScanReport:
     """Where the labels come from tables and tracks instead of folders."""
     notes: tuple[Message, ...] = ()
     """Sentences about how the files were read."""
+    unlabelled: bool = False
+    """No folder names a class: a person will label the files."""
 
     @property
     def class_counts(self) -> dict[str, int]:

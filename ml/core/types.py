@@ -12,8 +12,9 @@ KindName = str
 Split = Literal["train", "valid", "test"]
 SplitBy = str
 """How sources are grouped so that a split never separates a group: "auto", "folder", "recording" or "pattern:REGEX"."""
-Origin = Literal["person", "import", "confirmed"]
-"""Who says so: a person, a folder or table that was imported, or a person who was asked whether the label is right."""
+Origin = Literal["person", "import", "confirmed", "ignored"]
+"""Who says so: a person, a folder or table that was imported, or a person who was asked whether the label is right.
+"ignored": a person said that the sample is not to be used; it has no label then."""
 Clock = Literal["file", "asked", "none"]
 """Where the rate of sensor logs is from: their column of times, the user, nowhere."""
 RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
@@ -75,6 +76,10 @@ class ClassInfo:
 
     index: int
     name: str
+    colour: str = ""
+    """As "#rrggbb", if somebody chose one."""
+    retired: bool = False
+    """It was merged into another class or deleted; its index stays taken, because runs know it."""
 
 
 class Sample(NamedTuple):
@@ -104,7 +109,12 @@ class Sample(NamedTuple):
     @property
     def labelled(self) -> bool:
         """Whether somebody has said what it shows; `set_by` is None where nobody has."""
-        return bool(self.labels) or self.set_by is not None
+        return bool(self.labels) or self.set_by not in (None, "ignored")
+
+    @property
+    def ignored(self) -> bool:
+        """Whether a person said that it is not to be used."""
+        return self.set_by == "ignored"
 
 
 class LabelChange(NamedTuple):

@@ -86,6 +86,11 @@ class Features:
         return self._grids.read("grid", [cache_key(sample) for sample in samples]).astype(np.float16, copy=False)
 
     @property
+    def folder(self) -> Path:
+        """The folder of the embeddings."""
+        return self._embeddings.folder
+
+    @property
     def _at_once(self) -> int:
         return (self._grids if self.grids_kept else self._embeddings).at_once
 
@@ -104,23 +109,31 @@ def embedding_folders(cache: Path, backbone: str) -> list[Path]:
 
 def cached_embeddings(cache: Path, backbone: str, samples: Sequence[Sample]) -> NDArray[np.float32] | None:
     """Return the embeddings (n, width) of this backbone as they lie in `cache`; None if some are missing."""
-    keys_needed = {cache_key(sample): None for sample in samples}
     for folder in embedding_folders(cache, backbone):
-        known: dict[str, NDArray[np.float32]] = {}
-        for keys_path in sorted(folder.glob("*.keys.npy")):
-            values = keys_path.with_name(keys_path.name.replace(".keys.npy", ".embedding.npy"))
-            try:
-                keys = np.load(keys_path, allow_pickle=False)
-                rows = np.load(values, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError):
-                continue  # a damaged segment: its embeddings are missing, which is checked below
-            for key, row in zip(keys, rows, strict=False):
-                name = key.decode()
-                if name in keys_needed:
-                    known[name] = row
-        if len(known) == len(keys_needed):
-            return np.stack([known[cache_key(sample)] for sample in samples]).astype(np.float32)
+        found = embeddings_in(folder, samples)
+        if found is not None:
+            return found
     return None
+
+
+def embeddings_in(folder: Path, samples: Sequence[Sample]) -> NDArray[np.float32] | None:
+    """Return the embeddings (n, width) that lie in a folder of the cache; None if some are missing."""
+    keys_needed = {cache_key(sample): None for sample in samples}
+    known: dict[str, NDArray[np.float32]] = {}
+    for keys_path in sorted(folder.glob("*.keys.npy")):
+        values = keys_path.with_name(keys_path.name.replace(".keys.npy", ".embedding.npy"))
+        try:
+            keys = np.load(keys_path, allow_pickle=False)
+            rows = np.load(values, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            continue  # a damaged segment: its embeddings are missing, which is checked below
+        for key, row in zip(keys, rows, strict=False):
+            name = key.decode()
+            if name in keys_needed:
+                known[name] = row
+    if len(known) < len(keys_needed):
+        return None
+    return np.stack([known[cache_key(sample)] for sample in samples]).astype(np.float32)
 
 
 def graph_extractor(graph: bytes) -> Extractor:

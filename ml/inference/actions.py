@@ -35,7 +35,7 @@ class NotDeliveredError(Exception):
         self.again = again
 
 
-class Action(Protocol):
+class RuleAction(Protocol):
     """One way to tell somebody."""
 
     repeatable: bool

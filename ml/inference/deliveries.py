@@ -9,7 +9,7 @@ from typing import Any
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
-from ml.inference.actions import Action, Command, Mqtt, NotDeliveredError, Notify, Webhook
+from ml.inference.actions import Command, Mqtt, NotDeliveredError, Notify, RuleAction, Webhook
 from ml.inference.rules import RuleSet
 from ml.inference.watch_memory import Item, WatchMemory
 
@@ -26,9 +26,9 @@ Outcome = Callable[[Mapping[str, Any], str, Message | None, bool], None]
 several failures in a row the first and the last are told."""
 
 
-def make_actions(rules: RuleSet) -> dict[str, Action]:
+def make_actions(rules: RuleSet) -> dict[str, RuleAction]:
     """Return the actions that the rules use, by name."""
-    makers: dict[str, Callable[[], Action]] = {
+    makers: dict[str, Callable[[], RuleAction]] = {
         "notify": Notify,
         "webhook": Webhook,
         "mqtt": lambda: Mqtt(rules.broker),
@@ -40,7 +40,7 @@ def make_actions(rules: RuleSet) -> dict[str, Action]:
 class Deliveries:
     """The threads that send. `outcome` is called in them."""
 
-    def __init__(self, memory: WatchMemory, actions: Mapping[str, Action], outcome: Outcome) -> None:
+    def __init__(self, memory: WatchMemory, actions: Mapping[str, RuleAction], outcome: Outcome) -> None:
         self._memory = memory
         self._outcome = outcome
         self._end = threading.Event()

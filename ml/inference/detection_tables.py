@@ -83,7 +83,7 @@ class _TableOfDetections(DetectionWriter):
         self._table.close(complete=complete)
 
 
-class CsvTable(_TableOfDetections):
+class DetectionCsvTable(_TableOfDetections):
     """The fields of `handlens predict --detections --json`."""
 
     def __init__(self, target: Path) -> None:
@@ -152,7 +152,7 @@ class AudacityLabels(DetectionWriter):
         if self._track is not None and self._of != path:
             self.close(complete=True)  # the file before broke off
         if self._track is None:
-            target = _free(self._target, path.stem, ".txt") if self._many else self._target
+            target = free_path(self._target, path.stem, ".txt") if self._many else self._target
             self._track, self._of = _TextTable(target), path
         return self._track
 
@@ -225,11 +225,11 @@ class Clips(DetectionWriter):
         self.written = 0
 
     def add(self, detection: Detection) -> None:
-        folder = self._folder / _plain(detection.label)
+        folder = self._folder / plain_name(detection.label)
         folder.mkdir(exist_ok=True)
         start = max(0.0, detection.start - self._margin)
-        name = f"{_plain(detection.path.stem)}_{detection.start:.1f}-{detection.end:.1f}s"
-        cut_audio(detection.path, _free(folder, name, ".wav"), start=start, end=detection.end + self._margin)
+        name = f"{plain_name(detection.path.stem)}_{detection.start:.1f}-{detection.end:.1f}s"
+        cut_audio(detection.path, free_path(folder, name, ".wav"), start=start, end=detection.end + self._margin)
         self.written += 1
 
     def close(self, *, complete: bool) -> None:
@@ -257,13 +257,13 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"[+-]?\d+(\.\d+)?", text) is not None
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return a name for a file or folder on any system."""
     kept = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", printable(name)).strip(" .")
     return kept.encode()[:120].decode(errors="ignore") or "_"
 
 
-def _free(folder: Path, stem: str, suffix: str) -> Path:
+def free_path(folder: Path, stem: str, suffix: str) -> Path:
     """Return a path that no file has yet."""
     return next(path for path in _candidates(folder, stem, suffix) if not path.exists())
 

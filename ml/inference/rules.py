@@ -121,6 +121,18 @@ def read_rules(path: Path, classes: Sequence[str]) -> RuleSet:
     return _Reader(path, lines, classes).read(values)
 
 
+def make_rules(values: Mapping[str, Any], classes: Sequence[str]) -> RuleSet:
+    """Return the rules of `values`, which have the keys of a rules file.
+
+    Raises HandlensError with one sentence that says what is wrong.
+    """
+    try:
+        return _Reader(Path(), (), classes).read(values)
+    except HandlensError as error:
+        # There is no file whose line could be named.
+        raise HandlensError(error.message.values["what"]) from error
+
+
 class _Reader:
     """Turns the values of a file into rules, or into a sentence about the first mistake."""
 

@@ -13,14 +13,17 @@ from typing import Any, Protocol
 
 from ml.core.folders import data_folder
 from ml.core.messages import Message, english
-from ml.inference.actions import Action, NotDeliveredError, sentence_of, test_event
+from ml.inference.actions import NotDeliveredError, RuleAction, sentence_of, test_event
+from ml.inference.answers import answer_row
 from ml.inference.appended import AppendedFile
 from ml.inference.arrivals import Arrival, Arrivals
+from ml.inference.csv_lines import CsvLines
 from ml.inference.deliveries import Deliveries, make_actions
 from ml.inference.recorded_at import recorded_at
 from ml.inference.rules import Rule, RuleSet
 from ml.inference.watch_memory import WatchMemory, fingerprint
 from ml.media.kinds import kind_named
+from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import BATCH, FilePrediction, UnreadableInput, predict_files
 from ml.runtime.model import ReleasedModel
 
@@ -79,6 +82,26 @@ def memory_file(folder: Path, csv: Path | None) -> Path:
     """Return where it is kept what was answered: for each folder and table one file in the user's folder."""
     name = hashlib.sha256(f"{folder.absolute()}\0{csv and csv.absolute()}".encode(errors="surrogateescape"))
     return data_folder() / "watch" / f"{name.hexdigest()[:24]}.db"
+
+
+def watch_plan(
+    info: ModelInfo, folder: Path, *, csv: Path | None = None, log: Path | None = None, rules: RuleSet | None = None
+) -> WatchPlan:
+    """Return the plan for a model: its columns, and the log beside the table if it has no other place."""
+    lines = CsvLines(info)
+    return WatchPlan(
+        folder=folder,
+        log=log or (csv or memory_file(folder, csv)).with_suffix(".alarms.jsonl"),
+        csv=csv,
+        header=lines.header(),
+        rows=lambda answer: lines.lines(answer_row(answer, info)),
+        rules=rules or RuleSet(),
+    )
+
+
+def check_table(csv: Path, info: ModelInfo) -> None:
+    """Raise HandlensError where the answers of a model cannot be appended to `csv`."""
+    CsvLines(info).check(csv)
 
 
 class FolderWatch:
@@ -230,7 +253,7 @@ class FolderWatch:
 
 
 def try_actions(
-    plan: WatchPlan, done: Callable[[Rule, str, Message | None], None], actions: Mapping[str, Action]
+    plan: WatchPlan, done: Callable[[Rule, str, Message | None], None], actions: Mapping[str, RuleAction]
 ) -> None:
     """Send a test event through every action of every rule, and tell `done` of each whether it worked."""
     for rule in plan.rules.rules:

@@ -26,6 +26,7 @@ __all__ = [
     "AudioFacts",
     "audio_facts",
     "choose_windowing",
+    "claimed_seconds",
     "cut_audio",
     "load_waveform",
     "load_window",
@@ -34,6 +35,7 @@ __all__ = [
     "stream_waveform",
     "stream_windows",
     "window_spans",
+    "write_wave",
 ]
 
 _PLAYABLE = ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .caf .au .snd .voc .oggflac"
@@ -56,6 +58,8 @@ _MARGIN = 0.02
 """Seconds read on either side of a piece, so that resampling it equals resampling the whole file."""
 _MP3_SETTLING = 12_000
 """Values that an MP3 decoder needs after a seek: frames depend on earlier ones, so the first few are wrong."""
+_LONGEST_CLAIM = 366 * 86_400.0
+"""Seconds. Where the length is unknown, a decoder names an enormous one."""
 _STRETCH = 60.0
 """Seconds decoded at once when many windows are cut from one recording."""
 
@@ -80,6 +84,16 @@ def audio_facts(path: Path) -> AudioFacts:
     if frames == 0:
         raise UnreadableError(msg("The recording is empty: it holds no sound."))
     return AudioFacts(duration=frames / rate, rate=rate, channels=channels)
+
+
+def claimed_seconds(path: Path) -> float:
+    """Return how long a recording says it is, without decoding it; 0 where it cannot be read or does not say."""
+    try:
+        with _opened(path) as source:
+            seconds = source.frames / source.samplerate
+    except UnreadableError:
+        return 0.0
+    return seconds if 0 < seconds < _LONGEST_CLAIM else 0.0
 
 
 def load_waveform(path: Path, *, rate: int, start: float = 0.0, seconds: float | None = None) -> NDArray[np.float32]:
@@ -112,6 +126,12 @@ def cut_audio(path: Path, target: Path, *, start: float, end: float) -> None:
     with target.open("xb") as stream, soundfile.SoundFile(stream, "w", rate, channels, "PCM_16", format="WAV") as sink:
         for block in blocks:
             sink.write(np.clip(np.nan_to_num(block), -1.0, 1.0))
+
+
+def write_wave(target: Path, wave: NDArray[np.float32], *, rate: int) -> None:
+    """Write mono sound (n,) to the new WAV file `target`. Raises OSError where it exists or cannot be written."""
+    with target.open("xb") as stream, soundfile.SoundFile(stream, "w", rate, 1, "PCM_16", format="WAV") as sink:
+        sink.write(np.clip(np.nan_to_num(wave), -1.0, 1.0))
 
 
 def quantise_int16(waves: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:

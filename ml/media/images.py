@@ -97,6 +97,11 @@ def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
     return np.array(square.convert("RGB"), dtype=np.uint8)
 
 
+def squashed(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Return an RGB picture (h, w, 3) as a square (size, size, 3), as `load_squashed` does with a file."""
+    return np.array(_resized(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
+
+
 def image_facts(path: Path) -> ImageFacts:
     """Read the file to its last byte and return the size. Raises UnreadableError.
 

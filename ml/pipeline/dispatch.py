@@ -13,7 +13,18 @@ from typing import assert_never
 from ml.core.engine import NEEDS_ENGINE, can_finetune
 from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed
-from ml.core.jobs import BackboneJob, EvaluateJob, ExportJob, Job, LookJob, ScanJob, Stop, SuspectJob, TrainJob
+from ml.core.jobs import (
+    BackboneJob,
+    EvaluateJob,
+    ExportJob,
+    FeaturesJob,
+    Job,
+    LookJob,
+    ScanJob,
+    Stop,
+    SuspectJob,
+    TrainJob,
+)
 from ml.core.memory import MEMORY_RAN_OUT, is_memory_shortage
 from ml.core.messages import Message, msg
 from ml.core.plugins import import_plugins
@@ -69,6 +80,10 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             from ml.pipeline.label_issues import rank_label_issues
 
             yield from rank_label_issues(job, stop)
+        case FeaturesJob():
+            from ml.pipeline.compute_features import compute_features
+
+            yield from compute_features(job, stop)
         case ExportJob():
             from ml.pipeline.export_model import export
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.probe.objective import class_weights
-from ml.probe.whitening import fit_whitener
+from ml.probe.whitening import SQUARE, fit_whitener
 from ml.scoring.calibration import softmax
 
 C = 0.01
@@ -32,10 +32,21 @@ class FewShot:
     Several labels of a sample, or none (an empty set), are possible unless `exclusive`.
     """
 
-    def __init__(self, features: NDArray[np.floating], *, classes: int, exclusive: bool = True) -> None:
-        """Whiten a copy of `features` (n, width); 10,000 samples take about a second."""
+    def __init__(
+        self, features: NDArray[np.floating], *, classes: int, exclusive: bool = True, whiten: bool = True
+    ) -> None:
+        """Whiten a copy of `features` (n, width); 10,000 samples take about a second.
+
+        Without `whiten` each column only gets the same variance: without labels, whitening also evens out what tells
+        the classes apart.
+        """
         self._features = np.array(features, dtype=np.float32)
-        if len(self._features):
+        if len(self._features) and not whiten:
+            self._features -= self._features.mean(axis=0)
+            self._features /= np.maximum(self._features.std(axis=0), 1e-6)
+            squares = float(np.square(self._features, dtype=np.float64).sum()) / len(self._features)
+            self._features *= np.float32(np.sqrt(SQUARE / max(squares, 1e-9)))
+        elif len(self._features):
             fit_whitener(self._features, np.zeros(len(self._features), dtype=np.int64))
         self._exclusive = exclusive
         self._labels: dict[int, frozenset[int]] = {}
@@ -45,6 +56,15 @@ class FewShot:
     def classes(self) -> int:
         """The number of classes."""
         return len(self._weights)
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """The whitened features (n, width)."""
+        return self._features
+
+    def labelled_rows(self) -> NDArray[np.int64]:
+        """Return the rows with a label, in ascending order."""
+        return np.array(sorted(self._labels), dtype=np.int64)
 
     def add_class(self) -> None:
         """Add a class behind the others."""
@@ -70,6 +90,8 @@ class FewShot:
 
         Without a label all classes are equally likely. With one class so far, samples unlike its own have less of it.
         """
+        if not self.classes:
+            return np.zeros((len(self._features), 0), dtype=np.float32)
         known = sorted(set().union(*self._labels.values()))
         if self._exclusive and len(known) <= 1:
             return self._probabilities_of_one(known)

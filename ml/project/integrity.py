@@ -31,6 +31,8 @@ from ml.core.untrusted import (
     texts_in,
 )
 from ml.media.kinds import kind_named
+from ml.project.class_looks import KEY as CLASS_LOOKS
+from ml.project.class_looks import looks_in
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import releases_in
 from ml.scoring.tasks import task_named
@@ -153,7 +155,7 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
             _whole("sample_id", 0, _HIGHEST),
             _text("at", LONGEST_NAME),
             _text("annotator", LONGEST_PATH),
-            _one_of("origin", ("person", "import", "confirmed")),
+            _one_of("origin", ("person", "import", "confirmed", "ignored")),
             _or_null("previous_id", _whole("previous_id", 0, _HIGHEST)),
         ],
         "label": [
@@ -247,6 +249,10 @@ def _releases(value: str, _name: str) -> None:
     releases_in(value)
 
 
+def _class_looks(value: str, _name: str) -> None:
+    looks_in(value)
+
+
 _META: dict[str, Callable[[str, str], None]] = {
     "name": _name,
     "kind": _name,
@@ -267,6 +273,8 @@ _META: dict[str, Callable[[str, str], None]] = {
     "window_ranges": _text_of_any_length,
     "window_times": _name,
     RELEASES: _releases,
+    "by_hand": _name,
+    CLASS_LOOKS: _class_looks,
 }
 """For each key a check of its value; `windowing_of` checks the values of windows once more, together."""
 _REQUIRED = frozenset({"name", "kind", "split_by", "split_why", "source_absolute", "source_relative"})

@@ -26,7 +26,8 @@ _Wanted = tuple[int, tuple[int, ...] | None]
 def read_samples(connection: sa.Connection, *, task: TaskName) -> tuple[Sample, ...]:
     """Every sample with its present labels, ordered by id.
 
-    An empty change took the label away in an exclusive task; in others it says "none of them".
+    An empty change took the label away in an exclusive task; in others it says "none of them". Samples to ignore have
+    no label.
     What was said of a file that is gone counts again when the file is back: until then there is nothing to learn from.
     """
     found: dict[int, Sample] = {}
@@ -35,8 +36,9 @@ def read_samples(connection: sa.Connection, *, task: TaskName) -> tuple[Sample, 
     for identity, source, start, end, path, split, digest, origin, index in connection.connection.cursor().execute(
         _SAMPLES
     ):
-        if index is None and (origin is None or exclusive):
-            found[identity] = Sample(identity, source, path, (), None, start, end, None, digest)
+        if index is None and (origin is None or origin == "ignored" or exclusive):
+            ignored: Origin | None = "ignored" if origin == "ignored" else None
+            found[identity] = Sample(identity, source, path, (), None, start, end, ignored, digest)
             continue
         known = found.get(identity)
         labels = () if index is None else (index,) if known is None else (*known.labels, index)
@@ -64,7 +66,8 @@ def count_splits(connection: sa.Connection, *, task: TaskName) -> dict[Split | N
 
 _SPLITS = """
     SELECT CASE WHEN sample.change_id IS NOT NULL
-                     AND (? OR EXISTS (SELECT 1 FROM label WHERE label.change_id = sample.change_id))
+                     AND (EXISTS (SELECT 1 FROM label WHERE label.change_id = sample.change_id)
+                          OR (? AND (SELECT origin FROM label_change WHERE id = sample.change_id) <> 'ignored'))
                      AND source.path NOT IN (SELECT path FROM unreadable)
                 THEN source.split END, count(*)
     FROM sample

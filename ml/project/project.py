@@ -20,6 +20,8 @@ from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sa
 from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
+from ml.project.class_looks import KEY as CLASS_LOOKS
+from ml.project.class_looks import ClassLook, looks_in, looks_text
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
 from ml.project.labels import (
     append_changes,
@@ -196,6 +198,11 @@ class Project:
         return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
 
     @property
+    def by_hand(self) -> bool:
+        """Whether the project began without labels, so that no folder names a class."""
+        return "by_hand" in self._meta
+
+    @property
     def wrong_at_most(self) -> float | None:
         """The share of wrong answers among the accepted ones that the user chose; None: nobody has chosen."""
         chosen = self._meta.get("wrong_at_most")
@@ -323,22 +330,65 @@ class Project:
             return read_roots(connection)
 
     def classes(self) -> tuple[ClassInfo, ...]:
+        """Every class by its index, those that are not used any more too: runs know them by their index."""
         with self._store.reading() as connection:
-            rows = connection.execute(sa.select(tables.classes).order_by(tables.classes.c.index))
-            return tuple(ClassInfo(index=row["index"], name=row["name"]) for row in rows.mappings())
+            rows = connection.execute(sa.select(tables.classes).order_by(tables.classes.c.index)).mappings().all()
+            stored = connection.execute(
+                sa.select(tables.meta.c.value).where(tables.meta.c.key == CLASS_LOOKS)
+            ).scalar_one_or_none()
+        looks = looks_in(stored or "{}")
+        found = []
+        for row in rows:
+            look = looks.get(row["index"], ClassLook())
+            found.append(ClassInfo(index=row["index"], name=row["name"], colour=look.colour, retired=look.retired))
+        return tuple(found)
 
     def add_class(self, name: str) -> ClassInfo:
-        """A new class, after the others."""
+        """A new class, after the others. One of that name that is not used any more is used again."""
         name = name.strip()
         known = self.classes()
+        former = next((item for item in known if item.name == name and item.retired), None)
+        if former is not None:
+            return self.change_class(former.index, retired=False)
+        self._check_new_name(name, known)
+        with self._store.writing() as connection:
+            connection.execute(tables.classes.insert().values(index=len(known), name=name))
+        return ClassInfo(index=len(known), name=name)
+
+    def change_class(
+        self, index: int, *, name: str | None = None, colour: str | None = None, retired: bool | None = None
+    ) -> ClassInfo:
+        """Rename class `index`, give it a colour ("" for the usual one), or set whether it is used; None: as it is.
+
+        Raises HandlensError where another class has the name.
+        """
+        known = self.classes()
+        changed = dataclasses.replace(
+            known[index],
+            name=known[index].name if name is None else name.strip(),
+            colour=known[index].colour if colour is None else colour,
+            retired=known[index].retired if retired is None else retired,
+        )
+        if changed.name != known[index].name:
+            self._check_new_name(changed.name, known)
+            with self._store.writing() as connection:
+                connection.execute(
+                    tables.classes.update().where(tables.classes.c.index == index).values(name=changed.name)
+                )
+        looks = {
+            item.index: ClassLook(colour=item.colour, retired=item.retired)
+            for item in (*known[:index], changed, *known[index + 1 :])
+        }
+        self._set_meta({CLASS_LOOKS: looks_text(looks)})
+        return changed
+
+    def _check_new_name(self, name: str, known: Sequence[ClassInfo]) -> None:
+        """Raise HandlensError where no class can have this name."""
         if not name:
             raise HandlensError(msg("A class needs a name."))
         check_class_name(name)
         if any(item.name == name for item in known):
             raise HandlensError(msg("There is already a class called “{name}”.", name=name))
-        with self._store.writing() as connection:
-            connection.execute(tables.classes.insert().values(index=len(known), name=name))
-        return ClassInfo(index=len(known), name=name)
 
     def samples(self) -> tuple[Sample, ...]:
         """Every sample with its present labels, ordered by id."""
@@ -446,7 +496,9 @@ class Project:
     def as_report(self) -> ScanReport:
         """The project's sources as a scan would report them, under their present labels."""
         with self._store.reading() as connection:
-            files = files_in_project(connection, task=self.task, from_table=bool(self.label_sources))
+            files = files_in_project(
+                connection, task=self.task, from_table=bool(self.label_sources), by_hand=self.by_hand
+            )
         return ScanReport(
             folder=self._meta["source_absolute"],
             kind=self.kind,

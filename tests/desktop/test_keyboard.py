@@ -55,13 +55,17 @@ def test_a_look_at_the_mistakes_is_one_key_away(workspace: Workspace, qtbot: QtB
         qtbot.keyClick(page.result.explore_button, Qt.Key.Key_Return)
 
 
-def test_back_from_train_one_comes_to_the_chosen_preset(workspace: Workspace, qtbot: QtBot) -> None:
+def test_from_the_details_one_comes_to_the_chosen_preset(workspace: Workspace, qtbot: QtBot) -> None:
     workspace.show_page(TRAIN)
     choose = workspace.page(TRAIN).setup
+    choose.train_button.setFocus()
+    qtbot.keyClick(choose.train_button, Qt.Key.Key_Tab)
+    assert choose.focusWidget() is choose.fold
+    choose.fold.click()
     for preset in ("standard", "quick"):
         choose.cards[preset].button.setChecked(True)
-        choose.train_button.setFocus()
-        qtbot.keyClick(choose.train_button, Qt.Key.Key_Backtab)
+        choose.fold.setFocus()
+        qtbot.keyClick(choose.fold, Qt.Key.Key_Tab)
         assert choose.focusWidget() is choose.cards[preset].button
     qtbot.keyClick(choose.cards["quick"].button, Qt.Key.Key_Right)
     assert choose.preset() == "standard"

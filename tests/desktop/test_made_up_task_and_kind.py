@@ -31,6 +31,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
         session.close()
 
 
+@pytest.mark.slow
 def test_explore_shows_frames_with_their_maps_and_scores(qtbot: QtBot, session: Session) -> None:
     page = ExplorePage()
     qtbot.addWidget(page)

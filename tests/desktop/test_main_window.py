@@ -398,7 +398,7 @@ def test_the_settings_offer_only_what_something_reads(window: MainWindow, qtbot:
     window.show_settings()
     dialog = window.findChild(PreferencesDialog)
     assert dialog is not None
-    assert [box.objectName() for box in dialog.findChildren(QComboBox)] == ["language", "theme"]
+    assert [box.objectName() for box in dialog.findChildren(QComboBox)] == ["language", "theme", "cache_limit"]
     assert not dialog.findChildren(QCheckBox)
     dialog.close()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from desktop.tour.tour import run_tour
 sys.exit(run_tour(Path(sys.argv[1]), quick=True))
 """
-PAGES = {"start", "wizard", "train", "explore", "use", "data", "keys"}
+PAGES = {"start", "wizard", "label", "train", "explore", "use", "data", "keys"}
 
 
 @pytest.mark.slow

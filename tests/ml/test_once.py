@@ -13,7 +13,6 @@ from ml.core.events import EpochDone, Event, Finished, Progress
 from ml.core.jobs import NeverStop, ScanJob, SuspectJob, TrainJob
 from ml.features import features
 from ml.features.features import embedding_folders
-from ml.pipeline import label_issues
 from ml.pipeline.dispatch import run
 from ml.project.project import Project
 from ml.project.split.plan import plan_split
@@ -74,6 +73,6 @@ def test_labels_are_judged_by_what_the_network_of_the_run_sees(tmp_path: Path, m
         asked.extend(embedding_folders(cache, backbone))
         return asked
 
-    monkeypatch.setattr(label_issues, "embedding_folders", noted)
+    monkeypatch.setattr(features, "embedding_folders", noted)
     list(run(SuspectJob(project=place), NeverStop()))
     assert asked == own

@@ -91,6 +91,7 @@ def test_standard_is_never_below_its_probe(trained_project: Path) -> None:
     assert last.valid_accuracy >= last.probe_accuracy
 
 
+@pytest.mark.slow
 def test_fine_tuning_begins_less_sure_than_the_first_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create(picture_folder(tmp_path / "in", each=10, classes=3), tmp_path / "p.handlens").close()
     begun: list[float] = []

@@ -64,6 +64,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_opened(
         assert not list((place / "cache").glob("pixels-*/*.npy"))
 
 
+@pytest.mark.slow
 def test_a_memory_that_is_short_halves_the_batch_and_one_too_small_is_refused(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def test_ending_the_adjusting_keeps_or_discards_the_first_model(place: Path, req
         assert project.runs.unfinished() is None
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_off_keeps_its_first_model_and_can_be_resumed(place: Path) -> None:
     events = run(TrainJob(project=place, epochs=2, device="cpu"), NeverStop())
     while not isinstance(next(events), EpochDone):

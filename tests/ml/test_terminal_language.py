@@ -36,7 +36,9 @@ COMMANDS = (
     "relink",
     "restore",
     "doctor",
+    "serve",
     "studio",
+    "watch",
 )
 
 _RUN_ALL = """
@@ -76,7 +78,8 @@ def spoken(script: Path, *commands: list[str]) -> list[Done]:
 
 _NAMES = re.compile(
     r"""
-    https?://\S+ | --[\w-]+ | <[^<>]+> | (?:/[^\s/"”]+)+ | [\w./-]+\.(?:png|onnx|pth|csv|handlens)\b |
+    https?://\S+ | --[\w-]+ | <[^<>]+> | (?:/[^\s/"”]+)+ | onnxruntime-web |
+    [\w./-]*\.(?:png|onnx|pth|csv|xlsx|html|ipynb|web|toml|handlensmodel|handlens)\b |
     (?:handlens|pip)\ (?:[a-z]+\b\ ?)+ | \b[A-Z_|]{2,}\b
     """,
     re.VERBOSE,

@@ -52,7 +52,7 @@ def run(build: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=800,
         check=False,
     )
 

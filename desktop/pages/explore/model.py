@@ -80,6 +80,7 @@ class ExploreModel(QObject):
         if old is not None:
             old.labels_changed.disconnect(self._on_labels_changed)
             old.run_changed.disconnect(self._on_run_changed)
+            old.classes_changed.disconnect(self._on_classes_changed)
             old.originals_found.disconnect(self._on_originals_found)
         self.undo_stack.clear()
         self._table, self._names = None, ()
@@ -89,6 +90,7 @@ class ExploreModel(QObject):
             return
         session.labels_changed.connect(self._on_labels_changed)
         session.run_changed.connect(self._on_run_changed)
+        session.classes_changed.connect(self._on_classes_changed)
         session.originals_found.connect(self._on_originals_found)
         self._on_run_changed(session.run)
 
@@ -108,6 +110,12 @@ class ExploreModel(QObject):
             if run is not None and predictions is not None and len(predictions):
                 self._table = table_of(predictions, session.samples)
         self.run_changed.emit()
+
+    @Slot()
+    def _on_classes_changed(self) -> None:
+        """Show the run again: a class was added or has another name."""
+        if self._session is not None:
+            self._on_run_changed(self._session.run)
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
@@ -142,7 +150,9 @@ class ExploreModel(QObject):
         In multi-label projects: add the class, or remove it if every sample has it. While labels are being written,
         this waits for them, because it depends on them.
         """
-        if self._session is not None and class_index < len(self._names):
+        if self._session is None or class_index >= len(self._names):
+            return
+        if class_index < 0 or not self._session.classes[class_index].retired:
             self._session.after_writing(partial(self._relabel, tuple(sample_ids), class_index))
 
     def _relabel(self, sample_ids: Sequence[int], class_index: int) -> None:

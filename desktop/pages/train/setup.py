@@ -47,7 +47,9 @@ from ml.api import (
     TimePlan,
     can_finetune,
     kind_named,
+    missing_labels,
     plan_time,
+    task_named,
 )
 
 COLUMN_WIDTH = 900
@@ -219,7 +221,7 @@ class TrainSetup(QWidget):
         epochs.setSpecialValueText(tr("set by the preset"))
         seed.setRange(0, 999_999)
         for number in (epochs, seed):
-            number.setFixedWidth(NUMBER_WIDTH)
+            number.setFixedWidth(max(NUMBER_WIDTH, number.sizeHint().width() + 16))
             number.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach inside
         details = QWidget()
         details.setMaximumWidth(DETAILS_WIDTH)
@@ -426,9 +428,16 @@ def _readiness(session: Session) -> tuple[str, bool]:
     """Return a sentence on what there is to train on, and whether training is possible."""
     labelled: Counter[tuple[int, ...]] = Counter()
     for (labels, _split, set_by), count in session.tally().items():
-        if count and (labels or set_by is not None):
+        if count and (labels or set_by not in (None, "ignored")):
             labelled[labels] += count
     classes = len({index for labels in labelled for index in labels})
+    imported = any(count and set_by == "import" for (_labels, _split, set_by), count in session.tally().items())
+    if not imported and task_named(session.project.task).exclusive:
+        names = session.class_names
+        counts = {names[index]: labelled[(index,)] for index in range(len(names))}
+        missing = missing_labels(counts)
+        if missing is not None:
+            return text(missing), False
     # One class is enough where some samples are known not to show it.
     ready = len(set(map(frozenset, labelled))) >= 2
     return messages.readiness(session.project.kind, labelled=labelled.total(), classes=classes, ready=ready), ready

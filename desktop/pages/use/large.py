@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject, Slot
 
 from desktop import style
@@ -51,6 +53,10 @@ class LargeController(QObject):
         self._player.set_sound(None, 16_000)
         self._panel.show_answer(headline="", verdict="", good=True, bars=(), name="")
         self._panel.view().set_message("")
+
+    def shown(self) -> Path | None:
+        """Return the file that is shown, None if there is none."""
+        return None if self._answered is None else self._answered.path
 
     def show(self, answered: Answered) -> None:
         """Show an answer. One that is still being loaded is dropped."""

@@ -22,13 +22,19 @@ from desktop.pages.adding import Adding
 from desktop.pages.ids import TRAIN, USE
 from desktop.pages.use import messages
 from desktop.pages.use.large import LargeController
+from desktop.pages.use.live import LiveController, can_be_live
+from desktop.pages.use.live_panel import LivePanel
 from desktop.pages.use.model_choice import ModelChoice
 from desktop.pages.use.saving import Saving
+from desktop.pages.use.timeline import FEW_WINDOWS, TimelineController, is_long
+from desktop.pages.use.timeline_panel import TimelinePanel
 from desktop.pages.use.view import UseView
+from desktop.pages.use.watch_panel import WatchPanel
+from desktop.pages.use.watching import WatchController
 from desktop.session import Session
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
-from ml.api import ReleasedModel, Runner, kind_named, open_model, task_named
+from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, task_named
 
 _TICK_MS = 250
 
@@ -64,11 +70,18 @@ class UsePage(QWidget):
         self.hand_over = RunHandOver(self, runner=runner)
         self.large = LargeController(self.view.panel, player or Player(self), self)
         self.saving = Saving(self)
+        self.timeline_panel = TimelinePanel()
+        self.timeline = TimelineController(self.timeline_panel, Player(self), self)
+        self.live_panel, self.watch_panel = LivePanel(), WatchPanel()
+        self.live = LiveController(self.live_panel, self)
+        self.watching = WatchController(self.watch_panel, self)
+        self._undecided: Path | None = None
+        """A recording that was dropped before the model could tell whether it is long."""
         self.adding = Adding(self)
         self.empty = _NoModel()
         self.pages = QStackedWidget()
-        self.pages.addWidget(self.view)
-        self.pages.addWidget(self.empty)
+        for part in (self.view, self.empty, self.timeline_panel, self.live_panel, self.watch_panel):
+            self.pages.addWidget(part)
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._show_progress)
         layout = QVBoxLayout(self)
@@ -95,6 +108,13 @@ class UsePage(QWidget):
         answers.save_button.clicked.connect(self._save_table)
         answers.pictures_button.clicked.connect(self._save_pictures)
         answers.sort_button.clicked.connect(self._sort_copies)
+        view.panel.timeline_button.clicked.connect(self._open_timeline)
+        view.live_button.clicked.connect(self._open_live)
+        view.watch_button.clicked.connect(self._open_watch)
+        for part in (self.timeline, self.live, self.watching):
+            part.closed.connect(self._show_answers)
+        for job in (self.timeline, self.watching):
+            job.progressed.connect(self.job_progress)
         self.saving.progressed.connect(self.job_progress)
         answers.wrong_menu.aboutToShow.connect(self._fill_wrong_menu)
         self.adding.progressed.connect(self.job_progress)
@@ -174,6 +194,9 @@ class UsePage(QWidget):
         self.adding.close()
         self.hand_over.close()
         self.large.close()
+        self.timeline.close()
+        self.live.close()
+        self.watching.close()
         self.choice.close_scores()
         if self._pasted is not None:
             self._pasted.cleanup()
@@ -199,11 +222,14 @@ class UsePage(QWidget):
         """Use another model, also for the files that were added before."""
         self._load = load
         self._end_thread()
+        self._undecided = self.timeline.path
+        self.timeline.clear()
+        self.live.close()
         self.model = None
         self.answers.reset(None)
         self.pages.setCurrentWidget(self.view)
         self.view.show_problem("")
-        if self._given or self.isVisible():
+        if self._given or self._undecided is not None or self.isVisible():
             self._start()
         if self._given:
             given, self._given = self._given, []
@@ -242,11 +268,15 @@ class UsePage(QWidget):
         self.large.set_model(model)
         self.list.set_classes(names, several=not task_named(info.task).exclusive)
         self.view.set_drop_words(messages.drop_words(info.kind))
+        self.view.set_live(kind_named(info.kind).audible, can_be_live(info))
         self.view.drop.takes_images = info.input_name == "pixels"
         self._describe_model()
         self._filter()
         self.view.show_answers(bool(self._given))
         self._on_arrived()
+        undecided, self._undecided = self._undecided, None
+        if undecided is not None:
+            self.add((undecided,))
 
     @Slot()
     def _describe_model(self) -> None:
@@ -279,6 +309,8 @@ class UsePage(QWidget):
         self.list.show_saved("")
         self._start()
         assert self._thread is not None
+        if len(paths) == 1 and self._is_for_timeline(paths[0]):
+            return
         self._given += paths
         self.choice.keeps_run = True
         self._group, self._group_shown = self._thread.add(paths), False
@@ -287,6 +319,50 @@ class UsePage(QWidget):
         self.view.show_answers(self.model is not None)
         self._clock.start()
         self._show_progress()
+
+    def _is_for_timeline(self, path: Path) -> bool:
+        """Open the timeline of a long recording, now or once the model is loaded; return whether it is one."""
+        if self.model is None:
+            if path.suffix.lower() in kind_named("recordings").suffixes and path.is_file():
+                self._undecided = path
+            return self._undecided == path
+        if not is_long(path, self.model.info):
+            return False
+        self._show_timeline(path)
+        return True
+
+    def _show_timeline(self, path: Path) -> None:
+        assert self.model is not None
+        self.pages.setCurrentWidget(self.timeline_panel)
+        self.timeline.open(self.model, path)
+
+    @Slot()
+    def _open_timeline(self) -> None:
+        shown = self.large.shown()
+        if shown is not None and self.model is not None:
+            self._show_timeline(shown)
+
+    @Slot()
+    def _open_live(self) -> None:
+        if self.model is not None:
+            self.pages.setCurrentWidget(self.live_panel)
+            self.live.open(self.model)
+            self.live_panel.freeze_button.setFocus()
+
+    @Slot()
+    def _open_watch(self) -> None:
+        if self.model is not None:
+            self.watching.open(self.model)
+            self.pages.setCurrentWidget(self.watch_panel)
+            self.watch_panel.folder_button.setFocus()
+
+    @Slot()
+    def _show_answers(self) -> None:
+        self.pages.setCurrentWidget(self.view)
+        if self.answers.answers:
+            self.list.table.setFocus()
+        else:
+            self.view.files_button.setFocus()
 
     @Slot(object)
     def add_image(self, image: QImage) -> None:
@@ -384,6 +460,9 @@ class UsePage(QWidget):
 
     def _show_large(self, answered: Answered) -> None:
         self.large.show(answered)
+        windows = len(answered.windows) if isinstance(answered, FilePrediction) else 0
+        audible = self.model is not None and kind_named(self.model.info.kind).audible
+        self.view.panel.timeline_button.setVisible(audible and windows > FEW_WINDOWS)
 
     @Slot()
     def _on_dry(self) -> None:

@@ -70,6 +70,9 @@ class AnswerPanel(QWidget):
         self.play_button = QPushButton(tr("Play"))
         icons.set_icon(self.play_button, "ph.play")
         self.play_button.clicked.connect(self.play_pressed)
+        self.timeline_button = QPushButton(tr("Open the timeline"))
+        icons.set_icon(self.timeline_button, "ph.chart-bar-horizontal")
+        self.timeline_button.hide()
         self.sound_note = _wrapped("caption")
         self._lay_out()
 
@@ -147,6 +150,7 @@ class AnswerPanel(QWidget):
         strength.addWidget(self.legend, 1)
         play = QHBoxLayout()
         play.addWidget(self.play_button)
+        play.addWidget(self.timeline_button)
         play.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(look.m, 0, 0, 0)

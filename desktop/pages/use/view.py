@@ -31,7 +31,7 @@ from desktop.widgets.text_field import TextField
 
 _STEPS = 1000
 _ROW = 30
-_WIDTHS = (180, 110, 96, 110, 72)
+_WIDTHS = (160, 110, 96, 140, 68)
 
 
 class UseView(QWidget):
@@ -50,6 +50,9 @@ class UseView(QWidget):
         self.drop_words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.drop_words.setWordWrap(True)
         self.files_button, self.folder_button = QPushButton(tr("Choose files…")), QPushButton(tr("Choose a folder…"))
+        self.live_button, self.watch_button = QPushButton(), QPushButton(tr("Watch a folder…"))
+        self.live_button.hide()
+        icons.set_icon(self.watch_button, "ph.eye")
         icons.set_icon(self.files_button, "ph.file")
         icons.set_icon(self.folder_button, "ph.folder-open")
         self.problem = QLabel()
@@ -86,6 +89,12 @@ class UseView(QWidget):
         self._drop_sentence = sentence
         if not self.answers.isVisibleTo(self):
             self.drop_words.setText(sentence)
+
+    def set_live(self, audible: bool, there: bool) -> None:
+        """Offer the microphone or the camera; `there`: one of them gives what the model takes."""
+        self.live_button.setText(tr("Microphone…") if audible else tr("Camera…"))
+        icons.set_icon(self.live_button, "ph.microphone" if audible else "ph.camera")
+        self.live_button.setVisible(there)
 
     def show_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
@@ -144,6 +153,8 @@ class UseView(QWidget):
         buttons.addStretch(1)
         buttons.addWidget(self.files_button)
         buttons.addWidget(self.folder_button)
+        buttons.addWidget(self.live_button)
+        buttons.addWidget(self.watch_button)
         buttons.addStretch(1)
         self._drop_parts = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._drop_parts.setSpacing(look.s)
@@ -275,7 +286,7 @@ def _table(model: AnswersModel) -> QTableView:
     header.setSortIndicatorClearable(True)
     header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     for column, width in enumerate(_WIDTHS):
-        header.resizeSection(column, width)
+        header.resizeSection(column, max(width, header.sectionSizeHint(column)))
     header.setStretchLastSection(True)
     table.setSortingEnabled(True)
     return table

@@ -18,7 +18,9 @@ from ml.api import (
     has_multilabel_tables,
     kind_named,
     kinds,
+    may_be_labelled,
     plan_split,
+    problem,
     samples_by_file,
 )
 
@@ -34,6 +36,8 @@ class Draft:
     folder: Path | None = None
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
+    unlabelled: bool = False
+    """No sub-folder names a class: the user will label the files."""
     rate: float | None = None
     """Rows per second of logs, where the user sets it."""
     scanned: ScanReport | None = None
@@ -46,6 +50,8 @@ class Draft:
         """Return whether `report` is about the chosen folder, kind and label files."""
         if report is None or report.kind != self.kind or self.folder != Path(report.folder):
             return False
+        if report.unlabelled != self.unlabelled:
+            return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 
     @property
@@ -56,6 +62,11 @@ class Draft:
     def in_progress(self) -> bool:
         """Return whether closing would lose work: a folder was chosen or scanned."""
         return self.scanned is not None or (self.folder is not None and self.folder.is_dir())
+
+    def can_go_on(self) -> bool:
+        """Return whether a project can be made of what was found: there is something to learn, or to label."""
+        report = self.report
+        return report is not None and self.fits(report) and (problem(report) is None or may_be_labelled(report))
 
     def set_rate(self, rate: float) -> None:
         """Set the rows per second, 0 for the value in the logs. A changed rate needs a new scan."""

@@ -21,7 +21,7 @@ from desktop.i18n import counted_classes, msg, text, tr, trn
 from desktop.pages.wizard.draft import Draft, counted_report
 from desktop.pages.wizard.scan_result import ScanResult
 from desktop.workers.job_thread import JobThread
-from ml.api import Event, Failed, Progress, Runner, ScanJob, Scanned, ScanReport, Stopped, TaskName, problem
+from ml.api import Event, Failed, Progress, Runner, ScanJob, Scanned, ScanReport, Stopped, TaskName
 
 STOPPED = msg("You stopped this before every file was read. Look again, or go back and choose another folder.")
 
@@ -46,6 +46,8 @@ class FoundPage(QWizardPage):
         self.result.task_chosen.connect(self._on_task)
         self.result.table_chosen.connect(self._use_table)
         self.failure.again_button.clicked.connect(self._scan)
+        self.failure.unlabelled_button.clicked.connect(self._scan_without_labels)
+        self.result.unlabelled_chosen.connect(self._scan_without_labels)
         self._stack = QStackedWidget()
         for part in (self.progress, self.result, self.failure):
             self._stack.addWidget(part)
@@ -59,14 +61,14 @@ class FoundPage(QWizardPage):
 
     def initializePage(self) -> None:
         if not self._draft.fits(self._draft.report):
+            self._draft.unlabelled = False  # another folder may have classes
             self._scan()
 
     def cleanupPage(self) -> None:
         self._end_thread()
 
     def isComplete(self) -> bool:
-        report = self._draft.report
-        return self._thread is None and report is not None and self._draft.fits(report) and problem(report) is None
+        return self._thread is None and self._draft.can_go_on()
 
     def shutdown(self) -> None:
         """End what runs in the background."""
@@ -90,12 +92,19 @@ class FoundPage(QWizardPage):
             labels=self._draft.labels,
             rate=self._draft.rate,
             new=True,
+            unlabelled=self._draft.unlabelled,
         )
         self._thread = JobThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
         self._thread.ended.connect(self._on_ended)
         self._thread.start()
         self.completeChanged.emit()
+
+    @Slot()
+    def _scan_without_labels(self) -> None:
+        """Look again: the folders name no classes, and the user will label the files."""
+        self._draft.unlabelled, self._draft.labels = True, ()
+        self._scan()
 
     @Slot()
     def _stop_scan(self) -> None:
@@ -121,7 +130,7 @@ class FoundPage(QWizardPage):
                 self._draft.set_report(report)
                 self._show_report()
             case Failed(message=message):
-                self._show_failure(text(message))
+                self._show_failure(text(message), one_class=not self._draft.unlabelled and not self._draft.labels)
             case Stopped():
                 self._show_failure(text(STOPPED))
             case _:
@@ -149,8 +158,10 @@ class FoundPage(QWizardPage):
         self._stack.setCurrentWidget(self.result)
         self.result.show_report(report, folder, self._draft.plan)
 
-    def _show_failure(self, sentence: str) -> None:
+    def _show_failure(self, sentence: str, *, one_class: bool = False) -> None:
+        """`one_class`: the folders may be the reason, so offer to label the files by hand."""
         self._head.setText(tr("Nothing to learn from yet"))
+        self.failure.unlabelled_button.setVisible(one_class)
         self.failure.error.setText(sentence)
         self._stack.setCurrentWidget(self.failure)
         self.completeChanged.emit()
@@ -199,11 +210,13 @@ class ScanFailure(QWidget):
         self.error.setProperty("role", "error")
         self.error.setWordWrap(True)
         self.again_button = QPushButton(tr("Look again"))
+        self.unlabelled_button = QPushButton(tr("The folders are no classes: label the files myself"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.current().m)
         column.addWidget(self.error)
         column.addWidget(self.again_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.unlabelled_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addStretch(1)
 
 

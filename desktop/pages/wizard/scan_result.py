@@ -17,7 +17,17 @@ from desktop.plain_text import button_text
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
-from ml.api import Finding, KindName, ScanReport, SplitPlan, TaskName, findings, suggest_labels, task_named
+from ml.api import (
+    Finding,
+    KindName,
+    ScanReport,
+    SplitPlan,
+    TaskName,
+    findings,
+    may_be_labelled,
+    suggest_labels,
+    task_named,
+)
 
 _EXAMPLE_SIZE = 96
 _MOST_EXAMPLES = 200
@@ -29,6 +39,8 @@ class ScanResult(QWidget):
 
     task_chosen = Signal(str)
     table_chosen = Signal(object)
+    unlabelled_chosen = Signal()
+    """The folders are no classes: the user wants to label the files."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +49,10 @@ class ScanResult(QWidget):
         self.bars.setAccessibleName(tr("Classes"))
         self.task = TaskChoice()
         self.task.chosen.connect(self.task_chosen)
+        self.unlabelled_button = QPushButton(tr("These folders are no classes"))
+        self.unlabelled_button.setProperty("role", "link")
+        self.unlabelled_button.setToolTip(tr("You label the files yourself and name the classes as you go"))
+        self.unlabelled_button.clicked.connect(self.unlabelled_chosen)
         self.findings = FindingRows()
         self.findings.table_chosen.connect(self.table_chosen)
         self._tasks = Tasks(self)
@@ -48,6 +64,7 @@ class ScanResult(QWidget):
         column.setSpacing(look.m)
         column.addWidget(self.task)
         column.addWidget(self.bars, 1)
+        column.addWidget(self.unlabelled_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.findings)
         column.addStretch(0)
 
@@ -57,6 +74,11 @@ class ScanResult(QWidget):
         for place, (name, count) in enumerate(report.class_counts.items()):
             words = tr("{name}: {things}", name=name, things=counted_files(count, report.kind))
             rows.append(BarRow(name=printable(name), count=count, colour=style.class_colour(place), words=words))
+        self.unlabelled_button.setVisible(bool(rows) and report.labels is None)
+        if may_be_labelled(report):
+            count = len(report.files)
+            spoken = text(counted_files(count, report.kind))
+            rows = [BarRow(name=tr("no label yet"), count=count, colour=style.current().muted, words=spoken)]
         self.bars.set_rows(rows)
         self.bars.setVisible(bool(rows))
         self.task.show_report(report)
@@ -82,6 +104,10 @@ class ScanResult(QWidget):
             make = partial(examples, starts=first_starts(report, name))
             number = self._tasks.submit(make, folder.joinpath, paths, report.kind, report.windowing, _EXAMPLE_SIZE)
             self._example_requests[number] = place
+        if may_be_labelled(report):
+            paths = spread([file.path for file in report.files], 6)
+            number = self._tasks.submit(examples, folder, paths, report.kind, report.windowing, _EXAMPLE_SIZE)
+            self._example_requests[number] = 0
 
     @Slot(int, object)
     def _on_done(self, number: int, answer: object) -> None:

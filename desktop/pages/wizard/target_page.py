@@ -84,13 +84,11 @@ class TargetPage(QWizardPage):
             self.place_edit.setText(str(settings.projects_folder()))
         report = self._draft.report
         if report is not None:
-            classes = len(report.class_counts)
+            classes, things = len(report.class_counts), counted_report(report)
             self._summary.setText(
-                tr(
-                    "{things} in {classes} to begin with.",
-                    things=counted_report(report),
-                    classes=counted_classes(classes),
-                )
+                tr("{things} in {classes} to begin with.", things=things, classes=counted_classes(classes))
+                if classes
+                else tr("{things} to begin with. You label them in the window.", things=things)
             )
         self._note()
 

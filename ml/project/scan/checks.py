@@ -101,8 +101,16 @@ def _has_negatives(report: ScanReport) -> bool:
 
 
 def _blocking(report: ScanReport) -> list[Finding]:
-    sentence = problem(report)
-    return [] if sentence is None else [Finding(severity="bad", sentence=sentence)]
+    if may_be_labelled(report):
+        sentence = msg("There are no labels yet. You will name the classes as you go, on the Label page.")
+        return [Finding(severity="info", sentence=sentence)]
+    trouble = problem(report)
+    return [] if trouble is None else [Finding(severity="bad", sentence=trouble)]
+
+
+def may_be_labelled(report: ScanReport) -> bool:
+    """Return whether the files have no labels yet and nobody gave label files: a person can label them."""
+    return bool(report.files) and not report.class_counts and report.labels is None
 
 
 def _too_high(report: ScanReport) -> list[Finding]:

@@ -68,7 +68,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         if job.labels
         else None
     )
-    if job.new:
+    if job.new and not job.unlabelled:
         _check_names(wanted, reading, unreadable, kind)
     links = [entry.path for entry in found if entry.linked and _printable(entry.path) == entry.path]
     outcomes = yield from _examine_all(folder, wanted, kind, stop, links=links)
@@ -91,7 +91,10 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         if isinstance(outcome, UnreadableError):
             unreadable.append(Unreadable(path=place.path, reason=outcome.message))
         else:
-            files.append(found_file(place.path, place.class_name, place.ready_split, outcome))
+            file = found_file(place.path, place.class_name, place.ready_split, outcome)
+            if job.unlabelled:
+                file = dataclasses.replace(file, class_name=None, from_table=True)
+            files.append(file)
             facts.append(outcome.facts)
     if not files:
         raise HandlensError(_nothing_readable(folder, unreadable, kind), details=_listed(unreadable))
@@ -109,6 +112,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
         notes=notes,
+        unlabelled=job.unlabelled,
     )
 
 

@@ -39,6 +39,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     }
     if report.windowing is not None:
         values |= windowing_meta(report.windowing)
+    if report.unlabelled:
+        values["by_hand"] = "yes"
     copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
     values["passed_over"] = fingerprint(copies)
     if report.labels is not None:
@@ -222,8 +224,13 @@ def leave_out(connection: sa.Connection, reasons: Mapping[str, Message]) -> None
         connection.execute(tables.unreadable.insert().prefix_with("OR REPLACE"), rows)
 
 
-def files_in_project(connection: sa.Connection, *, task: TaskName, from_table: bool) -> tuple[FoundFile, ...]:
-    """The project's sources under their present labels. `from_table`: whether these came from label files at first."""
+def files_in_project(
+    connection: sa.Connection, *, task: TaskName, from_table: bool, by_hand: bool = False
+) -> tuple[FoundFile, ...]:
+    """The project's sources under their present labels. `from_table`: whether these came from label files at first.
+
+    `by_hand`: whether a person gave all of them, so that no folder names a class.
+    """
     rows = connection.execute(sa.select(tables.classes)).mappings()
     names: dict[int, str] = {row["index"]: row["name"] for row in rows}
     exclusive = task_named(task).exclusive
@@ -243,7 +250,7 @@ def files_in_project(connection: sa.Connection, *, task: TaskName, from_table: b
             class_name=next(iter(classes.get(row.id, ())), None),
             also=classes.get(row.id, ())[1:],
             group=row.group_name if from_table else None,
-            from_table=from_table,
+            from_table=from_table or by_hand,
             negative=not exclusive and row.id in classes and not classes[row.id],
             ready_split=row.ready_split,
             width=row.width,

@@ -1,0 +1,63 @@
+"""The sentences of the Label page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from desktop.i18n import current_language, text, tr, trn
+from desktop.session import Session
+from desktop.widgets.probability_bars import percent
+from ml.api import HandlensError, Sample, counted
+
+
+def progress(*, labelled: int, total: int, guessed: bool, look: int) -> str:
+    """Say how far the person is; without samples to ignore."""
+    if labelled >= total > 0:
+        return tr("All {total} labelled.", total=total)
+    if not guessed:
+        return tr("{labelled} of {total} labelled.", labelled=labelled, total=total)
+    return trn(
+        "{labelled} of {total} labelled, the rest guessed, {count} worth a look.",
+        "{labelled} of {total} labelled, the rest guessed, {count} worth a look.",
+        look,
+        labelled=labelled,
+        total=total,
+    )
+
+
+def name_first_class(kind: str, count: int) -> str:
+    """Say how to begin."""
+    return tr(
+        "None of the {things} has a label yet. Press / and type what the first one shows.", things=counted(count, kind)
+    )
+
+
+def preparing(fraction: float) -> str:
+    return tr("Looking at every sample once, for suggestions: {part}", part=percent(max(0.0, fraction)))
+
+
+def class_names(indices: Sequence[int], names: Sequence[str]) -> str:
+    """Return the names of classes, or that there is none."""
+    return current_language().join([names[index] for index in indices]) if indices else tr("none of them")
+
+
+def selected(count: int) -> str:
+    return trn("{count} selected", "{count} selected", count)
+
+
+def sample_name(session: Session, sample: Sample) -> str:
+    """Return the file, and for a window its place in the file."""
+    windowing = session.project.windowing
+    if windowing is None or sample.start is None:
+        return sample.path
+    if windowing.clock == "none":
+        return tr("{path} · rows {start:g}–{end:g}", path=sample.path, start=sample.start, end=sample.end)
+    return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)
+
+
+def cannot_show(session: Session, error: Exception) -> str:
+    """Say why a sample cannot be shown."""
+    missing = session.missing_originals()
+    if missing is not None:
+        return text(missing)
+    return text(error.message) if isinstance(error, HandlensError) else tr("This sample could not be shown.")

@@ -1,0 +1,343 @@
+"""What the Label page shows and changes: labels, classes, guesses. Every change can be undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from desktop import style
+from desktop.i18n import text, tr
+from desktop.models.undo import AddClass, ChangeClass, Labels, Relabel, give_labels, toggle_class
+from desktop.pages.label import messages
+from desktop.session import Session
+from desktop.widgets.probability_bars import percent
+from desktop.widgets.thumbnail_grid import Ids
+from desktop.widgets.tiles import Tile
+from desktop.workers.suggester import Suggester
+from ml.api import ClassInfo, LabelChange, Runner, Sample, missing_labels, task_named
+
+Show = Literal["all", "unlabelled", "labelled", "ignored", "look"]
+SHOWN: tuple[Show, ...] = ("all", "unlabelled", "look", "labelled", "ignored")
+ANY_CLASS = -1
+
+
+class LabelModel(QObject):
+    """The one thing that the parts of this page share. Widgets never see it."""
+
+    labels_changed = Signal()
+    classes_changed = Signal()
+    guesses_changed = Signal()
+    originals_found = Signal()
+    problem_changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None, *, runner: Runner | None = None) -> None:
+        super().__init__(parent)
+        self.undo_stack = QUndoStack(self)
+        self.suggester = Suggester(self, runner=runner)
+        self.suggester.changed.connect(self.guesses_changed)
+        self.session: Session | None = None
+
+    # -- the project ---------------------------------------------------------------------------------------------
+
+    def set_session(self, session: Session) -> None:
+        self.session = session
+        self.suggester.set_project(session.project, session.samples, len(session.classes))
+        session.labels_changed.connect(self._on_labels_changed)
+        session.classes_changed.connect(self._on_classes_changed)
+        session.originals_found.connect(self.originals_found)
+
+    def close(self) -> None:
+        """End what runs in the background."""
+        if self.session is not None:
+            self.session.finish_writing()
+            self.session.labels_changed.disconnect(self._on_labels_changed)
+            self.session.classes_changed.disconnect(self._on_classes_changed)
+            self.session.originals_found.disconnect(self.originals_found)
+        self.suggester.close()
+        self.undo_stack.clear()
+        self.session = None
+
+    @property
+    def several(self) -> bool:
+        """Whether a sample may show several classes."""
+        return self.session is not None and not task_named(self.session.project.task).exclusive
+
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """Return the classes in use."""
+        return () if self.session is None else self.session.active_classes()
+
+    @Slot(object)
+    def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
+        if self.session is not None:
+            samples = self.session.samples_of({change.sample_id for change in changes})
+            self.suggester.follow(samples)
+            self.labels_changed.emit()
+
+    @Slot()
+    def _on_classes_changed(self) -> None:
+        if self.session is not None:
+            self.suggester.set_class_count(len(self.session.classes))
+            self.classes_changed.emit()
+
+    # -- what there is -------------------------------------------------------------------------------------------
+
+    def ids(self, show: Show, class_index: int = ANY_CLASS) -> Ids:
+        """Return the samples in this state, of the class or guessed as such, in the order of the files."""
+        if self.session is None:
+            return np.zeros(0, dtype=np.int64)
+        if show == "look" and class_index == ANY_CLASS:
+            return np.sort(self.suggester.in_doubt())
+        doubtful = set(self.suggester.in_doubt().tolist()) if show == "look" else set()
+        tests: dict[Show, Callable[[Sample], bool]] = {
+            "all": lambda _sample: True,
+            "unlabelled": lambda sample: not sample.labelled and not sample.ignored,
+            "labelled": lambda sample: sample.labelled,
+            "ignored": lambda sample: sample.ignored,
+            "look": lambda sample: sample.id in doubtful,
+        }
+        wanted = [
+            sample.id
+            for sample in self.session.samples
+            if tests[show](sample) and (class_index == ANY_CLASS or class_index in self._shown_classes(sample))
+        ]
+        return np.array(wanted, dtype=np.int64)
+
+    def useful(self) -> Ids:
+        """Return all samples without a label, those first that are most useful to label."""
+        first = [each for each in self.suggester.useful() if self._is_free(each)]
+        rest = self.ids("unlabelled")
+        return np.concatenate([np.array(first, dtype=np.int64), rest[~np.isin(rest, first)]])
+
+    def _is_free(self, sample_id: int) -> bool:
+        assert self.session is not None
+        sample = self.session.sample(sample_id)
+        return not sample.labelled and not sample.ignored
+
+    def needs_label(self, sample_id: int) -> bool:
+        """Return whether the sample has no label and is not to be ignored."""
+        return self.session is not None and self._is_free(sample_id)
+
+    def _shown_classes(self, sample: Sample) -> tuple[int, ...]:
+        if sample.labelled or sample.ignored:
+            return sample.labels
+        guess = self.guess(sample.id)
+        return () if guess is None else guess[0]
+
+    def guess(self, sample_id: int) -> tuple[tuple[int, ...], float] | None:
+        """Return the classes a sample probably shows, and how sure that is."""
+        guess = self.suggester.guess(sample_id)
+        if guess is None or self.session is None:
+            return None
+        retired = {item.index for item in self.session.classes if item.retired}
+        return None if retired.intersection(guess[0]) else guess
+
+    def counts(self) -> Counter[str]:
+        """Count the labels of each class in use by its name."""
+        counts: Counter[str] = Counter()
+        if self.session is not None:
+            names = {item.index: name for item, name in self._named() if not item.retired}
+            for (labels, _split, _set_by), count in self.session.tally().items():
+                for index in labels:
+                    if index in names:
+                        counts[names[index]] += count
+        return counts
+
+    def missing(self) -> str:
+        """Say how many labels are missing for a training; empty where there are enough."""
+        sentence = missing_labels(self.counts())
+        return "" if sentence is None or self.several else text(sentence)
+
+    def progress(self) -> str:
+        """Say in words how far the person is."""
+        if self.session is None:
+            return ""
+        labelled = ignored = 0
+        for (labels, _split, set_by), count in self.session.tally().items():
+            ignored += count if set_by == "ignored" else 0
+            labelled += count if labels or set_by not in (None, "ignored") else 0
+        return messages.progress(
+            labelled=labelled,
+            total=len(self.session.samples) - ignored,
+            guessed=self.suggester.guesses is not None and self.suggester.enough(),
+            look=len(self.suggester.in_doubt()),
+        )
+
+    def tile(self, sample_id: int) -> Tile:
+        """Return what the grid shows of a sample: its label, or the guess."""
+        if self.session is None:
+            return Tile(caption="")
+        sample, names = self.session.sample(sample_id), self.session.class_names
+        name = messages.sample_name(self.session, sample)
+        if sample.ignored:
+            words = tr("not used")
+            return Tile(caption=words, faded=True, spoken=tr("{name}: {labels}", name=name, labels=words))
+        if sample.labelled:
+            words = messages.class_names(sample.labels, names)
+            colour = style.class_colour(sample.labels[0]) if sample.labels else None
+            return Tile(caption=words, colour=colour, spoken=tr("{name}: {labels}", name=name, labels=words))
+        guess = self.guess(sample_id)
+        if guess is None:
+            return Tile(caption="", spoken=tr("{name}: no label", name=name))
+        words = tr("{labels}?", labels=messages.class_names(guess[0], names))
+        return Tile(
+            caption=words,
+            number=percent(guess[1]),
+            colour=style.class_colour(guess[0][0]) if guess[0] else None,
+            guessed=True,
+            spoken=tr("{name}: perhaps {labels}", name=name, labels=words),
+        )
+
+    def _named(self) -> list[tuple[ClassInfo, str]]:
+        assert self.session is not None
+        return list(zip(self.session.classes, self.session.class_names, strict=True))
+
+    # -- labels --------------------------------------------------------------------------------------------------
+
+    def label(self, sample_ids: Sequence[int], class_index: int) -> None:
+        """Give the samples this class; where several may be present, add it or take it away."""
+        self._edit(partial(self._label, tuple(sample_ids), class_index))
+
+    def accept(self, sample_ids: Sequence[int]) -> None:
+        """Give those of the samples that have none the label that is guessed."""
+        self._edit(partial(self._accept, tuple(sample_ids)))
+
+    def ignore(self, sample_ids: Sequence[int]) -> None:
+        """Do not use the samples; where all of them are ignored already, use them again."""
+        self._edit(partial(self._ignore, tuple(sample_ids)))
+
+    def undo(self) -> tuple[int, ...]:
+        """Take back the last step, when it is on disk. Return the samples that it changed."""
+        command = self.undo_stack.command(self.undo_stack.index() - 1) if self.undo_stack.canUndo() else None
+        self._edit(self.undo_stack.undo)
+        return command.sample_ids if isinstance(command, Relabel) else ()
+
+    def redo(self) -> None:
+        self._edit(self.undo_stack.redo)
+
+    def _edit(self, edit: Callable[[], None]) -> None:
+        if self.session is not None:
+            self.set_problem("")
+            self.session.after_writing(edit)
+
+    def _label(self, sample_ids: Sequence[int], class_index: int) -> None:
+        if self.session is None:
+            return
+        samples, names = self.session.samples_of(sample_ids), self.session.class_names
+        after: Mapping[int, Labels]
+        if self.several:
+            _before, after, words = toggle_class(samples, class_index, names)
+            after = {sample.id: after.get(sample.id, sample.labels) for sample in samples}
+        else:
+            after, words = dict.fromkeys(sample_ids, (class_index,)), tr("Label as {name}", name=names[class_index])
+        self._push(give_labels(self.session, samples, after, text=words, on_problem=self.set_problem))
+
+    def _accept(self, sample_ids: Sequence[int]) -> None:
+        if self.session is None:
+            return
+        guesses = {each: self.guess(each) for each in sample_ids if self._is_free(each)}
+        after: dict[int, Labels] = {each: guess[0] for each, guess in guesses.items() if guess is not None}
+        samples = self.session.samples_of(after)
+        words = tr("Accept the suggestion")
+        self._push(give_labels(self.session, samples, after, text=words, on_problem=self.set_problem))
+
+    def _ignore(self, sample_ids: Sequence[int]) -> None:
+        if self.session is None:
+            return
+        samples = self.session.samples_of(sample_ids)
+        again = all(sample.ignored for sample in samples)
+        after: dict[int, Labels] = dict.fromkeys(sample_ids, None if again else ())
+        words = tr("Use again") if again else tr("Do not use")
+        self._push(give_labels(self.session, samples, after, text=words, on_problem=self.set_problem, ignore=not again))
+
+    # -- classes -------------------------------------------------------------------------------------------------
+
+    def add_class(self, name: str) -> int | None:
+        """Add a class, or find the one of that name; None, and a sentence, where that cannot be."""
+        if self.session is None or not name.strip():
+            return None
+        known = {item.name: item.index for item in self.classes()}
+        if name.strip() in known:
+            return known[name.strip()]
+        self.set_problem("")
+        command = AddClass(self.session, name.strip(), on_problem=self.set_problem)
+        self._push(command)
+        return command.index
+
+    def rename_class(self, index: int, name: str) -> None:
+        old = self._class(index)
+        if name.strip() and name.strip() != old.name:
+            self._change_class(index, {"name": old.name}, {"name": name.strip()}, tr("Rename {name}", name=old.name))
+
+    def recolour_class(self, index: int, colour: str) -> None:
+        old = self._class(index)
+        words = tr("Another colour for {name}", name=old.name)
+        self._change_class(index, {"colour": old.colour}, {"colour": colour}, words)
+
+    def merge_class(self, index: int, into: int) -> None:
+        """Give the samples of a class to another one, which then stands for both."""
+        words = tr("Merge {name} into {other}", name=self._class(index).name, other=self._class(into).name)
+        self._retire(index, into, words)
+
+    def remove_class(self, index: int) -> None:
+        """Remove a class; its samples lose that label."""
+        self._retire(index, None, tr("Delete {name}", name=self._class(index).name))
+
+    def _class(self, index: int) -> ClassInfo:
+        assert self.session is not None
+        return self.session.classes[index]
+
+    def _change_class(self, index: int, before: dict[str, str], after: dict[str, str], words: str) -> None:
+        assert self.session is not None
+        self.set_problem("")
+        self._push(
+            ChangeClass(
+                self.session,
+                index,
+                before=before,  # type: ignore[arg-type]
+                after=after,  # type: ignore[arg-type]
+                text=words,
+                on_problem=self.set_problem,
+            )
+        )
+
+    def _retire(self, index: int, into: int | None, words: str) -> None:
+        session = self.session
+        if session is None:
+            return
+        session.finish_writing()
+        self.set_problem("")
+        samples = [sample for sample in session.samples if index in sample.labels]
+        after: dict[int, Labels] = {}
+        for sample in samples:
+            rest = {each for each in sample.labels if each != index} | (set() if into is None else {into})
+            after[sample.id] = tuple(sorted(rest)) or None
+        relabel = give_labels(session, samples, after, text=words, on_problem=self.set_problem)
+        self.undo_stack.beginMacro(words)
+        if relabel is not None:
+            self.undo_stack.push(relabel)
+        self.undo_stack.push(
+            ChangeClass(
+                session,
+                index,
+                before={"retired": False},
+                after={"retired": True},
+                text=words,
+                on_problem=self.set_problem,
+            )
+        )
+        self.undo_stack.endMacro()
+
+    def _push(self, command: QUndoCommand | None) -> None:
+        if command is not None:
+            if isinstance(command, Relabel):
+                command.stack = self.undo_stack
+            self.undo_stack.push(command)
+
+    def set_problem(self, sentence: str) -> None:
+        self.problem_changed.emit(sentence)

@@ -1,0 +1,186 @@
+"""The right of the Label page: one sample large, its label or the guess, and what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop import icons, style
+from desktop.i18n import printable, tr
+from desktop.pages.label import messages
+from desktop.pages.label.model import LabelModel
+from desktop.plain_text import button_text
+from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.overlay_view import OverlayView
+from desktop.widgets.probability_bars import percent
+from desktop.widgets.spectrogram_view import SpectrogramView
+from desktop.widgets.trace_view import TraceView
+from desktop.workers.player import Player
+from desktop.workers.sample_renderer import Large, load_large
+from desktop.workers.tasks import Tasks
+from ml.api import KindName, Sample, kind_named, lanes, settings_for
+
+NARROWEST, WIDEST = 340, 640
+
+
+class LabelPanel(QWidget):
+    """Shows plain values. Emits what the user presses."""
+
+    accept_pressed = Signal()
+    ignore_pressed = Signal()
+    play_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self.setMinimumWidth(NARROWEST)
+        self.picture, self.sound, self.traces = OverlayView(), SpectrogramView(), TraceView()
+        self.views = QStackedWidget()
+        for view in (self.picture, self.sound, self.traces):
+            self.views.addWidget(view)
+        self.label = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.label.setProperty("role", "emphasis")
+        self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.file_name.setProperty("role", "caption")
+        self.accept_button = QPushButton()
+        self.accept_button.clicked.connect(self.accept_pressed)
+        self.ignore_button = QPushButton()
+        self.ignore_button.clicked.connect(self.ignore_pressed)
+        self.play_button = QPushButton(tr("Play"))
+        icons.set_icon(self.play_button, "ph.play")
+        self.play_button.clicked.connect(self.play_pressed)
+        row = QHBoxLayout()
+        row.setSpacing(look.s)
+        for button in (self.accept_button, self.ignore_button, self.play_button):
+            row.addWidget(button)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.m, 0, 0, 0)
+        column.setSpacing(look.s)
+        column.addWidget(self.views, 1)
+        column.addWidget(self.label)
+        column.addWidget(self.file_name)
+        column.addLayout(row)
+
+    def set_kind(self, kind: KindName) -> None:
+        """Show the view and the buttons for this kind of sample."""
+        views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
+        self.views.setCurrentWidget(views[kind_named(kind).input_name])
+        self.play_button.setVisible(kind_named(kind).audible)
+
+    def view(self) -> OverlayView:
+        view = self.views.currentWidget()
+        assert isinstance(view, OverlayView)
+        return view
+
+    def set_playing(self, playing: bool) -> None:
+        self.play_button.setText(tr("Stop") if playing else tr("Play"))
+        icons.set_icon(self.play_button, "ph.stop" if playing else "ph.play")
+
+    def show_nothing(self, sentence: str) -> None:
+        self.view().set_message(sentence)
+        for label in (self.label, self.file_name):
+            label.setText("")
+        for button in (self.accept_button, self.ignore_button):
+            button.setVisible(False)
+
+
+class PanelController(QObject):
+    """Drives a `LabelPanel` and the player."""
+
+    def __init__(self, panel: LabelPanel, model: LabelModel, *, player: Player, parent: QObject) -> None:
+        super().__init__(parent)
+        self._panel, self._model, self._player = panel, model, player
+        self._tasks = Tasks(self, threads=1)
+        self._tasks.done.connect(self._on_loaded)
+        self._tasks.failed.connect(self._on_failed)
+        self._request = 0
+        self._sample_id: int | None = None
+        panel.play_pressed.connect(self.toggle_playing)
+        player.position_changed.connect(panel.sound.set_cursor)
+        player.playing_changed.connect(panel.set_playing)
+
+    def close(self) -> None:
+        self._player.stop()
+        self._tasks.close()
+
+    @Slot(int)
+    def show(self, sample_id: int) -> None:
+        """Load a sample. One that is still loading is dropped."""
+        session = self._model.session
+        if session is None:
+            return
+        self._tasks.forget(self._request)
+        if sample_id != self._sample_id:
+            self._player.set_sound(None, 16_000)
+            self._sample_id = sample_id
+            self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
+        self.refresh()
+
+    def clear(self, sentence: str) -> None:
+        """Choose nothing."""
+        self._tasks.forget_all()
+        self._sample_id = None
+        self._player.set_sound(None, 16_000)
+        self._panel.show_nothing(sentence)
+
+    def load_again(self) -> None:
+        """The originals are back."""
+        sample_id, self._sample_id = self._sample_id, None
+        if sample_id is not None:
+            self.show(sample_id)
+
+    def refresh(self) -> None:
+        """Describe the sample again: its label or its guess has changed."""
+        session, panel = self._model.session, self._panel
+        if session is None or self._sample_id is None:
+            return
+        sample, names = session.sample(self._sample_id), session.class_names
+        guess = None if sample.labelled or sample.ignored else self._model.guess(sample.id)
+        panel.label.setText(_state(sample, names, guess))
+        panel.file_name.setText(messages.sample_name(session, sample))
+        panel.accept_button.setVisible(guess is not None)
+        if guess is not None:
+            panel.accept_button.setText(
+                button_text(tr("Accept {labels}", labels=messages.class_names(guess[0], names)))
+            )
+        panel.ignore_button.setVisible(True)
+        panel.ignore_button.setText(tr("Use again") if sample.ignored else tr("Do not use"))
+
+    @Slot()
+    def toggle_playing(self) -> None:
+        if self._player.playing():
+            self._player.stop()
+        else:
+            self._player.play()
+
+    @Slot(int, object)
+    def _on_loaded(self, _number: int, result: object) -> None:
+        session = self._model.session
+        if session is None or self._sample_id is None or not isinstance(result, Large):
+            return
+        panel, windowing = self._panel, session.project.windowing
+        panel.view().set_picture(result.image)
+        start = session.sample(self._sample_id).start or 0.0
+        if windowing is not None and windowing.columns:
+            names = [printable(windowing.columns[place]) for place in lanes(windowing.columns)]
+            panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
+        if windowing is not None and result.waveform is not None:
+            chosen = settings_for(windowing)
+            panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
+            self._player.set_sound(result.waveform, round(windowing.rate))
+
+    @Slot(int, object)
+    def _on_failed(self, _number: int, error: Exception) -> None:
+        if self._model.session is not None:
+            self._panel.view().set_message(messages.cannot_show(self._model.session, error))
+
+
+def _state(sample: Sample, names: tuple[str, ...], guess: tuple[tuple[int, ...], float] | None) -> str:
+    if sample.ignored:
+        return tr("Not used")
+    if sample.labelled:
+        return messages.class_names(sample.labels, names)
+    if guess is None:
+        return tr("No label yet")
+    return tr("Perhaps {labels}, {sure}", labels=messages.class_names(guess[0], names), sure=percent(guess[1]))
