@@ -522,8 +522,8 @@ class UsePage(QWidget):
         if session is None:
             return
         menu.addSection(tr("The right class"))
-        for item, shown in zip(session.classes, session.class_names, strict=True):
-            menu.addAction(shown.replace("&", "&&"), partial(self.label_selected, item.name))
+        for item in session.active_classes():
+            menu.addAction(printable(item.name).replace("&", "&&"), partial(self.label_selected, item.name))
 
     def label_selected(self, label: str) -> None:
         """Take the selected files into the project as samples of this class; what is pasted, as copies."""
