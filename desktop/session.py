@@ -123,11 +123,11 @@ class Session(QObject):
     def reload(self) -> None:
         """Read samples and classes again, after files were added, and announce it."""
         self.finish_writing()
-        self.classes = self.project.classes()
         fresh = {sample.id: sample for sample in self.project.samples()}
         self._by_id.clear()  # the writer of labels shares it
         self._by_id.update(fresh)
         self._samples = self._tally = None
+        self._read_classes()
         self.samples_changed.emit()
         self.run_changed.emit(self.run)
         self.labels_changed.emit(())

@@ -108,7 +108,7 @@ class Adding(QObject):
         self._tasks.close()
         self._session = None
 
-    def _order(self, work: partial[object]) -> None:
+    def _order(self, work: Callable[[], object]) -> None:
         self._orders.add(self._tasks.submit(work))
         self.busy_changed.emit(True)
         self.progressed.emit(tr("Adding files…"), 0.0)

@@ -546,8 +546,9 @@ class Project:
         change = source.update().where(source.c.path == sa.bindparam("at"))
         if rows:
             with self._store.writing() as connection:
-                values = {"size": sa.bindparam("its_size"), "mtime_ns": sa.bindparam("its_time")}
-                connection.execute(change.values(values), rows)
+                connection.execute(
+                    change.values(size=sa.bindparam("its_size"), mtime_ns=sa.bindparam("its_time")), rows
+                )
 
     @property
     def passed_over(self) -> str:

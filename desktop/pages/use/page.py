@@ -551,6 +551,8 @@ class UsePage(QWidget):
             self.adding.add((), label=label, copies=(path,))
         else:
             self.live_panel.show_problem(tr("The picture could not be kept. Save it to a file and drop that."))
+        for item in session.active_classes():
+            menu.addAction(printable(item.name).replace("&", "&&"), partial(self.label_selected, item.name))
 
     def label_selected(self, label: str) -> None:
         """Take the selected files into the project as samples of this class; what is pasted, as copies."""
