@@ -538,8 +538,8 @@ class UsePage(QWidget):
         if session is None:
             return
         menu.addSection(tr("The right class"))
-        for item, shown in zip(session.classes, session.class_names, strict=True):
-            menu.addAction(shown.replace("&", "&&"), partial(chosen, item.name))
+        for item in session.active_classes():
+            menu.addAction(printable(item.name).replace("&", "&&"), partial(chosen, item.name))
 
     def add_live_picture(self, picture: QImage | None, label: str) -> None:
         """Take a picture of the camera into the project as a sample of this class."""
@@ -551,8 +551,6 @@ class UsePage(QWidget):
             self.adding.add((), label=label, copies=(path,))
         else:
             self.live_panel.show_problem(tr("The picture could not be kept. Save it to a file and drop that."))
-        for item in session.active_classes():
-            menu.addAction(printable(item.name).replace("&", "&&"), partial(self.label_selected, item.name))
 
     def label_selected(self, label: str) -> None:
         """Take the selected files into the project as samples of this class; what is pasted, as copies."""
