@@ -564,7 +564,7 @@ def test_one_class_only_cannot_be_trained(qtbot: QtBot, session: Session) -> Non
     page = shown(qtbot, session, Script(session))
     session.set_labels([sample.id for sample in session.samples], (0,))
     assert not page.setup.train_button.isEnabled()
-    assert page.setup.headline.text() == "There is only one class. Training needs at least two."
+    assert page.setup.headline.text() == "Training needs 3 labels of a second class."
     page.shutdown()
 
 
