@@ -25,6 +25,7 @@ from tests.ml.terminal import Done
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
+    "add",
     "demo",
     "new",
     "train",
