@@ -30,7 +30,7 @@ def _new(events: list[Event], stage: str) -> int:
     return max((event.total for event in events if isinstance(event, Progress) and event.stage == stage), default=0)
 
 
-@pytest.mark.parametrize("most", [1000, 26])
+@pytest.mark.parametrize("most", [pytest.param(1000, marks=pytest.mark.slow), 26])
 def test_two_more_pictures_cost_two_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Also where the project grows beyond what feature grids are kept of."""
     monkeypatch.setattr(features, "MAX_SAMPLES_WITH_GRIDS", most)

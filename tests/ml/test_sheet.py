@@ -8,7 +8,7 @@ import pytest
 from fabricate_several import add_run_of_several, mixed_project
 
 from ml.commands import contact_sheet as sheet
-from ml.commands.wording import NONE_OF_THEM
+from ml.inference.answers import NONE_OF_THEM
 from ml.pictures.contact_sheet import SheetTile
 from ml.project.project import Project
 

@@ -81,7 +81,14 @@ def test_a_prepared_child_takes_the_next_job_and_its_death_costs_nothing(place: 
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.parametrize(("request_", "expected"), [("stop", Finished), ("first", Finished), ("cancel", Stopped)])
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("stop", Finished),
+        pytest.param("first", Finished, marks=pytest.mark.slow),
+        pytest.param("cancel", Stopped, marks=pytest.mark.slow),
+    ],
+)
 def test_stop_keeps_the_best_and_cancel_discards(place: Path, request_: StopRequest, expected: type) -> None:
     asked, began = Asked(), 0.0
     reacted = 0.0
