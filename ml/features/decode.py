@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from ml.core.types import Sample, Windowing
 from ml.features.row_cache import RowCache
 from ml.media.kinds import SampleKind, kind_named
 from ml.project.project import Project
+from ml.project.roots import root_name
 from ml.runtime.session import cores
 
 DECODER_VERSION, LOG_DECODER_VERSION = 2, 3
@@ -38,8 +40,9 @@ class Decoded:
     def __init__(self, project: Project, *, size: int) -> None:
         self.kind = kind_named(project.kind)
         self.windowing = project.windowing
-        _ = project.source_folder  # report a missing folder before anything begins
-        self._place_of = project.file
+        self._folder = project.source_folder
+        self._roots = {root.name: root.folder(project.path) for root in project.roots()}
+        """Plain paths instead of the project: this object travels to other processes."""
         self._size = size
         self._stamps = project.stamps()
         """Size and modification time of every file; needed only until all are decoded."""
@@ -133,6 +136,11 @@ class Decoded:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             return HandlensError(msg("{path} could not be read: {reason}.", path=path, reason=reason))
+
+    def _place_of(self, path: str) -> Path:
+        name = root_name(path)
+        folder = self._roots.get(name)
+        return self._folder / path if folder is None else folder / path.removeprefix(f"{name}/")
 
     def _as_imported(self, path: str, digest: str) -> bool:
         """Return whether the file still has its digest, which is the key of its rows."""
