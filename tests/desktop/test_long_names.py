@@ -83,9 +83,14 @@ def test_a_mistake_says_what_it_is_under_the_mouse(qtbot: QtBot, studio: QApplic
     view.resize(900, 400)
     view.show_all(mistakes())
     view.show()
-    qtbot.mouseMove(view, QPoint(30, 30))
-    qtbot.mouseMove(view, QPoint(31, 31))
-    assert view.toolTip() == "Labelled glass, predicted plastic, confidence 79 %"
+    qtbot.waitExposed(view)
+
+    def says_it() -> None:
+        qtbot.mouseMove(view, QPoint(30, 30))
+        qtbot.mouseMove(view, QPoint(31, 31))
+        assert view.toolTip() == "Labelled glass, predicted plastic, confidence 79 %"
+
+    qtbot.waitUntil(says_it)
 
 
 def test_names_that_differ_in_their_last_letters_can_be_told_apart(studio: QApplication) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -227,7 +229,8 @@ def test_test_rules_tries_every_action(folder: Path, model: Path, handlens: Hand
         done = handlens("watch", model, folder, "--rules", rules(folder, text), "--test-rules")
     assert done.code == 1
     assert "Rule “red”, webhook: sent." in done.out
-    assert "/no/such/program could not be started: No such file or directory." in done.err
+    reason = os.strerror(errno.ENOENT)  # in the language of the system
+    assert f"/no/such/program could not be started: {reason}." in done.err
     assert [event["test"] for event in receiver.events] == [True]
 
 
