@@ -66,7 +66,6 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         options.numprocesses = min(
             MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
         )
-        options.dist = "loadgroup"
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the mark
