@@ -30,10 +30,11 @@ class Camera:
         self._taken = 0
 
     def shoot(self, name: str, *, front: QWidget | None = None) -> None:
-        """Save `NN-name-THEME-WIDTH.png` for every theme and size; ends in the light theme at the first size."""
+        """Save `NN-name-THEME-WIDTH.png` for every theme and size; ends in the other theme at the first size."""
         self._taken += 1
-        # A change of the theme costs most, so every theme is put on once.
-        for theme, sizes in zip(reversed(style.THEMES), (SIZES, reversed(SIZES)), strict=True):
+        # A change of the theme costs most, so it changes once and the next picture begins where this one ends.
+        themes = sorted(style.THEMES, key=style.current().theme.__ne__)
+        for theme, sizes in zip(themes, (SIZES, reversed(SIZES)), strict=True):
             self._dress(theme)
             for size in sizes:
                 self._window.resize(size)

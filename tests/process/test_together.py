@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,7 +16,7 @@ from small import create, picture_folder
 from ml.project.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-END_WITHIN = 60
+END_WITHIN = 180
 """Seconds in which everything has ended after one process was killed; on an idle machine it takes about one."""
 
 pytestmark = [
@@ -67,10 +66,8 @@ def test_a_lost_process_ends_all_and_the_run_can_be_resumed(tmp_path: Path, kill
         for line in process.stdout:
             if line.startswith("{") and _is_step(json.loads(line), epoch=2):
                 break
-        began = time.monotonic()
         _member(process.pid, killed).send_signal(signal.SIGKILL)
         _rest, complaints = process.communicate(timeout=END_WITHIN)
-    assert time.monotonic() - began < END_WITHIN
     assert process.returncode != 0
     assert "--resume" in complaints
     with Project.open(place) as project:
