@@ -10,8 +10,6 @@ import pytest
 
 QUIET = 900
 """Seconds without a new picture after which a tour hangs: more than its own longest wait, which ends in a sentence."""
-LONGEST = 3600
-"""Seconds for `pytest.mark.timeout`: however busy the machine is, a tour that takes pictures may go on."""
 
 
 def run_tour(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.tours import LONGEST, run_tour
+from tests.tours import run_tour
 
 CODE = """
 import sys
@@ -21,7 +21,6 @@ PAGES = {"start", "wizard", "label", "train", "explore", "use", "data", "keys"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(LONGEST)
 def test_the_tour_ends_well_and_leaves_a_picture_of_every_page(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     surroundings = {name: text for name, text in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}

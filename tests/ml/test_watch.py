@@ -359,6 +359,7 @@ class InterruptedDatabase:
         return self._database.in_transaction
 
 
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_between_two_lines_of_an_answer_does_not_cut_it_off(
     folder: Path, model: Path, handlens: Handlens, monkeypatch: pytest.MonkeyPatch, number: signal.Signals

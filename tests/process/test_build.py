@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.tours import LONGEST, run_tour
+from tests.tours import run_tour
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = 400 << 20
@@ -20,7 +20,6 @@ NEITHER = ("torch", "torchvision", "torchaudio", "timm", "pandas", "cleanlab", "
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(LONGEST),
     pytest.mark.skipif(sys.platform != "linux", reason="the build is only tried on Linux"),
     pytest.mark.skipif(
         importlib.util.find_spec("PyInstaller") is None,
@@ -68,7 +67,7 @@ def run(build: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=LONGEST / 4,
+        timeout=900,
         check=False,
     )
 

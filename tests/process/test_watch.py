@@ -16,7 +16,10 @@ from tiny_model import write_colour_model
 
 from tests.watchers import Receiver, picture, wait_until, watching
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals, which Windows does not have")
+pytestmark = [
+    pytest.mark.usefixtures("listening"),
+    pytest.mark.skipif(os.name != "posix", reason="sends signals, which Windows does not have"),
+]
 
 FILLER = """
 import io, sys, time
