@@ -40,7 +40,8 @@ def _project(tmp_path: Path, kind: KindName) -> Project:
     return create(folder, tmp_path / "p.handlens", kind=kind)
 
 
-@pytest.mark.parametrize("kind", ["images", pytest.param("recordings", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["images", "recordings"])
 def test_fifty_samples_get_the_same_probabilities(tmp_path: Path, kind: KindName) -> None:
     with _project(tmp_path, kind) as project:
         samples = project.samples()
