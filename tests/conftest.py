@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -28,6 +29,8 @@ MOST_WORKERS = 4
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 ONE_AFTER_THE_OTHER = ("process", "e2e")
 """The folders of tests that start programs."""
+HANGS_AFTER = 3600
+"""Seconds that a slow test may take; the longest takes minutes."""
 IN_THIS_PROCESS = "test_second_device.py"
 """Not that one: it tells nothing of time."""
 
@@ -66,13 +69,17 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         options.numprocesses = min(
             MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
         )
-        options.dist = "loadgroup"
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a folder of tests that start programs, one comes after the other: they measure time and fill the cores."""
+    """Of a folder of tests that start programs, one comes after the other: they measure time and fill the cores.
+
+    What is slow is slower still on a busy machine.
+    """
     for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(HANGS_AFTER), append=False)
         if item.path.parent.name in ONE_AFTER_THE_OTHER and item.path.name != IN_THIS_PROCESS:
             item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
@@ -121,6 +128,14 @@ def no_thread_left() -> Iterator[None]:
         thread.join(timeout=5)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads left running: {', '.join(alive)}"
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """A shell's background job ignores Ctrl+C, and so would every program that the tests start from there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
