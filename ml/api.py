@@ -93,12 +93,16 @@ from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import (
+    ClassDifference,
     LabelCounts,
     Mistake,
     RunComparison,
+    RunDifference,
     RunScore,
     adjusting_result,
     compare_runs,
+    data_versions,
+    run_difference,
     run_scores,
 )
 from ml.evaluation.run_finding import RunFinding
@@ -139,6 +143,16 @@ from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
+from ml.project.manage import (
+    FORBIDDEN_IN_NAMES,
+    Archived,
+    archive_project,
+    archived_sentence,
+    check_project_name,
+    duplicate_project,
+    rename_project,
+    unused_project_name,
+)
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
@@ -179,6 +193,7 @@ __all__ = [
     "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
+    "FORBIDDEN_IN_NAMES",
     "FRONTS",
     "MEMORY_RAN_OUT",
     "OFFERED",
@@ -193,9 +208,11 @@ __all__ = [
     "WRONG_AT_MOST",
     "Added",
     "AnswerList",
+    "Archived",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassDifference",
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
@@ -260,6 +277,7 @@ __all__ = [
     "Rule",
     "RuleSet",
     "RunComparison",
+    "RunDifference",
     "RunFinding",
     "RunInfo",
     "RunRelease",
@@ -306,12 +324,15 @@ __all__ = [
     "all_like",
     "answer_picture",
     "answer_row",
+    "archive_project",
+    "archived_sentence",
     "between",
     "blend",
     "cache_bytes",
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_project_name",
     "check_table",
     "choose_thresholds",
     "claimed_seconds",
@@ -327,9 +348,11 @@ __all__ = [
     "counted_classes",
     "counted_cut",
     "counted_files",
+    "data_versions",
     "default_annotator",
     "describe_error",
     "detect_files",
+    "duplicate_project",
     "duration",
     "embeddings_in",
     "english",
@@ -385,11 +408,13 @@ __all__ = [
     "reduced",
     "rejected_because",
     "relative_to_threshold",
+    "rename_project",
     "render_sample",
     "replacing",
     "restore_backup",
     "review_sentence",
     "risk_coverage_curve",
+    "run_difference",
     "run_scores",
     "sample_count",
     "samples_by_file",
@@ -412,6 +437,7 @@ __all__ = [
     "thumbnail",
     "try_actions",
     "uncertainty",
+    "unused_project_name",
     "update_from_source",
     "watch_plan",
     "why_set_aside",
