@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -34,6 +35,14 @@ from ml.api import (
     default_annotator,
     planted_labels,
 )
+
+
+class SampleList(NamedTuple):
+    """Samples that one page wants to be shown on Explore, and what they have in common."""
+
+    ids: tuple[int, ...]
+    words: str
+
 
 SampleKey = tuple[tuple[int, ...], Split | None, Origin | None]
 """Labels, split and `set_by` of a sample."""
@@ -86,6 +95,7 @@ class Session(QObject):
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
         self._training = False
+        self._requested: SampleList | None = None
         self.planted = planted_labels(project.path)
         """How many labels of a built-in sample are wrong on purpose; None for other projects."""
 
@@ -260,6 +270,28 @@ class Session(QObject):
         self._predictions = None
         self.run_changed.emit(self.run)
 
+    def request_samples(self, ids: Iterable[int], words: str) -> None:
+        """Let Explore show these samples when it is opened next; `words` name them there."""
+        self._requested = SampleList(tuple(ids), words)
+
+    def take_requested(self) -> SampleList | None:
+        """Return what `request_samples` left, once."""
+        requested, self._requested = self._requested, None
+        return requested
+
+    def delete_run(self, run: int) -> None:
+        """Delete a run; `undelete_run` brings it back until the project is closed. Raises HandlensError."""
+        self.project.delete_run(run)
+        self.refresh_runs()
+
+    def undelete_run(self, run: int) -> None:
+        """Bring a deleted run back."""
+        self.project.runs.undelete(run)
+        self.refresh_runs()
+        if self.run is None:
+            with suppress(HandlensError):  # it never finished
+                self.set_run(run)
+
     @property
     def training(self) -> bool:
         """Whether a run is being trained now."""
@@ -326,6 +358,7 @@ class Session(QObject):
         # A killed training leaves its run marked as running; the start page says that it is paused.
         with suppress(HandlensError):  # a full disk must not keep the window open
             self.project.runs.mark_interrupted()
+            self.project.runs.purge_deleted()
         self.project.close()
         self._lock.release()
 

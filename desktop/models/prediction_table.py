@@ -37,6 +37,8 @@ class Filter:
     predicted: int | None = None
     """With a label: the column of a cell of the confusion matrix."""
     verdict: Verdict = "all"
+    only: tuple[int, ...] | None = None
+    """The ids of the samples to choose from."""
 
 
 class PredictionTable:
@@ -130,6 +132,8 @@ class PredictionTable:
     def select(self, chosen: Filter) -> NDArray[np.int64]:
         """The rows that pass the filter, in no particular order."""
         keep = np.ones(len(self.ids), dtype=np.bool_)
+        if chosen.only is not None:
+            keep &= np.isin(self.ids, np.array(chosen.only, dtype=np.int64))
         if chosen.split is not None:
             keep &= self.splits == chosen.split
         if chosen.label is not None:

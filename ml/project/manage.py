@@ -102,6 +102,12 @@ def duplicate_project(path: Path, name: str) -> Path:
     return target
 
 
+def check_not_in_use(path: Path) -> None:
+    """Raise HandlensError where somebody has the project open or trains it."""
+    with _alone(path.absolute()):
+        pass
+
+
 def unused_project_name(path: Path, name: str) -> str:
     """Return `name`, or `name` and a number, which no project beside `path` has yet."""
     number, wanted = 1, name

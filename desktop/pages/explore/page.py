@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -24,7 +25,7 @@ from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.runs import RunChooser
 from desktop.pages.explore.thresholds.page import ThresholdController, ThresholdPage
 from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View
-from desktop.pages.ids import EXPLORE, TRAIN, USE
+from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
@@ -110,6 +111,7 @@ class ExplorePage(QWidget):
         self.runs.use_action.triggered.connect(self._request_use)
         self.runs.release_action.triggered.connect(self._release)
         self.runs.export_action.triggered.connect(self._export)
+        self.runs.compare_action.triggered.connect(self._request_runs)
         self.hand_over.told.connect(self._say)
 
     def _make_keys(self) -> None:
@@ -143,8 +145,18 @@ class ExplorePage(QWidget):
         self.model.set_session(session)
 
     def show_view(self, view: str) -> None:
-        """Choose a tab, by its name in `VIEWS`."""
-        self.view.choose(cast("View", view))
+        """Choose a tab by its name in `VIEWS`; "samples" shows those that another page requested."""
+        requested = None if self._session is None else self._session.take_requested()
+        if view == "samples" and requested is not None:
+            self.show_only(requested.ids, requested.words)
+        elif view != "samples":
+            self.view.choose(cast("View", view))
+
+    def show_only(self, ids: Sequence[int], words: str) -> None:
+        """Show these samples alone in the grid, the most wrong first. `words` name them above it."""
+        self.view.choose_silently("wrong")
+        self.filters.set_only(tuple(ids), words)
+        self.grid.setFocus()
 
     def show_job(self) -> None:
         self.view.choose("suspicious")
@@ -222,6 +234,10 @@ class ExplorePage(QWidget):
     @Slot()
     def _request_use(self) -> None:
         self.page_requested.emit(USE, str(self.model.run_number or ""))
+
+    @Slot()
+    def _request_runs(self) -> None:
+        self.page_requested.emit(RUNS, str(self.model.run_number or ""))
 
     @Slot()
     def _release(self) -> None:

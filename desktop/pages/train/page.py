@@ -11,7 +11,7 @@ from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, text, tr
 from desktop.models.run_scores import RunScores
-from desktop.pages.ids import EXPLORE, TRAIN, USE
+from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.pages.train import messages
 from desktop.pages.train.progress import ProgressController, TrainProgress
 from desktop.pages.train.result import ResultController, TrainResult
@@ -51,6 +51,7 @@ class TrainPage(QWidget):
         self.setup.train_pressed.connect(self.train)
         self.setup.resume_pressed.connect(self.resume)
         self.setup.runs.run_chosen.connect(self._show_run)
+        self.setup.runs.all_pressed.connect(self._request_runs)
         self._setup.readiness_changed.connect(self._on_readiness)
         self._training.progressed.connect(self.job_progress)
         self._training.first_model_ready.connect(self._on_first_model)
@@ -120,6 +121,10 @@ class TrainPage(QWidget):
     @Slot()
     def _request_suspicious(self) -> None:
         self.page_requested.emit(EXPLORE, "suspicious")
+
+    @Slot()
+    def _request_runs(self) -> None:
+        self.page_requested.emit(RUNS, "")
 
     @Slot()
     def _request_use(self) -> None:

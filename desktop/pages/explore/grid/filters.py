@@ -22,6 +22,8 @@ class ExploreFilters(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cell: tuple[int, int] | None = None
+        self._only: tuple[int, ...] | None = None
+        self._split_before = 0
         self.class_box, self.split_box, self.verdict_box = QComboBox(), QComboBox(), QComboBox()
         for box, name in (
             (self.class_box, tr("Class")),
@@ -53,7 +55,7 @@ class ExploreFilters(QWidget):
 
     def set_choices(self, class_names: Sequence[str], splits: Sequence[int], *, several: bool = False) -> None:
         """Start with all classes and the test split, if there is one. `several`: offer "none of them" as well."""
-        self._cell = None
+        self._cell = self._only = None
         self.cell_button.hide()
         with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
             self.class_box.clear()
@@ -80,15 +82,35 @@ class ExploreFilters(QWidget):
 
     def set_cell(self, label: int, predicted: int, words: str) -> None:
         """Filter by one cell of the confusion matrix."""
-        self._cell = (label, predicted)
+        if self._only is not None:
+            self.split_box.setCurrentIndex(self._split_before)
+        self._cell, self._only = (label, predicted), None
         self.cell_button.setText(button_text(f"{words}  ✕"))
         self.cell_button.show()
         self.class_box.setCurrentIndex(0)
         self.verdict_box.setCurrentIndex(0)
         self.filter_changed.emit()
 
+    def set_only(self, ids: tuple[int, ...], words: str) -> None:
+        """Choose from these samples alone, of all splits and classes."""
+        if self._only is None:
+            self._split_before = self.split_box.currentIndex()
+        self._cell, self._only = None, ids
+        self.cell_button.setText(button_text(f"{words}  ✕"))
+        self.cell_button.show()
+        for box in (self.class_box, self.split_box, self.verdict_box):
+            box.setCurrentIndex(0)
+        self.filter_changed.emit()
+
+    def only(self) -> tuple[int, ...] | None:
+        """Return the samples that `set_only` chose; None for all."""
+        return self._only
+
     def clear_cell(self) -> None:
-        self._cell = None
+        """Show all samples again."""
+        if self._only is not None:
+            self.split_box.setCurrentIndex(self._split_before)
+        self._cell = self._only = None
         self.cell_button.hide()
         self.filter_changed.emit()
 
@@ -97,7 +119,7 @@ class ExploreFilters(QWidget):
         if self._cell is not None:
             return Filter(split=split, label=self._cell[0], predicted=self._cell[1])
         verdict: Verdict = "all" if self.verdict_box.isHidden() else self.verdict_box.currentData()
-        return Filter(split=split, label=self.class_box.currentData(), verdict=verdict)
+        return Filter(split=split, label=self.class_box.currentData(), verdict=verdict, only=self._only)
 
     def _on_changed(self) -> None:
         if self.sender() is not self.split_box and self._cell is not None:
