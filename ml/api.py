@@ -183,6 +183,8 @@ from ml.scoring.multilabel import (
     predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.near_duplicates import near_duplicates
+from ml.scoring.projection import principal_components
 from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
@@ -389,6 +391,7 @@ __all__ = [
     "most_useful",
     "msg",
     "multilabel_confusion",
+    "near_duplicates",
     "nmsg",
     "of_hundred",
     "open_model",
@@ -403,6 +406,7 @@ __all__ = [
     "predict_files",
     "predicted_labels",
     "preview_labels",
+    "principal_components",
     "problem",
     "read_findings",
     "read_package",

@@ -20,7 +20,7 @@ from ml.api import (
     task_named,
 )
 
-Order = Literal["wrong", "unsure", "right"]
+Order = Literal["wrong", "unsure", "right", "unlike"]
 Verdict = Literal["all", "wrong", "right"]
 _CHUNK = 1 << 16
 _ID, _LABELS, _SPLIT, _SOURCE = map(attrgetter, ("id", "labels", "split", "source_id"))
@@ -150,6 +150,9 @@ class PredictionTable:
         """The rows in the order asked for; ties keep the order of the samples. "right" keeps only what is right."""
         if order == "unsure":
             key = self.sureness()[rows]
+        elif order == "unlike":
+            unlike = self.predictions.unlike
+            key = np.zeros(len(rows)) if unlike is None else -np.asarray(unlike)[rows]
         elif order == "right":
             rows = rows[self.right()[rows]]
             key = -self.own[rows]

@@ -16,6 +16,7 @@ from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
+from desktop.pages.explore.duplicates import DuplicatesBar, DuplicatesController
 from desktop.pages.explore.grid.filters import ExploreFilters
 from desktop.pages.explore.grid.tiles import GridController
 from desktop.pages.explore.label_issues.bar import LabelIssuesBar
@@ -59,10 +60,12 @@ class ExplorePage(QWidget):
         self.player = player or Player(self)
         self.grid, self.filters, self.panel = ThumbnailGrid(), ExploreFilters(), DetailPanel()
         self.confusion, self.thresholds, self.issues_bar = ConfusionPage(), ThresholdPage(), LabelIssuesBar()
+        self.duplicates_bar = DuplicatesBar()
         self.view = ExploreView(
             self.model.undo_stack,
             filters=self.filters,
             issues_bar=self.issues_bar,
+            duplicates_bar=self.duplicates_bar,
             grid=self.grid,
             confusion=self.confusion,
             thresholds=self.thresholds,
@@ -73,6 +76,7 @@ class ExplorePage(QWidget):
         self.tiles = GridController(self.grid, self.model, self)
         self.runs = RunChooser(self.model, self)
         self.label_issues = LabelIssuesController(self.issues_bar, self.issues, self)
+        self.duplicates = DuplicatesController(self.duplicates_bar, self.model, self)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
         self._refresh_timer = QTimer(self, interval=0, singleShot=True)
         self._refresh_timer.timeout.connect(self._refresh)
@@ -106,6 +110,9 @@ class ExplorePage(QWidget):
         self.panel.label_confirmed.connect(self.confirm)
         self.label_issues.list_changed.connect(self._on_issues_changed)
         self.label_issues.search_changed.connect(self._on_search_changed)
+        self.duplicates.changed.connect(self._on_duplicates)
+        self.filters.sentence.clicked.connect(self._toggle_verdict)
+        self.thresholds.samples_chosen.connect(self._on_threshold_samples)
         self.label_issues.progress.connect(self.job_progress)
         self.empty.train_pressed.connect(self._on_train)
         self.runs.use_action.triggered.connect(self._request_use)
@@ -185,6 +192,7 @@ class ExplorePage(QWidget):
         self.runs.close_scores()
         self.hand_over.close()
         self.label_issues.close()
+        self.duplicates.close()
         self.tiles.close()
         self.detail.close()
 
@@ -269,6 +277,8 @@ class ExplorePage(QWidget):
         match view:
             case "suspicious":
                 self._show_issues()
+            case "duplicates":
+                self._show_duplicates()
             case "confusion":
                 self._show_confusion(table)
             case "enough":
@@ -285,6 +295,34 @@ class ExplorePage(QWidget):
         else:
             self.view.show_grid(explanation=tr("Nothing matches these filters. Choose others above."))
             self._show_no_sample()
+
+    @Slot()
+    def _on_duplicates(self) -> None:
+        if self.view.current() == "duplicates":
+            self._show_duplicates()
+
+    def _show_duplicates(self) -> None:
+        """Show near-duplicates group by group. They are looked for when their tab is chosen for the first time."""
+        if self._session is None:
+            return
+        self.duplicates.start()
+        ids = self.duplicates.ids()
+        self.detail.reset()
+        self.view.show_grid(explanation=self.duplicates.explanation())
+        self.duplicates.show_sentence(self._session.project.kind)
+        self.tiles.show_samples(ids, self.duplicates.tile)
+        if not len(ids):
+            self._show_no_sample()
+
+    @Slot()
+    def _toggle_verdict(self) -> None:
+        """Show only what the number in the sentence counts, or all of it again."""
+        self.filters.toggle_wrong()
+
+    @Slot(object, str)
+    def _on_threshold_samples(self, ids: tuple[int, ...], words: str) -> None:
+        self.show_only(ids, words)
+        self._arrange()
 
     def _show_confusion(self, table: PredictionTable) -> None:
         chosen = self.filters.filter()
@@ -392,6 +430,9 @@ class ExplorePage(QWidget):
             return
         if self.view.current() in ORDERS:
             self._show_counts(table)
+            self.grid.refresh()
+            self.detail.refresh()
+        elif self.view.current() == "duplicates":
             self.grid.refresh()
             self.detail.refresh()
         elif self.view.current() != "suspicious":

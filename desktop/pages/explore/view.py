@@ -28,10 +28,10 @@ from desktop.models.prediction_table import Order
 from desktop.pages.explore.detail.panel import NARROWEST, WIDEST
 from desktop.widgets.confusion_view import ConfusionView
 
-View = Literal["wrong", "unsure", "right", "suspicious", "confusion", "enough"]
-VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "suspicious", "confusion", "enough")
+View = Literal["wrong", "unsure", "right", "unlike", "suspicious", "duplicates", "confusion", "enough"]
+VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "unlike", "suspicious", "duplicates", "confusion", "enough")
 """The tabs, in their order."""
-ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right"}
+ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right", "unlike": "unlike"}
 """The tabs that show all predictions in a grid, and its order."""
 
 _LEFT, _RIGHT = 7, 3
@@ -87,6 +87,7 @@ class ExploreView(QWidget):
         *,
         filters: QWidget,
         issues_bar: QWidget,
+        duplicates_bar: QWidget,
         grid: QWidget,
         confusion: QWidget,
         thresholds: QWidget,
@@ -94,7 +95,8 @@ class ExploreView(QWidget):
     ) -> None:
         super().__init__()
         self._filters, self._issues_bar, self._no_filters = filters, issues_bar, QWidget()
-        self._above = (filters, issues_bar, self._no_filters)
+        self._duplicates_bar = duplicates_bar
+        self._above = (filters, issues_bar, duplicates_bar, self._no_filters)
         self._grid, self._confusion, self._thresholds, self._panel = grid, confusion, thresholds, panel
         self.tabs = self._make_tabs()
         self.explanation = QLabel()
@@ -141,7 +143,8 @@ class ExploreView(QWidget):
 
     def show_grid(self, *, explanation: str = "") -> None:
         """Show the grid, or in its place a sentence that says why it is empty."""
-        self._show_above(self._issues_bar if self.current() == "suspicious" else self._filters)
+        bars = {"suspicious": self._issues_bar, "duplicates": self._duplicates_bar}
+        self._show_above(bars.get(self.current(), self._filters))
         self.explanation.setText(explanation)
         self.stack.setCurrentWidget(self.explanation if explanation else self._grid)
 
@@ -184,7 +187,9 @@ class ExploreView(QWidget):
             tr("Most wrong"),
             tr("Least sure"),
             tr("Most right"),
+            tr("Unlike"),
             tr("Suspicious labels"),
+            tr("Near-duplicates"),
             tr("Confusion"),
             tr("Sure enough?"),
         ):

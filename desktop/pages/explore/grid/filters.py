@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from desktop.i18n import tr
 from desktop.models.prediction_table import Filter, Verdict
@@ -42,9 +42,10 @@ class ExploreFilters(QWidget):
         self.cell_button = QPushButton()
         self.cell_button.setToolTip(tr("Show all of them again"))
         self.cell_button.clicked.connect(self.clear_cell)
-        self.sentence = QLabel()
+        self.sentence = QPushButton()
+        self.sentence.setProperty("role", "link")
+        self.sentence.setToolTip(tr("Show only the wrong ones, or all of them"))
         self.sentence.setMinimumHeight(self.class_box.sizeHint().height())
-        self.sentence.setContentsMargins(8, 0, 0, 0)
         # Wraps into two rows in a narrow window.
         flow = FlowBox(gap=8)
         flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence))
@@ -79,6 +80,14 @@ class ExploreFilters(QWidget):
     def set_sentence(self, sentence: str) -> None:
         """How many samples pass the filters."""
         self.sentence.setText(sentence)
+
+    def toggle_wrong(self) -> None:
+        """Show only what is wrong, or everything again. Without the choice of right or wrong: do nothing."""
+        if self.verdict_box.isHidden():
+            return
+        wrong = self.verdict_box.findData("wrong")
+        self.verdict_box.setCurrentIndex(0 if self.verdict_box.currentIndex() == wrong else wrong)
+        self.filter_changed.emit()
 
     def set_cell(self, label: int, predicted: int, words: str) -> None:
         """Filter by one cell of the confusion matrix."""
