@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -28,11 +29,23 @@ from desktop.models.prediction_table import Order
 from desktop.pages.explore.detail.panel import NARROWEST, WIDEST
 from desktop.widgets.confusion_view import ConfusionView
 
-View = Literal["wrong", "unsure", "right", "unlike", "suspicious", "duplicates", "confusion", "enough"]
-VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "unlike", "suspicious", "duplicates", "confusion", "enough")
+View = Literal["wrong", "unsure", "right", "suspicious", "confusion", "enough", "map", "unlike", "duplicates"]
+VIEWS: tuple[View, ...] = (
+    "wrong",
+    "unsure",
+    "right",
+    "suspicious",
+    "confusion",
+    "enough",
+    "map",
+    "unlike",
+    "duplicates",
+)
 """The tabs, in their order."""
 ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right", "unlike": "unlike"}
-"""The tabs that show all predictions in a grid, and its order."""
+"""The tabs that show predictions in a grid, and its order."""
+SELDOM: tuple[View, ...] = ("unlike", "duplicates")
+"""Views behind "More": their tab is there only while it is chosen, so that all tabs fit into a narrow window."""
 
 _LEFT, _RIGHT = 7, 3
 _GAP = 8
@@ -99,6 +112,14 @@ class ExploreView(QWidget):
         self._above = (filters, issues_bar, duplicates_bar, self._no_filters)
         self._grid, self._confusion, self._thresholds, self._panel = grid, confusion, thresholds, panel
         self.tabs = self._make_tabs()
+        self.more_button = self._make_more()
+        self._tab_row = QWidget()
+        tab_row = QHBoxLayout(self._tab_row)
+        tab_row.setContentsMargins(0, 0, 0, 0)
+        tab_row.setSpacing(0)
+        tab_row.addWidget(self.tabs)
+        tab_row.addWidget(self.more_button)
+        tab_row.addStretch(1)
         self.explanation = QLabel()
         self.explanation.setProperty("role", "muted")
         self.explanation.setWordWrap(True)
@@ -120,11 +141,12 @@ class ExploreView(QWidget):
         self._layout.setColumnStretch(0, _LEFT)
         self._layout.setColumnStretch(1, _RIGHT)
         self._layout.setRowStretch(1, 1)
-        for part in (self.tabs, self.left, panel):  # the order in which Tab goes through them
+        for part in (self._tab_row, self.left, panel):  # the order in which Tab goes through them
             part.setParent(self)
         self._layout.addWidget(self.left, 1, 0)
         self._across: bool | None = None
         self._place_tabs(across=False)
+        self.tabs.currentChanged.connect(self._hide_seldom)
         self.tabs.currentChanged.connect(self.view_chosen)
         self.tabs.currentChanged.connect(self.take_focus)
 
@@ -134,12 +156,24 @@ class ExploreView(QWidget):
         return VIEWS[self.tabs.currentIndex()]
 
     def choose(self, view: View) -> None:
+        if view in SELDOM:
+            self.tabs.setTabVisible(VIEWS.index(view), True)
         self.tabs.setCurrentIndex(VIEWS.index(view))
 
     def choose_silently(self, view: View) -> None:
         """Choose a tab without `view_chosen`: another signal follows."""
         with QSignalBlocker(self.tabs):
             self.choose(view)
+        self._hide_seldom()
+
+    @Slot()
+    def _hide_seldom(self) -> None:
+        """Hide the tabs behind "More" again, once another one is chosen."""
+        with QSignalBlocker(self.tabs):
+            for view in SELDOM:
+                self.tabs.setTabVisible(VIEWS.index(view), view == self.current())
+        if self._across is not None:
+            self._place_for(self.width())
 
     def show_grid(self, *, explanation: str = "") -> None:
         """Show the grid, or in its place a sentence that says why it is empty."""
@@ -187,14 +221,30 @@ class ExploreView(QWidget):
             tr("Most wrong"),
             tr("Least sure"),
             tr("Most right"),
-            tr("Unlike"),
             tr("Suspicious labels"),
-            tr("Near-duplicates"),
             tr("Confusion"),
             tr("Sure enough?"),
+            tr("Map"),
+            tr("Unlike"),
+            tr("Near-duplicates"),
         ):
             tabs.addTab(words)
+        for view in SELDOM:
+            tabs.setTabVisible(VIEWS.index(view), False)
         return tabs
+
+    def _make_more(self) -> QPushButton:
+        button = QPushButton(tr("More"))
+        button.setProperty("role", "quiet")
+        button.setAccessibleName(tr("More views"))
+        menu = QMenu(button)
+        for view, words in (
+            ("unlike", tr("Unlike everything it was trained on")),
+            ("duplicates", tr("Near-duplicates")),
+        ):
+            menu.addAction(words).triggered.connect(lambda _checked=False, view=view: self.choose(view))
+        button.setMenu(menu)
+        return button
 
     def _make_undo(self, *, redo: bool) -> QToolButton:
         button = QToolButton()
@@ -225,16 +275,20 @@ class ExploreView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow window the tabs span the whole width instead of being cut."""
         super().resizeEvent(event)
+        self._place_for(event.size().width())
+
+    def _place_for(self, whole: int) -> None:
         margins = self._layout.contentsMargins()
-        width = event.size().width() - margins.left() - margins.right() - _GAP
+        width = whole - margins.left() - margins.right() - _GAP
         beside = min(max(width * _RIGHT // (_LEFT + _RIGHT), NARROWEST), WIDEST)
-        self._place_tabs(across=self.tabs.sizeHint().width() > width - beside)
+        wanted = self.tabs.sizeHint().width() + self.more_button.sizeHint().width()
+        self._place_tabs(across=wanted > width - beside)
 
     def _place_tabs(self, *, across: bool) -> None:
         if across == self._across:
             return
         self._across = across
-        self._layout.addWidget(self.tabs, 0, 0, 1, 2 if across else 1)
+        self._layout.addWidget(self._tab_row, 0, 0, 1, 2 if across else 1)
         self._layout.addWidget(self._panel, 1 if across else 0, 1, 1 if across else 2, 1)
 
 

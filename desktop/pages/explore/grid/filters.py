@@ -45,7 +45,6 @@ class ExploreFilters(QWidget):
         self.sentence = QPushButton()
         self.sentence.setProperty("role", "link")
         self.sentence.setToolTip(tr("Show only the wrong ones, or all of them"))
-        self.sentence.setMinimumHeight(self.class_box.sizeHint().height())
         # Wraps into two rows in a narrow window.
         flow = FlowBox(gap=8)
         flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence))
