@@ -12,7 +12,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop import style
-from desktop.i18n import printable
+from desktop.i18n import printable, tr
 from desktop.label_writer import LabelWriter, OnEnd, Written
 from ml.api import (
     DEFAULT_EAR,
@@ -71,6 +71,10 @@ class Session(QObject):
     """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
+    training_requested = Signal()
+    """Another page wants to train again, with the preset of the newest run."""
+    training_refused = Signal(str)
+    """Why that is not possible now, in a sentence."""
     originals_found = Signal()
     """The folder with the original files was missing and is back."""
 
@@ -307,6 +311,13 @@ class Session(QObject):
         if training != self._training:
             self._training = training
             self.training_changed.emit(training)
+
+    def request_training(self) -> None:
+        """Train again without leaving the page. `training` is true then, or `training_refused` has said why not."""
+        if self._training:
+            self.training_refused.emit(tr("A training is running already."))
+        else:
+            self.training_requested.emit()
 
     def refresh_runs(self, *, show: int | None = None) -> None:
         """Announce that a training has ended, and select run `show` if it is given."""

@@ -14,10 +14,12 @@ from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
+from desktop.pages.explore.changes import ChangesBar, Flip
+from desktop.pages.explore.data_map import DataMapController, DataMapPage
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
 from desktop.pages.explore.duplicates import DuplicatesBar, DuplicatesController
-from desktop.pages.explore.grid.filters import ExploreFilters
+from desktop.pages.explore.grid.filters import ExploreFilters, FilterState
 from desktop.pages.explore.grid.tiles import GridController
 from desktop.pages.explore.label_issues.bar import LabelIssuesBar
 from desktop.pages.explore.label_issues.controller import LabelIssuesController
@@ -25,7 +27,7 @@ from desktop.pages.explore.label_issues.model import LabelIssuesModel
 from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.runs import RunChooser
 from desktop.pages.explore.thresholds.page import ThresholdController, ThresholdPage
-from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View
+from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View, ViewParts
 from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
@@ -60,23 +62,29 @@ class ExplorePage(QWidget):
         self.player = player or Player(self)
         self.grid, self.filters, self.panel = ThumbnailGrid(), ExploreFilters(), DetailPanel()
         self.confusion, self.thresholds, self.issues_bar = ConfusionPage(), ThresholdPage(), LabelIssuesBar()
-        self.duplicates_bar = DuplicatesBar()
-        self.view = ExploreView(
-            self.model.undo_stack,
+        self.duplicates_bar, self.changes_bar = DuplicatesBar(), ChangesBar()
+        self._retrained: tuple[FilterState, int | None] | None = None
+        """The filters and the sample to return to when the training that was begun here has ended."""
+        self.map = DataMapPage()
+        parts = ViewParts(
             filters=self.filters,
             issues_bar=self.issues_bar,
             duplicates_bar=self.duplicates_bar,
+            changes_bar=self.changes_bar,
             grid=self.grid,
             confusion=self.confusion,
             thresholds=self.thresholds,
+            map=self.map,
             panel=self.panel,
         )
+        self.view = ExploreView(self.model.undo_stack, parts)
         self.issues = LabelIssuesModel(self, runner=runner)
         self.detail = DetailController(self.panel, self.model, self.issues, player=self.player, parent=self)
         self.tiles = GridController(self.grid, self.model, self)
         self.runs = RunChooser(self.model, self)
         self.label_issues = LabelIssuesController(self.issues_bar, self.issues, self)
         self.duplicates = DuplicatesController(self.duplicates_bar, self.model, self)
+        self.data_map = DataMapController(self.map, self.model, self, runner=runner)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
         self._refresh_timer = QTimer(self, interval=0, singleShot=True)
         self._refresh_timer.timeout.connect(self._refresh)
@@ -111,8 +119,13 @@ class ExplorePage(QWidget):
         self.label_issues.list_changed.connect(self._on_issues_changed)
         self.label_issues.search_changed.connect(self._on_search_changed)
         self.duplicates.changed.connect(self._on_duplicates)
+        self.data_map.pointed.connect(self.detail.show)
+        self.data_map.samples_chosen.connect(self._on_samples_chosen)
+        self.data_map.progress.connect(self.job_progress)
+        self.changes_bar.flip_chosen.connect(self._show_flipped)
+        self.changes_bar.closed.connect(self._forget_changes)
         self.filters.sentence.clicked.connect(self._toggle_verdict)
-        self.thresholds.samples_chosen.connect(self._on_threshold_samples)
+        self.thresholds.samples_chosen.connect(self._on_samples_chosen)
         self.label_issues.progress.connect(self.job_progress)
         self.empty.train_pressed.connect(self._on_train)
         self.runs.use_action.triggered.connect(self._request_use)
@@ -128,6 +141,7 @@ class ExplorePage(QWidget):
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
         QShortcut(QKeySequence("R"), self.view, context=within).activated.connect(self.confirm)
+        QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
         QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
@@ -148,6 +162,7 @@ class ExplorePage(QWidget):
         self._disconnect_session()
         self._session = session
         session.training_changed.connect(self._on_training_changed)
+        session.training_refused.connect(self._on_refused)
         self.label_issues.set_source(None, None)
         self.model.set_session(session)
 
@@ -193,6 +208,7 @@ class ExplorePage(QWidget):
         self.hand_over.close()
         self.label_issues.close()
         self.duplicates.close()
+        self.data_map.close()
         self.tiles.close()
         self.detail.close()
 
@@ -200,6 +216,7 @@ class ExplorePage(QWidget):
         session, self._session = self._session, None
         if session is not None:
             session.training_changed.disconnect(self._on_training_changed)
+            session.training_refused.disconnect(self._on_refused)
 
     # -- the run -------------------------------------------------------------------------------------------------
 
@@ -214,9 +231,13 @@ class ExplorePage(QWidget):
             return
         several = not task_named(model.session.project.task).exclusive
         self.filters.set_choices(model.names, model.table.splits_present(), several=several)
+        if model.changes.active and self._retrained is not None:
+            self.filters.restore(self._retrained[0])
         came = self.pages.currentWidget() is not self.view
         self.pages.setCurrentWidget(self.view)
         self._arrange()
+        if model.changes.active and self._retrained is not None and self._retrained[1] is not None:
+            self.grid.choose(self._retrained[1])
         if came:
             self.view.take_focus()
 
@@ -242,6 +263,41 @@ class ExplorePage(QWidget):
     @Slot()
     def _request_use(self) -> None:
         self.page_requested.emit(USE, str(self.model.run_number or ""))
+
+    @Slot()
+    def retrain(self) -> None:
+        """Train again as the last time. The page stays as it is and then marks what changed."""
+        session, table, number = self._session, self.model.table, self.model.run_number
+        if session is None or table is None or number is None:
+            return
+        self.model.set_problem("")
+        self.model.changes.remember(number, table)
+        self._retrained = self.filters.state(), self.grid.current_id()
+        self.changes_bar.hide()
+        session.request_training()
+        if session.training:
+            self.sentence_changed.emit(tr("Training again. This page stays, and then marks what changed."))
+
+    @Slot(str)
+    def _on_refused(self, sentence: str) -> None:
+        if self.isVisible():
+            self._forget_changes()
+            self.model.set_problem(sentence)
+
+    @Slot()
+    def _forget_changes(self) -> None:
+        """Stop comparing with the run before."""
+        self._retrained = None
+        self.model.changes.forget()
+        self.changes_bar.hide()
+        self.grid.refresh()
+
+    @Slot(str)
+    def _show_flipped(self, flip: Flip) -> None:
+        ids = self.model.changes.flipped(self.filters.filter().split).get(flip)
+        if ids is not None and len(ids):
+            self.show_only(ids.tolist(), tr("now right") if flip == "right" else tr("now wrong"))
+            self._arrange()
 
     @Slot()
     def _request_runs(self) -> None:
@@ -279,6 +335,10 @@ class ExplorePage(QWidget):
                 self._show_issues()
             case "duplicates":
                 self._show_duplicates()
+            case "map":
+                self.detail.refresh()
+                self.view.show_map()
+                self.data_map.show(self.filters.filter())
             case "confusion":
                 self._show_confusion(table)
             case "enough":
@@ -320,7 +380,7 @@ class ExplorePage(QWidget):
         self.filters.toggle_wrong()
 
     @Slot(object, str)
-    def _on_threshold_samples(self, ids: tuple[int, ...], words: str) -> None:
+    def _on_samples_chosen(self, ids: tuple[int, ...], words: str) -> None:
         self.show_only(ids, words)
         self._arrange()
 
@@ -358,6 +418,7 @@ class ExplorePage(QWidget):
         if self.view.current() == "unsure" and not table.exclusive:
             sentence = messages.nearest_first(sentence)
         self.filters.set_sentence(sentence)
+        self.changes_bar.show_changes(self.model.changes, self.model.run_number, self.filters.filter().split)
         project = self._session.project
         counts = table.counts(messages.TEST_ONLY)
         self.sentence_changed.emit(messages.page_sentence(project.kind, *counts, task=project.task))
@@ -401,7 +462,7 @@ class ExplorePage(QWidget):
     @Slot(int)
     def relabel(self, class_index: int) -> None:
         """Label the selected samples as this class, see `ExploreModel.relabel`."""
-        if self.view.current() != "enough":  # where the selection is not visible
+        if self.view.current() not in ("enough", "map"):  # where the selection is not visible
             self.model.relabel(self.grid.selected_ids(), class_index)
 
     @Slot()
@@ -431,6 +492,10 @@ class ExplorePage(QWidget):
         if self.view.current() in ORDERS:
             self._show_counts(table)
             self.grid.refresh()
+            self.detail.refresh()
+        elif self.view.current() == "map":
+            self._show_counts(table)
+            self.data_map.refresh()
             self.detail.refresh()
         elif self.view.current() == "duplicates":
             self.grid.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -87,6 +88,21 @@ class ConfusionPage(QWidget):
         self.sentence.setText(sentence)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewParts:
+    """The widgets that the page arranges."""
+
+    filters: QWidget
+    issues_bar: QWidget
+    duplicates_bar: QWidget
+    changes_bar: QWidget
+    grid: QWidget
+    confusion: QWidget
+    thresholds: QWidget
+    map: QWidget
+    panel: QWidget
+
+
 class ExploreView(QWidget):
     """Arranges the parts of the page, which it is given. Emits `view_chosen` for a tab."""
 
@@ -94,23 +110,10 @@ class ExploreView(QWidget):
     undo_pressed = Signal()
     redo_pressed = Signal()
 
-    def __init__(
-        self,
-        undo_stack: QUndoStack,
-        *,
-        filters: QWidget,
-        issues_bar: QWidget,
-        duplicates_bar: QWidget,
-        grid: QWidget,
-        confusion: QWidget,
-        thresholds: QWidget,
-        panel: QWidget,
-    ) -> None:
+    def __init__(self, undo_stack: QUndoStack, parts: ViewParts) -> None:
         super().__init__()
-        self._filters, self._issues_bar, self._no_filters = filters, issues_bar, QWidget()
-        self._duplicates_bar = duplicates_bar
-        self._above = (filters, issues_bar, duplicates_bar, self._no_filters)
-        self._grid, self._confusion, self._thresholds, self._panel = grid, confusion, thresholds, panel
+        self._parts, self._no_filters = parts, QWidget()
+        self._above = (parts.filters, parts.issues_bar, parts.duplicates_bar, self._no_filters)
         self.tabs = self._make_tabs()
         self.more_button = self._make_more()
         self._tab_row = QWidget()
@@ -132,7 +135,7 @@ class ExploreView(QWidget):
         undo_stack.canUndoChanged.connect(self.undo_button.setEnabled)
         undo_stack.canRedoChanged.connect(self.redo_button.setEnabled)
         self.stack = QStackedWidget()
-        for page in (grid, confusion, thresholds, self.explanation):
+        for page in (parts.grid, parts.confusion, parts.thresholds, parts.map, self.explanation):
             self.stack.addWidget(page)
         self.left = self._make_left()
         self._layout = QGridLayout(self)
@@ -141,7 +144,7 @@ class ExploreView(QWidget):
         self._layout.setColumnStretch(0, _LEFT)
         self._layout.setColumnStretch(1, _RIGHT)
         self._layout.setRowStretch(1, 1)
-        for part in (self._tab_row, self.left, panel):  # the order in which Tab goes through them
+        for part in (self._tab_row, self.left, parts.panel):  # the order in which Tab goes through them
             part.setParent(self)
         self._layout.addWidget(self.left, 1, 0)
         self._across: bool | None = None
@@ -177,18 +180,22 @@ class ExploreView(QWidget):
 
     def show_grid(self, *, explanation: str = "") -> None:
         """Show the grid, or in its place a sentence that says why it is empty."""
-        bars = {"suspicious": self._issues_bar, "duplicates": self._duplicates_bar}
-        self._show_above(bars.get(self.current(), self._filters))
+        bars = {"suspicious": self._parts.issues_bar, "duplicates": self._parts.duplicates_bar}
+        self._show_above(bars.get(self.current(), self._parts.filters))
         self.explanation.setText(explanation)
-        self.stack.setCurrentWidget(self.explanation if explanation else self._grid)
+        self.stack.setCurrentWidget(self.explanation if explanation else self._parts.grid)
 
     def show_confusion(self) -> None:
-        self._show_above(self._filters)
-        self.stack.setCurrentWidget(self._confusion)
+        self._show_above(self._parts.filters)
+        self.stack.setCurrentWidget(self._parts.confusion)
+
+    def show_map(self) -> None:
+        self._show_above(self._parts.filters)
+        self.stack.setCurrentWidget(self._parts.map)
 
     def show_thresholds(self) -> None:
         self._show_above(self._no_filters)
-        self.stack.setCurrentWidget(self._thresholds)
+        self.stack.setCurrentWidget(self._parts.thresholds)
 
     @Slot()
     def take_focus(self) -> None:
@@ -267,9 +274,10 @@ class ExploreView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(above)
+        column.addWidget(self._parts.changes_bar)
         column.addWidget(self.problem)
         column.addWidget(self.stack, 1)
-        self._show_above(self._filters)
+        self._show_above(self._parts.filters)
         return left
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -289,7 +297,7 @@ class ExploreView(QWidget):
             return
         self._across = across
         self._layout.addWidget(self._tab_row, 0, 0, 1, 2 if across else 1)
-        self._layout.addWidget(self._panel, 1 if across else 0, 1, 1 if across else 2, 1)
+        self._layout.addWidget(self._parts.panel, 1 if across else 0, 1, 1 if across else 2, 1)
 
 
 class NoRunPage(QWidget):

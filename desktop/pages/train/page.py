@@ -17,7 +17,7 @@ from desktop.pages.train.progress import ProgressController, TrainProgress
 from desktop.pages.train.result import ResultController, TrainResult
 from desktop.pages.train.setup import SetupController, TrainSetup
 from desktop.session import Session
-from ml.api import Event, Failed, Finished, FirstModel, Preset, Runner, Stopped, TrainJob
+from ml.api import Event, Failed, Finished, FirstModel, Preset, Runner, Stopped, TrainJob, can_finetune
 
 
 class TrainPage(QWidget):
@@ -78,6 +78,7 @@ class TrainPage(QWidget):
         self._session = session
         self._setup.set_session(session)
         self._training.set_session(session)
+        session.training_requested.connect(self.train_again)
         self._result.set_session(session)
         self._run_scores.set_session(session)
         self._show_setup()
@@ -111,6 +112,8 @@ class TrainPage(QWidget):
         self._result.close()
         self._run_scores.close()
         self.hand_over.close()
+        if self._session is not None:
+            self._session.training_requested.disconnect(self.train_again)
         self._session = None
 
     @Slot()
@@ -156,6 +159,19 @@ class TrainPage(QWidget):
         """Start a new run."""
         if self._session is not None:
             self._start(self._session.train_job(preset, epochs=epochs, seed=seed, **self.setup.options()))
+
+    @Slot()
+    def train_again(self) -> None:
+        """Start a run with the preset of the newest one, as another page requests it."""
+        session = self._session
+        if session is None:
+            return
+        refused = self._setup.refusal()
+        if refused:
+            session.training_refused.emit(refused)
+            return
+        newest = session.project.runs.newest()
+        self.train(newest.preset if newest is not None and can_finetune() else self.setup.preset())
 
     @Slot()
     def resume(self) -> None:

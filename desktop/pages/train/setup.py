@@ -376,6 +376,15 @@ class SetupController(QObject):
         self._view.resume_button.setEnabled(not missing)
         self.readiness_changed.emit()
 
+    def refusal(self) -> str:
+        """Return why no training can begin now; empty if one can."""
+        session = self._session
+        if session is None:
+            return tr("No project is open.")
+        missing = session.missing_originals()
+        sentence, ready = _readiness(session)
+        return originals_gone(text(missing)) if missing else "" if ready else sentence
+
     def plan(self, preset: Preset) -> TimePlan | None:
         """Return the expected times of a training; None while unknown."""
         plan = self._plans.get(preset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
@@ -12,6 +13,15 @@ from desktop.models.prediction_table import Filter, Verdict
 from desktop.plain_text import button_text
 from desktop.widgets.flow_box import FlowBox
 from ml.api import SPLIT_CODES
+
+
+class FilterState(NamedTuple):
+    """Class, split and verdict; a cell of the confusion matrix or a list of samples; the words of that."""
+
+    boxes: tuple[int, int | None, int]
+    cell: tuple[int, int] | None
+    only: tuple[int, ...] | None
+    words: str
 
 
 class ExploreFilters(QWidget):
@@ -128,6 +138,22 @@ class ExploreFilters(QWidget):
             return Filter(split=split, label=self._cell[0], predicted=self._cell[1])
         verdict: Verdict = "all" if self.verdict_box.isHidden() else self.verdict_box.currentData()
         return Filter(split=split, label=self.class_box.currentData(), verdict=verdict, only=self._only)
+
+    def state(self) -> FilterState:
+        """Return what is chosen, for `restore`."""
+        boxes = (self.class_box.currentIndex(), self.split_box.currentData(), self.verdict_box.currentIndex())
+        return FilterState(boxes, self._cell, self._only, self.cell_button.text())
+
+    def restore(self, state: FilterState) -> None:
+        """Choose the same again, after the choices were made anew."""
+        self._split_before = self.split_box.currentIndex()
+        with QSignalBlocker(self.class_box), QSignalBlocker(self.split_box), QSignalBlocker(self.verdict_box):
+            self.class_box.setCurrentIndex(min(state.boxes[0], self.class_box.count() - 1))
+            self.split_box.setCurrentIndex(max(0, self.split_box.findData(state.boxes[1])))
+            self.verdict_box.setCurrentIndex(state.boxes[2])
+        self._cell, self._only = state.cell, state.only
+        self.cell_button.setText(state.words)
+        self.cell_button.setVisible(self._cell is not None or self._only is not None)
 
     def _on_changed(self) -> None:
         if self.sender() is not self.split_box and self._cell is not None:
