@@ -22,6 +22,7 @@ SPREAD = 1e-4
 INTERPOLATED_FROM = 10_000
 """Above it, interpolation (FIt-SNE, Linderman et al. 2019) is faster than Barnes and Hut."""
 FEWEST = 8
+PARALLEL_FROM = 5_000
 
 
 def likeness_map(embeddings: NDArray[np.floating], *, seed: int = 0) -> Iterator[tuple[float, NDArray[np.float32]]]:
@@ -34,14 +35,16 @@ def likeness_map(embeddings: NDArray[np.floating], *, seed: int = 0) -> Iterator
     if len(narrow) < FEWEST:
         yield 1.0, np.asarray(narrow[:, :2], dtype=np.float32)
         return
+    # Threads that wait for each other take longer than one for a few samples.
+    jobs = cores() if len(narrow) >= PARALLEL_FROM else 1
     perplexity = min(PERPLEXITY, (len(narrow) - 1) / 3)
-    affinities = PerplexityBasedNN(narrow, perplexity=perplexity, metric="euclidean", n_jobs=cores(), random_state=seed)
+    affinities = PerplexityBasedNN(narrow, perplexity=perplexity, metric="euclidean", n_jobs=jobs, random_state=seed)
     yield 0.2, start
     points = TSNEEmbedding(
         start.astype(np.float64),
         affinities,
         negative_gradient_method="fft" if len(narrow) >= INTERPOLATED_FROM else "bh",
-        n_jobs=cores(),
+        n_jobs=jobs,
         random_state=seed,
     )
     for done in range(0, EARLY + LATE, AT_ONCE):

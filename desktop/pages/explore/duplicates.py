@@ -92,8 +92,8 @@ class DuplicatesController(QObject):
 
     def show_sentence(self, kind: KindName) -> None:
         groups = self._groups or []
-        self._bar.setVisible(bool(groups))
-        self._bar.sentence.setText(duplicates_sentence(groups, kind))
+        self._bar.leaks_box.setVisible(bool(groups))
+        self._bar.sentence.setText(duplicates_sentence(groups, kind) if groups else "")
 
     def tile(self, sample_id: int) -> Tile:
         """Describe a sample by its group and its split, then as everywhere."""

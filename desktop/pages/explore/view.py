@@ -289,7 +289,9 @@ class ExploreView(QWidget):
         margins = self._layout.contentsMargins()
         width = whole - margins.left() - margins.right() - _GAP
         beside = min(max(width * _RIGHT // (_LEFT + _RIGHT), NARROWEST), WIDEST)
-        wanted = self.tabs.sizeHint().width() + self.more_button.sizeHint().width()
+        # Not the size hint: it does not grow while the bar scrolls.
+        tabs = sum(self.tabs.tabRect(place).width() for place in range(self.tabs.count()))
+        wanted = tabs + self.more_button.sizeHint().width()
         self._place_tabs(across=wanted > width - beside)
 
     def _place_tabs(self, *, across: bool) -> None:
