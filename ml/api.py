@@ -19,6 +19,7 @@ from ml.core.events import (
     Finished,
     FirstModel,
     Looked,
+    MapReady,
     Note,
     ProbeDone,
     Progress,
@@ -38,6 +39,7 @@ from ml.core.jobs import (
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    DataMapJob,
     Ear,
     EvaluateJob,
     ExportJob,
@@ -93,12 +95,16 @@ from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import (
+    ClassDifference,
     LabelCounts,
     Mistake,
     RunComparison,
+    RunDifference,
     RunScore,
     adjusting_result,
     compare_runs,
+    data_versions,
+    run_difference,
     run_scores,
 )
 from ml.evaluation.run_finding import RunFinding
@@ -139,6 +145,17 @@ from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
+from ml.project.manage import (
+    FORBIDDEN_IN_NAMES,
+    Archived,
+    archive_project,
+    archived_sentence,
+    check_not_in_use,
+    check_project_name,
+    duplicate_project,
+    rename_project,
+    unused_project_name,
+)
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
@@ -169,6 +186,8 @@ from ml.scoring.multilabel import (
     predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.near_duplicates import near_duplicates
+from ml.scoring.projection import principal_components
 from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
@@ -180,6 +199,7 @@ __all__ = [
     "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
+    "FORBIDDEN_IN_NAMES",
     "FRONTS",
     "MEMORY_RAN_OUT",
     "OFFERED",
@@ -194,14 +214,17 @@ __all__ = [
     "WRONG_AT_MOST",
     "Added",
     "AnswerList",
+    "Archived",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassDifference",
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
     "Consequence",
     "DamagedProjectError",
+    "DataMapJob",
     "DemoKind",
     "Detection",
     "DetectionReview",
@@ -240,6 +263,7 @@ __all__ = [
     "LiveListener",
     "LookJob",
     "Looked",
+    "MapReady",
     "MelSettings",
     "Message",
     "Mistake",
@@ -261,6 +285,7 @@ __all__ = [
     "Rule",
     "RuleSet",
     "RunComparison",
+    "RunDifference",
     "RunFinding",
     "RunInfo",
     "RunRelease",
@@ -307,12 +332,16 @@ __all__ = [
     "all_like",
     "answer_picture",
     "answer_row",
+    "archive_project",
+    "archived_sentence",
     "between",
     "blend",
     "cache_bytes",
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_not_in_use",
+    "check_project_name",
     "check_table",
     "choose_thresholds",
     "claimed_seconds",
@@ -328,9 +357,11 @@ __all__ = [
     "counted_classes",
     "counted_cut",
     "counted_files",
+    "data_versions",
     "default_annotator",
     "describe_error",
     "detect_files",
+    "duplicate_project",
     "duration",
     "embeddings_in",
     "english",
@@ -365,6 +396,7 @@ __all__ = [
     "most_useful",
     "msg",
     "multilabel_confusion",
+    "near_duplicates",
     "nmsg",
     "of_hundred",
     "open_model",
@@ -379,6 +411,7 @@ __all__ = [
     "predict_files",
     "predicted_labels",
     "preview_labels",
+    "principal_components",
     "problem",
     "read_findings",
     "read_package",
@@ -387,11 +420,13 @@ __all__ = [
     "reduced",
     "rejected_because",
     "relative_to_threshold",
+    "rename_project",
     "render_sample",
     "replacing",
     "restore_backup",
     "review_sentence",
     "risk_coverage_curve",
+    "run_difference",
     "run_scores",
     "sample_count",
     "samples_by_file",
@@ -415,6 +450,7 @@ __all__ = [
     "thumbnail",
     "try_actions",
     "uncertainty",
+    "unused_project_name",
     "update_from_source",
     "watch_plan",
     "why_set_aside",

@@ -274,6 +274,15 @@ class FeaturesReady:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MapReady:
+    """A `DataMapJob` ended: the points (n, 2) of run `run`, in the order of its predictions, are in `file` of the
+    project's cache."""
+
+    run: int
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
     """An `ExportJob` ended: the model of run `run` is in the file `path`.
 
@@ -324,11 +333,24 @@ Event = (
     | BackboneChecked
     | Suspected
     | FeaturesReady
+    | MapReady
     | Exported
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, FeaturesReady, Exported, Stopped, Failed)
+TERMINAL = (
+    Scanned,
+    Finished,
+    Evaluated,
+    Looked,
+    BackboneChecked,
+    Suspected,
+    FeaturesReady,
+    MapReady,
+    Exported,
+    Stopped,
+    Failed,
+)
 
 _NAMES = {
     StageStarted: "stage",
@@ -348,6 +370,7 @@ _NAMES = {
     BackboneChecked: "backbone",
     Suspected: "suspected",
     FeaturesReady: "features_ready",
+    MapReady: "map",
     Exported: "exported",
     Stopped: "stopped",
     Failed: "failed",

@@ -161,6 +161,15 @@ class FeaturesJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DataMapJob:
+    """Place the samples of run `run` on a map, near each other where they are alike. Ends with `events.MapReady`."""
+
+    project: Path
+    run: int
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExportJob:
     """Write the model of run `run` (the one in use if None) to the file `to`. Ends with `events.Exported`.
 
@@ -174,6 +183,6 @@ class ExportJob:
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | ExportJob
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | DataMapJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

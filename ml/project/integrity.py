@@ -35,6 +35,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import looks_in
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import releases_in
+from ml.project.run_notes import DELETED, NOTES, deleted_in, notes_in
 from ml.scoring.tasks import task_named
 
 Meta = Mapping[str, str]
@@ -253,6 +254,14 @@ def _class_looks(value: str, _name: str) -> None:
     looks_in(value)
 
 
+def _run_notes(value: str, _name: str) -> None:
+    notes_in(value)
+
+
+def _deleted_runs(value: str, _name: str) -> None:
+    deleted_in(value)
+
+
 _META: dict[str, Callable[[str, str], None]] = {
     "name": _name,
     "kind": _name,
@@ -275,6 +284,8 @@ _META: dict[str, Callable[[str, str], None]] = {
     RELEASES: _releases,
     "by_hand": _name,
     CLASS_LOOKS: _class_looks,
+    NOTES: _run_notes,
+    DELETED: _deleted_runs,
 }
 """For each key a check of its value; `windowing_of` checks the values of windows once more, together."""
 _REQUIRED = frozenset({"name", "kind", "split_by", "split_why", "source_absolute", "source_relative"})

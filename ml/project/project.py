@@ -573,7 +573,30 @@ class Project:
             self._set_meta({"label_sources": json.dumps(report.labels.sources)})
         return given
 
+    def rename(self, name: str) -> None:
+        """Give the project another name; its folder keeps its own, see `ml.project.manage.rename_project`."""
+        self._set_meta({"name": name})
+        self.name = name
+
     # -- runs ----------------------------------------------------------------------------------------------------
+
+    def delete_run(self, run: int) -> None:
+        """Delete run `run`, so that `Runs.undelete` can bring it back until `Runs.purge_deleted`.
+
+        Raises HandlensError where the run is in use or is being trained.
+        """
+        released = self.released()
+        if released is not None and released.run == run:
+            raise HandlensError(
+                msg("Run {run} is released, so it cannot be deleted. Release another run first.", run=str(run))
+            )
+        info = next((each for each in self.runs.all() if each.number == run), None)
+        if info is None:
+            raise HandlensError(msg("There is no run {run} in this project.", run=str(run)))
+        if info.state == "running" or self.runs.adjusting(run):
+            self.lock("train").release()  # raises while somebody trains
+            self.runs.mark_interrupted()
+        self.runs.delete(run)
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
@@ -599,8 +622,7 @@ class Project:
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:
             for key, value in values.items():
-                connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
-                connection.execute(tables.meta.insert().values(key=key, value=value))
+                tables.set_meta_value(connection, key, value)
         self._meta.update(values)
 
 
