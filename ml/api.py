@@ -149,6 +149,9 @@ from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
+from ml.release.web_runtime import MEGABYTES as PAGE_RUNTIME_MEGABYTES
+from ml.release.web_runtime import NAME as PAGE_RUNTIME_NAME
+from ml.release.web_runtime import has_web_runtime as has_page_runtime
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import (
     FilePrediction,
@@ -183,6 +186,8 @@ __all__ = [
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
+    "PAGE_RUNTIME_MEGABYTES",
+    "PAGE_RUNTIME_NAME",
     "PRESETS",
     "SPEEDS",
     "SPLITS",
@@ -341,6 +346,7 @@ __all__ = [
     "findings",
     "for_task",
     "has_multilabel_tables",
+    "has_page_runtime",
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",

@@ -293,11 +293,18 @@ def test_a_run_is_released_and_exported(
     assert "Harvest" in page.choice.box.currentText()
     with Project.open(project, to_read=True) as opened:
         assert opened.run_in_use().number == 1
+    page.view.export_button.click()
+    dialog = page.hand_over.dialog
+    assert dialog is not None
     for target in (tmp_path / "out.onnx", tmp_path / "out.handlensmodel"):
         monkeypatch.setattr(FileSaver, "ask", lambda *_args, chosen=target, **_more: chosen)
-        page.view.export_button.click()
+        dialog.choose(target.suffix)
+        dialog.export_button.click()
         qtbot.waitUntil(lambda: not page.hand_over.exporting(), timeout=SLOW)
+        assert str(target) in dialog.sentence.text()
         assert open_model(target).info.classes == CLASSES
+    dialog.cancel_button.click()
+    assert page.hand_over.dialog is None
     with qtbot.waitSignal(window.project_opened, timeout=SLOW):
         window.open_path(target)
     assert window.windowTitle() == "out – Handlens"
@@ -417,6 +424,10 @@ def test_explore_and_train_lead_to_using_releasing_and_exporting_a_run(
     target = tmp_path / "two.onnx"
     monkeypatch.setattr(FileSaver, "ask", lambda *_args, **_more: target)
     qtbot.mouseClick(train.result.export_button, Qt.MouseButton.LeftButton)
+    dialog = train.hand_over.dialog
+    assert dialog is not None
+    dialog.export_button.click()
     qtbot.waitUntil(lambda: not train.hand_over.exporting() and target.is_file(), timeout=SLOW)
+    dialog.cancel_button.click()
     qtbot.mouseClick(train.result.use_button, Qt.MouseButton.LeftButton)
     assert workspace.current_page == USE and use.choice.run_number() == 2
