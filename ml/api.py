@@ -118,6 +118,8 @@ from ml.inference.overlays import OverlayNames, check_folder, originals, write_o
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
 from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
+from ml.inference.scene_files import area_name, area_words, map_rgba, write_scene
+from ml.inference.scenes import SMALLEST_TILE, ClassArea, SceneMap, map_scene, usual_edge
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
 from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
@@ -128,6 +130,7 @@ from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
+from ml.media.scenes import scene_size
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -189,6 +192,7 @@ __all__ = [
     "PAGE_RUNTIME_MEGABYTES",
     "PAGE_RUNTIME_NAME",
     "PRESETS",
+    "SMALLEST_TILE",
     "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
@@ -201,6 +205,7 @@ __all__ = [
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassArea",
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
@@ -276,6 +281,7 @@ __all__ = [
     "ScanJob",
     "ScanReport",
     "Scanned",
+    "SceneMap",
     "SelectiveRisk",
     "Showcase",
     "SourceChanges",
@@ -311,6 +317,8 @@ __all__ = [
     "all_like",
     "answer_picture",
     "answer_row",
+    "area_name",
+    "area_words",
     "between",
     "blend",
     "cache_bytes",
@@ -360,6 +368,8 @@ __all__ = [
     "log_folder",
     "make_actions",
     "make_rules",
+    "map_rgba",
+    "map_scene",
     "mark_sample",
     "may_be_labelled",
     "mel_to_hz",
@@ -399,6 +409,7 @@ __all__ = [
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "scene_size",
     "search_inputs",
     "selective_risk",
     "settings_for",
@@ -419,6 +430,7 @@ __all__ = [
     "try_actions",
     "uncertainty",
     "update_from_source",
+    "usual_edge",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",
@@ -426,6 +438,7 @@ __all__ = [
     "write_overlay",
     "write_package",
     "write_samples",
+    "write_scene",
     "write_table",
     "wrong_labels",
 ]

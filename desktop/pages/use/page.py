@@ -26,6 +26,8 @@ from desktop.pages.use.live import LiveController, can_be_live
 from desktop.pages.use.live_panel import LivePanel
 from desktop.pages.use.model_choice import ModelChoice
 from desktop.pages.use.saving import Saving
+from desktop.pages.use.scene import SceneController
+from desktop.pages.use.scene_panel import ScenePanel
 from desktop.pages.use.timeline import FEW_WINDOWS, TimelineController, is_long
 from desktop.pages.use.timeline_panel import TimelinePanel
 from desktop.pages.use.view import UseView
@@ -34,7 +36,7 @@ from desktop.pages.use.watching import WatchController
 from desktop.session import Session
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
-from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, task_named
+from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, scene_size, task_named
 
 _TICK_MS = 250
 
@@ -72,15 +74,24 @@ class UsePage(QWidget):
         self.saving = Saving(self)
         self.timeline_panel = TimelinePanel()
         self.timeline = TimelineController(self.timeline_panel, Player(self), self)
+        self.scene_panel = ScenePanel()
+        self.scenes = SceneController(self.scene_panel, self)
         self.live_panel, self.watch_panel = LivePanel(), WatchPanel()
         self.live = LiveController(self.live_panel, self)
         self.watching = WatchController(self.watch_panel, self)
         self._undecided: Path | None = None
-        """A recording that was dropped before the model could tell whether it is long."""
+        """A file that was dropped before the model could tell whether it has a page of its own."""
         self.adding = Adding(self)
         self.empty = _NoModel()
         self.pages = QStackedWidget()
-        for part in (self.view, self.empty, self.timeline_panel, self.live_panel, self.watch_panel):
+        for part in (
+            self.view,
+            self.empty,
+            self.timeline_panel,
+            self.scene_panel,
+            self.live_panel,
+            self.watch_panel,
+        ):
             self.pages.addWidget(part)
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._show_progress)
@@ -109,11 +120,12 @@ class UsePage(QWidget):
         answers.pictures_button.clicked.connect(self._save_pictures)
         answers.sort_button.clicked.connect(self._sort_copies)
         view.panel.timeline_button.clicked.connect(self._open_timeline)
+        view.panel.scene_button.clicked.connect(self._open_scene)
         view.live_button.clicked.connect(self._open_live)
         view.watch_button.clicked.connect(self._open_watch)
-        for part in (self.timeline, self.live, self.watching):
+        for part in (self.timeline, self.scenes, self.live, self.watching):
             part.closed.connect(self._show_answers)
-        for job in (self.timeline, self.watching):
+        for job in (self.timeline, self.scenes, self.watching):
             job.progressed.connect(self.job_progress)
         self.saving.progressed.connect(self.job_progress)
         answers.wrong_menu.aboutToShow.connect(self._fill_wrong_menu)
@@ -199,6 +211,7 @@ class UsePage(QWidget):
         self.hand_over.close()
         self.large.close()
         self.timeline.close()
+        self.scenes.close()
         self.live.close()
         self.watching.close()
         self.choice.close_scores()
@@ -226,8 +239,9 @@ class UsePage(QWidget):
         """Use another model, also for the files that were added before."""
         self._load = load
         self._end_thread()
-        self._undecided = self.timeline.path
+        self._undecided = self.timeline.path or self.scenes.path()
         self.timeline.clear()
+        self.scenes.clear()
         self.live.close()
         self.model = None
         self.answers.reset(None)
@@ -313,7 +327,7 @@ class UsePage(QWidget):
         self.list.show_saved("")
         self._start()
         assert self._thread is not None
-        if len(paths) == 1 and self._is_for_timeline(paths[0]):
+        if len(paths) == 1 and self._has_own_page(paths[0]):
             return
         self._given += paths
         self.choice.keeps_run = True
@@ -324,16 +338,31 @@ class UsePage(QWidget):
         self._clock.start()
         self._show_progress()
 
-    def _is_for_timeline(self, path: Path) -> bool:
-        """Open the timeline of a long recording, now or once the model is loaded; return whether it is one."""
+    def _has_own_page(self, path: Path) -> bool:
+        """Return whether this is a long recording or a scene, shown on its own page now or once the model is loaded."""
         if self.model is None:
-            if path.suffix.lower() in kind_named("recordings").suffixes and path.is_file():
+            recording = path.suffix.lower() in kind_named("recordings").suffixes and path.is_file()
+            if recording or scene_size(path) == "scene":
                 self._undecided = path
             return self._undecided == path
-        if not is_long(path, self.model.info):
+        if self.model.info.input_name == "pixels" and scene_size(path) == "scene":
+            self._show_scene(path)
+        elif is_long(path, self.model.info):
+            self._show_timeline(path)
+        else:
             return False
-        self._show_timeline(path)
         return True
+
+    def _show_scene(self, path: Path) -> None:
+        assert self.model is not None
+        self.pages.setCurrentWidget(self.scene_panel)
+        self.scenes.open(self.model, path, None if self._session is None else self._session.project)
+
+    @Slot()
+    def _open_scene(self) -> None:
+        shown = self.large.shown()
+        if shown is not None and self.model is not None:
+            self._show_scene(shown)
 
     def _show_timeline(self, path: Path) -> None:
         assert self.model is not None
@@ -470,6 +499,8 @@ class UsePage(QWidget):
         windows = len(answered.windows) if isinstance(answered, FilePrediction) else 0
         audible = self.model is not None and kind_named(self.model.info.kind).audible
         self.view.panel.timeline_button.setVisible(audible and windows > FEW_WINDOWS)
+        pictures = self.model is not None and self.model.info.input_name == "pixels"
+        self.view.panel.scene_button.setVisible(pictures and scene_size(answered.path) != "ordinary")
 
     @Slot()
     def _on_dry(self) -> None:
