@@ -108,6 +108,7 @@ from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.counts import CountTable, HourTally, Per, tally_detections, tally_files
 from ml.inference.deliveries import make_actions
 from ml.inference.detection_export import DETECTION_FILES, export_detections
 from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
@@ -210,6 +211,7 @@ __all__ = [
     "ClassInfo",
     "CloseUp",
     "Consequence",
+    "CountTable",
     "DamagedProjectError",
     "DemoKind",
     "Detection",
@@ -237,6 +239,7 @@ __all__ = [
     "Front",
     "HandlensError",
     "HeardSound",
+    "HourTally",
     "Job",
     "KindName",
     "LabelChange",
@@ -260,6 +263,7 @@ __all__ = [
     "OverlayNames",
     "Overview",
     "Package",
+    "Per",
     "Predictions",
     "Preset",
     "ProbeDone",
@@ -422,6 +426,8 @@ __all__ = [
     "strength",
     "suggest_labels",
     "surest_start",
+    "tally_detections",
+    "tally_files",
     "task_named",
     "text",
     "thing",

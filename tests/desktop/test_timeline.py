@@ -196,3 +196,22 @@ def test_the_overview_is_small_and_shows_where_it_is_loud(recording: Path, model
     for _block in range(9):
         many.add(block)
     assert MOST_COLUMNS <= many.picture().shape[1] < 2 * MOST_COLUMNS
+
+
+def test_counts_per_hour_and_day_follow_the_limits_and_the_name(
+    page: UsePage, recording: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = open_timeline(page, recording, qtbot)
+    panel.counts_button.click()
+    dialog = page.timeline.counts
+    qtbot.waitUntil(dialog.save_button.isEnabled, timeout=SLOW)
+    assert dialog.bars.bars() == [4] and dialog.table.item(0, 0).text() == "2024-01-31 05:00"
+    assert [dialog.table.item(0, column).text() for column in (1, 2)] == ["1.0", "4"]
+    dialog.per_box.setCurrentIndex(1)
+    dialog.per_box.activated.emit(1)
+    assert dialog.table.item(0, 0).text() == "2024-01-31" and dialog.note.text() == ""
+    monkeypatch.setattr(FileSaver, "ask", lambda *_args, **_more: tmp_path / "counts.csv")
+    dialog.save_button.click()
+    with (tmp_path / "counts.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.DictReader(file)) == [{"time": "2024-01-31", "minutes": "1.0", "chainsaw": "4"}]
+    dialog.reject()

@@ -8,11 +8,12 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.dialogs.counts import CountsDialog
 from desktop.dialogs.folder import FilesChooser, FolderChooser
 from desktop.dialogs.release import RunHandOver
 from desktop.dialogs.text import TextDialog
@@ -36,7 +37,7 @@ from desktop.pages.use.watching import WatchController
 from desktop.session import Session
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
-from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, scene_size, task_named
+from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, scene_size, tally_files, task_named
 
 _TICK_MS = 250
 
@@ -119,6 +120,7 @@ class UsePage(QWidget):
         answers.save_button.clicked.connect(self._save_table)
         answers.pictures_button.clicked.connect(self._save_pictures)
         answers.sort_button.clicked.connect(self._sort_copies)
+        answers.counts_button.clicked.connect(self._show_counts)
         view.panel.timeline_button.clicked.connect(self._open_timeline)
         view.panel.scene_button.clicked.connect(self._open_scene)
         view.live_button.clicked.connect(self._open_live)
@@ -549,6 +551,18 @@ class UsePage(QWidget):
     def _sort_copies(self) -> None:
         if self.model is not None:
             self.saving.sort_copies(tuple(self.answers.answers), self.model.info, tuple(self._given))
+
+    @Slot()
+    def _show_counts(self) -> None:
+        """Show how many files of each class were made when."""
+        if self.model is None:
+            return
+        info = self.model.info
+        colours = [style.class_colour(place) for place in range(len(info.classes))]
+        count = partial(tally_files, tuple(self.answers.answers), info)
+        self.counts = CountsDialog(count, info.classes, colours, self)
+        self.counts.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.counts.show()
 
     # -- teaching ------------------------------------------------------------------------------------------------
 

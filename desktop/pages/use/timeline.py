@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from desktop import style
+from desktop.dialogs.counts import CountsDialog
 from desktop.dialogs.folder import FileSaver, FolderChooser
 from desktop.i18n import error_text, printable, text, tr, trn
 from desktop.pages.use.timeline_panel import TimelinePanel
@@ -34,6 +35,7 @@ from ml.api import (
     export_detections,
     kind_named,
     review_sentence,
+    tally_detections,
 )
 
 FEW_WINDOWS = 8
@@ -99,6 +101,7 @@ class TimelineController(QObject):
         panel.review_toggled.connect(self._toggle_review)
         panel.proposal_taken.connect(self._take_proposal)
         panel.export_pressed.connect(self._export)
+        panel.counts_button.clicked.connect(self._show_counts)
         view.stepped.connect(self.step)
         view.answered.connect(self.answer)
         view.mark_chosen.connect(partial(self.choose, move=False))
@@ -483,8 +486,20 @@ class TimelineController(QObject):
     # -- exporting -----------------------------------------------------------------------------------------------
 
     def _set_exports(self, there: bool) -> None:
-        for button in self._panel.exports.values():
+        for button in (self._panel.counts_button, *self._panel.exports.values()):
             button.setEnabled(there)
+
+    @Slot()
+    def _show_counts(self) -> None:
+        """Show how many detections there were when, as the limits and the review are now."""
+        review, model, end = self.review, self._model, self._end
+        if review is None or model is None or end is None:
+            return
+        colours = [style.class_colour(model.info.classes.index(name)) for name in review.classes]
+        count = partial(tally_detections, review.exported(), end)
+        self.counts = CountsDialog(count, review.classes, colours, self._page)
+        self.counts.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.counts.show()
 
     @Slot(str)
     def _export(self, form: str) -> None:

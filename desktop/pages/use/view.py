@@ -209,6 +209,7 @@ class AnswersView(QWidget):
         self.save_button = QPushButton(tr("Save as table…"))
         self.pictures_button = QPushButton(tr("Save pictures with maps…"))
         self.sort_button = QPushButton(tr("Sort copies into folders…"))
+        self.counts_button = QPushButton(tr("Counts over time…"))
         self.wrong_button = QPushButton(tr("These were wrong"))
         self.wrong_button.setToolTip(tr("Choose the right class: the selected files join the project with that label."))
         self.wrong_menu = QMenu(self.wrong_button)
@@ -253,7 +254,14 @@ class AnswersView(QWidget):
         filters, actions = FlowBox(gap=look.s), FlowBox(gap=look.s)
         filters.set_items((self.search, self.class_box, self.state_box))
         actions.set_items(
-            (self.save_button, self.pictures_button, self.sort_button, self.wrong_button, self.clear_button)
+            (
+                self.save_button,
+                self.pictures_button,
+                self.sort_button,
+                self.counts_button,
+                self.wrong_button,
+                self.clear_button,
+            )
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
