@@ -113,6 +113,13 @@ from ml.inference.deliveries import make_actions
 from ml.inference.detection_export import DETECTION_FILES, export_detections
 from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
 from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.folder_test import (
+    FolderTest,
+    class_folders,
+    confusion_sentence,
+    folder_test_sentence,
+    score_folder,
+)
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
@@ -234,6 +241,7 @@ __all__ = [
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderTest",
     "FolderWatch",
     "FoundFile",
     "Front",
@@ -332,12 +340,14 @@ __all__ = [
     "check_table",
     "choose_thresholds",
     "claimed_seconds",
+    "class_folders",
     "clear_cache",
     "clock_time",
     "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "confusion_sentence",
     "consequence_sentence",
     "count_inputs",
     "counted",
@@ -356,6 +366,7 @@ __all__ = [
     "files",
     "find_inputs",
     "findings",
+    "folder_test_sentence",
     "for_task",
     "has_multilabel_tables",
     "has_page_runtime",
@@ -414,6 +425,7 @@ __all__ = [
     "sample_count",
     "samples_by_file",
     "scene_size",
+    "score_folder",
     "search_inputs",
     "selective_risk",
     "settings_for",

@@ -431,3 +431,29 @@ def test_explore_and_train_lead_to_using_releasing_and_exporting_a_run(
     dialog.cancel_button.click()
     qtbot.mouseClick(train.result.use_button, Qt.MouseButton.LeftButton)
     assert workspace.current_page == USE and use.choice.run_number() == 2
+
+
+def test_a_folder_with_class_folders_is_offered_as_a_test(
+    window: MainWindow, project: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    page = open_use(window, project, qtbot)
+    for name, colour in (
+        ("Apple/a", "red"),
+        ("Apple/b", "red"),
+        ("pear/c", "lime"),
+        ("pear/d", "red"),
+        ("else/e", "red"),
+    ):
+        path = tmp_path / "test" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (60, 60), colour).save(path)
+    page.add((tmp_path / "test",))
+    assert page.view.test_button.isVisible() and "2 classes" in page.view.test_words.text()
+    wait_for(page, 5, qtbot)
+    page.view.test_button.click()
+    qtbot.waitUntil(lambda: page.view.test_words.text().startswith("Test: 3 of 4 files are right"), timeout=SLOW)
+    assert "pear as apple (1)" in page.view.test_words.text()
+    page.view.wrong_button.click()
+    assert cells(page, "file") == ["d.png"]
+    page.add((tmp_path / "test" / "pear",))
+    assert not page.view.test_words.isVisible()

@@ -22,6 +22,7 @@ from desktop.models.answers import AnswersModel
 from desktop.pages.adding import Adding
 from desktop.pages.ids import TRAIN, USE
 from desktop.pages.use import messages
+from desktop.pages.use.folder_testing import FolderTesting
 from desktop.pages.use.large import LargeController
 from desktop.pages.use.live import LiveController, can_be_live
 from desktop.pages.use.live_panel import LivePanel
@@ -82,6 +83,7 @@ class UsePage(QWidget):
         self.watching = WatchController(self.watch_panel, self)
         self._undecided: Path | None = None
         """A file that was dropped before the model could tell whether it has a page of its own."""
+        self.testing = FolderTesting(self.view, self.answers, self)
         self.adding = Adding(self)
         self.empty = _NoModel()
         self.pages = QStackedWidget()
@@ -293,6 +295,7 @@ class UsePage(QWidget):
         self._describe_model()
         self._filter()
         self.view.show_answers(bool(self._given))
+        self.testing.set_model(model.info)
         self._on_arrived()
         undecided, self._undecided = self._undecided, None
         if undecided is not None:
@@ -336,6 +339,7 @@ class UsePage(QWidget):
         self._group, self._group_shown = self._thread.add(paths), False
         if self._paused:
             self._toggle_pause()
+        self.testing.offer(paths, None if self.model is None else self.model.info)
         self.view.show_answers(self.model is not None)
         self._clock.start()
         self._show_progress()
@@ -441,6 +445,7 @@ class UsePage(QWidget):
         self._given.clear()
         self.choice.keeps_run = False
         self.answers.reset(None if self.model is None else self.model.info)
+        self.testing.clear()
         self.large.clear()
         self.list.show_saved("")
         self.view.show_problem("")
@@ -510,6 +515,7 @@ class UsePage(QWidget):
             return
         self._on_arrived()
         self._show_progress()
+        self.testing.end()
         if self.answers.answers:
             self.job_progress.emit(messages.ended(len(self.answers.answers)), -1.0)
 
