@@ -104,6 +104,7 @@ from ml.evaluation.run_comparison import (
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.features import cached_embeddings, embeddings_in
+from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
@@ -280,6 +281,7 @@ __all__ = [
     "ReleasedModel",
     "Row",
     "Rule",
+    "RuleAction",
     "RuleSet",
     "RunComparison",
     "RunFinding",

@@ -19,6 +19,7 @@ from paho.mqtt import client as mqtt
 from tiny_model import write_colour_model, write_loudness_model
 
 from ml.core.errors import HandlensError
+from ml.inference.actions import _notification
 from ml.inference.rules import Rule, Tally, read_rules
 from ml.inference.watch import memory_file
 from ml.inference.watch_memory import WatchMemory
@@ -320,3 +321,13 @@ def test_a_folder_is_watched_by_one_process_at_a_time(folder: Path, model: Path)
         seen.wait_for("answered")
         with pytest.raises(HandlensError, match="already watched by another Handlens"):
             WatchMemory(memory_file(folder, None))
+
+
+def test_words_of_strangers_are_never_part_of_a_script_that_notifies() -> None:
+    title, body = '" & do shell script "rm', "$(calc) <b>"
+    for platform in ("darwin", "win32"):
+        words, environment = _notification(platform, title, body)
+        scripts = [word for word in words if word not in (title, body)]
+        assert not any("rm" in word.split() or "calc" in word for word in scripts)
+        assert (title in words and body in words) or set(environment.values()) == {title, body}
+    assert _notification("linux", title, body)[0][-1] == "$(calc) &lt;b&gt;"
