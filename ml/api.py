@@ -136,6 +136,7 @@ from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
+from ml.media.logs.overview import log_picture, log_seconds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
@@ -383,6 +384,8 @@ __all__ = [
     "load_image",
     "load_waveform",
     "log_folder",
+    "log_picture",
+    "log_seconds",
     "make_actions",
     "make_rules",
     "map_rgba",

@@ -504,8 +504,7 @@ class UsePage(QWidget):
     def _show_large(self, answered: Answered) -> None:
         self.large.show(answered)
         windows = len(answered.windows) if isinstance(answered, FilePrediction) else 0
-        audible = self.model is not None and kind_named(self.model.info.kind).audible
-        self.view.panel.timeline_button.setVisible(audible and windows > FEW_WINDOWS)
+        self.view.panel.timeline_button.setVisible(windows > FEW_WINDOWS)
         pictures = self.model is not None and self.model.info.input_name == "pixels"
         self.view.panel.scene_button.setVisible(pictures and scene_size(answered.path) != "ordinary")
 

@@ -81,6 +81,7 @@ class TimelineController(QObject):
         self.review: DetectionReview | None = None
         self._current = -1
         self._sample: tuple[int, ...] = ()
+        self._audible = True
         self._played_from = 0.0
         self._pending: dict[int, tuple[str, float, float]] = {}
         self._tasks, self._saving = Tasks(self, threads=1), Tasks(self, threads=1)
@@ -123,10 +124,13 @@ class TimelineController(QObject):
         panel.file_name.setText(str(path))
         panel.set_classes(review.classes, tuple(map(printable, review.classes)))
         panel.show_problem("")
-        panel.set_sound_problem(self._player.problem())
+        self._audible = kind_named(model.info.kind).audible
+        panel.play_button.setVisible(self._audible)
+        panel.set_sound_problem(self._player.problem() if self._audible else "")
+        panel.exports["clips"].setVisible(self._audible)
         panel.show_saved("")
         self._set_exports(False)
-        view.set_length(claimed_seconds(path), whole=True)
+        view.set_length(claimed_seconds(path) if self._audible else 0.0, whole=True)
         self._show_limits()
         self._choose_none()
         thread = self._thread = RecordingThread(model, review, path, self)
@@ -187,7 +191,7 @@ class TimelineController(QObject):
         if self.sender() is self._thread:
             self._take()
             share = min(1.0, seconds / self._panel.view.length())
-            words = tr("Listening: {percent}", percent=percent(share))
+            words = tr("Searching: {percent}", percent=percent(share))
             self._panel.show_progress(words)
             self.progressed.emit(words, share)
 
@@ -420,7 +424,8 @@ class TimelineController(QObject):
         begin = max(0.0, start - seconds / 2)
         length = min(self._panel.view.length() - begin, 2 * seconds)
         self._forget("picture")
-        task = self._tasks.submit(load_close, path, model.info.windowing, begin, length)
+        dark = None if self._audible else style.current().theme == "dark"
+        task = self._tasks.submit(load_close, path, model.info.windowing, begin, length, dark)
         self._pending[task] = ("picture", begin, length)
 
     def _forget(self, what: str) -> None:
@@ -436,7 +441,7 @@ class TimelineController(QObject):
         self._player.stop()
         self._forget("sound")
         self._panel.view.set_cursor(seconds)
-        if self._player.problem():
+        if not self._audible or self._player.problem():
             return
         task = self._tasks.submit(load_sound, path, model.info.windowing, seconds)
         self._pending[task] = ("sound", seconds, 0.0)
