@@ -47,6 +47,7 @@ BEFORE = 0.5
 _CLOSE_AFTER_MS = 120
 _SHOWN_AROUND = 12.0
 """A detection is shown with so many times its length, if the person has not zoomed closer."""
+_OF_SOUND = ("audacity", "raven", "birdnet", "clips")
 _NAMES = {
     "csv": ("detections.csv", ".csv"),
     "audacity": ("audacity-labels.txt", ".txt"),
@@ -127,7 +128,8 @@ class TimelineController(QObject):
         self._audible = kind_named(model.info.kind).audible
         panel.play_button.setVisible(self._audible)
         panel.set_sound_problem(self._player.problem() if self._audible else "")
-        panel.exports["clips"].setVisible(self._audible)
+        for form in _OF_SOUND:
+            panel.exports[form].setVisible(self._audible)
         panel.show_saved("")
         self._set_exports(False)
         view.set_length(claimed_seconds(path) if self._audible else 0.0, whole=True)
@@ -390,9 +392,12 @@ class TimelineController(QObject):
     def _choose_none(self) -> None:
         self._current = -1
         self._panel.view.set_current(-1)
-        self._panel.set_current(
-            tr("Arrows go from detection to detection, Y and N answer, Space plays, the wheel zooms."), there=False
+        words = (
+            tr("Arrows go from detection to detection, Y and N answer, Space plays, the wheel zooms.")
+            if self._audible
+            else tr("Arrows go from detection to detection, Y and N answer, the wheel zooms.")
         )
+        self._panel.set_current(words, there=False)
 
     def _describe(self) -> None:
         review = self.review
