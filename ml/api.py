@@ -156,6 +156,7 @@ from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
+from ml.project.run_settings import read_run_settings, stage_rates
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
@@ -418,6 +419,7 @@ __all__ = [
     "read_findings",
     "read_package",
     "read_rules",
+    "read_run_settings",
     "reduced",
     "rejected_because",
     "relative_to_threshold",
@@ -438,6 +440,7 @@ __all__ = [
     "signer_with",
     "source_changes",
     "stage_message",
+    "stage_rates",
     "stream_overview",
     "stream_waveform",
     "strength",

@@ -130,4 +130,4 @@ def _tell(scene: SceneMap, wanted: SceneOutputs) -> None:
 
 
 def _line(name: str, words: str) -> Message:
-    return msg("  {name}: {words}", name=name, words=words)
+    return msg("{name}: {words}", name=name, words=words)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, text, tr
+from desktop.learn.dialog import LearnDialog
 from desktop.models.run_scores import RunScores
 from desktop.pages.ids import EXPLORE, TRAIN, USE
 from desktop.pages.train import messages
@@ -50,6 +51,7 @@ class TrainPage(QWidget):
         layout.addWidget(self.stack)
         self.setup.train_pressed.connect(self.train)
         self.setup.resume_pressed.connect(self.resume)
+        self.setup.lessons_pressed.connect(self._show_lessons)
         self.setup.runs.run_chosen.connect(self._show_run)
         self._setup.readiness_changed.connect(self._on_readiness)
         self._training.progressed.connect(self.job_progress)
@@ -136,6 +138,10 @@ class TrainPage(QWidget):
         run = self._result.run_number()
         if self._session is not None and run is not None:
             self.hand_over.export(self._session, run)
+
+    @Slot()
+    def _show_lessons(self) -> None:
+        LearnDialog.show_lessons(self._session, self)
 
     @Slot(str, bool)
     def _say(self, sentence: str, good: bool) -> None:

@@ -102,10 +102,11 @@ class PresetCard(QFrame):
 
 
 class TrainSetup(QWidget):
-    """Emits `train_pressed(preset, epochs or None, seed)` and `resume_pressed`."""
+    """Emits `train_pressed(preset, epochs or None, seed)`, `resume_pressed` and `lessons_pressed`."""
 
     train_pressed = Signal(str, object, int)
     resume_pressed = Signal()
+    lessons_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
@@ -133,6 +134,9 @@ class TrainSetup(QWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.toggled.connect(self._on_fold)
+        self.lessons_button = QPushButton(tr("How it learns"))
+        self.lessons_button.setProperty("role", "link")
+        self.lessons_button.clicked.connect(self.lessons_pressed)
         self.network = NetworkChoice(runner=runner)
         self.front = self._make_front()
         self.ear, self.ear_note, self._ear_choice = self._make_ear()
@@ -274,6 +278,7 @@ class TrainSetup(QWidget):
         row.addSpacing(8)
         row.addWidget(self.fold)
         row.addStretch(1)
+        row.addWidget(self.lessons_button)
         column.addLayout(row)
         self._cards = QWidget()
         cards = QHBoxLayout(self._cards)
