@@ -110,20 +110,31 @@ from ml.evaluation.run_comparison import (
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.features import cached_embeddings, embeddings_in
+from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.counts import CountTable, HourTally, Per, tally_detections, tally_files
 from ml.inference.deliveries import make_actions
 from ml.inference.detection_export import DETECTION_FILES, export_detections
 from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
 from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.folder_test import (
+    FolderTest,
+    class_folders,
+    confusion_sentence,
+    folder_test_sentence,
+    score_folder,
+)
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
 from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
+from ml.inference.scene_files import area_name, area_words, map_rgba, write_scene
+from ml.inference.scenes import SMALLEST_TILE, ClassArea, SceneMap, map_scene, usual_edge
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
 from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
@@ -131,9 +142,11 @@ from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
+from ml.media.logs.overview import log_picture, log_seconds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
+from ml.media.scenes import scene_size
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -167,6 +180,9 @@ from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
+from ml.release.web_runtime import MEGABYTES as PAGE_RUNTIME_MEGABYTES
+from ml.release.web_runtime import NAME as PAGE_RUNTIME_NAME
+from ml.release.web_runtime import has_web_runtime as has_page_runtime
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import (
     FilePrediction,
@@ -204,7 +220,10 @@ __all__ = [
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
+    "PAGE_RUNTIME_MEGABYTES",
+    "PAGE_RUNTIME_NAME",
     "PRESETS",
+    "SMALLEST_TILE",
     "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
@@ -218,11 +237,13 @@ __all__ = [
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassArea",
     "ClassDifference",
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
     "Consequence",
+    "CountTable",
     "DamagedProjectError",
     "DataMapJob",
     "DemoKind",
@@ -246,11 +267,13 @@ __all__ = [
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderTest",
     "FolderWatch",
     "FoundFile",
     "Front",
     "HandlensError",
     "HeardSound",
+    "HourTally",
     "Job",
     "KindName",
     "LabelChange",
@@ -275,6 +298,7 @@ __all__ = [
     "OverlayNames",
     "Overview",
     "Package",
+    "Per",
     "Predictions",
     "Preset",
     "ProbeDone",
@@ -283,6 +307,7 @@ __all__ = [
     "ReleasedModel",
     "Row",
     "Rule",
+    "RuleAction",
     "RuleSet",
     "RunComparison",
     "RunDifference",
@@ -297,6 +322,7 @@ __all__ = [
     "ScanJob",
     "ScanReport",
     "Scanned",
+    "SceneMap",
     "SelectiveRisk",
     "Showcase",
     "SourceChanges",
@@ -334,6 +360,8 @@ __all__ = [
     "answer_row",
     "archive_project",
     "archived_sentence",
+    "area_name",
+    "area_words",
     "between",
     "blend",
     "cache_bytes",
@@ -345,12 +373,14 @@ __all__ = [
     "check_table",
     "choose_thresholds",
     "claimed_seconds",
+    "class_folders",
     "clear_cache",
     "clock_time",
     "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "confusion_sentence",
     "consequence_sentence",
     "count_inputs",
     "counted",
@@ -371,8 +401,10 @@ __all__ = [
     "files",
     "find_inputs",
     "findings",
+    "folder_test_sentence",
     "for_task",
     "has_multilabel_tables",
+    "has_page_runtime",
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
@@ -384,8 +416,12 @@ __all__ = [
     "load_image",
     "load_waveform",
     "log_folder",
+    "log_picture",
+    "log_seconds",
     "make_actions",
     "make_rules",
+    "map_rgba",
+    "map_scene",
     "mark_sample",
     "may_be_labelled",
     "mel_to_hz",
@@ -430,6 +466,8 @@ __all__ = [
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "scene_size",
+    "score_folder",
     "search_inputs",
     "selective_risk",
     "settings_for",
@@ -443,6 +481,8 @@ __all__ = [
     "strength",
     "suggest_labels",
     "surest_start",
+    "tally_detections",
+    "tally_files",
     "task_named",
     "text",
     "thing",
@@ -452,6 +492,7 @@ __all__ = [
     "uncertainty",
     "unused_project_name",
     "update_from_source",
+    "usual_edge",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",
@@ -459,6 +500,7 @@ __all__ = [
     "write_overlay",
     "write_package",
     "write_samples",
+    "write_scene",
     "write_table",
     "wrong_labels",
 ]

@@ -284,16 +284,17 @@ class MapReady:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """An `ExportJob` ended: the model of run `run` is in the file `path`.
+    """An `ExportJob` ended: run `run` (None for a notebook) is in the file or folder `path`.
 
     At most `wrong_at_most` of its accepted answers are wrong (0: nobody chose a rate), with 95 % confidence where
-    `promised`.
+    `promised`. `compared`: how the model in floats and in whole numbers did on the same samples, if both were tried.
     """
 
-    run: int
+    run: int | None
     path: str
-    wrong_at_most: float
-    promised: bool
+    wrong_at_most: float = 0.0
+    promised: bool = False
+    compared: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -92,7 +92,7 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
         case ExportJob():
             from ml.pipeline.export_model import export
 
-            yield from export(job)
+            yield from export(job, stop)
         case _:
             assert_never(job)
 
