@@ -218,7 +218,7 @@ def _write_label_studio(project: Project, files: Sequence[LabelledFile], target:
     tasks: list[dict[str, Any]] = []
     for number, file in enumerate(files, 1):
         results = [_part(span, data) for span in file.spans or ()] or [_choices(file.classes, data)]
-        where = f"/data/local-files/?d={quote(_shown(file))}"
+        where = f"/data/local-files/?d={quote(_shown(file), safe='')}"
         tasks.append({"id": number, "data": {data: where}, "annotations": [{"result": results}]})
     target.write_text(json.dumps(tasks, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return ()
