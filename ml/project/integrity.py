@@ -50,6 +50,7 @@ _TEXTS = (
     "SELECT DISTINCT annotator, at FROM label_change",
     "SELECT created_at, message FROM run",
 )
+_REMARKS = ("SELECT annotator, at, note FROM remark",)
 
 
 def check_schema(connection: sa.Connection) -> None:
@@ -67,12 +68,12 @@ def check_rows(connection: sa.Connection, windowing: Windowing | None) -> None:
     classes = _check_classes(connection)
     there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
     for table, rule in _rules(classes, windowing).items():
-        if table == "root" and table not in there:
+        if table in ("root", "remark") and table not in there:
             continue  # a project of an earlier version
         query = f'SELECT 1 FROM "{table}" WHERE ({rule}) IS NOT TRUE LIMIT 1'
         if connection.exec_driver_sql(query).first() is not None:
             raise ValueError(f"values in the table {table}")
-    for query in _TEXTS:
+    for query in (*_TEXTS, *(_REMARKS if "remark" in there else ())):
         # The driver decodes, and refuses bytes that are no text. Its own rows: there may be a hundred thousand.
         for _row in connection.connection.cursor().execute(query):
             pass
@@ -164,6 +165,14 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
             _whole("place", 0, MOST_CLASSES),
             _whole("class_index", 0, classes - 1),
             f"({nothing} OR ({span}))",
+        ],
+        "remark": [
+            _whole("id", 0, _HIGHEST),
+            _whole("sample_id", 0, _HIGHEST),
+            _text("at", LONGEST_NAME),
+            _text("annotator", LONGEST_PATH),
+            _whole("flagged", 0, 1),
+            _text("note", LONGEST_TEXT),
         ],
         "run": [
             _whole("number", 1, _MOST_RUNS),

@@ -24,6 +24,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
 from ml.project.labels import (
+    Parts,
     append_changes,
     count_splits,
     default_annotator,
@@ -35,8 +36,10 @@ from ml.project.labels import (
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import RunRelease, releases_in, releases_text
+from ml.project.remarks import Remark, append_remarks, read_remarks
 from ml.project.roots import COPIES, Root, RootKind, place_of, read_roots, root_name, unused_name
 from ml.project.runs import Runs
+from ml.project.states import LabelStates, read_states
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
 from ml.project.update.insert import (
@@ -428,13 +431,18 @@ class Project:
         *,
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, Parts] | None = None,
     ) -> tuple[LabelChange, ...]:
         """Give each sample its own labels, as undo and redo need it; None: nobody has labelled it.
 
-        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right. Many
-        samples are written in several transactions, see `restore_in_pieces`.
+        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right.
+        `annotators` by sample, `annotator` where there is none; `parts` as in `append_changes`. Many samples are
+        written in several transactions, see `restore_in_pieces`.
         """
-        pieces = self.restore_in_pieces(wanted, annotator=annotator, origins=origins)
+        pieces = self.restore_in_pieces(
+            wanted, annotator=annotator, origins=origins, annotators=annotators, parts=parts
+        )
         return tuple(change for piece in pieces for change in piece)
 
     def restore_in_pieces(
@@ -443,6 +451,8 @@ class Project:
         *,
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, Parts] | None = None,
     ) -> Iterator[tuple[LabelChange, ...]]:
         """Write labels as `restore_labels` does, and yield the changes of each transaction when it is on disk.
 
@@ -456,7 +466,7 @@ class Project:
             began = time.monotonic()
             piece = listed[begin : begin + LABELS_AT_ONCE]
             with self._store.writing_rows() as cursor:
-                changes = append_changes(cursor, piece, annotator, origins or {})
+                changes = append_changes(cursor, piece, annotator, origins or {}, annotators, parts)
             ended = time.monotonic()
             go_on = ended + (PAUSE if ended - began < LONG_PAUSE else LONG_PAUSE)
             yield changes
@@ -465,6 +475,21 @@ class Project:
         """Who set which label when, the oldest first."""
         with self._store.reading() as connection:
             return read_history(connection, sample_id)
+
+    def label_states(self) -> LabelStates:
+        """The labels of every sample with all that was ever said of it, by file, to compare two copies."""
+        with self._store.reading() as connection:
+            return read_states(connection)
+
+    def remarks(self) -> dict[int, Remark]:
+        """The flags and notes of samples, by sample; those without either are left out."""
+        with self._store.reading() as connection:
+            return read_remarks(connection)
+
+    def set_remarks(self, wanted: Mapping[int, Remark], *, annotator: str | None = None) -> None:
+        """Flag samples and write notes on them. An empty one takes both back."""
+        with self._store.writing() as connection:
+            append_remarks(connection, wanted, annotator or default_annotator())
 
     # -- splits and new files ------------------------------------------------------------------------------------
 

@@ -121,6 +121,19 @@ labels = sa.Table(
     sa.Column("end", sa.Float),
 )
 
+# What people noted on samples, append-only: the newest row of a sample counts. Projects that were made before there
+# were notes get the table with the first one; older versions of Handlens open them all the same.
+remarks = sa.Table(
+    "remark",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sample_id", sa.ForeignKey("sample.id"), nullable=False, index=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("flagged", sa.Integer, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+)
+
 runs = sa.Table(
     "run",
     _metadata,
