@@ -6,8 +6,6 @@ import math
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
@@ -16,11 +14,11 @@ from ml.core.types import SPLITS, KindName, Split
 from ml.media.windowing import HIGHEST_RATE
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows
+from ml.project.scan.finding import Finding, Severity
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, has_multilabel_tables
+from ml.project.scan.remarks import remarks_found
 from ml.scoring.tasks import task_named
-
-Severity = Literal["info", "warn", "bad"]
 
 FEW = 10
 """With fewer files than this in a class, its score says little."""
@@ -32,19 +30,11 @@ _UNEVEN, _VERY_UNEVEN = 3, 10
 _NAMES_SHOWN = 3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One sentence about the data, and the files it speaks of (relative to the folder)."""
-
-    severity: Severity
-    sentence: Message
-    paths: tuple[str, ...] = ()
-
-
 def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
     """What is worth knowing, the gravest first; with a plan also what its splits lack."""
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
     found += [*_few(report), *_twice_named(report), *_from_tables(report), *_too_high(report)]
+    found += remarks_found(report)
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)
