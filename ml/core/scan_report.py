@@ -83,6 +83,10 @@ class DuplicateSet:
 IssueKind = Literal[
     "no_file",
     "ambiguous",
+    "contested",
+    "disagreed",
+    "torn",
+    "in_sequence",
     "unparsable",
     "no_class",
     "conflict",
@@ -111,6 +115,8 @@ class LabelIssue:
     """The files it is about, where there are some."""
     words: tuple[str, ...] = ()
     """What stands where a class was expected."""
+    total: int = 0
+    """Of how many files, where that is said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
