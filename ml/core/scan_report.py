@@ -154,6 +154,8 @@ class ScanReport:
     """Sentences about how the files were read."""
     unlabelled: bool = False
     """No folder names a class: a person will label the files."""
+    passed_over: tuple[str, ...] = ()
+    """Other files in the folder, which are not of this kind."""
 
     @property
     def class_counts(self) -> dict[str, int]:

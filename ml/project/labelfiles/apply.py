@@ -12,7 +12,7 @@ from ml.core.types import LabelSpan
 from ml.project.labelfiles.sequence import take_off_lengths
 from ml.project.labelfiles.types import FileLabels, LabelReading
 from ml.project.labelfiles.windows import labels_in_pauses
-from ml.project.scan.folder import READY_SPLITS
+from ml.project.scan.layout import split_folders, split_name
 
 _ELSEWHERE = 0.2
 """If so many labels begin after the end of their clip, the times are those of the original recordings."""
@@ -95,8 +95,8 @@ def _whole(labels: FileLabels) -> FileLabels:
 
 def _ready_folders(paths: Sequence[str]) -> dict[str, str]:
     """The ready-made split folder of every file, where all lie in such folders; empty otherwise."""
-    tops = {path: path.split("/")[0].lower() for path in paths if "/" in path}
-    roles = {READY_SPLITS.get(top) for top in tops.values()}
-    if len(tops) < len(paths) or None in roles or "train" not in roles or len(roles) < 2:
+    tops = {path: path.split("/")[0] for path in paths if "/" in path}
+    folders = split_folders({*tops.values()})
+    if len(tops) < len(paths) or not all(top in folders for top in tops.values()):
         return {}
-    return tops
+    return {path: split_name(top) for path, top in tops.items()}

@@ -32,10 +32,10 @@ ANNOTATOR = (
 LABEL = (
     "manual id", "label", "class", "category", "annotation", "species", "class name", "label name", "category name",
     "primary label", "target", "labels", "classes", "categories", "tags", "tag", "annotations", "common name",
-    "scientific name", "species name", "call type", "call", "sound type", "event label", "event", "breed", "type", "kind", "diagnosis",
-    "dx", "finding", "finding labels", "attributes", "attribute ids", "ebird code", "species code", "class label",
-    "ground truth", "truth", "choice", "choices", "verbatim", "identification", "answer", "sentiment", "y",
-    "klasse", "art", "etikett", "classe", "clase", "etiqueta", "especie", "espece",
+    "scientific name", "species name", "call type", "call", "sound type", "event label", "event", "breed", "type",
+    "kind", "diagnosis", "dx", "finding", "finding labels", "attributes", "attribute ids", "ebird code",
+    "species code", "class label", "ground truth", "truth", "choice", "choices", "verbatim", "identification",
+    "answer", "sentiment", "y", "klasse", "art", "etikett", "classe", "clase", "etiqueta", "especie", "espece",
     "label id", "class id", "category id", "target id", "top 1match", "top 1 match", "auto id",
 )  # fmt: skip
 START = (

@@ -12,6 +12,7 @@ from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg
 from ml.core.types import KindName
 from ml.media.kinds import kind_named
+from ml.media.signatures import belongs
 from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
@@ -80,7 +81,7 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
         names = list(islice(_until(stopped, files_below(folder)), _NAMES_LOOKED_AT))
     except OSError:
         return None
-    paths = [name for name in names if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes]
+    paths = [name for name in names if belongs(folder, name, kind_named(kind))]
     found: dict[Path, int] = {}
     for name in [name for name in names if _may_hold_labels(name)][:_TABLES_TRIED]:
         try:
@@ -97,11 +98,7 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
 def _paths(folder: Path, kind: KindName, *, without: Collection[Path], stopped: Callable[[], bool]) -> list[str]:
     """The files of the kind, relative to the folder; a table of labels is no log."""
     try:
-        found = [
-            name
-            for name in _until(stopped, files_below(folder))
-            if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes
-        ]
+        found = [name for name in _until(stopped, files_below(folder)) if belongs(folder, name, kind_named(kind))]
         return [name for name in found if folder / name not in without]
     except OSError as error:
         message = msg(
