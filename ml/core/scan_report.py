@@ -8,6 +8,10 @@ from typing import Literal
 from ml.core.messages import Message, msg
 from ml.core.types import KindName, LabelSpan, Split, SplitBy, Stretch, TaskName, Windowing
 
+Remark = Literal["cut", "cancels", "pages", "deep", "clear"]
+"""What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
+other; it has several pages; its values go beyond 8 bits; what is transparent in it would have hidden the rest."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFile:
@@ -41,6 +45,7 @@ class FoundFile:
     channels: int = 0
     stretches: tuple[Stretch, ...] = ()
     """The parts of a log between its pauses; empty where its times leave the pauses out."""
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def end(self) -> float:

@@ -254,6 +254,7 @@ def found_file(path: str, class_name: str | None, ready_split: str | None, exami
         rate=examined.facts.rate,
         channels=examined.facts.channels,
         stretches=examined.stretches,
+        remarks=examined.facts.remarks,
     )
 
 
