@@ -271,6 +271,7 @@ def _conclude(
     splits = Counter(sample.split for sample in samples if sample.split)
     names = {item.index: item.name for item in project.classes()}
     labelled = Counter(names[index] for sample in samples for index in sample.labels)
+    found = findings(report, plan)
     outcome: dict[str, Any] = {
         "event": "created",
         "samples": len(samples),
@@ -286,7 +287,9 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
-        "findings": [with_options(finding.sentence) for finding in findings(report, plan)],
+        "findings": [with_options(finding.sentence) for finding in found],
+        "findings_files": [list(finding.paths) for finding in found],
+        "findings_severity": [finding.severity for finding in found],
         "project": str(project.path),
     }
     if report.labels is not None:
@@ -295,7 +298,10 @@ def _conclude(
         followed = joined.followed
         outcome |= {"added": joined.added, "moved": followed.moved}
         outcome |= {"changed": list(followed.changed), "gone": list(followed.gone)}
-        outcome["findings"] = [*_followed_told(followed), *outcome["findings"]]
+        told = _followed_told(followed)
+        outcome["findings"] = [*told, *outcome["findings"]]
+        outcome["findings_files"] = [*([] for _each in told), *outcome["findings_files"]]
+        outcome["findings_severity"] = [*("info" for _each in told), *outcome["findings_severity"]]
         if report.labels is not None:
             outcome["labels"]["given"] = joined.given
     if json:

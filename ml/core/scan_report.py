@@ -14,6 +14,32 @@ other; it has several pages; its values go beyond 8 bits; what is transparent in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PictureLook:
+    """What the network sees of a picture, in grey levels 0…255: `low` and `high` hold 99 of 100 pixels between them."""
+
+    low: int
+    high: int
+    least: int
+    most: int
+    levels: int
+    """Different grey levels."""
+    signature: bytes
+    """The picture in 8 × 8 pixels."""
+    camera: str = ""
+    day: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoundLook:
+    """What the network hears of a recording: `loudness` in dB below full scale, without a constant offset, the `peak`,
+    and the share of values that are `clipped`."""
+
+    loudness: float
+    peak: float
+    clipped: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFile:
     """A file that was decoded once in full and can be used. `path` is relative to the folder, with '/'."""
 
@@ -46,6 +72,7 @@ class FoundFile:
     stretches: tuple[Stretch, ...] = ()
     """The parts of a log between its pauses; empty where its times leave the pauses out."""
     remarks: tuple[Remark, ...] = ()
+    look: PictureLook | SoundLook | None = None
 
     @property
     def end(self) -> float:

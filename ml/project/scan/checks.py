@@ -19,6 +19,7 @@ from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.scan.finding import Finding, Severity
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
 from ml.project.scan.layout import clean_name
+from ml.project.scan.looks import look_findings
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, has_multilabel_tables
 from ml.project.scan.remarks import remarks_found
 from ml.scoring.tasks import task_named
@@ -40,7 +41,7 @@ def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
     found += [*_few(report), *_twice_named(report), *_from_tables(report), *_too_high(report)]
     found += [*_beside_splits(report), *_joined_names(report), *_from_names(report), *_passed_over(report)]
-    found += remarks_found(report)
+    found += [*remarks_found(report), *look_findings(report)]
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)

@@ -255,6 +255,7 @@ def found_file(path: str, class_name: str | None, ready_split: str | None, exami
         channels=examined.facts.channels,
         stretches=examined.stretches,
         remarks=examined.facts.remarks,
+        look=examined.facts.look,
     )
 
 
