@@ -35,6 +35,7 @@ from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
 from ml.core.types import SPLITS, Windowing
 from ml.media.kinds import kind_named, kinds
 from ml.project.labelfiles.messages import as_json as labels_as_json
+from ml.project.labelfiles.preview import labels_beside
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
@@ -140,10 +141,11 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
+    known_kind = kind_of(kind, folder, rate=rate)
     job = ScanJob(
         folder=folder,
-        kind=kind_of(kind, folder, rate=rate),
-        labels=_label_files(labels),
+        kind=known_kind,
+        labels=_label_files(labels) or (() if unlabelled else labels_beside(folder, known_kind)),
         rate=rate,
         new=True,
         unlabelled=unlabelled,

@@ -15,14 +15,15 @@ other; it has several pages; its values go beyond 8 bits; what is transparent in
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureLook:
-    """What the network sees of a picture, in grey levels 0…255: `low` and `high` hold 99 of 100 pixels between them."""
+    """What the network sees of a picture, in levels 0…255 of the colour that shows most: 99 of 100 pixels lie between
+    `low` and `high`."""
 
     low: int
     high: int
     least: int
     most: int
     levels: int
-    """Different grey levels."""
+    """Different levels."""
     signature: bytes
     """The picture in 8 × 8 pixels."""
     camera: str = ""

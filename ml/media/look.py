@@ -25,9 +25,11 @@ def picture_look(image: Image.Image) -> PictureLook:
     """Measure a decoded picture."""
     small = _small(image)
     grey = small if small.mode == "L" else small.convert("L")
-    counts = np.array(grey.histogram())
+    channels = np.array(small.histogram()).reshape(-1, 256)
+    pixels = small.width * small.height
+    # The channel that shows most: two colours can have one brightness.
+    counts = max(channels, key=lambda channel: np.ptp(np.flatnonzero(channel)))
     below = counts.cumsum()
-    pixels = int(below[-1])
     present = np.flatnonzero(counts)
     camera, day = _taken_by(image)
     return PictureLook(
@@ -35,7 +37,7 @@ def picture_look(image: Image.Image) -> PictureLook:
         high=int(below.searchsorted(0.995 * pixels)),
         least=int(present[0]),
         most=int(present[-1]),
-        levels=int((counts > _RARE * pixels).sum()),
+        levels=int((channels > _RARE * pixels).sum(axis=1).max()),
         signature=grey.resize((_SIGNATURE, _SIGNATURE), Image.Resampling.BOX).tobytes(),
         camera=camera,
         day=day,
@@ -44,7 +46,7 @@ def picture_look(image: Image.Image) -> PictureLook:
 
 def _small(image: Image.Image) -> Image.Image:
     """A small copy as the network sees it: single pixels where the colours are plain, which is quick."""
-    if image.mode in {"RGB", "L"} and is_plain(image):
+    if image.mode in ("RGB", "L") and is_plain(image):
         size = (min(_EDGE, image.width), min(_EDGE, image.height))
         if size == image.size:
             return image

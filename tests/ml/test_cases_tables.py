@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ml.project.scan.checks import findings
 from ml.project.scan.multilabel import for_task
 from ml.project.scan.scan import scan
 from tests.cases import make_case
+from tests.ml.terminal import Handlens
 
 
 def scanned(folder: Path, kind: KindName, *labels: Path) -> ScanReport:
@@ -205,3 +207,13 @@ def test_labels_as_json_lines_and_broken_json(tmp_path: Path) -> None:
     with pytest.raises(HandlensError) as caught:
         read(tmp_path, lines[:-9], ["a.jpg", "b.jpg"], name="u.json")
     assert "not valid JSON" in english(caught.value.message)
+
+
+def test_a_table_beside_the_files_is_found_by_itself(handlens: Handlens, tmp_path: Path) -> None:
+    place = make_case("09", tmp_path / "case") / "pics"
+    shutil.copy(tmp_path / "case" / "upload.csv", place / "export.csv")
+    line = handlens("new", tmp_path / "made", "--from", place, "--json").lines[-1]
+    assert line["classes"] == {"ripe": 20, "unripe": 20}
+    assert line["labels"]["used"] == 40
+    line = handlens("new", tmp_path / "bare", "--from", place, "--unlabelled", "--json").lines[-1]
+    assert line["classes"] == {}

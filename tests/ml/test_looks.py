@@ -66,11 +66,11 @@ def test_pictures_that_show_nothing_are_named(tmp_path: Path) -> None:
     for name in ("cat", "horse"):
         pictures(tmp_path / name, noise)
     pictures(tmp_path / "cat", lambda _rng: np.full((20, 20), 77.0), count=2, name="blank{}.png")
-    pictures(tmp_path / "horse", lambda rng: rng.integers(100, 109, (20, 20)).astype(float), count=3, name="few{}.png")
+    pictures(tmp_path / "horse", lambda rng: rng.integers(100, 113, (20, 20)).astype(float), count=3, name="few{}.png")
     found = said(scanned(tmp_path, "images"))
     blank = next(paths for sentence, paths in found.items() if sentence.startswith("2 of the pictures are blank"))
     assert blank == ("cat/blank0.png", "cat/blank1.png")
-    assert any(sentence.startswith("3 of the pictures use only 9 of 256 grey levels") for sentence in found)
+    assert any(sentence.startswith("3 of the pictures use only 13 of 256 grey levels") for sentence in found)
 
 
 def test_drawings_in_black_and_white_are_fine(tmp_path: Path) -> None:
@@ -96,11 +96,8 @@ def test_one_class_of_another_size_format_and_camera(tmp_path: Path) -> None:
     pictures(tmp_path / "elephant", noise, name="{}.jpg", size=80)
     found = said(scanned(tmp_path, "images"))
     for word in ("in size: nearly all of its pictures have 80 × 80", "in format: nearly", "in the camera: nearly"):
-        (paths,) = [
-            paths
-            for sentence, paths in found.items()
-            if f"“elephant” differs from the other classes {word}" in sentence
-        ]
+        beginning = f"“elephant” differs from the other classes {word}"
+        (paths,) = [paths for sentence, paths in found.items() if sentence.startswith(beginning)]
         assert paths == tuple(f"elephant/{number}.jpg" for number in range(6))
 
 
@@ -147,8 +144,5 @@ def test_the_terminal_gives_every_finding_with_its_files(handlens: Handlens, tmp
         pictures(tmp_path / "in" / name, noise)
     pictures(tmp_path / "in" / "cat", lambda _rng: np.full((20, 20), 77.0), count=1, name="blank{}.png")
     line = handlens("new", tmp_path / "made", "--from", tmp_path / "in", "--json").lines[-1]
-    found = dict(
-        zip(line["findings"], zip(line["findings_severity"], line["findings_files"], strict=True), strict=True)
-    )
-    (blank,) = [value for sentence, value in found.items() if "is blank" in sentence]
-    assert blank == ("warn", ["cat/blank0.png"])
+    found = zip(line["findings"], line["findings_severity"], line["findings_files"], strict=True)
+    assert [rest for sentence, *rest in found if "is blank" in sentence] == [["warn", ["cat/blank0.png"]]]

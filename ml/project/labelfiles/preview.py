@@ -16,6 +16,7 @@ from ml.media.signatures import belongs
 from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
+from ml.project.scan.layout import clean_name, places
 from ml.project.scan.multilabel import looks_multilabel
 from ml.tables.sheet import LABEL_SUFFIXES
 
@@ -93,6 +94,16 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
     if best is not None and found[best] == 1 and len(found) > 1:
         return folder
     return best
+
+
+def labels_beside(folder: Path, kind: KindName) -> tuple[Path, ...]:
+    """The label files in `folder` where its folders name no classes, see `suggest_labels`; empty where they do."""
+    paths = _paths(folder, kind, without=(), stopped=lambda: False)
+    for place in places(paths):
+        if place.class_name in map(clean_name, place.path.split("/")[:-1]):
+            return ()
+    found = suggest_labels(folder, kind) if paths else None
+    return () if found is None else (found,)
 
 
 def _paths(folder: Path, kind: KindName, *, without: Collection[Path], stopped: Callable[[], bool]) -> list[str]:

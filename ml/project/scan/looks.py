@@ -141,27 +141,27 @@ Attribute = Callable[[FoundFile], str]
 
 _SIZE = msg(
     "“{name}” differs from the other classes in size: nearly all of its {files} have {value} pixels, hardly any others "
-    "do. The model could learn that instead of what they show. Use {files} of the same size in every class."
+    "do. The model could learn that instead of what was meant. Use {files} of the same size in every class."
 )
 _FORMAT = msg(
     "“{name}” differs from the other classes in format: nearly all of its {files} are {value} files, hardly any others "
-    "are. The model could learn its traces instead of what was meant. Save all {files} in one format."
+    "are. The model could learn that instead of what was meant. Save all {files} in one format."
 )
 _CAMERA = msg(
     "“{name}” differs from the other classes in the camera: nearly all of its {files} are from {value}, hardly any "
-    "others are. The model could learn that instead of what they show. Use {files} of each camera in every class."
+    "others are. The model could learn that instead of what was meant. Use {files} of each camera in every class."
 )
 _DAY = msg(
     "“{name}” differs from the other classes in the date: nearly all of its {files} are from {value}, hardly any "
-    "others are. The model could learn the day instead of what they show. Use {files} of several days in every class."
+    "others are. The model could learn that instead of what was meant. Use {files} of several days in every class."
 )
 _RATE = msg(
     "“{name}” differs from the other classes in the sample rate: nearly all of its {files} have {value} Hz, hardly any "
-    "others do. The model could learn that instead of the sounds. Use {files} of one rate in every class."
+    "others do. The model could learn that instead of what was meant. Use {files} of one rate in every class."
 )
 _LOUDNESS = msg(
     "“{name}” differs from the other classes in loudness: its {files} are {value} dB louder or quieter. If that is not "
-    "what you mean, the model could learn it instead of the sounds. Record all classes at the same level."
+    "what you mean, the model could learn it instead of what was meant. Record all classes at the same level."
 )
 
 
