@@ -147,6 +147,7 @@ from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
 from ml.media.scenes import scene_size
+from ml.media.signatures import is_strange, kind_inside
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -409,6 +410,8 @@ __all__ = [
     "inferno",
     "is_memory_shortage",
     "is_package",
+    "is_strange",
+    "kind_inside",
     "kind_named",
     "kinds",
     "lanes",

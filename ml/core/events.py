@@ -399,6 +399,17 @@ def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def without_untested(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `Evaluated` with null for what is not known of a class that no sample shows."""
+    for scores in fields["per_class"].values():
+        if not scores["n"]:
+            scores.update(dict.fromkeys(scores.keys() & _OF_SAMPLES))
+    return fields
+
+
+_OF_SAMPLES = frozenset(["recall", "f1", "recall_low", "recall_high", "average_precision"])
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return np.round(value.astype(float), 4).tolist()

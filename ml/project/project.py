@@ -22,6 +22,8 @@ from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
+from ml.project.data_findings import KEY as DATA_FINDINGS
+from ml.project.data_findings import DataFindings, data_findings_in
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
 from ml.project.labels import (
     Parts,
@@ -199,6 +201,14 @@ class Project:
     def label_sources(self) -> tuple[Path, ...]:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
         return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
+
+    def data_findings(self) -> DataFindings:
+        """What was found in the files when the project was made; nothing where an earlier version made it."""
+        with self._store.reading() as connection:
+            stored = connection.execute(
+                sa.select(tables.meta.c.value).where(tables.meta.c.key == DATA_FINDINGS)
+            ).scalar_one_or_none()
+        return DataFindings() if stored is None else data_findings_in(stored)
 
     @property
     def by_hand(self) -> bool:
