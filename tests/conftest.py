@@ -167,7 +167,7 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """What `handlens demo` made and said, without a display: the one real training that many tests look at.
+    """What `handlens demo --preset quick` made and said, without a display: the one training that many tests look at.
 
     It happens once in a test run, whichever of its processes asks first. Take `trained_project` to change anything.
     """
@@ -177,15 +177,20 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder, said, temp = base / "demo", base / "demo.txt", base / "demo-temp"
     with FileLock(base / "demo.lock"):
         if not said.is_file():
-            temp.mkdir(exist_ok=True)
-            without = ("DISPLAY", "WAYLAND_DISPLAY", "TORCHINDUCTOR_CACHE_DIR")
-            surroundings = {name: text for name, text in os.environ.items() if name not in without}
-            surroundings |= {"TMPDIR": str(temp), "TEMP": str(temp), "TMP": str(temp)}
-            command = [sys.executable, "-m", "desktop", "demo", "--to", str(folder), "--count", "64"]
-            done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-            said.write_text(done.stdout, encoding="utf-8")
+            said.write_text(play_demo(folder, temp, "--preset", "quick"), encoding="utf-8")
     return Demo(folder, said.read_text(encoding="utf-8"), temp)
+
+
+def play_demo(folder: Path, temp: Path, *options: str) -> str:
+    """Run `handlens demo` into `folder`, without a display and with a temp folder of its own; what it printed."""
+    temp.mkdir(exist_ok=True)
+    without = ("DISPLAY", "WAYLAND_DISPLAY", "TORCHINDUCTOR_CACHE_DIR")
+    surroundings = {name: text for name, text in os.environ.items() if name not in without}
+    surroundings |= {"TMPDIR": str(temp), "TEMP": str(temp), "TMP": str(temp)}
+    command = [sys.executable, "-m", "desktop", "demo", "--to", str(folder), "--count", "64", *options]
+    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
 from ml.core.types import SPLITS, Windowing
 from ml.media.kinds import kind_named, kinds
 from ml.project.labelfiles.messages import as_json as labels_as_json
+from ml.project.labelfiles.preview import labels_beside
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
@@ -140,10 +141,11 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
+    known_kind = kind_of(kind, folder, rate=rate)
     job = ScanJob(
         folder=folder,
-        kind=kind_of(kind, folder, rate=rate),
-        labels=_label_files(labels),
+        kind=known_kind,
+        labels=_label_files(labels) or (() if unlabelled else labels_beside(folder, known_kind)),
         rate=rate,
         new=True,
         unlabelled=unlabelled,
@@ -271,6 +273,7 @@ def _conclude(
     splits = Counter(sample.split for sample in samples if sample.split)
     names = {item.index: item.name for item in project.classes()}
     labelled = Counter(names[index] for sample in samples for index in sample.labels)
+    found = findings(report, plan)
     outcome: dict[str, Any] = {
         "event": "created",
         "samples": len(samples),
@@ -286,7 +289,9 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
-        "findings": [with_options(finding.sentence) for finding in findings(report, plan)],
+        "findings": [with_options(finding.sentence) for finding in found],
+        "findings_files": [list(finding.paths) for finding in found],
+        "findings_severity": [finding.severity for finding in found],
         "project": str(project.path),
     }
     if report.labels is not None:
@@ -295,7 +300,10 @@ def _conclude(
         followed = joined.followed
         outcome |= {"added": joined.added, "moved": followed.moved}
         outcome |= {"changed": list(followed.changed), "gone": list(followed.gone)}
-        outcome["findings"] = [*_followed_told(followed), *outcome["findings"]]
+        told = _followed_told(followed)
+        outcome["findings"] = [*told, *outcome["findings"]]
+        outcome["findings_files"] = [*([] for _each in told), *outcome["findings_files"]]
+        outcome["findings_severity"] = [*("info" for _each in told), *outcome["findings_severity"]]
         if report.labels is not None:
             outcome["labels"]["given"] = joined.given
     if json:

@@ -105,9 +105,16 @@ def check_table(csv: Path, info: ModelInfo) -> None:
 
 
 class FolderWatch:
-    """Watches until it is asked to stop."""
+    """Watches until it is asked to stop. `actions` take the place of the usual ones."""
 
-    def __init__(self, model: ReleasedModel, plan: WatchPlan, memory: WatchMemory, observer: Observer) -> None:
+    def __init__(
+        self,
+        model: ReleasedModel,
+        plan: WatchPlan,
+        memory: WatchMemory,
+        observer: Observer,
+        actions: Mapping[str, RuleAction] | None = None,
+    ) -> None:
         self._model = model
         self._plan = plan
         self._memory = memory
@@ -116,7 +123,7 @@ class FolderWatch:
         self._log = AppendedFile(memory, "log", plan.log)
         self._table = None if plan.csv is None else AppendedFile(memory, "csv", plan.csv, header=plan.header)
         self._complaints: set[Path] = set()
-        self._deliveries = Deliveries(memory, make_actions(plan.rules), self._delivered)
+        self._deliveries = Deliveries(memory, make_actions(plan.rules, actions), self._delivered)
         self._rules = {rule.name: memory.tally(rule.name) for rule in plan.rules.rules}
         written = [file for file in (plan.csv, plan.log) if file is not None]
         self._arrivals = Arrivals(

@@ -19,7 +19,9 @@ from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
+from ml.core.scan_report import PictureLook
 from ml.media.formats import UNSUPPORTED, unsupported_format
+from ml.media.look import picture_look
 from ml.media.pixels import is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
@@ -67,6 +69,7 @@ class ImageFacts:
 
     width: int
     height: int
+    look: PictureLook | None = None
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
@@ -114,9 +117,10 @@ def image_facts(path: Path) -> ImageFacts:
         if not reduced:
             width, height = image.size
             _probe_colours(image)
+        look = picture_look(image)
         if _orientation(image) >= 5:
             width, height = height, width
-    return ImageFacts(width=width, height=height)
+    return ImageFacts(width=width, height=height, look=look)
 
 
 def thumbnail(path: Path, *, size: int) -> NDArray[np.uint8]:
@@ -133,11 +137,16 @@ def thumbnail(path: Path, *, size: int) -> NDArray[np.uint8]:
     return np.array(small.convert("RGB"), dtype=np.uint8)
 
 
+def silence_pillow() -> None:
+    """Ignore its warnings. Call it again each time: unlike catch_warnings, this is safe in a pool of threads."""
+    if _QUIET not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture with its header read and its cost checked. Whatever a decoder raises becomes an UnreadableError."""
-    if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    silence_pillow()
     try:
         check_regular(path)
         misnamed = path.suffix.lower() in UNSUPPORTED

@@ -19,6 +19,7 @@ from ml.core.errors import HandlensError
 from ml.core.messages import msg
 from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
 from ml.core.plugins import note_plugin
+from ml.core.scan_report import PictureLook, Remark, SoundLook
 from ml.core.types import KindName, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16, stream_windows
 from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
@@ -45,6 +46,8 @@ class FileFacts:
     rate: float = 0
     channels: int = 0
     log: LogFacts | None = None
+    remarks: tuple[Remark, ...] = ()
+    look: PictureLook | SoundLook | None = None
 
 
 class SampleKind(ABC):
@@ -137,7 +140,7 @@ class Images(SampleKind):
 
     def probe(self, path: Path) -> FileFacts:
         facts = image_facts(path)
-        return FileFacts(width=facts.width, height=facts.height)
+        return FileFacts(width=facts.width, height=facts.height, look=facts.look)
 
     def load(
         self,
@@ -189,7 +192,14 @@ class Recordings(SampleKind):
 
     def probe(self, path: Path) -> FileFacts:
         facts = audio_facts(path)
-        return FileFacts(duration=facts.duration, rate=facts.rate, channels=facts.channels)
+        remarks: dict[Remark, bool] = {"cut": facts.cut, "cancels": facts.cancels}
+        return FileFacts(
+            duration=facts.duration,
+            rate=facts.rate,
+            channels=facts.channels,
+            remarks=tuple(remark for remark, holds in remarks.items() if holds),
+            look=facts.look,
+        )
 
     def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:
         return choose_windowing([each.duration for each in facts], [each.rate for each in facts])

@@ -19,7 +19,7 @@ from ml.demo.projects import DemoKind, write_samples
 from ml.project.project import Project
 from ml.runtime.folder import FilePrediction, predict_files
 from ml.runtime.model import ReleasedModel
-from tests.conftest import Demo
+from tests.conftest import Demo, play_demo
 
 ROOT = Path(__file__).parents[2]
 
@@ -161,6 +161,18 @@ def test_ctrl_c_while_files_are_read_leaves_nothing_behind(tmp_path: Path) -> No
     assert process.returncode == 130
     assert err == f"{INTERRUPTED}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+@pytest.mark.slow
+def test_the_demo_adjusts_the_network_and_leaves_no_litter(tmp_path: Path) -> None:
+    temp = tmp_path / "temp"
+    assert "The model is correct on" in play_demo(tmp_path / "demo", temp)
+    assert list(temp.iterdir()) == []
+    with Project.open(next((tmp_path / "demo").glob("*.handlens"))) as project:
+        last = project.runs.finished()
+        assert any(row.epoch for row in project.runs.history(last.number)), "the network was adjusted"
+    assert last.valid_accuracy is not None and last.probe_accuracy is not None
+    assert last.valid_accuracy >= last.probe_accuracy, "never below its first model"
 
 
 def test_the_demo_plays_the_whole_game_without_a_display(demo: Demo) -> None:

@@ -97,7 +97,7 @@ def test_the_training_recordings_choose_and_the_run_records_why(place: Path) -> 
     assert new_features(train(place)) == 0  # all cached
 
 
-@pytest.mark.parametrize("ear", ["speech", "both"])
+@pytest.mark.parametrize("ear", [pytest.param("speech", marks=pytest.mark.slow), "both"])
 def test_a_model_of_the_ear_that_the_user_names_predicts_what_the_run_stored(place: Path, ear: UsedEar) -> None:
     finished = train(place, ear)[-1]
     assert isinstance(finished, Finished)

@@ -22,6 +22,7 @@ from tiny_model import write_colour_model, write_loudness_model
 
 import ml.commands.watch as watch_command
 from ml.core.errors import HandlensError
+from ml.inference.actions import _notification
 from ml.inference.rules import Rule, Tally, read_rules
 from ml.inference.watch import memory_file
 from ml.inference.watch_memory import Stamp, WatchMemory
@@ -378,3 +379,13 @@ def test_ctrl_c_between_two_lines_of_an_answer_does_not_cut_it_off(
     assert ended.lines[-1]["sentence"] == "Ended: 1 file was answered."
     assert table.read_text(encoding="utf-8-sig").count("\n") == 2  # the header, and the first file
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_words_of_strangers_are_never_part_of_a_script_that_notifies() -> None:
+    title, body = '" & do shell script "rm', "$(calc) <b>"
+    for platform in ("darwin", "win32"):
+        words, environment = _notification(platform, title, body)
+        scripts = [word for word in words if word not in (title, body)]
+        assert not any("rm" in word.split() or "calc" in word for word in scripts)
+        assert (title in words and body in words) or set(environment.values()) == {title, body}
+    assert _notification("linux", title, body)[0][-1] == "$(calc) &lt;b&gt;"

@@ -109,6 +109,7 @@ def test_stop_keeps_the_best_and_cancel_discards(place: Path, request_: StopRequ
         assert events[-1].early
 
 
+@pytest.mark.slow
 def test_a_child_that_is_killed_is_a_failure_in_words(place: Path) -> None:
     events: list[Event] = []
     for event in Worker().run(TrainJob(project=place, epochs=500, device="cpu"), NeverStop()):

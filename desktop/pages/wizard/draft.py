@@ -16,6 +16,8 @@ from ml.api import (
     counted_cut,
     for_task,
     has_multilabel_tables,
+    is_strange,
+    kind_inside,
     kind_named,
     kinds,
     may_be_labelled,
@@ -99,7 +101,7 @@ def guess_kind(folder: Path) -> KindName | None:
     seen = 0
     found: Counter[str] = Counter()
     loose: Counter[str] = Counter()
-    for _place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
         folders.sort()
         for name in names:
             seen += 1
@@ -107,6 +109,10 @@ def guess_kind(folder: Path) -> KindName | None:
             for kind in kinds():
                 if suffix in kind.suffixes:
                     (loose if kind.loose_suffixes else found)[kind.name] += 1
+                    break
+            else:
+                inside = kind_inside(Path(place, name)) if is_strange(suffix) else None
+                found.update([inside] if inside is not None else [])
         if seen >= _ENOUGH:
             break
     likeliest = found or loose

@@ -12,9 +12,11 @@ from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg
 from ml.core.types import KindName
 from ml.media.kinds import kind_named
+from ml.media.signatures import belongs
 from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
 from ml.project.scan.folder import files_below
+from ml.project.scan.layout import clean_name, places
 from ml.project.scan.multilabel import looks_multilabel
 from ml.tables.sheet import LABEL_SUFFIXES
 
@@ -80,7 +82,7 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
         names = list(islice(_until(stopped, files_below(folder)), _NAMES_LOOKED_AT))
     except OSError:
         return None
-    paths = [name for name in names if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes]
+    paths = [name for name in names if belongs(folder, name, kind_named(kind))]
     found: dict[Path, int] = {}
     for name in [name for name in names if _may_hold_labels(name)][:_TABLES_TRIED]:
         try:
@@ -94,14 +96,20 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
     return best
 
 
+def labels_beside(folder: Path, kind: KindName) -> tuple[Path, ...]:
+    """The label files in `folder` where its folders name no classes, see `suggest_labels`; empty where they do."""
+    paths = _paths(folder, kind, without=(), stopped=lambda: False)
+    for place in places(paths):
+        if place.class_name in map(clean_name, place.path.split("/")[:-1]):
+            return ()
+    found = suggest_labels(folder, kind) if paths else None
+    return () if found is None else (found,)
+
+
 def _paths(folder: Path, kind: KindName, *, without: Collection[Path], stopped: Callable[[], bool]) -> list[str]:
     """The files of the kind, relative to the folder; a table of labels is no log."""
     try:
-        found = [
-            name
-            for name in _until(stopped, files_below(folder))
-            if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes
-        ]
+        found = [name for name in _until(stopped, files_below(folder)) if belongs(folder, name, kind_named(kind))]
         return [name for name in found if folder / name not in without]
     except OSError as error:
         message = msg(

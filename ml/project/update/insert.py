@@ -17,6 +17,7 @@ from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import Origin, TaskName, Windowing
 from ml.core.untrusted import text_in
 from ml.project import store as tables
+from ml.project.data_findings import KEY, data_findings_text
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
 from ml.project.roots import place_of
@@ -35,6 +36,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         "created_at": now(),
         "split_by": plan.split_by,
         "split_why": dumps(plan.why),
+        KEY: data_findings_text(report),
         **source_meta(Path(report.folder), final),
     }
     if report.windowing is not None:
