@@ -62,7 +62,7 @@ class ColumnQuestion(QWidget):
         """Show the first rows; `chosen`: what was answered before."""
         self._columns = head.columns
         names = [printable(name) for name in head.columns]
-        for box, before in zip((self.file_box, self.label_box), chosen or ("", ""), strict=True):
+        for box, before in zip((self.file_box, self.label_box), chosen or (head.file, ""), strict=True):
             with QSignalBlocker(box):
                 box.clear()
                 box.addItems(names)

@@ -189,6 +189,7 @@ class LabelSource(QWidget):
             if number == self._head_request:
                 self.question.ask(answer, self._draft.columns)
                 self.question.show()
+                self.changed.emit()
             return
         if number != self._request:
             self._suggest(answer)
@@ -219,7 +220,8 @@ class LabelSource(QWidget):
         if number == self._request:
             self._say(error_text(error), "error")
             if len(self._draft.labels) == 1 and self.question.isHidden():
-                self._head_request = self._tasks.submit(table_head, self._draft.labels[0])
+                folder, kind = self._draft.folder, self._draft.kind
+                self._head_request = self._tasks.submit(table_head, self._draft.labels[0], folder, kind)
             self.changed.emit()
 
     def _suggest(self, found: object) -> None:

@@ -13,8 +13,10 @@ from ml.core.messages import Message, msg
 from ml.core.types import KindName, LabelColumns
 from ml.media.kinds import kind_named
 from ml.media.signatures import belongs
+from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
+from ml.project.labelfiles.recognise import file_column
 from ml.project.scan.folder import files_below
 from ml.project.scan.layout import clean_name, places
 from ml.project.scan.multilabel import looks_multilabel
@@ -23,7 +25,7 @@ from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
 _NAMES_LOOKED_AT = 50_000
 _TABLES_TRIED = 30
 _DEEPEST = 2
-_ROWS_SHOWN, _COLUMNS_SHOWN = 4, 30
+_ROWS_SHOWN, _COLUMNS_SHOWN = 3, 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,10 +90,12 @@ class TableHead:
     columns: tuple[str, ...]
     """Names that `LabelColumns` understands."""
     rows: tuple[tuple[str, ...], ...]
+    file: str = ""
+    """The column whose cells name files, if there is one."""
 
 
-def table_head(source: Path) -> TableHead | None:
-    """The first rows of a table with two columns or more; None for anything else."""
+def table_head(source: Path, folder: Path, kind: KindName) -> TableHead | None:
+    """The first rows of a table with two columns or more about the files of `folder`; None for anything else."""
     try:
         sheet = read_sheet(source) if source.is_file() else None
     except UnreadableError:
@@ -105,7 +109,13 @@ def table_head(source: Path) -> TableHead | None:
     names = rows[0][:width]
     distinct = len({name.casefold() for name in names}) == width and all(names)
     columns = names if distinct else tuple(str(place + 1) for place in range(width))
-    return TableHead(columns=columns, rows=tuple(cells[:width] for cells in rows[1 if distinct else 0 :][:_ROWS_SHOWN]))
+    index = FileIndex(_paths(folder, kind, without=(), stopped=lambda: False), folder)
+    file = file_column(sheet, index)
+    return TableHead(
+        columns=columns,
+        rows=tuple(cells[:width] for cells in rows[int(distinct) :][:_ROWS_SHOWN]),
+        file="" if file is None or file >= width else columns[file],
+    )
 
 
 def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] = lambda: False) -> Path | None:

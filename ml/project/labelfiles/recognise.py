@@ -81,6 +81,14 @@ def recognise(sheet: Sheet, index: FileIndex, *, timed: bool, columns: LabelColu
     return schema
 
 
+def file_column(sheet: Sheet, index: FileIndex) -> int | None:
+    """The column whose cells name files; None where no cell does."""
+    table = _Table(sheet, [plain(cell) for cell in sheet.head[0][1]], first=1)
+    place = table.file_column(index)
+    named = place is not None and any(index.find(cell) or index.find_loosely(cell) for cell in table.cells[place])
+    return place if named else None
+
+
 def _as_chosen(sheet: Sheet, columns: LabelColumns, index: FileIndex, *, timed: bool) -> LabelSchema:
     top = sheet.head[0][1]
     file, label = (_place_of(name, top, sheet) for name in columns)
