@@ -164,19 +164,36 @@ class FeaturesJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExportJob:
-    """Write the model of run `run` (the one in use if None) to the file `to`. Ends with `events.Exported`.
+class DataMapJob:
+    """Place the samples of run `run` on a map, near each other where they are alike. Ends with `events.MapReady`."""
 
-    `wrong_at_most` as in `EvaluateJob`.
+    project: Path
+    run: int
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportJob:
+    """Hand on run `run` (the one in use if None) as the file or folder `to`; its ending says in which form, see
+    `ml.pipeline.export_model`. Ends with `events.Exported`.
+
+    `wrong_at_most` as in `EvaluateJob`. For models: `int8` writes the network in whole numbers. For tables:
+    `probabilities` writes a column for each class. For reports: `printed` writes one for paper. For pages: `runtime` is
+    the package of onnxruntime-web, which `download` fetches if it is missing.
     """
 
     project: Path
     to: Path
     run: int | None = None
     wrong_at_most: float | None = None
+    int8: bool = False
+    probabilities: bool = False
+    printed: bool = False
+    runtime: Path | None = None
+    download: bool = False
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | ExportJob
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | DataMapJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

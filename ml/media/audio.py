@@ -39,26 +39,8 @@ __all__ = [
     "write_wave",
 ]
 
-VIDEO_SUFFIXES: frozenset[str] = frozenset(
-    [
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".3gp",
-        ".3g2",
-        ".wmv",
-        ".asf",
-        ".mpg",
-        ".mpeg",
-        ".mts",
-        ".m2ts",
-        ".flv",
-        ".ogv",
-    ]
-)
+_VIDEOS = ".mp4 .m4v .mov .mkv .webm .avi .3gp .3g2 .wmv .asf .mpg .mpeg .mts .m2ts .flv .ogv"
+VIDEO_SUFFIXES: frozenset[str] = frozenset(_VIDEOS.split())
 """Suffixes of moving pictures, which may have a sound."""
 _SOUNDS = (
     ".wav .wave .bwf .rf64 .w64 .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .caf .au .snd .voc .oggflac .m4a .m4b"

@@ -46,12 +46,18 @@ _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _SHORT = 0.02
 """Seconds that may be missing from the length a file claims."""
 
+WORTH_SEEKING, _RUN_UP = 20, 2
+"""Seconds from which FFmpeg looks for a place instead of decoding up to it, and those that it decodes before it."""
+_BY_THE_CLOCK = ("-af", "aresample=async=1:first_pts=0")
+"""Lay the sound where its time stamps say, whether decoding began in front or at a place that was looked for."""
+_AS_WAVE = ("-map_metadata", "-1", "-c:a", "pcm_f32le", "-f", "wav")
+
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-_MARKS = (
-    b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"#!AMR", b"caff", b"MAC ", b"wvpk", b"\x0b\x77", b"ADIF",
-    b"TTA1", b"TTA2", b"MPCK", b"MP+", b"DSD ", b"FRM8", b"OggS", b"fLaC", b"RIFF", b"RF64", b".RMF", b".snd", b"FORM",
-    b"\x7f\xfe\x80\x01", b"FLV\x01", b"\0\0\x01\xba", b"ID3", b"tBaK",
+_FOR_FFMPEG_ONLY = (
+    b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"#!AMR", b"MAC ", b"wvpk", b"\x0b\x77", b"ADIF", b"TTA1",
+    b"TTA2", b"MPCK", b"MP+", b"DSD ", b"FRM8", b".RMF", b"\x7f\xfe\x80\x01", b"FLV\x01", b"\0\0\x01\xba", b"tBaK",
 )  # fmt: skip
+_FOR_BOTH = (b"caff", b"OggS", b"fLaC", b"RIFF", b"RF64", b".snd", b"FORM", b"ID3")
 _TRANSPORT_PACKET = 188
 
 
@@ -59,18 +65,33 @@ def holds_media(path: Path) -> bool:
     """Whether the file begins as recordings and videos do that FFmpeg reads. Raises OSError."""
     with path.open("rb") as file:
         start = file.read(2 * _TRANSPORT_PACKET)
-    if start.startswith(_MARKS) or start[4:8] in _ISO_BOXES:
+    if _is_foreign(start) or start.startswith(_FOR_BOTH):
         return True
-    if len(start) > 2 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0 and start[1] != 0xFF:
-        return True  # MPEG audio or ADTS
+    return len(start) > 2 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0 and start[1] != 0xFF  # MPEG audio
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether the file begins as those do that libsndfile does not know, though it may take them for MP3.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        return _is_foreign(file.read(2 * _TRANSPORT_PACKET))
+
+
+def _is_foreign(start: bytes) -> bool:
+    if start.startswith(_FOR_FFMPEG_ONLY) or start[4:8] in _ISO_BOXES or start[8:12] == b"AVI ":
+        return True
+    if len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0:
+        return True  # ADTS: AAC without a container
     return len(start) > _TRANSPORT_PACKET and start[0] == 0x47 and start[_TRANSPORT_PACKET] == 0x47
 
 
-def holds_video(path: Path) -> bool:
-    """Whether the file begins as containers of moving pictures do. Raises OSError."""
+def has_index(path: Path) -> bool:
+    """Whether the file is MP4, MOV or Matroska, in which FFmpeg finds any moment exactly. Raises OSError."""
     with path.open("rb") as file:
-        start = file.read(16)
-    return start[4:8] in _ISO_BOXES or start.startswith(b"\x1a\x45\xdf\xa3") or start[8:12] == b"AVI "
+        start = file.read(8)
+    return start[4:8] in _ISO_BOXES or start.startswith(b"\x1a\x45\xdf\xa3")
 
 
 @cache
@@ -101,7 +122,18 @@ class FFmpegRun:
         """Start it. `before`: options of the file, `after`: what to write. Raises UnreadableError."""
         program = needed_ffmpeg()
         command = [str(program), "-hide_banner", "-nostats", "-loglevel", "level+info", "-nostdin", "-xerror"]
-        command += [*_SECURE, "-threads", "1", *before, "-i", f"file:{path}", *after, "pipe:1"]
+        command += [
+            *_SECURE,
+            "-fflags",
+            "+discardcorrupt",
+            "-threads",
+            "1",
+            *before,
+            "-i",
+            f"file:{path}",
+            *after,
+            "pipe:1",
+        ]
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the run
         environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # or each of its threads claims address space
         try:
@@ -157,21 +189,28 @@ class FFmpegRun:
 
 
 class FFmpegSound:
-    """The first sound of a file, decoded from its beginning on. Closing it ends FFmpeg."""
+    """The first sound of a file, decoded forwards. Closing it ends FFmpeg."""
 
-    def __init__(self, path: Path) -> None:
-        """Start decoding. Raises UnreadableError."""
+    def __init__(self, path: Path, *, near: float = 0.0) -> None:
+        """Start decoding at the beginning, or where that is quicker a little before `near` seconds, see `at`.
+
+        Raises UnreadableError.
+        """
+        indexed = has_index(path)
+        start = int(near) - _RUN_UP if near > WORTH_SEEKING and indexed else 0
         self._run = FFmpegRun(
             path,
-            after=("-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-f", "wav"),
+            before=("-ss", str(start)) if start else (),
+            after=("-map", "0:a:0", "-vn", "-sn", "-dn", *(_BY_THE_CLOCK if indexed else ()), *_AS_WAVE),
         )
         try:
             self.samplerate, self.channels = self._header()
         except BaseException:
             self._run.close()
             raise
+        self.at = start * self.samplerate
+        """The value that the next `read` begins with."""
         self.claimed_seconds = self._run.claimed_seconds
-        self._delivered = 0
         self.cut = False
         """The file was damaged or ended before its time. Known once everything is read."""
 
@@ -180,7 +219,7 @@ class FFmpegSound:
         size = 4 * self.channels
         data = self._run.out.read(frames * size)
         values = np.frombuffer(data[: len(data) // size * size], dtype="<f4").reshape(-1, self.channels)
-        self._delivered += len(values)
+        self.at += len(values)
         if len(values) < frames:
             self._judge()
         return values
@@ -205,7 +244,7 @@ class FFmpegSound:
 
     def _judge(self) -> None:
         status, words = self._run.finish(), self._run.words()
-        missing = self.claimed_seconds - self._delivered / self.samplerate > _SHORT
+        missing = self.claimed_seconds - self.at / self.samplerate > _SHORT
         self.cut = status != 0 or (missing and bool(_errors(words)))
 
 

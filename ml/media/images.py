@@ -137,11 +137,16 @@ def thumbnail(path: Path, *, size: int) -> NDArray[np.uint8]:
     return np.array(small.convert("RGB"), dtype=np.uint8)
 
 
+def silence_pillow() -> None:
+    """Ignore its warnings. Call it again each time: unlike catch_warnings, this is safe in a pool of threads."""
+    if _QUIET not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture with its header read and its cost checked. Whatever a decoder raises becomes an UnreadableError."""
-    if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    silence_pillow()
     try:
         check_regular(path)
         misnamed = path.suffix.lower() in UNSUPPORTED

@@ -17,7 +17,7 @@ from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
-from ml.media.ffmpeg import NEEDS_FFMPEG, FFmpegSound, find_ffmpeg, holds_media
+from ml.media.ffmpeg import NEEDS_FFMPEG, WORTH_SEEKING, FFmpegSound, find_ffmpeg, has_index, holds_media, is_foreign
 from ml.media.mp3_length import mp3_values
 from ml.media.wav_header import RepairedWave, repaired_wave
 
@@ -153,6 +153,8 @@ class SoundSource:
 
     def _opened_file(self) -> soundfile.SoundFile:
         """Open it with libsndfile; where a WAV file's header is wrong, behind a better one."""
+        if is_foreign(self._path):
+            raise UnreadableError(NEEDS_FFMPEG)
         try:
             file = soundfile.SoundFile(self._path)
         except soundfile.LibsndfileError:
@@ -182,7 +184,7 @@ class SoundSource:
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._stream, self._decoder_at = FFmpegSound(self._path), 0
+        self._stream = FFmpegSound(self._path)
 
     def _decode(self, first: int, frames: int) -> NDArray[np.float32]:
         if self._file is not None:
@@ -199,18 +201,15 @@ class SoundSource:
 
     def _decode_stream(self, first: int, frames: int) -> NDArray[np.float32]:
         assert self._stream is not None
-        if first < self._decoder_at:
+        ahead = first - self._stream.at
+        if ahead < 0 or (ahead > WORTH_SEEKING * self.samplerate and has_index(self._path)):
             self._stream.close()
-            self._stream, self._decoder_at = FFmpegSound(self._path), 0
+            self._stream = FFmpegSound(self._path, near=first / self.samplerate)
         size = max(1, BLOCK_VALUES // self._stream.channels)
-        while self._decoder_at < first:
-            skipped = len(self._stream.read(min(size, first - self._decoder_at)))
-            if not skipped:
+        while self._stream.at < first:
+            if not len(self._stream.read(min(size, first - self._stream.at))):
                 break
-            self._decoder_at += skipped
-        block = self._stream.read(frames)
-        self._decoder_at += len(block)
-        return block
+        return self._stream.read(frames)
 
     def _chosen_channel(self) -> int | None:
         """Return the loudest channel where the mix of all is far quieter. Decided once, for the whole recording."""

@@ -26,6 +26,7 @@ from ml.project.data_findings import KEY as DATA_FINDINGS
 from ml.project.data_findings import DataFindings, data_findings_in
 from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
 from ml.project.labels import (
+    Parts,
     append_changes,
     count_splits,
     default_annotator,
@@ -37,8 +38,10 @@ from ml.project.labels import (
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import RunRelease, releases_in, releases_text
+from ml.project.remarks import Remark, append_remarks, read_remarks
 from ml.project.roots import COPIES, Root, RootKind, place_of, read_roots, root_name, unused_name
 from ml.project.runs import Runs
+from ml.project.states import LabelStates, read_states
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
 from ml.project.update.insert import (
@@ -444,13 +447,18 @@ class Project:
         *,
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, Parts] | None = None,
     ) -> tuple[LabelChange, ...]:
         """Give each sample its own labels, as undo and redo need it; None: nobody has labelled it.
 
-        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right. Many
-        samples are written in several transactions, see `restore_in_pieces`.
+        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right.
+        `annotators` by sample, `annotator` where there is none; `parts` as in `append_changes`. Many samples are
+        written in several transactions, see `restore_in_pieces`.
         """
-        pieces = self.restore_in_pieces(wanted, annotator=annotator, origins=origins)
+        pieces = self.restore_in_pieces(
+            wanted, annotator=annotator, origins=origins, annotators=annotators, parts=parts
+        )
         return tuple(change for piece in pieces for change in piece)
 
     def restore_in_pieces(
@@ -459,6 +467,8 @@ class Project:
         *,
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, Parts] | None = None,
     ) -> Iterator[tuple[LabelChange, ...]]:
         """Write labels as `restore_labels` does, and yield the changes of each transaction when it is on disk.
 
@@ -472,7 +482,7 @@ class Project:
             began = time.monotonic()
             piece = listed[begin : begin + LABELS_AT_ONCE]
             with self._store.writing_rows() as cursor:
-                changes = append_changes(cursor, piece, annotator, origins or {})
+                changes = append_changes(cursor, piece, annotator, origins or {}, annotators, parts)
             ended = time.monotonic()
             go_on = ended + (PAUSE if ended - began < LONG_PAUSE else LONG_PAUSE)
             yield changes
@@ -481,6 +491,21 @@ class Project:
         """Who set which label when, the oldest first."""
         with self._store.reading() as connection:
             return read_history(connection, sample_id)
+
+    def label_states(self) -> LabelStates:
+        """The labels of every sample with all that was ever said of it, by file, to compare two copies."""
+        with self._store.reading() as connection:
+            return read_states(connection)
+
+    def remarks(self) -> dict[int, Remark]:
+        """The flags and notes of samples, by sample; those without either are left out."""
+        with self._store.reading() as connection:
+            return read_remarks(connection)
+
+    def set_remarks(self, wanted: Mapping[int, Remark], *, annotator: str | None = None) -> None:
+        """Flag samples and write notes on them. An empty one takes both back."""
+        with self._store.writing() as connection:
+            append_remarks(connection, wanted, annotator or default_annotator())
 
     # -- splits and new files ------------------------------------------------------------------------------------
 
@@ -589,7 +614,30 @@ class Project:
             self._set_meta({"label_sources": json.dumps(report.labels.sources)})
         return given
 
+    def rename(self, name: str) -> None:
+        """Give the project another name; its folder keeps its own, see `ml.project.manage.rename_project`."""
+        self._set_meta({"name": name})
+        self.name = name
+
     # -- runs ----------------------------------------------------------------------------------------------------
+
+    def delete_run(self, run: int) -> None:
+        """Delete run `run`, so that `Runs.undelete` can bring it back until `Runs.purge_deleted`.
+
+        Raises HandlensError where the run is in use or is being trained.
+        """
+        released = self.released()
+        if released is not None and released.run == run:
+            raise HandlensError(
+                msg("Run {run} is released, so it cannot be deleted. Release another run first.", run=str(run))
+            )
+        info = next((each for each in self.runs.all() if each.number == run), None)
+        if info is None:
+            raise HandlensError(msg("There is no run {run} in this project.", run=str(run)))
+        if info.state == "running" or self.runs.adjusting(run):
+            self.lock("train").release()  # raises while somebody trains
+            self.runs.mark_interrupted()
+        self.runs.delete(run)
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
@@ -615,8 +663,7 @@ class Project:
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:
             for key, value in values.items():
-                connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
-                connection.execute(tables.meta.insert().values(key=key, value=value))
+                tables.set_meta_value(connection, key, value)
         self._meta.update(values)
 
 

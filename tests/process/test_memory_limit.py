@@ -34,7 +34,7 @@ def run(*arguments: str, megabytes: int, module: str = "ml.cli") -> subprocess.C
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "LANGUAGE": "en"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -84,7 +84,9 @@ def read_labels(
     for source in sources:
         named = not source.is_dir()
         for path in [source] if named else _inside(source, folder, paths):
-            found = _open_table(path, folder, index, timed=timed, named=named, columns=columns)
+            # A folder of tracks beside the recordings may have the same folders in it.
+            root = folder if named or path.is_relative_to(folder) else source
+            found = _open_table(path, root, index, timed=timed, named=named, columns=columns)
             if isinstance(found, Problem):
                 problems.add(found)
             else:
