@@ -82,6 +82,7 @@ from ml.core.types import (
     ClassInfo,
     KindName,
     LabelChange,
+    LabelColumns,
     LabelSpan,
     Origin,
     Preset,
@@ -156,7 +157,7 @@ from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, 
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
-from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labelfiles.preview import LabelPreview, TableHead, preview_labels, suggest_labels, table_head
 from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import default_annotator
 from ml.project.manage import (
@@ -278,6 +279,7 @@ __all__ = [
     "Job",
     "KindName",
     "LabelChange",
+    "LabelColumns",
     "LabelCounts",
     "LabelIssue",
     "LabelNotes",
@@ -338,6 +340,7 @@ __all__ = [
     "Stopped",
     "SuspectJob",
     "Suspected",
+    "TableHead",
     "TaskName",
     "Thresholds",
     "TimePlan",
@@ -484,6 +487,7 @@ __all__ = [
     "strength",
     "suggest_labels",
     "surest_start",
+    "table_head",
     "tally_detections",
     "tally_files",
     "task_named",

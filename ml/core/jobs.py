@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from ml.core.events import Event
 from ml.core.plugins import plugin_modules
-from ml.core.types import KindName, Preset, Windowing
+from ml.core.types import KindName, LabelColumns, Preset, Windowing
 
 StopRequest = Literal["", "stop", "first", "cancel", "leave"]
 
@@ -72,6 +72,8 @@ class ScanJob:
     and the labels alone leave fewer than two classes.
 
     `unlabelled`: no folder names a class; a person will label the files.
+
+    `columns`: those of the label tables, where a person chose them.
     """
 
     folder: Path
@@ -81,6 +83,7 @@ class ScanJob:
     windowing: Windowing | None = None
     new: bool = False
     unlabelled: bool = False
+    columns: LabelColumns | None = None
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

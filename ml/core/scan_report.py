@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message, msg
-from ml.core.types import KindName, LabelSpan, Split, SplitBy, Stretch, TaskName, Windowing
+from ml.core.types import KindName, LabelColumns, LabelSpan, Split, SplitBy, Stretch, TaskName, Windowing
 
 Remark = Literal["cut", "cancels", "pages", "deep", "clear"]
 """What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
@@ -166,6 +166,8 @@ class LabelNotes:
     """Of these, rows that a file was found for."""
     several_in_row: int = 0
     """Files to which one row gives more than one class."""
+    columns: LabelColumns | None = None
+    """The columns that a person chose."""
     issues: tuple[LabelIssue, ...] = ()
 
 

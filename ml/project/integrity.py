@@ -281,6 +281,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     "source_absolute": _path,
     "source_relative": _path,
     "label_sources": _paths,
+    "label_columns": _paths,
     "passed_over": _text_of_any_length,
     "wrong_at_most": _share,
     "window_rate": _positive,

@@ -16,7 +16,7 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.types import ClassInfo, LabelChange, LabelColumns, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
 from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
@@ -201,6 +201,12 @@ class Project:
     def label_sources(self) -> tuple[Path, ...]:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
         return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
+
+    @property
+    def label_columns(self) -> LabelColumns | None:
+        """The columns of the label files, where a person chose them."""
+        stored = parse_json(self._meta.get("label_columns", "[]"))
+        return LabelColumns(*stored) if len(stored) == len(LabelColumns._fields) else None
 
     def data_findings(self) -> DataFindings:
         """What was found in the files when the project was made; nothing where an earlier version made it."""

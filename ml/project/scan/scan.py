@@ -67,7 +67,14 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.
     reading = (
-        read_labels(job.labels, folder, wanted, timed=kind.windowed, stopped=lambda: bool(stop.requested()))
+        read_labels(
+            job.labels,
+            folder,
+            wanted,
+            timed=kind.windowed,
+            columns=job.columns,
+            stopped=lambda: bool(stop.requested()),
+        )
         if job.labels
         else None
     )

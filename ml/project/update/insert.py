@@ -47,6 +47,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     values["passed_over"] = fingerprint(copies)
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
+        if report.labels.columns is not None:
+            values["label_columns"] = json.dumps(report.labels.columns)
     names = list(report.class_counts)
     for each in names:
         check_class_name(each)
