@@ -46,7 +46,7 @@ class ScatterView(QWidget):
         super().__init__(parent)
         self.setAccessibleName(tr("Map of the samples"))
         self.setAccessibleDescription(
-            tr("Arrow keys move, plus and minus zoom, Enter shows the samples that can be seen, 0 shows all.")
+            tr("Arrow keys move, plus and minus zoom, Enter shows the samples that can be seen, Home shows all.")
         )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
