@@ -131,6 +131,13 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(
+        id="find_samples",
+        text=msg("Search by names or colours"),
+        shortcut="Ctrl+F",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
         id="retrain",
         text=msg("Train again as the last time, and mark what changed"),
         shortcut="T",

@@ -110,6 +110,7 @@ from ml.evaluation.run_comparison import (
 )
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.features.colours import COLOURS, cached_colours
 from ml.features.features import cached_embeddings, embeddings_in
 from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
@@ -210,6 +211,7 @@ from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
+    "COLOURS",
     "DEFAULT_BACKBONE",
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
@@ -369,6 +371,7 @@ __all__ = [
     "between",
     "blend",
     "cache_bytes",
+    "cached_colours",
     "cached_embeddings",
     "can_finetune",
     "check_folder",
