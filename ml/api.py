@@ -145,7 +145,8 @@ from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
+from ml.project.scan.checks import findings, may_be_labelled, problem
+from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files

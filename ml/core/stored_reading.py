@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
-from ml.core.types import PAGE_CHOICES, PageChoice, PictureReading
+from ml.core.types import PAGE_CHOICES, PictureReading
 from ml.core.untrusted import number_in
 
 _MOST = 1e38
@@ -19,4 +18,4 @@ def reading_in(values: Mapping[str, object]) -> PictureReading:
     if page not in PAGE_CHOICES:
         raise ValueError("page is unknown")
     low, high = (number_in(values.get(name, 0.0), name, -_MOST, _MOST) for name in ("low", "high"))
-    return PictureReading(low=low, high=high, page=cast(PageChoice, page))
+    return PictureReading(low=low, high=high, page=page)

@@ -195,7 +195,7 @@ def _loses_depth(image: Image.Image) -> bool:
     if image.mode != "RGB" or image.format not in ("TIFF", "PNG"):
         return False
     bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, ())
-    return max(bits, default=8) > 8 or any("16" in str(tile.args) for tile in image.tile)
+    return max(bits, default=8) > 8 or any("16" in str(tile.args) for tile in getattr(image, "tile", ()))
 
 
 def _decoded_otherwise(path: Path, reading: PictureReading | None, page: PageChoice) -> Image.Image | None:

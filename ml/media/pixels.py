@@ -133,7 +133,7 @@ def _deep_converter(image: Image.Image, reading: PictureReading | None) -> Conve
 def to_bytes(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
     """Return values with `low` as 0 and `high` as 255; 0 where there is none."""
     scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - np.float32(low)) * (255.0 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
 
 
 def known(raw: NDArray[np.generic], no_data: float | None) -> NDArray[np.float32]:
