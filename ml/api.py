@@ -86,6 +86,7 @@ from ml.core.types import (
     LabelSpan,
     Origin,
     Preset,
+    Reading,
     RunInfo,
     Sample,
     Split,
@@ -178,7 +179,8 @@ from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
 from ml.project.run_settings import read_run_settings, stage_rates
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
+from ml.project.scan.checks import findings, may_be_labelled, problem
+from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
@@ -309,6 +311,7 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
+    "Reading",
     "ReleasedModel",
     "Row",
     "Rule",
