@@ -100,6 +100,8 @@ ACTIONS: tuple[Action, ...] = (
             ("useful", msg("Show the samples first that are most useful to label"), "N"),
             ("similar", msg("Show similar samples"), "F"),
             ("alike", msg("Select all samples like this"), "G"),
+            ("flag", msg("Flag the selected samples, or remove the flags"), "."),
+            ("note", msg("Write a note on the sample"), ","),
             ("back", msg("Undo"), "Backspace"),
             ("undo", msg("Undo"), "Ctrl+Z"),
             ("redo", msg("Redo"), "Ctrl+Shift+Z"),

@@ -112,6 +112,7 @@ from ml.inference.deliveries import make_actions
 from ml.inference.detection_export import DETECTION_FILES, export_detections
 from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
 from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
@@ -138,11 +139,14 @@ from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
 from ml.project.labelfiles.windows import samples_by_file
+from ml.project.labels import Parts as LabelParts
 from ml.project.labels import default_annotator
+from ml.project.merge import MergePlan, plan_merge
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
+from ml.project.remarks import LONGEST_NOTE, Remark
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
@@ -179,7 +183,9 @@ __all__ = [
     "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
+    "FORM_SUFFIXES",
     "FRONTS",
+    "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
@@ -231,8 +237,10 @@ __all__ = [
     "KindName",
     "LabelChange",
     "LabelCounts",
+    "LabelExport",
     "LabelIssue",
     "LabelNotes",
+    "LabelParts",
     "LabelPreview",
     "LabelSpan",
     "LiveAnswer",
@@ -240,6 +248,7 @@ __all__ = [
     "LookJob",
     "Looked",
     "MelSettings",
+    "MergePlan",
     "Message",
     "Mistake",
     "ModelInfo",
@@ -256,6 +265,7 @@ __all__ = [
     "Progress",
     "Project",
     "ReleasedModel",
+    "Remark",
     "Row",
     "Rule",
     "RuleSet",
@@ -336,6 +346,7 @@ __all__ = [
     "error_controlled_thresholds",
     "estimate_seconds",
     "export_detections",
+    "export_labels",
     "files",
     "find_inputs",
     "findings",
@@ -347,6 +358,7 @@ __all__ = [
     "is_package",
     "kind_named",
     "kinds",
+    "label_forms",
     "lanes",
     "listed",
     "load_image",
@@ -371,6 +383,7 @@ __all__ = [
     "originals",
     "overlay_rgba",
     "percent",
+    "plan_merge",
     "plan_split",
     "plan_time",
     "planted_labels",
