@@ -8,6 +8,7 @@ from typing import Literal
 from ml.core.messages import Message, msg
 from ml.core.types import (
     KindName,
+    LabelColumns,
     LabelSpan,
     PictureReading,
     Reading,
