@@ -39,6 +39,8 @@ class Filter:
     verdict: Verdict = "all"
     only: tuple[int, ...] | None = None
     """The ids of the samples to choose from."""
+    in_that_order: bool = False
+    """Whether `only` says the order, too."""
 
 
 class PredictionTable:

@@ -46,7 +46,7 @@ class ScatterView(QWidget):
         super().__init__(parent)
         self.setAccessibleName(tr("Map of the samples"))
         self.setAccessibleDescription(
-            tr("Arrow keys move, plus and minus zoom, Enter shows the samples that can be seen, 0 shows all.")
+            tr("Arrow keys move, plus and minus zoom, Enter shows the samples that can be seen, Home shows all.")
         )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -197,7 +197,7 @@ class ScatterView(QWidget):
 
     def _radius(self) -> float:
         few = 4.0 if len(self._points) <= _SOME else 2.5 if len(self._points) <= _MANY else 1.0
-        return min(6.0, few * self._zoom**0.25)
+        return float(min(6.0, few * self._zoom**0.25))
 
     def _faded(self) -> Colours:
         """While some are selected, the others step back."""

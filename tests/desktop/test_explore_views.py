@@ -11,6 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore.page import ExplorePage
 from desktop.session import Session
+from ml.features.decode import DECODER_VERSION, cache_key
+from ml.features.row_cache import RowCache
 from tests.desktop.conftest import Opener
 
 
@@ -76,3 +78,24 @@ def test_the_numbers_of_sure_enough_show_their_samples(page: ExplorePage, qtbot:
     qtbot.mouseClick(wrong, Qt.MouseButton.LeftButton)
     assert page.view.current() == "wrong" and len(page.grid.ids()) == count
     assert "accepted and wrong" in page.filters.cell_button.text()
+
+
+def test_samples_are_found_by_names_and_colours(page: ExplorePage, session: Session, qtbot: QtBot) -> None:
+    cache = RowCache(session.project.path / "cache" / f"pixels-{DECODER_VERSION}-64", {"data": ((64, 64, 3), np.uint8)})
+    colours = {0: (210, 20, 25), 1: (40, 140, 50), 2: (110, 40, 170)}
+    keys = [cache_key(sample) for sample in session.samples]
+    cache.append(keys, data=np.stack([np.full((64, 64, 3), colours[s.labels[0]], np.uint8) for s in session.samples]))
+    page.grid.setFocus()
+    qtbot.keyClick(page.grid, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(page.filters.search, "purple plums")
+    qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "purple plums" in page.filters.cell_button.text())
+    assert {session.sample(int(each)).label for each in page.grid.ids()} == {2} and len(page.grid.ids()) == 10
+    page.filters.search.setText("pear/pear 3")
+    qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "pear 3" in page.filters.cell_button.text())
+    found = [session.sample(int(each)).path for each in page.grid.ids()]
+    assert "pear/pear 3.png" in found
+    page.filters.search.setText("zebra")
+    qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Nothing was found for “zebra”" in page.view.problem.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -11,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
 from desktop.dialogs.release import RunHandOver
-from desktop.i18n import msg, tr
+from desktop.i18n import error_text, msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
 from desktop.pages.explore.changes import ChangesBar, Flip
@@ -26,6 +27,7 @@ from desktop.pages.explore.label_issues.controller import LabelIssuesController
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
 from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.runs import RunChooser
+from desktop.pages.explore.search import SearchResult, search
 from desktop.pages.explore.thresholds.page import ThresholdController, ThresholdPage
 from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View, ViewParts
 from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
@@ -33,6 +35,7 @@ from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
+from desktop.workers.tasks import Tasks
 from ml.api import LabelChange, Runner, task_named
 
 PREPARE_MS = 400
@@ -86,6 +89,8 @@ class ExplorePage(QWidget):
         self.duplicates = DuplicatesController(self.duplicates_bar, self.model, self)
         self.data_map = DataMapController(self.map, self.model, self, runner=runner)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
+        self._searches = Tasks(self, threads=1)
+        self._searched = ""
         self._refresh_timer = QTimer(self, interval=0, singleShot=True)
         self._refresh_timer.timeout.connect(self._refresh)
         self._prepare_timer = QTimer(self, interval=PREPARE_MS, singleShot=True)
@@ -124,6 +129,9 @@ class ExplorePage(QWidget):
         self.data_map.progress.connect(self.job_progress)
         self.changes_bar.flip_chosen.connect(self._show_flipped)
         self.changes_bar.closed.connect(self._forget_changes)
+        self.filters.search_requested.connect(self._search)
+        self._searches.done.connect(self._on_found)
+        self._searches.failed.connect(self._on_search_failed)
         self.filters.sentence.clicked.connect(self._toggle_verdict)
         self.thresholds.samples_chosen.connect(self._on_samples_chosen)
         self.label_issues.progress.connect(self.job_progress)
@@ -141,6 +149,8 @@ class ExplorePage(QWidget):
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
         QShortcut(QKeySequence("R"), self.view, context=within).activated.connect(self.confirm)
+        find = QShortcut(QKeySequence("Ctrl+F"), self.view, context=within)
+        find.activated.connect(self.filters.search.setFocus)
         QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
@@ -174,10 +184,10 @@ class ExplorePage(QWidget):
         elif view != "samples":
             self.view.choose(cast("View", view))
 
-    def show_only(self, ids: Sequence[int], words: str) -> None:
+    def show_only(self, ids: Sequence[int], words: str, *, in_that_order: bool = False) -> None:
         """Show these samples alone in the grid, the most wrong first. `words` name them above it."""
         self.view.choose_silently("wrong")
-        self.filters.set_only(tuple(ids), words)
+        self.filters.set_only(tuple(ids), words, in_that_order=in_that_order)
         self.grid.setFocus()
 
     def show_job(self) -> None:
@@ -209,6 +219,7 @@ class ExplorePage(QWidget):
         self.label_issues.close()
         self.duplicates.close()
         self.data_map.close()
+        self._searches.close()
         self.tiles.close()
         self.detail.close()
 
@@ -373,6 +384,35 @@ class ExplorePage(QWidget):
         self.tiles.show_samples(ids, self.duplicates.tile)
         if not len(ids):
             self._show_no_sample()
+
+    @Slot(str)
+    def _search(self, words: str) -> None:
+        session, table = self._session, self.model.table
+        if session is None or table is None:
+            return
+        self._searches.forget_all()
+        self._searched = words
+        look = partial(
+            search,
+            names=self.model.names,
+            kind=session.project.kind,
+            cache=session.project.path / "cache",
+        )
+        self._searches.submit_stoppable(look, words, table, session.samples)
+
+    @Slot(int, object)
+    def _on_found(self, _number: int, found: SearchResult) -> None:
+        self.model.set_problem("")
+        if found.ids:
+            self.show_only(found.ids, f"“{self._searched}”", in_that_order=True)
+        elif found.no_colours:
+            self.model.set_problem(tr("Colours are known after the first training. Train, then search again."))
+        else:
+            self.model.set_problem(tr("Nothing was found for “{words}”. Try another word.", words=self._searched))
+
+    @Slot(int, object)
+    def _on_search_failed(self, _number: int, error: Exception) -> None:
+        self.model.set_problem(error_text(error))
 
     @Slot()
     def _toggle_verdict(self) -> None:

@@ -12,6 +12,7 @@ from desktop.i18n import tr
 from desktop.models.prediction_table import Filter, Verdict
 from desktop.plain_text import button_text
 from desktop.widgets.flow_box import FlowBox
+from desktop.widgets.text_field import TextField
 from ml.api import SPLIT_CODES
 
 
@@ -28,11 +29,13 @@ class ExploreFilters(QWidget):
     """Emits `filter_changed` when the user chooses. A chosen confusion cell becomes a button that removes it."""
 
     filter_changed = Signal()
+    search_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cell: tuple[int, int] | None = None
         self._only: tuple[int, ...] | None = None
+        self._in_that_order = False
         self._split_before = 0
         self.class_box, self.split_box, self.verdict_box = QComboBox(), QComboBox(), QComboBox()
         for box, name in (
@@ -52,12 +55,19 @@ class ExploreFilters(QWidget):
         self.cell_button = QPushButton()
         self.cell_button.setToolTip(tr("Show all of them again"))
         self.cell_button.clicked.connect(self.clear_cell)
+        self.search = TextField()
+        self.search.setPlaceholderText(tr("Search"))
+        self.search.setAccessibleName(tr("Search by names or colours"))
+        self.search.setToolTip(tr("Names of classes, files and folders, or colours: purple flowers"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(180)
+        self.search.returnPressed.connect(self._on_search)
         self.sentence = QPushButton()
         self.sentence.setProperty("role", "link")
         self.sentence.setToolTip(tr("Show only the wrong ones, or all of them"))
         # Wraps into two rows in a narrow window.
         flow = FlowBox(gap=8)
-        flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence))
+        flow.set_items((self.class_box, self.split_box, self.verdict_box, self.cell_button, self.sentence, self.search))
         self.cell_button.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -109,8 +119,9 @@ class ExploreFilters(QWidget):
         self.verdict_box.setCurrentIndex(0)
         self.filter_changed.emit()
 
-    def set_only(self, ids: tuple[int, ...], words: str) -> None:
+    def set_only(self, ids: tuple[int, ...], words: str, *, in_that_order: bool = False) -> None:
         """Choose from these samples alone, of all splits and classes."""
+        self._in_that_order = in_that_order
         if self._only is None:
             self._split_before = self.split_box.currentIndex()
         self._cell, self._only = None, ids
@@ -137,7 +148,20 @@ class ExploreFilters(QWidget):
         if self._cell is not None:
             return Filter(split=split, label=self._cell[0], predicted=self._cell[1])
         verdict: Verdict = "all" if self.verdict_box.isHidden() else self.verdict_box.currentData()
-        return Filter(split=split, label=self.class_box.currentData(), verdict=verdict, only=self._only)
+        return Filter(
+            split=split,
+            label=self.class_box.currentData(),
+            verdict=verdict,
+            only=self._only,
+            in_that_order=self._in_that_order,
+        )
+
+    def _on_search(self) -> None:
+        words = self.search.text().strip()
+        if words:
+            self.search_requested.emit(words)
+        elif self._only is not None:
+            self.clear_cell()
 
     def state(self) -> FilterState:
         """Return what is chosen, for `restore`."""
