@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -33,7 +33,7 @@ from ml.api import (
     principal_components,
 )
 
-ColourBy = Literal["label", "predicted", "verdict", "split"]
+ColourBy = Literal["label", "predicted", "verdict", "split", "folder"]
 _LEGEND = 12
 """More classes than these are not named below the map: the pointer names them."""
 
@@ -55,6 +55,7 @@ class DataMapPage(QWidget):
             (tr("Prediction"), "predicted"),
             (tr("Right or wrong"), "verdict"),
             (tr("Split"), "split"),
+            (tr("Folder"), "folder"),
         ):
             self.colour_box.addItem(words, by)
         self.colour_box.activated.connect(self.colour_chosen)
@@ -174,11 +175,24 @@ class DataMapController(QObject):
         if by == "split":
             palette = np.array([_argb(style.class_colour(place)) for place in range(4)], dtype=np.uint32)
             return np.asarray(palette[table.splits])
+        if by == "folder":
+            names, places = self._folders(table)
+            palette = np.array([_argb(style.class_colour(place)) for place in range(len(names))], dtype=np.uint32)
+            return np.asarray(palette[places])
         indices = table.predicted if by == "predicted" else first_labels(table)
         palette = np.array(
             [*(_argb(style.class_colour(place)) for place in range(len(self._model.names))), muted], dtype=np.uint32
         )
         return np.asarray(palette[np.where(indices < 0, len(palette) - 1, indices)])
+
+    def _folders(self, table: PredictionTable) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the folders of the files, and the place of each row in that list."""
+        session = self._model.session
+        assert session is not None
+        found = [printable(str(PurePosixPath(sample.path).parent)) for sample in session.samples_of(table.ids.tolist())]
+        names = sorted({*found})
+        places = {name: place for place, name in enumerate(names)}
+        return names, np.array([places[name] for name in found], dtype=np.int64)
 
     def _show_legend(self, table: PredictionTable) -> None:
         look, by = style.current(), self._page.colour_by()
@@ -187,6 +201,10 @@ class DataMapController(QObject):
             entries = [(look.good, tr("right")), (look.bad, tr("wrong")), (look.muted, tr("not labelled"))]
         elif by == "split":
             entries = [(style.class_colour(place), name) for place, name in enumerate(split_names())]
+        elif by == "folder":
+            folders, places = self._folders(table)
+            present = np.unique(places[self._rows]).tolist()
+            entries = [(style.class_colour(each), folders[each]) for each in present] if len(present) <= _LEGEND else []
         else:
             indices = table.predicted if by == "predicted" else first_labels(table)
             there = np.unique(indices[self._rows]).tolist()
