@@ -82,9 +82,11 @@ from ml.core.types import (
     ClassInfo,
     KindName,
     LabelChange,
+    LabelColumns,
     LabelSpan,
     Origin,
     Preset,
+    Reading,
     RunInfo,
     Sample,
     Split,
@@ -128,6 +130,7 @@ from ml.inference.folder_test import (
     folder_test_sentence,
     score_folder,
 )
+from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
@@ -157,8 +160,9 @@ from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, 
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
-from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labelfiles.preview import LabelPreview, TableHead, preview_labels, suggest_labels, table_head
 from ml.project.labelfiles.windows import samples_by_file
+from ml.project.labels import Parts as LabelParts
 from ml.project.labels import default_annotator
 from ml.project.manage import (
     FORBIDDEN_IN_NAMES,
@@ -171,13 +175,16 @@ from ml.project.manage import (
     rename_project,
     unused_project_name,
 )
+from ml.project.merge import MergePlan, plan_merge
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
+from ml.project.remarks import LONGEST_NOTE, Remark
 from ml.project.run_settings import read_run_settings, stage_rates
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
+from ml.project.scan.checks import findings, may_be_labelled, problem
+from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
@@ -219,7 +226,9 @@ __all__ = [
     "EARS",
     "ENGINE_COMMAND",
     "FORBIDDEN_IN_NAMES",
+    "FORM_SUFFIXES",
     "FRONTS",
+    "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
@@ -280,9 +289,12 @@ __all__ = [
     "Job",
     "KindName",
     "LabelChange",
+    "LabelColumns",
     "LabelCounts",
+    "LabelExport",
     "LabelIssue",
     "LabelNotes",
+    "LabelParts",
     "LabelPreview",
     "LabelSpan",
     "LiveAnswer",
@@ -291,6 +303,7 @@ __all__ = [
     "Looked",
     "MapReady",
     "MelSettings",
+    "MergePlan",
     "Message",
     "Mistake",
     "ModelInfo",
@@ -307,7 +320,9 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
+    "Reading",
     "ReleasedModel",
+    "Remark",
     "Row",
     "Rule",
     "RuleAction",
@@ -340,6 +355,7 @@ __all__ = [
     "Stopped",
     "SuspectJob",
     "Suspected",
+    "TableHead",
     "TaskName",
     "Thresholds",
     "TimePlan",
@@ -402,6 +418,7 @@ __all__ = [
     "error_controlled_thresholds",
     "estimate_seconds",
     "export_detections",
+    "export_labels",
     "files",
     "find_inputs",
     "findings",
@@ -417,6 +434,7 @@ __all__ = [
     "kind_inside",
     "kind_named",
     "kinds",
+    "label_forms",
     "lanes",
     "listed",
     "load_image",
@@ -446,6 +464,7 @@ __all__ = [
     "originals",
     "overlay_rgba",
     "percent",
+    "plan_merge",
     "plan_split",
     "plan_time",
     "planted_labels",
@@ -487,6 +506,7 @@ __all__ = [
     "strength",
     "suggest_labels",
     "surest_start",
+    "table_head",
     "tally_detections",
     "tally_files",
     "task_named",

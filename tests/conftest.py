@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from filelock import FileLock
@@ -71,17 +71,28 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         )
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the mark
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """Of a folder of tests that start programs, one comes after the other: they measure time and fill the cores.
 
-    What is slow is slower still on a busy machine.
+    pytest-xdist has groups for that, but up to 3.8 they mean nothing to pytest 9.2 (pytest-xdist#1386).
     """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Folders(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = Path(nodeid.partition("::")[0])
+            alone = path.parent.name in ONE_AFTER_THE_OTHER and path.name != IN_THIS_PROCESS
+            return path.parent.name if alone else nodeid
+
+    return Folders(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a slow test take long: it is slower still on a busy machine."""
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(HANGS_AFTER), append=False)
-        if item.path.parent.name in ONE_AFTER_THE_OTHER and item.path.name != IN_THIS_PROCESS:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
 
 class _NoWindows(pytest.File):

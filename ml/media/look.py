@@ -28,15 +28,16 @@ def picture_look(image: Image.Image) -> PictureLook:
     channels = np.array(small.histogram()).reshape(-1, 256)
     pixels = small.width * small.height
     # The channel that shows most: two colours can have one brightness.
-    counts = max(channels, key=lambda channel: np.ptp(np.flatnonzero(channel)))
-    below = counts.cumsum()
-    present = np.flatnonzero(counts)
+    there = channels > 0
+    least, most = there.argmax(axis=1), 255 - there[:, ::-1].argmax(axis=1)
+    widest = int((most - least).argmax())
+    below = channels[widest].cumsum()
     camera, day = _taken_by(image)
     return PictureLook(
         low=int(below.searchsorted(0.005 * pixels)),
         high=int(below.searchsorted(0.995 * pixels)),
-        least=int(present[0]),
-        most=int(present[-1]),
+        least=int(least[widest]),
+        most=int(most[widest]),
         levels=int((channels > _RARE * pixels).sum(axis=1).max()),
         signature=grey.resize((_SIGNATURE, _SIGNATURE), Image.Resampling.BOX).tobytes(),
         camera=camera,

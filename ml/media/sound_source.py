@@ -173,7 +173,8 @@ class SoundSource:
     def _underestimated(self) -> bool:
         """Whether an MP3 holds more than libsndfile believes, which knows only its first frame."""
         assert self._file is not None
-        return _counted_mp3(self._path, *_stamp(self._path)) > self._file.frames + _MP3_TOLERANCE
+        believed = int(self._file.frames) + _MP3_TOLERANCE
+        return _counted_mp3(self._path, *_stamp(self._path)) > believed
 
     def _switch(self, error: Exception | None) -> None:
         """Go on with FFmpeg; raise `error` where that is no use."""

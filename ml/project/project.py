@@ -16,7 +16,19 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.types import (
+    ClassInfo,
+    LabelChange,
+    LabelColumns,
+    LabelSpan,
+    Origin,
+    PictureReading,
+    Reading,
+    RunInfo,
+    Sample,
+    Split,
+    Windowing,
+)
 from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
@@ -24,7 +36,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
 from ml.project.data_findings import KEY as DATA_FINDINGS
 from ml.project.data_findings import DataFindings, data_findings_in
-from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
+from ml.project.integrity import check_rows, check_schema, read_meta, reading_of, refuse_links, windowing_of
 from ml.project.labels import (
     Parts,
     append_changes,
@@ -188,6 +200,16 @@ class Project:
         return windowing_of(self._meta)
 
     @property
+    def picture_reading(self) -> PictureReading | None:
+        """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
+        return reading_of(self._meta)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
+
+    @property
     def split_by(self) -> str:
         return self._meta["split_by"]
 
@@ -201,6 +223,12 @@ class Project:
     def label_sources(self) -> tuple[Path, ...]:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
         return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
+
+    @property
+    def label_columns(self) -> LabelColumns | None:
+        """The columns of the label files, where a person chose them."""
+        stored = parse_json(self._meta.get("label_columns", "[]"))
+        return LabelColumns(*stored) if len(stored) == len(LabelColumns._fields) else None
 
     def data_findings(self) -> DataFindings:
         """What was found in the files when the project was made; nothing where an earlier version made it."""
@@ -521,6 +549,14 @@ class Project:
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(columns.path, columns.size, columns.mtime_ns)).all()
         return {row.path: (row.size, row.mtime_ns) for row in rows}
+
+    def extents(self) -> dict[str, tuple[float, int]]:
+        """The size of every source, by path: pixels of the longer side, or seconds; and its time of change (ns)."""
+        columns = tables.sources.c
+        query = sa.select(columns.path, columns.width, columns.height, columns.duration, columns.mtime_ns)
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.path: (row.duration or float(max(row.width, row.height)), row.mtime_ns) for row in rows}
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every source, by path."""

@@ -217,3 +217,17 @@ def test_a_table_beside_the_files_is_found_by_itself(handlens: Handlens, tmp_pat
     assert line["labels"]["used"] == 40
     line = handlens("new", tmp_path / "bare", "--from", place, "--unlabelled", "--json").lines[-1]
     assert line["classes"] == {}
+
+
+def test_columns_that_a_person_chose(handlens: Handlens, tmp_path: Path) -> None:
+    place = make_case("09", tmp_path / "case") / "pics"
+    rows = [f"IMG_{n:03}.jpg,{n % 3},{('ripe', 'unripe')[n % 2]},{n % 5}" for n in range(40)]
+    table = tmp_path / "odd.csv"
+    table.write_text("\n".join(["snapshot,shelf,verdict,size", *rows]), encoding="utf-8")
+    refused = handlens("new", tmp_path / "made", "--from", place, "--labels", table)
+    assert refused.code == 1
+    assert "not clear which other column contains the class" in refused.err
+    asked = ("new", tmp_path / "made", "--from", place, "--labels", table, "--json")
+    line = handlens(*asked, "--columns", "snapshot,verdict").lines[-1]
+    assert line["classes"] == {"ripe": 20, "unripe": 20}
+    assert handlens(*asked).lines[-1]["added"] == 0  # the project remembers the columns

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ml.api import (
     KindName,
+    LabelColumns,
     Message,
     ScanReport,
     SplitPlan,
@@ -38,6 +39,8 @@ class Draft:
     folder: Path | None = None
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
+    columns: LabelColumns | None = None
+    """The columns of the label file, where the user was asked."""
     unlabelled: bool = False
     """No sub-folder names a class: the user will label the files."""
     rate: float | None = None
@@ -53,6 +56,8 @@ class Draft:
         if report is None or report.kind != self.kind or self.folder != Path(report.folder):
             return False
         if report.unlabelled != self.unlabelled:
+            return False
+        if report.labels is not None and report.labels.columns != self.columns:
             return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 

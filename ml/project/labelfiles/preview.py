@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from ml.core.errors import HandlensError
+from ml.core.errors import HandlensError, UnreadableError
 from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg
-from ml.core.types import KindName
+from ml.core.types import KindName, LabelColumns
 from ml.media.kinds import kind_named
 from ml.media.signatures import belongs
+from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
+from ml.project.labelfiles.recognise import file_column
 from ml.project.scan.folder import files_below
 from ml.project.scan.layout import clean_name, places
 from ml.project.scan.multilabel import looks_multilabel
-from ml.tables.sheet import LABEL_SUFFIXES
+from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
 
 _NAMES_LOOKED_AT = 50_000
 _TABLES_TRIED = 30
 _DEEPEST = 2
+_ROWS_SHOWN, _COLUMNS_SHOWN = 3, 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,9 +42,16 @@ class LabelPreview:
 
 
 def preview_labels(
-    folder: Path, kind: KindName, sources: tuple[Path, ...], *, stopped: Callable[[], bool] = lambda: False
+    folder: Path,
+    kind: KindName,
+    sources: tuple[Path, ...],
+    columns: LabelColumns | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> LabelPreview:
     """Match the label files with the names of the files below `folder`; nothing is decoded.
+
+    `columns`: those of the tables, where a person chose them.
 
     Raises HandlensError with one sentence where `sources` hold no labels of any of them, and StopRequestedError once
     `stopped()`.
@@ -53,7 +63,8 @@ def preview_labels(
             )
             raise HandlensError(message)
     paths = _paths(folder, kind, without={source.absolute() for source in sources}, stopped=stopped)
-    reading = read_labels(sources, folder, paths, timed=kind_named(kind).windowed, stopped=stopped)
+    timed = kind_named(kind).windowed
+    reading = read_labels(sources, folder, paths, timed=timed, columns=columns, stopped=stopped)
     labelled = [found for found in reading.by_path.values() if found.classes or found.spans or found.timed]
     names = {name for found in labelled for name in found.classes}
     names |= {span.class_name for found in labelled for span in found.spans}
@@ -69,6 +80,41 @@ def preview_labels(
         problems=tuple(
             describe_issue(issue, kind=kind, task=task) for issue in reading.issues if issue.kind not in MILD
         ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableHead:
+    """The beginning of a table, for a person who is asked what its columns hold."""
+
+    columns: tuple[str, ...]
+    """Names that `LabelColumns` understands."""
+    rows: tuple[tuple[str, ...], ...]
+    file: str = ""
+    """The column whose cells name files, if there is one."""
+
+
+def table_head(source: Path, folder: Path, kind: KindName) -> TableHead | None:
+    """The first rows of a table with two columns or more about the files of `folder`; None for anything else."""
+    try:
+        sheet = read_sheet(source) if source.is_file() else None
+    except UnreadableError:
+        return None
+    if sheet is None or len(sheet.head) < 2:
+        return None
+    rows = [cells for _line, cells in sheet.head[: _ROWS_SHOWN + 1]]
+    width = min(len(rows[0]), _COLUMNS_SHOWN)
+    if width < 2:
+        return None
+    names = rows[0][:width]
+    distinct = len({name.casefold() for name in names}) == width and all(names)
+    columns = names if distinct else tuple(str(place + 1) for place in range(width))
+    index = FileIndex(_paths(folder, kind, without=(), stopped=lambda: False), folder)
+    file = file_column(sheet, index)
+    return TableHead(
+        columns=columns,
+        rows=tuple(cells[:width] for cells in rows[int(distinct) :][:_ROWS_SHOWN]),
+        file="" if file is None or file >= width else columns[file],
     )
 
 

@@ -12,7 +12,7 @@ from ml.core.errors import HandlensError, UnreadableError
 from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.scan_report import IssueKind
-from ml.core.types import LabelSpan
+from ml.core.types import LabelColumns, LabelSpan
 from ml.project.labelfiles.cells import class_name, classes_in
 from ml.project.labelfiles.match import FileIndex, file_of, match_rows, recording_of
 from ml.project.labelfiles.messages import describe_tables
@@ -68,12 +68,14 @@ def read_labels(
     paths: Sequence[str],
     *,
     timed: bool,
+    columns: LabelColumns | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> LabelReading:
     """Return the labels that `sources` (label files, or folders of such) give to `paths`, the files of `folder`.
 
-    `timed`: whether these are recordings, in which a label can be a part. Tables are read row by row: lines that cannot
-    be used, and rows that name no file of `paths`, are counted with the first example and not kept. Raises
+    `timed`: whether these are recordings, in which a label can be a part. `columns`: those that a person chose. Tables
+    are read row by row: lines that cannot be used, and rows that name no file of `paths`, are counted with the first
+    example and not kept. Raises
     HandlensError where a file of `sources` has no labels, or none for `paths`, and StopRequestedError once `stopped()`.
     """
     index = FileIndex(paths, folder)
@@ -84,7 +86,7 @@ def read_labels(
         for path in [source] if named else _inside(source, folder, paths):
             # A folder of tracks beside the recordings may have the same folders in it.
             root = folder if named or path.is_relative_to(folder) else source
-            found = _open_table(path, root, index, timed=timed, named=named)
+            found = _open_table(path, root, index, timed=timed, named=named, columns=columns)
             if isinstance(found, Problem):
                 problems.add(found)
             else:
@@ -106,6 +108,7 @@ def read_labels(
         used=sum(len(result.matches) for result in matched),
         sequences=tuple(sequence for result in matched if (sequence := sequence_of(result))),
         several_in_row=len({m.path for result in matched for m in result.matches if len(m.row.classes) > 1}),
+        columns=columns,
         issues=problems.issues(),
     )
 
@@ -131,11 +134,13 @@ def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
     return found
 
 
-def _open_table(path: Path, folder: Path, index: FileIndex, *, timed: bool, named: bool) -> LabelTable | Problem:
+def _open_table(
+    path: Path, folder: Path, index: FileIndex, *, timed: bool, named: bool, columns: LabelColumns | None
+) -> LabelTable | Problem:
     """The label file with its schema, or why there is none. Raises HandlensError if the user `named` this file."""
     try:
         sheet = read_sheet(path)
-        schema = recognise(sheet, index, timed=timed)
+        schema = recognise(sheet, index, timed=timed, columns=columns)
     except UnreadableError as error:
         if named:
             message = msg("“{file}” cannot be used for labels. {why}", file=path.name, why=error.message)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
+from ml.core.types import LabelColumns
 from ml.project.labelfiles.cells import all_flags, class_words, quoted, separator_of, shortened
 from ml.project.labelfiles.columns import (
     ANNOTATOR,
@@ -55,11 +56,14 @@ _WANTED_OF_RECORDINGS = msg(
 )
 
 
-def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
+def recognise(sheet: Sheet, index: FileIndex, *, timed: bool, columns: LabelColumns | None = None) -> LabelSchema:
     """Find which column holds what. `timed`: whether the files are recordings, in which a label can be a part.
 
-    Raises HandlensError with a sentence that names the columns found and what was wanted.
+    `columns`: those that a person chose. Raises HandlensError with a sentence that names the columns found and what was
+    wanted.
     """
+    if columns is not None:
+        return _as_chosen(sheet, columns, index, timed=timed)
     if timed and _is_audacity(sheet):
         return LabelSchema(format="audacity", first=0, start=0, end=1, labels=(2,))
     top = sheet.head[0][1]
@@ -75,6 +79,43 @@ def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
     if schema is None:
         raise HandlensError(_no_class(sheet, table, file, index) or _no_columns(sheet, table, timed=timed))
     return schema
+
+
+def file_column(sheet: Sheet, index: FileIndex) -> int | None:
+    """The column whose cells name files; None where no cell does."""
+    table = _Table(sheet, [plain(cell) for cell in sheet.head[0][1]], first=1)
+    place = table.file_column(index)
+    named = place is not None and any(index.find(cell) or index.find_loosely(cell) for cell in table.cells[place])
+    return place if named else None
+
+
+def _as_chosen(sheet: Sheet, columns: LabelColumns, index: FileIndex, *, timed: bool) -> LabelSchema:
+    top = sheet.head[0][1]
+    file, label = (_place_of(name, top, sheet) for name in columns)
+    has_header = len(sheet.head) > 1 and not (index.find(top[file]) or index.find_loosely(top[file]))
+    names = [plain(cell) for cell in top] if has_header else [""] * len(top)
+    table = _Table(sheet, names, first=int(has_header))
+    schema = table.schema(file, timed=timed, folders=table.folder_columns(file, index), label=label)
+    if schema is None:
+        raise HandlensError(_no_columns(sheet, table, timed=timed))
+    return schema
+
+
+def _place_of(name: str, top: Sequence[str], sheet: Sheet) -> int:
+    """The place of a column by its name, or by its number from 1."""
+    alike = [place for place, cell in enumerate(top) if cell.casefold() == name.strip().casefold()]
+    if alike:
+        return alike[0]
+    if name.strip().isdecimal() and 0 < int(name) <= len(top):
+        return int(name) - 1
+    raise HandlensError(
+        msg(
+            "“{table}” has no column “{column}”. It has the columns {columns}.",
+            table=sheet.path.name,
+            column=shortened(name),
+            columns=listed([quoted(cell) for cell in top if cell], most=_SHOWN),
+        )
+    )
 
 
 def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSchema:
@@ -171,16 +212,21 @@ class _Table:
             others.remove(best)
         return tuple(chosen)
 
-    def schema(self, file: int | None, *, timed: bool, folders: tuple[int, ...] = ()) -> LabelSchema | None:
+    def schema(
+        self, file: int | None, *, timed: bool, folders: tuple[int, ...] = (), label: int | None = None
+    ) -> LabelSchema | None:
+        """What the columns hold; None where no class is found. `label`: the column of the class, where it is known."""
         start, end, length, offset = self._times(file) if timed else (None, None, None, None)
+        folders = tuple(place for place in folders if place != label)
         if file is None and (start is None or not timed):
             return None
         group, split = self._group(file), self._split(file)
         annotator = self._annotator(file)
         places = (file, *folders, start, end, length, offset, group, split, annotator)
         taken = {place for place in places if place is not None}
-        label = self._label(taken)
-        flags = self._flags(taken) if label is None or self._is_flag(label) else ()
+        chosen = label is not None
+        label = label if chosen else self._label(taken)
+        flags = self._flags(taken) if label is None or (not chosen and self._is_flag(label)) else ()
         if label is None and not flags:
             return None
         separator = ""
@@ -197,7 +243,7 @@ class _Table:
             header=tuple(self.header),
             file=file,
             folders=folders,
-            annotator=annotator,
+            annotator=None if annotator == label else annotator,
             labels=flags or ((label,) if label is not None else ()),
             one_hot=bool(flags),
             separator=separator,
@@ -208,7 +254,7 @@ class _Table:
             offset=offset,
             unit=min(1.0, seconds_in_unit(header) or 1.0),  # “min” may stand for the least
             group=None if group in {label, *flags} else group,
-            split=split,
+            split=None if split == label else split,
         )
 
     def _times(self, file: int | None) -> tuple[int | None, int | None, int | None, int | None]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ml.core.messages import Message
 from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes
-from ml.core.types import LabelSpan
+from ml.core.types import LabelColumns, LabelSpan
 from ml.tables.sheet import Sheet
 
 Format = Literal["table", "raven", "audacity"]
@@ -198,6 +198,7 @@ class LabelReading:
     """Files with more than one class in one row, so on purpose."""
     sequences: tuple[tuple[tuple[str, LabelSpan], ...], ...] = ()
     """Raven tables over several recordings, whose times may count from the first of these: the labels by path."""
+    columns: LabelColumns | None = None
     issues: tuple[LabelIssue, ...] = ()
 
     def notes(self, sources: Sequence[Path], more: Sequence[LabelIssue] = ()) -> LabelNotes:
@@ -208,5 +209,6 @@ class LabelReading:
             rows=self.rows,
             used=self.used,
             several_in_row=self.several_in_row,
+            columns=self.columns,
             issues=(*self.issues, *more),
         )

@@ -3,6 +3,7 @@ instead of what was meant."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -200,7 +201,7 @@ def _shortcuts(report: ScanReport) -> list[Finding]:
 
 
 def _shortcut(sentence: Message, report: ScanReport, name: str, value: str, own: Sequence[FoundFile]) -> Finding:
-    said = msg(sentence.template, name=name, value=value, files=files(report.kind))
+    said = dataclasses.replace(sentence, values={"name": name, "value": value, "files": files(report.kind)})
     return Finding(severity="warn", sentence=said, paths=tuple(file.path for file in own))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,16 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     }
     if report.windowing is not None:
         values |= windowing_meta(report.windowing)
+    if report.picture_reading is not None:
+        values["reading"] = json.dumps(asdict(report.picture_reading))
     if report.unlabelled:
         values["by_hand"] = "yes"
     copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
     values["passed_over"] = fingerprint(copies)
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
+        if report.labels.columns is not None:
+            values["label_columns"] = json.dumps(report.labels.columns)
     names = list(report.class_counts)
     for each in names:
         check_class_name(each)

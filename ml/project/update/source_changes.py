@@ -164,7 +164,8 @@ def _with_labels(
     if not tables:
         bare = [file if file.from_table else dataclasses.replace(file, class_name=None) for file in files]
         return bare, None
-    reading = read_labels(tables, folder, names, timed=kind_named(project.kind).windowed)
+    timed = kind_named(project.kind).windowed
+    reading = read_labels(tables, folder, names, timed=timed, columns=project.label_columns)
     return apply(files, reading, tables)
 
 
