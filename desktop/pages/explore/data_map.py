@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -113,6 +113,7 @@ class DataMapController(QObject):
         self._tasks.done.connect(self._on_points)
         self._tasks.failed.connect(self._on_failed)
         self._filter = Filter()
+        self._known_folders: tuple[list[str], NDArray[np.int64]] | None = None
         model.run_changed.connect(self._forget)
         page.colour_chosen.connect(self.refresh)
         page.likeness_pressed.connect(self.arrange_by_likeness)
@@ -188,11 +189,12 @@ class DataMapController(QObject):
     def _folders(self, table: PredictionTable) -> tuple[list[str], NDArray[np.int64]]:
         """Return the folders of the files, and the place of each row in that list."""
         session = self._model.session
-        assert session is not None
-        found = [printable(str(PurePosixPath(sample.path).parent)) for sample in session.samples_of(table.ids.tolist())]
-        names = sorted({*found})
-        places = {name: place for place, name in enumerate(names)}
-        return names, np.array([places[name] for name in found], dtype=np.int64)
+        if self._known_folders is None and session is not None:
+            found = [sample.path.rpartition("/")[0] for sample in session.samples_of(table.ids.tolist())]
+            names = sorted({*found})
+            places = {name: place for place, name in enumerate(names)}
+            self._known_folders = [printable(name) for name in names], np.array([places[name] for name in found])
+        return self._known_folders or ([""], np.zeros(len(table.ids), dtype=np.int64))
 
     def _show_legend(self, table: PredictionTable) -> None:
         look, by = style.current(), self._page.colour_by()
@@ -230,7 +232,7 @@ class DataMapController(QObject):
         self._end_thread()
         self._tasks.forget_all()
         self._points, self._alike, self._request, self._problem, self._fraction = None, False, 0, "", -1.0
-        self._rows = np.zeros(0, dtype=np.int64)
+        self._rows, self._known_folders = np.zeros(0, dtype=np.int64), None
 
     @Slot(int, object)
     def _on_points(self, _number: int, points: object) -> None:
