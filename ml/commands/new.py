@@ -33,7 +33,7 @@ from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
 from ml.core.phrases import counted_classes, counted_files
 from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
-from ml.core.types import SPLITS, LabelColumns, Windowing
+from ml.core.types import PAGE_CHOICES, SPLITS, LabelColumns, PageChoice, Windowing
 from ml.media.kinds import kind_named, kinds
 from ml.project.labelfiles.messages import as_json as labels_as_json
 from ml.project.labelfiles.preview import labels_beside
@@ -120,6 +120,16 @@ UnlabelledOption = Annotated[
         help=tr("No folder names a class. You label the files in the window and name the classes as you go."),
     ),
 ]
+PagesOption = Annotated[
+    PageChoice,
+    typer.Option(
+        metavar="WHICH",
+        help=tr(
+            "Which page is used of pictures with several, such as stacks of a microscope: {choices}.",
+            choices=", ".join(PAGE_CHOICES),
+        ),
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
 ]
@@ -137,6 +147,7 @@ def new(
     columns: ColumnsOption = "",
     multi_label: MultiLabelOption = False,
     unlabelled: UnlabelledOption = False,
+    pages: PagesOption = "first",
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -159,6 +170,7 @@ def new(
         new=True,
         unlabelled=unlabelled,
         columns=_columns(columns),
+        page=pages,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from ml.core.events import Event
 from ml.core.plugins import plugin_modules
-from ml.core.types import KindName, LabelColumns, Preset, Windowing
+from ml.core.types import KindName, LabelColumns, PageChoice, Preset, Windowing
 
 StopRequest = Literal["", "stop", "first", "cancel", "leave"]
 
@@ -74,6 +74,7 @@ class ScanJob:
     `unlabelled`: no folder names a class; a person will label the files.
 
     `columns`: those of the label tables, where a person chose them.
+    `unlabelled`: no folder names a class; a person will label the files. `page`: which page of pictures is used.
     """
 
     folder: Path
@@ -84,6 +85,7 @@ class ScanJob:
     new: bool = False
     unlabelled: bool = False
     columns: LabelColumns | None = None
+    page: PageChoice = "first"
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

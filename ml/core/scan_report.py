@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message, msg
-from ml.core.types import KindName, LabelColumns, LabelSpan, Split, SplitBy, Stretch, TaskName, Windowing
+from ml.core.types import (
+    KindName,
+    LabelColumns,
+    LabelSpan,
+    PictureReading,
+    Reading,
+    Split,
+    SplitBy,
+    Stretch,
+    TaskName,
+    Windowing,
+)
 
 Remark = Literal["cut", "cancels", "pages", "deep", "clear"]
 """What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
@@ -182,6 +193,8 @@ class ScanReport:
     duplicates: tuple[DuplicateSet, ...] = ()
     windowing: Windowing | None = None
     """Chosen from the data; None for images."""
+    picture_reading: PictureReading | None = None
+    """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
     task: TaskName = "single"
     labels: LabelNotes | None = None
     """Where the labels come from tables and tracks instead of folders."""
@@ -191,6 +204,11 @@ class ScanReport:
     """No folder names a class: a person will label the files."""
     passed_over: tuple[str, ...] = ()
     """Other files in the folder, which are not of this kind."""
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
 
     @property
     def class_counts(self) -> dict[str, int]:

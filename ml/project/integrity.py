@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.core.stored_reading import reading_in
 from ml.core.stored_windowing import windowing_in
-from ml.core.types import PRESETS, SPLITS, Windowing
+from ml.core.types import PRESETS, SPLITS, PictureReading, Windowing
 from ml.core.untrusted import (
     LONGEST_NAME,
     LONGEST_PATH,
@@ -27,6 +28,7 @@ from ml.core.untrusted import (
     class_names_in,
     number_in,
     parse_json,
+    table_in,
     text_in,
     texts_in,
 )
@@ -210,6 +212,7 @@ def read_meta(connection: sa.Connection) -> dict[str, str]:
         raise ValueError("the windows do not fit the kind")
     task_named(meta.get("task", "single"))
     windowing_of(meta)
+    reading_of(meta)
     return meta
 
 
@@ -229,6 +232,14 @@ def windowing_of(meta: Meta) -> Windowing | None:
             "without_pauses": "window_columns" in meta and meta.get("window_times") != "log",
         }
     )
+
+
+def reading_of(meta: Meta) -> PictureReading | None:
+    """Return how pictures with more than 8 bits or several pages are read; None where each is read by itself.
+
+    Raises ValueError.
+    """
+    return reading_in(table_in(parse_json(meta["reading"]), "reading")) if "reading" in meta else None
 
 
 def _name(value: str, key: str) -> None:
@@ -284,6 +295,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     "label_columns": _paths,
     "passed_over": _text_of_any_length,
     "wrong_at_most": _share,
+    "reading": _text_of_any_length,
     "window_rate": _positive,
     "window_seconds": _positive,
     "window_step": _positive,

@@ -16,7 +16,19 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelColumns, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.types import (
+    ClassInfo,
+    LabelChange,
+    LabelColumns,
+    LabelSpan,
+    Origin,
+    PictureReading,
+    Reading,
+    RunInfo,
+    Sample,
+    Split,
+    Windowing,
+)
 from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
@@ -24,7 +36,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
 from ml.project.data_findings import KEY as DATA_FINDINGS
 from ml.project.data_findings import DataFindings, data_findings_in
-from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
+from ml.project.integrity import check_rows, check_schema, read_meta, reading_of, refuse_links, windowing_of
 from ml.project.labels import (
     Parts,
     append_changes,
@@ -186,6 +198,16 @@ class Project:
     def windowing(self) -> Windowing | None:
         """How recordings and logs are cut; None for images."""
         return windowing_of(self._meta)
+
+    @property
+    def picture_reading(self) -> PictureReading | None:
+        """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
+        return reading_of(self._meta)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
 
     @property
     def split_by(self) -> str:

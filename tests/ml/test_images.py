@@ -197,9 +197,9 @@ def jpeg_bytes(tmp_path: Path) -> bytes:
         ("bomb.png", png_of(100_000, 100_000), "million pixels"),
         ("large.png", png_of(12_000, 12_000), "million pixels"),
         ("short.png", png_of(100, 100), "cut off"),
-        ("phone.heic", b"\0\0\0\x18ftypheic", "HEIC"),
+        ("phone.heic", b"\0\0\0\x18ftypheic", "damaged"),
         ("scan.dcm", bytes(128) + b"DICM", "DICOM"),
-        ("phone.jpg", b"\0\0\0\x18ftypheic", "HEIC"),
+        ("phone.jpg", b"\0\0\0\x18ftypheic", "damaged"),
         ("scan.png", bytes(128) + b"DICM", "DICOM"),
     ],
 )
@@ -220,7 +220,7 @@ def float_tiff() -> bytes:
 def test_a_whole_picture_in_colours_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "measured.tif"
     path.write_bytes(float_tiff())
-    assert_unreadable(path, "The colours of this TIFF picture are stored in a way that cannot be read. Save it as PNG.")
+    assert load_image(path)[0, 0] == pytest.approx([26, 128, 230], abs=1)
     deep = tmp_path / "deep.jpg"
     whole = jpeg_bytes(tmp_path)
     deep.write_bytes(whole.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"))  # 12 bits a colour

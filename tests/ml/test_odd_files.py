@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -45,8 +46,18 @@ BY_FFMPEG = {
 """What the plain library could not read and FFmpeg can."""
 
 
+BY_LIBRARIES = {
+    "imagers__images_tiff_testsuite_rgb32f_color.tiff", "pillow__hopper_unknown_pixel_mode.tif",
+    "pydicom__CT_small.dcm", "pydicom__MR_small_RLE.dcm", "pydicom__SC_rgb_rle.dcm", "pydicom__SC_rgb_small_odd.dcm",
+    "pydicom__examples_overlay.dcm", "pydicom__examples_rgb_color.dcm",
+}  # fmt: skip
+"""What Pillow could not read and tifffile and pydicom can."""
+
+
 def also_usable(kind: str) -> set[str]:
-    return BY_FFMPEG if kind == "recordings" and find_ffmpeg() is not None else set()
+    if kind == "recordings":
+        return BY_FFMPEG if find_ffmpeg() is not None else set()
+    return BY_LIBRARIES if all(map(find_spec, ("tifffile", "imagecodecs", "pydicom", "gdcm"))) else set()
 
 
 def expected(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ml.core.messages import Message, nmsg
 from ml.core.scan_report import Remark, ScanReport
+from ml.core.types import PictureReading
 from ml.project.scan.finding import Finding, Severity
 
 
@@ -16,12 +17,11 @@ def remarks_found(report: ScanReport) -> list[Finding]:
     return [
         Finding(severity=severity, sentence=sentence, paths=tuple(found))
         for remark, found in paths.items()
-        if (said := _said(remark, len(found))) is not None
-        for severity, sentence in [said]
+        for severity, sentence in [_said(remark, len(found), report.picture_reading)]
     ]
 
 
-def _said(remark: Remark, count: int) -> tuple[Severity, Message] | None:
+def _said(remark: Remark, count: int, reading: PictureReading | None) -> tuple[Severity, Message]:
     match remark:
         case "cut":
             return "warn", nmsg(
@@ -36,11 +36,7 @@ def _said(remark: Remark, count: int) -> tuple[Severity, Message] | None:
                 count,
             )
         case "pages":
-            return "warn", nmsg(
-                "{count} picture has several pages or frames. Only the first is used.",
-                "{count} pictures have several pages or frames. Only the first of each is used.",
-                count,
-            )
+            return _pages(count, reading)
         case "clear":
             return "info", nmsg(
                 "{count} picture shows something white on a transparent ground. It is put on black.",
@@ -48,4 +44,46 @@ def _said(remark: Remark, count: int) -> tuple[Severity, Message] | None:
                 count,
             )
         case "deep":
-            return None
+            return "info", _deep(count, reading)
+
+
+def _pages(count: int, reading: PictureReading | None) -> tuple[Severity, Message]:
+    match "first" if reading is None else reading.page:
+        case "first":
+            return "warn", nmsg(
+                "{count} picture has several pages or frames; only the first is used. To use another, create the "
+                "project with “handlens new --pages sharpest” or “--pages middle”.",
+                "{count} pictures have several pages or frames; only the first of each is used. To use others, create "
+                "the project with “handlens new --pages sharpest” or “--pages middle”.",
+                count,
+            )
+        case "middle":
+            return "info", nmsg(
+                "{count} picture has several pages or frames. The one in the middle is used.",
+                "{count} pictures have several pages or frames. The one in the middle of each is used.",
+                count,
+            )
+        case "sharpest":
+            return "info", nmsg(
+                "{count} picture has several pages or frames. The sharpest is used.",
+                "{count} pictures have several pages or frames. The sharpest of each is used.",
+                count,
+            )
+
+
+def _deep(count: int, reading: PictureReading | None) -> Message:
+    if reading is None or not reading.ranged:
+        return nmsg(
+            "{count} picture has more than 8 bits. It is shown in the range of its own values.",
+            "{count} pictures have more than 8 bits. Each is shown in the range of its own values.",
+            count,
+        )
+    return nmsg(
+        "{count} picture has more than 8 bits. Its values from {low:,.6g} to {high:,.6g} are used, from black to "
+        "white.",
+        "{count} pictures have more than 8 bits. Their values from {low:,.6g} to {high:,.6g} are used, from black to "
+        "white.",
+        count,
+        low=reading.low,
+        high=reading.high,
+    )

@@ -17,7 +17,7 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import Windowing
+from ml.core.types import PictureReading, Windowing
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import probe_files
 from ml.media.signatures import belongs
@@ -121,6 +121,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
+        picture_reading=_reading(kind, facts, job),
         notes=notes,
         unlabelled=job.unlabelled,
         passed_over=passed_over,
@@ -280,6 +281,13 @@ def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
         if len(same) > 1
     ]
     return tuple(sorted(sets, key=lambda item: item.paths))
+
+
+def _reading(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> PictureReading | None:
+    chosen = kind.choose_reading(facts)
+    if job.page == "first":
+        return chosen
+    return dataclasses.replace(chosen or PictureReading(), page=job.page)
 
 
 def _windowing(

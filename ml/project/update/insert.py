@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     }
     if report.windowing is not None:
         values |= windowing_meta(report.windowing)
+    if report.picture_reading is not None:
+        values["reading"] = json.dumps(asdict(report.picture_reading))
     if report.unlabelled:
         values["by_hand"] = "yes"
     copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
