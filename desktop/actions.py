@@ -103,6 +103,8 @@ ACTIONS: tuple[Action, ...] = (
             ("similar", msg("Show similar samples"), "F"),
             ("alike", msg("Select all samples like this"), "G"),
             ("retrain", msg("Train again as the last time, and stay here"), "T"),
+            ("flag", msg("Flag the selected samples, or remove the flags"), "."),
+            ("note", msg("Write a note on the sample"), ","),
             ("back", msg("Undo"), "Backspace"),
             ("undo", msg("Undo"), "Ctrl+Z"),
             ("redo", msg("Redo"), "Ctrl+Shift+Z"),

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop import style
 from desktop.i18n import printable, tr
-from desktop.label_writer import LabelWriter, OnEnd, Written
+from desktop.label_writer import LabelFacts, LabelWriter, OnEnd, Written
 from ml.api import (
     DEFAULT_EAR,
     DEFAULT_FRONT,
@@ -23,11 +23,13 @@ from ml.api import (
     Front,
     HandlensError,
     LabelChange,
+    LabelParts,
     Message,
     Origin,
     Predictions,
     Preset,
     Project,
+    Remark,
     RunInfo,
     Sample,
     Split,
@@ -65,6 +67,8 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    remarks_changed = Signal(object)
+    """The ids of samples whose flag or note changed."""
     classes_changed = Signal()
     """A class was added, renamed, recoloured or retired."""
     released_changed = Signal()
@@ -95,6 +99,7 @@ class Session(QObject):
         self._writer.busy_changed.connect(self.writing_changed)
         self._samples: tuple[Sample, ...] | None = None
         self._tally: Counter[SampleKey] | None = None
+        self._remarks: dict[int, Remark] | None = None
         self._originals_gone = False
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
@@ -215,10 +220,31 @@ class Session(QObject):
         wanted: Iterable[tuple[int, tuple[int, ...] | None]],
         *,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, LabelParts] | None = None,
         on_end: OnEnd,
     ) -> None:
         """Do the same without waiting, if there are many: `on_end` is called when they are on disk, or cannot be."""
-        self._writer.write(list(wanted), origins or {}, on_end)
+        facts = LabelFacts(origins=origins or {}, annotators=annotators or {}, parts=parts or {})
+        self._writer.write(list(wanted), facts, on_end)
+
+    def remarks(self) -> Mapping[int, Remark]:
+        """Return the flags and notes by sample, from memory; samples without either are left out."""
+        if self._remarks is None:
+            self._remarks = self.project.remarks()
+        return self._remarks
+
+    def set_remarks(self, wanted: Mapping[int, Remark]) -> None:
+        """Flag samples and write notes on them. On disk when this returns. Raises HandlensError."""
+        known = dict(self.remarks())
+        self.project.set_remarks(wanted, annotator=self.annotator)
+        for sample_id, remark in wanted.items():
+            if remark == Remark():
+                known.pop(sample_id, None)
+            else:
+                known[sample_id] = remark
+        self._remarks = known
+        self.remarks_changed.emit(tuple(wanted))
 
     def after_writing(self, edit: Callable[[], None]) -> None:
         """Call `edit` when all labels are on disk: at once if none is being written."""

@@ -130,6 +130,7 @@ from ml.inference.folder_test import (
     folder_test_sentence,
     score_folder,
 )
+from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
@@ -161,6 +162,7 @@ from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
 from ml.project.labelfiles.preview import LabelPreview, TableHead, preview_labels, suggest_labels, table_head
 from ml.project.labelfiles.windows import samples_by_file
+from ml.project.labels import Parts as LabelParts
 from ml.project.labels import default_annotator
 from ml.project.manage import (
     FORBIDDEN_IN_NAMES,
@@ -173,10 +175,12 @@ from ml.project.manage import (
     rename_project,
     unused_project_name,
 )
+from ml.project.merge import MergePlan, plan_merge
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
+from ml.project.remarks import LONGEST_NOTE, Remark
 from ml.project.run_settings import read_run_settings, stage_rates
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
@@ -221,7 +225,9 @@ __all__ = [
     "EARS",
     "ENGINE_COMMAND",
     "FORBIDDEN_IN_NAMES",
+    "FORM_SUFFIXES",
     "FRONTS",
+    "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
@@ -284,8 +290,10 @@ __all__ = [
     "LabelChange",
     "LabelColumns",
     "LabelCounts",
+    "LabelExport",
     "LabelIssue",
     "LabelNotes",
+    "LabelParts",
     "LabelPreview",
     "LabelSpan",
     "LiveAnswer",
@@ -294,6 +302,7 @@ __all__ = [
     "Looked",
     "MapReady",
     "MelSettings",
+    "MergePlan",
     "Message",
     "Mistake",
     "ModelInfo",
@@ -312,6 +321,7 @@ __all__ = [
     "Project",
     "Reading",
     "ReleasedModel",
+    "Remark",
     "Row",
     "Rule",
     "RuleAction",
@@ -407,6 +417,7 @@ __all__ = [
     "error_controlled_thresholds",
     "estimate_seconds",
     "export_detections",
+    "export_labels",
     "files",
     "find_inputs",
     "findings",
@@ -422,6 +433,7 @@ __all__ = [
     "kind_inside",
     "kind_named",
     "kinds",
+    "label_forms",
     "lanes",
     "listed",
     "load_image",
@@ -451,6 +463,7 @@ __all__ = [
     "originals",
     "overlay_rgba",
     "percent",
+    "plan_merge",
     "plan_split",
     "plan_time",
     "planted_labels",

@@ -550,6 +550,14 @@ class Project:
             rows = connection.execute(sa.select(columns.path, columns.size, columns.mtime_ns)).all()
         return {row.path: (row.size, row.mtime_ns) for row in rows}
 
+    def extents(self) -> dict[str, tuple[float, int]]:
+        """The size of every source, by path: pixels of the longer side, or seconds; and its time of change (ns)."""
+        columns = tables.sources.c
+        query = sa.select(columns.path, columns.width, columns.height, columns.duration, columns.mtime_ns)
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.path: (row.duration or float(max(row.width, row.height)), row.mtime_ns) for row in rows}
+
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every source, by path."""
         columns = tables.sources.c
