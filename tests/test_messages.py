@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.xdist_group("messages")  # what one of them has parsed, the next need not
 TEMPLATES = {"msg": 1, "tr": 1, "nmsg": 2, "trn": 2}
 """The functions that take templates, and how many they take first."""
 SHOWN = ("tr", "trn", "text")

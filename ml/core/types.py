@@ -30,6 +30,13 @@ PAGE_CHOICES: tuple[PageChoice, ...] = ("first", "middle", "sharpest")
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
 
 
+class LabelColumns(NamedTuple):
+    """The columns of a label table that a person chose: their names, or their numbers from 1."""
+
+    file: str
+    label: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Windowing:
     """How recordings and logs become samples: at `rate` Hz, windows of `seconds` s, one every `step` s.

@@ -5,17 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from abc import ABC, abstractmethod
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import IO
 
 from ml.core.disk import new_draft, replace_with
 from ml.core.printable import printable
+from ml.inference.counts import HourTally
 from ml.inference.detections import Detection, FileEnd
-from ml.inference.recorded_at import recorded_at
 from ml.media.audio import cut_audio
 
 Cell = str | int | float
@@ -44,7 +42,7 @@ class DetectionWriter(ABC):
         """Give the result its name. What an interrupted run found is kept if there is any. Raises OSError."""
 
 
-class _TextTable:
+class TextTable:
     """A text table that takes its name when it is closed, so that an older one is not lost to a failed run."""
 
     def __init__(
@@ -77,7 +75,7 @@ class _TableOfDetections(DetectionWriter):
     """A table with a row per detection."""
 
     def __init__(self, target: Path, header: Sequence[str], *, delimiter: str = ",", encoding: str = BOM) -> None:
-        self._table = _TextTable(target, header, delimiter=delimiter, encoding=encoding)
+        self._table = TextTable(target, header, delimiter=delimiter, encoding=encoding)
 
     def close(self, *, complete: bool) -> None:
         self._table.close(complete=complete)
@@ -132,7 +130,7 @@ class AudacityLabels(DetectionWriter):
         self._target, self._many = target, files > 1
         if self._many:
             target.mkdir(exist_ok=True)
-        self._track: _TextTable | None = None
+        self._track: TextTable | None = None
         self._of: Path | None = None
 
     def add(self, detection: Detection) -> None:
@@ -148,12 +146,12 @@ class AudacityLabels(DetectionWriter):
             self._track.close(complete=complete)
             self._track = None
 
-    def _open(self, path: Path) -> _TextTable:
+    def _open(self, path: Path) -> TextTable:
         if self._track is not None and self._of != path:
             self.close(complete=True)  # the file before broke off
         if self._track is None:
             target = free_path(self._target, path.stem, ".txt") if self._many else self._target
-            self._track, self._of = _TextTable(target), path
+            self._track, self._of = TextTable(target), path
         return self._track
 
 
@@ -166,51 +164,26 @@ class HourlyCounts(DetectionWriter):
 
     def __init__(self, target: Path, classes: Sequence[str]) -> None:
         header = ("file", "day", "hour", "minutes", "label", "detections")
-        self._table = _TextTable(target, header, delimiter=",", encoding=BOM)
+        self._table = TextTable(target, header, delimiter=",", encoding=BOM)
         self._classes = classes
-        self._minutes: defaultdict[tuple[str, str, str], float] = defaultdict(float)
-        self._counts: Counter[tuple[tuple[str, str, str], str]] = Counter()
-        self._known: tuple[Path, datetime | None] | None = None
-        self.untimed: list[Path] = []
+        self._tally = HourTally()
+
+    @property
+    def untimed(self) -> list[Path]:
+        return self._tally.untimed
 
     def add(self, detection: Detection) -> None:
-        self._counts[self._hour(detection.path, detection.start), detection.label] += 1
+        self._tally.add(detection.path, detection.start, detection.label)
 
     def end_file(self, end: FileEnd) -> None:
-        if self._begin(end.path) is None:
-            self.untimed.append(end.path)
-        at = 0.0
-        while at < end.seconds:
-            until = min(end.seconds, at + self._left(end.path, at))
-            self._minutes[self._hour(end.path, at)] += (until - at) / 60
-            at = until
+        self._tally.cover(end.path, end.seconds)
 
     def close(self, *, complete: bool) -> None:
-        hours = sorted(self._minutes.keys() | {hour for hour, _ in self._counts})
-        for hour in hours:
+        tally = self._tally
+        for hour in tally.hours():
             for name in self._classes:
-                self._table.write(*hour, round(self._minutes[hour], 2), name, self._counts[hour, name])
+                self._table.write(*hour, round(tally.minutes[hour], 2), name, tally.count(hour, name))
         self._table.close(complete=complete)
-
-    def _begin(self, path: Path) -> datetime | None:
-        if self._known is None or self._known[0] != path:
-            self._known = path, recorded_at(path)
-        return self._known[1]
-
-    def _hour(self, path: Path, seconds: float) -> tuple[str, str, str]:
-        begin = self._begin(path)
-        if begin is None:
-            return str(path), "", f"{int(seconds // 3600):02d}:00"
-        at = begin + timedelta(seconds=seconds)
-        return "", at.date().isoformat(), f"{at.hour:02d}:00"
-
-    def _left(self, path: Path, seconds: float) -> float:
-        """Return the seconds until the next full hour."""
-        begin = self._begin(path)
-        if begin is not None:
-            at = begin + timedelta(seconds=seconds)
-            seconds = at.minute * 60 + at.second + at.microsecond / 1e6
-        return 3600 - seconds % 3600
 
 
 class Clips(DetectionWriter):

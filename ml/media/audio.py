@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg
+from ml.core.scan_report import SoundLook
 from ml.core.types import Windowing
+from ml.media.look import SoundMeter
 from ml.media.mel import SILENCE
 from ml.media.sound_source import SoundSource, opened
 from ml.media.windowing import choose_windowing, window_spans
@@ -64,6 +66,7 @@ class AudioFacts:
     """It is damaged or ends before its time; what is before that is used."""
     cancels: bool = False
     """The mix of its channels is far quieter than one of them, which is used alone."""
+    look: SoundLook | None = None
 
 
 def audio_facts(path: Path) -> AudioFacts:
@@ -72,7 +75,8 @@ def audio_facts(path: Path) -> AudioFacts:
     Raises UnreadableError with the reason in one sentence.
     """
     with opened(path) as source:
-        frames = sum(len(block) for block in source.blocks(None))
+        meter = SoundMeter()
+        frames = meter.measured(source.blocks(None), source.mono)
         if frames == 0:
             raise UnreadableError(msg("The recording is empty: it holds no sound."))
         return AudioFacts(
@@ -81,6 +85,7 @@ def audio_facts(path: Path) -> AudioFacts:
             channels=source.channels,
             cut=source.cut,
             cancels=source.only_channel is not None,
+            look=meter.look(),
         )
 
 

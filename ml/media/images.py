@@ -20,6 +20,10 @@ from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
+from ml.core.scan_report import PictureLook
+from ml.media.formats import UNSUPPORTED, unsupported_format
+from ml.media.look import picture_look
+from ml.media.pixels import is_plain, to_rgb
 from ml.core.scan_report import Remark
 from ml.core.types import PageChoice, PictureReading
 from ml.media.decoders import DECODED_SUFFIXES, FRAMES, RAW_SUFFIXES, decode, recognised
@@ -75,6 +79,7 @@ class ImageFacts:
 
     width: int
     height: int
+    look: PictureLook | None = None
     levels: tuple[float, float] | None = None
     """The usual least and greatest value, where there are more than 8 bits."""
     remarks: tuple[Remark, ...] = ()
@@ -127,6 +132,10 @@ def image_facts(path: Path) -> ImageFacts:
         if not reduced:
             width, height = image.size
             _probe_colours(image)
+        look = picture_look(image)
+        if _orientation(image) >= 5:
+            width, height = height, width
+    return ImageFacts(width=width, height=height, look=look)
             levels = deep_levels(image)
             remarks = {"deep": levels is not None, "clear": hides_white(image), "pages": _frames(image) > 1}
         if _orientation(image) >= 5:
@@ -149,11 +158,16 @@ def thumbnail(path: Path, *, size: int, reading: PictureReading | None = None) -
     return np.array(small.convert("RGB"), dtype=np.uint8)
 
 
+def silence_pillow() -> None:
+    """Ignore its warnings. Call it again each time: unlike catch_warnings, this is safe in a pool of threads."""
+    if _QUIET not in warnings.filters:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 @contextmanager
 def _opened(path: Path, reading: PictureReading | None) -> Iterator[Image.Image]:
     """The picture with its header read and its cost checked. Whatever a decoder raises becomes an UnreadableError."""
-    if _QUIET not in warnings.filters:  # again each time: unlike catch_warnings, this is safe in a pool of threads
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    silence_pillow()
     try:
         check_regular(path)
         with _decoded(path, reading) as image:

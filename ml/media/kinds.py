@@ -19,7 +19,7 @@ from ml.core.errors import HandlensError
 from ml.core.messages import msg
 from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
 from ml.core.plugins import note_plugin
-from ml.core.scan_report import Remark
+from ml.core.scan_report import PictureLook, Remark, SoundLook
 from ml.core.types import KindName, PictureReading, Reading, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16, stream_windows
 from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
@@ -50,6 +50,7 @@ class FileFacts:
     levels: tuple[float, float] | None = None
     """The usual least and greatest value of a picture with more than 8 bits."""
     remarks: tuple[Remark, ...] = ()
+    look: PictureLook | SoundLook | None = None
 
 
 class SampleKind(ABC):
@@ -146,6 +147,7 @@ class Images(SampleKind):
 
     def probe(self, path: Path) -> FileFacts:
         facts = image_facts(path)
+        return FileFacts(width=facts.width, height=facts.height, look=facts.look)
         return FileFacts(width=facts.width, height=facts.height, levels=facts.levels, remarks=facts.remarks)
 
     def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:
@@ -207,6 +209,7 @@ class Recordings(SampleKind):
             rate=facts.rate,
             channels=facts.channels,
             remarks=tuple(remark for remark, holds in remarks.items() if holds),
+            look=facts.look,
         )
 
     def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:

@@ -37,6 +37,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import looks_in
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import releases_in
+from ml.project.run_notes import DELETED, NOTES, deleted_in, notes_in
 from ml.scoring.tasks import task_named
 
 Meta = Mapping[str, str]
@@ -51,6 +52,7 @@ _TEXTS = (
     "SELECT DISTINCT annotator, at FROM label_change",
     "SELECT created_at, message FROM run",
 )
+_REMARKS = ("SELECT annotator, at, note FROM remark",)
 
 
 def check_schema(connection: sa.Connection) -> None:
@@ -68,12 +70,12 @@ def check_rows(connection: sa.Connection, windowing: Windowing | None) -> None:
     classes = _check_classes(connection)
     there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
     for table, rule in _rules(classes, windowing).items():
-        if table == "root" and table not in there:
+        if table in ("root", "remark") and table not in there:
             continue  # a project of an earlier version
         query = f'SELECT 1 FROM "{table}" WHERE ({rule}) IS NOT TRUE LIMIT 1'
         if connection.exec_driver_sql(query).first() is not None:
             raise ValueError(f"values in the table {table}")
-    for query in _TEXTS:
+    for query in (*_TEXTS, *(_REMARKS if "remark" in there else ())):
         # The driver decodes, and refuses bytes that are no text. Its own rows: there may be a hundred thousand.
         for _row in connection.connection.cursor().execute(query):
             pass
@@ -165,6 +167,14 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
             _whole("place", 0, MOST_CLASSES),
             _whole("class_index", 0, classes - 1),
             f"({nothing} OR ({span}))",
+        ],
+        "remark": [
+            _whole("id", 0, _HIGHEST),
+            _whole("sample_id", 0, _HIGHEST),
+            _text("at", LONGEST_NAME),
+            _text("annotator", LONGEST_PATH),
+            _whole("flagged", 0, 1),
+            _text("note", LONGEST_TEXT),
         ],
         "run": [
             _whole("number", 1, _MOST_RUNS),
@@ -264,6 +274,14 @@ def _class_looks(value: str, _name: str) -> None:
     looks_in(value)
 
 
+def _run_notes(value: str, _name: str) -> None:
+    notes_in(value)
+
+
+def _deleted_runs(value: str, _name: str) -> None:
+    deleted_in(value)
+
+
 _META: dict[str, Callable[[str, str], None]] = {
     "name": _name,
     "kind": _name,
@@ -274,6 +292,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     "source_absolute": _path,
     "source_relative": _path,
     "label_sources": _paths,
+    "label_columns": _paths,
     "passed_over": _text_of_any_length,
     "wrong_at_most": _share,
     "reading": _text_of_any_length,
@@ -287,6 +306,8 @@ _META: dict[str, Callable[[str, str], None]] = {
     RELEASES: _releases,
     "by_hand": _name,
     CLASS_LOOKS: _class_looks,
+    NOTES: _run_notes,
+    DELETED: _deleted_runs,
 }
 """For each key a check of its value; `windowing_of` checks the values of windows once more, together."""
 _REQUIRED = frozenset({"name", "kind", "split_by", "split_why", "source_absolute", "source_relative"})

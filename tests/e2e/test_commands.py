@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from ml.demo.projects import DemoKind, write_samples
 from ml.project.project import Project
 from ml.runtime.folder import FilePrediction, predict_files
 from ml.runtime.model import ReleasedModel
-from tests.conftest import Demo
+from tests.conftest import Demo, play_demo
 
 ROOT = Path(__file__).parents[2]
 
@@ -111,14 +110,6 @@ def test_predict_draws_where_it_looked(name: str, request: pytest.FixtureRequest
             assert np.ptp(np.asarray(picture), axis=2).max() > 60  # the colours of the map
 
 
-@pytest.fixture
-def listening() -> Iterator[None]:
-    """A shell's background job ignores Ctrl+C, and so would every program that the tests start from there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to one process there")
@@ -130,7 +121,7 @@ def test_ctrl_c_ends_a_training_cleanly_and_resume_goes_on(bricks: Path) -> None
             if json.loads(line)["event"] == "batch":
                 process.send_signal(signal.SIGINT)
                 break
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "--resume" in err
     assert "Traceback" not in err
@@ -166,10 +157,22 @@ def test_ctrl_c_while_files_are_read_leaves_nothing_behind(tmp_path: Path) -> No
         assert process.stdout is not None
         process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
-        _out, err = process.communicate(timeout=60)
+        _out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err == f"{INTERRUPTED}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+@pytest.mark.slow
+def test_the_demo_adjusts_the_network_and_leaves_no_litter(tmp_path: Path) -> None:
+    temp = tmp_path / "temp"
+    assert "The model is correct on" in play_demo(tmp_path / "demo", temp)
+    assert list(temp.iterdir()) == []
+    with Project.open(next((tmp_path / "demo").glob("*.handlens"))) as project:
+        last = project.runs.finished()
+        assert any(row.epoch for row in project.runs.history(last.number)), "the network was adjusted"
+    assert last.valid_accuracy is not None and last.probe_accuracy is not None
+    assert last.valid_accuracy >= last.probe_accuracy, "never below its first model"
 
 
 def test_the_demo_plays_the_whole_game_without_a_display(demo: Demo) -> None:

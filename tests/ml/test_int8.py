@@ -17,7 +17,7 @@ from tests.ml.terminal import Handlens
 RELEASED = Path(__file__).parents[1] / "fixtures" / "released_0_1"
 
 
-@pytest.mark.parametrize("name", ["images", "recordings"])
+@pytest.mark.parametrize("name", ["images", pytest.param("recordings", marks=pytest.mark.slow)])
 def test_a_network_in_whole_numbers_answers_nearly_the_same(handlens: Handlens, tmp_path: Path, name: str) -> None:
     project = tmp_path / name
     shutil.copytree(RELEASED / "projects" / name, project)

@@ -355,7 +355,7 @@ def test_a_class_takes_the_new_name_of_its_folder_although_one_of_its_files_is_g
     assert [item.name for item in project.classes()] == ["circle", "square"]
 
 
-@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("alike", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_thousands_of_files_follow_within_seconds(tmp_path: Path, *, alike: bool) -> None:
     def report(place: str, classes: int) -> ScanReport:
         files = tuple(

@@ -94,6 +94,7 @@ def test_the_readable_are_used_and_the_rest_explained(
         assert not re.search(r"Error|Exception|[a-z]\(|\b[a-z]+_[a-z]+\b|PIL|tmp", reason), (name, reason)
 
 
+@pytest.mark.slow
 def test_what_was_accepted_can_be_learned_from(tmp_path: Path, shared_data: Path) -> None:
     pictures, _ = scanned(tmp_path / "i", shared_data / "odd-images", "images")
     for file in pictures.files:

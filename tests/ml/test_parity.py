@@ -40,6 +40,7 @@ def _project(tmp_path: Path, kind: KindName) -> Project:
     return create(folder, tmp_path / "p.handlens", kind=kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["images", "recordings"])
 def test_fifty_samples_get_the_same_probabilities(tmp_path: Path, kind: KindName) -> None:
     with _project(tmp_path, kind) as project:
@@ -82,13 +83,6 @@ def test_fifty_samples_get_the_same_probabilities(tmp_path: Path, kind: KindName
     spread = trained.probabilities.numpy().std()
     assert spread > 0.05, "the network says the same of everything, so agreement would prove nothing"
     assert np.abs(told - trained.probabilities.numpy()).max() < 1e-3
-
-
-def test_standard_is_never_below_its_probe(trained_project: Path) -> None:
-    with Project.open(trained_project) as project:
-        last = project.runs.finished()
-    assert last.valid_accuracy is not None and last.probe_accuracy is not None
-    assert last.valid_accuracy >= last.probe_accuracy
 
 
 @pytest.mark.slow

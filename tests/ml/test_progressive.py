@@ -83,7 +83,8 @@ def test_the_first_model_is_complete_until_the_better_one_is(place: Path) -> Non
         assert (event.more_right is None) == event.first_model_kept
 
 
-@pytest.mark.parametrize("request_", ["cancel", pytest.param("first", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("request_", ["cancel", "first"])
 def test_ending_the_adjusting_keeps_or_discards_the_first_model(place: Path, request_: StopRequest) -> None:
     events = _train(place, at=lambda event: isinstance(event, BatchDone), request=request_)
     first = next(event for event in events if isinstance(event, FirstModel))

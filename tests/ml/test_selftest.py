@@ -154,6 +154,7 @@ def test_a_class_without_anything_to_learn_from_is_named() -> None:
     assert "no training pictures of “pear” and “plum”: all of them are in the validation" in found["untaught"]
 
 
+@pytest.mark.slow
 def test_a_class_without_anything_to_learn_from_spoils_no_probability(tmp_path: Path) -> None:
     """Neither how sure the model is, nor the choice of it, hangs on what it cannot know."""
     temperatures = []

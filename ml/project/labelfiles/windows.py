@@ -55,7 +55,8 @@ def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
 
 
 def _chosen(classes: dict[str, tuple[float, LabelSpan, float]], *, several: bool) -> tuple[LabelSpan, ...]:
-    ordered = sorted(classes.values(), key=lambda item: (-item[0], item[1].start))
+    # Of two classes that cover as much of a window, the one that does so in one piece is the label of that window.
+    ordered = sorted(classes.values(), key=lambda item: (-round(item[0], 6), -round(item[2], 6), item[1].start))
     return tuple(span for _total, span, _most in (ordered if several else ordered[:1]))
 
 
