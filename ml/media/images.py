@@ -20,14 +20,11 @@ from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
-from ml.core.scan_report import PictureLook
-from ml.media.formats import UNSUPPORTED, unsupported_format
-from ml.media.look import picture_look
-from ml.media.pixels import is_plain, to_rgb
-from ml.core.scan_report import Remark
+from ml.core.scan_report import PictureLook, Remark
 from ml.core.types import PageChoice, PictureReading
 from ml.media.decoders import DECODED_SUFFIXES, FRAMES, RAW_SUFFIXES, decode, recognised
 from ml.media.formats import unsupported_format
+from ml.media.look import picture_look
 from ml.media.pixels import deep_levels, hides_white, is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
@@ -132,16 +129,13 @@ def image_facts(path: Path) -> ImageFacts:
         if not reduced:
             width, height = image.size
             _probe_colours(image)
-        look = picture_look(image)
-        if _orientation(image) >= 5:
-            width, height = height, width
-    return ImageFacts(width=width, height=height, look=look)
             levels = deep_levels(image)
             remarks = {"deep": levels is not None, "clear": hides_white(image), "pages": _frames(image) > 1}
+        look = picture_look(image, levels)
         if _orientation(image) >= 5:
             width, height = height, width
     said = tuple(remark for remark, holds in remarks.items() if holds)
-    return ImageFacts(width=width, height=height, levels=levels, remarks=said)
+    return ImageFacts(width=width, height=height, look=look, levels=levels, remarks=said)
 
 
 def thumbnail(path: Path, *, size: int, reading: PictureReading | None = None) -> NDArray[np.uint8]:

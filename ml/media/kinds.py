@@ -147,8 +147,9 @@ class Images(SampleKind):
 
     def probe(self, path: Path) -> FileFacts:
         facts = image_facts(path)
-        return FileFacts(width=facts.width, height=facts.height, look=facts.look)
-        return FileFacts(width=facts.width, height=facts.height, levels=facts.levels, remarks=facts.remarks)
+        return FileFacts(
+            width=facts.width, height=facts.height, levels=facts.levels, remarks=facts.remarks, look=facts.look
+        )
 
     def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:
         return shared_range([each.levels for each in facts if each.levels is not None])
