@@ -71,10 +71,9 @@ class ScanJob:
     `new`: a project is to be made of the folder, so the job fails before it decodes anything if the names of folders
     and the labels alone leave fewer than two classes.
 
-    `unlabelled`: no folder names a class; a person will label the files.
+    `unlabelled`: no folder names a class; a person will label the files. `page`: which page of pictures is used.
 
     `columns`: those of the label tables, where a person chose them.
-    `unlabelled`: no folder names a class; a person will label the files. `page`: which page of pictures is used.
     """
 
     folder: Path
