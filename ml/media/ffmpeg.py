@@ -88,8 +88,9 @@ def has_index(path: Path) -> bool:
 
 @cache
 def find_ffmpeg() -> Path | None:
-    """Return the program: named in the environment, on the PATH, or from the package imageio-ffmpeg."""
-    for name in (os.environ.get(ENVIRONMENT), "ffmpeg"):
+    """Return the program: named in the environment, beside a packaged Handlens, on the PATH, or of imageio-ffmpeg."""
+    packaged = str(Path(getattr(sys, "_MEIPASS", "")) / "ffmpeg" / "ffmpeg") if hasattr(sys, "_MEIPASS") else None
+    for name in (os.environ.get(ENVIRONMENT), packaged, "ffmpeg"):
         found = shutil.which(name) if name else None
         if found is not None:
             return Path(found)
