@@ -150,6 +150,7 @@ from ml.project.remarks import LONGEST_NOTE, Remark
 from ml.project.runs import EpochRecord
 from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
+from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
@@ -341,6 +342,7 @@ __all__ = [
     "describe_error",
     "detect_files",
     "duration",
+    "edit_spans",
     "embeddings_in",
     "english",
     "error_controlled_thresholds",
@@ -412,6 +414,7 @@ __all__ = [
     "shrink_cache",
     "signer_with",
     "source_changes",
+    "spans_in",
     "stage_message",
     "stream_overview",
     "stream_waveform",
