@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import icons, style
 from desktop.dialogs.items import ItemsDialog
@@ -17,6 +24,7 @@ from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.history_list import HistoryList, history_line
 from desktop.widgets.overlay_view import OverlayView
 from desktop.widgets.probability_bars import percent
+from desktop.widgets.scrolling import ShrinkingArea
 from desktop.widgets.span_view import ShownSpan, SpanView
 from desktop.widgets.text_field import TextField
 from desktop.widgets.trace_view import TraceView
@@ -27,6 +35,7 @@ from ml.api import LONGEST_NOTE, KindName, LabelSpan, Remark, Sample, kind_named
 
 NARROWEST, WIDEST = 340, 640
 HISTORY_MS = 80
+LEAST_DETAILS = 72
 
 
 class NoteField(TextField):
@@ -99,12 +108,18 @@ class LabelPanel(QWidget):
         column.setContentsMargins(look.m, 0, 0, 0)
         column.setSpacing(look.s)
         column.addWidget(self.views, 1)
-        column.addWidget(self.tools)
-        column.addWidget(self.label)
-        column.addWidget(self.file_name)
-        column.addWidget(self.history)
-        column.addWidget(self.note_field)
+        column.addWidget(self._details())
         column.addLayout(row)
+
+    def _details(self) -> QScrollArea:
+        """Return what is below the picture, which scrolls in a small window."""
+        details = QWidget()
+        column = QVBoxLayout(details)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.current().s)
+        for part in (self.tools, self.label, self.file_name, self.history, self.note_field):
+            column.addWidget(part)
+        return ShrinkingArea(details, least=LEAST_DETAILS)
 
     def set_kind(self, kind: KindName) -> None:
         """Show the view and the buttons for this kind of sample."""

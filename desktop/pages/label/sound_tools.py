@@ -37,11 +37,11 @@ class SoundTools(FlowBox):
         for speed in SPEEDS:
             self.speed_box.addItem(tr("{speed} ×", speed=current_language().number(speed, "g")), speed)
         self.speed_box.setCurrentIndex(SPEEDS.index(1.0))
-        self.loop_button = QPushButton(tr("Loop"))
+        self.loop_button = _icon_button("ph.repeat", tr("Play in a loop"))
         self.loop_button.setCheckable(True)
         self.begin_field = _seconds_field(tr("Selection from"))
         self.end_field = _seconds_field(tr("Selection to"))
-        self.remove_button = QPushButton(tr("Remove the span"))
+        self.remove_button = _icon_button("ph.trash", tr("Remove the chosen span"))
         self.remove_button.setEnabled(False)
         parts = (
             self.out_button,
@@ -98,7 +98,7 @@ def _seconds_field(name: str) -> QDoubleSpinBox:
     field.setDecimals(2)
     field.setSingleStep(0.05)
     field.setSuffix(tr(" s"))
-    field.setMaximumWidth(110)
+    field.setMaximumWidth(96)
     field.setAccessibleName(name)
     field.setToolTip(name)
     return field
@@ -107,6 +107,7 @@ def _seconds_field(name: str) -> QDoubleSpinBox:
 def _icon_button(icon: str, name: str) -> QPushButton:
     button = QPushButton()
     icons.set_icon(button, icon)
+    button.setFixedWidth(36)
     button.setAccessibleName(name)
     button.setToolTip(name)
     return button
