@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop import style
-from desktop.i18n import printable
+from desktop.i18n import printable, tr
 from desktop.label_writer import LabelFacts, LabelWriter, OnEnd, Written
 from ml.api import (
     DEFAULT_EAR,
@@ -36,6 +37,14 @@ from ml.api import (
     default_annotator,
     planted_labels,
 )
+
+
+class SampleList(NamedTuple):
+    """Samples that one page wants to be shown on Explore, and what they have in common."""
+
+    ids: tuple[int, ...]
+    words: str
+
 
 SampleKey = tuple[tuple[int, ...], Split | None, Origin | None]
 """Labels, split and `set_by` of a sample."""
@@ -66,6 +75,10 @@ class Session(QObject):
     """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
+    training_requested = Signal()
+    """Another page wants to train again, with the preset of the newest run."""
+    training_refused = Signal(str)
+    """Why that is not possible now, in a sentence."""
     originals_found = Signal()
     """The folder with the original files was missing and is back."""
 
@@ -91,6 +104,7 @@ class Session(QObject):
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
         self._training = False
+        self._requested: SampleList | None = None
         self.planted = planted_labels(project.path)
         """How many labels of a built-in sample are wrong on purpose; None for other projects."""
 
@@ -286,6 +300,28 @@ class Session(QObject):
         self._predictions = None
         self.run_changed.emit(self.run)
 
+    def request_samples(self, ids: Iterable[int], words: str) -> None:
+        """Let Explore show these samples when it is opened next; `words` name them there."""
+        self._requested = SampleList(tuple(ids), words)
+
+    def take_requested(self) -> SampleList | None:
+        """Return what `request_samples` left, once."""
+        requested, self._requested = self._requested, None
+        return requested
+
+    def delete_run(self, run: int) -> None:
+        """Delete a run; `undelete_run` brings it back until the project is closed. Raises HandlensError."""
+        self.project.delete_run(run)
+        self.refresh_runs()
+
+    def undelete_run(self, run: int) -> None:
+        """Bring a deleted run back."""
+        self.project.runs.undelete(run)
+        self.refresh_runs()
+        if self.run is None:
+            with suppress(HandlensError):  # it never finished
+                self.set_run(run)
+
     @property
     def training(self) -> bool:
         """Whether a run is being trained now."""
@@ -301,6 +337,13 @@ class Session(QObject):
         if training != self._training:
             self._training = training
             self.training_changed.emit(training)
+
+    def request_training(self) -> None:
+        """Train again without leaving the page. `training` is true then, or `training_refused` has said why not."""
+        if self._training:
+            self.training_refused.emit(tr("A training is running already."))
+        else:
+            self.training_requested.emit()
 
     def refresh_runs(self, *, show: int | None = None) -> None:
         """Announce that a training has ended, and select run `show` if it is given."""
@@ -352,6 +395,7 @@ class Session(QObject):
         # A killed training leaves its run marked as running; the start page says that it is paused.
         with suppress(HandlensError):  # a full disk must not keep the window open
             self.project.runs.mark_interrupted()
+            self.project.runs.purge_deleted()
         self.project.close()
         self._lock.release()
 

@@ -19,6 +19,7 @@ from ml.core.events import (
     Finished,
     FirstModel,
     Looked,
+    MapReady,
     Note,
     ProbeDone,
     Progress,
@@ -38,6 +39,7 @@ from ml.core.jobs import (
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    DataMapJob,
     Ear,
     EvaluateJob,
     ExportJob,
@@ -80,9 +82,11 @@ from ml.core.types import (
     ClassInfo,
     KindName,
     LabelChange,
+    LabelColumns,
     LabelSpan,
     Origin,
     Preset,
+    Reading,
     RunInfo,
     Sample,
     Split,
@@ -93,25 +97,39 @@ from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import (
+    ClassDifference,
     LabelCounts,
     Mistake,
     RunComparison,
+    RunDifference,
     RunScore,
     adjusting_result,
     compare_runs,
+    data_versions,
+    run_difference,
     run_scores,
 )
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.features.colours import COLOURS, cached_colours
 from ml.features.features import cached_embeddings, embeddings_in
+from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
 from ml.inference.bulk import AnswerList, Work
 from ml.inference.close_up import CloseUp, close_up, surest_start
+from ml.inference.counts import CountTable, HourTally, Per, tally_detections, tally_files
 from ml.inference.deliveries import make_actions
 from ml.inference.detection_export import DETECTION_FILES, export_detections
 from ml.inference.detection_review import Consequence, DetectionReview, consequence_sentence, review_sentence
 from ml.inference.detections import Detection, FileEnd, detect_files
+from ml.inference.folder_test import (
+    FolderTest,
+    class_folders,
+    confusion_sentence,
+    folder_test_sentence,
+    score_folder,
+)
 from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
@@ -119,6 +137,8 @@ from ml.inference.overlays import OverlayNames, check_folder, originals, write_o
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
 from ml.inference.rules import Rule, RuleSet, make_rules, read_rules
+from ml.inference.scene_files import area_name, area_words, map_rgba, write_scene
+from ml.inference.scenes import SMALLEST_TILE, ClassArea, SceneMap, map_scene, usual_edge
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
 from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
@@ -126,9 +146,12 @@ from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
+from ml.media.logs.overview import log_picture, log_seconds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
+from ml.media.scenes import scene_size
+from ml.media.signatures import is_strange, kind_inside
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -137,23 +160,39 @@ from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, 
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
-from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labelfiles.preview import LabelPreview, TableHead, preview_labels, suggest_labels, table_head
 from ml.project.labelfiles.windows import samples_by_file
 from ml.project.labels import Parts as LabelParts
 from ml.project.labels import default_annotator
+from ml.project.manage import (
+    FORBIDDEN_IN_NAMES,
+    Archived,
+    archive_project,
+    archived_sentence,
+    check_not_in_use,
+    check_project_name,
+    duplicate_project,
+    rename_project,
+    unused_project_name,
+)
 from ml.project.merge import MergePlan, plan_merge
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
 from ml.project.remarks import LONGEST_NOTE, Remark
+from ml.project.run_settings import read_run_settings, stage_rates
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
+from ml.project.scan.checks import findings, may_be_labelled, problem
+from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
+from ml.release.web_runtime import MEGABYTES as PAGE_RUNTIME_MEGABYTES
+from ml.release.web_runtime import NAME as PAGE_RUNTIME_NAME
+from ml.release.web_runtime import has_web_runtime as has_page_runtime
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import (
     FilePrediction,
@@ -173,10 +212,13 @@ from ml.scoring.multilabel import (
     predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.near_duplicates import near_duplicates
+from ml.scoring.projection import principal_components
 from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
+    "COLOURS",
     "DEFAULT_BACKBONE",
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
@@ -184,13 +226,17 @@ __all__ = [
     "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
+    "FORBIDDEN_IN_NAMES",
     "FORM_SUFFIXES",
     "FRONTS",
     "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
+    "PAGE_RUNTIME_MEGABYTES",
+    "PAGE_RUNTIME_NAME",
     "PRESETS",
+    "SMALLEST_TILE",
     "SPEEDS",
     "SPLITS",
     "SPLIT_CODES",
@@ -200,14 +246,19 @@ __all__ = [
     "WRONG_AT_MOST",
     "Added",
     "AnswerList",
+    "Archived",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
+    "ClassArea",
+    "ClassDifference",
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
     "Consequence",
+    "CountTable",
     "DamagedProjectError",
+    "DataMapJob",
     "DemoKind",
     "Detection",
     "DetectionReview",
@@ -229,14 +280,17 @@ __all__ = [
     "Finding",
     "Finished",
     "FirstModel",
+    "FolderTest",
     "FolderWatch",
     "FoundFile",
     "Front",
     "HandlensError",
     "HeardSound",
+    "HourTally",
     "Job",
     "KindName",
     "LabelChange",
+    "LabelColumns",
     "LabelCounts",
     "LabelExport",
     "LabelIssue",
@@ -248,6 +302,7 @@ __all__ = [
     "LiveListener",
     "LookJob",
     "Looked",
+    "MapReady",
     "MelSettings",
     "MergePlan",
     "Message",
@@ -260,17 +315,21 @@ __all__ = [
     "OverlayNames",
     "Overview",
     "Package",
+    "Per",
     "Predictions",
     "Preset",
     "ProbeDone",
     "Progress",
     "Project",
+    "Reading",
     "ReleasedModel",
     "Remark",
     "Row",
     "Rule",
+    "RuleAction",
     "RuleSet",
     "RunComparison",
+    "RunDifference",
     "RunFinding",
     "RunInfo",
     "RunRelease",
@@ -282,6 +341,7 @@ __all__ = [
     "ScanJob",
     "ScanReport",
     "Scanned",
+    "SceneMap",
     "SelectiveRisk",
     "Showcase",
     "SourceChanges",
@@ -296,6 +356,7 @@ __all__ = [
     "Stopped",
     "SuspectJob",
     "Suspected",
+    "TableHead",
     "TaskName",
     "Thresholds",
     "TimePlan",
@@ -317,30 +378,41 @@ __all__ = [
     "all_like",
     "answer_picture",
     "answer_row",
+    "archive_project",
+    "archived_sentence",
+    "area_name",
+    "area_words",
     "between",
     "blend",
     "cache_bytes",
+    "cached_colours",
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_not_in_use",
+    "check_project_name",
     "check_table",
     "choose_thresholds",
     "claimed_seconds",
+    "class_folders",
     "clear_cache",
     "clock_time",
     "close_picture",
     "close_up",
     "compare_runs",
     "confusion",
+    "confusion_sentence",
     "consequence_sentence",
     "count_inputs",
     "counted",
     "counted_classes",
     "counted_cut",
     "counted_files",
+    "data_versions",
     "default_annotator",
     "describe_error",
     "detect_files",
+    "duplicate_project",
     "duration",
     "edit_spans",
     "embeddings_in",
@@ -352,12 +424,16 @@ __all__ = [
     "files",
     "find_inputs",
     "findings",
+    "folder_test_sentence",
     "for_task",
     "has_multilabel_tables",
+    "has_page_runtime",
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
     "is_package",
+    "is_strange",
+    "kind_inside",
     "kind_named",
     "kinds",
     "label_forms",
@@ -366,8 +442,12 @@ __all__ = [
     "load_image",
     "load_waveform",
     "log_folder",
+    "log_picture",
+    "log_seconds",
     "make_actions",
     "make_rules",
+    "map_rgba",
+    "map_scene",
     "mark_sample",
     "may_be_labelled",
     "mel_to_hz",
@@ -378,6 +458,7 @@ __all__ = [
     "most_useful",
     "msg",
     "multilabel_confusion",
+    "near_duplicates",
     "nmsg",
     "of_hundred",
     "open_model",
@@ -393,21 +474,27 @@ __all__ = [
     "predict_files",
     "predicted_labels",
     "preview_labels",
+    "principal_components",
     "problem",
     "read_findings",
     "read_package",
     "read_rules",
+    "read_run_settings",
     "reduced",
     "rejected_because",
     "relative_to_threshold",
+    "rename_project",
     "render_sample",
     "replacing",
     "restore_backup",
     "review_sentence",
     "risk_coverage_curve",
+    "run_difference",
     "run_scores",
     "sample_count",
     "samples_by_file",
+    "scene_size",
+    "score_folder",
     "search_inputs",
     "selective_risk",
     "settings_for",
@@ -416,11 +503,15 @@ __all__ = [
     "source_changes",
     "spans_in",
     "stage_message",
+    "stage_rates",
     "stream_overview",
     "stream_waveform",
     "strength",
     "suggest_labels",
     "surest_start",
+    "table_head",
+    "tally_detections",
+    "tally_files",
     "task_named",
     "text",
     "thing",
@@ -428,7 +519,9 @@ __all__ = [
     "thumbnail",
     "try_actions",
     "uncertainty",
+    "unused_project_name",
     "update_from_source",
+    "usual_edge",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",
@@ -436,6 +529,7 @@ __all__ = [
     "write_overlay",
     "write_package",
     "write_samples",
+    "write_scene",
     "write_table",
     "wrong_labels",
 ]

@@ -55,7 +55,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.merge import merge
     from ml.commands.new import new
     from ml.commands.predict import predict
-    from ml.commands.projects import relink, restore, runs
+    from ml.commands.projects import archive, duplicate, relink, rename, restore, runs
     from ml.commands.serve import serve
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
@@ -100,6 +100,9 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),
+        (rename, tr("Give a project and its folder another name.")),
+        (duplicate, tr("Copy a project into a folder beside it, for example to try something.")),
+        (archive, tr("Write a project to one ZIP file, with or without its source files.")),
         (restore, tr("Restore the newest backup of a project whose database is damaged.")),
         (doctor, tr("Show what this machine has, what is missing, and the one command that installs it.")),
     )

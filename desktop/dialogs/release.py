@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop import style
-from desktop.dialogs.folder import FileSaver
-from desktop.i18n import error_text, text, tr
+from desktop.dialogs.export import ExportDialog
+from desktop.i18n import error_text, tr
 from desktop.session import Session
 from desktop.widgets.text_field import TextField
-from desktop.workers.job_thread import JobThread
-from ml.api import Event, Exported, ExportJob, Failed, HandlensError, Runner, Worker, of_hundred
+from ml.api import HandlensError, Runner
 
 _LONGEST = 200
 
@@ -72,7 +69,7 @@ class RunHandOver(QObject):
     def __init__(self, page: QWidget, *, runner: Runner | None = None) -> None:
         super().__init__(page)
         self._page, self._runner = page, runner
-        self._thread: JobThread | None = None
+        self.dialog: ExportDialog | None = None
 
     def release(self, session: Session, run: int) -> None:
         """Ask for a name and a reason, and release the run."""
@@ -87,52 +84,31 @@ class RunHandOver(QObject):
             self.told.emit(tr("Run {n} is released. It is used from now on.", n=str(run)), True)
 
     def export(self, session: Session, run: int) -> None:
-        """Ask for a file, and write the model of the run to it in the background."""
-        if self._thread is not None:
+        """Show the dialog that exports a run."""
+        if self.dialog is not None:
+            self.dialog.raise_()
             return
-        name = f"{session.project.name} {run}.onnx"
-        kinds = (tr("Model for Handlens and ONNX Runtime (*.onnx)"), tr("Package for Handlens (*.handlensmodel)"))
-        target = FileSaver.ask(self._page, tr("Export the model"), name, ";;".join(kinds), suffix=".onnx")
-        if target is None:
-            return
-        session.finish_writing()  # the thresholds follow the labels
-        job = ExportJob(project=session.project.path, to=target, run=run)
-        self._thread = JobThread(job, self._runner or Worker().run, self)
-        self._thread.ended.connect(self._on_ended)
-        self._thread.start()
-        self.told.emit(tr("Exporting {file}…", file=target.name), True)
+        self.dialog = ExportDialog(session, run, runner=self._runner, parent=self._page)
+        self.dialog.told.connect(self._on_told)
+        self.dialog.finished.connect(self._on_finished)
+        self.dialog.open()
 
     def exporting(self) -> bool:
-        return self._thread is not None
+        return self.dialog is not None and self.dialog.busy()
 
     def close(self) -> None:
         """End an export; no file is left half written."""
-        if self._thread is not None:
-            self._thread.shutdown()
-            self._thread = None
+        dialog, self.dialog = self.dialog, None
+        if dialog is not None:
+            dialog.shut()
+            dialog.deleteLater()
 
-    @Slot(object)
-    def _on_ended(self, event: Event) -> None:
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.wait()
-            thread.deleteLater()
-        match event:
-            case Exported():
-                self.told.emit(_exported(event), True)
-            case Failed():
-                self.told.emit(text(event.message), False)
-            case _:
-                self.told.emit(tr("The model was not exported."), False)
+    @Slot()
+    def _on_finished(self) -> None:
+        self.close()
 
-
-def _exported(event: Exported) -> str:
-    path = str(Path(event.path))
-    if event.promised:
-        return tr(
-            "Run {n} is in {path}. At most {rate} accepted answers are wrong, with 95 % confidence.",
-            n=str(event.run),
-            path=path,
-            rate=of_hundred(event.wrong_at_most),
-        )
-    return tr("Run {n} is in {path}. Anybody with Handlens can open it.", n=str(event.run), path=path)
+    @Slot(str, bool)
+    def _on_told(self, sentence: str, good: bool) -> None:
+        # The dialog itself shows what went wrong.
+        if good:
+            self.told.emit(sentence.splitlines()[-1], True)

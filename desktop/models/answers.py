@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Slot
@@ -52,11 +53,15 @@ def second_best(answered: FilePrediction) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerFilter:
-    """Which answers to show: part of the file's path, a predicted class, a state; None lets everything through."""
+    """Which answers to show: part of the file's path, a predicted class, a state; None lets everything through.
+
+    `wrong`: only those that a test found wrong.
+    """
 
     words: str = ""
     predicted: int | None = None
     state: AnswerState | None = None
+    wrong: bool = False
 
 
 class AnswersModel(QAbstractTableModel):
@@ -66,6 +71,7 @@ class AnswersModel(QAbstractTableModel):
         super().__init__(parent)
         self.answers: list[Answered] = []
         self._counts: Counter[AnswerState] = Counter()
+        self._wrong: frozenset[Path] = frozenset()
         self._info: ModelInfo | None = None
         self._shown: list[int] = []
         # Qt asks for them hundreds of times.
@@ -79,7 +85,7 @@ class AnswersModel(QAbstractTableModel):
         """Start again, with the answers of this model."""
         self.beginResetModel()
         self._later.stop()
-        self._info, self.answers, self._shown = info, [], []
+        self._info, self.answers, self._shown, self._wrong = info, [], [], frozenset()
         self._counts.clear()
         self.endResetModel()
 
@@ -101,6 +107,12 @@ class AnswersModel(QAbstractTableModel):
     def set_filter(self, wanted: AnswerFilter) -> None:
         if wanted != self._filter:
             self._filter = wanted
+            self._arrange()
+
+    def set_wrong(self, paths: frozenset[Path]) -> None:
+        """Set which files a test found wrong."""
+        self._wrong = paths
+        if self._filter.wrong:
             self._arrange()
 
     def answer(self, row: int) -> Answered:
@@ -193,6 +205,8 @@ class AnswersModel(QAbstractTableModel):
 
     def _passes(self, answered: Answered) -> bool:
         wanted = self._filter
+        if wanted.wrong and answered.path not in self._wrong:
+            return False
         if wanted.state is not None and state_of(answered) != wanted.state:
             return False
         if wanted.predicted is not None:

@@ -8,7 +8,7 @@ from typing import Protocol, TypedDict
 
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from desktop.i18n import text, tr
+from desktop.i18n import text, tr, trn
 from desktop.label_writer import Written
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
@@ -120,6 +120,31 @@ class AddClass(QUndoCommand):
     def undo(self) -> None:
         if self.index is not None:
             self._session.change_class(self.index, retired=True)
+
+
+class DeleteRuns(QUndoCommand):
+    """Delete runs; undoing brings them back. A run that cannot be deleted stays, and `on_problem` says why."""
+
+    def __init__(self, session: Session, runs: Sequence[int], *, on_problem: OnProblem) -> None:
+        super().__init__(trn("Delete {count} run", "Delete {count} runs", len(runs)))
+        self._session, self._runs, self._on_problem = session, tuple(runs), on_problem
+        self._deleted: list[int] = []
+
+    def redo(self) -> None:
+        self._deleted = []
+        for run in self._runs:
+            try:
+                self._session.delete_run(run)
+            except HandlensError as error:
+                self._on_problem(text(error.message))
+            else:
+                self._deleted.append(run)
+        if not self._deleted:
+            self.setObsolete(True)
+
+    def undo(self) -> None:
+        for run in self._deleted:
+            self._session.undelete_run(run)
 
 
 class Relabel(QUndoCommand):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # these load the core, which the first window does not wait f
     from desktop.window.workspace import PageFrame
     from ml.api import Runner
 
-_MORE = ("open", "open_model", "new_window", "theme", "settings", "shortcuts", "logs", "about", "quit")
+_MORE = ("open", "open_model", "new_window", "theme", "settings", "shortcuts", "learn", "logs", "about", "quit")
 """The actions behind "More"; in the rail of a project also the way back."""
 _DONE = object()
 MODEL_SUFFIXES = (".onnx", ".handlensmodel")
@@ -130,6 +130,7 @@ class MainWindow(QMainWindow):
             "settings": self.show_settings,
             "theme": self.switch_theme,
             "shortcuts": partial(KeysDialog.show_keys, self),
+            "learn": self.show_lessons,
             "logs": self.open_log_folder,
             "about": self.show_about,
             "quit": self.close,
@@ -431,6 +432,14 @@ class MainWindow(QMainWindow):
             version=__version__,
         )
         Notice.tell(self, about)
+
+    @Slot()
+    def show_lessons(self) -> None:
+        """Explain learning, on the project that is open."""
+        from desktop.learn.dialog import LearnDialog  # it loads the core
+
+        session = getattr(self.workspace, "session", None)  # a frame around a model file has none
+        LearnDialog.show_lessons(session, self.workspace or self)
 
     @Slot()
     def open_log_folder(self) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, 
 
 from desktop import style
 from desktop.i18n import printable, text, trn
+from desktop.learn.dialog import LearnDialog
 from desktop.pages.ids import EXPLORE, LABEL, LABELS, TRAIN
 from desktop.pages.use.page import UsePage
 from desktop.session import Session
@@ -163,6 +164,8 @@ class PageFrame(QWidget):
 
     def shutdown(self) -> None:
         """End what runs in the background."""
+        for lessons in self.findChildren(LearnDialog):
+            lessons.reject()
         for page in self._pages.values():
             page.shutdown()
 

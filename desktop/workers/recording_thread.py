@@ -1,4 +1,4 @@
-"""A thread that reads one long recording: first what it looks like, then what a model hears in it."""
+"""A thread that reads one long recording or log: first what it looks like, then what a model finds in it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QThread, Signal
 from PySide6.QtGui import QImage
 
+from desktop import style
 from desktop.i18n import error_text, text, tr
 from desktop.widgets.pixels import rgb_image
 from ml.api import (
@@ -23,7 +24,10 @@ from ml.api import (
     Windowing,
     close_picture,
     detect_files,
+    kind_named,
     load_waveform,
+    log_picture,
+    log_seconds,
     stream_overview,
 )
 
@@ -39,7 +43,7 @@ class RecordingThread(QThread):
     """Reads `path`. The signals come in the thread that made this object."""
 
     pictured = Signal(object, float)
-    """The spectrogram of what was read so far, as QImage, and how many seconds that is."""
+    """The spectrogram of what was read so far, or the traces, as QImage, and how many seconds that is."""
     arrived = Signal()
     """`take` has detections."""
     progressed = Signal(float)
@@ -53,6 +57,7 @@ class RecordingThread(QThread):
         super().__init__(parent)
         self._model, self._path = model, path
         self._options = review.options()
+        self._dark = style.current().theme == "dark"
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._found: list[Detection] = []
@@ -84,6 +89,10 @@ class RecordingThread(QThread):
     def _look(self) -> None:
         windowing = self._model.info.windowing
         assert windowing is not None
+        if not kind_named(self._model.info.kind).audible:
+            picture = log_picture(self._path, windowing, dark=self._dark)
+            self.pictured.emit(rgb_image(picture), log_seconds(self._path, windowing))
+            return
         shown = time.monotonic()
         overview = None
         for overview in stream_overview(self._path, windowing):
@@ -115,8 +124,13 @@ class RecordingThread(QThread):
         return not self._closing.is_set()
 
 
-def load_close(path: Path, windowing: Windowing, start: float, seconds: float) -> QImage:
-    """Return the spectrogram of a part. Raises HandlensError."""
+def load_close(path: Path, windowing: Windowing, start: float, seconds: float, dark: bool | None = None) -> QImage:
+    """Return the spectrogram of a part; its traces in a dark or light theme where `dark` is not None.
+
+    Raises HandlensError.
+    """
+    if dark is not None:
+        return rgb_image(log_picture(path, windowing, start=start, seconds=seconds, dark=dark))
     return rgb_image(close_picture(path, windowing, start=start, seconds=seconds))
 
 

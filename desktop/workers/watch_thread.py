@@ -13,12 +13,14 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from desktop.i18n import error_text, tr
+from desktop.workers.notifier import NotifyByTray
 from ml.api import (
     FilePrediction,
     FolderWatch,
     HandlensError,
     Message,
     ReleasedModel,
+    RuleAction,
     RuleSet,
     UnreadableInput,
     WatchMemory,
@@ -62,9 +64,11 @@ class WatchThread(QThread):
         *,
         csv: Path | None = None,
         rules: RuleSet | None = None,
+        notify: NotifyByTray | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._actions = _with(notify)
         self._model, self._folder, self._csv = model, folder, csv
         self.plan: WatchPlan = watch_plan(model.info, folder, csv=csv, rules=rules)
         self._stop = threading.Event()
@@ -107,7 +111,7 @@ class WatchThread(QThread):
             check_table(self._csv, self._model.info)
         memory = WatchMemory(memory_file(self._folder, self._csv))
         try:
-            FolderWatch(self._model, self.plan, memory, self).run(self._stop.is_set)
+            FolderWatch(self._model, self.plan, memory, self, self._actions).run(self._stop.is_set)
         finally:
             memory.close()
 
@@ -167,7 +171,11 @@ class WatchThread(QThread):
             self.changed.emit()
 
 
-def send_test(plan: WatchPlan, *, stopped: Callable[[], bool]) -> list[str]:
+def _with(notify: NotifyByTray | None) -> dict[str, RuleAction]:
+    return {} if notify is None else {"notify": notify}
+
+
+def send_test(plan: WatchPlan, notify: NotifyByTray | None = None, *, stopped: Callable[[], bool]) -> list[str]:
     """Send a test event through every action of every rule, and return what became of each."""
     lines: list[str] = []
 
@@ -179,7 +187,7 @@ def send_test(plan: WatchPlan, *, stopped: Callable[[], bool]) -> list[str]:
             lines.append(text(msg("Rule “{rule}”, {action}: {problem}", problem=problem, **facts)))
 
     if not stopped():
-        try_actions(plan, note, make_actions(plan.rules))
+        try_actions(plan, note, make_actions(plan.rules, _with(notify)))
     return lines
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-import numpy as np
 import typer
 
 from ml.commands.common import (
@@ -23,19 +23,20 @@ from ml.commands.common import (
     rate_named,
     say,
 )
-from ml.commands.documents import DOCUMENTS, export_document
-from ml.commands.int8 import Comparison, to_int8
 from ml.commands.serve import DownloadOption, PageParts, RuntimeOption, export_page
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
+from ml.core.events import Progress
+from ml.core.jobs import NeverStop
 from ml.core.messages import Message, msg, nmsg, text, tr
 from ml.core.phrases import of_hundred
 from ml.core.printable import printable
 from ml.inference import package
 from ml.inference.kaggle import Answers, plain_shape, shape_like, write_submission
 from ml.inference.model_in_use import model_path
-from ml.pipeline.export_model import export_model
-from ml.project.predictions import SPLIT_CODES
+from ml.pipeline.export_documents import DOCUMENTS, NOTEBOOK, write_document
+from ml.pipeline.export_int8 import Comparison, to_int8
+from ml.pipeline.export_model import TABLE, answers_of_test_samples, export_model
 from ml.project.project import Project
 from ml.release.web_page import SUFFIX as WEB
 from ml.runtime.contract import ModelInfo
@@ -44,7 +45,7 @@ from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 
-TABLE = ".csv"
+Result = TypeVar("Result")
 SUFFIXES = (".onnx", package.SUFFIX, TABLE, WEB, *DOCUMENTS)
 
 SignOption = Annotated[
@@ -109,7 +110,7 @@ def export(
         )
     if suffix in DOCUMENTS:
         _refuse_options(suffix, sign=sign, on=on, like=like, probabilities=probabilities)
-        return export_document(find_project(project), to, run, json=json)
+        return _export_document(find_project(project), to, run, json=json)
     if suffix not in SUFFIXES:
         raise HandlensError(
             msg(
@@ -130,10 +131,35 @@ def export(
         comparison, network = None, None
         if int8:
             source = model_path(opened, run)
-            network, comparison = to_int8(opened, source.read_bytes(), ReleasedModel.open(source).info)
+            network, comparison = _drained(
+                to_int8(opened, source.read_bytes(), ReleasedModel.open(source).info, NeverStop())
+            )
         number, info = export_model(opened, target, run=run, asked=asked, sign=sign, network=network)
     _say_exported(number, to, info, comparison, json=json)
     return None
+
+
+def _drained(steps: Generator[Progress, None, Result]) -> Result:
+    """Return the result of work whose progress nobody watches."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def _export_document(project: Path, to: Path, run: int | None, *, json: bool) -> None:
+    """Write the report or the notebook and say where it is."""
+    with Project.open(project, to_read=True) as opened:
+        number = write_document(opened, to.expanduser().absolute(), run)
+    if json:
+        print_json({"event": "exported", "run": number, "path": str(to)})
+    elif to.suffix.lower() == NOTEBOOK:
+        command = f'jupyter lab "{to}"'
+        say(make_console(), msg("The notebook is in {path}. Open it: {command}", path=str(to), command=command))
+    else:
+        say(make_console(), msg("The report on run {run} is in {path}.", run=str(number), path=str(to)))
 
 
 def _refuse_options(suffix: str, *, sign: Path | None, on: Path | None, like: Path | None, probabilities: bool) -> None:
@@ -207,7 +233,7 @@ def _write_table(asked: _Table, project: Project, model: ReleasedModel) -> None:
         shape = plain_shape(classes, probabilities=asked.probabilities)
     unreadable = 0
     if asked.on is None:
-        answers = _of_test_samples(project, asked.run, model.info)
+        answers = answers_of_test_samples(project, asked.run, model.info)
     else:
         answers, unreadable = _of_folder(asked.on.expanduser(), model)
     missing = write_submission(asked.target, shape, answers, model.info)
@@ -259,19 +285,3 @@ def _of_folder(folder: Path, model: ReleasedModel) -> tuple[Answers, int]:
             path = result.path.name if folder.is_file() else result.path.relative_to(folder).as_posix()
             answers[path] = result.probabilities
     return answers, unreadable
-
-
-def _of_test_samples(project: Project, run: int, info: ModelInfo) -> Answers:
-    """The probabilities of each file of the test split, of all its windows together."""
-    stored, names = project.predictions(run), project.runs.finished(run).class_names
-    columns = [names.index(name) for name in info.classes] if set(names) == set(info.classes) else slice(None)
-    paths = {sample.id: sample.path for sample in project.samples()}
-    rows: dict[str, list[int]] = {}
-    for row in np.flatnonzero(np.asarray(stored.splits) == SPLIT_CODES.index("test")).tolist():
-        path = paths.get(int(stored.sample_ids[row]))
-        if path is not None:
-            rows.setdefault(path, []).append(row)
-    if not rows:
-        raise HandlensError(msg("This project has no test samples. Give a folder with {option}.", option="--on"))
-    over_windows = task_named(info.task).over_windows
-    return {path: over_windows(np.asarray(stored.probabilities[places])[:, columns]) for path, places in rows.items()}

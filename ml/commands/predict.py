@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ from ml.commands.prediction_outputs import (
     say_where,
     without_tables,
 )
+from ml.commands.scenes import MapOption, SceneOption, SceneOutputs, TileOption, predict_scenes
 from ml.commands.usage import WrongUsageError
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg, tr
@@ -44,6 +45,7 @@ from ml.inference.detections import HOP
 from ml.inference.model_in_use import open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals
 from ml.inference.package import is_package, open_package, read_package
+from ml.inference.scenes import usual_edge
 from ml.inference.sorting import ClassFolders
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
@@ -139,6 +141,9 @@ def predict(
     counts: CountsOption = None,
     clips: ClipsOption = None,
     margin: MarginOption = 1.0,
+    scene: SceneOption = False,
+    tile: TileOption = None,
+    maps: MapOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what pictures or recordings show.
@@ -147,21 +152,29 @@ def predict(
     more than one class may be present, the probability of a class is the largest in any of its windows.
 
     With --detections it says instead when each class begins and ends. Each file for another program implies that.
+
+    With --scene it answers large pictures tile by tile and says how much of them each class covers.
     """
+    others = {
+        "--xlsx": xlsx,
+        "--parquet": parquet,
+        "--resume": resume,
+        "--sort-into": sort_into,
+        "--overlays": overlays,
+        "--ray": on_ray,
+    }
+    if scene or maps or tile:
+        _refuse_others({**others, "--csv": csv_file, "--detections": detections}, "--scene")
+        _, released = open_model(model, run)
+        check_inputs(inputs)
+        paths = list(search_inputs(inputs, released.info))
+        scenes = SceneOutputs(tile=tile, maps=maps or (), json=json)
+        return predict_scenes(released, paths, scenes, usual=_usual_tile(model))
     wanted = DetectionOutputs(
         csv=csv_file, audacity=audacity, raven=raven, birdnet=birdnet, counts=counts, clips=clips, margin=margin
     )
     if detections or wanted.asks_for_detections:
-        others = {
-            "--xlsx": xlsx,
-            "--parquet": parquet,
-            "--resume": resume,
-            "--sort-into": sort_into,
-            "--overlays": overlays,
-            "--ray": on_ray,
-        }
-        for option in (name for name, value in others.items() if value):
-            raise WrongUsageError(msg("It cannot be combined with {option}.", option=option), option="--detections")
+        _refuse_others(others, "--detections")
         options = options_from(threshold, hop=hop, shortest=shortest, gap=gap, background=background)
         _, released = open_model(model, run)
         check_inputs(inputs)
@@ -193,6 +206,20 @@ def predict(
     if outputs.unreadable:
         fail(_unreadable(outputs, in_table=bool(tables)))
     return None
+
+
+def _refuse_others(others: Mapping[str, object], option: str) -> None:
+    for other in (name for name, value in others.items() if value):
+        raise WrongUsageError(msg("It cannot be combined with {option}.", option=other), option=option)
+
+
+def _usual_tile(given: Path) -> int | None:
+    """Return the size of the training pictures, where a project is given."""
+    place = find_project(given.expanduser())
+    if not (place.is_dir() or place.name == "project.db"):
+        return None
+    with Project.open(place, to_read=True) as project:
+        return usual_edge(project)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,11 @@ import typer
 from ml.commands.common import JsonOption, command, make_console, print_json, say
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
-from ml.evaluation.thresholds_in_use import with_thresholds_for
-from ml.inference.model_in_use import model_path
+from ml.pipeline.export_model import export_page as write_page
 from ml.project.project import Project
-from ml.release.web_page import MARK, SUFFIX, write_web_page
-from ml.release.web_runtime import NAME, web_runtime
+from ml.release.web_page import MARK, SUFFIX
+from ml.release.web_runtime import NAME
 from ml.release.web_server import PageServer
-from ml.runtime.model import ReleasedModel
 
 RuntimeOption = Annotated[
     Path | None,
@@ -39,12 +37,10 @@ class PageParts:
 
 def export_page(project: Path, to: Path, run: int | None, asked: float | None, parts: PageParts, *, json: bool) -> None:
     """Write the page of a run, for the error rate `asked` if there is one."""
-    runtime = web_runtime(parts.runtime, download=parts.download)
     with Project.open(project, to_read=True) as opened:
-        number = opened.run_in_use(run).number
-        source = model_path(opened, number)
-        info = with_thresholds_for(opened, number, ReleasedModel.open(source).info, asked)
-    write_web_page(source, info, to.expanduser().absolute(), runtime=runtime)
+        number, _info = write_page(
+            opened, to.expanduser().absolute(), run, asked, runtime=parts.runtime, download=parts.download
+        )
     if json:
         print_json({"event": "exported", "run": number, "path": str(to)})
         return

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -49,26 +50,52 @@ class RuleAction(Protocol):
 
 
 class Notify:
-    """A notification on the desktop of this machine, by `notify-send`."""
+    """A notification on the desktop of this machine, by a program that the system brings."""
 
     repeatable = False
 
     def deliver(self, event: Mapping[str, Any], target: Any) -> None:  # noqa: ARG002
-        program = shutil.which("notify-send")
-        if program is None:
+        title, body = printable(str(event["rule"])), printable(text(sentence_of(event)))
+        words, environment = _notification(sys.platform, title, body)
+        if shutil.which(words[0]) is None:
             raise NotDeliveredError(
                 msg(
                     "This machine has no {program}, so no notification was shown. Install it, or use another action.",
-                    program="notify-send",
+                    program=words[0],
                 ),
                 again=False,
             )
-        # The text of a notification may have markup.
-        body = html.escape(printable(text(sentence_of(event))))
-        _run([program, "--app-name=Handlens", "--", printable(str(event["rule"])), body], dict(os.environ), seconds=10)
+        _run(words, {**os.environ, **environment}, seconds=20)
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+_APPLE_SCRIPT = (
+    "on run argv",
+    "display notification (item 2 of argv) with title (item 1 of argv)",
+    "end run",
+)
+_POWER_SHELL = """
+Add-Type -AssemblyName System.Windows.Forms, System.Drawing
+$icon = New-Object System.Windows.Forms.NotifyIcon
+$icon.Icon = [System.Drawing.SystemIcons]::Information
+$icon.Visible = $true
+$icon.ShowBalloonTip(10000, $env:HANDLENS_TITLE, $env:HANDLENS_TEXT, 'Info')
+Start-Sleep -Seconds 8
+$icon.Dispose()
+"""
+
+
+def _notification(platform: str, title: str, body: str) -> tuple[list[str], dict[str, str]]:
+    """Return the program that notifies, and its environment. Words of strangers are never part of a script."""
+    if platform == "darwin":
+        return ["osascript", *(part for line in _APPLE_SCRIPT for part in ("-e", line)), "--", title, body], {}
+    if platform == "win32":
+        command = ["powershell", "-NoProfile", "-NonInteractive", "-Command", _POWER_SHELL]
+        return command, {"HANDLENS_TITLE": title, "HANDLENS_TEXT": body}
+    # The text of a notification may have markup.
+    return ["notify-send", "--app-name=Handlens", "--", title, html.escape(body)], {}
 
 
 class Webhook:

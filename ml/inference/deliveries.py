@@ -26,15 +26,16 @@ Outcome = Callable[[Mapping[str, Any], str, Message | None, bool], None]
 several failures in a row the first and the last are told."""
 
 
-def make_actions(rules: RuleSet) -> dict[str, RuleAction]:
-    """Return the actions that the rules use, by name."""
+def make_actions(rules: RuleSet, others: Mapping[str, RuleAction] | None = None) -> dict[str, RuleAction]:
+    """Return the actions that the rules use, by name; `others` take the place of the usual ones."""
     makers: dict[str, Callable[[], RuleAction]] = {
         "notify": Notify,
         "webhook": Webhook,
         "mqtt": lambda: Mqtt(rules.broker),
         "command": Command,
     }
-    return {name: make() for name, make in makers.items() if any(name in rule.actions for rule in rules.rules)}
+    used = [name for name in makers if any(name in rule.actions for rule in rules.rules)]
+    return {name: (others or {}).get(name) or makers[name]() for name in used}
 
 
 class Deliveries:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from abc import ABC, abstractmethod
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import IO
 
 from ml.core.disk import new_draft, replace_with
 from ml.core.printable import printable
+from ml.inference.counts import HourTally
 from ml.inference.detections import Detection, FileEnd
-from ml.inference.recorded_at import recorded_at
 from ml.media.audio import cut_audio
 
 Cell = str | int | float
@@ -168,49 +166,24 @@ class HourlyCounts(DetectionWriter):
         header = ("file", "day", "hour", "minutes", "label", "detections")
         self._table = TextTable(target, header, delimiter=",", encoding=BOM)
         self._classes = classes
-        self._minutes: defaultdict[tuple[str, str, str], float] = defaultdict(float)
-        self._counts: Counter[tuple[tuple[str, str, str], str]] = Counter()
-        self._known: tuple[Path, datetime | None] | None = None
-        self.untimed: list[Path] = []
+        self._tally = HourTally()
+
+    @property
+    def untimed(self) -> list[Path]:
+        return self._tally.untimed
 
     def add(self, detection: Detection) -> None:
-        self._counts[self._hour(detection.path, detection.start), detection.label] += 1
+        self._tally.add(detection.path, detection.start, detection.label)
 
     def end_file(self, end: FileEnd) -> None:
-        if self._begin(end.path) is None:
-            self.untimed.append(end.path)
-        at = 0.0
-        while at < end.seconds:
-            until = min(end.seconds, at + self._left(end.path, at))
-            self._minutes[self._hour(end.path, at)] += (until - at) / 60
-            at = until
+        self._tally.cover(end.path, end.seconds)
 
     def close(self, *, complete: bool) -> None:
-        hours = sorted(self._minutes.keys() | {hour for hour, _ in self._counts})
-        for hour in hours:
+        tally = self._tally
+        for hour in tally.hours():
             for name in self._classes:
-                self._table.write(*hour, round(self._minutes[hour], 2), name, self._counts[hour, name])
+                self._table.write(*hour, round(tally.minutes[hour], 2), name, tally.count(hour, name))
         self._table.close(complete=complete)
-
-    def _begin(self, path: Path) -> datetime | None:
-        if self._known is None or self._known[0] != path:
-            self._known = path, recorded_at(path)
-        return self._known[1]
-
-    def _hour(self, path: Path, seconds: float) -> tuple[str, str, str]:
-        begin = self._begin(path)
-        if begin is None:
-            return str(path), "", f"{int(seconds // 3600):02d}:00"
-        at = begin + timedelta(seconds=seconds)
-        return "", at.date().isoformat(), f"{at.hour:02d}:00"
-
-    def _left(self, path: Path, seconds: float) -> float:
-        """Return the seconds until the next full hour."""
-        begin = self._begin(path)
-        if begin is not None:
-            at = begin + timedelta(seconds=seconds)
-            seconds = at.minute * 60 + at.second + at.microsecond / 1e6
-        return 3600 - seconds % 3600
 
 
 class Clips(DetectionWriter):

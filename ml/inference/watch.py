@@ -105,9 +105,16 @@ def check_table(csv: Path, info: ModelInfo) -> None:
 
 
 class FolderWatch:
-    """Watches until `run` is interrupted or `stop` is set."""
+    """Watches until it is asked to stop. `actions` take the place of the usual ones."""
 
-    def __init__(self, model: ReleasedModel, plan: WatchPlan, memory: WatchMemory, observer: Observer) -> None:
+    def __init__(
+        self,
+        model: ReleasedModel,
+        plan: WatchPlan,
+        memory: WatchMemory,
+        observer: Observer,
+        actions: Mapping[str, RuleAction] | None = None,
+    ) -> None:
         self._model = model
         self._plan = plan
         self._memory = memory
@@ -116,7 +123,7 @@ class FolderWatch:
         self._log = AppendedFile(memory, "log", plan.log)
         self._table = None if plan.csv is None else AppendedFile(memory, "csv", plan.csv, header=plan.header)
         self._complaints: set[Path] = set()
-        self._deliveries = Deliveries(memory, make_actions(plan.rules), self._delivered)
+        self._deliveries = Deliveries(memory, make_actions(plan.rules, actions), self._delivered)
         self._rules = {rule.name: memory.tally(rule.name) for rule in plan.rules.rules}
         written = [file for file in (plan.csv, plan.log) if file is not None]
         self._arrivals = Arrivals(
@@ -124,7 +131,7 @@ class FolderWatch:
         )
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Watch. Raises KeyboardInterrupt as it comes, and HandlensError where nothing can be remembered."""
+        """Watch until `stop` returns true. Raises HandlensError where nothing can be remembered."""
         self._deliveries.start()
         try:
             while not stop():
@@ -160,12 +167,12 @@ class FolderWatch:
                 self._arrivals.search()
             except OSError:  # it is going away
                 continue
-            self._answer(self._arrivals.complete())
+            self._answer(self._arrivals.complete(), stop)
             self._flush()
             if self._deliveries.trouble is not None:
                 raise self._deliveries.trouble
 
-    def _answer(self, complete: Iterator[Arrival]) -> None:
+    def _answer(self, complete: Iterator[Arrival], stop: Callable[[], bool]) -> None:
         arrivals = {arrival.path: arrival for _count, arrival in zip(range(_AT_ONCE), complete, strict=False)}
         for answer in predict_files(self._model, list(arrivals)):
             arrival = arrivals[answer.path]
@@ -174,6 +181,8 @@ class FolderWatch:
             if not self._arrivals.unchanged(arrival):
                 continue  # seen again as what it is now
             self._keep(answer, arrival)
+            if stop():
+                return
 
     def _keep(self, answer: Answer, arrival: Arrival) -> None:
         try:

@@ -16,13 +16,27 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.types import (
+    ClassInfo,
+    LabelChange,
+    LabelColumns,
+    LabelSpan,
+    Origin,
+    PictureReading,
+    Reading,
+    RunInfo,
+    Sample,
+    Split,
+    Windowing,
+)
 from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
-from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
+from ml.project.data_findings import KEY as DATA_FINDINGS
+from ml.project.data_findings import DataFindings, data_findings_in
+from ml.project.integrity import check_rows, check_schema, read_meta, reading_of, refuse_links, windowing_of
 from ml.project.labels import (
     Parts,
     append_changes,
@@ -186,6 +200,16 @@ class Project:
         return windowing_of(self._meta)
 
     @property
+    def picture_reading(self) -> PictureReading | None:
+        """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
+        return reading_of(self._meta)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
+
+    @property
     def split_by(self) -> str:
         return self._meta["split_by"]
 
@@ -199,6 +223,20 @@ class Project:
     def label_sources(self) -> tuple[Path, ...]:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
         return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
+
+    @property
+    def label_columns(self) -> LabelColumns | None:
+        """The columns of the label files, where a person chose them."""
+        stored = parse_json(self._meta.get("label_columns", "[]"))
+        return LabelColumns(*stored) if len(stored) == len(LabelColumns._fields) else None
+
+    def data_findings(self) -> DataFindings:
+        """What was found in the files when the project was made; nothing where an earlier version made it."""
+        with self._store.reading() as connection:
+            stored = connection.execute(
+                sa.select(tables.meta.c.value).where(tables.meta.c.key == DATA_FINDINGS)
+            ).scalar_one_or_none()
+        return DataFindings() if stored is None else data_findings_in(stored)
 
     @property
     def by_hand(self) -> bool:
@@ -609,7 +647,30 @@ class Project:
             self._set_meta({"label_sources": json.dumps(report.labels.sources)})
         return given
 
+    def rename(self, name: str) -> None:
+        """Give the project another name; its folder keeps its own, see `ml.project.manage.rename_project`."""
+        self._set_meta({"name": name})
+        self.name = name
+
     # -- runs ----------------------------------------------------------------------------------------------------
+
+    def delete_run(self, run: int) -> None:
+        """Delete run `run`, so that `Runs.undelete` can bring it back until `Runs.purge_deleted`.
+
+        Raises HandlensError where the run is in use or is being trained.
+        """
+        released = self.released()
+        if released is not None and released.run == run:
+            raise HandlensError(
+                msg("Run {run} is released, so it cannot be deleted. Release another run first.", run=str(run))
+            )
+        info = next((each for each in self.runs.all() if each.number == run), None)
+        if info is None:
+            raise HandlensError(msg("There is no run {run} in this project.", run=str(run)))
+        if info.state == "running" or self.runs.adjusting(run):
+            self.lock("train").release()  # raises while somebody trains
+            self.runs.mark_interrupted()
+        self.runs.delete(run)
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
@@ -635,8 +696,7 @@ class Project:
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:
             for key, value in values.items():
-                connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
-                connection.execute(tables.meta.insert().values(key=key, value=value))
+                tables.set_meta_value(connection, key, value)
         self._meta.update(values)
 
 

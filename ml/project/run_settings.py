@@ -103,3 +103,25 @@ _SECTIONS: Mapping[str, Mapping[str, _Check]] = {
     "blend": {"share": _number(0.0, 1.0)},
 }
 """The names are those on disk, see `ml.training.run_files`."""
+
+
+STAGES = 9
+"""Stages of the bundled network, from the picture to the features."""
+
+
+def stage_rates(settings: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the highest learning rate of each stage of the network in a run, from the input; 0 for a stage that kept
+    its pretrained weights.
+
+    `settings`: what `read_run_settings` returned. A quick run leaves every stage as it was. Where the settings say
+    nothing, the result is empty.
+    """
+    recipe = settings.get("recipe", {})
+    if not {"epochs", "body_rate", "decay", "frozen_stages"} <= set(recipe):
+        return ()
+    if not recipe["epochs"]:
+        return (0.0,) * STAGES
+    return tuple(
+        0.0 if stage < recipe["frozen_stages"] else recipe["body_rate"] * recipe["decay"] ** (STAGES - 1 - stage)
+        for stage in range(STAGES)
+    )

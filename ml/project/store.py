@@ -268,6 +268,17 @@ class Store:
             )
 
 
+def meta_value(connection: sa.Connection, key: str) -> str | None:
+    """Return a value of the table `meta`; None where there is none of that key."""
+    return connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
+
+
+def set_meta_value(connection: sa.Connection, key: str, value: str) -> None:
+    """Write a value of the table `meta`."""
+    connection.execute(meta.delete().where(meta.c.key == key))
+    connection.execute(meta.insert().values(key=key, value=value))
+
+
 def _version(connection: sa.Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 

@@ -26,6 +26,21 @@ _SHOWN = 12
 _LARGEST_CONFUSION = 40
 """Classes; a larger table cannot be read."""
 _QUALITY = 82
+_FIGURES_BESIDE = 2
+_PRINTED_EDGE = 130
+"""Pixels of a picture on paper, 96 to the inch."""
+_PRINTED_STYLE = """
+body { color: #1c1c1a; font-family: sans-serif; font-size: 10pt; }
+h1 { font-size: 20pt; margin-bottom: 4px; }
+h2 { font-size: 14pt; margin-top: 22px; }
+.kicker, .quiet { color: #6b6b66; }
+.score { font-size: 34pt; font-weight: 600; color: #0f766e; margin-top: 14px; margin-bottom: 0; }
+.lead { font-size: 12pt; }
+th, td { padding: 3px 8px; text-align: right; }
+th { color: #6b6b66; font-weight: 400; }
+.caption { margin-top: 2px; margin-bottom: 8px; }
+.wrong { color: #b91c1c; }
+"""
 _STYLE = """
 :root { color-scheme: light dark; --page: #fafaf9; --surface: #fff; --line: #e4e4e0; --text: #1c1c1a; --muted: #6b6b66;
   --accent: #0f766e; --soft: 15 118 110; --bad: #b91c1c; --wrong: 185 28 28; }
@@ -62,12 +77,17 @@ li { margin: 4px 0; }
 """
 
 
-def report_html(view: RunView, info: ModelInfo) -> str:
-    """Return the report as the text of an HTML file."""
-    return _Report(view, info).page()
+def report_html(view: RunView, info: ModelInfo, *, printed: bool = False) -> str:
+    """Return the report as the text of an HTML file.
+
+    `printed`: everything is open, light, and in the part of HTML that Qt can put on paper.
+    """
+    return (_PrintedReport if printed else _Report)(view, info).page()
 
 
 class _Report:
+    _style = _STYLE
+
     def __init__(self, view: RunView, info: ModelInfo) -> None:
         self._view = view
         self._info = info
@@ -77,18 +97,18 @@ class _Report:
     def page(self) -> str:
         title = msg("{project}, run {run}", project=self._view.project.name, run=str(self._view.run.number))
         sections = [
-            _section(msg("How good it is"), self._scores()),
-            _section(msg("Which classes it confuses"), self._confusion()),
-            _section(
+            self._section(msg("How good it is"), self._scores()),
+            self._section(msg("Which classes it confuses"), self._confusion()),
+            self._section(
                 msg("Its worst mistakes"), self._figures(self._view.chosen("most wrong", _SHOWN), self._no_mistake())
             ),
-            _section(
+            self._section(
                 msg("What it is most certain of"),
                 self._figures(self._view.chosen("surest", _SHOWN), msg("It is right about no test sample.")),
             ),
-            _section(msg("Limits"), _list(self._limits())),
-            _section(msg("The samples"), self._samples(), is_open=False),
-            _section(msg("How it was made"), _list(self._making()), is_open=False),
+            self._section(msg("Limits"), _list(self._limits())),
+            self._section(msg("The samples"), self._samples(), is_open=False),
+            self._section(msg("How it was made"), _list(self._making()), is_open=False),
         ]
         tag = current_language().locale.language
         return (
@@ -97,7 +117,7 @@ class _Report:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
             "style-src 'unsafe-inline'\">\n"
-            f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<title>{_text(title)}</title>\n<style>{self._style}</style>\n</head>\n<body>\n<main>\n"
             f'<p class="kicker">Handlens</p>\n<h1>{_text(self._view.project.name)}</h1>\n'
             f"<p>{_text(self._task.purpose(self._info.classes[:30], self._kind))}</p>\n"
             f"{self._headline()}{''.join(sections)}</main>\n</body>\n</html>\n"
@@ -137,8 +157,7 @@ class _Report:
         for row, counts in enumerate(self._view.evaluated.confusion[: len(names)]):
             total = sum(counts) or 1
             cells = "".join(
-                f'<td style="background: rgb(var(--{"soft" if row == column else "wrong"}) / {0.7 * share:.2f})">'
-                f"{count or ''}</td>"
+                f'<td style="background: {self._shade(0.7 * share, right=row == column)}">{count or ""}</td>'
                 for column, count in enumerate(counts[: len(names)])
                 for share in [count / total]
             )
@@ -156,7 +175,10 @@ class _Report:
         if not items:
             return _paragraph(nothing)
         hint = msg("Left: the sample. Right: what spoke for the answer.")
-        return _paragraph(hint) + f'<div class="grid">{"".join(map(self._figure, items))}</div>'
+        return _paragraph(hint) + self._grid(items)
+
+    def _grid(self, items: Sequence[ShownSample]) -> str:
+        return f'<div class="grid">{"".join(map(self._figure, items))}</div>'
 
     def _figure(self, item: ShownSample) -> str:
         tile = self._view.tile(item, _EDGE)
@@ -174,8 +196,20 @@ class _Report:
         if tile is not None:
             size = (tile.picture.shape[1], tile.picture.shape[0])
             pictures = Image.fromarray(tile.picture), with_overlay(tile.picture, tile.maps, tile.shown, size=size)
-            shown = "".join(f'<img src="{_data(picture)}" alt="{_text(label)}">' for picture in pictures)
-        return f"<figure><div>{shown}</div><figcaption>{first}<span>{sure}{_text(place)}</span></figcaption></figure>"
+            shown = self._pictures(pictures, _text(label))
+        return self._framed(shown, first, f"{sure}{_text(place)}")
+
+    def _pictures(self, pictures: Iterable[Image.Image], label: str) -> str:
+        return "".join(f'<img src="{_data(picture)}" alt="{label}">' for picture in pictures)
+
+    def _framed(self, shown: str, first: str, second: str) -> str:
+        return f"<figure><div>{shown}</div><figcaption>{first}<span>{second}</span></figcaption></figure>"
+
+    def _section(self, title: Message, content: str, *, is_open: bool = True) -> str:
+        return f"<details{' open' if is_open else ''}><summary>{_text(title)}</summary><div>{content}</div></details>\n"
+
+    def _shade(self, strength: float, *, right: bool) -> str:
+        return f"rgb(var(--{'soft' if right else 'wrong'}) / {strength:.2f})"
 
     def _limits(self) -> list[Message]:
         scores = self._view.evaluated
@@ -234,8 +268,31 @@ class _Report:
         ]
 
 
-def _section(title: Message, content: str, *, is_open: bool = True) -> str:
-    return f"<details{' open' if is_open else ''}><summary>{_text(title)}</summary><div>{content}</div></details>\n"
+class _PrintedReport(_Report):
+    """Qt's text has neither folding sections, nor grids, nor variables."""
+
+    _style = _PRINTED_STYLE
+
+    def _section(self, title: Message, content: str, *, is_open: bool = True) -> str:
+        del is_open
+        return f"<h2>{_text(title)}</h2>\n{content}\n"
+
+    def _shade(self, strength: float, *, right: bool) -> str:
+        colour = (15, 118, 110) if right else (185, 28, 28)
+        return "#" + "".join(f"{round(255 + (part - 255) * strength):02x}" for part in colour)
+
+    def _grid(self, items: Sequence[ShownSample]) -> str:
+        figures = [f'<td width="50%" align="left">{self._figure(item)}</td>' for item in items]
+        rows = [figures[first : first + _FIGURES_BESIDE] for first in range(0, len(figures), _FIGURES_BESIDE)]
+        cells = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+        return f'<table class="figures" width="100%" cellspacing="8">{cells}</table>'
+
+    def _pictures(self, pictures: Iterable[Image.Image], label: str) -> str:
+        del label
+        return " ".join(f'<img src="{_data(picture)}" width="{_PRINTED_EDGE}">' for picture in pictures)
+
+    def _framed(self, shown: str, first: str, second: str) -> str:
+        return f'{shown}<p class="caption">{first}<br><span class="quiet">{second}</span></p>'
 
 
 def _paragraph(words: Message) -> str:

@@ -20,10 +20,20 @@ VERSION = "1.22.0"
 LICENCE = "MIT"
 SIZE = 20_387_966
 """Bytes of the package."""
+MEGABYTES = round(SIZE / 1e6)
 INTEGRITY = "sha512-Ud/+EBo6mhuaQWt/OjaOk0iNWjXqJoeeMFr6xQEERZdIZH2OWpGzuujz7lfuOBjUa6TEE/sc4nb7Da5dNL34fg=="
 FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 """Of the package's folder `dist`, those that a page needs."""
 _LARGEST_FILE = 32 << 20
+
+
+def has_web_runtime() -> bool:
+    """Return whether the files are in the user's cache."""
+    return all((_folder() / name).is_file() for name in FILES)
+
+
+def _folder() -> Path:
+    return cache_folder() / f"{NAME}-{VERSION}"
 
 
 def web_runtime(package: Path | None = None, *, download: bool = False) -> Path:
@@ -32,10 +42,10 @@ def web_runtime(package: Path | None = None, *, download: bool = False) -> Path:
     `package` is the package as a file; without one, it is fetched once with npm if `download` says so. Raises
     HandlensError if there is none, or if it is another one.
     """
-    folder = cache_folder() / f"{NAME}-{VERSION}"
+    folder = _folder()
     if package is not None:
         return _unpacked(package, folder)
-    if all((folder / name).is_file() for name in FILES):
+    if has_web_runtime():
         return folder
     if not download:
         raise HandlensError(

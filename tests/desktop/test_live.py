@@ -15,7 +15,7 @@ import soundfile
 from fabricate import CLASSES, add_run, image_folder, project_of
 from PIL import Image
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from pytestqt.qtbot import QtBot
 from tiny_model import write_colour_model, write_loudness_model
 
@@ -173,6 +173,36 @@ def test_a_watched_folder_is_answered_and_its_rule_runs_a_program(page: UsePage,
     assert "a.png" in table.read_text(encoding="utf-8-sig")
     log = [json.loads(line) for line in table.with_suffix(".alarms.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in log] == ["fired", "delivered"]
+
+
+@pytest.mark.qt_log_ignore("No such signal QPlatformNativeInterface", extend=True)  # offscreen has no tray
+def test_an_alarm_is_shown_by_the_tray_where_there_is_one(
+    page: UsePage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, str]] = []
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: True)
+    monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
+    monkeypatch.setattr(
+        QSystemTrayIcon, "showMessage", lambda _tray, title, words, *_more: shown.append((title, words))
+    )
+    use(page, write_colour_model(tmp_path / "eyes.onnx"), qtbot)
+    folder = tmp_path / "arriving"
+    folder.mkdir()
+    page.view.watch_button.click()
+    panel = page.watch_panel
+    page.watching.watch(folder)
+    panel.rules_box.setCurrentIndex(panel.rules_box.findData(ONE_RULE))
+    panel.class_box.setCurrentIndex(panel.class_box.findText("red"))
+    panel.test_button.click()
+    qtbot.waitUntil(lambda: len(shown) == 1 and panel.test_button.isEnabled(), timeout=SLOW)
+    panel.start_button.click()
+    draft = tmp_path / "a.png"
+    Image.new("RGB", (64, 48), "red").save(draft)
+    draft.replace(folder / "a.png")
+    qtbot.waitUntil(lambda: len(shown) == 2, timeout=SLOW)
+    assert "red (" in shown[1][1] and "a.png" in shown[1][1]
+    panel.start_button.click()
+    qtbot.waitUntil(lambda: not page.watching.running(), timeout=SLOW)
 
 
 def test_rules_of_a_file_are_summed_up_and_tested(

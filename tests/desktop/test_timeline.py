@@ -21,9 +21,11 @@ from desktop.pages.use.timeline_panel import TimelinePanel
 from desktop.workers.player import Player
 from ml.api import DetectionReview
 from ml.inference.detections import detect_files
+from ml.media.logs.overview import log_picture
 from ml.media.overview import MOST_COLUMNS, Overview, stream_overview
 from ml.runtime.model import ReleasedModel
 
+RELEASED = Path(__file__).parents[1] / "fixtures" / "released_0_1"
 RATE = 8000
 SLOW = 60_000
 CALLS = ((10.0, 1.5, 0.6), (20.0, 1.5, 0.5), (33.0, 2.0, 0.7), (45.0, 1.5, 0.6))
@@ -196,3 +198,52 @@ def test_the_overview_is_small_and_shows_where_it_is_loud(recording: Path, model
     for _block in range(9):
         many.add(block)
     assert MOST_COLUMNS <= many.picture().shape[1] < 2 * MOST_COLUMNS
+
+
+def test_counts_per_hour_and_day_follow_the_limits_and_the_name(
+    page: UsePage, recording: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = open_timeline(page, recording, qtbot)
+    panel.counts_button.click()
+    dialog = page.timeline.counts
+    qtbot.waitUntil(dialog.save_button.isEnabled, timeout=SLOW)
+    assert dialog.bars.bars() == [4] and dialog.table.item(0, 0).text() == "2024-01-31 05:00"
+    assert [dialog.table.item(0, column).text() for column in (1, 2)] == ["1.0", "4"]
+    dialog.per_box.setCurrentIndex(1)
+    dialog.per_box.activated.emit(1)
+    assert dialog.table.item(0, 0).text() == "2024-01-31" and dialog.note.text() == ""
+    monkeypatch.setattr(FileSaver, "ask", lambda *_args, **_more: tmp_path / "counts.csv")
+    dialog.save_button.click()
+    with (tmp_path / "counts.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert list(csv.DictReader(file)) == [{"time": "2024-01-31", "minutes": "1.0", "chainsaw": "4"}]
+    dialog.reject()
+
+
+def test_a_long_log_has_a_timeline_with_its_pause(studio: QApplication, tmp_path: Path, qtbot: QtBot) -> None:
+    log = tmp_path / "machine_20240131_053000.csv"
+    times = np.concatenate([np.arange(0, 40, 0.02), np.arange(60, 90, 0.02)])
+    speed = np.where(times < 20, 1.0, 8.0)  # slow, then fast, then a pause of 20 s
+    rows = [f"{at:.2f},{np.sin(at * each):.3f},{-np.sin(at * each):.3f}" for at, each in zip(times, speed, strict=True)]
+    log.write_text("\n".join(["time,x,y", *rows]))
+    page = UsePage()
+    page.resize(1286, 700)
+    page.set_model_file(RELEASED / "projects" / "sensors" / "runs" / "0001" / "model.onnx")
+    page.show()
+    page.opened()
+    page.add((log,))
+    qtbot.waitUntil(page.view.panel.timeline_button.isVisible, timeout=SLOW)
+    page.view.panel.timeline_button.click()
+    panel = page.timeline_panel
+    qtbot.waitUntil(panel.exports["csv"].isEnabled, timeout=SLOW)
+    assert panel.view.length() == pytest.approx(90.0, abs=0.5) and panel.problem.text() == ""
+    assert not panel.play_button.isVisible() and not panel.exports["clips"].isVisible()
+    assert page.timeline.review is not None and page.timeline.review.detections
+    assert not any(40.5 < (mark.start + mark.end) / 2 < 59.5 for mark in panel.view.marks())
+    picture = log_picture(log, page.model.info.windowing)  # type: ignore[arg-type, union-attr]
+    ink = (picture.min(axis=2) < 128).any(axis=0)
+    seconds = np.arange(len(ink)) * 90 / len(ink)
+    assert (
+        ink[seconds < 39].all() and not ink[(seconds > 41) & (seconds < 59)].any() and ink[seconds > 61].mean() > 0.99
+    )
+    page.shutdown()
+    page.deleteLater()

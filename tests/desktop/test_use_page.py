@@ -293,11 +293,18 @@ def test_a_run_is_released_and_exported(
     assert "Harvest" in page.choice.box.currentText()
     with Project.open(project, to_read=True) as opened:
         assert opened.run_in_use().number == 1
+    page.view.export_button.click()
+    dialog = page.hand_over.dialog
+    assert dialog is not None
     for target in (tmp_path / "out.onnx", tmp_path / "out.handlensmodel"):
         monkeypatch.setattr(FileSaver, "ask", lambda *_args, chosen=target, **_more: chosen)
-        page.view.export_button.click()
+        dialog.choose(target.suffix)
+        dialog.export_button.click()
         qtbot.waitUntil(lambda: not page.hand_over.exporting(), timeout=SLOW)
+        assert str(target) in dialog.sentence.text()
         assert open_model(target).info.classes == CLASSES
+    dialog.cancel_button.click()
+    assert page.hand_over.dialog is None
     with qtbot.waitSignal(window.project_opened, timeout=SLOW):
         window.open_path(target)
     assert window.windowTitle() == "out – Handlens"
@@ -417,6 +424,36 @@ def test_explore_and_train_lead_to_using_releasing_and_exporting_a_run(
     target = tmp_path / "two.onnx"
     monkeypatch.setattr(FileSaver, "ask", lambda *_args, **_more: target)
     qtbot.mouseClick(train.result.export_button, Qt.MouseButton.LeftButton)
+    dialog = train.hand_over.dialog
+    assert dialog is not None
+    dialog.export_button.click()
     qtbot.waitUntil(lambda: not train.hand_over.exporting() and target.is_file(), timeout=SLOW)
+    dialog.cancel_button.click()
     qtbot.mouseClick(train.result.use_button, Qt.MouseButton.LeftButton)
     assert workspace.current_page == USE and use.choice.run_number() == 2
+
+
+def test_a_folder_with_class_folders_is_offered_as_a_test(
+    window: MainWindow, project: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    page = open_use(window, project, qtbot)
+    for name, colour in (
+        ("Apple/a", "red"),
+        ("Apple/b", "red"),
+        ("pear/c", "lime"),
+        ("pear/d", "red"),
+        ("else/e", "red"),
+    ):
+        path = tmp_path / "test" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (60, 60), colour).save(path)
+    page.add((tmp_path / "test",))
+    assert page.view.test_button.isVisible() and "2 classes" in page.view.test_words.text()
+    wait_for(page, 5, qtbot)
+    page.view.test_button.click()
+    qtbot.waitUntil(lambda: page.view.test_words.text().startswith("Test: 3 of 4 files are right"), timeout=SLOW)
+    assert "pear as apple (1)" in page.view.test_words.text()
+    page.view.wrong_button.click()
+    assert cells(page, "file") == ["d.png"]
+    page.add((tmp_path / "test" / "pear",))
+    assert not page.view.test_words.isVisible()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage, QUndoStack
 
-from desktop.i18n import text
+from desktop.i18n import text, tr
 from desktop.models.prediction_table import PredictionTable, table_of
 from desktop.models.undo import Relabel, confirm_command, relabel_command
 from desktop.pages.explore import messages
+from desktop.pages.explore.changes import MARKS, RunChanges, spoken
 from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from desktop.workers.sample_renderer import overlay_image
@@ -40,6 +42,7 @@ class ExploreModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
+        self.changes = RunChanges()
         self._session: Session | None = None
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
@@ -83,6 +86,7 @@ class ExploreModel(QObject):
             old.classes_changed.disconnect(self._on_classes_changed)
             old.originals_found.disconnect(self._on_originals_found)
         self.undo_stack.clear()
+        self.changes.forget()
         self._table, self._names = None, ()
         self.session_changed.emit()
         if session is None:
@@ -109,6 +113,7 @@ class ExploreModel(QObject):
         else:
             if run is not None and predictions is not None and len(predictions):
                 self._table = table_of(predictions, session.samples)
+        self.changes.follow(self.run_number, self._table)
         self.run_changed.emit()
 
     @Slot()
@@ -121,7 +126,9 @@ class ExploreModel(QObject):
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
         if self._table is None or self._session is None:
             return
-        self._table.update(self._session.samples_of([change.sample_id for change in changes]))
+        samples = self._session.samples_of([change.sample_id for change in changes])
+        self._table.update(samples)
+        self.changes.update(samples)
         self.labels_changed.emit(changes)
 
     @Slot()
@@ -140,7 +147,12 @@ class ExploreModel(QObject):
         row = self.row(sample_id)
         if self._table is None or self._session is None or row is None:
             return Tile(caption="")
-        return messages.tile(self._table, row, self._session.sample(sample_id), self._names)
+        tile = messages.tile(self._table, row, self._session.sample(sample_id), self._names)
+        flip = self.changes.flip(sample_id)
+        if not flip:
+            return tile
+        said = tr("{first} {second}", first=spoken(flip), second=tile.spoken)
+        return replace(tile, caption=MARKS[flip] + tile.caption, spoken=said)
 
     # -- labels --------------------------------------------------------------------------------------------------
 

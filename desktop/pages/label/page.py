@@ -25,7 +25,7 @@ from desktop.widgets.thumbnail_grid import Ids
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tile_loader import TileLoader
-from ml.api import HandlensError, Runner, kind_named
+from ml.api import HandlensError, RunInfo, Runner, kind_named
 
 SOUND_ASPECT = 0.75
 SHAPES = 6
@@ -61,6 +61,9 @@ class LabelPage(QWidget):
         self._keys: list[QShortcut] = []
         self._shapes: list[float] = []
         self._fraction = -1.0
+        self._news = ""
+        self._before: RunInfo | None = None
+        """The run that was the newest when a training was begun on this page."""
         self._told = ""
         self._sentence_timer = QTimer(self, interval=SENTENCE_MS, singleShot=True)
         self._sentence_timer.timeout.connect(self._say_progress)
@@ -123,6 +126,7 @@ class LabelPage(QWidget):
             "N": self.show_useful,
             "F": self.show_similar,
             "G": self.select_alike,
+            "T": self.retrain,
             ".": self.flag,
             ",": self.panel.note_field.setFocus,
             "Ctrl+Z": self.undo,
@@ -160,6 +164,8 @@ class LabelPage(QWidget):
     def set_session(self, session: Session) -> None:
         self.model.set_session(session)
         session.training_changed.connect(self._on_training)
+        session.training_refused.connect(self._on_refused)
+        session.run_changed.connect(self._on_run)
         kind = session.project.kind
         self.panel.set_kind(kind)
         self.exchange.set_kind(kind)
@@ -193,6 +199,8 @@ class LabelPage(QWidget):
         self._sentence_timer.stop()
         if self.model.session is not None:
             self.model.session.training_changed.disconnect(self._on_training)
+            self.model.session.training_refused.disconnect(self._on_refused)
+            self.model.session.run_changed.disconnect(self._on_run)
         self._loader.close()
         self.exchange.close()
         self.detail.close()
@@ -338,6 +346,7 @@ class LabelPage(QWidget):
         else:
             now = messages.preparing(self._fraction) if self._fraction >= 0 else self.model.suggester.problem
             hint = tr("{first} {second}", first=missing, second=now) if missing and now else missing or now
+            hint = self._news or hint
         self.view.say_hint(hint)
 
     @Slot(float)
@@ -354,6 +363,31 @@ class LabelPage(QWidget):
             self.model.suggester.stop()
         elif self.isVisible():
             self.model.suggester.start()
+
+    @Slot()
+    def retrain(self) -> None:
+        """Train again as the last time, and stay here."""
+        session = self.model.session
+        if session is not None:
+            self.model.set_problem("")
+            self._before = session.run
+            session.request_training()
+            if session.training:
+                self.sentence_changed.emit(tr("Training again. You can go on labelling."))
+
+    @Slot(str)
+    def _on_refused(self, sentence: str) -> None:
+        if self.isVisible():
+            self.model.set_problem(sentence)
+
+    @Slot(object)
+    def _on_run(self, run: RunInfo | None) -> None:
+        """Say what the training that was begun here has changed."""
+        before, session = self._before, self.model.session
+        if session is None or before is None or run is None or run.number <= before.number:
+            return
+        self._news = messages.trained_again(session, before, run)
+        self._say_progress()
 
     @Slot()
     def _request_train(self) -> None:
@@ -394,6 +428,7 @@ class LabelPage(QWidget):
         chosen = self.grid.selected_ids()
         if not chosen:
             return
+        self._news = ""
         if class_index != NONE and len(chosen) == 1 and self.detail.label_selection(class_index):
             return
         self.model.label(chosen, class_index)

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from desktop import settings, style
 from desktop.i18n import originals_gone, text, tr
-from desktop.models.run_scores import RunScores
+from desktop.models.run_scores import RunScores, preset_name
 from desktop.pages.train import messages
 from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
@@ -64,7 +64,7 @@ class PresetCard(QFrame):
         super().__init__(parent)
         self.setProperty("role", "card")
         self.preset = preset
-        self.button = QRadioButton(messages.preset_name(preset))
+        self.button = QRadioButton(preset_name(preset))
         self.button.setProperty("role", "emphasis")
         self.button.toggled.connect(self._on_toggled)
         self.time_label = QLabel(tr("measuring …"))
@@ -89,7 +89,7 @@ class PresetCard(QFrame):
     def set_seconds(self, seconds: float) -> None:
         time = messages.duration(seconds)
         self.time_label.setText(time)
-        name = messages.preset_name(self.preset)
+        name = preset_name(self.preset)
         self.button.setAccessibleName(tr("{preset}, {time}", preset=name, time=time))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -102,10 +102,11 @@ class PresetCard(QFrame):
 
 
 class TrainSetup(QWidget):
-    """Emits `train_pressed(preset, epochs or None, seed)` and `resume_pressed`."""
+    """Emits `train_pressed(preset, epochs or None, seed)`, `resume_pressed` and `lessons_pressed`."""
 
     train_pressed = Signal(str, object, int)
     resume_pressed = Signal()
+    lessons_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, runner: Runner | None = None) -> None:
         super().__init__(parent)
@@ -133,6 +134,9 @@ class TrainSetup(QWidget):
         self.fold.setArrowType(Qt.ArrowType.RightArrow)
         self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.fold.toggled.connect(self._on_fold)
+        self.lessons_button = QPushButton(tr("How it learns"))
+        self.lessons_button.setProperty("role", "link")
+        self.lessons_button.clicked.connect(self.lessons_pressed)
         self.network = NetworkChoice(runner=runner)
         self.front = self._make_front()
         self.ear, self.ear_note, self._ear_choice = self._make_ear()
@@ -274,6 +278,7 @@ class TrainSetup(QWidget):
         row.addSpacing(8)
         row.addWidget(self.fold)
         row.addStretch(1)
+        row.addWidget(self.lessons_button)
         column.addLayout(row)
         self._cards = QWidget()
         cards = QHBoxLayout(self._cards)
@@ -375,6 +380,15 @@ class SetupController(QObject):
         self._view.set_headline(sentence, ready=ready)
         self._view.resume_button.setEnabled(not missing)
         self.readiness_changed.emit()
+
+    def refusal(self) -> str:
+        """Return why no training can begin now; empty if one can."""
+        session = self._session
+        if session is None:
+            return tr("No project is open.")
+        missing = session.missing_originals()
+        sentence, ready = _readiness(session)
+        return originals_gone(text(missing)) if missing else "" if ready else sentence
 
     def plan(self, preset: Preset) -> TimePlan | None:
         """Return the expected times of a training; None while unknown."""

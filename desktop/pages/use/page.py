@@ -8,11 +8,12 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
+from desktop.dialogs.counts import CountsDialog
 from desktop.dialogs.folder import FilesChooser, FolderChooser
 from desktop.dialogs.release import RunHandOver
 from desktop.dialogs.text import TextDialog
@@ -21,11 +22,14 @@ from desktop.models.answers import AnswersModel
 from desktop.pages.adding import Adding
 from desktop.pages.ids import TRAIN, USE
 from desktop.pages.use import messages
+from desktop.pages.use.folder_testing import FolderTesting
 from desktop.pages.use.large import LargeController
 from desktop.pages.use.live import LiveController, can_be_live
 from desktop.pages.use.live_panel import LivePanel
 from desktop.pages.use.model_choice import ModelChoice
 from desktop.pages.use.saving import Saving
+from desktop.pages.use.scene import SceneController
+from desktop.pages.use.scene_panel import ScenePanel
 from desktop.pages.use.timeline import FEW_WINDOWS, TimelineController, is_long
 from desktop.pages.use.timeline_panel import TimelinePanel
 from desktop.pages.use.view import UseView
@@ -34,7 +38,7 @@ from desktop.pages.use.watching import WatchController
 from desktop.session import Session
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
-from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, task_named
+from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, scene_size, tally_files, task_named
 
 _TICK_MS = 250
 
@@ -72,15 +76,25 @@ class UsePage(QWidget):
         self.saving = Saving(self)
         self.timeline_panel = TimelinePanel()
         self.timeline = TimelineController(self.timeline_panel, Player(self), self)
+        self.scene_panel = ScenePanel()
+        self.scenes = SceneController(self.scene_panel, self)
         self.live_panel, self.watch_panel = LivePanel(), WatchPanel()
         self.live = LiveController(self.live_panel, self)
         self.watching = WatchController(self.watch_panel, self)
         self._undecided: Path | None = None
-        """A recording that was dropped before the model could tell whether it is long."""
+        """A file that was dropped before the model could tell whether it has a page of its own."""
+        self.testing = FolderTesting(self.view, self.answers, self)
         self.adding = Adding(self)
         self.empty = _NoModel()
         self.pages = QStackedWidget()
-        for part in (self.view, self.empty, self.timeline_panel, self.live_panel, self.watch_panel):
+        for part in (
+            self.view,
+            self.empty,
+            self.timeline_panel,
+            self.scene_panel,
+            self.live_panel,
+            self.watch_panel,
+        ):
             self.pages.addWidget(part)
         self._clock = QTimer(self, interval=_TICK_MS)
         self._clock.timeout.connect(self._show_progress)
@@ -108,12 +122,14 @@ class UsePage(QWidget):
         answers.save_button.clicked.connect(self._save_table)
         answers.pictures_button.clicked.connect(self._save_pictures)
         answers.sort_button.clicked.connect(self._sort_copies)
+        answers.counts_button.clicked.connect(self._show_counts)
         view.panel.timeline_button.clicked.connect(self._open_timeline)
+        view.panel.scene_button.clicked.connect(self._open_scene)
         view.live_button.clicked.connect(self._open_live)
         view.watch_button.clicked.connect(self._open_watch)
-        for part in (self.timeline, self.live, self.watching):
+        for part in (self.timeline, self.scenes, self.live, self.watching):
             part.closed.connect(self._show_answers)
-        for job in (self.timeline, self.watching):
+        for job in (self.timeline, self.scenes, self.watching):
             job.progressed.connect(self.job_progress)
         self.saving.progressed.connect(self.job_progress)
         answers.wrong_menu.aboutToShow.connect(self._fill_wrong_menu)
@@ -199,6 +215,7 @@ class UsePage(QWidget):
         self.hand_over.close()
         self.large.close()
         self.timeline.close()
+        self.scenes.close()
         self.live.close()
         self.watching.close()
         self.choice.close_scores()
@@ -226,8 +243,9 @@ class UsePage(QWidget):
         """Use another model, also for the files that were added before."""
         self._load = load
         self._end_thread()
-        self._undecided = self.timeline.path
+        self._undecided = self.timeline.path or self.scenes.path()
         self.timeline.clear()
+        self.scenes.clear()
         self.live.close()
         self.model = None
         self.answers.reset(None)
@@ -277,6 +295,7 @@ class UsePage(QWidget):
         self._describe_model()
         self._filter()
         self.view.show_answers(bool(self._given))
+        self.testing.set_model(model.info)
         self._on_arrived()
         undecided, self._undecided = self._undecided, None
         if undecided is not None:
@@ -313,27 +332,43 @@ class UsePage(QWidget):
         self.list.show_saved("")
         self._start()
         assert self._thread is not None
-        if len(paths) == 1 and self._is_for_timeline(paths[0]):
+        if len(paths) == 1 and self._has_own_page(paths[0]):
             return
         self._given += paths
         self.choice.keeps_run = True
         self._group, self._group_shown = self._thread.add(paths), False
         if self._paused:
             self._toggle_pause()
+        self.testing.offer(paths, None if self.model is None else self.model.info)
         self.view.show_answers(self.model is not None)
         self._clock.start()
         self._show_progress()
 
-    def _is_for_timeline(self, path: Path) -> bool:
-        """Open the timeline of a long recording, now or once the model is loaded; return whether it is one."""
+    def _has_own_page(self, path: Path) -> bool:
+        """Return whether this is a long recording or a scene, shown on its own page now or once the model is loaded."""
         if self.model is None:
-            if path.suffix.lower() in kind_named("recordings").suffixes and path.is_file():
+            recording = path.suffix.lower() in kind_named("recordings").suffixes and path.is_file()
+            if recording or scene_size(path) == "scene":
                 self._undecided = path
             return self._undecided == path
-        if not is_long(path, self.model.info):
+        if self.model.info.input_name == "pixels" and scene_size(path) == "scene":
+            self._show_scene(path)
+        elif is_long(path, self.model.info):
+            self._show_timeline(path)
+        else:
             return False
-        self._show_timeline(path)
         return True
+
+    def _show_scene(self, path: Path) -> None:
+        assert self.model is not None
+        self.pages.setCurrentWidget(self.scene_panel)
+        self.scenes.open(self.model, path, None if self._session is None else self._session.project)
+
+    @Slot()
+    def _open_scene(self) -> None:
+        shown = self.large.shown()
+        if shown is not None and self.model is not None:
+            self._show_scene(shown)
 
     def _show_timeline(self, path: Path) -> None:
         assert self.model is not None
@@ -410,6 +445,7 @@ class UsePage(QWidget):
         self._given.clear()
         self.choice.keeps_run = False
         self.answers.reset(None if self.model is None else self.model.info)
+        self.testing.clear()
         self.large.clear()
         self.list.show_saved("")
         self.view.show_problem("")
@@ -468,8 +504,9 @@ class UsePage(QWidget):
     def _show_large(self, answered: Answered) -> None:
         self.large.show(answered)
         windows = len(answered.windows) if isinstance(answered, FilePrediction) else 0
-        audible = self.model is not None and kind_named(self.model.info.kind).audible
-        self.view.panel.timeline_button.setVisible(audible and windows > FEW_WINDOWS)
+        self.view.panel.timeline_button.setVisible(windows > FEW_WINDOWS)
+        pictures = self.model is not None and self.model.info.input_name == "pixels"
+        self.view.panel.scene_button.setVisible(pictures and scene_size(answered.path) != "ordinary")
 
     @Slot()
     def _on_dry(self) -> None:
@@ -477,6 +514,7 @@ class UsePage(QWidget):
             return
         self._on_arrived()
         self._show_progress()
+        self.testing.end()
         if self.answers.answers:
             self.job_progress.emit(messages.ended(len(self.answers.answers)), -1.0)
 
@@ -518,6 +556,18 @@ class UsePage(QWidget):
     def _sort_copies(self) -> None:
         if self.model is not None:
             self.saving.sort_copies(tuple(self.answers.answers), self.model.info, tuple(self._given))
+
+    @Slot()
+    def _show_counts(self) -> None:
+        """Show how many files of each class were made when."""
+        if self.model is None:
+            return
+        info = self.model.info
+        colours = [style.class_colour(place) for place in range(len(info.classes))]
+        count = partial(tally_files, tuple(self.answers.answers), info)
+        self.counts = CountsDialog(count, info.classes, colours, self)
+        self.counts.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.counts.show()
 
     # -- teaching ------------------------------------------------------------------------------------------------
 

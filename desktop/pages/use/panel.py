@@ -73,6 +73,9 @@ class AnswerPanel(QWidget):
         self.timeline_button = QPushButton(tr("Open the timeline"))
         icons.set_icon(self.timeline_button, "ph.chart-bar-horizontal")
         self.timeline_button.hide()
+        self.scene_button = QPushButton(tr("Answer it tile by tile"))
+        icons.set_icon(self.scene_button, "ph.grid-four")
+        self.scene_button.hide()
         self.sound_note = _wrapped("caption")
         self._lay_out()
 
@@ -151,6 +154,7 @@ class AnswerPanel(QWidget):
         play = QHBoxLayout()
         play.addWidget(self.play_button)
         play.addWidget(self.timeline_button)
+        play.addWidget(self.scene_button)
         play.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(look.m, 0, 0, 0)

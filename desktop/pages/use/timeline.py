@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from desktop import style
+from desktop.dialogs.counts import CountsDialog
 from desktop.dialogs.folder import FileSaver, FolderChooser
 from desktop.i18n import error_text, printable, text, tr, trn
 from desktop.pages.use.timeline_panel import TimelinePanel
@@ -34,6 +35,7 @@ from ml.api import (
     export_detections,
     kind_named,
     review_sentence,
+    tally_detections,
 )
 
 FEW_WINDOWS = 8
@@ -45,6 +47,7 @@ BEFORE = 0.5
 _CLOSE_AFTER_MS = 120
 _SHOWN_AROUND = 12.0
 """A detection is shown with so many times its length, if the person has not zoomed closer."""
+_OF_SOUND = ("audacity", "raven", "birdnet", "clips")
 _NAMES = {
     "csv": ("detections.csv", ".csv"),
     "audacity": ("audacity-labels.txt", ".txt"),
@@ -79,6 +82,7 @@ class TimelineController(QObject):
         self.review: DetectionReview | None = None
         self._current = -1
         self._sample: tuple[int, ...] = ()
+        self._audible = True
         self._played_from = 0.0
         self._pending: dict[int, tuple[str, float, float]] = {}
         self._tasks, self._saving = Tasks(self, threads=1), Tasks(self, threads=1)
@@ -99,6 +103,7 @@ class TimelineController(QObject):
         panel.review_toggled.connect(self._toggle_review)
         panel.proposal_taken.connect(self._take_proposal)
         panel.export_pressed.connect(self._export)
+        panel.counts_button.clicked.connect(self._show_counts)
         view.stepped.connect(self.step)
         view.answered.connect(self.answer)
         view.mark_chosen.connect(partial(self.choose, move=False))
@@ -120,10 +125,14 @@ class TimelineController(QObject):
         panel.file_name.setText(str(path))
         panel.set_classes(review.classes, tuple(map(printable, review.classes)))
         panel.show_problem("")
-        panel.set_sound_problem(self._player.problem())
+        self._audible = kind_named(model.info.kind).audible
+        panel.play_button.setVisible(self._audible)
+        panel.set_sound_problem(self._player.problem() if self._audible else "")
+        for form in _OF_SOUND:
+            panel.exports[form].setVisible(self._audible)
         panel.show_saved("")
         self._set_exports(False)
-        view.set_length(claimed_seconds(path), whole=True)
+        view.set_length(claimed_seconds(path) if self._audible else 0.0, whole=True)
         self._show_limits()
         self._choose_none()
         thread = self._thread = RecordingThread(model, review, path, self)
@@ -184,7 +193,7 @@ class TimelineController(QObject):
         if self.sender() is self._thread:
             self._take()
             share = min(1.0, seconds / self._panel.view.length())
-            words = tr("Listening: {percent}", percent=percent(share))
+            words = tr("Searching: {percent}", percent=percent(share))
             self._panel.show_progress(words)
             self.progressed.emit(words, share)
 
@@ -383,9 +392,12 @@ class TimelineController(QObject):
     def _choose_none(self) -> None:
         self._current = -1
         self._panel.view.set_current(-1)
-        self._panel.set_current(
-            tr("Arrows go from detection to detection, Y and N answer, Space plays, the wheel zooms."), there=False
+        words = (
+            tr("Arrows go from detection to detection, Y and N answer, Space plays, the wheel zooms.")
+            if self._audible
+            else tr("Arrows go from detection to detection, Y and N answer, the wheel zooms.")
         )
+        self._panel.set_current(words, there=False)
 
     def _describe(self) -> None:
         review = self.review
@@ -417,7 +429,8 @@ class TimelineController(QObject):
         begin = max(0.0, start - seconds / 2)
         length = min(self._panel.view.length() - begin, 2 * seconds)
         self._forget("picture")
-        task = self._tasks.submit(load_close, path, model.info.windowing, begin, length)
+        dark = None if self._audible else style.current().theme == "dark"
+        task = self._tasks.submit(load_close, path, model.info.windowing, begin, length, dark)
         self._pending[task] = ("picture", begin, length)
 
     def _forget(self, what: str) -> None:
@@ -433,7 +446,7 @@ class TimelineController(QObject):
         self._player.stop()
         self._forget("sound")
         self._panel.view.set_cursor(seconds)
-        if self._player.problem():
+        if not self._audible or self._player.problem():
             return
         task = self._tasks.submit(load_sound, path, model.info.windowing, seconds)
         self._pending[task] = ("sound", seconds, 0.0)
@@ -483,8 +496,20 @@ class TimelineController(QObject):
     # -- exporting -----------------------------------------------------------------------------------------------
 
     def _set_exports(self, there: bool) -> None:
-        for button in self._panel.exports.values():
+        for button in (self._panel.counts_button, *self._panel.exports.values()):
             button.setEnabled(there)
+
+    @Slot()
+    def _show_counts(self) -> None:
+        """Show how many detections there were when, as the limits and the review are now."""
+        review, model, end = self.review, self._model, self._end
+        if review is None or model is None or end is None:
+            return
+        colours = [style.class_colour(model.info.classes.index(name)) for name in review.classes]
+        count = partial(tally_detections, review.exported(), end)
+        self.counts = CountsDialog(count, review.classes, colours, self._page)
+        self.counts.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.counts.show()
 
     @Slot(str)
     def _export(self, form: str) -> None:

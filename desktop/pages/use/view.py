@@ -30,6 +30,7 @@ from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.text_field import TextField
 
 _STEPS = 1000
+_WRONG = "wrong"
 _ROW = 30
 _WIDTHS = (160, 110, 96, 140, 68)
 
@@ -59,6 +60,9 @@ class UseView(QWidget):
         self.problem.setWordWrap(True)
         self.problem.setProperty("role", "error")
         self.problem.hide()
+        self.test_words, self.test_button = QLabel(), QPushButton(tr("Use it as a test"))
+        self.test_words.setWordWrap(True)
+        self.wrong_button = QPushButton(tr("Show the wrong ones"))
         self.progress_words = QLabel()
         self.progress_words.setProperty("role", "muted")
         self.bar = QProgressBar()
@@ -100,6 +104,13 @@ class UseView(QWidget):
         self.problem.setText(sentence)
         self.problem.setVisible(bool(sentence))
 
+    def show_test(self, words: str, *, offered: bool = False, wrong: bool = False) -> None:
+        """Offer a test, or say how it went; `wrong`: some answers were. Nothing without words."""
+        self._test.setVisible(bool(words))
+        self.test_words.setText(words)
+        self.test_button.setVisible(offered)
+        self.wrong_button.setVisible(wrong)
+
     def show_progress(self, words: str, fraction: float, *, paused: bool) -> None:
         """A negative fraction hides the row."""
         self._progress.setVisible(fraction >= 0)
@@ -120,6 +131,7 @@ class UseView(QWidget):
         self._column.addWidget(self.drop)
         self._column.addWidget(self.problem)
         self._column.addWidget(self._progress_row())
+        self._column.addWidget(self._test_row())
         self._column.addWidget(self.answers, 3)
         sides = QHBoxLayout()
         sides.setSpacing(look.l)
@@ -178,6 +190,17 @@ class UseView(QWidget):
         row.addWidget(self.stop_button)
         return self._progress
 
+    def _test_row(self) -> QWidget:
+        self._test = QWidget()
+        row = QHBoxLayout(self._test)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(style.current().s)
+        row.addWidget(self.test_words, 1)
+        row.addWidget(self.test_button)
+        row.addWidget(self.wrong_button)
+        self._test.hide()
+        return self._test
+
 
 class AnswersView(QWidget):
     """The table of answers with its filters above and what can be done with them below."""
@@ -200,6 +223,7 @@ class AnswersView(QWidget):
             (tr("Accepted"), "accepted"),
             (tr("Set aside"), "aside"),
             (tr("Unreadable"), "unreadable"),
+            (tr("Wrong in the test"), _WRONG),
         ):
             self.state_box.addItem(words, state)
         self.table = _table(model)
@@ -209,6 +233,7 @@ class AnswersView(QWidget):
         self.save_button = QPushButton(tr("Save as table…"))
         self.pictures_button = QPushButton(tr("Save pictures with maps…"))
         self.sort_button = QPushButton(tr("Sort copies into folders…"))
+        self.counts_button = QPushButton(tr("Counts over time…"))
         self.wrong_button = QPushButton(tr("These were wrong"))
         self.wrong_button.setToolTip(tr("Choose the right class: the selected files join the project with that label."))
         self.wrong_menu = QMenu(self.wrong_button)
@@ -236,11 +261,18 @@ class AnswersView(QWidget):
         return sorted(index.row() for index in self.table.selectionModel().selectedRows())
 
     def filter(self) -> AnswerFilter:
+        state = self.state_box.currentData()
         return AnswerFilter(
             words=self.search.text().strip(),
             predicted=self.class_box.currentData(),
-            state=self.state_box.currentData(),
+            state=None if state == _WRONG else state,
+            wrong=state == _WRONG,
         )
+
+    def show_wrong(self) -> None:
+        """Show only what a test found wrong."""
+        self.state_box.setCurrentIndex(self.state_box.findData(_WRONG))
+        self.filter_changed.emit()
 
     def show_saved(self, sentence: str, *, good: bool = True) -> None:
         """Say how saving ended."""
@@ -253,7 +285,14 @@ class AnswersView(QWidget):
         filters, actions = FlowBox(gap=look.s), FlowBox(gap=look.s)
         filters.set_items((self.search, self.class_box, self.state_box))
         actions.set_items(
-            (self.save_button, self.pictures_button, self.sort_button, self.wrong_button, self.clear_button)
+            (
+                self.save_button,
+                self.pictures_button,
+                self.sort_button,
+                self.counts_button,
+                self.wrong_button,
+                self.clear_button,
+            )
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.dialogs.folder import FileChooser, FileSaver, FolderChooser
 from desktop.i18n import class_caption, error_text, number, printable, text, tr, trn
 from desktop.pages.use.watch_panel import COMMAND, FILE_RULES, NO_RULE, WatchPanel
+from desktop.workers.notifier import Notifier
 from desktop.workers.tasks import Tasks
 from desktop.workers.watch_thread import WatchState, WatchThread, send_test
 from ml.api import (
@@ -44,6 +45,7 @@ class WatchController(QObject):
         self._table: Path | None = None
         self._rules_file: Path | None = None
         self._thread: WatchThread | None = None
+        self.notifier = Notifier(self)
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_tested)
         self._tasks.failed.connect(self._on_test_failed)
@@ -85,6 +87,7 @@ class WatchController(QObject):
     def close(self) -> None:
         """End, and wait for it."""
         self._tasks.close()
+        self.notifier.close()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.shutdown()
@@ -131,7 +134,9 @@ class WatchController(QObject):
         if rules is None:
             return
         panel.show_problem("")
-        thread = self._thread = WatchThread(self._model, self._folder, csv=self._table, rules=rules, parent=self)
+        thread = self._thread = WatchThread(
+            self._model, self._folder, csv=self._table, rules=rules, notify=self.notifier.action(), parent=self
+        )
         thread.changed.connect(self._on_changed)
         thread.ended.connect(self._on_ended)
         panel.set_running(True)
@@ -146,7 +151,7 @@ class WatchController(QObject):
             self._panel.show_problem("")
             self._panel.test_button.setEnabled(False)
             plan = watch_plan(self._model.info, self._folder or Path.home(), rules=rules)
-            self._tasks.submit_stoppable(send_test, plan)
+            self._tasks.submit_stoppable(send_test, plan, self.notifier.action())
 
     @Slot(int, object)
     def _on_tested(self, _task: int, lines: object) -> None:

@@ -128,6 +128,11 @@ def load_log(path: Path, windowing: Windowing, *, start: float = 0.0, end: float
     return fitted.values[:, first : max(last, first + 2)]
 
 
+def log_timeline(path: Path, windowing: Windowing) -> Timeline:
+    """Return when each frame of `load_log` was measured. Raises UnreadableError."""
+    return _fitted(path, windowing).timeline
+
+
 def log_windows(path: Path, windowing: Windowing) -> tuple[Span, ...]:
     """Cut the log into windows and return (start, end) of each, in seconds by its own clock."""
     return _fitted(path, windowing).own.windows(windowing)

@@ -14,6 +14,8 @@ _FINER = 2
 _LIGHT = ("#FAFAF9", "#E4E4E0", "#1C1C1A")
 _DARK = ("#141413", "#34342F", "#EDEDE8")
 _ROOM = 0.08
+PAPER = ((250, 250, 249), (20, 20, 19))
+"""Light and dark."""
 
 
 def lanes(columns: Sequence[str]) -> tuple[int, ...]:

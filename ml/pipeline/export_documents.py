@@ -1,4 +1,4 @@
-"""What `handlens export` writes about a run besides its model: a report and a notebook."""
+"""What is written about a run besides its model: a report and a notebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ml.commands.common import make_console, print_json, say
 from ml.core.disk import replacing
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, text
@@ -16,44 +15,39 @@ from ml.evaluation.run_view import RunView
 from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
 
-_REPORT, _NOTEBOOK = ".html", ".ipynb"
-DOCUMENTS = (_REPORT, _NOTEBOOK)
-_OURS = {_REPORT: b'name="generator" content="Handlens"', _NOTEBOOK: b'"handlens"'}
+REPORT, NOTEBOOK = ".html", ".ipynb"
+DOCUMENTS = (REPORT, NOTEBOOK)
+_OURS = {REPORT: b'name="generator" content="Handlens"', NOTEBOOK: b'"handlens"'}
 """What stands in every such file that Handlens wrote."""
 _LOOKED_AT = 4_096
 
 
-def export_document(project: Path, to: Path, run: int | None, *, json: bool) -> None:
-    """Write the report or the notebook and say where it is."""
-    target = to.expanduser().absolute()
+def write_document(project: Project, target: Path, run: int | None, *, printed: bool = False) -> int | None:
+    """Write the report on a run, or the notebook; return the number of the run, None for a notebook.
+
+    `printed`: the report is for paper, see `ml.release.report`. Raises HandlensError.
+    """
     kind = target.suffix.lower()
     _refuse_another_file(target, _OURS[kind])
-    with Project.open(project, to_read=True) as opened:
-        if kind == _NOTEBOOK:
-            number, written = None, _notebook(opened)
-        else:
-            view = RunView(opened, run)
-            number, written = view.run.number, _report(opened, view)
+    if kind == NOTEBOOK:
+        number, written = None, _notebook(project)
+    else:
+        view = RunView(project, run)
+        number, written = view.run.number, _report(project, view, printed=printed)
     try:
         make_folder(target.parent)
         with replacing(target) as draft:
             draft.write_text(written, encoding="utf-8", newline="")
     except OSError as error:
         raise unwritable(target, error) from error
-    if json:
-        print_json({"event": "exported", "run": number, "path": str(to)})
-    elif kind == _NOTEBOOK:
-        command = f'jupyter lab "{to}"'
-        say(make_console(), msg("The notebook is in {path}. Open it: {command}", path=str(to), command=command))
-    else:
-        say(make_console(), msg("The report on run {run} is in {path}.", run=str(number), path=str(to)))
+    return number
 
 
-def _report(project: Project, view: RunView) -> str:
+def _report(project: Project, view: RunView, *, printed: bool) -> str:
     from ml.release.report import report_html
 
     model = project.runs.results(view.run.number) / "model.onnx"
-    return report_html(view, ReleasedModel.open(model).info)
+    return report_html(view, ReleasedModel.open(model).info, printed=printed)
 
 
 def _notebook(project: Project) -> str:

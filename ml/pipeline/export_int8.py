@@ -1,11 +1,11 @@
-"""`handlens export --int8`: the network in whole numbers, compared with the original on samples of the project."""
+"""A model in whole numbers, compared with the original on samples of the project."""
 
 from __future__ import annotations
 
 import importlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError, UnreadableError
+from ml.core.events import Progress
+from ml.core.jobs import Stop, raise_if_requested
 from ml.core.messages import Message, msg
 from ml.core.phrases import counted
 from ml.core.types import Sample, Split
@@ -77,10 +79,13 @@ class Comparison:
         }
 
 
-def to_int8(project: Project, model: bytes, info: ModelInfo) -> tuple[bytes, Comparison]:
+def to_int8(
+    project: Project, model: bytes, info: ModelInfo, stop: Stop
+) -> Generator[Progress, None, tuple[bytes, Comparison]]:
     """Return the model in int8, calibrated on training samples, and how it compares on test samples.
 
-    Without test samples it is compared on validation samples. Raises HandlensError where files of the project are gone.
+    Without test samples it is compared on validation samples. Raises HandlensError where files of the project are
+    gone, and StopRequestedError.
     """
     try:
         # Not in the folder that runs without Python.
@@ -96,11 +101,28 @@ def to_int8(project: Project, model: bytes, info: ModelInfo) -> tuple[bytes, Com
         ) from error
     training = _chosen(project, ("train",), CALIBRATION_SAMPLES)
     compared = _chosen(project, ("test",), COMPARED_SAMPLES) or _chosen(project, ("valid",), COMPARED_SAMPLES)
-    made = quantized(model, (array for array, _labels in _loaded(project, training, info)))
-    float32, count = _measured(model, project, compared, info)
-    int8, _count = _measured(made, project, compared, info)
+    count = _Count(len(training) + 2 * len(compared), stop)
+    inputs: list[NDArray[np.generic]] = []
+    for array, _labels in _loaded(project, training, info):
+        inputs.append(array)
+        yield count.after(1)
+    made = quantized(model, inputs)
+    float32, number = yield from _measured(model, project, compared, info, count)
+    int8, _number = yield from _measured(made, project, compared, info, count)
     split: Split = compared[0].split or "test"
-    return made, Comparison(samples=count, split=split, float32=float32, int8=int8)
+    return made, Comparison(samples=number, split=split, float32=float32, int8=int8)
+
+
+class _Count:
+    """How many samples were read. Raises StopRequestedError after a stop request."""
+
+    def __init__(self, total: int, stop: Stop) -> None:
+        self._done, self._total, self._stop = 0, total, stop
+
+    def after(self, samples: int) -> Progress:
+        raise_if_requested(self._stop)
+        self._done += samples
+        return Progress(stage="export", done=self._done, total=self._total)
 
 
 def _chosen(project: Project, splits: Sequence[Split], most: int) -> list[Sample]:
@@ -117,7 +139,7 @@ def _loaded(project: Project, samples: Sequence[Sample], info: ModelInfo) -> Ite
     for sample in samples:
         try:
             array = kind.load_input(
-                project.file(sample.path), [sample.start or 0.0], windowing=info.windowing, size=info.size
+                project.file(sample.path), [sample.start or 0.0], windowing=info.reading, size=info.size
             )
         except UnreadableError:
             continue
@@ -129,7 +151,9 @@ def _loaded(project: Project, samples: Sequence[Sample], info: ModelInfo) -> Ite
         )
 
 
-def _measured(model: bytes, project: Project, samples: Sequence[Sample], info: ModelInfo) -> tuple[Measured, int]:
+def _measured(
+    model: bytes, project: Project, samples: Sequence[Sample], info: ModelInfo, count: _Count
+) -> Generator[Progress, None, tuple[Measured, int]]:
     """How a model does on samples, and how many there were."""
     released = ReleasedModel.from_content(model, "model.onnx", many=True)
     task = task_named(info.task)
@@ -142,6 +166,7 @@ def _measured(model: bytes, project: Project, samples: Sequence[Sample], info: M
         answers.append(released.predict(arrays).probabilities)
         seconds += time.perf_counter() - began
         labels += [shown for _array, shown in batch]
+        yield count.after(len(batch))
     probabilities = np.concatenate(answers)
     known = [row for row, shown in enumerate(labels) if shown or not task.exclusive]
     targets = task.targets([labels[row] for row in known], classes=len(info.classes))
