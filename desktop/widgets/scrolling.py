@@ -15,13 +15,13 @@ class ShrinkingArea(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setMinimumHeight(least)
+        self._content = content
         content.setProperty("role", "scrolled")
         content.installEventFilter(self)
         self.setWidget(content)
 
     def sizeHint(self) -> QSize:
-        content = self.widget()
-        layout = content.layout()
+        content, layout = self._content, self._content.layout()
         height = content.sizeHint().height()
         if layout is not None and layout.hasHeightForWidth():
             height = layout.heightForWidth(self.viewport().width())

@@ -21,7 +21,8 @@ def pcm_of(wave: NDArray[np.float32], rate: int, span: tuple[float, float], spee
     if speed != 1.0 and len(part):
         places = np.arange(0, len(part) - 1, speed)
         part = np.interp(places, np.arange(len(part)), part)
-    return (np.clip(part, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+    samples: NDArray[np.int16] = (np.clip(part, -1.0, 1.0) * 32767).astype("<i2")
+    return samples.tobytes()
 
 
 class Player(QObject):
