@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from desktop import icons
 from desktop.i18n import Message, msg, text
 
-Where = Literal["everywhere", "project", "label", "explore", "use"]
+Where = Literal["everywhere", "project", "label", "explore", "use", "runs"]
 Handler = Callable[[], object]
 
 
@@ -87,6 +87,7 @@ ACTIONS: tuple[Action, ...] = (
         where="project",
     ),
     Action(id="go_use", text=msg("Use"), shortcut="Ctrl+5", icon="ph.lightning", where="project"),
+    Action(id="go_runs", text=msg("Runs"), shortcut="Ctrl+6", icon="ph.git-branch", where="project"),
     *(
         Action(id=f"label_{name}", text=words, shortcut=keys, where="label", bound_by_page=True)
         for name, words, keys in (
@@ -101,6 +102,9 @@ ACTIONS: tuple[Action, ...] = (
             ("useful", msg("Show the samples first that are most useful to label"), "N"),
             ("similar", msg("Show similar samples"), "F"),
             ("alike", msg("Select all samples like this"), "G"),
+            ("retrain", msg("Train again as the last time, and stay here"), "T"),
+            ("flag", msg("Flag the selected samples, or remove the flags"), "."),
+            ("note", msg("Write a note on the sample"), ","),
             ("back", msg("Undo"), "Backspace"),
             ("undo", msg("Undo"), "Ctrl+Z"),
             ("redo", msg("Redo"), "Ctrl+Shift+Z"),
@@ -125,6 +129,20 @@ ACTIONS: tuple[Action, ...] = (
         id="redo",
         text=msg("Redo"),
         shortcut="Ctrl+Shift+Z",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
+        id="find_samples",
+        text=msg("Search by names or colours"),
+        shortcut="Ctrl+F",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
+        id="retrain",
+        text=msg("Train again as the last time, and mark what changed"),
+        shortcut="T",
         where="explore",
         bound_by_page=True,
     ),
@@ -164,6 +182,16 @@ ACTIONS: tuple[Action, ...] = (
         where="use",
         bound_by_page=True,
     ),
+    *(
+        Action(id=f"runs_{name}", text=words, shortcut=keys, where="runs", bound_by_page=True)
+        for name, words, keys in (
+            ("look", msg("Look at the predictions of the selected run"), "Return"),
+            ("note", msg("Write a note about the run"), "F2"),
+            ("delete", msg("Delete the selected runs"), "Delete"),
+            ("undo", msg("Undo"), "Ctrl+Z"),
+            ("redo", msg("Redo"), "Ctrl+Shift+Z"),
+        )
+    ),
 )
 PLACES: tuple[tuple[Where, Message], ...] = (
     ("everywhere", msg("Everywhere")),
@@ -171,6 +199,7 @@ PLACES: tuple[tuple[Where, Message], ...] = (
     ("label", msg("On the Label page")),
     ("explore", msg("On the Explore page")),
     ("use", msg("On the Use page")),
+    ("runs", msg("On the Runs page")),
 )
 
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from ml.api import HandlensError, LabelChange, Origin, Project, Sample, Split, task_named
+from ml.api import HandlensError, LabelChange, LabelParts, Origin, Project, Sample, Split, task_named
 
 Wanted = Sequence[tuple[int, tuple[int, ...] | None]]
 """Samples and the labels they are to have; None for no label."""
 FEW = 300
 """So many labels are written while the user waits for it: they take less time than a key press may."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelFacts:
+    """What belongs to labels beside the classes, by sample, see `Project.restore_labels`."""
+
+    origins: Mapping[int, Origin] = field(default_factory=dict)
+    annotators: Mapping[int, str] = field(default_factory=dict)
+    """Only of labels that somebody else gave."""
+    parts: Mapping[int, LabelParts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,12 +73,12 @@ class LabelWriter(QObject):
         self._waiting.append(edit)
         self._go_on()
 
-    def write(self, wanted: Wanted, origins: Mapping[int, Origin], on_end: OnEnd) -> None:
+    def write(self, wanted: Wanted, facts: LabelFacts, on_end: OnEnd) -> None:
         """Write labels, see `Project.restore_labels`."""
         if self.busy():
-            self._waiting.append(partial(self._start, wanted, origins, on_end))
+            self._waiting.append(partial(self._start, wanted, facts, on_end))
         else:  # also while an edit runs that was waiting: what waits behind it comes later
-            self._start(wanted, origins, on_end)
+            self._start(wanted, facts, on_end)
 
     def finish(self) -> None:
         """Return when everything is on disk, also the edits that still wait."""
@@ -84,13 +94,13 @@ class LabelWriter(QObject):
         while self._waiting and self._running is None:
             self._waiting.popleft()()
 
-    def _start(self, wanted: Wanted, origins: Mapping[int, Origin], on_end: OnEnd) -> None:
+    def _start(self, wanted: Wanted, facts: LabelFacts, on_end: OnEnd) -> None:
         if len(wanted) <= FEW:
-            self._report(self._write(wanted, origins), on_end)
+            self._report(self._write(wanted, facts), on_end)
             return
         self._on_end = on_end
         self._threads = self._threads or ThreadPoolExecutor(max_workers=1, thread_name_prefix="labels")
-        self._running = self._threads.submit(self._write_many, wanted, origins)
+        self._running = self._threads.submit(self._write_many, wanted, facts)
         self.busy_changed.emit(len(wanted), 0.0)
         self._running.add_done_callback(self._ended.emit)
 
@@ -127,15 +137,21 @@ class LabelWriter(QObject):
 
     # -- in the thread -------------------------------------------------------------------------------------------
 
-    def _write_many(self, wanted: Wanted, origins: Mapping[int, Origin]) -> Written:
-        return self._write(wanted, origins, progress=True)
+    def _write_many(self, wanted: Wanted, facts: LabelFacts) -> Written:
+        return self._write(wanted, facts, progress=True)
 
-    def _write(self, wanted: Wanted, origins: Mapping[int, Origin], *, progress: bool = False) -> Written:
+    def _write(self, wanted: Wanted, facts: LabelFacts, *, progress: bool = False) -> Written:
         changes: list[LabelChange] = []
         samples: dict[int, Sample] = {}
         error: HandlensError | None = None
         try:
-            for piece in self._project.restore_in_pieces(wanted, annotator=self._annotator, origins=origins):
+            for piece in self._project.restore_in_pieces(
+                wanted,
+                annotator=self._annotator,
+                origins=facts.origins,
+                annotators=facts.annotators,
+                parts=facts.parts,
+            ):
                 changes += piece
                 self._apply(piece, samples)
                 if progress:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from desktop import style
-from desktop.i18n import printable
-from desktop.label_writer import LabelWriter, OnEnd, Written
+from desktop.i18n import printable, tr
+from desktop.label_writer import LabelFacts, LabelWriter, OnEnd, Written
 from ml.api import (
     DEFAULT_EAR,
     DEFAULT_FRONT,
@@ -22,11 +23,13 @@ from ml.api import (
     Front,
     HandlensError,
     LabelChange,
+    LabelParts,
     Message,
     Origin,
     Predictions,
     Preset,
     Project,
+    Remark,
     RunInfo,
     Sample,
     Split,
@@ -34,6 +37,14 @@ from ml.api import (
     default_annotator,
     planted_labels,
 )
+
+
+class SampleList(NamedTuple):
+    """Samples that one page wants to be shown on Explore, and what they have in common."""
+
+    ids: tuple[int, ...]
+    words: str
+
 
 SampleKey = tuple[tuple[int, ...], Split | None, Origin | None]
 """Labels, split and `set_by` of a sample."""
@@ -56,12 +67,18 @@ class Session(QObject):
     """A run was added, ended or removed."""
     run_changed = Signal(object)
     """The selected run, `RunInfo | None`."""
+    remarks_changed = Signal(object)
+    """The ids of samples whose flag or note changed."""
     classes_changed = Signal()
     """A class was added, renamed, recoloured or retired."""
     released_changed = Signal()
     """Another run was released."""
     training_changed = Signal(bool)
     """Whether a run is being trained now."""
+    training_requested = Signal()
+    """Another page wants to train again, with the preset of the newest run."""
+    training_refused = Signal(str)
+    """Why that is not possible now, in a sentence."""
     originals_found = Signal()
     """The folder with the original files was missing and is back."""
 
@@ -82,10 +99,12 @@ class Session(QObject):
         self._writer.busy_changed.connect(self.writing_changed)
         self._samples: tuple[Sample, ...] | None = None
         self._tally: Counter[SampleKey] | None = None
+        self._remarks: dict[int, Remark] | None = None
         self._originals_gone = False
         self._predictions: Predictions | None = None
         self.run: RunInfo | None = project.runs.newest()
         self._training = False
+        self._requested: SampleList | None = None
         self.planted = planted_labels(project.path)
         """How many labels of a built-in sample are wrong on purpose; None for other projects."""
 
@@ -201,10 +220,31 @@ class Session(QObject):
         wanted: Iterable[tuple[int, tuple[int, ...] | None]],
         *,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, LabelParts] | None = None,
         on_end: OnEnd,
     ) -> None:
         """Do the same without waiting, if there are many: `on_end` is called when they are on disk, or cannot be."""
-        self._writer.write(list(wanted), origins or {}, on_end)
+        facts = LabelFacts(origins=origins or {}, annotators=annotators or {}, parts=parts or {})
+        self._writer.write(list(wanted), facts, on_end)
+
+    def remarks(self) -> Mapping[int, Remark]:
+        """Return the flags and notes by sample, from memory; samples without either are left out."""
+        if self._remarks is None:
+            self._remarks = self.project.remarks()
+        return self._remarks
+
+    def set_remarks(self, wanted: Mapping[int, Remark]) -> None:
+        """Flag samples and write notes on them. On disk when this returns. Raises HandlensError."""
+        known = dict(self.remarks())
+        self.project.set_remarks(wanted, annotator=self.annotator)
+        for sample_id, remark in wanted.items():
+            if remark == Remark():
+                known.pop(sample_id, None)
+            else:
+                known[sample_id] = remark
+        self._remarks = known
+        self.remarks_changed.emit(tuple(wanted))
 
     def after_writing(self, edit: Callable[[], None]) -> None:
         """Call `edit` when all labels are on disk: at once if none is being written."""
@@ -260,6 +300,28 @@ class Session(QObject):
         self._predictions = None
         self.run_changed.emit(self.run)
 
+    def request_samples(self, ids: Iterable[int], words: str) -> None:
+        """Let Explore show these samples when it is opened next; `words` name them there."""
+        self._requested = SampleList(tuple(ids), words)
+
+    def take_requested(self) -> SampleList | None:
+        """Return what `request_samples` left, once."""
+        requested, self._requested = self._requested, None
+        return requested
+
+    def delete_run(self, run: int) -> None:
+        """Delete a run; `undelete_run` brings it back until the project is closed. Raises HandlensError."""
+        self.project.delete_run(run)
+        self.refresh_runs()
+
+    def undelete_run(self, run: int) -> None:
+        """Bring a deleted run back."""
+        self.project.runs.undelete(run)
+        self.refresh_runs()
+        if self.run is None:
+            with suppress(HandlensError):  # it never finished
+                self.set_run(run)
+
     @property
     def training(self) -> bool:
         """Whether a run is being trained now."""
@@ -275,6 +337,13 @@ class Session(QObject):
         if training != self._training:
             self._training = training
             self.training_changed.emit(training)
+
+    def request_training(self) -> None:
+        """Train again without leaving the page. `training` is true then, or `training_refused` has said why not."""
+        if self._training:
+            self.training_refused.emit(tr("A training is running already."))
+        else:
+            self.training_requested.emit()
 
     def refresh_runs(self, *, show: int | None = None) -> None:
         """Announce that a training has ended, and select run `show` if it is given."""
@@ -326,6 +395,7 @@ class Session(QObject):
         # A killed training leaves its run marked as running; the start page says that it is paused.
         with suppress(HandlensError):  # a full disk must not keep the window open
             self.project.runs.mark_interrupted()
+            self.project.runs.purge_deleted()
         self.project.close()
         self._lock.release()
 

@@ -19,6 +19,7 @@ from ml.core.events import (
     Finished,
     FirstModel,
     Looked,
+    MapReady,
     Note,
     ProbeDone,
     Progress,
@@ -38,6 +39,7 @@ from ml.core.jobs import (
     FRONTS,
     WRONG_AT_MOST,
     BackboneJob,
+    DataMapJob,
     Ear,
     EvaluateJob,
     ExportJob,
@@ -80,9 +82,11 @@ from ml.core.types import (
     ClassInfo,
     KindName,
     LabelChange,
+    LabelColumns,
     LabelSpan,
     Origin,
     Preset,
+    Reading,
     RunInfo,
     Sample,
     Split,
@@ -93,16 +97,21 @@ from ml.demo.planted import mark_sample, planted_labels, wrong_labels
 from ml.demo.projects import DEMO_NAMES, DemoKind, sample_count, write_samples
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.run_comparison import (
+    ClassDifference,
     LabelCounts,
     Mistake,
     RunComparison,
+    RunDifference,
     RunScore,
     adjusting_result,
     compare_runs,
+    data_versions,
+    run_difference,
     run_scores,
 )
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
+from ml.features.colours import COLOURS, cached_colours
 from ml.features.features import cached_embeddings, embeddings_in
 from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
@@ -121,6 +130,7 @@ from ml.inference.folder_test import (
     folder_test_sentence,
     score_folder,
 )
+from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
@@ -141,6 +151,7 @@ from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
 from ml.media.scenes import scene_size
+from ml.media.signatures import is_strange, kind_inside
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
@@ -149,17 +160,33 @@ from ml.probe.next_samples import all_like, most_similar, most_useful, reduced, 
 from ml.project.backup import restore as restore_backup
 from ml.project.cache import cache_bytes, clear_cache, shrink_cache
 from ml.project.estimate import SPEEDS, TimePlan, estimate_seconds, plan_time
-from ml.project.labelfiles.preview import LabelPreview, preview_labels, suggest_labels
+from ml.project.labelfiles.preview import LabelPreview, TableHead, preview_labels, suggest_labels, table_head
 from ml.project.labelfiles.windows import samples_by_file
+from ml.project.labels import Parts as LabelParts
 from ml.project.labels import default_annotator
+from ml.project.manage import (
+    FORBIDDEN_IN_NAMES,
+    Archived,
+    archive_project,
+    archived_sentence,
+    check_not_in_use,
+    check_project_name,
+    duplicate_project,
+    rename_project,
+    unused_project_name,
+)
+from ml.project.merge import MergePlan, plan_merge
 from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import SUFFIX, Project
 from ml.project.readiness import missing_labels
 from ml.project.releases import RunRelease
+from ml.project.remarks import LONGEST_NOTE, Remark
 from ml.project.run_settings import read_run_settings, stage_rates
 from ml.project.runs import EpochRecord
-from ml.project.scan.checks import Finding, findings, may_be_labelled, problem
+from ml.project.scan.checks import findings, may_be_labelled, problem
+from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
+from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
@@ -185,10 +212,13 @@ from ml.scoring.multilabel import (
     predicted_labels,
     relative_to_threshold,
 )
+from ml.scoring.near_duplicates import near_duplicates
+from ml.scoring.projection import principal_components
 from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import SelectiveRisk, Thresholds, choose_thresholds, risk_coverage_curve, selective_risk
 
 __all__ = [
+    "COLOURS",
     "DEFAULT_BACKBONE",
     "DEFAULT_EAR",
     "DEFAULT_FRONT",
@@ -196,7 +226,10 @@ __all__ = [
     "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
+    "FORBIDDEN_IN_NAMES",
+    "FORM_SUFFIXES",
     "FRONTS",
+    "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
@@ -213,16 +246,19 @@ __all__ = [
     "WRONG_AT_MOST",
     "Added",
     "AnswerList",
+    "Archived",
     "BackboneChecked",
     "BackboneJob",
     "BatchDone",
     "ClassArea",
+    "ClassDifference",
     "ClassFolders",
     "ClassInfo",
     "CloseUp",
     "Consequence",
     "CountTable",
     "DamagedProjectError",
+    "DataMapJob",
     "DemoKind",
     "Detection",
     "DetectionReview",
@@ -254,16 +290,21 @@ __all__ = [
     "Job",
     "KindName",
     "LabelChange",
+    "LabelColumns",
     "LabelCounts",
+    "LabelExport",
     "LabelIssue",
     "LabelNotes",
+    "LabelParts",
     "LabelPreview",
     "LabelSpan",
     "LiveAnswer",
     "LiveListener",
     "LookJob",
     "Looked",
+    "MapReady",
     "MelSettings",
+    "MergePlan",
     "Message",
     "Mistake",
     "ModelInfo",
@@ -280,12 +321,15 @@ __all__ = [
     "ProbeDone",
     "Progress",
     "Project",
+    "Reading",
     "ReleasedModel",
+    "Remark",
     "Row",
     "Rule",
     "RuleAction",
     "RuleSet",
     "RunComparison",
+    "RunDifference",
     "RunFinding",
     "RunInfo",
     "RunRelease",
@@ -312,6 +356,7 @@ __all__ = [
     "Stopped",
     "SuspectJob",
     "Suspected",
+    "TableHead",
     "TaskName",
     "Thresholds",
     "TimePlan",
@@ -333,14 +378,19 @@ __all__ = [
     "all_like",
     "answer_picture",
     "answer_row",
+    "archive_project",
+    "archived_sentence",
     "area_name",
     "area_words",
     "between",
     "blend",
     "cache_bytes",
+    "cached_colours",
     "cached_embeddings",
     "can_finetune",
     "check_folder",
+    "check_not_in_use",
+    "check_project_name",
     "check_table",
     "choose_thresholds",
     "claimed_seconds",
@@ -358,15 +408,19 @@ __all__ = [
     "counted_classes",
     "counted_cut",
     "counted_files",
+    "data_versions",
     "default_annotator",
     "describe_error",
     "detect_files",
+    "duplicate_project",
     "duration",
+    "edit_spans",
     "embeddings_in",
     "english",
     "error_controlled_thresholds",
     "estimate_seconds",
     "export_detections",
+    "export_labels",
     "files",
     "find_inputs",
     "findings",
@@ -378,8 +432,11 @@ __all__ = [
     "inferno",
     "is_memory_shortage",
     "is_package",
+    "is_strange",
+    "kind_inside",
     "kind_named",
     "kinds",
+    "label_forms",
     "lanes",
     "listed",
     "load_image",
@@ -401,6 +458,7 @@ __all__ = [
     "most_useful",
     "msg",
     "multilabel_confusion",
+    "near_duplicates",
     "nmsg",
     "of_hundred",
     "open_model",
@@ -408,6 +466,7 @@ __all__ = [
     "originals",
     "overlay_rgba",
     "percent",
+    "plan_merge",
     "plan_split",
     "plan_time",
     "planted_labels",
@@ -415,6 +474,7 @@ __all__ = [
     "predict_files",
     "predicted_labels",
     "preview_labels",
+    "principal_components",
     "problem",
     "read_findings",
     "read_package",
@@ -423,11 +483,13 @@ __all__ = [
     "reduced",
     "rejected_because",
     "relative_to_threshold",
+    "rename_project",
     "render_sample",
     "replacing",
     "restore_backup",
     "review_sentence",
     "risk_coverage_curve",
+    "run_difference",
     "run_scores",
     "sample_count",
     "samples_by_file",
@@ -439,6 +501,7 @@ __all__ = [
     "shrink_cache",
     "signer_with",
     "source_changes",
+    "spans_in",
     "stage_message",
     "stage_rates",
     "stream_overview",
@@ -446,6 +509,7 @@ __all__ = [
     "strength",
     "suggest_labels",
     "surest_start",
+    "table_head",
     "tally_detections",
     "tally_files",
     "task_named",
@@ -455,6 +519,7 @@ __all__ = [
     "thumbnail",
     "try_actions",
     "uncertainty",
+    "unused_project_name",
     "update_from_source",
     "usual_edge",
     "watch_plan",

@@ -51,9 +51,11 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
     from ml.commands.doctor import doctor
     from ml.commands.evaluate import evaluate
     from ml.commands.export import export
+    from ml.commands.labels import labels
+    from ml.commands.merge import merge
     from ml.commands.new import new
     from ml.commands.predict import predict
-    from ml.commands.projects import relink, restore, runs
+    from ml.commands.projects import archive, duplicate, relink, rename, restore, runs
     from ml.commands.serve import serve
     from ml.commands.suspicious import suspicious
     from ml.commands.train import train
@@ -78,6 +80,8 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
             tr("Create a project from a folder of pictures, recordings or sensor logs. Its files are never changed."),
         ),
         (add, tr("Add files from anywhere to a project. They stay where they are and are never changed.")),
+        (labels, tr("Write the labels of a project for other programs, or its files as a folder per class.")),
+        (merge, tr("Take over the labels of a colleague's copy of the project, and list the disagreements.")),
         (train, tr("Train a model on the classes of the project. Every finished run has a model that can be used.")),
         (evaluate, tr("Test how often a run is correct on samples it has never seen.")),
         (suspicious, tr("List the labels that are probably wrong, the most suspicious first.")),
@@ -96,6 +100,9 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (serve, tr("Show a page for a phone, written by {command}, in browsers.", command="export")),
         (runs, tr("List the runs of the project, the oldest first.")),
         (relink, tr("Tell the project where its original files are now.")),
+        (rename, tr("Give a project and its folder another name.")),
+        (duplicate, tr("Copy a project into a folder beside it, for example to try something.")),
+        (archive, tr("Write a project to one ZIP file, with or without its source files.")),
         (restore, tr("Restore the newest backup of a project whose database is damaged.")),
         (doctor, tr("Show what this machine has, what is missing, and the one command that installs it.")),
     )

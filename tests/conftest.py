@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from filelock import FileLock
@@ -28,6 +29,8 @@ MOST_WORKERS = 4
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 ONE_AFTER_THE_OTHER = ("process", "e2e")
 """The folders of tests that start programs."""
+HANGS_AFTER = 3600
+"""Seconds that a slow test may take; the longest takes minutes."""
 IN_THIS_PROCESS = "test_second_device.py"
 """Not that one: it tells nothing of time."""
 
@@ -66,15 +69,44 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         options.numprocesses = min(
             MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
         )
-        options.dist = "loadgroup"
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own reads the mark
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Of a folder of tests that start programs, one comes after the other: they measure time and fill the cores.
+
+    pytest-xdist has groups for that, but up to 3.8 they mean nothing to pytest 9.2 (pytest-xdist#1386).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Folders(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _line(Path(nodeid.partition("::")[0])) or nodeid
+
+    return Folders(config, log)
+
+
+def _line(path: Path) -> str:
+    """Return the name of the tests with which this one stands in line; "" if it may run beside any other."""
+    return path.parent.name if path.parent.name in ONE_AFTER_THE_OTHER and path.name != IN_THIS_PROCESS else ""
+
+
+@pytest.fixture(autouse=True)
+def no_other_process_of_its_line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whether the tests of a line share a process is up to pytest-xdist; once it did not, and nothing told so."""
+    line, worker = _line(request.path), os.environ.get("PYTEST_XDIST_WORKER")
+    if line and worker:
+        taken = tmp_path_factory.getbasetemp().parent / f"{line}.worker"
+        if not taken.exists():
+            taken.write_text(worker)
+        assert taken.read_text() == worker, f"tests of tests/{line} run beside each other"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a folder of tests that start programs, one comes after the other: they measure time and fill the cores."""
+    """Let a slow test take long: it is slower still on a busy machine."""
     for item in items:
-        if item.path.parent.name in ONE_AFTER_THE_OTHER and item.path.name != IN_THIS_PROCESS:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(HANGS_AFTER), append=False)
 
 
 class _NoWindows(pytest.File):
@@ -121,6 +153,14 @@ def no_thread_left() -> Iterator[None]:
         thread.join(timeout=5)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads left running: {', '.join(alive)}"
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """A shell's background job ignores Ctrl+C, and so would every program that the tests start from there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,9 @@ def report_of(job: ScanJob, *, unreadable: tuple[Unreadable, ...] = ()) -> ScanR
     labels = None
     if job.labels:
         timed = job.kind == "recordings"
-        reading = read_labels(job.labels, Path(job.folder), [file.path for file in files], timed=timed)
+        reading = read_labels(
+            job.labels, Path(job.folder), [file.path for file in files], timed=timed, columns=job.columns
+        )
         labelled, labels = apply(files, reading, job.labels)
         files = tuple(labelled)
     return ScanReport(

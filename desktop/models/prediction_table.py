@@ -20,7 +20,7 @@ from ml.api import (
     task_named,
 )
 
-Order = Literal["wrong", "unsure", "right"]
+Order = Literal["wrong", "unsure", "right", "unlike"]
 Verdict = Literal["all", "wrong", "right"]
 _CHUNK = 1 << 16
 _ID, _LABELS, _SPLIT, _SOURCE = map(attrgetter, ("id", "labels", "split", "source_id"))
@@ -37,6 +37,10 @@ class Filter:
     predicted: int | None = None
     """With a label: the column of a cell of the confusion matrix."""
     verdict: Verdict = "all"
+    only: tuple[int, ...] | None = None
+    """The ids of the samples to choose from."""
+    in_that_order: bool = False
+    """Whether `only` says the order, too."""
 
 
 class PredictionTable:
@@ -130,6 +134,8 @@ class PredictionTable:
     def select(self, chosen: Filter) -> NDArray[np.int64]:
         """The rows that pass the filter, in no particular order."""
         keep = np.ones(len(self.ids), dtype=np.bool_)
+        if chosen.only is not None:
+            keep &= np.isin(self.ids, np.array(chosen.only, dtype=np.int64))
         if chosen.split is not None:
             keep &= self.splits == chosen.split
         if chosen.label is not None:
@@ -146,6 +152,9 @@ class PredictionTable:
         """The rows in the order asked for; ties keep the order of the samples. "right" keeps only what is right."""
         if order == "unsure":
             key = self.sureness()[rows]
+        elif order == "unlike":
+            unlike = self.predictions.unlike
+            key = np.zeros(len(rows), dtype=np.float32) if unlike is None else -np.asarray(unlike)[rows]
         elif order == "right":
             rows = rows[self.right()[rows]]
             key = -self.own[rows]

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.i18n import tr
 from desktop.session import Session
 from desktop.workers.tasks import Tasks
-from ml.api import RunInfo, RunScore, TaskName, run_scores, task_named
+from ml.api import Preset, RunInfo, RunScore, TaskName, run_scores, task_named
 
 PAUSE_MS = 200
 """Several key presses in a row cause one computation."""
@@ -97,6 +97,10 @@ def score_text(run: RunInfo, score: RunScore | None, counts: Mapping[str, int], 
     if not task_named(task).exclusive:
         return tr("score {score} of 100", score=round(100 * score.score))
     return tr("{right} of {count} right", right=round(score.score * score.count), count=score.count)
+
+
+def preset_name(preset: Preset) -> str:
+    return {"quick": tr("Quick"), "standard": tr("Standard"), "thorough": tr("Thorough")}[preset]
 
 
 def recorded_score(run: RunInfo) -> float | None:

@@ -8,11 +8,11 @@ from typing import Protocol, TypedDict
 
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from desktop.i18n import text, tr
+from desktop.i18n import text, tr, trn
 from desktop.label_writer import Written
 from desktop.session import Session
 from desktop.widgets.class_keys import NONE
-from ml.api import HandlensError, Origin, Sample, task_named
+from ml.api import HandlensError, LabelParts, Origin, Remark, Sample, task_named
 
 Labels = tuple[int, ...] | None
 """Class indices; None for no label."""
@@ -43,6 +43,8 @@ class LabelStore(Protocol):
         wanted: Iterable[tuple[int, Labels]],
         *,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, LabelParts] | None = None,
         on_end: Callable[[Written], None],
     ) -> None: ...
 
@@ -120,6 +122,31 @@ class AddClass(QUndoCommand):
             self._session.change_class(self.index, retired=True)
 
 
+class DeleteRuns(QUndoCommand):
+    """Delete runs; undoing brings them back. A run that cannot be deleted stays, and `on_problem` says why."""
+
+    def __init__(self, session: Session, runs: Sequence[int], *, on_problem: OnProblem) -> None:
+        super().__init__(trn("Delete {count} run", "Delete {count} runs", len(runs)))
+        self._session, self._runs, self._on_problem = session, tuple(runs), on_problem
+        self._deleted: list[int] = []
+
+    def redo(self) -> None:
+        self._deleted = []
+        for run in self._runs:
+            try:
+                self._session.delete_run(run)
+            except HandlensError as error:
+                self._on_problem(text(error.message))
+            else:
+                self._deleted.append(run)
+        if not self._deleted:
+            self.setObsolete(True)
+
+    def undo(self) -> None:
+        for run in self._deleted:
+            self._session.undelete_run(run)
+
+
 class Relabel(QUndoCommand):
     """Give samples other labels. `before` maps each sample to its present labels, `after` to the new ones.
 
@@ -140,6 +167,11 @@ class Relabel(QUndoCommand):
         origins_after: Mapping[int, Origin] | None = None,
     ) -> None:
         super().__init__(text)
+        self.annotators_after: Mapping[int, str] = {}
+        """Who gave the new labels, if it was not the user."""
+        self.parts_before: Mapping[int, LabelParts] = {}
+        self.parts_after: Mapping[int, LabelParts] = {}
+        """The parts of the recording that labels are given for, by sample."""
         self._store = store
         self._before, self._after = dict(before), dict(after)
         self._origins_before, self._origins_after = dict(origins_before or {}), dict(origins_after or {})
@@ -150,16 +182,29 @@ class Relabel(QUndoCommand):
         self.stack: QUndoStack | None = None
 
     def redo(self) -> None:
-        self._write(self._after, self._origins_after, done=True)
+        self._write(self._after, self._origins_after, self.parts_after, done=True)
 
     def undo(self) -> None:
-        self._write(self._before, self._origins_before, done=False)
+        self._write(self._before, self._origins_before, self.parts_before, done=False)
 
-    def _write(self, wanted: Mapping[int, Labels], origins: Mapping[int, Origin], *, done: bool) -> None:
+    def _write(
+        self,
+        wanted: Mapping[int, Labels],
+        origins: Mapping[int, Origin],
+        parts: Mapping[int, LabelParts],
+        *,
+        done: bool,
+    ) -> None:
         if self.isObsolete():
             return
         self._inside = True
-        self._store.write_labels(wanted.items(), origins=origins, on_end=partial(self._on_end, done))
+        self._store.write_labels(
+            wanted.items(),
+            origins=origins,
+            annotators=self.annotators_after if done else {},
+            parts=parts,
+            on_end=partial(self._on_end, done),
+        )
         self._inside = False
 
     def _on_end(self, done: bool, written: Written) -> None:
@@ -172,6 +217,20 @@ class Relabel(QUndoCommand):
         if not self._inside and self.stack is not None:
             # Qt removes an obsolete command only when it is called again.
             (self.stack.undo if done else self.stack.redo)()
+
+
+def parts_now(session: Session, sample_ids: Iterable[int], path: str | None = None) -> dict[int, LabelParts]:
+    """Return the parts of recordings that the present labels of these samples are given for.
+
+    `path`: the recording, if all are of one.
+    """
+    indices = {item.name: item.index for item in session.classes}
+    spans, found = session.project.label_spans(path), dict[int, LabelParts]()
+    for sample in session.samples_of(sample_ids):
+        parts = [(indices[span.class_name], span.start, span.end) for span in spans.get(sample.id, ())]
+        timed = {index for index, _start, _end in parts}
+        found[sample.id] = [*parts, *((index, None, None) for index in sample.labels if index not in timed)]
+    return found
 
 
 Change = tuple[dict[int, Labels], dict[int, Labels], str]
@@ -235,3 +294,34 @@ def toggle_class(samples: Sequence[Sample], class_index: int, names: Sequence[st
     before: dict[int, Labels] = {sample.id: sample.labels if sample.labelled else None for sample in samples}
     changed = [sample_id for sample_id in before if not same_labels(before[sample_id], after[sample_id])]
     return {key: before[key] for key in changed}, {key: after[key] for key in changed}, text
+
+
+class Note(QUndoCommand):
+    """Flag samples, or write a note on them. `before` and `after` map each sample to its remark."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        before: Mapping[int, Remark],
+        after: Mapping[int, Remark],
+        text: str,
+        on_problem: OnProblem,
+    ) -> None:
+        super().__init__(text)
+        self._session, self._before, self._after = session, dict(before), dict(after)
+        self._on_problem = on_problem
+        self.sample_ids = tuple(self._after)
+
+    def redo(self) -> None:
+        self._write(self._after)
+
+    def undo(self) -> None:
+        self._write(self._before)
+
+    def _write(self, remarks: Mapping[int, Remark]) -> None:
+        try:
+            self._session.set_remarks(remarks)
+        except HandlensError as error:
+            self._on_problem(text(error.message))
+            self.setObsolete(True)

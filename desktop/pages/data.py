@@ -336,7 +336,7 @@ class DataPage(QWidget):
         project = session.project
         for place, item in enumerate(session.active_classes()[:_MOST_EXAMPLES]):
             paths = spread(sorted(set(by_class[item.index])), 3)
-            number = self._tasks.submit(examples, project.file, paths, project.kind, project.windowing, _EXAMPLE_SIZE)
+            number = self._tasks.submit(examples, project.file, paths, project.kind, project.reading, _EXAMPLE_SIZE)
             self._requests[number] = place
 
     @Slot(int, object)

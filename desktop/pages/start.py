@@ -12,8 +12,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButt
 
 from desktop import icons, settings, style
 from desktop.i18n import printable, score, things, tr
+from desktop.pages.managing import ProjectManager
 from desktop.widgets.card import ProjectCard
 from desktop.widgets.choice_button import ChoiceButton
+from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.scrolling import scrolling
 from desktop.workers.opening_errors import backup_day, why_not_opened
 from desktop.workers.recent import RecentFacts, read_recent
@@ -38,6 +40,9 @@ class StartPage(QWidget):
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._fill_card)
         self._tasks.failed.connect(self._fail_card)
+        self.manager = ProjectManager(self)
+        self.manager.progressed.connect(self._show_progress)
+        self.manager.finished.connect(self._on_managed)
         self._cards: dict[str, ProjectCard] = {}
         self._requests: dict[int, str] = {}
         look = style.current()
@@ -142,7 +147,11 @@ class StartPage(QWidget):
         first.addWidget(self.more_button)
         column = QVBoxLayout()
         column.setSpacing(look.m)
+        self.told = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.told.setProperty("role", "good")
+        self.told.hide()
         column.addLayout(first)
+        column.addWidget(self.told)
         column.addWidget(self._empty)
         column.addWidget(self._scroll, 1)
         column.addStretch(0)
@@ -204,6 +213,7 @@ class StartPage(QWidget):
             card.chosen.connect(partial(self.project_chosen.emit, Path(path)))
             card.removed.connect(partial(self._remove, path))
             card.restore_requested.connect(partial(self.restore_requested.emit, Path(path)))
+            card.menu_requested.connect(partial(self._open_card_menu, path))
             self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)
             self._cards[path] = card
             if _may_be_there(path):
@@ -227,7 +237,26 @@ class StartPage(QWidget):
             button.setEnabled(not busy)
 
     def shutdown(self) -> None:
+        self.manager.close()
         self._tasks.close()
+
+    def _open_card_menu(self, path: str, point: QPoint) -> None:
+        card = self._cards[path]
+        menu = self.manager.menu(Path(path), card.name, card)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(point)
+
+    @Slot(str, str)
+    def _show_progress(self, path: str, sentence: str) -> None:
+        card = self._cards.get(path)
+        if card is not None:
+            card.show_progress(sentence)
+
+    @Slot(str)
+    def _on_managed(self, sentence: str) -> None:
+        self.refresh()
+        self.told.setText(sentence)
+        self.told.setVisible(bool(sentence))
 
     @Slot(int, object)
     def _fill_card(self, number: int, facts: RecentFacts) -> None:

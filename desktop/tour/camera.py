@@ -30,19 +30,23 @@ class Camera:
         self._taken = 0
 
     def shoot(self, name: str, *, front: QWidget | None = None) -> None:
-        """Save `NN-name-THEME-WIDTH.png` for every theme and size; ends in the light theme at the first size."""
+        """Save `NN-name-THEME-WIDTH.png` for every theme and size; ends in the other theme at the first size."""
         self._taken += 1
-        for size in reversed(SIZES):
-            self._window.resize(size)
-            for theme in reversed(style.THEMES):
-                self._dress(theme)
+        # A change of the theme costs most, so it changes once and the next picture begins where this one ends.
+        themes = sorted(style.THEMES, key=style.current().theme.__ne__)
+        for theme, sizes in zip(themes, (SIZES, reversed(SIZES)), strict=True):
+            self._dress(theme)
+            for size in sizes:
+                self._window.resize(size)
                 QTest.qWait(_SETTLE_MS)
-                picture = self._picture(front)
-                path = self._folder / f"{self._taken:02d}-{name}-{theme}-{size.width()}.png"
-                if _colours(picture.toImage()) < _FEWEST_COLOURS:
-                    raise BlankPictureError(path.stem)
-                if not picture.save(str(path)):
-                    raise OSError(f"{path} could not be written")
+                self._save(self._picture(front), f"{self._taken:02d}-{name}-{theme}-{size.width()}")
+
+    def _save(self, picture: QPixmap, name: str) -> None:
+        path = self._folder / f"{name}.png"
+        if _colours(picture.toImage()) < _FEWEST_COLOURS:
+            raise BlankPictureError(name)
+        if not picture.save(str(path)):
+            raise OSError(f"{path} could not be written")
 
     def _dress(self, theme: style.Theme) -> None:
         if theme != style.current().theme:

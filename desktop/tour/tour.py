@@ -37,7 +37,7 @@ from desktop.window.main_window import MainWindow
 from desktop.window.workspace import Workspace
 from ml.api import DemoKind, HandlensError, Preset, Project, can_finetune, write_samples
 
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 300.0
 """Timeout in seconds of every step but a training."""
 LONGEST_TRAINING = 600.0
 MOST_LABELS = 20
@@ -174,9 +174,7 @@ class Tour:
         self._type(wizard.target_page.name_edit, name)
         if kind == "images":
             preview = wizard.target_page.preview
-            self._until(
-                lambda: preview.words() != (), "what the network sees in the pictures", seconds=2 * LONGEST_WAIT
-            )
+            self._until(lambda: preview.words() != (), "what the network sees in the pictures")
         self._shoot_wizard(wizard, f"{kind}-wizard-place")
         self._click(wizard.button(QWizard.WizardButton.FinishButton))
         self._until(lambda: self.window.workspace is not None, "opening the new project")
@@ -254,7 +252,7 @@ class Tour:
             if self._on_disk(sample.id) != (keys[name] - 1,):
                 raise TourError("A key on the Label page did not write the label.")
         suggester = page.model.suggester
-        self._until(lambda: suggester.guesses is not None, "the suggestions", seconds=2 * LONGEST_WAIT)
+        self._until(lambda: suggester.guesses is not None, "the suggestions")
         self._settle()
         self.camera.shoot("label-suggestions")
         QTest.keyClick(page.grid, Qt.Key.Key_N)

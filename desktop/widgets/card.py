@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QEnterEvent, QImage, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QImage, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from desktop import style
+from desktop import icons, style
 from desktop.i18n import tr
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.picture_row import PictureRow
@@ -20,6 +20,8 @@ class ProjectCard(QFrame):
     chosen = Signal()
     removed = Signal()
     restore_requested = Signal()
+    menu_requested = Signal(object)
+    """The global point at which the menu of the project is to open."""
 
     def __init__(self, *, name: str, caption: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,6 +46,12 @@ class ProjectCard(QFrame):
         self._restore.setCursor(Qt.CursorShape.PointingHandCursor)
         self._restore.clicked.connect(self.restore_requested)
         self._restore.hide()
+        self.menu_button = QToolButton()
+        self.menu_button.setProperty("role", "quiet")
+        self.menu_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        icons.set_icon(self.menu_button, "ph.dots-three")
+        self.menu_button.clicked.connect(self._ask_for_menu)
+        self.menu_button.hide()
         last = QHBoxLayout()
         last.setSpacing(look.s)
         last.addWidget(self._caption, 1)
@@ -54,7 +62,10 @@ class ProjectCard(QFrame):
         column.setSpacing(look.xs)
         column.addWidget(self.pictures)
         column.addSpacing(look.xs)
-        column.addWidget(self._name)
+        first = QHBoxLayout()
+        first.addWidget(self._name, 1)
+        first.addWidget(self.menu_button)
+        column.addLayout(first)
         column.addLayout(last)
         self._say()
 
@@ -62,6 +73,19 @@ class ProjectCard(QFrame):
         self._name.setText(name)
         self._caption.setText(caption)
         self.pictures.set_images(images)
+        self.menu_button.setAccessibleName(tr("What to do with {name}", name=name))
+        self.menu_button.setToolTip(self.menu_button.accessibleName())
+        self.menu_button.show()
+        self._say()
+
+    @property
+    def name(self) -> str:
+        return self._name.text()
+
+    def show_progress(self, sentence: str) -> None:
+        """Say what is being done with the project; until the card is shown anew it cannot be chosen."""
+        self._caption.setText(sentence)
+        self.setEnabled(False)
         self._say()
 
     def show_missing(self, sentence: str) -> None:
@@ -106,6 +130,15 @@ class ProjectCard(QFrame):
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
         self.update()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The right button of the mouse and the menu key open the same menu."""
+        if not self.menu_button.isHidden():
+            self.menu_requested.emit(event.globalPos())
+
+    @Slot()
+    def _ask_for_menu(self) -> None:
+        self.menu_requested.emit(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
 
     @Slot()
     def _choose(self) -> None:

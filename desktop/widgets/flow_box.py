@@ -50,15 +50,26 @@ class FlowBox(QWidget):
 
     def _place(self, width: int, *, move: bool) -> int:
         x = y = row_height = 0
+        placed: list[tuple[QWidget, QSize, int]] = []
+        """The row that is being filled: item, size and left."""
         for item in self._items:
             if item.isHidden():
                 continue
             wanted = item.sizeHint().expandedTo(item.minimumSize()).boundedTo(item.maximumSize())
             size = wanted.boundedTo(QSize(max(1, width), 1 << 20))
             if x > 0 and x + size.width() > width:
-                x, y, row_height = 0, y + row_height + self._gap, 0
-            if move:
-                item.setGeometry(x, y, size.width(), size.height())
+                if move:
+                    _move(placed, y, row_height)
+                x, y, row_height, placed = 0, y + row_height + self._gap, 0, []
+            placed.append((item, size, x))
             x += size.width() + self._gap
             row_height = max(row_height, size.height())
+        if move:
+            _move(placed, y, row_height)
         return y + row_height
+
+
+def _move(row: Sequence[tuple[QWidget, QSize, int]], top: int, height: int) -> None:
+    """Put the items of a row side by side, on one middle line."""
+    for item, size, left in row:
+        item.setGeometry(left, top + (height - size.height()) // 2, size.width(), size.height())

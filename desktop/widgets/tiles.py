@@ -22,6 +22,7 @@ CAPTION = 36
 LINE = 18
 RADIUS = 6
 STRIPE = 4
+MARK = 20
 FADED = 0.3
 ARROW = " → "
 """Between label and prediction."""
@@ -41,6 +42,10 @@ class Tile:
     """Of the class, as a line below the picture."""
     guessed: bool = False
     """The caption is a guess: painted muted, with a broken line."""
+    flagged: bool = False
+    """Somebody flagged the sample: a small flag in its corner."""
+    noted: bool = False
+    """The sample has a note: three lines in its corner."""
     faded: bool = False
     """The sample is not used: painted pale."""
     spoken: str = ""
@@ -84,6 +89,8 @@ class TilePainter(QStyledItemDelegate):
         painter.setOpacity(1.0)
         if tile.colour is not None:
             _paint_class(painter, frame, tile)
+        if tile.flagged or tile.noted:
+            _paint_marks(painter, inside, tile, colours)
         if tile.wrong:
             _paint_wrong(painter, inside, colours)
         _paint_caption(painter, rect, tile, colours)
@@ -136,6 +143,29 @@ def _paint_wrong(painter: QPainter, rect: QRectF, colours: style.Tokens) -> None
     cross = badge.adjusted(6, 6, -6, -6)
     painter.drawLine(cross.topLeft(), cross.bottomRight())
     painter.drawLine(cross.topRight(), cross.bottomLeft())
+
+
+def _paint_marks(painter: QPainter, rect: QRectF, tile: Tile, colours: style.Tokens) -> None:
+    """Paint a flag and a sheet of paper in the upper left corner."""
+    badge = QRectF(rect.left(), rect.top(), MARK, MARK)
+    for wanted, colour in ((tile.flagged, colours.warn), (tile.noted, colours.accent)):
+        if not wanted:
+            continue
+        painter.fillRect(badge, colour)
+        painter.setPen(QPen(colours.surface, 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        inner = badge.adjusted(5, 4, -5, -4)
+        if colour == colours.warn:
+            painter.drawLine(inner.topLeft(), inner.bottomLeft())
+            painter.setBrush(colours.surface)
+            middle = inner.center().y()
+            painter.drawPolygon(
+                [inner.topLeft(), QPointF(inner.right(), (inner.top() + middle) / 2), QPointF(inner.left(), middle)]
+            )
+        else:
+            for place in range(3):
+                y = inner.top() + place * inner.height() / 2
+                painter.drawLine(QPointF(inner.left(), y), QPointF(inner.right(), y))
+        badge.translate(MARK, 0)
 
 
 def _paint_caption(painter: QPainter, rect: QRect, tile: Tile, colours: style.Tokens) -> None:

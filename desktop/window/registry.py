@@ -5,6 +5,7 @@ from __future__ import annotations
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.label.page import LabelPage
+from desktop.pages.runs.page import RunsPage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
 from desktop.window.page import Page, PageFactory
@@ -31,4 +32,8 @@ def use_page(runner: Runner | None) -> Page:
     return UsePage(runner=runner)
 
 
-PAGES: tuple[PageFactory, ...] = (_data, _label, _train, _explore, use_page)
+def _runs(runner: Runner | None) -> Page:
+    return RunsPage(runner=runner)
+
+
+PAGES: tuple[PageFactory, ...] = (_data, _label, _train, _explore, use_page, _runs)

@@ -220,7 +220,7 @@ class LargeAnswer:
 def load_answer(model: ReleasedModel, answer: FilePrediction) -> LargeAnswer:
     """Read the file once more, as large as a screen can use it, with its maps. Raises HandlensError."""
     seen, info, kind = close_up(model, answer), model.info, kind_named(model.info.kind)
-    original = kind.original(answer.path, windowing=info.windowing, start=seen.start, edge=LARGE_EDGE)
+    original = kind.original(answer.path, windowing=info.reading, start=seen.start, edge=LARGE_EDGE)
     picture = kind.draw(original, windowing=info.windowing, size=LARGE, dark=True)
     return LargeAnswer(
         image=rgb_image(picture),

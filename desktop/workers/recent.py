@@ -43,7 +43,7 @@ def read_recent(path: Path) -> RecentFacts:
         images: tuple[QImage, ...] = ()
         try:
             chosen = spread(project.labelled_paths(), 4)
-            images = examples(project.file, chosen, project.kind, project.windowing, 128)
+            images = examples(project.file, chosen, project.kind, project.reading, 128)
         except HandlensError:
             images = ()  # the originals are missing; the card shows empty squares
         return RecentFacts(

@@ -17,6 +17,7 @@ from ml.api import (
     HandlensError,
     KindName,
     Project,
+    Reading,
     Sample,
     Windowing,
     kind_named,
@@ -58,7 +59,7 @@ def load_tile(project: Project, sample: Sample) -> QImage:
 def load_large(project: Project, sample: Sample) -> Large:
     """The sample as large as a screen can use it. Raises HandlensError."""
     path, start, kind = project.file(sample.path), sample.start or 0.0, kind_named(project.kind)
-    original = kind.original(path, windowing=project.windowing, start=start, edge=LARGE_EDGE)
+    original = kind.original(path, windowing=project.reading, start=start, edge=LARGE_EDGE)
     picture = kind.draw(original, windowing=project.windowing, size=LARGE, dark=True)
     return Large(image=rgb_image(picture), waveform=np.asarray(original, dtype=np.float32) if kind.audible else None)
 
@@ -85,7 +86,7 @@ def _make_tile(project: Project, sample: Sample) -> QImage:
         render_sample(
             project.kind,
             project.file(sample.path),
-            windowing=project.windowing,
+            windowing=project.reading,
             start=sample.start or 0.0,
             size=(TILE_EDGE, TILE_EDGE) if pictures else SOUND_TILE,
             dark=True,
@@ -116,7 +117,7 @@ _NO_STARTS: Mapping[str, float] = {}
 FALLBACK = Windowing(rate=16_000, seconds=5.0, step=5.0)
 
 
-def example(path: Path, kind: KindName, windowing: Windowing | None, *, size: int, start: float = 0.0) -> QImage:
+def example(path: Path, kind: KindName, windowing: Reading | None, *, size: int, start: float = 0.0) -> QImage:
     """One picture of about `size` pixels; of a recording the window from `start` seconds. Raises UnreadableError."""
     if windowing is None and kind_named(kind).windowed:
         windowing = FALLBACK
@@ -127,7 +128,7 @@ def examples(
     place_of: Callable[[str], Path],
     paths: Sequence[str],
     kind: KindName,
-    windowing: Windowing | None,
+    windowing: Reading | None,
     size: int,
     *,
     starts: Mapping[str, float] = _NO_STARTS,

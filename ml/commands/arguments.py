@@ -10,6 +10,7 @@ from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg
 from ml.core.types import KindName
 from ml.media.kinds import kind_named, kinds
+from ml.media.signatures import is_strange, kind_inside
 from ml.project.scan.folder import files_below
 
 _NAMES_LOOKED_AT = 2000
@@ -63,6 +64,9 @@ def _kind_seen(folder: Path) -> KindName:
             if suffix in kind.suffixes:
                 (loose if kind.loose_suffixes else seen)[kind.name] += 1
                 break
+        else:
+            inside = kind_inside(folder / name) if is_strange(suffix) else None
+            seen.update([inside] if inside is not None else [])
         if number >= (_NAMES_LOOKED_AT if seen else _MOST_NAMES):
             break
     likeliest = seen or loose

@@ -38,7 +38,7 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
         picture = render_sample(
             project.kind,
             project.file(sample.path),
-            windowing=project.windowing,
+            windowing=project.reading,
             start=sample.start or 0.0,
             size=(_SIDE, _SIDE),
         )

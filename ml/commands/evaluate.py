@@ -26,7 +26,7 @@ from ml.commands.common import (
 )
 from ml.commands.progress import LiveReport
 from ml.core.errors import HandlensError
-from ml.core.events import Evaluated, Event, Note, as_json
+from ml.core.events import Evaluated, Event, Note, as_json, without_untested
 from ml.core.jobs import EvaluateJob
 from ml.core.messages import msg, text, tr
 from ml.core.phrases import percent
@@ -64,7 +64,7 @@ def evaluate(
         wrong_at_most=None if wrong_at_most is None else rate_named(wrong_at_most),
     )
     if json:
-        print_json(as_json(evaluate_with(job, _only_notes)))
+        print_json(without_untested(as_json(evaluate_with(job, _only_notes))))
         return
     console = make_console()
     with Project.open(target, to_read=True) as opened:

@@ -25,6 +25,7 @@ from ml.commands.common import (
     whole_number,
 )
 from ml.commands.progress import LiveReport
+from ml.commands.usage import WrongUsageError
 from ml.commands.wording import split_parts, window_sentence
 from ml.core.errors import HandlensError
 from ml.core.events import Event, Failed, Scanned, as_json, plain_fields
@@ -32,9 +33,10 @@ from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
 from ml.core.phrases import counted_classes, counted_files
 from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
-from ml.core.types import SPLITS, Windowing
+from ml.core.types import PAGE_CHOICES, SPLITS, LabelColumns, PageChoice, Windowing
 from ml.media.kinds import kind_named, kinds
 from ml.project.labelfiles.messages import as_json as labels_as_json
+from ml.project.labelfiles.preview import labels_beside
 from ml.project.labelfiles.windows import lost_in_windows
 from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
@@ -93,6 +95,13 @@ LabelsOption = Annotated[
         ),
     ),
 ]
+ColumnsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE,CLASS",
+        help=tr("The columns of the table that name the file and the class, where Handlens does not know them."),
+    ),
+]
 MultiLabelOption = Annotated[
     bool,
     typer.Option(
@@ -111,6 +120,16 @@ UnlabelledOption = Annotated[
         help=tr("No folder names a class. You label the files in the window and name the classes as you go."),
     ),
 ]
+PagesOption = Annotated[
+    PageChoice,
+    typer.Option(
+        metavar="WHICH",
+        help=tr(
+            "Which page is used of pictures with several, such as stacks of a microscope: {choices}.",
+            choices=", ".join(PAGE_CHOICES),
+        ),
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
 ]
@@ -125,8 +144,10 @@ def new(
     rate: RateOption = None,
     split_by: SplitByOption = "auto",
     labels: LabelsOption = None,
+    columns: ColumnsOption = "",
     multi_label: MultiLabelOption = False,
     unlabelled: UnlabelledOption = False,
+    pages: PagesOption = "first",
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -140,16 +161,28 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
+    known_kind = kind_of(kind, folder, rate=rate)
     job = ScanJob(
         folder=folder,
-        kind=kind_of(kind, folder, rate=rate),
-        labels=_label_files(labels),
+        kind=known_kind,
+        labels=_label_files(labels) or (() if unlabelled else labels_beside(folder, known_kind)),
         rate=rate,
         new=True,
         unlabelled=unlabelled,
+        columns=_columns(columns),
+        page=pages,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
+
+
+def _columns(asked: str) -> LabelColumns | None:
+    names = [name.strip() for name in asked.split(",")]
+    if not asked:
+        return None
+    if len(names) != len(LabelColumns._fields) or not all(names):
+        raise WrongUsageError(msg("Give two columns, as in “photo,species”."), option="--columns")
+    return LabelColumns(*names)
 
 
 def _folder_named(source: Path) -> Path:
@@ -271,6 +304,7 @@ def _conclude(
     splits = Counter(sample.split for sample in samples if sample.split)
     names = {item.index: item.name for item in project.classes()}
     labelled = Counter(names[index] for sample in samples for index in sample.labels)
+    found = findings(report, plan)
     outcome: dict[str, Any] = {
         "event": "created",
         "samples": len(samples),
@@ -286,7 +320,9 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
-        "findings": [with_options(finding.sentence) for finding in findings(report, plan)],
+        "findings": [with_options(finding.sentence) for finding in found],
+        "findings_files": [list(finding.paths) for finding in found],
+        "findings_severity": [finding.severity for finding in found],
         "project": str(project.path),
     }
     if report.labels is not None:
@@ -295,7 +331,10 @@ def _conclude(
         followed = joined.followed
         outcome |= {"added": joined.added, "moved": followed.moved}
         outcome |= {"changed": list(followed.changed), "gone": list(followed.gone)}
-        outcome["findings"] = [*_followed_told(followed), *outcome["findings"]]
+        told = _followed_told(followed)
+        outcome["findings"] = [*told, *outcome["findings"]]
+        outcome["findings_files"] = [*([] for _each in told), *outcome["findings_files"]]
+        outcome["findings_severity"] = [*("info" for _each in told), *outcome["findings_severity"]]
         if report.labels is not None:
             outcome["labels"]["given"] = joined.given
     if json:
@@ -416,7 +455,10 @@ def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> Sc
     """Logs have to have the columns of the project they join."""
     windowing = project.windowing if kind_named(project.kind).shares_columns else None
     by_hand = project.by_hand and not labels
-    return ScanJob(folder=folder, kind=project.kind, labels=labels, windowing=windowing, unlabelled=by_hand)
+    columns = project.label_columns if labels == project.label_sources else None
+    return ScanJob(
+        folder=folder, kind=project.kind, labels=labels, windowing=windowing, unlabelled=by_hand, columns=columns
+    )
 
 
 def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: str, rate: float | None) -> None:

@@ -26,6 +26,7 @@ from ml.core.phrases import duration
 from ml.core.types import TaskName
 from ml.project.backup import day_of
 from ml.project.backup import restore as restore_backup
+from ml.project.manage import archive_project, archived_sentence, duplicate_project, rename_project
 from ml.project.project import Project
 from ml.project.releases import RunRelease
 from ml.scoring.tasks import task_named
@@ -46,11 +47,14 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
         if not opened.read_only:
             opened.runs.mark_interrupted()
         found, task, released = opened.runs.all(), opened.task, opened.released()
+        notes = opened.runs.notes()
     if json:
         for run in found:
             fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
             if released is not None and run.number == released.run:
                 fields["released"] = released
+            if run.number in notes:
+                fields["note"] = notes[run.number]
             print_json({"event": "run", **plain_fields(fields)})
         return
     console = make_console()
@@ -76,6 +80,8 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     if released is not None:
         say(console, _released(released))
     for run in found:
+        if run.number in notes:
+            say(console, msg("Run {run}: {message}", run=str(run.number), message=notes[run.number]))
         if run.state == "failed" and run.message and text(run.message):
             say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
 
@@ -121,6 +127,51 @@ def relink(
                 total=count,
             )
         )
+
+
+@command()
+def rename(
+    project: ProjectArgument,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help=tr("The new name."))],
+    json: JsonOption = False,
+) -> None:
+    """Give the project and its folder another name."""
+    path = rename_project(find_project(project), to)
+    if json:
+        print_json({"event": "renamed", "project": str(path)})
+        return
+    say(make_console(), msg("The project is now in {path}.", path=str(path)))
+
+
+@command()
+def duplicate(
+    project: ProjectArgument,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help=tr("The name of the copy."))],
+    json: JsonOption = False,
+) -> None:
+    """Copy the project, with its runs, into a folder beside it."""
+    path = duplicate_project(find_project(project), to)
+    if json:
+        print_json({"event": "duplicated", "project": str(path)})
+        return
+    say(make_console(), msg("The copy is in {path}. Both use the same source files.", path=str(path)))
+
+
+@command()
+def archive(
+    project: ProjectArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.zip", help=tr("The archive to write."))],
+    with_sources: Annotated[
+        bool, typer.Option("--with-sources", help=tr("Put copies of the source files into it as well."))
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write the project to one ZIP file."""
+    made = archive_project(find_project(project), to.expanduser(), with_sources=with_sources)
+    if json:
+        print_json({"event": "archived", "path": str(made.path), "files": made.files, "missing": made.missing})
+        return
+    say(make_console(), archived_sentence(made))
 
 
 @command()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -83,16 +85,38 @@ def watch(
         if again:
             memory.forget_answers()
         observer = _Observer(plan, released.info, json=json)
-        observer.begin(memory.answered())
         watching = FolderWatch(released, plan, memory, observer)
-        # A service is ended by SIGTERM; it is the usual end of this, as Ctrl+C is.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            watching.run()
-        except KeyboardInterrupt:
+        with _end_requests() as end_requested:
+            observer.begin(memory.answered())
+            with suppress(KeyboardInterrupt):
+                watching.run(end_requested)
             observer.end(watching)
     finally:
         memory.close()
+
+
+@contextmanager
+def _end_requests() -> Iterator[Callable[[], bool]]:
+    """Yield whether Ctrl+C was pressed or a service was ended by SIGTERM, which is the usual end of this.
+
+    An exception at any moment would leave the memory in the middle of a transaction. Only the second request raises
+    KeyboardInterrupt: a long recording may be in work.
+    """
+    requested = False
+
+    def request(_number: int, _frame: FrameType | None) -> None:
+        nonlocal requested
+        if requested:
+            raise KeyboardInterrupt
+        requested = True
+
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, request) for number in heard}  # a job in the background ignores Ctrl+C
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _try_rules(plan: WatchPlan, *, json: bool) -> None:

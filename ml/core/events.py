@@ -274,6 +274,15 @@ class FeaturesReady:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MapReady:
+    """A `DataMapJob` ended: the points (n, 2) of run `run`, in the order of its predictions, are in `file` of the
+    project's cache."""
+
+    run: int
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
     """An `ExportJob` ended: run `run` (None for a notebook) is in the file or folder `path`.
 
@@ -325,11 +334,24 @@ Event = (
     | BackboneChecked
     | Suspected
     | FeaturesReady
+    | MapReady
     | Exported
     | Stopped
     | Failed
 )
-TERMINAL = (Scanned, Finished, Evaluated, Looked, BackboneChecked, Suspected, FeaturesReady, Exported, Stopped, Failed)
+TERMINAL = (
+    Scanned,
+    Finished,
+    Evaluated,
+    Looked,
+    BackboneChecked,
+    Suspected,
+    FeaturesReady,
+    MapReady,
+    Exported,
+    Stopped,
+    Failed,
+)
 
 _NAMES = {
     StageStarted: "stage",
@@ -349,6 +371,7 @@ _NAMES = {
     BackboneChecked: "backbone",
     Suspected: "suspected",
     FeaturesReady: "features_ready",
+    MapReady: "map",
     Exported: "exported",
     Stopped: "stopped",
     Failed: "failed",
@@ -374,6 +397,17 @@ def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, tuple | list) and value and all(isinstance(item, Message) for item in value):
             fields[f"{name}_messages"] = [to_json(item) for item in value]
     return fields
+
+
+def without_untested(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `Evaluated` with null for what is not known of a class that no sample shows."""
+    for scores in fields["per_class"].values():
+        if not scores["n"]:
+            scores.update(dict.fromkeys(scores.keys() & _OF_SAMPLES))
+    return fields
+
+
+_OF_SAMPLES = frozenset(["recall", "f1", "recall_low", "recall_high", "average_precision"])
 
 
 def _plain(value: Any) -> Any:

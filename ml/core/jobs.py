@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from ml.core.events import Event
 from ml.core.plugins import plugin_modules
-from ml.core.types import KindName, Preset, Windowing
+from ml.core.types import KindName, LabelColumns, PageChoice, Preset, Windowing
 
 StopRequest = Literal["", "stop", "first", "cancel", "leave"]
 
@@ -71,7 +71,9 @@ class ScanJob:
     `new`: a project is to be made of the folder, so the job fails before it decodes anything if the names of folders
     and the labels alone leave fewer than two classes.
 
-    `unlabelled`: no folder names a class; a person will label the files.
+    `unlabelled`: no folder names a class; a person will label the files. `page`: which page of pictures is used.
+
+    `columns`: those of the label tables, where a person chose them.
     """
 
     folder: Path
@@ -81,6 +83,8 @@ class ScanJob:
     windowing: Windowing | None = None
     new: bool = False
     unlabelled: bool = False
+    columns: LabelColumns | None = None
+    page: PageChoice = "first"
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
@@ -161,6 +165,15 @@ class FeaturesJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DataMapJob:
+    """Place the samples of run `run` on a map, near each other where they are alike. Ends with `events.MapReady`."""
+
+    project: Path
+    run: int
+    plugins: tuple[str, ...] = field(default_factory=plugin_modules)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExportJob:
     """Hand on run `run` (the one in use if None) as the file or folder `to`; its ending says in which form, see
     `ml.pipeline.export_model`. Ends with `events.Exported`.
@@ -182,6 +195,6 @@ class ExportJob:
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 
-Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | ExportJob
+Job = ScanJob | TrainJob | EvaluateJob | LookJob | BackboneJob | SuspectJob | FeaturesJob | DataMapJob | ExportJob
 Runner = Callable[[Job, Stop], Iterator[Event]]
 """`engine.run`, `Worker().run` and a scripted fake in tests all have this type."""

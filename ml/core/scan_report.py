@@ -6,7 +6,49 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ml.core.messages import Message, msg
-from ml.core.types import KindName, LabelSpan, Split, SplitBy, Stretch, TaskName, Windowing
+from ml.core.types import (
+    KindName,
+    LabelColumns,
+    LabelSpan,
+    PictureReading,
+    Reading,
+    Split,
+    SplitBy,
+    Stretch,
+    TaskName,
+    Windowing,
+)
+
+Remark = Literal["cut", "cancels", "pages", "deep", "clear"]
+"""What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
+other; it has several pages; its values go beyond 8 bits; what is transparent in it would have hidden the rest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureLook:
+    """What the network sees of a picture, in levels 0…255 of the colour that shows most: 99 of 100 pixels lie between
+    `low` and `high`."""
+
+    low: int
+    high: int
+    least: int
+    most: int
+    levels: int
+    """Different levels."""
+    signature: bytes
+    """The picture in 8 × 8 pixels; empty where it is not known."""
+    camera: str = ""
+    day: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoundLook:
+    """What the network hears of a recording: `loudness` in dB below full scale, without a constant offset, the `peak`,
+    and the share of values that are `clipped`."""
+
+    loudness: float
+    peak: float
+    clipped: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +83,8 @@ class FoundFile:
     channels: int = 0
     stretches: tuple[Stretch, ...] = ()
     """The parts of a log between its pauses; empty where its times leave the pauses out."""
+    remarks: tuple[Remark, ...] = ()
+    look: PictureLook | SoundLook | None = None
 
     @property
     def end(self) -> float:
@@ -83,6 +127,10 @@ class DuplicateSet:
 IssueKind = Literal[
     "no_file",
     "ambiguous",
+    "contested",
+    "disagreed",
+    "torn",
+    "in_sequence",
     "unparsable",
     "no_class",
     "conflict",
@@ -111,6 +159,8 @@ class LabelIssue:
     """The files it is about, where there are some."""
     words: tuple[str, ...] = ()
     """What stands where a class was expected."""
+    total: int = 0
+    """Of how many files, where that is said."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +177,8 @@ class LabelNotes:
     """Of these, rows that a file was found for."""
     several_in_row: int = 0
     """Files to which one row gives more than one class."""
+    columns: LabelColumns | None = None
+    """The columns that a person chose."""
     issues: tuple[LabelIssue, ...] = ()
 
 
@@ -141,6 +193,8 @@ class ScanReport:
     duplicates: tuple[DuplicateSet, ...] = ()
     windowing: Windowing | None = None
     """Chosen from the data; None for images."""
+    picture_reading: PictureReading | None = None
+    """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
     task: TaskName = "single"
     labels: LabelNotes | None = None
     """Where the labels come from tables and tracks instead of folders."""
@@ -148,6 +202,13 @@ class ScanReport:
     """Sentences about how the files were read."""
     unlabelled: bool = False
     """No folder names a class: a person will label the files."""
+    passed_over: tuple[str, ...] = ()
+    """Other files in the folder, which are not of this kind."""
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
 
     @property
     def class_counts(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ Stage = Literal[
     "predict",
     "export",
     "label_issues",
+    "map",
     "evaluate",
 ]
 
@@ -33,6 +34,7 @@ _SENTENCES: dict[Stage, Message] = {
     "predict": msg("Predicting every sample with the finished model."),
     "export": msg("Writing the model to a file and checking that the file gives the same answers."),
     "label_issues": msg("Checking every label with a model that was not trained on that sample."),
+    "map": msg("Arranging the samples so that those that are alike lie together."),
     "evaluate": msg("The model predicts the files it is tested on."),
 }
 

@@ -17,6 +17,8 @@ Origin = Literal["person", "import", "confirmed", "ignored"]
 "ignored": a person said that the sample is not to be used; it has no label then."""
 Clock = Literal["file", "asked", "none"]
 """Where the rate of sensor logs is from: their column of times, the user, nowhere."""
+PageChoice = Literal["first", "middle", "sharpest"]
+"""Which page of a picture with several is used."""
 RunState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 Preset = Literal["quick", "standard", "thorough"]
 
@@ -24,7 +26,15 @@ TaskName = str
 """What is learned, as it is written to disk: the name of a `ml.scoring.task.Task`, such as "single" or "multi"."""
 
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+PAGE_CHOICES: tuple[PageChoice, ...] = ("first", "middle", "sharpest")
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "thorough")
+
+
+class LabelColumns(NamedTuple):
+    """The columns of a label table that a person chose: their names, or their numbers from 1."""
+
+    file: str
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +59,28 @@ class Windowing:
     def frames(self) -> int:
         """Values in one window, of each column."""
         return round(self.rate * self.seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureReading:
+    """How pictures with more than 8 bits, or with several pages, become 8-bit samples.
+
+    `low` and `high` are the values that become 0 and 255 in all pictures of a project; where they are the same, each
+    picture has the range of its own depth.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    page: PageChoice = "first"
+
+    @property
+    def ranged(self) -> bool:
+        """Whether all pictures share one range."""
+        return self.high > self.low
+
+
+Reading = Windowing | PictureReading
+"""How files become samples."""
 
 
 class Stretch(NamedTuple):

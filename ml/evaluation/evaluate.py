@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ml.core.errors import HandlensError
 from ml.core.events import Accepting, Evaluated, Event, Failed, Note, Progress, Scanned, StageStarted, Stopped
 from ml.core.jobs import EvaluateJob, ScanJob, Stop
-from ml.core.messages import msg, nmsg
+from ml.core.messages import Message, msg, nmsg
+from ml.core.phrases import files as files_of
 from ml.core.phrases import listed
 from ml.core.scan_report import FoundFile, ScanReport
-from ml.core.types import Sample
+from ml.core.types import KindName, Sample
 from ml.evaluation.findings_file import read_findings
 from ml.evaluation.thresholds_in_use import (
     chosen_error_rate,
@@ -38,6 +39,8 @@ from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
 from ml.scoring.thresholds import selective_risk
+
+_NAMES_SHOWN = 3
 
 
 def evaluate(job: EvaluateJob, stop: Stop) -> Iterator[Event]:
@@ -134,7 +137,8 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
     if not task.exclusive:
         info = with_thresholds_for(project, number, model.info, job.wrong_at_most)
         thresholds = np.array(info.present_above)
-        yield task.report(predicted.probabilities, predicted.truth, names, files=sources, thresholds=thresholds)
+        score = task.report(predicted.probabilities, predicted.truth, names, files=sources, thresholds=thresholds)
+        yield dataclasses.replace(score, findings=_not_tested(score, project.kind))
         return
     targets = task.targets(predicted.truth, classes=len(names))
     held = (predicted.probabilities, targets, np.array(predicted.files, dtype=np.int64))
@@ -142,7 +146,7 @@ def _on_folder(project: Project, job: EvaluateJob, folder: Path, stop: Stop) -> 
     score = task.report(predicted.probabilities, predicted.truth, names, files=sources, temperature=temperature)
     known = {sample.id: sample for sample in project.samples() if sample.labelled}
     accepting = _accepting(project, job, project.predictions(number), known, tested=held, info=model.info)
-    yield dataclasses.replace(score, accepting=accepting)
+    yield dataclasses.replace(score, accepting=accepting, findings=_not_tested(score, project.kind))
 
 
 def _labelled_files_of(
@@ -161,7 +165,9 @@ def _labelled_files_of(
     for left_out in report.unreadable:
         yield Note(sentence=msg("Skipped {file}: {reason}", file=left_out.path, reason=left_out.reason))
     task = task_named(info.task)
-    every = _labelled(report if task.exclusive else for_task(report, task.name), info.classes)
+    every, unknown = _labelled(report if task.exclusive else for_task(report, task.name), info.classes)
+    if unknown:
+        yield Note(sentence=_not_known(unknown, info.classes))
     unseen = _not_learned_from(every, project)
     if len(unseen) < len(every):
         sentence = nmsg(
@@ -210,22 +216,12 @@ def _predict_labelled(
     return _Predicted(np.stack(rows), truth, files)
 
 
-def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
-    """The files that stand in a class folder; raises where a class is unknown to the model or there is none."""
+def _labelled(report: ScanReport, classes: Sequence[str]) -> tuple[list[FoundFile], list[str]]:
+    """The files of classes that the model knows, and the other classes; raises where there are no such files."""
     unknown = [name for name in report.class_counts if name not in classes]
-    if unknown:
-        raise HandlensError(
-            nmsg(
-                "The model does not know the class {unknown} in this folder. It knows {classes}. Give the class "
-                "folders the names that the model knows.",
-                "The model does not know the classes {unknown} in this folder. It knows {classes}. Give the class "
-                "folders the names that the model knows.",
-                len(unknown),
-                unknown=listed([msg("“{name}”", name=name) for name in unknown], most=3),
-                classes=tuple(classes),
-            )
-        )
-    files = [file for file in report.files if file.labelled]
+    files = [file for file in report.files if file.labelled and not set(file.class_names) & set(unknown)]
+    if not files and unknown:
+        raise HandlensError(_not_known(unknown, classes))
     if not files:
         raise HandlensError(
             msg(
@@ -233,7 +229,38 @@ def _labelled(report: ScanReport, classes: Sequence[str]) -> list[FoundFile]:
                 "class."
             )
         )
-    return files
+    return files, unknown
+
+
+def _not_known(unknown: Sequence[str], classes: Sequence[str]) -> Message:
+    return nmsg(
+        "The model does not know the class {unknown} in this folder, so its files are not tested. It knows {classes}. "
+        "Give the class folders the names that the model knows.",
+        "The model does not know the classes {unknown} in this folder, so their files are not tested. It knows "
+        "{classes}. Give the class folders the names that the model knows.",
+        len(unknown),
+        unknown=_quoted(unknown),
+        classes=tuple(classes),
+    )
+
+
+def _quoted(names: Sequence[str]) -> Message:
+    return listed([msg("“{name}”", name=name) for name in names], most=_NAMES_SHOWN)
+
+
+def _not_tested(result: Evaluated, kind: KindName) -> tuple[Message, ...]:
+    """Name the classes that the folder has no files of."""
+    absent = [name for name, scores in result.per_class.items() if not scores["n"]]
+    if not absent:
+        return ()
+    sentence = nmsg(
+        "{names} was not tested, because the folder has no {files} of it.",
+        "{names} were not tested, because the folder has no {files} of them.",
+        len(absent),
+        names=_quoted(absent),
+        files=files_of(kind),
+    )
+    return (sentence,)
 
 
 def _not_learned_from(files: Sequence[FoundFile], project: Project) -> list[FoundFile]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +15,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Finished
 from ml.core.messages import Message, msg
 from ml.core.types import Sample
-from ml.project.predictions import Predictions
+from ml.project.predictions import SPLIT_CODES, Predictions
 from ml.project.project import Project
 from ml.scoring.multilabel import relative_to_threshold
 from ml.scoring.tasks import task_named
@@ -87,6 +89,31 @@ class RunComparison:
     label_counts: LabelCounts | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClassDifference:
+    """Of the `count` samples of class `index`, how many each of two runs finds."""
+
+    index: int
+    count: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunDifference:
+    """Two runs on the same samples and by the same labels. `fixed` and `broken` are sample ids in ascending order.
+
+    `both_wrong` are samples that neither predicts correctly.
+    """
+
+    before: RunScore
+    after: RunScore
+    fixed: tuple[int, ...]
+    broken: tuple[int, ...]
+    both_wrong: tuple[int, ...]
+    classes: tuple[ClassDifference, ...]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Decisions:
     """Rows (n,) of a run, the predicted and the true classes (n, classes), and whether they agree (n,)."""
@@ -138,6 +165,60 @@ def compare_runs(project: Project, *, before: int | None, after: int, samples: I
         fixed=fixed,
         broken=broken,
         label_counts=label_counts,
+    )
+
+
+def run_difference(project: Project, *, before: int, after: int, samples: Iterable[Sample]) -> RunDifference:
+    """Compare two runs sample by sample and class by class, on what both predicted. Raises HandlensError."""
+    on = evaluation_set(samples)
+    was, now = project.predictions(before), project.predictions(after)
+    common = {*was.sample_ids.tolist()} & {*now.sample_ids.tolist()} & {*on.labels}
+    on = on._replace(labels={sample_id: on.labels[sample_id] for sample_id in sorted(common)})
+    decided = _decide(was, on.labels), _decide(now, on.labels)
+    ids = np.asarray(was.sample_ids[decided[0].rows]), np.asarray(now.sample_ids[decided[1].rows])
+    # Both in the order of the ids: a run may hold its samples in another one.
+    orders = np.argsort(ids[0], kind="stable"), np.argsort(ids[1], kind="stable")
+    ordered = ids[0][orders[0]]
+    right = decided[0].correct[orders[0]], decided[1].correct[orders[1]]
+    return RunDifference(
+        before=_score(was, decided[0], on),
+        after=_score(now, decided[1], on),
+        fixed=tuple(ordered[~right[0] & right[1]].tolist()),
+        broken=tuple(ordered[right[0] & ~right[1]].tolist()),
+        both_wrong=tuple(ordered[~right[0] & ~right[1]].tolist()),
+        classes=_class_differences(on, decided),
+    )
+
+
+def data_versions(project: Project, runs: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return for each run the number of its data and how many samples had a label in it.
+
+    Runs made from the same samples, labels and splits have the same number; numbers count up from 1 in the order of
+    `runs`. Runs whose predictions were deleted are left out.
+    """
+    numbers: dict[bytes, int] = {}
+    found: dict[int, tuple[int, int]] = {}
+    for run in runs:
+        try:
+            made = project.predictions(run)
+        except HandlensError:
+            continue
+        digest = hashlib.sha256()
+        order = np.argsort(made.sample_ids, kind="stable")
+        for column in (made.sample_ids, made.labels, made.splits, made.targets):
+            if column is not None:
+                digest.update(np.ascontiguousarray(column[order]).tobytes())
+        number = numbers.setdefault(digest.digest(), len(numbers) + 1)
+        found[run] = number, int((np.asarray(made.splits) != SPLIT_CODES.index("none")).sum())
+    return found
+
+
+def _class_differences(on: EvaluationSet, decided: tuple[_Decisions, _Decisions]) -> tuple[ClassDifference, ...]:
+    counts: Counter[int] = Counter(index for labels in on.labels.values() for index in labels)
+    hits = [np.asarray((each.predicted & each.truth).sum(axis=0)) for each in decided]
+    return tuple(
+        ClassDifference(index, counts[index], *(int(each[index]) if index < len(each) else 0 for each in hits))
+        for index in sorted(counts)
     )
 
 

@@ -19,6 +19,7 @@ About = Literal[
     "small",
     "promise",
     "new source",
+    "data",
 ]
 Nonsense = Literal["blank", "noise", "patterns", "pictures of sounds", "silence", "tones", "standing still"]
 """Input that shows nothing anybody could have meant."""

@@ -71,7 +71,7 @@ class RunView:
             drawn = render_sample(
                 self.project.kind,
                 self.project.file(item.sample.path),
-                windowing=self.project.windowing,
+                windowing=self.project.reading,
                 start=item.sample.start or 0.0,
                 size=(edge, edge),
             )

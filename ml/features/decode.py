@@ -19,14 +19,14 @@ from ml.core.jobs import Stop
 from ml.core.memory import is_memory_shortage, start_threads
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
-from ml.core.types import Sample, Windowing
+from ml.core.types import Reading, Sample, Windowing
 from ml.features.row_cache import RowCache
 from ml.media.kinds import SampleKind, kind_named
 from ml.project.project import Project
 from ml.project.roots import root_name
 from ml.runtime.session import cores
 
-DECODER_VERSION, LOG_DECODER_VERSION = 2, 3
+DECODER_VERSION, LOG_DECODER_VERSION = 3, 3
 """Part of the names of the caches. Increase them if the same file is decoded differently."""
 PROGRESS_SECONDS = 0.1
 BATCH = 64
@@ -40,6 +40,7 @@ class Decoded:
     def __init__(self, project: Project, *, size: int) -> None:
         self.kind = kind_named(project.kind)
         self.windowing = project.windowing
+        self.reading = project.reading
         self._folder = project.source_folder
         self._roots = {root.name: root.folder(project.path) for root in project.roots()}
         """Plain paths instead of the project: this object travels to other processes."""
@@ -48,7 +49,7 @@ class Decoded:
         """Size and modification time of every file; needed only until all are decoded."""
         cache = project.path / "cache"
         self._rows = RowCache(
-            cache / _cache_name(self.kind, self.windowing, size), {"data": self.kind.row_shape(self.windowing, size)}
+            cache / _cache_name(self.kind, self.reading, size), {"data": self.kind.row_shape(self.windowing, size)}
         )
 
     def decode(self, samples: Sequence[Sample], stop: Stop, unreadable: dict[str, Message]) -> Iterator[Event]:
@@ -130,7 +131,7 @@ class Decoded:
                     msg("{path} has changed since the project was created. Put the old file back.", path=path)
                 )
             starts = [sample.start or 0.0 for sample in group]
-            return self.kind.load(self._place_of(path), starts, windowing=self.windowing, size=self._size)
+            return self.kind.load(self._place_of(path), starts, windowing=self.reading, size=self._size)
         except HandlensError as error:
             return error
         except OSError as error:
@@ -156,10 +157,11 @@ def cache_key(sample: Sample) -> str:
     return sample.digest if sample.start is None else f"{sample.digest}@{sample.start:.6f}"
 
 
-def _cache_name(kind: SampleKind, windowing: Windowing | None, size: int) -> str:
-    """Return the name of the cache; of logs it depends on the columns and the clock."""
-    if kind.input_name == "pixels" or windowing is None:
-        return f"pixels-{DECODER_VERSION}-{size}"
+def _cache_name(kind: SampleKind, windowing: Reading | None, size: int) -> str:
+    """Return the name of the cache; of logs it depends on the columns and the clock, of pictures on their range."""
+    if kind.input_name == "pixels" or not isinstance(windowing, Windowing):
+        own = f"{hashlib.sha256(repr(windowing).encode()).hexdigest()[:8]}-" if windowing is not None else ""
+        return f"pixels-{DECODER_VERSION}-{own}{size}"
     if kind.input_name == "waveform":
         return f"waves-{DECODER_VERSION}-{windowing.rate}-{windowing.seconds:g}"
     columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]

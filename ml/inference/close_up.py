@@ -35,7 +35,7 @@ def close_up(model: ReleasedModel, answer: FilePrediction) -> CloseUp:
     info = model.info
     if info.windowing is not None:
         start = surest_start(answer)
-        array = kind_named(info.kind).load_input(answer.path, [start], windowing=info.windowing, size=info.size)
+        array = kind_named(info.kind).load_input(answer.path, [start], windowing=info.reading, size=info.size)
         return CloseUp(maps=model.predict(array).maps[0], start=start)
     again = next(predict_files(model, [answer.path], keep_maps=True))
     if isinstance(again, UnreadableInput):

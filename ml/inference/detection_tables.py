@@ -42,7 +42,7 @@ class DetectionWriter(ABC):
         """Give the result its name. What an interrupted run found is kept if there is any. Raises OSError."""
 
 
-class _TextTable:
+class TextTable:
     """A text table that takes its name when it is closed, so that an older one is not lost to a failed run."""
 
     def __init__(
@@ -75,7 +75,7 @@ class _TableOfDetections(DetectionWriter):
     """A table with a row per detection."""
 
     def __init__(self, target: Path, header: Sequence[str], *, delimiter: str = ",", encoding: str = BOM) -> None:
-        self._table = _TextTable(target, header, delimiter=delimiter, encoding=encoding)
+        self._table = TextTable(target, header, delimiter=delimiter, encoding=encoding)
 
     def close(self, *, complete: bool) -> None:
         self._table.close(complete=complete)
@@ -130,7 +130,7 @@ class AudacityLabels(DetectionWriter):
         self._target, self._many = target, files > 1
         if self._many:
             target.mkdir(exist_ok=True)
-        self._track: _TextTable | None = None
+        self._track: TextTable | None = None
         self._of: Path | None = None
 
     def add(self, detection: Detection) -> None:
@@ -146,12 +146,12 @@ class AudacityLabels(DetectionWriter):
             self._track.close(complete=complete)
             self._track = None
 
-    def _open(self, path: Path) -> _TextTable:
+    def _open(self, path: Path) -> TextTable:
         if self._track is not None and self._of != path:
             self.close(complete=True)  # the file before broke off
         if self._track is None:
             target = free_path(self._target, path.stem, ".txt") if self._many else self._target
-            self._track, self._of = _TextTable(target), path
+            self._track, self._of = TextTable(target), path
         return self._track
 
 
@@ -164,7 +164,7 @@ class HourlyCounts(DetectionWriter):
 
     def __init__(self, target: Path, classes: Sequence[str]) -> None:
         header = ("file", "day", "hour", "minutes", "label", "detections")
-        self._table = _TextTable(target, header, delimiter=",", encoding=BOM)
+        self._table = TextTable(target, header, delimiter=",", encoding=BOM)
         self._classes = classes
         self._tally = HourTally()
 

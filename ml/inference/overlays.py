@@ -111,7 +111,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
         maps = result.maps if surest is None else surest.maps
         assert maps is not None
         start = 0.0 if surest is None else surest.start
-        picture = render_sample(info.kind, result.path, windowing=info.windowing, start=start, size=(640, 640))
+        picture = render_sample(info.kind, result.path, windowing=info.reading, start=start, size=(640, 640))
         save_png(overlay_picture(picture, maps, classes, verdict), target)
         return
     longest = max(LONGEST_SECONDS, LONGEST_WINDOWS * info.windowing.seconds if info.input_name == "readings" else 0.0)

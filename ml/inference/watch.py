@@ -105,7 +105,7 @@ def check_table(csv: Path, info: ModelInfo) -> None:
 
 
 class FolderWatch:
-    """Watches until `run` is interrupted or `stop` is set. `actions` take the place of the usual ones."""
+    """Watches until it is asked to stop. `actions` take the place of the usual ones."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class FolderWatch:
         )
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Watch. Raises KeyboardInterrupt as it comes, and HandlensError where nothing can be remembered."""
+        """Watch until `stop` returns true. Raises HandlensError where nothing can be remembered."""
         self._deliveries.start()
         try:
             while not stop():
@@ -167,12 +167,12 @@ class FolderWatch:
                 self._arrivals.search()
             except OSError:  # it is going away
                 continue
-            self._answer(self._arrivals.complete())
+            self._answer(self._arrivals.complete(), stop)
             self._flush()
             if self._deliveries.trouble is not None:
                 raise self._deliveries.trouble
 
-    def _answer(self, complete: Iterator[Arrival]) -> None:
+    def _answer(self, complete: Iterator[Arrival], stop: Callable[[], bool]) -> None:
         arrivals = {arrival.path: arrival for _count, arrival in zip(range(_AT_ONCE), complete, strict=False)}
         for answer in predict_files(self._model, list(arrivals)):
             arrival = arrivals[answer.path]
@@ -181,6 +181,8 @@ class FolderWatch:
             if not self._arrivals.unchanged(arrival):
                 continue  # seen again as what it is now
             self._keep(answer, arrival)
+            if stop():
+                return
 
     def _keep(self, answer: Answer, arrival: Arrival) -> None:
         try:

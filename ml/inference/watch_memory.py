@@ -96,13 +96,14 @@ class WatchMemory:
         """Keep all changes of the block, on disk when it ends, or none."""
         with self._lock:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
                 try:
+                    self._db.execute("BEGIN IMMEDIATE")
                     yield
-                except BaseException:
-                    self._db.execute("ROLLBACK")
+                    self._db.execute("COMMIT")  # fails where the disk is full
+                except BaseException:  # KeyboardInterrupt comes anywhere, also between these lines
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                     raise
-                self._db.execute("COMMIT")
             except sqlite3.Error as error:
                 raise self._failed(error) from error
 

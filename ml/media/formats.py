@@ -1,32 +1,13 @@
-"""Recognise intact pictures of unsupported formats, and say what to do."""
+"""Recognise intact pictures in variants of formats that cannot be read, and say what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 
 from ml.core.messages import Message, msg
 
-_HEIC = msg("HEIC pictures cannot be read. Save the picture as JPEG or PNG.")
-_DICOM = msg("DICOM pictures cannot be read. Export the picture as PNG or TIFF.")
-_JPEG_XL = msg("JPEG XL pictures cannot be read. Save the picture as JPEG or PNG.")
-_RAW = ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"
-
-UNSUPPORTED: Mapping[str, Message] = {
-    **dict.fromkeys([".heic", ".heif"], _HEIC),
-    **dict.fromkeys([".dcm", ".dicom"], _DICOM),
-    ".jxl": _JPEG_XL,
-    **dict.fromkeys(_RAW.split(), msg("Camera raw files cannot be read. Export the picture as JPEG or PNG.")),
-}
-"""By suffix."""
-
-_BEGINNINGS = (
-    (4, (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"), _HEIC),
-    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"), _JPEG_XL),
-    (128, (b"DICM",), _DICOM),
-)
 _ENOUGH = 132
 _VARIED = {"TIFF": "TIFF", "JPEG": "JPEG", "JPEG2000": "JPEG 2000"}
 """Formats with variants that Pillow does not read, and their usual names."""
@@ -36,14 +17,8 @@ _UNKNOWN_VARIANT = ("unknown pixel mode", "unknown data organization", "cannot h
 
 def unsupported_format(path: Path) -> Message | None:
     """The reason why an intact picture cannot be read, and what to do; None where it is damaged."""
-    by_name = UNSUPPORTED.get(path.suffix.lower())
-    if by_name is not None:
-        return by_name
     with path.open("rb") as file:
         start = file.read(_ENOUGH)
-    for offset, marks, sentence in _BEGINNINGS:
-        if start[offset:].startswith(marks):
-            return sentence
     for form, spoken in _VARIED.items():
         if _is_unknown_variant(path, form, start):
             return msg(

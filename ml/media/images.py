@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,8 +20,12 @@ from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
-from ml.media.formats import UNSUPPORTED, unsupported_format
-from ml.media.pixels import is_plain, to_rgb
+from ml.core.scan_report import PictureLook, Remark
+from ml.core.types import PageChoice, PictureReading
+from ml.media.decoders import DECODED_SUFFIXES, FRAMES, RAW_SUFFIXES, decode, recognised
+from ml.media.formats import unsupported_format
+from ml.media.look import picture_look
+from ml.media.pixels import deep_levels, hides_white, is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
 """Enough for a 108-megapixel phone; a file that claims more is rejected before decoding."""
@@ -33,8 +38,8 @@ _READABLE = (
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .avif .tif .tiff .bmp .dib .jp2 .j2k .jpf .jpx .jpc .j2c .jpg2"
     " .ppm .pgm .pbm .pnm .pfm .tga .ico .icns .pcx .sgi .rgb .bw .psd .fits .fit .qoi .dds"
 )
-IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | UNSUPPORTED.keys()
-"""Suffixes of pictures, including unsupported formats, which are reported to the user."""
+IMAGE_SUFFIXES: frozenset[str] = frozenset(_READABLE.split()) | DECODED_SUFFIXES
+"""Suffixes of pictures, including those for which a library may be missing, which is reported to the user."""
 
 _FORMATS = (
     "JPEG", "PNG", "MPO", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "TGA", "ICO", "ICNS", "PCX",
@@ -43,9 +48,9 @@ _FORMATS = (
 """Formats that Pillow may decode. Not PostScript, for example, which would start another program."""
 
 _MISNAMED = ("JPEG", "PNG")
-"""Formats tried under the name of an unsupported one. Not TIFF: a camera raw file would give its tiny preview."""
+"""Formats tried under the name of a camera raw file. Not TIFF: that would be its tiny preview."""
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _BITS_PER_SAMPLE = 0x0112, 258
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,6 +61,10 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _REDUCING_GAP = 3.0
+_PAGED = ("TIFF", "GIF", "WEBP", "PNG", "AVIF")
+"""Formats with several pages or frames. Not MPO and ICO, whose others are the same picture again."""
+_MOST_COMPARED = 64
+"""Pages among which the sharpest is looked for."""
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # keep Pillow's warnings off the user's terminal
@@ -67,31 +76,35 @@ class ImageFacts:
 
     width: int
     height: int
+    look: PictureLook | None = None
+    levels: tuple[float, float] | None = None
+    """The usual least and greatest value, where there are more than 8 bits."""
+    remarks: tuple[Remark, ...] = ()
 
 
-def load_image(path: Path) -> NDArray[np.uint8]:
-    """The picture as (H, W, 3) RGB, the right way up, first frame only, transparent parts on white.
+def load_image(path: Path, reading: PictureReading | None = None) -> NDArray[np.uint8]:
+    """The picture as (H, W, 3) RGB, the right way up, one frame only, transparent parts on a ground.
 
     Raises UnreadableError with the reason in one sentence.
     """
-    with _opened(path) as image:
+    with _opened(path, reading) as image:
         image.load()
-        pixels = to_rgb(image)
+        pixels = to_rgb(image, reading=reading)
         turn = _TURNS.get(_orientation(image))
     return pixels if turn is None else _turned(pixels, turn)
 
 
-def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
+def load_squashed(path: Path, size: int, reading: PictureReading | None = None) -> NDArray[np.uint8]:
     """The whole picture as a square (size, size, 3), its aspect ignored.
 
     JPEGs are decoded at a reduced scale where at least twice `size` is left. The same file gives the same bytes
     every time. Raises UnreadableError.
     """
-    with _opened(path) as image:
+    with _opened(path, reading) as image:
         image.draft(None, (2 * size, 2 * size))
         image.load()
         turn = _TURNS.get(_orientation(image))
-        square = _resized(image, (size, size), Image.Resampling.BILINEAR)
+        square = _resized(image, (size, size), Image.Resampling.BILINEAR, reading)
     if turn is not None:
         square = square.transpose(turn)
     return np.array(square.convert("RGB"), dtype=np.uint8)
@@ -99,7 +112,7 @@ def load_squashed(path: Path, size: int) -> NDArray[np.uint8]:
 
 def squashed(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Return an RGB picture (h, w, 3) as a square (size, size, 3), as `load_squashed` does with a file."""
-    return np.array(_resized(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
+    return np.array(_resized(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR, None), dtype=np.uint8)
 
 
 def image_facts(path: Path) -> ImageFacts:
@@ -107,27 +120,33 @@ def image_facts(path: Path) -> ImageFacts:
 
     JPEGs are decoded at one eighth: every coefficient is still read, only the drawing is saved.
     """
-    with _opened(path) as image:
+    remarks: dict[Remark, bool] = {}
+    levels = None
+    with _opened(path, None) as image:
         width, height = image.size
         reduced = image.draft(None, (1, 1)) is not None
         image.load()
         if not reduced:
             width, height = image.size
             _probe_colours(image)
+            levels = deep_levels(image)
+            remarks = {"deep": levels is not None, "clear": hides_white(image), "pages": _frames(image) > 1}
+        look = picture_look(image, levels)
         if _orientation(image) >= 5:
             width, height = height, width
-    return ImageFacts(width=width, height=height)
+    said = tuple(remark for remark, holds in remarks.items() if holds)
+    return ImageFacts(width=width, height=height, look=look, levels=levels, remarks=said)
 
 
-def thumbnail(path: Path, *, size: int) -> NDArray[np.uint8]:
+def thumbnail(path: Path, *, size: int, reading: PictureReading | None = None) -> NDArray[np.uint8]:
     """The picture within size × size, its aspect kept, never enlarged: (h, w, 3). Raises UnreadableError."""
-    with _opened(path) as image:
+    with _opened(path, reading) as image:
         image.draft(None, (size, size))
         image.load()
         turn = _TURNS.get(_orientation(image))
         scale = min(1.0, size / max(image.size))
         target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        small = _resized(image, target, Image.Resampling.BICUBIC)
+        small = _resized(image, target, Image.Resampling.BICUBIC, reading)
     if turn is not None:
         small = small.transpose(turn)
     return np.array(small.convert("RGB"), dtype=np.uint8)
@@ -140,19 +159,101 @@ def silence_pillow() -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, reading: PictureReading | None) -> Iterator[Image.Image]:
     """The picture with its header read and its cost checked. Whatever a decoder raises becomes an UnreadableError."""
     silence_pillow()
     try:
         check_regular(path)
-        misnamed = path.suffix.lower() in UNSUPPORTED
-        with Image.open(path, formats=_MISNAMED if misnamed else _formats()) as image:
-            _check_cost(image)
+        with _decoded(path, reading) as image:
             yield image
     except UnreadableError:
         raise
     except Exception as error:  # decoders of untrusted bytes raise anything, from SyntaxError to MemoryError
         raise UnreadableError(_reason(path, error), details=repr(error)) from error
+
+
+def _decoded(path: Path, reading: PictureReading | None) -> Image.Image:
+    """Open a picture with Pillow, or where that is no use with what its contents ask for."""
+    page = "first" if reading is None else reading.page
+    try:
+        image = Image.open(path, formats=_MISNAMED if path.suffix.lower() in RAW_SUFFIXES else _formats())
+    except (UnidentifiedImageError, SyntaxError):
+        otherwise = None if recognised(path) == "png" else _decoded_otherwise(path, reading, page)
+        if otherwise is None:
+            raise
+        return otherwise
+    try:
+        _check_cost(image)
+        if _loses_depth(image):
+            with contextlib.suppress(UnreadableError):
+                otherwise = _decoded_otherwise(path, reading, page)
+                if otherwise is not None:
+                    image.close()
+                    return otherwise
+        if page != "first" and image.format in _PAGED:
+            image.seek(_page(page, _frames(image), lambda number: _at(image, number)))
+    except BaseException:
+        image.close()
+        raise
+    return image
+
+
+def _loses_depth(image: Image.Image) -> bool:
+    """Whether Pillow would leave 8 of 16 bits of each colour, or take both for one colour."""
+    if image.mode != "RGB" or image.format not in ("TIFF", "PNG"):
+        return False
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, ())
+    return max(bits, default=8) > 8 or any("16" in str(tile.args) for tile in getattr(image, "tile", ()))
+
+
+def _decoded_otherwise(path: Path, reading: PictureReading | None, page: PageChoice) -> Image.Image | None:
+    image = decode(path, reading)
+    count = 1 if image is None else image.info.get(FRAMES, 1)
+    if page == "first" or not isinstance(count, int) or count < 2:
+        return image
+    return decode(path, reading, frame=_page(page, count, lambda number: decode(path, reading, frame=number)))
+
+
+def _frames(image: Image.Image) -> int:
+    """How many pages or frames a picture has, but for previews of another size. It stays at its page."""
+    noted = image.info.get(FRAMES)
+    if isinstance(noted, int):
+        return noted
+    if image.format not in _PAGED:
+        return 1
+    count, here, size = getattr(image, "n_frames", 1), image.tell(), image.size
+    if count < 2:
+        return 1
+    try:
+        image.seek(1)
+        same = image.size == size
+        image.seek(here)
+        image.load()
+    except Exception:  # a second page that cannot be read is none
+        return 1
+    return count if same else 1
+
+
+def _at(image: Image.Image, number: int) -> Image.Image:
+    image.seek(number)
+    image.load()
+    return image
+
+
+def _page(choice: PageChoice, count: int, page: Callable[[int], Image.Image | None]) -> int:
+    """Return the number of the page that is used."""
+    if choice == "middle":
+        return count // 2
+    step = max(1, count // _MOST_COMPARED)
+    return max(range(0, count, step), key=lambda number: _sharpness(page(number)))
+
+
+def _sharpness(image: Image.Image | None) -> float:
+    """How much neighbouring points differ, in proportion to how bright they are; fine noise is smoothed first."""
+    if image is None:
+        return 0.0
+    small = np.asarray(image.convert("F").reduce(2), dtype=np.float32)
+    return float(np.var(np.diff(small, axis=0)) + np.var(np.diff(small, axis=1)))
 
 
 @cache
@@ -185,6 +286,8 @@ def _reason(path: Path, error: Exception) -> Message:
     if path.stat().st_size == 0:
         return EMPTY
     if isinstance(error, UnidentifiedImageError):
+        if recognised(path) is not None:
+            return msg("The picture is damaged and cannot be decoded.")
         return unsupported_format(path) or msg("This is not a picture, or its beginning is damaged.")
     if "truncated" in str(error).lower() or "not enough" in str(error).lower():
         return msg("The picture is cut off: the end of the file is missing.")
@@ -213,14 +316,16 @@ def _turned(pixels: NDArray[np.uint8], turn: Image.Transpose) -> NDArray[np.uint
     return np.ascontiguousarray(flips[turn])
 
 
-def _resized(image: Image.Image, target: tuple[int, int], resampling: Image.Resampling) -> Image.Image:
+def _resized(
+    image: Image.Image, target: tuple[int, int], resampling: Image.Resampling, reading: PictureReading | None
+) -> Image.Image:
     """Resize a decoded picture. Other colour modes become RGB in strips, to hold no second whole picture."""
     if image.mode in {"RGB", "L"} and is_plain(image):
         return image.resize(target, resampling, reducing_gap=_REDUCING_GAP)
     across, down = (
         max(1, int(length / wanted / _REDUCING_GAP)) for length, wanted in zip(image.size, target, strict=True)
     )
-    coarse = Image.fromarray(to_rgb(image, reduce=(across, down)))
+    coarse = Image.fromarray(to_rgb(image, reading=reading, reduce=(across, down)))
     return coarse.resize(target, resampling, box=(0, 0, image.width / across, image.height / down))
 
 

@@ -19,9 +19,11 @@ from ml.core.errors import HandlensError
 from ml.core.messages import msg
 from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
 from ml.core.plugins import note_plugin
-from ml.core.types import KindName, Windowing
+from ml.core.scan_report import PictureLook, Remark, SoundLook
+from ml.core.types import KindName, PictureReading, Reading, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16, stream_windows
 from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
+from ml.media.levels import shared_range
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log_windows, log_facts, log_windows
 from ml.media.logs.traces import trace_picture
 from ml.media.mel import mel_grey, mel_picture, mel_rgb, settings_for
@@ -45,10 +47,16 @@ class FileFacts:
     rate: float = 0
     channels: int = 0
     log: LogFacts | None = None
+    levels: tuple[float, float] | None = None
+    """The usual least and greatest value of a picture with more than 8 bits."""
+    remarks: tuple[Remark, ...] = ()
+    look: PictureLook | SoundLook | None = None
 
 
 class SampleKind(ABC):
-    """One kind of sample. `start` is where a window begins in its file, in seconds; 0 where files are not cut."""
+    """One kind of sample. `windowing` is how files become samples, of pictures a `PictureReading` or None.
+
+    `start` is where a window begins in its file, in seconds; 0 where files are not cut."""
 
     name: KindName
     suffixes: frozenset[str]
@@ -72,18 +80,20 @@ class SampleKind(ABC):
         """Return how files are cut; None where they are not, or where their columns decide (`shares_columns`)."""
         return None
 
+    def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:  # noqa: ARG002 - pictures need them
+        """Return how pictures with more than 8 bits are read; None where each can be read by itself."""
+        return None
+
     def windows(self, path: Path, windowing: Windowing) -> tuple[tuple[float, float], ...]:
         """Cut a file and return (start, end) of each window, in seconds by its own clock. Raises UnreadableError."""
         return window_spans(self.probe(path).duration, windowing)
 
     @abstractmethod
-    def load(
-        self, path: Path, starts: Sequence[float], *, windowing: Windowing | None, size: int
-    ) -> NDArray[np.generic]:
+    def load(self, path: Path, starts: Sequence[float], *, windowing: Reading | None, size: int) -> NDArray[np.generic]:
         """Return the samples of one file as they are cached, (n, *row_shape). Raises UnreadableError."""
 
     @abstractmethod
-    def row_shape(self, windowing: Windowing | None, size: int) -> tuple[tuple[int, ...], type[np.generic]]:
+    def row_shape(self, windowing: Reading | None, size: int) -> tuple[tuple[int, ...], type[np.generic]]:
         """Return the shape and type of one cached sample."""
 
     def as_input(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -91,7 +101,7 @@ class SampleKind(ABC):
         return rows
 
     def load_input(
-        self, path: Path, starts: Sequence[float], *, windowing: Windowing | None, size: int
+        self, path: Path, starts: Sequence[float], *, windowing: Reading | None, size: int
     ) -> NDArray[np.generic]:
         """Return the samples of one file as the network takes them."""
         return self.as_input(self.load(path, starts, windowing=windowing, size=size))
@@ -108,17 +118,17 @@ class SampleKind(ABC):
             part = spans[first : first + batch]
             yield part, self.load_input(path, [start for start, _ in part], windowing=windowing, size=size)
 
-    def input_shape(self, windowing: Windowing | None, size: int) -> tuple[int, ...]:
+    def input_shape(self, windowing: Reading | None, size: int) -> tuple[int, ...]:
         """Return the shape of one sample as the network takes it."""
         return self.row_shape(windowing, size)[0]
 
     @abstractmethod
-    def original(self, path: Path, *, windowing: Windowing | None, start: float, edge: int) -> NDArray[np.generic]:
+    def original(self, path: Path, *, windowing: Reading | None, start: float, edge: int) -> NDArray[np.generic]:
         """Return what a person looks at or listens to; a picture at most `edge` pixels wide and high."""
 
     @abstractmethod
     def draw(
-        self, original: NDArray[np.generic], *, windowing: Windowing | None, size: tuple[int, int], dark: bool
+        self, original: NDArray[np.generic], *, windowing: Reading | None, size: tuple[int, int], dark: bool
     ) -> NDArray[np.uint8]:
         """Return an original as RGB (height, width, 3), about `size` (width, height); `dark` for the screen."""
 
@@ -137,21 +147,26 @@ class Images(SampleKind):
 
     def probe(self, path: Path) -> FileFacts:
         facts = image_facts(path)
-        return FileFacts(width=facts.width, height=facts.height)
+        return FileFacts(
+            width=facts.width, height=facts.height, levels=facts.levels, remarks=facts.remarks, look=facts.look
+        )
+
+    def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:
+        return shared_range([each.levels for each in facts if each.levels is not None])
 
     def load(
         self,
         path: Path,
         starts: Sequence[float],  # noqa: ARG002 - others need them
         *,
-        windowing: Windowing | None,  # noqa: ARG002
+        windowing: Reading | None,
         size: int,
     ) -> NDArray[np.generic]:
-        return load_squashed(path, size)[None]
+        return load_squashed(path, size, _pictures(windowing))[None]
 
     def row_shape(
         self,
-        windowing: Windowing | None,  # noqa: ARG002 - others need it
+        windowing: Reading | None,  # noqa: ARG002 - others need it
         size: int,
     ) -> tuple[tuple[int, ...], type[np.generic]]:
         return (size, size, 3), np.uint8
@@ -160,17 +175,17 @@ class Images(SampleKind):
         self,
         path: Path,
         *,
-        windowing: Windowing | None,  # noqa: ARG002 - others need them
-        start: float,  # noqa: ARG002
+        windowing: Reading | None,
+        start: float,  # noqa: ARG002 - others need it
         edge: int,
     ) -> NDArray[np.generic]:
-        return thumbnail(path, size=edge)
+        return thumbnail(path, size=edge, reading=_pictures(windowing))
 
     def draw(
         self,
         original: NDArray[np.generic],
         *,
-        windowing: Windowing | None,  # noqa: ARG002 - others need them
+        windowing: Reading | None,  # noqa: ARG002 - others need them
         size: tuple[int, int],  # noqa: ARG002
         dark: bool,  # noqa: ARG002
     ) -> NDArray[np.uint8]:
@@ -189,7 +204,14 @@ class Recordings(SampleKind):
 
     def probe(self, path: Path) -> FileFacts:
         facts = audio_facts(path)
-        return FileFacts(duration=facts.duration, rate=facts.rate, channels=facts.channels)
+        remarks: dict[Remark, bool] = {"cut": facts.cut, "cancels": facts.cancels}
+        return FileFacts(
+            duration=facts.duration,
+            rate=facts.rate,
+            channels=facts.channels,
+            remarks=tuple(remark for remark, holds in remarks.items() if holds),
+            look=facts.look,
+        )
 
     def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:
         return choose_windowing([each.duration for each in facts], [each.rate for each in facts])
@@ -199,14 +221,14 @@ class Recordings(SampleKind):
         path: Path,
         starts: Sequence[float],
         *,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
         return quantise_int16(load_windows(path, _needed(windowing), starts))[0]
 
     def row_shape(
         self,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> tuple[tuple[int, ...], type[np.generic]]:
         return (_needed(windowing).frames,), np.int16
@@ -219,7 +241,7 @@ class Recordings(SampleKind):
         path: Path,
         starts: Sequence[float],
         *,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
         rows, peaks = quantise_int16(load_windows(path, _needed(windowing), starts))
@@ -241,7 +263,7 @@ class Recordings(SampleKind):
         self,
         path: Path,
         *,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         start: float,
         edge: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
@@ -251,7 +273,7 @@ class Recordings(SampleKind):
         self,
         original: NDArray[np.generic],
         *,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         size: tuple[int, int],  # noqa: ARG002 - others need it
         dark: bool,
     ) -> NDArray[np.uint8]:
@@ -285,14 +307,14 @@ class Sensors(SampleKind):
         path: Path,
         starts: Sequence[float],
         *,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
         return load_log_windows(path, _needed(windowing), starts)
 
     def row_shape(
         self,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         size: int,  # noqa: ARG002 - others need it
     ) -> tuple[tuple[int, ...], type[np.generic]]:
         windowing = _needed(windowing)
@@ -302,7 +324,7 @@ class Sensors(SampleKind):
         self,
         path: Path,
         *,
-        windowing: Windowing | None,
+        windowing: Reading | None,
         start: float,
         edge: int,  # noqa: ARG002 - others need it
     ) -> NDArray[np.generic]:
@@ -310,7 +332,7 @@ class Sensors(SampleKind):
         return values
 
     def draw(
-        self, original: NDArray[np.generic], *, windowing: Windowing | None, size: tuple[int, int], dark: bool
+        self, original: NDArray[np.generic], *, windowing: Reading | None, size: tuple[int, int], dark: bool
     ) -> NDArray[np.uint8]:
         values = np.asarray(original, dtype=np.float32)
         thick = 2.5 if size[0] >= _WIDE else 1.0
@@ -322,8 +344,12 @@ class Sensors(SampleKind):
         return strip
 
 
-def _needed(windowing: Windowing | None) -> Windowing:
-    if windowing is None:
+def _pictures(reading: Reading | None) -> PictureReading | None:
+    return reading if isinstance(reading, PictureReading) else None
+
+
+def _needed(windowing: Reading | None) -> Windowing:
+    if not isinstance(windowing, Windowing):
         raise HandlensError(msg("This project does not say how its files are cut. Create the project again."))
     return windowing
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ml.core.types import KindName, Windowing
+from ml.core.types import KindName, Reading
 from ml.media.kinds import kind_named
 
 
@@ -16,7 +16,7 @@ def render_sample(
     kind: KindName,
     path: Path,
     *,
-    windowing: Windowing | None,
+    windowing: Reading | None,
     start: float = 0.0,
     size: tuple[int, int],
     dark: bool = False,

@@ -15,6 +15,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import TERMINAL, Event, Failed
 from ml.core.jobs import (
     BackboneJob,
+    DataMapJob,
     EvaluateJob,
     ExportJob,
     FeaturesJob,
@@ -84,6 +85,10 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
             from ml.pipeline.compute_features import compute_features
 
             yield from compute_features(job, stop)
+        case DataMapJob():
+            from ml.pipeline.data_map import compute_data_map
+
+            yield from compute_data_map(job, stop)
         case ExportJob():
             from ml.pipeline.export_model import export
 

@@ -139,7 +139,7 @@ def _loaded(project: Project, samples: Sequence[Sample], info: ModelInfo) -> Ite
     for sample in samples:
         try:
             array = kind.load_input(
-                project.file(sample.path), [sample.start or 0.0], windowing=info.windowing, size=info.size
+                project.file(sample.path), [sample.start or 0.0], windowing=info.reading, size=info.size
             )
         except UnreadableError:
             continue

@@ -232,6 +232,7 @@ def _info(
         classes=context.run.class_names,
         size=release.size if kind.input_name == "pixels" else 0,
         windowing=context.decoded.windowing,
+        picture_reading=context.project.picture_reading,
         map_size=(predictions.maps.shape[2], predictions.maps.shape[3]),
         backbone=release.backbone,
         backbone_sha256=release.backbone_sha256,

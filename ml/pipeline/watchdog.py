@@ -107,5 +107,7 @@ def _no_progress(stage: Stage | None, time: Message) -> Message:
             return msg("No progress for {time} while writing the model to a file.", time=time)
         case "label_issues":
             return msg("No progress for {time} while checking the labels.", time=time)
+        case "map":
+            return msg("No progress for {time} while arranging the map.", time=time)
         case "evaluate":
             return msg("No progress for {time} while testing the model.", time=time)

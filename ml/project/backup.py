@@ -53,7 +53,7 @@ def back_up(project: Path) -> Path | None:
         target.parent.mkdir(exist_ok=True)
         for leftover in target.parent.glob(".*.part"):
             leftover.unlink(missing_ok=True)
-        _copy_database(project / "project.db", draft)
+        copy_database(project / "project.db", draft)
         draft.replace(target)
         for old in backups(project)[COPIES:]:
             old.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ def _exchange(project: Path, backup: Path) -> Path:
     return aside
 
 
-def _copy_database(database: Path, draft: Path) -> None:
+def copy_database(database: Path, draft: Path) -> None:
     """Write a copy without gaps. Raises sqlite3.Error and ValueError if the database or the copy is not sound."""
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as source:
         source.execute("PRAGMA trusted_schema = OFF")

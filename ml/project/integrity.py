@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.core.stored_reading import reading_in
 from ml.core.stored_windowing import windowing_in
-from ml.core.types import PRESETS, SPLITS, Windowing
+from ml.core.types import PRESETS, SPLITS, PictureReading, Windowing
 from ml.core.untrusted import (
     LONGEST_NAME,
     LONGEST_PATH,
@@ -27,6 +28,7 @@ from ml.core.untrusted import (
     class_names_in,
     number_in,
     parse_json,
+    table_in,
     text_in,
     texts_in,
 )
@@ -35,6 +37,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import looks_in
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import releases_in
+from ml.project.run_notes import DELETED, NOTES, deleted_in, notes_in
 from ml.scoring.tasks import task_named
 
 Meta = Mapping[str, str]
@@ -49,6 +52,7 @@ _TEXTS = (
     "SELECT DISTINCT annotator, at FROM label_change",
     "SELECT created_at, message FROM run",
 )
+_REMARKS = ("SELECT annotator, at, note FROM remark",)
 
 
 def check_schema(connection: sa.Connection) -> None:
@@ -66,12 +70,12 @@ def check_rows(connection: sa.Connection, windowing: Windowing | None) -> None:
     classes = _check_classes(connection)
     there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
     for table, rule in _rules(classes, windowing).items():
-        if table == "root" and table not in there:
+        if table in ("root", "remark") and table not in there:
             continue  # a project of an earlier version
         query = f'SELECT 1 FROM "{table}" WHERE ({rule}) IS NOT TRUE LIMIT 1'
         if connection.exec_driver_sql(query).first() is not None:
             raise ValueError(f"values in the table {table}")
-    for query in _TEXTS:
+    for query in (*_TEXTS, *(_REMARKS if "remark" in there else ())):
         # The driver decodes, and refuses bytes that are no text. Its own rows: there may be a hundred thousand.
         for _row in connection.connection.cursor().execute(query):
             pass
@@ -164,6 +168,14 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
             _whole("class_index", 0, classes - 1),
             f"({nothing} OR ({span}))",
         ],
+        "remark": [
+            _whole("id", 0, _HIGHEST),
+            _whole("sample_id", 0, _HIGHEST),
+            _text("at", LONGEST_NAME),
+            _text("annotator", LONGEST_PATH),
+            _whole("flagged", 0, 1),
+            _text("note", LONGEST_TEXT),
+        ],
         "run": [
             _whole("number", 1, _MOST_RUNS),
             _one_of("state", ("running", "finished", "failed", "cancelled", "interrupted")),
@@ -200,6 +212,7 @@ def read_meta(connection: sa.Connection) -> dict[str, str]:
         raise ValueError("the windows do not fit the kind")
     task_named(meta.get("task", "single"))
     windowing_of(meta)
+    reading_of(meta)
     return meta
 
 
@@ -219,6 +232,14 @@ def windowing_of(meta: Meta) -> Windowing | None:
             "without_pauses": "window_columns" in meta and meta.get("window_times") != "log",
         }
     )
+
+
+def reading_of(meta: Meta) -> PictureReading | None:
+    """Return how pictures with more than 8 bits or several pages are read; None where each is read by itself.
+
+    Raises ValueError.
+    """
+    return reading_in(table_in(parse_json(meta["reading"]), "reading")) if "reading" in meta else None
 
 
 def _name(value: str, key: str) -> None:
@@ -253,6 +274,14 @@ def _class_looks(value: str, _name: str) -> None:
     looks_in(value)
 
 
+def _run_notes(value: str, _name: str) -> None:
+    notes_in(value)
+
+
+def _deleted_runs(value: str, _name: str) -> None:
+    deleted_in(value)
+
+
 _META: dict[str, Callable[[str, str], None]] = {
     "name": _name,
     "kind": _name,
@@ -263,8 +292,10 @@ _META: dict[str, Callable[[str, str], None]] = {
     "source_absolute": _path,
     "source_relative": _path,
     "label_sources": _paths,
+    "label_columns": _paths,
     "passed_over": _text_of_any_length,
     "wrong_at_most": _share,
+    "reading": _text_of_any_length,
     "window_rate": _positive,
     "window_seconds": _positive,
     "window_step": _positive,
@@ -275,6 +306,8 @@ _META: dict[str, Callable[[str, str], None]] = {
     RELEASES: _releases,
     "by_hand": _name,
     CLASS_LOOKS: _class_looks,
+    NOTES: _run_notes,
+    DELETED: _deleted_runs,
 }
 """For each key a check of its value; `windowing_of` checks the values of windows once more, together."""
 _REQUIRED = frozenset({"name", "kind", "split_by", "split_why", "source_absolute", "source_relative"})

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,7 +20,18 @@ from ml.scoring.tasks import task_named
 
 Given = tuple[int, float | None, float | None]
 """A class by its index, and the part of the recording it was given for, in seconds; None, None: the sample itself."""
+Parts = Sequence[Given]
+"""The labels of a sample with their parts; there may be several parts of one class."""
 _Wanted = tuple[int, tuple[int, ...] | None]
+
+
+class _Group(NamedTuple):
+    """What samples share that one statement can write."""
+
+    annotator: str
+    origin: Origin
+    labels: tuple[int, ...] | None
+    parts: tuple[Given, ...] | None
 
 
 def read_samples(connection: sa.Connection, *, task: TaskName) -> tuple[Sample, ...]:
@@ -41,6 +52,8 @@ def read_samples(connection: sa.Connection, *, task: TaskName) -> tuple[Sample, 
             found[identity] = Sample(identity, source, path, (), None, start, end, ignored, digest)
             continue
         known = found.get(identity)
+        if known is not None and index in known.labels:
+            continue  # another part of the recording
         labels = () if index is None else (index,) if known is None else (*known.labels, index)
         found[identity] = Sample(identity, source, path, labels, split, start, end, origin, digest)
     return tuple(found.values())
@@ -90,8 +103,8 @@ _LABELLED_PATHS = """
 """
 
 
-def read_spans(connection: sa.Connection) -> dict[int, tuple[LabelSpan, ...]]:
-    """The present labels that were given for a part of a recording, by sample."""
+def read_spans(connection: sa.Connection, path: str | None = None) -> dict[int, tuple[LabelSpan, ...]]:
+    """The present labels that were given for a part of a recording, by sample; of one file where `path` is given."""
     labels = tables.labels
     query = (
         sa.select(tables.samples.c.id, tables.classes.c.name, labels.c.start, labels.c.end)
@@ -100,6 +113,9 @@ def read_spans(connection: sa.Connection) -> dict[int, tuple[LabelSpan, ...]]:
         .where(labels.c.start.is_not(None))
         .order_by(tables.samples.c.id, labels.c.place)
     )
+    if path is not None:
+        query = query.join(tables.sources, tables.sources.c.id == tables.samples.c.source_id)
+        query = query.where(tables.sources.c.path == path)
     found: dict[int, list[LabelSpan]] = defaultdict(list)
     for identity, name, start, end in connection.execute(query):
         found[identity].append(LabelSpan(name, start, end))
@@ -130,23 +146,27 @@ def append_changes(
     wanted: Sequence[_Wanted],
     annotator: str,
     origins: Mapping[int, Origin],
+    annotators: Mapping[int, str] | None = None,
+    parts: Mapping[int, Parts] | None = None,
 ) -> tuple[LabelChange, ...]:
     """Write the labels that samples have from now on, in a few statements; None: as if nobody had labelled it.
 
-    `origins` by sample, "person" where there is none. A person labels the whole sample; with another origin, a class
-    that stays keeps its part of the recording. A sample that occurs twice is changed twice. Raises KeyError where a
-    sample does not exist.
+    `origins` by sample, "person" where there is none, and `annotators` of samples that somebody else labelled. `parts`:
+    the parts of the recording that the labels of a sample are given for. Without them a person labels the whole sample,
+    and with another origin a class that stays keeps its parts. A sample that occurs twice is changed twice. Raises
+    KeyError where a sample does not exist.
     """
-    at = now()
+    at, annotators, parts = now(), annotators or {}, parts or {}
     changes: list[LabelChange] = []
-    for part in _without_repeats(wanted):
-        present = _present_labels(cursor, part)
-        for sample_id, labels in part:
-            origin = origins.get(sample_id, "person")
-            changes.append(
-                LabelChange(sample_id, at, annotator, origin, present[sample_id], labels or (), labels is None)
-            )
-        _append_groups(cursor, _groups(part, origins), at, annotator)
+    for some in _without_repeats(wanted):
+        present = _present_labels(cursor, some)
+        groups: defaultdict[_Group, list[int]] = defaultdict(list)
+        for sample_id, labels in some:
+            origin, who = origins.get(sample_id, "person"), annotators.get(sample_id, annotator)
+            changes.append(LabelChange(sample_id, at, who, origin, present[sample_id], labels or (), labels is None))
+            own = parts.get(sample_id)
+            groups[_Group(who, origin, labels, None if own is None or labels is None else tuple(own))].append(sample_id)
+        _append_groups(cursor, groups, at)
     return tuple(changes)
 
 
@@ -164,29 +184,19 @@ def _without_repeats(wanted: Sequence[_Wanted]) -> Iterator[Sequence[_Wanted]]:
     yield tuple(part.items())
 
 
-def _groups(
-    wanted: Sequence[_Wanted], origins: Mapping[int, Origin]
-) -> dict[tuple[Origin, tuple[int, ...] | None], list[int]]:
-    """Put samples together that get the same labels from the same origin."""
-    groups: defaultdict[tuple[Origin, tuple[int, ...] | None], list[int]] = defaultdict(list)
-    for sample_id, labels in wanted:
-        groups[origins.get(sample_id, "person"), labels].append(sample_id)
-    return groups
-
-
-def _append_groups(
-    cursor: sqlite3.Cursor, groups: Mapping[tuple[Origin, tuple[int, ...] | None], list[int]], at: str, annotator: str
-) -> None:
+def _append_groups(cursor: sqlite3.Cursor, groups: Mapping[_Group, list[int]], at: str) -> None:
     """Write each group in one statement per table. Other threads run meanwhile, as they cannot between many rows."""
     first = int(cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM label_change").fetchone()[0])
-    for (origin, labels), sample_ids in groups.items():
-        cursor.execute(_INSERT_CHANGES, (first, at, annotator, origin, json.dumps(sample_ids)))
+    for group, sample_ids in groups.items():
+        cursor.execute(_INSERT_CHANGES, (first, at, group.annotator, group.origin, json.dumps(sample_ids)))
         last = first + len(sample_ids) - 1
-        for place, index in enumerate(labels or ()):
-            cursor.execute(_INSERT_LABELS, (place, index, first, last))
-        if labels and origin != "person":
+        rows = group.parts if group.parts is not None else [(index, None, None) for index in group.labels or ()]
+        for place, row in enumerate(rows):
+            cursor.execute(_INSERT_LABELS, (place, *row, first, last))
+        if group.labels and group.parts is None and group.origin != "person":
             cursor.execute(_KEEP_PARTS, (first, last))
-        cursor.execute(_POINT if labels is not None else _POINT_NOWHERE, (first, last))
+            cursor.execute(_KEEP_MORE_PARTS, (first, last))
+        cursor.execute(_POINT if group.labels is not None else _POINT_NOWHERE, (first, last))
         first = last + 1
 
 
@@ -197,8 +207,8 @@ def _present_labels(cursor: sqlite3.Cursor, wanted: Sequence[_Wanted]) -> dict[i
     for sample_id, index in cursor:
         if index is None:
             found[sample_id] = ()
-        else:
-            found[sample_id] = (*found[sample_id], index) if sample_id in found else (index,)
+        elif index not in found.setdefault(sample_id, ()):
+            found[sample_id] = (*found[sample_id], index)
     return found
 
 
@@ -217,8 +227,8 @@ _INSERT_CHANGES = """
     CROSS JOIN sample ON sample.id = wanted.value
 """
 _INSERT_LABELS = """
-    INSERT INTO label (change_id, place, class_index)
-    SELECT id, ?, ? FROM label_change WHERE id BETWEEN ? AND ?
+    INSERT INTO label (change_id, place, class_index, start, "end")
+    SELECT id, ?, ?, ?, ? FROM label_change WHERE id BETWEEN ? AND ?
 """
 _POINT = """
     UPDATE sample SET change_id = change.id
@@ -235,6 +245,17 @@ _KEEP_PARTS = """
     JOIN label_change ON label_change.previous_id = before.change_id
     WHERE label.change_id = label_change.id AND label.class_index = before.class_index
       AND label_change.id BETWEEN ? AND ?
+"""
+
+
+_KEEP_MORE_PARTS = """
+    INSERT INTO label (change_id, place, class_index, start, "end")
+    SELECT label_change.id, before.place + (SELECT max(place) + 1 FROM label WHERE change_id = label_change.id),
+           before.class_index, before.start, before."end"
+    FROM label_change
+    JOIN label AS before ON before.change_id = label_change.previous_id
+    JOIN label AS own ON own.change_id = label_change.id AND own.class_index = before.class_index
+    WHERE label_change.id BETWEEN ? AND ? AND before.start IS NOT own.start
 """
 
 
@@ -271,7 +292,7 @@ def label_rows(change: int, given: Sequence[Given]) -> list[dict[str, Any]]:
 
 def _labels_of(connection: sa.Connection, change_id: int) -> tuple[int, ...]:
     query = sa.select(tables.labels.c.class_index).where(tables.labels.c.change_id == change_id)
-    return tuple(connection.execute(query.order_by(tables.labels.c.place)).scalars())
+    return tuple(dict.fromkeys(connection.execute(query.order_by(tables.labels.c.place)).scalars()))
 
 
 def default_annotator() -> str:

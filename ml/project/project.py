@@ -16,14 +16,29 @@ from ml.core.disk import disk_is_full, is_disk_full_error, is_writable, making_f
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
-from ml.core.types import ClassInfo, LabelChange, LabelSpan, Origin, RunInfo, Sample, Split, Windowing
+from ml.core.types import (
+    ClassInfo,
+    LabelChange,
+    LabelColumns,
+    LabelSpan,
+    Origin,
+    PictureReading,
+    Reading,
+    RunInfo,
+    Sample,
+    Split,
+    Windowing,
+)
 from ml.core.untrusted import LONGEST_NAME, LONGEST_PATH, parse_json
 from ml.project import store as tables
 from ml.project.backup import back_up
 from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
-from ml.project.integrity import check_rows, check_schema, read_meta, refuse_links, windowing_of
+from ml.project.data_findings import KEY as DATA_FINDINGS
+from ml.project.data_findings import DataFindings, data_findings_in
+from ml.project.integrity import check_rows, check_schema, read_meta, reading_of, refuse_links, windowing_of
 from ml.project.labels import (
+    Parts,
     append_changes,
     count_splits,
     default_annotator,
@@ -35,8 +50,10 @@ from ml.project.labels import (
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import RunRelease, releases_in, releases_text
+from ml.project.remarks import Remark, append_remarks, read_remarks
 from ml.project.roots import COPIES, Root, RootKind, place_of, read_roots, root_name, unused_name
 from ml.project.runs import Runs
+from ml.project.states import LabelStates, read_states
 from ml.project.store import FULL, Store, damaged
 from ml.project.update.add import add, assign
 from ml.project.update.insert import (
@@ -183,6 +200,16 @@ class Project:
         return windowing_of(self._meta)
 
     @property
+    def picture_reading(self) -> PictureReading | None:
+        """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
+        return reading_of(self._meta)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
+
+    @property
     def split_by(self) -> str:
         return self._meta["split_by"]
 
@@ -196,6 +223,20 @@ class Project:
     def label_sources(self) -> tuple[Path, ...]:
         """The label files, and folders of such, that the labels came from at first; empty where folders gave them."""
         return tuple(Path(path) for path in parse_json(self._meta.get("label_sources", "[]")))
+
+    @property
+    def label_columns(self) -> LabelColumns | None:
+        """The columns of the label files, where a person chose them."""
+        stored = parse_json(self._meta.get("label_columns", "[]"))
+        return LabelColumns(*stored) if len(stored) == len(LabelColumns._fields) else None
+
+    def data_findings(self) -> DataFindings:
+        """What was found in the files when the project was made; nothing where an earlier version made it."""
+        with self._store.reading() as connection:
+            stored = connection.execute(
+                sa.select(tables.meta.c.value).where(tables.meta.c.key == DATA_FINDINGS)
+            ).scalar_one_or_none()
+        return DataFindings() if stored is None else data_findings_in(stored)
 
     @property
     def by_hand(self) -> bool:
@@ -248,10 +289,13 @@ class Project:
         released = self.released() if run is None else None
         return self.runs.finished(run if released is None else released.run)
 
-    def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
-        """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""
+    def label_spans(self, path: str | None = None) -> dict[int, tuple[LabelSpan, ...]]:
+        """For samples whose present labels were given for a part of the recording, by sample: which, and which part.
+
+        Only of the file `path` where it is given.
+        """
         with self._store.reading() as connection:
-            return read_spans(connection)
+            return read_spans(connection, path)
 
     @property
     def source_folder(self) -> Path:
@@ -428,13 +472,18 @@ class Project:
         *,
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, Parts] | None = None,
     ) -> tuple[LabelChange, ...]:
         """Give each sample its own labels, as undo and redo need it; None: nobody has labelled it.
 
-        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right. Many
-        samples are written in several transactions, see `restore_in_pieces`.
+        `origins` by sample, "person" where there is none: "confirmed" says that the labels it has are right.
+        `annotators` by sample, `annotator` where there is none; `parts` as in `append_changes`. Many samples are
+        written in several transactions, see `restore_in_pieces`.
         """
-        pieces = self.restore_in_pieces(wanted, annotator=annotator, origins=origins)
+        pieces = self.restore_in_pieces(
+            wanted, annotator=annotator, origins=origins, annotators=annotators, parts=parts
+        )
         return tuple(change for piece in pieces for change in piece)
 
     def restore_in_pieces(
@@ -443,6 +492,8 @@ class Project:
         *,
         annotator: str | None = None,
         origins: Mapping[int, Origin] | None = None,
+        annotators: Mapping[int, str] | None = None,
+        parts: Mapping[int, Parts] | None = None,
     ) -> Iterator[tuple[LabelChange, ...]]:
         """Write labels as `restore_labels` does, and yield the changes of each transaction when it is on disk.
 
@@ -456,7 +507,7 @@ class Project:
             began = time.monotonic()
             piece = listed[begin : begin + LABELS_AT_ONCE]
             with self._store.writing_rows() as cursor:
-                changes = append_changes(cursor, piece, annotator, origins or {})
+                changes = append_changes(cursor, piece, annotator, origins or {}, annotators, parts)
             ended = time.monotonic()
             go_on = ended + (PAUSE if ended - began < LONG_PAUSE else LONG_PAUSE)
             yield changes
@@ -465,6 +516,21 @@ class Project:
         """Who set which label when, the oldest first."""
         with self._store.reading() as connection:
             return read_history(connection, sample_id)
+
+    def label_states(self) -> LabelStates:
+        """The labels of every sample with all that was ever said of it, by file, to compare two copies."""
+        with self._store.reading() as connection:
+            return read_states(connection)
+
+    def remarks(self) -> dict[int, Remark]:
+        """The flags and notes of samples, by sample; those without either are left out."""
+        with self._store.reading() as connection:
+            return read_remarks(connection)
+
+    def set_remarks(self, wanted: Mapping[int, Remark], *, annotator: str | None = None) -> None:
+        """Flag samples and write notes on them. An empty one takes both back."""
+        with self._store.writing() as connection:
+            append_remarks(connection, wanted, annotator or default_annotator())
 
     # -- splits and new files ------------------------------------------------------------------------------------
 
@@ -486,6 +552,14 @@ class Project:
         with self._store.reading() as connection:
             rows = connection.execute(sa.select(columns.path, columns.size, columns.mtime_ns)).all()
         return {row.path: (row.size, row.mtime_ns) for row in rows}
+
+    def extents(self) -> dict[str, tuple[float, int]]:
+        """The size of every source, by path: pixels of the longer side, or seconds; and its time of change (ns)."""
+        columns = tables.sources.c
+        query = sa.select(columns.path, columns.width, columns.height, columns.duration, columns.mtime_ns)
+        with self._store.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.path: (row.duration or float(max(row.width, row.height)), row.mtime_ns) for row in rows}
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every source, by path."""
@@ -573,7 +647,30 @@ class Project:
             self._set_meta({"label_sources": json.dumps(report.labels.sources)})
         return given
 
+    def rename(self, name: str) -> None:
+        """Give the project another name; its folder keeps its own, see `ml.project.manage.rename_project`."""
+        self._set_meta({"name": name})
+        self.name = name
+
     # -- runs ----------------------------------------------------------------------------------------------------
+
+    def delete_run(self, run: int) -> None:
+        """Delete run `run`, so that `Runs.undelete` can bring it back until `Runs.purge_deleted`.
+
+        Raises HandlensError where the run is in use or is being trained.
+        """
+        released = self.released()
+        if released is not None and released.run == run:
+            raise HandlensError(
+                msg("Run {run} is released, so it cannot be deleted. Release another run first.", run=str(run))
+            )
+        info = next((each for each in self.runs.all() if each.number == run), None)
+        if info is None:
+            raise HandlensError(msg("There is no run {run} in this project.", run=str(run)))
+        if info.state == "running" or self.runs.adjusting(run):
+            self.lock("train").release()  # raises while somebody trains
+            self.runs.mark_interrupted()
+        self.runs.delete(run)
 
     def predictions(self, run: int) -> Predictions:
         """What run `run` said of every sample there was when it ended."""
@@ -599,8 +696,7 @@ class Project:
     def _set_meta(self, values: dict[str, str]) -> None:
         with self._store.writing() as connection:
             for key, value in values.items():
-                connection.execute(tables.meta.delete().where(tables.meta.c.key == key))
-                connection.execute(tables.meta.insert().values(key=key, value=value))
+                tables.set_meta_value(connection, key, value)
         self._meta.update(values)
 
 

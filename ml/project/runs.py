@@ -16,8 +16,9 @@ from ml.core.disk import flush
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, loads, msg
 from ml.core.types import Preset, RunInfo
-from ml.core.untrusted import finite, whole_in
+from ml.core.untrusted import LONGEST_PATH, finite, whole_in
 from ml.project import store as tables
+from ml.project.run_notes import DELETED, NOTES, deleted_in, deleted_text, notes_in, notes_text
 from ml.project.run_settings import read_run_settings
 from ml.project.store import Store
 
@@ -200,6 +201,49 @@ class Runs:
         """The user cancelled run `run`: its folder goes, its number is never used again."""
         self.update(run, state="cancelled")
         shutil.rmtree(self.folder(run), ignore_errors=True)
+
+    def notes(self) -> dict[int, str]:
+        """What the person wrote about runs, by their number."""
+        return notes_in(self._stored(NOTES))
+
+    def set_note(self, run: int, note: str) -> None:
+        """Keep a note about run `run`; an empty one removes it."""
+        with self._store.writing() as connection:
+            stored = notes_in(tables.meta_value(connection, NOTES) or "{}")
+            tables.set_meta_value(connection, NOTES, notes_text({**stored, run: note.strip()[:LONGEST_PATH]}))
+
+    def delete(self, run: int) -> None:
+        """Hide run `run`, which nobody trains. Its folder stays until `purge_deleted`, so that it can come back."""
+        with self._store.writing() as connection:
+            here = tables.runs.c.number == run
+            state = connection.execute(sa.select(tables.runs.c.state).where(here)).scalar_one()
+            stored = deleted_in(tables.meta_value(connection, DELETED) or "{}")
+            tables.set_meta_value(connection, DELETED, deleted_text({**stored, run: state}))
+            connection.execute(tables.runs.update().where(here).values(state="cancelled"))
+
+    def undelete(self, run: int) -> None:
+        """Bring back run `run`, which was deleted and not purged."""
+        with self._store.writing() as connection:
+            stored = deleted_in(tables.meta_value(connection, DELETED) or "{}")
+            state = stored.pop(run)
+            tables.set_meta_value(connection, DELETED, deleted_text(stored))
+            connection.execute(tables.runs.update().where(tables.runs.c.number == run).values(state=state))
+
+    def purge_deleted(self) -> None:
+        """Remove the folders of deleted runs; they cannot come back any more. Their numbers are never used again."""
+        deleted = deleted_in(self._stored(DELETED))
+        for run in deleted:
+            shutil.rmtree(self.folder(run), ignore_errors=True)
+        if deleted:
+            with self._store.writing() as connection:
+                notes = notes_in(tables.meta_value(connection, NOTES) or "{}")
+                left = {run: note for run, note in notes.items() if run not in deleted}
+                tables.set_meta_value(connection, NOTES, notes_text(left))
+                tables.set_meta_value(connection, DELETED, "{}")
+
+    def _stored(self, key: str) -> str:
+        with self._store.reading() as connection:
+            return tables.meta_value(connection, key) or "{}"
 
     def mark_interrupted(self) -> None:
         """Runs that say "running" while nobody trains were cut off; say so. Does nothing while somebody trains."""

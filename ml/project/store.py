@@ -121,6 +121,19 @@ labels = sa.Table(
     sa.Column("end", sa.Float),
 )
 
+# What people noted on samples, append-only: the newest row of a sample counts. Projects that were made before there
+# were notes get the table with the first one; older versions of Handlens open them all the same.
+remarks = sa.Table(
+    "remark",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sample_id", sa.ForeignKey("sample.id"), nullable=False, index=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("flagged", sa.Integer, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+)
+
 runs = sa.Table(
     "run",
     _metadata,
@@ -253,6 +266,17 @@ class Store:
                     folder=self.path.parent.name,
                 )
             )
+
+
+def meta_value(connection: sa.Connection, key: str) -> str | None:
+    """Return a value of the table `meta`; None where there is none of that key."""
+    return connection.execute(sa.select(meta.c.value).where(meta.c.key == key)).scalar_one_or_none()
+
+
+def set_meta_value(connection: sa.Connection, key: str, value: str) -> None:
+    """Write a value of the table `meta`."""
+    connection.execute(meta.delete().where(meta.c.key == key))
+    connection.execute(meta.insert().values(key=key, value=value))
 
 
 def _version(connection: sa.Connection) -> int:

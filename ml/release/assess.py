@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.types import Sample, Split
+from ml.evaluation.data_causes import with_data_findings
 from ml.evaluation.ood_probes import predict_ood_inputs
 from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.sanity_checks import error_rate_finding, new_groups_finding, run_sanity_checks
@@ -69,6 +70,8 @@ def assess(
     if chosen is not None:
         remarks.append(error_rate_finding(chosen, selective_risk(*test, chosen.per_class, sources=on_test), info.kind))
         remarks += _new_sources(project, predictions, samples, scores, learned=learned)
+    score = scores.valid if scores.test is None else scores.test
+    remarks = with_data_findings(remarks, project.data_findings(), score=score, classes=len(info.classes))
     known = MeasuredFacts(
         valid=valid,
         test=test,

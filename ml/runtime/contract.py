@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
+from ml.core.stored_reading import reading_in
 from ml.core.stored_windowing import windowing_in
-from ml.core.types import KindName, TaskName, Windowing
+from ml.core.types import KindName, PictureReading, Reading, TaskName, Windowing
 from ml.core.untrusted import (
     LONGEST_PATH,
     LONGEST_TEXT,
@@ -86,6 +87,8 @@ class ModelInfo:
     present_above: tuple[float, ...] = ()
     """Multi-label: for each class, the probability from which it counts as present. Empty where one class is chosen."""
 
+    picture_reading: PictureReading | None = None
+    """How pictures with more than 8 bits or several pages become the input; written only where there is one."""
     task_name: TaskName = ""
     """Written only where `present_above` does not tell the task, since models of version 0.1 know no such entry."""
 
@@ -93,6 +96,11 @@ class ModelInfo:
     def task(self) -> TaskName:
         """Name of the `ml.scoring.task.Task`."""
         return self.task_name or ("multi" if self.present_above else "single")
+
+    @property
+    def reading(self) -> Reading | None:
+        """How files become samples: `windowing` or `picture_reading`."""
+        return self.windowing or self.picture_reading
 
     @property
     def input_name(self) -> InputName:
@@ -111,6 +119,8 @@ class ModelInfo:
         values = asdict(self)
         if self.task == replace(self, task_name="").task:
             del values["task_name"]
+        if self.picture_reading is None:
+            del values["picture_reading"]
         if values["windowing"] is not None:
             del values["windowing"]["without_pauses"]  # of the samples of a project; a model cuts logs by their clocks
         return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
@@ -145,6 +155,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     cut = values.get("windowing")
     if (cut is None) == kind.windowed:
         raise ValueError("windowing does not fit the kind")
+    pictures = values.get("picture_reading")
     present = _thresholds(values.get("present_above"), "present_above", len(classes))
     map_size = [
         whole_in(side, "map_size", 1, MOST_PIXELS) for side in list_in(values.get("map_size"), "map_size", most=2)
@@ -159,6 +170,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         "classes": classes,
         "size": whole_in(values.get("size"), "size", 0, MOST_PIXELS),
         "windowing": None if cut is None else windowing_in(table_in(cut, "windowing")),
+        "picture_reading": None if pictures is None else reading_in(table_in(pictures, "picture_reading")),
         "map_size": tuple(map_size),
         "run": whole_in(values.get("run"), "run", 0, 1 << 31),
         "temperature": number_in(values.get("temperature"), "temperature", 1e-9, 1e9),

@@ -199,7 +199,7 @@ def why_unreadable(path: Path, error: Exception) -> Message:
 
 def _windows(path: Path, info: ModelInfo, spans: Sequence[Span]) -> NDArray[np.generic]:
     starts = [start for start, _end in spans]
-    return kind_named(info.kind).load_input(path, starts, windowing=info.windowing, size=info.size)
+    return kind_named(info.kind).load_input(path, starts, windowing=info.reading, size=info.size)
 
 
 def _predict(

@@ -13,11 +13,12 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import msg
 from ml.core.regular_files import check_regular
 from ml.tables.dialect import detect_encoding, sniff, split_line
+from ml.tables.json_rows import JSON_SUFFIXES, json_rows
 
 Row = tuple[int, tuple[str, ...]]
 """The number of the line, from 1, and the cells."""
 
-LABEL_SUFFIXES = frozenset([".csv", ".tsv", ".tab", ".txt", ".dat"])
+LABEL_SUFFIXES = frozenset([".csv", ".tsv", ".tab", ".txt", ".dat"]) | JSON_SUFFIXES
 """Names that may hide a label file in a folder; a file that is named by itself may be called anything."""
 
 HEAD_ROWS = 5001
@@ -25,6 +26,7 @@ HEAD_ROWS = 5001
 _LARGEST = 4 << 30
 _LONGEST_LINE = 1 << 20
 _SAMPLE = 200
+_BEGINNING = 64
 _SPREADSHEETS = frozenset([".xlsx", ".xls", ".xlsm", ".ods", ".numbers"])
 
 
@@ -64,6 +66,9 @@ def read_sheet(path: Path) -> Sheet:
             encoding = detect_encoding(file)
         if encoding is None:
             raise UnreadableError(msg("It is not a text file."))
+        if _is_json(path, encoding):
+            rows = tuple(enumerate(json_rows(path, encoding), 1))
+            return Sheet(path=path, head=rows, complete=True, encoding=encoding, delimiter=",", quoted=True)
         delimiter = _delimiter(path, encoding)
         quoted = delimiter != " "  # any run of spaces, which the reader of quoted cells does not know
         try:
@@ -77,6 +82,13 @@ def read_sheet(path: Path) -> Sheet:
     if not head:
         raise UnreadableError(EMPTY)
     return Sheet(path=path, head=head, complete=complete, encoding=encoding, delimiter=delimiter, quoted=quoted)
+
+
+def _is_json(path: Path, encoding: str) -> bool:
+    if path.suffix.lower() in JSON_SUFFIXES:
+        return True
+    with path.open(encoding=encoding, errors="replace") as file:
+        return file.read(_BEGINNING).lstrip().startswith(("{", "[{"))
 
 
 def _head(rows: Iterator[Row]) -> tuple[tuple[Row, ...], bool]:

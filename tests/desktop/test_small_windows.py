@@ -113,18 +113,22 @@ def test_many_class_keys_scroll_where_there_is_hardly_room(qtbot: QtBot, studio:
     assert keys.minimumSizeHint().height() < keys.sizeHint().height() < 300
 
 
-@pytest.mark.parametrize(("width", "across"), [(840, True), (1206, False)])
+@pytest.mark.parametrize(("width", "across"), [(840, True), (1206, True), (1420, False)])
 def test_all_tabs_of_explore_are_seen(qtbot: QtBot, studio: QApplication, width: int, across: bool) -> None:
     page = ExplorePage()
     qtbot.addWidget(page)
     page.resize(width, 560)
     page.show()
-    tabs, left = page.view.tabs, page.view.left
+    tabs, left, more = page.view.tabs, page.view.left, page.view.more_button
     qtbot.waitUntil(lambda: tabs.width() >= tabs.sizeHint().width())
-    assert (tabs.geometry().right() > left.geometry().right()) is across
-    assert (page.panel.geometry().top() > tabs.geometry().bottom()) is across
+    tab_row = tabs.parentWidget()
+    assert tab_row is not None and more.geometry().right() <= tab_row.width()
+    assert (tab_row.geometry().right() > left.geometry().right()) is across
+    assert (page.panel.geometry().top() > tab_row.geometry().bottom()) is across
     tabs.setFocus()
     qtbot.keyClick(tabs, Qt.Key.Key_Tab)
+    assert page.focusWidget() is more
+    qtbot.keyClick(more, Qt.Key.Key_Tab)
     assert page.focusWidget() is page.filters.class_box
     page.shutdown()
 

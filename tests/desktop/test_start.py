@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QMenu
 from pytestqt.qtbot import QtBot
 
 from desktop import settings
+from desktop.dialogs.folder import FileSaver
+from desktop.dialogs.name import NameDialog
+from desktop.dialogs.notice import Notice, Question
 from desktop.pages.start import StartPage
 
 
@@ -159,3 +162,54 @@ def test_without_a_screen_it_says_so() -> None:
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("There is no screen to open a window on")
+
+
+def test_a_project_is_renamed_duplicated_and_archived_from_its_card(
+    page: StartPage, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    (card,) = page.cards()
+    asked: list[object] = []
+    monkeypatch.setattr(QMenu, "popup", lambda *_a: None)  # the platform of the tests has no popups
+    with qtbot.waitSignal(card.menu_requested) as wanted:
+        qtbot.mouseClick(card.menu_button, Qt.MouseButton.LeftButton)
+    assert card.menu_button.accessibleName() == "What to do with Fruit" and wanted.args
+    menu = page.manager.menu(project, card.name, card)
+    assert [action.text() for action in menu.actions()][:2] == ["Rename…", "Duplicate"]
+    monkeypatch.setattr(NameDialog, "ask", lambda *_a, **_k: "Harvest")
+    with qtbot.waitSignal(page.manager.finished):
+        menu.actions()[0].trigger()
+        assert "Renaming" in card.accessibleName() and not card.isEnabled()
+    moved = project.with_name("Harvest.handlens")
+    assert moved.is_dir() and not project.exists()
+    with qtbot.waitSignal(page.manager.finished):
+        page.manager.duplicate(moved, "Harvest")
+    qtbot.waitUntil(lambda: not page.waiting)
+    assert {card.name for card in page.cards()} == {"Harvest", "Harvest 2"}
+    monkeypatch.setattr(FileSaver, "ask", lambda *_a, **_k: asked.append(1) or tmp_path / "all.zip")
+    with qtbot.waitSignal(page.manager.finished) as ended:
+        page.manager.archive_with_sources(moved, "Harvest")
+    assert asked and (tmp_path / "all.zip").is_file() and str(tmp_path / "all.zip") in ended.args[0]
+    assert page.told.isVisible()
+
+
+def test_a_project_goes_to_the_bin_and_its_originals_stay(
+    page: StartPage, project: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.waiting)
+    monkeypatch.setattr(Question, "ask", lambda *_a, **_k: False)
+    page.manager.delete(project, "Fruit")
+    assert project.exists() and not page.manager.busy()
+    monkeypatch.setattr(Question, "ask", lambda *_a, **_k: True)
+    told: list[str] = []
+    monkeypatch.setattr(Notice, "tell", lambda _p, sentence, **_k: told.append(sentence))
+    with qtbot.waitSignal(page.manager.finished):
+        page.manager.delete(project, "Fruit")
+    assert not told
+    assert not project.exists() and not page.cards()
+    assert list((tmp_path / "data").rglob("project.db")), "it can be brought back from the bin"
+    assert len(list((tmp_path / "fruit").rglob("*.png"))) == 30

@@ -59,6 +59,27 @@ def test_a_table_that_fits_nothing_stops_with_a_sentence(make_wizard: Maker, fla
     assert wizard.button(NEXT).isEnabled()
 
 
+def test_a_table_that_is_nearly_understood_is_asked_about(make_wizard: Maker, flat: Path, qtbot: QtBot) -> None:
+    rows = [line.split(",") for line in (flat / "fruit.csv").read_text().splitlines()[1:]]
+    lines = [f"{name},{place % 7},{fruit},{len(name)} cm" for place, (name, fruit) in enumerate(rows)]
+    (flat / "fruit.csv").write_text("\n".join(["snapshot,shelf,verdict,length", *lines]))
+    wizard = make_wizard()
+    page = wizard.source_page
+    page.take_folder(flat)
+    page.labels.take(flat / "fruit.csv")
+    question = page.labels.question
+    qtbot.waitUntil(question.isVisible)
+    assert [question.table.item(0, place).text() for place in range(3)] == [rows[0][0], "0", rows[0][1]]
+    assert not wizard.button(NEXT).isEnabled()
+    assert (question.file_box.currentText(), question.label_box.currentText()) == ("snapshot", "")
+    question.label_box.setCurrentText("verdict")
+    question.label_box.activated.emit(question.label_box.currentIndex())
+    qtbot.waitUntil(lambda: "30 of 30 pictures get a label, in 3 classes." in texts(page))
+    click(qtbot, wizard, NEXT)
+    qtbot.waitUntil(lambda: "3 classes, 30 pictures" in texts(wizard.found_page))
+    assert wizard.button(NEXT).isEnabled()
+
+
 def test_a_newly_typed_table_is_read_once_the_typing_pauses(make_wizard: Maker, flat: Path, qtbot: QtBot) -> None:
     (flat / "other.csv").write_text("file,fruit\nother.png,fig\n")
     wizard = make_wizard()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.tours import run_tour
 
 CODE = """
 import sys
@@ -20,18 +21,11 @@ PAGES = {"start", "wizard", "label", "train", "explore", "use", "data", "keys"}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_the_tour_ends_well_and_leaves_a_picture_of_every_page(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     surroundings = {name: text for name, text in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    ended = subprocess.run(
-        [sys.executable, "-c", CODE, str(pictures)],
-        env=surroundings | {"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=850,
-        check=False,
-    )
+    command = [sys.executable, "-c", CODE, str(pictures)]
+    ended = run_tour(command, pictures, env=surroundings | {"HOME": str(tmp_path)})
     assert ended.returncode == 0, ended.stderr
     found = sorted(pictures.glob("*.png"))
     named = {part for path in found for part in path.stem.split("-")}

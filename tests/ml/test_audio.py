@@ -149,8 +149,6 @@ def test_the_sound_is_believed_not_the_header(tmp_path: Path) -> None:
     [
         ("empty.wav", b"", "empty"),
         ("letter.wav", b"Dear Anna, here are the recordings.", "not a recording"),
-        ("song.m4a", b"\0\0\0\x18ftypM4A ", "M4A"),
-        ("song.wma", b"0&\xb2u\x8ef\xcf\x11", "WMA"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, word: str) -> None:
@@ -165,17 +163,6 @@ def test_a_recording_without_sound_or_that_is_gone_says_so(tmp_path: Path) -> No
     with pytest.raises(UnreadableError, match="holds no sound"):
         audio_facts(silent)
     assert_unreadable(tmp_path / "gone.flac", "no longer there")
-
-
-def test_a_damaged_flac_is_not_half_used(tmp_path: Path) -> None:
-    path = tmp_path / "damaged.flac"
-    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 200_000), 44100)
-    content = bytearray(path.read_bytes())
-    content[100_000:140_000] = bytes(40_000)
-    path.write_bytes(content)
-    with pytest.raises(UnreadableError) as caught:
-        audio_facts(path)
-    assert "damaged" in english(caught.value.message)
 
 
 def assert_unreadable(path: Path, word: str) -> None:

@@ -46,8 +46,7 @@ def test_a_good_folder_needs_no_words() -> None:
 def test_classes_that_differ_in_case_only_are_named() -> None:
     report = report_of(GLASS=20, glass=20, metal=20, PAPER=20, paper=20, Paper=20)
     told = (
-        "Some class names differ only in upper and lower case: “GLASS / glass” and “PAPER / Paper / paper”. If they "
-        "mean the same, use one name."
+        "Some class names look alike: “GLASS / glass” and “PAPER / Paper / paper”. If they mean the same, use one name."
     )
     assert told in sentences(report)
     (finding,) = [finding for finding in findings(report) if english(finding.sentence) == told]
@@ -122,7 +121,7 @@ def test_imbalance_is_put_in_proportion() -> None:
 
 def test_classes_that_are_probably_one_are_not_compared() -> None:
     (only,) = sentences(report_of(GLASS=10, glass=40, metal=50))
-    assert "differ only in upper and lower case" in only
+    assert "look alike" in only
     assert "“metal” has 8 times as many pictures as “glass”. That is fine." in sentences(
         report_of(GLASS=10, glass=30, metal=320)
     )

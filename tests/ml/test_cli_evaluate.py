@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -110,10 +111,37 @@ def test_evaluate_leaves_out_what_it_learned_from(handlens: Handlens, trained: P
 
 
 def test_evaluate_names_a_class_the_model_does_not_know(handlens: Handlens, trained: Path, folder: Path) -> None:
-    (folder / "red").rename(folder / "crimson")
+    for name in COLOURS:
+        (folder / name).rename(folder / f"light {name}")
     done = handlens("evaluate", trained, "--on", folder)
     assert done.code == 1
-    assert "“crimson”" in done.err
+    assert "“light red”" in done.err
+
+
+@pytest.mark.parametrize("leave", ["nothing", "an empty folder", "a new class"])
+def test_a_class_that_is_not_tested_is_named_and_null(
+    handlens: Handlens, trained: Path, tmp_path: Path, leave: str
+) -> None:
+    rng = np.random.default_rng(5)
+    names = [name if name != "green" or leave != "a new class" else "light" for name in COLOURS]
+    for channel, name in enumerate(names):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = rng.integers(0, 90, (SIZE, SIZE, 3), dtype=np.uint8)
+            pixels[..., channel] += 100
+            Image.fromarray(pixels).save(tmp_path / "other" / name / f"{number}.png")
+    if leave == "nothing":
+        shutil.rmtree(tmp_path / "other" / "green")
+    elif leave == "an empty folder":
+        for number in range(4):
+            (tmp_path / "other" / "green" / f"{number}.png").unlink()
+    done = handlens("evaluate", trained, "--on", tmp_path / "other", "--json")
+    (line,) = done.lines
+    assert (line["n"], line["accuracy"]) == (8, 1.0)
+    assert [line["per_class"]["green"][key] for key in ("n", "recall", "f1")] == [0, None, None]
+    assert line["per_class"]["red"]["recall"] == 1.0
+    assert "“green” was not tested, because the folder has no pictures of it." in line["findings"]
+    assert ("“light”" in done.err) == (leave == "a new class")
 
 
 def test_evaluate_without_a_run_says_what_to_do(handlens: Handlens, project: Path) -> None:

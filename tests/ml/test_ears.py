@@ -12,8 +12,9 @@ from fabricate import CLASSES, project_of, sound_folder
 from numpy.typing import NDArray
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
-from ml.core.events import Event, Finished, Note, Progress
-from ml.core.jobs import Ear, NeverStop, TrainJob, UsedEar
+from ml.core.events import EpochDone, Event, Finished, Note, Progress
+from ml.core.jobs import Ear, NeverStop, StopRequest, TrainJob, UsedEar
+from ml.core.messages import english
 from ml.core.types import Sample, Windowing
 from ml.graphs.ears import make_ear, time_averages
 from ml.pipeline import better_ear
@@ -157,3 +158,27 @@ def test_standard_releases_the_better_of_the_speech_network_and_the_adjusted_one
     notes = [event.sentence.template for event in events if isinstance(event, Note)]
     assert any("is released" in note for note in notes) is not sure
     assert settings(place, finished.run)["ear"]["name"] == ("picture" if sure else "speech")
+
+
+class Asked:
+    """A stop that the test requests."""
+
+    request: StopRequest = ""
+
+    def requested(self) -> StopRequest:
+        return self.request
+
+
+@pytest.mark.slow
+def test_a_stop_keeps_the_adjusted_network_and_says_that_nothing_was_compared(place: Path) -> None:
+    asked, events = Asked(), []
+    for event in run(TrainJob(project=place, epochs=1, device="cpu", ear="speech"), asked):
+        events.append(event)
+        if isinstance(event, EpochDone):
+            asked.request = "stop"
+    finished = events[-1]
+    assert isinstance(finished, Finished), finished
+    model = ReleasedModel.open(place / "runs" / f"{finished.run:04d}" / "model.onnx")
+    assert model.info.backbone == DEFAULT_BACKBONE
+    notes = [english(event.sentence) for event in events if isinstance(event, Note)]
+    assert any("before the adjusted picture network was compared" in note for note in notes), notes

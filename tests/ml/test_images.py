@@ -17,7 +17,6 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import english
 from ml.media.images import (
     IMAGE_SUFFIXES,
-    ImageFacts,
     image_facts,
     load_image,
     load_squashed,
@@ -68,7 +67,8 @@ def test_the_camera_s_orientation_is_followed(tmp_path: Path, orientation: int, 
 
     whole = load_image(path)
     assert whole.shape == (20, 40, 3)
-    assert image_facts(path) == ImageFacts(width=40, height=20)
+    facts = image_facts(path)
+    assert (facts.width, facts.height) == (40, 20)
     assert thumbnail(path, size=20).shape == (10, 20, 3)
     for pixels in (whole, load_squashed(path, 32), thumbnail(path, size=20)):
         corners = [colour(pixels, x, y) for y in (0.2, 0.8) for x in (0.2, 0.8)]
@@ -197,9 +197,9 @@ def jpeg_bytes(tmp_path: Path) -> bytes:
         ("bomb.png", png_of(100_000, 100_000), "million pixels"),
         ("large.png", png_of(12_000, 12_000), "million pixels"),
         ("short.png", png_of(100, 100), "cut off"),
-        ("phone.heic", b"\0\0\0\x18ftypheic", "HEIC"),
+        ("phone.heic", b"\0\0\0\x18ftypheic", "damaged"),
         ("scan.dcm", bytes(128) + b"DICM", "DICOM"),
-        ("phone.jpg", b"\0\0\0\x18ftypheic", "HEIC"),
+        ("phone.jpg", b"\0\0\0\x18ftypheic", "damaged"),
         ("scan.png", bytes(128) + b"DICM", "DICOM"),
     ],
 )
@@ -220,7 +220,7 @@ def float_tiff() -> bytes:
 def test_a_whole_picture_in_colours_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "measured.tif"
     path.write_bytes(float_tiff())
-    assert_unreadable(path, "The colours of this TIFF picture are stored in a way that cannot be read. Save it as PNG.")
+    assert load_image(path)[0, 0] == pytest.approx([26, 128, 230], abs=1)
     deep = tmp_path / "deep.jpg"
     whole = jpeg_bytes(tmp_path)
     deep.write_bytes(whole.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"))  # 12 bits a colour

@@ -148,7 +148,7 @@ def test_the_notebook_runs_in_a_jupyter_kernel(
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert sum(len(cell.source.splitlines()) for cell in code) == 6
     assert all(cell.source.startswith("#") for cell in book.cells if cell.cell_type == "markdown")
-    client.NotebookClient(book, timeout=250, kernel_name="python3").execute()
+    client.NotebookClient(book, timeout=900, kernel_name="python3").execute()
     shown = [{*output.get("data", {})} for cell in code for output in cell.outputs if output.output_type != "stream"]
     assert shown == [{"text/plain", "text/html"}, {"text/plain"}, {"text/plain", "text/html"}]
     assert "The model is correct on" in code[2].outputs[-1]["data"]["text/plain"]

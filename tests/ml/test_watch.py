@@ -6,6 +6,8 @@ import csv
 import errno
 import json
 import os
+import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,11 +20,12 @@ import soundfile
 from paho.mqtt import client as mqtt
 from tiny_model import write_colour_model, write_loudness_model
 
+import ml.commands.watch as watch_command
 from ml.core.errors import HandlensError
 from ml.inference.actions import _notification
 from ml.inference.rules import Rule, Tally, read_rules
 from ml.inference.watch import memory_file
-from ml.inference.watch_memory import WatchMemory
+from ml.inference.watch_memory import Stamp, WatchMemory
 from ml.runtime.folder import UnreadableInput
 from tests.ml.terminal import Handlens
 from tests.watchers import Receiver, broker, free_port, mosquitto, picture, wait_until, watching_here
@@ -321,6 +324,61 @@ def test_a_folder_is_watched_by_one_process_at_a_time(folder: Path, model: Path)
         seen.wait_for("answered")
         with pytest.raises(HandlensError, match="already watched by another Handlens"):
             WatchMemory(memory_file(folder, None))
+
+
+def test_a_transaction_that_ctrl_c_breaks_off_leaves_nothing_open(tmp_path: Path) -> None:
+    memory = WatchMemory(tmp_path / "memory.db")
+    with memory.transaction():
+        memory.put("log", {"text": "kept"})
+    with pytest.raises(KeyboardInterrupt), memory.transaction():
+        memory.put("log", {"text": "broken off"})
+        raise KeyboardInterrupt
+    database = memory._db
+    memory._db = InterruptedDatabase(database)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt), memory.transaction():
+        pass
+    memory._db = database
+    with memory.transaction():
+        memory.put("log", {"text": "kept, too"})
+    assert [item.payload["text"] for item in memory.all_due("log", 9)] == ["kept", "kept, too"]
+    memory.close()
+
+
+class InterruptedDatabase:
+    """A database at which Ctrl+C comes as soon as it has begun a transaction."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def execute(self, statement: str) -> None:
+        self._database.execute(statement)
+        if statement.startswith("BEGIN"):
+            raise KeyboardInterrupt
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._database.in_transaction
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_between_two_lines_of_an_answer_does_not_cut_it_off(
+    folder: Path, model: Path, handlens: Handlens, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    class InterruptedMemory(WatchMemory):
+        def remember(self, path: Path, stamp: Stamp, digest: bytes) -> None:
+            signal.raise_signal(number)
+            super().remember(path, stamp, digest)
+
+    monkeypatch.setattr(watch_command, "WatchMemory", InterruptedMemory)
+    for name in ("a", "b"):
+        picture(folder / f"{name}.png", "red")
+    table = folder.parent / "answers.csv"
+    ended = handlens("watch", model, folder, "--csv", table, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.lines[-1]["sentence"] == "Ended: 1 file was answered."
+    assert table.read_text(encoding="utf-8-sig").count("\n") == 2  # the header, and the first file
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_words_of_strangers_are_never_part_of_a_script_that_notifies() -> None:

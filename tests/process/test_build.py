@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from tests.tours import run_tour
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = 400 << 20
@@ -16,7 +20,6 @@ NEITHER = ("torch", "torchvision", "torchaudio", "timm", "pandas", "cleanlab", "
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
     pytest.mark.skipif(sys.platform != "linux", reason="the build is only tried on Linux"),
     pytest.mark.skipif(
         importlib.util.find_spec("PyInstaller") is None,
@@ -25,34 +28,46 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder that PyInstaller makes with the interpreter of this run."""
-    folder = tmp_path_factory.mktemp("build")
-    made = subprocess.run(
-        [
-            *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
-            *("--distpath", str(folder / "dist"), "--workpath", str(folder / "work"), "build.spec"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr[-4000:]
-    return folder / "dist" / "Handlens"
+    """Return the folder that PyInstaller makes with the interpreter of this run, once for all processes of it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, log = base / "build", base / "build.txt"
+    with FileLock(base / "build.lock"):
+        if not log.is_file():
+            command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
+            places = ["--distpath", str(folder / "dist"), "--workpath", str(folder / "work")]
+            made = subprocess.run(
+                [*command, *places, "build.spec"], cwd=ROOT, capture_output=True, text=True, check=False
+            )
+            log.write_text(made.stderr, encoding="utf-8")
+    program = folder / "dist" / "Handlens"
+    assert (program / "handlens").is_file(), log.read_text(encoding="utf-8")[-4000:]
+    return program
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    """Return the variables of a computer without Python."""
+    return {"PATH": str(home), "HOME": str(home), "LANG": "C.UTF-8", "QT_QPA_PLATFORM": "offscreen"}
 
 
 def run(build: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the program as on a computer without Python."""
-    home.mkdir(exist_ok=True)
     return subprocess.run(
         [str(build / "handlens"), *arguments],
-        env={"PATH": str(home), "HOME": str(home), "LANG": "C.UTF-8", "QT_QPA_PLATFORM": "offscreen"},
+        env=surroundings(home),
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=900,
         check=False,
     )
 
@@ -64,30 +79,21 @@ def test_the_folder_is_small_and_without_torch(build: Path) -> None:
     assert not names & set(NEITHER)
 
 
-def test_the_demo_trains_a_first_model_in_the_folder(build: Path, tmp_path: Path) -> None:
-    ended = run(
-        build,
-        tmp_path / "home",
-        "demo",
-        "--preset",
-        "quick",
-        "--kind",
-        "images",
-        "--count",
-        "40",
-        "--to",
-        str(tmp_path),
-    )
+def test_the_demo_trains_a_first_model_in_the_folder(build: Path, home: Path, tmp_path: Path) -> None:
+    samples = ("--kind", "images", "--count", "40", "--to", str(tmp_path))
+    ended = run(build, home, "demo", "--preset", "quick", *samples)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     project = next(tmp_path.glob("*.handlens"))
     assert (project / "runs" / "0001" / "model.onnx").is_file()
-    looked_for = run(build, tmp_path / "home", "suspicious", str(project))
+    looked_for = run(build, home, "suspicious", str(project))
     assert looked_for.returncode == 0, looked_for.stdout + looked_for.stderr
 
 
-def test_the_tour_shows_the_window_of_the_folder(build: Path, tmp_path: Path) -> None:
-    ended = run(build, tmp_path / "home", "studio", "--tour", str(tmp_path / "tour"), "--quick")
+def test_the_tour_shows_the_window_of_the_folder(build: Path, home: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "tour"
+    command = [str(build / "handlens"), "studio", "--tour", str(pictures), "--quick"]
+    ended = run_tour(command, pictures, env=surroundings(home), cwd=home)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    taken = " ".join(path.stem for path in (tmp_path / "tour").glob("*.png"))
+    taken = " ".join(path.stem for path in pictures.glob("*.png"))
     for page in ("start", "images-wizard-found", "train-result-quick", "explore-suspicious", "data", "explore-sound"):
         assert f"-{page}-light-" in taken, page

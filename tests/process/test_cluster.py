@@ -27,7 +27,7 @@ def _predict(*arguments: object, blocked: bool = False) -> subprocess.CompletedP
         text=True,
         cwd=ROOT,
         env=environment,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 

@@ -51,7 +51,6 @@ def test_kills_lose_no_label_and_no_run(tmp_path: Path, kills: int, late: int) -
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> None:
     """Killed in the middle of an epoch, then again while predicting; the twin is left alone."""
     place, twin = tmp_path / "shapes.handlens", tmp_path / "twin.handlens"

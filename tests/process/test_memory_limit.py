@@ -34,7 +34,7 @@ def run(*arguments: str, megabytes: int, module: str = "ml.cli") -> subprocess.C
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "LANGUAGE": "en"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -52,7 +52,9 @@ def test_a_training_without_room_for_its_libraries_says_so(tmp_path: Path, megab
 def test_a_prediction_without_room_says_so(tmp_path: Path) -> None:
     model = write_colour_model(tmp_path / "colours.onnx")
     ended = run("predict", str(model), str(image_folder(tmp_path / "src")), megabytes=240)
-    assert (ended.returncode, ended.stderr.strip()) == (1, english(MEMORY_RAN_OUT))
+    assert ended.returncode == 1
+    # Where it runs out depends on the libraries; details are offered of what failed after they were loaded.
+    assert ended.stderr.startswith(english(MEMORY_RAN_OUT)) and ended.stderr.count("\n") == 1
 
 
 def test_a_window_without_room_for_its_libraries_says_so() -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,7 +16,7 @@ from small import create, picture_folder
 from ml.project.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-END_WITHIN = 60
+END_WITHIN = 180
 """Seconds in which everything has ended after one process was killed; on an idle machine it takes about one."""
 
 pytestmark = [
@@ -47,7 +46,7 @@ def test_together_they_learn_what_one_learns(tmp_path: Path, processes: int) -> 
         folder = tmp_path / str(count)
         folder.mkdir()
         with _torchrun(count, ROOT / "tests" / "process" / "pupil.py", folder) as process:
-            _out, complaints = process.communicate(timeout=240)
+            _out, complaints = process.communicate(timeout=900)
         assert process.returncode == 0, complaints
         results.append(json.loads((folder / "told.json").read_text(encoding="utf-8")))
     assert all(len(result["first"]) == len(result["last"]) == 3 for result in results)
@@ -56,7 +55,6 @@ def test_together_they_learn_what_one_learns(tmp_path: Path, processes: int) -> 
             assert together == pytest.approx(alone, abs=1e-5, nan_ok=True)
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_lost_process_ends_all_and_the_run_can_be_resumed(tmp_path: Path, killed: int) -> None:
     place = tmp_path / "shapes.handlens"
@@ -67,10 +65,8 @@ def test_a_lost_process_ends_all_and_the_run_can_be_resumed(tmp_path: Path, kill
         for line in process.stdout:
             if line.startswith("{") and _is_step(json.loads(line), epoch=2):
                 break
-        began = time.monotonic()
         _member(process.pid, killed).send_signal(signal.SIGKILL)
         _rest, complaints = process.communicate(timeout=END_WITHIN)
-    assert time.monotonic() - began < END_WITHIN
     assert process.returncode != 0
     assert "--resume" in complaints
     with Project.open(place) as project:
@@ -78,7 +74,7 @@ def test_a_lost_process_ends_all_and_the_run_can_be_resumed(tmp_path: Path, kill
         assert project.runs.newest("interrupted", "failed") is not None
 
     with _torchrun(2, *program, "--resume") as process:
-        said, complaints = process.communicate(timeout=300)
+        said, complaints = process.communicate(timeout=900)
     assert process.returncode == 0, complaints
     events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [2, 3]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage, QUndoStack
 
-from desktop.i18n import text
+from desktop.i18n import text, tr
 from desktop.models.prediction_table import PredictionTable, table_of
 from desktop.models.undo import Relabel, confirm_command, relabel_command
 from desktop.pages.explore import messages
+from desktop.pages.explore.changes import MARKS, RunChanges, spoken
 from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from desktop.workers.sample_renderer import overlay_image
 from ml.api import HandlensError, LabelChange, RunInfo, Sample
 
 MapOf = str | int
-"""The class whose heatmap is shown: "predicted", "labelled", "off" or a class index."""
+"""The class whose heatmap is shown: "predicted", "labelled", "off" or a class index.
+
+"predicted_against" and "labelled_against" leave out what speaks for the other of both as well.
+"""
 CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
 
 
@@ -40,6 +45,7 @@ class ExploreModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
+        self.changes = RunChanges()
         self._session: Session | None = None
         self._table: PredictionTable | None = None
         self._names: tuple[str, ...] = ()
@@ -83,6 +89,7 @@ class ExploreModel(QObject):
             old.classes_changed.disconnect(self._on_classes_changed)
             old.originals_found.disconnect(self._on_originals_found)
         self.undo_stack.clear()
+        self.changes.forget()
         self._table, self._names = None, ()
         self.session_changed.emit()
         if session is None:
@@ -109,6 +116,7 @@ class ExploreModel(QObject):
         else:
             if run is not None and predictions is not None and len(predictions):
                 self._table = table_of(predictions, session.samples)
+        self.changes.follow(self.run_number, self._table)
         self.run_changed.emit()
 
     @Slot()
@@ -121,7 +129,9 @@ class ExploreModel(QObject):
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
         if self._table is None or self._session is None:
             return
-        self._table.update(self._session.samples_of([change.sample_id for change in changes]))
+        samples = self._session.samples_of([change.sample_id for change in changes])
+        self._table.update(samples)
+        self.changes.update(samples)
         self.labels_changed.emit(changes)
 
     @Slot()
@@ -140,7 +150,12 @@ class ExploreModel(QObject):
         row = self.row(sample_id)
         if self._table is None or self._session is None or row is None:
             return Tile(caption="")
-        return messages.tile(self._table, row, self._session.sample(sample_id), self._names)
+        tile = messages.tile(self._table, row, self._session.sample(sample_id), self._names)
+        flip = self.changes.flip(sample_id)
+        if not flip:
+            return tile
+        said = tr("{first} {second}", first=spoken(flip), second=tile.spoken)
+        return replace(tile, caption=MARKS[flip] + tile.caption, spoken=said)
 
     # -- labels --------------------------------------------------------------------------------------------------
 
@@ -211,9 +226,25 @@ class ExploreModel(QObject):
         row = self.row(sample.id)
         if self._table is None or row is None or self._map_of == "off":
             return None
-        if self._map_of == "labelled":
+        if self._map_of in ("labelled", "labelled_against"):
             return sample.label
-        return int(self._table.predicted[row]) if self._map_of == "predicted" else int(self._map_of)
+        if self._map_of in ("predicted", "predicted_against"):
+            return int(self._table.predicted[row])
+        return int(self._map_of)
+
+    def map_against(self, sample: Sample, index: int) -> int | None:
+        """The class that the heatmap of class `index` is held against: the label or the prediction.
+
+        Where both are the same, it is the next likely class. None for no comparison.
+        """
+        row = self.row(sample.id)
+        if self._table is None or row is None or self._map_of not in ("predicted_against", "labelled_against"):
+            return None
+        other = sample.label if self._map_of == "predicted_against" else int(self._table.predicted[row])
+        if other is not None and other != index:
+            return other if other < self._table.classes else None
+        order = np.argsort(-np.asarray(self._table.predictions.probabilities[row]), kind="stable")
+        return next((int(each) for each in order if each != index), None)
 
     def overlay(self, sample_id: int) -> QImage | None:
         """The heatmap of a sample as a picture; None if there is none. Also called in background threads."""
@@ -224,7 +255,12 @@ class ExploreModel(QObject):
         index = self.map_class(session.sample(sample_id))
         if index is None:
             return None
-        return overlay_image(np.asarray(table.predictions.maps[row]), index, kind=session.project.kind)
+        maps = np.asarray(table.predictions.maps[row])
+        other = self.map_against(session.sample(sample_id), index)
+        if other is not None and index < len(maps):
+            maps = maps.astype(np.float32)
+            maps[index] = maps[index] - np.maximum(maps[other], 0.0)
+        return overlay_image(maps, index, kind=session.project.kind)
 
     # -- problems ------------------------------------------------------------------------------------------------
 

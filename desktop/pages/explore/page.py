@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -10,11 +12,14 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import settings
 from desktop.dialogs.release import RunHandOver
-from desktop.i18n import msg, tr
+from desktop.i18n import error_text, msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
 from desktop.pages.explore import messages
+from desktop.pages.explore.changes import ChangesBar, Flip
+from desktop.pages.explore.data_map import DataMapController, DataMapPage
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
+from desktop.pages.explore.duplicates import DuplicatesBar, DuplicatesController
 from desktop.pages.explore.grid.filters import ExploreFilters
 from desktop.pages.explore.grid.tiles import GridController
 from desktop.pages.explore.label_issues.bar import LabelIssuesBar
@@ -22,13 +27,15 @@ from desktop.pages.explore.label_issues.controller import LabelIssuesController
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
 from desktop.pages.explore.model import ExploreModel
 from desktop.pages.explore.runs import RunChooser
+from desktop.pages.explore.search import SearchResult, search
 from desktop.pages.explore.thresholds.page import ThresholdController, ThresholdPage
-from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View
-from desktop.pages.ids import EXPLORE, TRAIN, USE
+from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View, ViewParts
+from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.session import Session
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
+from desktop.workers.tasks import Tasks
 from ml.api import LabelChange, Runner, task_named
 
 PREPARE_MS = 400
@@ -58,21 +65,30 @@ class ExplorePage(QWidget):
         self.player = player or Player(self)
         self.grid, self.filters, self.panel = ThumbnailGrid(), ExploreFilters(), DetailPanel()
         self.confusion, self.thresholds, self.issues_bar = ConfusionPage(), ThresholdPage(), LabelIssuesBar()
-        self.view = ExploreView(
-            self.model.undo_stack,
+        self.duplicates_bar, self.changes_bar = DuplicatesBar(), ChangesBar()
+        self.map = DataMapPage()
+        parts = ViewParts(
             filters=self.filters,
             issues_bar=self.issues_bar,
+            duplicates_bar=self.duplicates_bar,
+            changes_bar=self.changes_bar,
             grid=self.grid,
             confusion=self.confusion,
             thresholds=self.thresholds,
+            map=self.map,
             panel=self.panel,
         )
+        self.view = ExploreView(self.model.undo_stack, parts)
         self.issues = LabelIssuesModel(self, runner=runner)
         self.detail = DetailController(self.panel, self.model, self.issues, player=self.player, parent=self)
         self.tiles = GridController(self.grid, self.model, self)
         self.runs = RunChooser(self.model, self)
         self.label_issues = LabelIssuesController(self.issues_bar, self.issues, self)
+        self.duplicates = DuplicatesController(self.duplicates_bar, self.model, self)
+        self.data_map = DataMapController(self.map, self.model, self, runner=runner)
         self.threshold_choice = ThresholdController(self.thresholds, self.model, self)
+        self._searches = Tasks(self, threads=1)
+        self._searched = ""
         self._refresh_timer = QTimer(self, interval=0, singleShot=True)
         self._refresh_timer.timeout.connect(self._refresh)
         self._prepare_timer = QTimer(self, interval=PREPARE_MS, singleShot=True)
@@ -105,11 +121,23 @@ class ExplorePage(QWidget):
         self.panel.label_confirmed.connect(self.confirm)
         self.label_issues.list_changed.connect(self._on_issues_changed)
         self.label_issues.search_changed.connect(self._on_search_changed)
+        self.duplicates.changed.connect(self._on_duplicates)
+        self.data_map.pointed.connect(self.detail.show)
+        self.data_map.samples_chosen.connect(self._on_samples_chosen)
+        self.data_map.progress.connect(self.job_progress)
+        self.changes_bar.flip_chosen.connect(self._show_flipped)
+        self.changes_bar.closed.connect(self._forget_changes)
+        self.filters.search_requested.connect(self._search)
+        self._searches.done.connect(self._on_found)
+        self._searches.failed.connect(self._on_search_failed)
+        self.filters.sentence.clicked.connect(self._toggle_verdict)
+        self.thresholds.samples_chosen.connect(self._on_samples_chosen)
         self.label_issues.progress.connect(self.job_progress)
         self.empty.train_pressed.connect(self._on_train)
         self.runs.use_action.triggered.connect(self._request_use)
         self.runs.release_action.triggered.connect(self._release)
         self.runs.export_action.triggered.connect(self._export)
+        self.runs.compare_action.triggered.connect(self._request_runs)
         self.hand_over.told.connect(self._say)
 
     def _make_keys(self) -> None:
@@ -119,6 +147,9 @@ class ExplorePage(QWidget):
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
         QShortcut(QKeySequence("R"), self.view, context=within).activated.connect(self.confirm)
+        find = QShortcut(QKeySequence("Ctrl+F"), self.view, context=within)
+        find.activated.connect(self.filters.search.setFocus)
+        QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
         QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
@@ -139,12 +170,23 @@ class ExplorePage(QWidget):
         self._disconnect_session()
         self._session = session
         session.training_changed.connect(self._on_training_changed)
+        session.training_refused.connect(self._on_refused)
         self.label_issues.set_source(None, None)
         self.model.set_session(session)
 
     def show_view(self, view: str) -> None:
-        """Choose a tab, by its name in `VIEWS`."""
-        self.view.choose(cast("View", view))
+        """Choose a tab by its name in `VIEWS`; "samples" shows those that another page requested."""
+        requested = None if self._session is None else self._session.take_requested()
+        if view == "samples" and requested is not None:
+            self.show_only(requested.ids, requested.words)
+        elif view != "samples":
+            self.view.choose(cast("View", view))
+
+    def show_only(self, ids: Sequence[int], words: str, *, in_that_order: bool = False) -> None:
+        """Show these samples alone in the grid, the most wrong first. `words` name them above it."""
+        self.view.choose_silently("wrong")
+        self.filters.set_only(tuple(ids), words, in_that_order=in_that_order)
+        self.grid.setFocus()
 
     def show_job(self) -> None:
         self.view.choose("suspicious")
@@ -173,6 +215,9 @@ class ExplorePage(QWidget):
         self.runs.close_scores()
         self.hand_over.close()
         self.label_issues.close()
+        self.duplicates.close()
+        self.data_map.close()
+        self._searches.close()
         self.tiles.close()
         self.detail.close()
 
@@ -180,6 +225,7 @@ class ExplorePage(QWidget):
         session, self._session = self._session, None
         if session is not None:
             session.training_changed.disconnect(self._on_training_changed)
+            session.training_refused.disconnect(self._on_refused)
 
     # -- the run -------------------------------------------------------------------------------------------------
 
@@ -192,11 +238,17 @@ class ExplorePage(QWidget):
         if model.table is None:
             self._show_empty()
             return
+        # A training that was begun here must not lead the person away from what they look at.
+        kept = (self.filters.state(), self.grid.current_id()) if model.changes.active else None
         several = not task_named(model.session.project.task).exclusive
         self.filters.set_choices(model.names, model.table.splits_present(), several=several)
+        if kept is not None:
+            self.filters.restore(kept[0])
         came = self.pages.currentWidget() is not self.view
         self.pages.setCurrentWidget(self.view)
         self._arrange()
+        if kept is not None and kept[1] is not None:
+            self.grid.choose(kept[1])
         if came:
             self.view.take_focus()
 
@@ -222,6 +274,43 @@ class ExplorePage(QWidget):
     @Slot()
     def _request_use(self) -> None:
         self.page_requested.emit(USE, str(self.model.run_number or ""))
+
+    @Slot()
+    def retrain(self) -> None:
+        """Train again as the last time. The page stays as it is and then marks what changed."""
+        session, table, number = self._session, self.model.table, self.model.run_number
+        if session is None or table is None or number is None:
+            return
+        self.model.set_problem("")
+        self.model.changes.remember(number, table)
+        self.changes_bar.hide()
+        session.request_training()
+        if session.training:
+            self.sentence_changed.emit(tr("Training again. This page stays, and then marks what changed."))
+
+    @Slot(str)
+    def _on_refused(self, sentence: str) -> None:
+        if self.isVisible():
+            self._forget_changes()
+            self.model.set_problem(sentence)
+
+    @Slot()
+    def _forget_changes(self) -> None:
+        """Stop comparing with the run before."""
+        self.model.changes.forget()
+        self.changes_bar.hide()
+        self.grid.refresh()
+
+    @Slot(str)
+    def _show_flipped(self, flip: Flip) -> None:
+        ids = self.model.changes.flipped(self.filters.filter().split).get(flip)
+        if ids is not None and len(ids):
+            self.show_only(ids.tolist(), tr("now right") if flip == "right" else tr("now wrong"))
+            self._arrange()
+
+    @Slot()
+    def _request_runs(self) -> None:
+        self.page_requested.emit(RUNS, str(self.model.run_number or ""))
 
     @Slot()
     def _release(self) -> None:
@@ -253,6 +342,12 @@ class ExplorePage(QWidget):
         match view:
             case "suspicious":
                 self._show_issues()
+            case "duplicates":
+                self._show_duplicates()
+            case "map":
+                self.detail.refresh()
+                self.view.show_map()
+                self.data_map.show(self.filters.filter())
             case "confusion":
                 self._show_confusion(table)
             case "enough":
@@ -269,6 +364,63 @@ class ExplorePage(QWidget):
         else:
             self.view.show_grid(explanation=tr("Nothing matches these filters. Choose others above."))
             self._show_no_sample()
+
+    @Slot()
+    def _on_duplicates(self) -> None:
+        if self.view.current() == "duplicates":
+            self._show_duplicates()
+
+    def _show_duplicates(self) -> None:
+        """Show near-duplicates group by group. They are looked for when their tab is chosen for the first time."""
+        if self._session is None:
+            return
+        self.duplicates.start()
+        ids = self.duplicates.ids()
+        self.detail.reset()
+        self.view.show_grid(explanation=self.duplicates.explanation())
+        self.duplicates.show_sentence(self._session.project.kind)
+        self.tiles.show_samples(ids, self.duplicates.tile)
+        if not len(ids):
+            self._show_no_sample()
+
+    @Slot(str)
+    def _search(self, words: str) -> None:
+        session, table = self._session, self.model.table
+        if session is None or table is None:
+            return
+        self._searches.forget_all()
+        self._searched = words
+        look = partial(
+            search,
+            names=self.model.names,
+            kind=session.project.kind,
+            cache=session.project.path / "cache",
+        )
+        self._searches.submit_stoppable(look, words, table, session.samples)
+
+    @Slot(int, object)
+    def _on_found(self, _number: int, found: SearchResult) -> None:
+        self.model.set_problem("")
+        if found.ids:
+            self.show_only(found.ids, f"“{self._searched}”", in_that_order=True)
+        elif found.no_colours:
+            self.model.set_problem(tr("Colours are known after the first training. Train, then search again."))
+        else:
+            self.model.set_problem(tr("Nothing was found for “{words}”. Try another word.", words=self._searched))
+
+    @Slot(int, object)
+    def _on_search_failed(self, _number: int, error: Exception) -> None:
+        self.model.set_problem(error_text(error))
+
+    @Slot()
+    def _toggle_verdict(self) -> None:
+        """Show only what the number in the sentence counts, or all of it again."""
+        self.filters.toggle_wrong()
+
+    @Slot(object, str)
+    def _on_samples_chosen(self, ids: tuple[int, ...], words: str) -> None:
+        self.show_only(ids, words)
+        self._arrange()
 
     def _show_confusion(self, table: PredictionTable) -> None:
         chosen = self.filters.filter()
@@ -304,6 +456,7 @@ class ExplorePage(QWidget):
         if self.view.current() == "unsure" and not table.exclusive:
             sentence = messages.nearest_first(sentence)
         self.filters.set_sentence(sentence)
+        self.changes_bar.show_changes(self.model.changes, self.model.run_number, self.filters.filter().split)
         project = self._session.project
         counts = table.counts(messages.TEST_ONLY)
         self.sentence_changed.emit(messages.page_sentence(project.kind, *counts, task=project.task))
@@ -347,7 +500,7 @@ class ExplorePage(QWidget):
     @Slot(int)
     def relabel(self, class_index: int) -> None:
         """Label the selected samples as this class, see `ExploreModel.relabel`."""
-        if self.view.current() != "enough":  # where the selection is not visible
+        if self.view.current() not in ("enough", "map"):  # where the selection is not visible
             self.model.relabel(self.grid.selected_ids(), class_index)
 
     @Slot()
@@ -376,6 +529,13 @@ class ExplorePage(QWidget):
             return
         if self.view.current() in ORDERS:
             self._show_counts(table)
+            self.grid.refresh()
+            self.detail.refresh()
+        elif self.view.current() == "map":
+            self._show_counts(table)
+            self.data_map.refresh()
+            self.detail.refresh()
+        elif self.view.current() == "duplicates":
             self.grid.refresh()
             self.detail.refresh()
         elif self.view.current() != "suspicious":

@@ -46,6 +46,8 @@ class RunChooser(QWidget):
         self.use_action = menu.addAction(tr("Use the model"))
         self.release_action = menu.addAction(tr("Release this run…"))
         self.export_action = menu.addAction(tr("Export…"))
+        menu.addSeparator()
+        self.compare_action = menu.addAction(tr("Compare with other runs"))
         self.menu_button.setMenu(menu)
         return self.menu_button
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -28,11 +30,23 @@ from desktop.models.prediction_table import Order
 from desktop.pages.explore.detail.panel import NARROWEST, WIDEST
 from desktop.widgets.confusion_view import ConfusionView
 
-View = Literal["wrong", "unsure", "right", "suspicious", "confusion", "enough"]
-VIEWS: tuple[View, ...] = ("wrong", "unsure", "right", "suspicious", "confusion", "enough")
+View = Literal["wrong", "unsure", "right", "suspicious", "confusion", "enough", "map", "unlike", "duplicates"]
+VIEWS: tuple[View, ...] = (
+    "wrong",
+    "unsure",
+    "right",
+    "suspicious",
+    "confusion",
+    "enough",
+    "map",
+    "unlike",
+    "duplicates",
+)
 """The tabs, in their order."""
-ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right"}
-"""The tabs that show all predictions in a grid, and its order."""
+ORDERS: dict[View, Order] = {"wrong": "wrong", "unsure": "unsure", "right": "right", "unlike": "unlike"}
+"""The tabs that show predictions in a grid, and its order."""
+SELDOM: tuple[View, ...] = ("unlike", "duplicates")
+"""Views behind "More": their tab is there only while it is chosen, so that all tabs fit into a narrow window."""
 
 _LEFT, _RIGHT = 7, 3
 _GAP = 8
@@ -74,6 +88,21 @@ class ConfusionPage(QWidget):
         self.sentence.setText(sentence)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewParts:
+    """The widgets that the page arranges."""
+
+    filters: QWidget
+    issues_bar: QWidget
+    duplicates_bar: QWidget
+    changes_bar: QWidget
+    grid: QWidget
+    confusion: QWidget
+    thresholds: QWidget
+    map: QWidget
+    panel: QWidget
+
+
 class ExploreView(QWidget):
     """Arranges the parts of the page, which it is given. Emits `view_chosen` for a tab."""
 
@@ -81,22 +110,19 @@ class ExploreView(QWidget):
     undo_pressed = Signal()
     redo_pressed = Signal()
 
-    def __init__(
-        self,
-        undo_stack: QUndoStack,
-        *,
-        filters: QWidget,
-        issues_bar: QWidget,
-        grid: QWidget,
-        confusion: QWidget,
-        thresholds: QWidget,
-        panel: QWidget,
-    ) -> None:
+    def __init__(self, undo_stack: QUndoStack, parts: ViewParts) -> None:
         super().__init__()
-        self._filters, self._issues_bar, self._no_filters = filters, issues_bar, QWidget()
-        self._above = (filters, issues_bar, self._no_filters)
-        self._grid, self._confusion, self._thresholds, self._panel = grid, confusion, thresholds, panel
+        self._parts, self._no_filters = parts, QWidget()
+        self._above = (parts.filters, parts.issues_bar, parts.duplicates_bar, self._no_filters)
         self.tabs = self._make_tabs()
+        self.more_button = self._make_more()
+        self._tab_row = QWidget()
+        tab_row = QHBoxLayout(self._tab_row)
+        tab_row.setContentsMargins(0, 0, 0, 0)
+        tab_row.setSpacing(0)
+        tab_row.addWidget(self.tabs)
+        tab_row.addWidget(self.more_button)
+        tab_row.addStretch(1)
         self.explanation = QLabel()
         self.explanation.setProperty("role", "muted")
         self.explanation.setWordWrap(True)
@@ -109,7 +135,7 @@ class ExploreView(QWidget):
         undo_stack.canUndoChanged.connect(self.undo_button.setEnabled)
         undo_stack.canRedoChanged.connect(self.redo_button.setEnabled)
         self.stack = QStackedWidget()
-        for page in (grid, confusion, thresholds, self.explanation):
+        for page in (parts.grid, parts.confusion, parts.thresholds, parts.map, self.explanation):
             self.stack.addWidget(page)
         self.left = self._make_left()
         self._layout = QGridLayout(self)
@@ -118,11 +144,12 @@ class ExploreView(QWidget):
         self._layout.setColumnStretch(0, _LEFT)
         self._layout.setColumnStretch(1, _RIGHT)
         self._layout.setRowStretch(1, 1)
-        for part in (self.tabs, self.left, panel):  # the order in which Tab goes through them
+        for part in (self._tab_row, self.left, parts.panel):  # the order in which Tab goes through them
             part.setParent(self)
         self._layout.addWidget(self.left, 1, 0)
         self._across: bool | None = None
         self._place_tabs(across=False)
+        self.tabs.currentChanged.connect(self._hide_seldom)
         self.tabs.currentChanged.connect(self.view_chosen)
         self.tabs.currentChanged.connect(self.take_focus)
 
@@ -132,26 +159,43 @@ class ExploreView(QWidget):
         return VIEWS[self.tabs.currentIndex()]
 
     def choose(self, view: View) -> None:
+        if view in SELDOM:
+            self.tabs.setTabVisible(VIEWS.index(view), True)
         self.tabs.setCurrentIndex(VIEWS.index(view))
 
     def choose_silently(self, view: View) -> None:
         """Choose a tab without `view_chosen`: another signal follows."""
         with QSignalBlocker(self.tabs):
             self.choose(view)
+        self._hide_seldom()
+
+    @Slot()
+    def _hide_seldom(self) -> None:
+        """Hide the tabs behind "More" again, once another one is chosen."""
+        with QSignalBlocker(self.tabs):
+            for view in SELDOM:
+                self.tabs.setTabVisible(VIEWS.index(view), view == self.current())
+        if self._across is not None:
+            self._place_for(self.width())
 
     def show_grid(self, *, explanation: str = "") -> None:
         """Show the grid, or in its place a sentence that says why it is empty."""
-        self._show_above(self._issues_bar if self.current() == "suspicious" else self._filters)
+        bars = {"suspicious": self._parts.issues_bar, "duplicates": self._parts.duplicates_bar}
+        self._show_above(bars.get(self.current(), self._parts.filters))
         self.explanation.setText(explanation)
-        self.stack.setCurrentWidget(self.explanation if explanation else self._grid)
+        self.stack.setCurrentWidget(self.explanation if explanation else self._parts.grid)
 
     def show_confusion(self) -> None:
-        self._show_above(self._filters)
-        self.stack.setCurrentWidget(self._confusion)
+        self._show_above(self._parts.filters)
+        self.stack.setCurrentWidget(self._parts.confusion)
+
+    def show_map(self) -> None:
+        self._show_above(self._parts.filters)
+        self.stack.setCurrentWidget(self._parts.map)
 
     def show_thresholds(self) -> None:
         self._show_above(self._no_filters)
-        self.stack.setCurrentWidget(self._thresholds)
+        self.stack.setCurrentWidget(self._parts.thresholds)
 
     @Slot()
     def take_focus(self) -> None:
@@ -187,9 +231,27 @@ class ExploreView(QWidget):
             tr("Suspicious labels"),
             tr("Confusion"),
             tr("Sure enough?"),
+            tr("Map"),
+            tr("Unlike"),
+            tr("Near-duplicates"),
         ):
             tabs.addTab(words)
+        for view in SELDOM:
+            tabs.setTabVisible(VIEWS.index(view), False)
         return tabs
+
+    def _make_more(self) -> QPushButton:
+        button = QPushButton(tr("More"))
+        button.setProperty("role", "quiet")
+        button.setAccessibleName(tr("More views"))
+        menu = QMenu(button)
+        for view, words in (
+            ("unlike", tr("Unlike everything it was trained on")),
+            ("duplicates", tr("Near-duplicates")),
+        ):
+            menu.addAction(words).triggered.connect(lambda _checked=False, view=view: self.choose(view))
+        button.setMenu(menu)
+        return button
 
     def _make_undo(self, *, redo: bool) -> QToolButton:
         button = QToolButton()
@@ -212,25 +274,32 @@ class ExploreView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(above)
+        column.addWidget(self._parts.changes_bar)
         column.addWidget(self.problem)
         column.addWidget(self.stack, 1)
-        self._show_above(self._filters)
+        self._show_above(self._parts.filters)
         return left
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow window the tabs span the whole width instead of being cut."""
         super().resizeEvent(event)
+        self._place_for(event.size().width())
+
+    def _place_for(self, whole: int) -> None:
         margins = self._layout.contentsMargins()
-        width = event.size().width() - margins.left() - margins.right() - _GAP
+        width = whole - margins.left() - margins.right() - _GAP
         beside = min(max(width * _RIGHT // (_LEFT + _RIGHT), NARROWEST), WIDEST)
-        self._place_tabs(across=self.tabs.sizeHint().width() > width - beside)
+        # Not the size hint: it does not grow while the bar scrolls.
+        tabs = sum(self.tabs.tabRect(place).width() for place in range(self.tabs.count()))
+        wanted = tabs + self.more_button.sizeHint().width()
+        self._place_tabs(across=wanted > width - beside)
 
     def _place_tabs(self, *, across: bool) -> None:
         if across == self._across:
             return
         self._across = across
-        self._layout.addWidget(self.tabs, 0, 0, 1, 2 if across else 1)
-        self._layout.addWidget(self._panel, 1 if across else 0, 1, 1 if across else 2, 1)
+        self._layout.addWidget(self._tab_row, 0, 0, 1, 2 if across else 1)
+        self._layout.addWidget(self._parts.panel, 1 if across else 0, 1, 1 if across else 2, 1)
 
 
 class NoRunPage(QWidget):

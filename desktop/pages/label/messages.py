@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from desktop.i18n import current_language, text, tr, trn
+from desktop.models.run_scores import score_text
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
-from ml.api import HandlensError, Sample, counted
+from ml.api import HandlensError, RunInfo, Sample, counted
 
 
 def progress(*, labelled: int, total: int, guessed: bool, look: int) -> str:
@@ -61,3 +62,16 @@ def cannot_show(session: Session, error: Exception) -> str:
     if missing is not None:
         return text(missing)
     return text(error.message) if isinstance(error, HandlensError) else tr("This sample could not be shown.")
+
+
+def trained_again(session: Session, before: RunInfo, after: RunInfo) -> str:
+    """Say how a run compares with the one before it."""
+    counts, task = session.split_counts(), session.project.task
+    now, was = score_text(after, None, counts, task), score_text(before, None, counts, task)
+    return tr(
+        "Run {after} is ready: {now}. Run {before}: {was}. Explore shows what changed.",
+        after=str(after.number),
+        now=now or tr("no score"),
+        before=str(before.number),
+        was=was or tr("no score"),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -12,19 +13,34 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from desktop import style
-from desktop.i18n import text, tr
-from desktop.models.undo import AddClass, ChangeClass, Labels, Relabel, give_labels, toggle_class
+from desktop.i18n import printable, text, tr
+from desktop.models.undo import AddClass, ChangeClass, Labels, Note, Relabel, give_labels, parts_now, toggle_class
 from desktop.pages.label import messages
+from desktop.pages.label.filters import Filters, accepts
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.thumbnail_grid import Ids
 from desktop.widgets.tiles import Tile
 from desktop.workers.suggester import Suggester
-from ml.api import ClassInfo, LabelChange, Runner, Sample, missing_labels, task_named
+from ml.api import (
+    LONGEST_NOTE,
+    ClassInfo,
+    LabelChange,
+    LabelSpan,
+    MergePlan,
+    Remark,
+    Runner,
+    Sample,
+    edit_spans,
+    missing_labels,
+    spans_in,
+    task_named,
+)
 
-Show = Literal["all", "unlabelled", "labelled", "ignored", "look"]
-SHOWN: tuple[Show, ...] = ("all", "unlabelled", "look", "labelled", "ignored")
+Show = Literal["all", "unlabelled", "labelled", "ignored", "look", "flagged", "noted"]
+SHOWN: tuple[Show, ...] = ("all", "unlabelled", "look", "labelled", "ignored", "flagged", "noted")
 ANY_CLASS = -1
+NO_FILTERS = Filters()
 
 
 class LabelModel(QObject):
@@ -35,6 +51,7 @@ class LabelModel(QObject):
     guesses_changed = Signal()
     originals_found = Signal()
     samples_changed = Signal()
+    remarks_changed = Signal()
     problem_changed = Signal(str)
 
     def __init__(self, parent: QObject | None = None, *, runner: Runner | None = None) -> None:
@@ -43,6 +60,7 @@ class LabelModel(QObject):
         self.suggester = Suggester(self, runner=runner)
         self.suggester.changed.connect(self.guesses_changed)
         self.session: Session | None = None
+        self._extents: Mapping[str, tuple[float, int]] | None = None
 
     # -- the project ---------------------------------------------------------------------------------------------
 
@@ -53,6 +71,7 @@ class LabelModel(QObject):
         session.classes_changed.connect(self._on_classes_changed)
         session.samples_changed.connect(self._on_samples_changed)
         session.originals_found.connect(self.originals_found)
+        session.remarks_changed.connect(self._on_remarks)
 
     def close(self) -> None:
         """End what runs in the background."""
@@ -62,9 +81,10 @@ class LabelModel(QObject):
             self.session.classes_changed.disconnect(self._on_classes_changed)
             self.session.samples_changed.disconnect(self._on_samples_changed)
             self.session.originals_found.disconnect(self.originals_found)
+            self.session.remarks_changed.disconnect(self._on_remarks)
         self.suggester.close()
         self.undo_stack.clear()
-        self.session = None
+        self.session = self._extents = None
 
     @property
     def several(self) -> bool:
@@ -79,8 +99,13 @@ class LabelModel(QObject):
     def _on_samples_changed(self) -> None:
         """Files were added: what is suggested has to know them."""
         if self.session is not None:
+            self._extents = None
             self.suggester.set_project(self.session.project, self.session.samples, len(self.session.classes))
             self.samples_changed.emit()
+
+    @Slot(object)
+    def _on_remarks(self, _sample_ids: object) -> None:
+        self.remarks_changed.emit()
 
     @Slot(object)
     def _on_labels_changed(self, changes: tuple[LabelChange, ...]) -> None:
@@ -97,11 +122,11 @@ class LabelModel(QObject):
 
     # -- what there is -------------------------------------------------------------------------------------------
 
-    def ids(self, show: Show, class_index: int = ANY_CLASS) -> Ids:
+    def ids(self, show: Show, class_index: int = ANY_CLASS, filters: Filters = NO_FILTERS) -> Ids:
         """Return the samples in this state, of the class or guessed as such, in the order of the files."""
         if self.session is None:
             return np.zeros(0, dtype=np.int64)
-        if show == "look" and class_index == ANY_CLASS:
+        if show == "look" and class_index == ANY_CLASS and filters == NO_FILTERS:
             return np.sort(self.suggester.in_doubt())
         doubtful = set(self.suggester.in_doubt().tolist()) if show == "look" else set()
         tests: dict[Show, Callable[[Sample], bool]] = {
@@ -110,13 +135,32 @@ class LabelModel(QObject):
             "labelled": lambda sample: sample.labelled,
             "ignored": lambda sample: sample.ignored,
             "look": lambda sample: sample.id in doubtful,
+            "flagged": lambda sample: self.remark(sample.id).flagged,
+            "noted": lambda sample: bool(self.remark(sample.id).note),
         }
+        fits = accepts(filters, self._sizes(), self.guess) if filters != NO_FILTERS else tests["all"]
         wanted = [
             sample.id
             for sample in self.session.samples
-            if tests[show](sample) and (class_index == ANY_CLASS or class_index in self._shown_classes(sample))
+            if tests[show](sample)
+            and (class_index == ANY_CLASS or class_index in self._shown_classes(sample))
+            and fits(sample)
         ]
         return np.array(wanted, dtype=np.int64)
+
+    def _sizes(self) -> Mapping[str, tuple[float, int]]:
+        assert self.session is not None
+        if self._extents is None:
+            self._extents = self.session.project.extents()
+        return self._extents
+
+    def remark(self, sample_id: int) -> Remark:
+        """Return the flag and the note of a sample."""
+        return Remark() if self.session is None else self.session.remarks().get(sample_id, Remark())
+
+    def history(self, sample_id: int) -> tuple[LabelChange, ...]:
+        """Return who gave the sample which label, the oldest first."""
+        return () if self.session is None else self.session.project.history(sample_id)
 
     def useful(self) -> Ids:
         """Return all samples without a label, those first that are most useful to label."""
@@ -179,7 +223,16 @@ class LabelModel(QObject):
         )
 
     def tile(self, sample_id: int) -> Tile:
-        """Return what the grid shows of a sample: its label, or the guess."""
+        """Return what the grid shows of a sample: its label, or the guess, and a mark where it has a flag or a note."""
+        tile, remark = self._bare_tile(sample_id), self.remark(sample_id)
+        if remark == Remark():
+            return tile
+        spoken = tr("{tile}, flagged", tile=tile.spoken) if remark.flagged else tile.spoken
+        if remark.note:
+            spoken = tr("{tile}. Note: {note}", tile=spoken, note=printable(remark.note))
+        return replace(tile, flagged=remark.flagged, noted=bool(remark.note), spoken=spoken)
+
+    def _bare_tile(self, sample_id: int) -> Tile:
         if self.session is None:
             return Tile(caption="")
         sample, names = self.session.sample(sample_id), self.session.class_names
@@ -225,7 +278,7 @@ class LabelModel(QObject):
         """Take back the last step, when it is on disk. Return the samples that it changed."""
         command = self.undo_stack.command(self.undo_stack.index() - 1) if self.undo_stack.canUndo() else None
         self._edit(self.undo_stack.undo)
-        return command.sample_ids if isinstance(command, Relabel) else ()
+        return command.sample_ids if isinstance(command, Relabel | Note) else ()
 
     def redo(self) -> None:
         self._edit(self.undo_stack.redo)
@@ -264,6 +317,123 @@ class LabelModel(QObject):
         after: dict[int, Labels] = dict.fromkeys(sample_ids, None if again else ())
         words = tr("Use again") if again else tr("Do not use")
         self._push(give_labels(self.session, samples, after, text=words, on_problem=self.set_problem, ignore=not again))
+
+    def flag(self, sample_ids: Sequence[int]) -> None:
+        """Flag the samples; where all of them are flagged already, take the flags away."""
+        if self.session is None or not sample_ids:
+            return
+        before = {each: self.remark(each) for each in sample_ids}
+        flagged = not all(remark.flagged for remark in before.values())
+        after = {each: remark._replace(flagged=flagged) for each, remark in before.items()}
+        self._note(before, after, tr("Flag") if flagged else tr("Remove the flag"))
+
+    def write_note(self, sample_id: int, note: str) -> None:
+        """Write a note on a sample; an empty one takes it away."""
+        before = self.remark(sample_id)
+        after = before._replace(note=note.strip()[:LONGEST_NOTE])
+        if self.session is not None and after != before:
+            self._note({sample_id: before}, {sample_id: after}, tr("Write a note"))
+
+    def _note(self, before: Mapping[int, Remark], after: Mapping[int, Remark], words: str) -> None:
+        assert self.session is not None
+        self.set_problem("")
+        self._push(Note(self.session, before=before, after=after, text=words, on_problem=self.set_problem))
+
+    # -- spans on recordings -------------------------------------------------------------------------------------
+
+    def spans(self, sample_id: int) -> tuple[LabelSpan, ...]:
+        """Return the labelled spans of the recording that reach into this window of it."""
+        if self.session is None:
+            return ()
+        sample = self.session.sample(sample_id)
+        if sample.start is None or sample.end is None:
+            return ()
+        return tuple(each for each in self._all_spans(sample) if each.end > sample.start and each.start < sample.end)
+
+    def _all_spans(self, sample: Sample) -> tuple[LabelSpan, ...]:
+        assert self.session is not None
+        return spans_in(self.session.project.label_spans(sample.path))
+
+    def add_span(self, sample_id: int, class_index: int, start: float, end: float) -> None:
+        """Label a part of the recording that this sample is a window of."""
+        new = LabelSpan(self._class(class_index).name, round(start, 3), round(end, 3))
+        words = tr("Label as {name}", name=printable(new.class_name))
+        self._edit(partial(self._edit_spans, sample_id, None, new, words))
+
+    def move_span(self, sample_id: int, old: LabelSpan, start: float, end: float) -> None:
+        """Give a span another start and end."""
+        new = LabelSpan(old.class_name, round(start, 3), round(end, 3))
+        words = tr("Move {name}", name=printable(old.class_name))
+        self._edit(partial(self._edit_spans, sample_id, old, new, words))
+
+    def remove_span(self, sample_id: int, old: LabelSpan) -> None:
+        """Remove a span, and the labels that windows have by it."""
+        words = tr("Remove {name}", name=printable(old.class_name))
+        self._edit(partial(self._edit_spans, sample_id, old, None, words))
+
+    def _edit_spans(self, sample_id: int, old: LabelSpan | None, new: LabelSpan | None, words: str) -> None:
+        session = self.session
+        if session is None:
+            return
+        path = session.sample(sample_id).path
+        windows = [sample for sample in session.samples if sample.path == path]
+        before = self._all_spans(windows[0])
+        after = tuple(span for span in before if span != old) + (() if new is None else (new,))
+        names = [item.name for item in session.classes]
+        edit = edit_spans(windows, before, after, names, exclusive=not self.several)
+        if new is not None and new in edit.outdone:
+            self.set_problem(
+                tr(
+                    "{name} was not kept: another span covers more of the sample, which can have one class only.",
+                    name=printable(new.class_name),
+                )
+            )
+            return
+        samples = session.samples_of(edit.windows)
+        command = Relabel(
+            session,
+            before={s.id: s.labels if s.labelled or s.ignored else None for s in samples},
+            after={each: window.labels for each, window in edit.windows.items()},
+            text=words,
+            on_problem=self.set_problem,
+            origins_before={s.id: s.set_by for s in samples if s.set_by is not None},
+        )
+        command.parts_before = parts_now(session, edit.windows, path)
+        command.parts_after = {each: window.parts for each, window in edit.windows.items()}
+        self._push(command)
+
+    def take_over(self, plan: MergePlan) -> None:
+        """Take over what a colleague's copy says, in one step."""
+        session = self.session
+        if session is None or not (plan.taken or plan.remarks):
+            return
+        self.set_problem("")
+        words = tr("Merge {name}", name=printable(plan.copy.name))
+        self.undo_stack.beginMacro(words)
+        for name in plan.new_classes:
+            self._push(AddClass(session, name, on_problem=self.set_problem))
+        indices = {item.name: item.index for item in session.classes}
+        if plan.taken and {name for each in plan.taken for name, _start, _end in each.labels} <= indices.keys():
+            self._push(self._merge_command(session, plan, indices, words))
+        if plan.remarks:
+            before = dict.fromkeys(plan.remarks, Remark())
+            self._push(Note(session, before=before, after=plan.remarks, text=words, on_problem=self.set_problem))
+        self.undo_stack.endMacro()
+
+    def _merge_command(self, session: Session, plan: MergePlan, indices: Mapping[str, int], words: str) -> Relabel:
+        samples = session.samples_of(each.sample_id for each in plan.taken)
+        command = Relabel(
+            session,
+            before={s.id: s.labels if s.labelled or s.ignored else None for s in samples},
+            after=plan.wanted(indices),
+            text=words,
+            on_problem=self.set_problem,
+            origins_before={s.id: s.set_by for s in samples if s.set_by is not None},
+            origins_after=plan.origins(),
+        )
+        command.annotators_after, command.parts_after = plan.annotators(), plan.parts(indices)
+        command.parts_before = parts_now(session, [sample.id for sample in samples])
+        return command
 
     # -- classes -------------------------------------------------------------------------------------------------
 

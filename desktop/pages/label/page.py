@@ -14,6 +14,7 @@ from desktop.i18n import msg, tr
 from desktop.pages.ids import LABEL, TRAIN
 from desktop.pages.label import messages
 from desktop.pages.label.classes_dialog import ClassesDialog
+from desktop.pages.label.exchange import Exchange
 from desktop.pages.label.keys import class_keys
 from desktop.pages.label.model import LabelModel
 from desktop.pages.label.panel import PanelController
@@ -24,7 +25,7 @@ from desktop.widgets.thumbnail_grid import Ids
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import load_tile
 from desktop.workers.tile_loader import TileLoader
-from ml.api import HandlensError, Runner, kind_named
+from ml.api import HandlensError, RunInfo, Runner, kind_named
 
 SOUND_ASPECT = 0.75
 SHAPES = 6
@@ -52,6 +53,7 @@ class LabelPage(QWidget):
         self.grid, self.panel = self.view.grid, self.view.panel
         self.player = player or Player(self)
         self.detail = PanelController(self.panel, self.model, player=self.player, parent=self)
+        self.exchange = Exchange(self, self.model, self.view.labels_button)
         self.train_button = QPushButton(tr("Continue to training"))
         self.train_button.setProperty("role", "primary")
         self.train_button.clicked.connect(self._request_train)
@@ -59,6 +61,10 @@ class LabelPage(QWidget):
         self._keys: list[QShortcut] = []
         self._shapes: list[float] = []
         self._fraction = -1.0
+        self._news = ""
+        self._before: RunInfo | None = None
+        """The run that was the newest when a training was begun on this page."""
+        self._told = ""
         self._sentence_timer = QTimer(self, interval=SENTENCE_MS, singleShot=True)
         self._sentence_timer.timeout.connect(self._say_progress)
         layout = QVBoxLayout(self)
@@ -73,6 +79,7 @@ class LabelPage(QWidget):
         model.classes_changed.connect(self._show_classes)
         model.guesses_changed.connect(self._on_guesses)
         model.samples_changed.connect(self._on_samples)
+        model.remarks_changed.connect(self.grid.refresh)
         model.originals_found.connect(self._on_originals_found)
         model.problem_changed.connect(view.say_problem)
         model.suggester.progressed.connect(self._on_progress)
@@ -87,6 +94,10 @@ class LabelPage(QWidget):
         view.field.left.connect(view.close_field)
         view.show_box.activated.connect(self._arrange)
         view.class_box.activated.connect(self._arrange)
+        view.filters.changed.connect(self._arrange)
+        view.filter_button.toggled.connect(self._show_filters)
+        self.exchange.told.connect(self._tell)
+        self.exchange.progressed.connect(self.job_progress)
         for button, act in (
             (view.new_button, view.open_field),
             (view.edit_button, self._edit_classes),
@@ -99,6 +110,8 @@ class LabelPage(QWidget):
             button.clicked.connect(act)
         self.panel.accept_pressed.connect(self.accept)
         self.panel.ignore_pressed.connect(self.ignore)
+        self.panel.flag_pressed.connect(self.flag)
+        self.panel.note_left.connect(self.grid.setFocus)
 
     def _make_keys(self) -> None:
         """Bind the keys of the table in `desktop.actions`; the test of the page compares both."""
@@ -113,6 +126,9 @@ class LabelPage(QWidget):
             "N": self.show_useful,
             "F": self.show_similar,
             "G": self.select_alike,
+            "T": self.retrain,
+            ".": self.flag,
+            ",": self.panel.note_field.setFocus,
             "Ctrl+Z": self.undo,
             "Ctrl+Shift+Z": self.model.redo,
         }
@@ -148,8 +164,12 @@ class LabelPage(QWidget):
     def set_session(self, session: Session) -> None:
         self.model.set_session(session)
         session.training_changed.connect(self._on_training)
+        session.training_refused.connect(self._on_refused)
+        session.run_changed.connect(self._on_run)
         kind = session.project.kind
         self.panel.set_kind(kind)
+        self.exchange.set_kind(kind)
+        self._offer_folders()
         self.grid.set_aspect(1.0 if kind_named(kind).input_name == "pixels" else SOUND_ASPECT)
         self._loader.set_makers(picture=self._make_picture, overlay=lambda _sample_id: None)
         self._show_classes()
@@ -179,7 +199,10 @@ class LabelPage(QWidget):
         self._sentence_timer.stop()
         if self.model.session is not None:
             self.model.session.training_changed.disconnect(self._on_training)
+            self.model.session.training_refused.disconnect(self._on_refused)
+            self.model.session.run_changed.disconnect(self._on_run)
         self._loader.close()
+        self.exchange.close()
         self.detail.close()
         self.model.close()
 
@@ -188,7 +211,28 @@ class LabelPage(QWidget):
     @Slot()
     def _arrange(self) -> None:
         """Show the samples that the filters ask for, in the order of the files."""
-        self._show(self.model.ids(self.view.shown(), self.view.class_filter()))
+        self._show(self.model.ids(self.view.shown(), self.view.class_filter(), self.view.filters.filters()))
+
+    @Slot(bool)
+    def _show_filters(self, wanted: bool) -> None:
+        """Show the filters; hiding them clears them, so that none is in force unseen."""
+        self.view.filters.setVisible(wanted)
+        if wanted:
+            self.view.filters.folder_box.setFocus()
+        else:
+            self.view.filters.clear()
+
+    def _offer_folders(self) -> None:
+        session = self.model.session
+        if session is not None:
+            pixels = kind_named(session.project.kind).input_name == "pixels"
+            self.view.filters.set_folders((sample.path for sample in session.samples), pixels=pixels)
+
+    @Slot(str)
+    def _tell(self, sentence: str) -> None:
+        """Say what became of an export or a merge, until the next change."""
+        self._told = sentence
+        self._say_progress()
 
     def _show(self, ids: Ids) -> None:
         self.grid.set_tiles(ids, self.model.tile)
@@ -249,10 +293,12 @@ class LabelPage(QWidget):
 
     @Slot()
     def _on_labels_changed(self) -> None:
+        self._told = ""
         self._refresh()
 
     @Slot()
     def _on_samples(self) -> None:
+        self._offer_folders()
         self._show_classes()
         self._arrange()
         if self.isVisible() and self.model.session is not None and not self.model.session.training:
@@ -291,13 +337,16 @@ class LabelPage(QWidget):
         self.train_button.setEnabled(not missing)
         self.train_button.setToolTip(missing)
         count = self.grid.selected_count()
-        if not self.model.classes():
+        if self._told:
+            hint = self._told
+        elif not self.model.classes():
             hint = messages.name_first_class(session.project.kind, len(session.samples))
         elif count > 1:
             hint = messages.selected(count)
         else:
             now = messages.preparing(self._fraction) if self._fraction >= 0 else self.model.suggester.problem
             hint = tr("{first} {second}", first=missing, second=now) if missing and now else missing or now
+            hint = self._news or hint
         self.view.say_hint(hint)
 
     @Slot(float)
@@ -314,6 +363,31 @@ class LabelPage(QWidget):
             self.model.suggester.stop()
         elif self.isVisible():
             self.model.suggester.start()
+
+    @Slot()
+    def retrain(self) -> None:
+        """Train again as the last time, and stay here."""
+        session = self.model.session
+        if session is not None:
+            self.model.set_problem("")
+            self._before = session.run
+            session.request_training()
+            if session.training:
+                self.sentence_changed.emit(tr("Training again. You can go on labelling."))
+
+    @Slot(str)
+    def _on_refused(self, sentence: str) -> None:
+        if self.isVisible():
+            self.model.set_problem(sentence)
+
+    @Slot(object)
+    def _on_run(self, run: RunInfo | None) -> None:
+        """Say what the training that was begun here has changed."""
+        before, session = self._before, self.model.session
+        if session is None or before is None or run is None or run.number <= before.number:
+            return
+        self._news = messages.trained_again(session, before, run)
+        self._say_progress()
 
     @Slot()
     def _request_train(self) -> None:
@@ -350,9 +424,12 @@ class LabelPage(QWidget):
 
     @Slot(int)
     def label(self, class_index: int) -> None:
-        """Label the selected samples. Where each shows one thing, go on to the next."""
+        """Label the selected part of a recording, else the selected samples. Where each shows one thing, go on."""
         chosen = self.grid.selected_ids()
         if not chosen:
+            return
+        self._news = ""
+        if class_index != NONE and len(chosen) == 1 and self.detail.label_selection(class_index):
             return
         self.model.label(chosen, class_index)
         if not self.model.several:
@@ -373,6 +450,11 @@ class LabelPage(QWidget):
         if chosen:
             self.model.ignore(chosen)
             self.advance()
+
+    @Slot()
+    def flag(self) -> None:
+        """Flag the selected samples, or take their flags away."""
+        self.model.flag(self.grid.selected_ids())
 
     @Slot()
     def undo(self) -> None:
@@ -415,7 +497,9 @@ class LabelPage(QWidget):
 
     def _leave(self) -> None:
         """Leave the large view, or return from similar samples to what the filters ask for."""
-        if self.view.is_large():
+        if self.panel.selection() is not None:
+            self.panel.sound.select(None)
+        elif self.view.is_large():
             self.view.set_large(False)
         else:
             self._arrange()

@@ -20,9 +20,11 @@ from PySide6.QtWidgets import (
 
 from desktop import icons, style
 from desktop.i18n import tr
+from desktop.pages.label.filters import FilterRow
 from desktop.pages.label.model import ANY_CLASS, SHOWN, Show
 from desktop.pages.label.panel import LabelPanel
 from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.text_field import TextField
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 
@@ -78,9 +80,16 @@ class LabelView(QWidget):
             "look": tr("Worth a look"),
             "labelled": tr("Labelled"),
             "ignored": tr("Not used"),
+            "flagged": tr("Flagged"),
+            "noted": tr("With a note"),
         }
         for show in SHOWN:
             self.show_box.addItem(shown[show], show)
+        self.filter_button = _button("ph.funnel", tr("Filter"), tr("By folder, date, size or suggestion"))
+        self.filter_button.setCheckable(True)
+        self.filters = FilterRow()
+        self.filters.hide()
+        self.labels_button = _button("ph.export", tr("Labels"), tr("Save the labels, or merge a colleague's copy"))
         self.useful_button = _button("ph.star", tr("Most useful"), tr("Those first that are most useful to label (N)"))
         self.similar_button = _button("ph.magnifying-glass", tr("Similar"), tr("Show similar samples (F)"))
         self.alike_button = _button("ph.stack", tr("All like this"), tr("Select all samples like this (G)"))
@@ -115,15 +124,24 @@ class LabelView(QWidget):
         left.addWidget(self.hint)
         classes.addLayout(left, 1)
         self.field.hide()
-        for widget in (self.field, self.new_button, self.edit_button):
+        for widget in (self.field, self.new_button, self.edit_button, self.labels_button):
             classes.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
         tools = QHBoxLayout()
         tools.setSpacing(look.s)
-        for part in (self.show_box, self.class_box, self.useful_button, self.similar_button, self.alike_button):
-            tools.addWidget(part)
-        tools.addStretch(1)
+        choices = FlowBox(gap=look.s)
+        choices.set_items(
+            (
+                self.show_box,
+                self.class_box,
+                self.filter_button,
+                self.useful_button,
+                self.similar_button,
+                self.alike_button,
+            )
+        )
+        tools.addWidget(choices, 1)
         for part in (self.undo_button, self.redo_button):
-            tools.addWidget(part)
+            tools.addWidget(part, 0, Qt.AlignmentFlag.AlignTop)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.grid)
         self.stack.addWidget(self.empty)
@@ -139,6 +157,7 @@ class LabelView(QWidget):
         column.setSpacing(look.s)
         column.addLayout(classes)
         column.addLayout(tools)
+        column.addWidget(self.filters)
         column.addWidget(self.problem)
         column.addWidget(self.splitter, 1)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
-from desktop.models.run_scores import score_text
+from desktop.models.run_scores import preset_name, score_text
 from desktop.widgets.finding_list import FindingRow, Level
 from desktop.workers.slowdown import Slowdown
 from ml.api import (
@@ -234,10 +234,6 @@ def readiness(kind: KindName, *, labelled: int, classes: int, ready: bool | None
     return tr(
         "Ready for training: {count_things} in {classes}.", count_things=samples, classes=counted_classes(classes)
     )
-
-
-def preset_name(preset: Preset) -> str:
-    return {"quick": tr("Quick"), "standard": tr("Standard"), "thorough": tr("Thorough")}[preset]
 
 
 def preset_promise(preset: Preset) -> str:

@@ -12,13 +12,13 @@ from desktop.dialogs.release import RunHandOver
 from desktop.i18n import msg, text, tr
 from desktop.learn.dialog import LearnDialog
 from desktop.models.run_scores import RunScores
-from desktop.pages.ids import EXPLORE, TRAIN, USE
+from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.pages.train import messages
 from desktop.pages.train.progress import ProgressController, TrainProgress
 from desktop.pages.train.result import ResultController, TrainResult
 from desktop.pages.train.setup import SetupController, TrainSetup
 from desktop.session import Session
-from ml.api import Event, Failed, Finished, FirstModel, Preset, Runner, Stopped, TrainJob
+from ml.api import Event, Failed, Finished, FirstModel, Preset, Runner, Stopped, TrainJob, can_finetune
 
 
 class TrainPage(QWidget):
@@ -53,6 +53,7 @@ class TrainPage(QWidget):
         self.setup.resume_pressed.connect(self.resume)
         self.setup.lessons_pressed.connect(self._show_lessons)
         self.setup.runs.run_chosen.connect(self._show_run)
+        self.setup.runs.all_pressed.connect(self._request_runs)
         self._setup.readiness_changed.connect(self._on_readiness)
         self._training.progressed.connect(self.job_progress)
         self._training.first_model_ready.connect(self._on_first_model)
@@ -79,6 +80,7 @@ class TrainPage(QWidget):
         self._session = session
         self._setup.set_session(session)
         self._training.set_session(session)
+        session.training_requested.connect(self.train_again)
         self._result.set_session(session)
         self._run_scores.set_session(session)
         self._show_setup()
@@ -112,6 +114,8 @@ class TrainPage(QWidget):
         self._result.close()
         self._run_scores.close()
         self.hand_over.close()
+        if self._session is not None:
+            self._session.training_requested.disconnect(self.train_again)
         self._session = None
 
     @Slot()
@@ -122,6 +126,10 @@ class TrainPage(QWidget):
     @Slot()
     def _request_suspicious(self) -> None:
         self.page_requested.emit(EXPLORE, "suspicious")
+
+    @Slot()
+    def _request_runs(self) -> None:
+        self.page_requested.emit(RUNS, "")
 
     @Slot()
     def _request_use(self) -> None:
@@ -157,6 +165,19 @@ class TrainPage(QWidget):
         """Start a new run."""
         if self._session is not None:
             self._start(self._session.train_job(preset, epochs=epochs, seed=seed, **self.setup.options()))
+
+    @Slot()
+    def train_again(self) -> None:
+        """Start a run with the preset of the newest one, as another page requests it."""
+        session = self._session
+        if session is None:
+            return
+        refused = self._setup.refusal()
+        if refused:
+            session.training_refused.emit(refused)
+            return
+        newest = session.project.runs.newest()
+        self.train(newest.preset if newest is not None and can_finetune() else self.setup.preset())
 
     @Slot()
     def resume(self) -> None:

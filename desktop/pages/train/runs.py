@@ -17,6 +17,8 @@ class RunList(QWidget):
     """Lines of words, `run_chosen(number)` when one is clicked; hidden while there is none."""
 
     run_chosen = Signal(int)
+    all_pressed = Signal()
+    """The person wants to see all runs and compare them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,8 +44,13 @@ class RunList(QWidget):
         self._shown = list(runs)
         title = QLabel(tr("Runs so far"))
         title.setProperty("role", "emphasis")
-        self._parts, self.buttons = [title], {}
-        self._grid.addWidget(title, 0, 0, 1, 4)
+        self.all_button = QPushButton(tr("Compare runs"))
+        self.all_button.setProperty("role", "link")
+        self.all_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.all_button.clicked.connect(self.all_pressed)
+        self._parts, self.buttons = [title, self.all_button], {}
+        self._grid.addWidget(title, 0, 0, 1, 3)
+        self._grid.addWidget(self.all_button, 0, 3)
         for row, (number, cells) in enumerate(self._shown[:MOST_RUNS], start=1):
             for column, text in enumerate(cells):
                 cell = self._button(number, cells) if column == 0 else _cell(text, muted=column != 1)

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from desktop import settings, style
 from desktop.i18n import originals_gone, text, tr
-from desktop.models.run_scores import RunScores
+from desktop.models.run_scores import RunScores, preset_name
 from desktop.pages.train import messages
 from desktop.pages.train.network_choice import NetworkChoice
 from desktop.pages.train.runs import RunList
@@ -64,7 +64,7 @@ class PresetCard(QFrame):
         super().__init__(parent)
         self.setProperty("role", "card")
         self.preset = preset
-        self.button = QRadioButton(messages.preset_name(preset))
+        self.button = QRadioButton(preset_name(preset))
         self.button.setProperty("role", "emphasis")
         self.button.toggled.connect(self._on_toggled)
         self.time_label = QLabel(tr("measuring …"))
@@ -89,7 +89,7 @@ class PresetCard(QFrame):
     def set_seconds(self, seconds: float) -> None:
         time = messages.duration(seconds)
         self.time_label.setText(time)
-        name = messages.preset_name(self.preset)
+        name = preset_name(self.preset)
         self.button.setAccessibleName(tr("{preset}, {time}", preset=name, time=time))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -380,6 +380,15 @@ class SetupController(QObject):
         self._view.set_headline(sentence, ready=ready)
         self._view.resume_button.setEnabled(not missing)
         self.readiness_changed.emit()
+
+    def refusal(self) -> str:
+        """Return why no training can begin now; empty if one can."""
+        session = self._session
+        if session is None:
+            return tr("No project is open.")
+        missing = session.missing_originals()
+        sentence, ready = _readiness(session)
+        return originals_gone(text(missing)) if missing else "" if ready else sentence
 
     def plan(self, preset: Preset) -> TimePlan | None:
         """Return the expected times of a training; None while unknown."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ml.api import (
     KindName,
+    LabelColumns,
     Message,
     ScanReport,
     SplitPlan,
@@ -16,6 +17,8 @@ from ml.api import (
     counted_cut,
     for_task,
     has_multilabel_tables,
+    is_strange,
+    kind_inside,
     kind_named,
     kinds,
     may_be_labelled,
@@ -36,6 +39,8 @@ class Draft:
     folder: Path | None = None
     labels: tuple[Path, ...] = ()
     """Label files, or folders of such; empty where the sub-folders name the classes."""
+    columns: LabelColumns | None = None
+    """The columns of the label file, where the user was asked."""
     unlabelled: bool = False
     """No sub-folder names a class: the user will label the files."""
     rate: float | None = None
@@ -51,6 +56,8 @@ class Draft:
         if report is None or report.kind != self.kind or self.folder != Path(report.folder):
             return False
         if report.unlabelled != self.unlabelled:
+            return False
+        if report.labels is not None and report.labels.columns != self.columns:
             return False
         return self.labels == tuple(Path(source) for source in (report.labels.sources if report.labels else ()))
 
@@ -99,7 +106,7 @@ def guess_kind(folder: Path) -> KindName | None:
     seen = 0
     found: Counter[str] = Counter()
     loose: Counter[str] = Counter()
-    for _place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
         folders.sort()
         for name in names:
             seen += 1
@@ -107,6 +114,10 @@ def guess_kind(folder: Path) -> KindName | None:
             for kind in kinds():
                 if suffix in kind.suffixes:
                     (loose if kind.loose_suffixes else found)[kind.name] += 1
+                    break
+            else:
+                inside = kind_inside(Path(place, name)) if is_strange(suffix) else None
+                found.update([inside] if inside is not None else [])
         if seen >= _ENOUGH:
             break
     likeliest = found or loose

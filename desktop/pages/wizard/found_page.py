@@ -93,6 +93,7 @@ class FoundPage(QWizardPage):
             rate=self._draft.rate,
             new=True,
             unlabelled=self._draft.unlabelled,
+            columns=self._draft.columns,
         )
         self._thread = JobThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
@@ -103,7 +104,7 @@ class FoundPage(QWizardPage):
     @Slot()
     def _scan_without_labels(self) -> None:
         """Look again: the folders name no classes, and the user will label the files."""
-        self._draft.unlabelled, self._draft.labels = True, ()
+        self._draft.unlabelled, self._draft.labels, self._draft.columns = True, (), None
         self._scan()
 
     @Slot()

@@ -18,11 +18,12 @@ from PySide6.QtWidgets import (
 from desktop import style
 from desktop.dialogs.folder import FileChooser, FolderChooser
 from desktop.i18n import counted_classes, counted_files, error_text, msg, text, tr
+from desktop.pages.wizard.column_question import ColumnQuestion
 from desktop.pages.wizard.draft import Draft
 from desktop.plain_text import button_text
 from desktop.widgets.text_field import TextField
 from desktop.workers.tasks import Tasks
-from ml.api import LabelPreview, preview_labels, suggest_labels
+from ml.api import LabelColumns, LabelPreview, TableHead, preview_labels, suggest_labels, table_head
 
 SEVERAL = msg("Some files have more than one label, so the project will allow several classes at once.")
 
@@ -41,6 +42,7 @@ class LabelSource(QWidget):
         look = style.current()
         self._draft = draft
         self._request = 0
+        self._head_request = 0
         self._usable = True
         self._tasks = Tasks(self, threads=1)
         self._tasks.done.connect(self._on_answer)
@@ -104,6 +106,10 @@ class LabelSource(QWidget):
         column.addWidget(self._warnings)
         self.message_label.hide()
         self._warnings.hide()
+        self.question = ColumnQuestion()
+        self.question.hide()
+        self.question.chosen.connect(self._choose_columns)
+        column.addWidget(self.question)
         return part
 
     # -- the page's side -----------------------------------------------------------------------------------------
@@ -136,7 +142,8 @@ class LabelSource(QWidget):
     def _on_typed(self) -> None:
         """Clear the preview: it is about another path."""
         self._forget()
-        self._draft.labels = ()
+        self.question.hide()
+        self._draft.labels, self._draft.columns = (), None
         self._typing.start()
         self.changed.emit()
 
@@ -150,8 +157,14 @@ class LabelSource(QWidget):
         typed = self.edit.text().strip()
         labels = (Path(typed).expanduser().absolute(),) if from_table and typed else ()
         if labels != self._draft.labels or not labels:
-            self._draft.labels = labels
+            self._draft.labels, self._draft.columns = labels, None
+            self.question.hide()
             self._read()
+
+    @Slot(object)
+    def _choose_columns(self, columns: LabelColumns) -> None:
+        self._draft.columns = columns
+        self._read()
 
     def _read(self) -> None:
         """Match the table with the file names; `_on_answer` or `_on_failure` follows."""
@@ -159,7 +172,8 @@ class LabelSource(QWidget):
         folder, kind, labels = self._draft.folder, self._draft.kind, self._draft.labels
         if labels and folder is not None and folder.is_dir() and kind is not None:
             self._say(tr("Reading the table…"), "muted")
-            self._request = self._tasks.submit_stoppable(preview_labels, folder, kind, labels)
+            columns = self._draft.columns
+            self._request = self._tasks.submit_stoppable(preview_labels, folder, kind, labels, columns)
         self.changed.emit()
 
     def _forget(self) -> None:
@@ -171,6 +185,12 @@ class LabelSource(QWidget):
 
     @Slot(int, object)
     def _on_answer(self, number: int, answer: object) -> None:
+        if isinstance(answer, TableHead):
+            if number == self._head_request:
+                self.question.ask(answer, self._draft.columns)
+                self.question.show()
+                self.changed.emit()
+            return
         if number != self._request:
             self._suggest(answer)
             return
@@ -199,6 +219,9 @@ class LabelSource(QWidget):
     def _on_failure(self, number: int, error: Exception) -> None:
         if number == self._request:
             self._say(error_text(error), "error")
+            if len(self._draft.labels) == 1 and self.question.isHidden():
+                folder, kind = self._draft.folder, self._draft.kind
+                self._head_request = self._tasks.submit(table_head, self._draft.labels[0], folder, kind)
             self.changed.emit()
 
     def _suggest(self, found: object) -> None:

@@ -200,4 +200,4 @@ class GuessTile(QWidget):
 
 
 def _picture(path: Path, report: ScanReport) -> QImage:
-    return example(path, report.kind, report.windowing, size=_EDGE)
+    return example(path, report.kind, report.reading, size=_EDGE)

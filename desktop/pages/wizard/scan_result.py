@@ -102,11 +102,11 @@ class ScanResult(QWidget):
         for place, name in enumerate(list(report.class_counts)[:_MOST_EXAMPLES]):
             paths = spread(by_class[name], 3)
             make = partial(examples, starts=first_starts(report, name))
-            number = self._tasks.submit(make, folder.joinpath, paths, report.kind, report.windowing, _EXAMPLE_SIZE)
+            number = self._tasks.submit(make, folder.joinpath, paths, report.kind, report.reading, _EXAMPLE_SIZE)
             self._example_requests[number] = place
         if may_be_labelled(report):
             paths = spread([file.path for file in report.files], 6)
-            number = self._tasks.submit(examples, folder, paths, report.kind, report.windowing, _EXAMPLE_SIZE)
+            number = self._tasks.submit(examples, folder, paths, report.kind, report.reading, _EXAMPLE_SIZE)
             self._example_requests[number] = 0
 
     @Slot(int, object)

@@ -72,6 +72,11 @@ class SourcePage(QWizardPage):
         kept = self._error.sizePolicy()
         kept.setRetainSizeWhenHidden(True)
         self._error.setSizePolicy(kept)
+        self._lay_out(head, choices, field)
+        self._show_missing()
+
+    def _lay_out(self, head: QLabel, choices: QHBoxLayout, field: QHBoxLayout) -> None:
+        look = style.current()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.l)
@@ -85,8 +90,8 @@ class SourcePage(QWizardPage):
         column.addWidget(self._rate_row)
         column.addWidget(self.labels)
         column.addWidget(self.drop, 1)
+        column.addStretch(0)  # takes the room of the target while that is hidden
         column.addWidget(self._hint)
-        self._show_missing()
 
     def _build_choices(self) -> QHBoxLayout:
         self.pictures_button = ChoiceButton(
@@ -189,6 +194,9 @@ class SourcePage(QWizardPage):
                 "Folders named train, valid or test are used as they are."
             )
         self._hint.setText(hint)
+        asking = self.labels.question.isVisibleTo(self.labels)
+        self.drop.setVisible(not asking)
+        self._hint.setVisible(not asking)
 
     @Slot()
     def _browse(self) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, LabelNotes
 from ml.core.types import LabelSpan
+from ml.project.labelfiles.sequence import take_off_lengths
 from ml.project.labelfiles.types import FileLabels, LabelReading
 from ml.project.labelfiles.windows import labels_in_pauses
-from ml.project.scan.folder import READY_SPLITS
+from ml.project.scan.layout import split_folders, split_name
 
 _ELSEWHERE = 0.2
 """If so many labels begin after the end of their clip, the times are those of the original recordings."""
@@ -21,9 +22,10 @@ def apply(
     files: Sequence[FoundFile], reading: LabelReading, sources: Sequence[Path]
 ) -> tuple[list[FoundFile], LabelNotes]:
     """Return the files with the labels of the tables alone, without those of folders, and notes on them."""
-    by_path, paused = labels_in_pauses(reading.by_path, files)
-    issues = list(paused)
     ends = {file.path: file.end for file in files}
+    by_path, issues = take_off_lengths(reading, ends)
+    by_path, paused = labels_in_pauses(by_path, files)
+    issues += paused
     elsewhere = _elsewhere(by_path, ends)
     if elsewhere is not None:
         issues.append(elsewhere)
@@ -61,6 +63,8 @@ def _labelled(file: FoundFile, labels: FileLabels | None, folder_split: str | No
     if labels is None:
         return bare
     bare = dataclasses.replace(bare, group=labels.group, ready_split=labels.split or folder_split)
+    if labels.torn:
+        return bare
     if not labels.timed:
         names = tuple(labels.classes)
         return dataclasses.replace(bare, class_name=names[0] if names else None, also=names[1:], negative=not names)
@@ -91,8 +95,8 @@ def _whole(labels: FileLabels) -> FileLabels:
 
 def _ready_folders(paths: Sequence[str]) -> dict[str, str]:
     """The ready-made split folder of every file, where all lie in such folders; empty otherwise."""
-    tops = {path: path.split("/")[0].lower() for path in paths if "/" in path}
-    roles = {READY_SPLITS.get(top) for top in tops.values()}
-    if len(tops) < len(paths) or None in roles or "train" not in roles or len(roles) < 2:
+    tops = {path: path.split("/")[0] for path in paths if "/" in path}
+    folders = split_folders({*tops.values()})
+    if len(tops) < len(paths) or not all(top in folders for top in tops.values()):
         return {}
-    return tops
+    return {path: split_name(top) for path, top in tops.items()}

@@ -30,6 +30,31 @@ _SENTENCES: dict[IssueKind, Message] = {
         "{count} rows match several files and were skipped. The first is {first}.",
         1,
     ),
+    "contested": nmsg(
+        "One row was skipped because it names another file than the only one of that name: {first}. Choose the folder "
+        "around both, or correct the table.",
+        "{count} rows were skipped because they name other files than the only ones of these names. The first is "
+        "{first}. Choose the folder around all of them, or correct the table.",
+        1,
+    ),
+    "disagreed": nmsg(
+        "People disagree on {count} of {total} {files}. It has the class that most of them chose; {first}.",
+        "People disagree on {count} of {total} {files}. Each has the class that most of them chose; {first}.",
+        1,
+    ),
+    "torn": nmsg(
+        "People are undecided on one file, so it stays without a label: {first}. Look at it and label it yourself.",
+        "People are undecided on {count} files, so they stay without a label. The first is {first}. Look at them and "
+        "label them yourself.",
+        1,
+    ),
+    "in_sequence": nmsg(
+        "The times in the table count from the first of several recordings. The lengths of those before were taken "
+        "off {count} label, such as {first}.",
+        "The times in the table count from the first of several recordings. The lengths of those before were taken "
+        "off {count} labels, such as {first}.",
+        1,
+    ),
     "unparsable": nmsg(
         "Handlens could not read one line and skipped it: {first}.",
         "Handlens could not read {count} lines and skipped them. The first is {first}.",
@@ -128,7 +153,9 @@ _NO_CLASS_BUT_WORDS: dict[bool, Message] = {
     ),
 }
 
-MILD: frozenset[IssueKind] = frozenset(["no_row", "no_class", "not_a_table", "other_times", "few_groups"])
+MILD: frozenset[IssueKind] = frozenset(
+    ["no_row", "no_class", "not_a_table", "other_times", "few_groups", "in_sequence"]
+)
 """Issues that lose no label."""
 
 
@@ -143,6 +170,7 @@ def describe_issue(issue: LabelIssue, *, kind: KindName, task: TaskName) -> Mess
         "first": issue.first,
         "files": files(kind),
         "count_files": counted_files(len(issue.paths), kind),
+        "total": issue.total,
         "words": _words(issue),
         "several": MULTILABEL_PHRASE,
     }
@@ -222,7 +250,10 @@ def as_json(notes: LabelNotes, lost: Sequence[LabelIssue] = ()) -> dict[str, obj
         **plain_fields({"tables": notes.tables}),
         "rows": notes.rows,
         "used": notes.used,
-        "issues": {issue.kind: plain_fields({"count": issue.count, "first": issue.first}) for issue in issues},
+        "issues": {
+            issue.kind: plain_fields({"count": issue.count, "first": issue.first, "files": list(issue.paths)})
+            for issue in issues
+        },
     }
 
 
@@ -246,10 +277,16 @@ def _describe_columns(schema: LabelSchema) -> Message:
         assert place is not None
         return quoted(schema.header[place]) if schema.header else msg("column {n}", n=place + 1)
 
-    parts = [msg("files in {column}", column=column(schema.file)), _describe_classes(schema, column)]
+    places = tuple(column(place) for place in schema.folders)
+    file = msg("files in {column}", column=column(schema.file))
+    if places:
+        file = msg("files in {column}, folders in {folders}", column=column(schema.file), folders=places)
+    parts = [file, _describe_classes(schema, column)]
     if schema.start is not None:
         last = schema.end if schema.end is not None else schema.length
         parts.append(msg("times in {start} and {end}", start=column(schema.start), end=column(last)))
+    if schema.annotator is not None:
+        parts.append(msg("people in {column}", column=column(schema.annotator)))
     if schema.group is not None:
         parts.append(msg("groups in {column}", column=column(schema.group)))
     if schema.split is not None:

@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from ml.core.errors import HandlensError
+from ml.core.errors import HandlensError, UnreadableError
 from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg
-from ml.core.types import KindName
+from ml.core.types import KindName, LabelColumns
 from ml.media.kinds import kind_named
+from ml.media.signatures import belongs
+from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.messages import MILD, describe_issue
 from ml.project.labelfiles.read import read_labels
+from ml.project.labelfiles.recognise import file_column
 from ml.project.scan.folder import files_below
+from ml.project.scan.layout import clean_name, places
 from ml.project.scan.multilabel import looks_multilabel
-from ml.tables.sheet import LABEL_SUFFIXES
+from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
 
 _NAMES_LOOKED_AT = 50_000
 _TABLES_TRIED = 30
 _DEEPEST = 2
+_ROWS_SHOWN, _COLUMNS_SHOWN = 3, 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +42,16 @@ class LabelPreview:
 
 
 def preview_labels(
-    folder: Path, kind: KindName, sources: tuple[Path, ...], *, stopped: Callable[[], bool] = lambda: False
+    folder: Path,
+    kind: KindName,
+    sources: tuple[Path, ...],
+    columns: LabelColumns | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> LabelPreview:
     """Match the label files with the names of the files below `folder`; nothing is decoded.
+
+    `columns`: those of the tables, where a person chose them.
 
     Raises HandlensError with one sentence where `sources` hold no labels of any of them, and StopRequestedError once
     `stopped()`.
@@ -51,7 +63,8 @@ def preview_labels(
             )
             raise HandlensError(message)
     paths = _paths(folder, kind, without={source.absolute() for source in sources}, stopped=stopped)
-    reading = read_labels(sources, folder, paths, timed=kind_named(kind).windowed, stopped=stopped)
+    timed = kind_named(kind).windowed
+    reading = read_labels(sources, folder, paths, timed=timed, columns=columns, stopped=stopped)
     labelled = [found for found in reading.by_path.values() if found.classes or found.spans or found.timed]
     names = {name for found in labelled for name in found.classes}
     names |= {span.class_name for found in labelled for span in found.spans}
@@ -70,6 +83,41 @@ def preview_labels(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableHead:
+    """The beginning of a table, for a person who is asked what its columns hold."""
+
+    columns: tuple[str, ...]
+    """Names that `LabelColumns` understands."""
+    rows: tuple[tuple[str, ...], ...]
+    file: str = ""
+    """The column whose cells name files, if there is one."""
+
+
+def table_head(source: Path, folder: Path, kind: KindName) -> TableHead | None:
+    """The first rows of a table with two columns or more about the files of `folder`; None for anything else."""
+    try:
+        sheet = read_sheet(source) if source.is_file() else None
+    except UnreadableError:
+        return None
+    if sheet is None or len(sheet.head) < 2:
+        return None
+    rows = [cells for _line, cells in sheet.head[: _ROWS_SHOWN + 1]]
+    width = min(len(rows[0]), _COLUMNS_SHOWN)
+    if width < 2:
+        return None
+    names = rows[0][:width]
+    distinct = len({name.casefold() for name in names}) == width and all(names)
+    columns = names if distinct else tuple(str(place + 1) for place in range(width))
+    index = FileIndex(_paths(folder, kind, without=(), stopped=lambda: False), folder)
+    file = file_column(sheet, index)
+    return TableHead(
+        columns=columns,
+        rows=tuple(cells[:width] for cells in rows[int(distinct) :][:_ROWS_SHOWN]),
+        file="" if file is None or file >= width else columns[file],
+    )
+
+
 def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] = lambda: False) -> Path | None:
     """The table in `folder` that labels most of its files, or the folder itself where tracks lie beside recordings.
 
@@ -80,7 +128,7 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
         names = list(islice(_until(stopped, files_below(folder)), _NAMES_LOOKED_AT))
     except OSError:
         return None
-    paths = [name for name in names if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes]
+    paths = [name for name in names if belongs(folder, name, kind_named(kind))]
     found: dict[Path, int] = {}
     for name in [name for name in names if _may_hold_labels(name)][:_TABLES_TRIED]:
         try:
@@ -94,14 +142,21 @@ def suggest_labels(folder: Path, kind: KindName, *, stopped: Callable[[], bool] 
     return best
 
 
+def labels_beside(folder: Path, kind: KindName) -> tuple[Path, ...]:
+    """The label files in `folder` where its folders name no classes, see `suggest_labels`; empty where they do."""
+    paths = _paths(folder, kind, without=(), stopped=lambda: False)
+    for place in places(paths):
+        folders = {clean_name(folder) for folder in place.path.split("/")[:-1]}
+        if place.class_name is not None and place.class_name in folders:
+            return ()
+    found = suggest_labels(folder, kind) if paths else None
+    return () if found is None else (found,)
+
+
 def _paths(folder: Path, kind: KindName, *, without: Collection[Path], stopped: Callable[[], bool]) -> list[str]:
     """The files of the kind, relative to the folder; a table of labels is no log."""
     try:
-        found = [
-            name
-            for name in _until(stopped, files_below(folder))
-            if PurePosixPath(name).suffix.lower() in kind_named(kind).suffixes
-        ]
+        found = [name for name in _until(stopped, files_below(folder)) if belongs(folder, name, kind_named(kind))]
         return [name for name in found if folder / name not in without]
     except OSError as error:
         message = msg(

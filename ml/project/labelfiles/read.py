@@ -12,11 +12,12 @@ from ml.core.errors import HandlensError, UnreadableError
 from ml.core.jobs import StopRequestedError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.scan_report import IssueKind
-from ml.core.types import LabelSpan
+from ml.core.types import LabelColumns, LabelSpan
 from ml.project.labelfiles.cells import class_name, classes_in
 from ml.project.labelfiles.match import FileIndex, file_of, match_rows, recording_of
 from ml.project.labelfiles.messages import describe_tables
 from ml.project.labelfiles.recognise import recognise
+from ml.project.labelfiles.sequence import sequence_of
 from ml.project.labelfiles.types import (
     FileLabels,
     LabelReading,
@@ -27,6 +28,7 @@ from ml.project.labelfiles.types import (
     Problem,
     Problems,
 )
+from ml.project.labelfiles.votes import count_votes, votes_of
 from ml.project.scan.folder import READY_SPLITS, files_below
 from ml.tables.cells import is_missing, parse_flag
 from ml.tables.sheet import LABEL_SUFFIXES, read_sheet
@@ -41,6 +43,10 @@ _NOTHING_FITS: dict[IssueKind, Message] = {
     ),
     "ambiguous": msg(
         "No row of {files} names exactly one file in “{folder}”, for example {first}. Choose the folder these labels "
+        "belong to."
+    ),
+    "contested": msg(
+        "No row of {files} clearly names a file in “{folder}”, for example {first}. Choose the folder these labels "
         "belong to."
     ),
     "many_recordings": msg(
@@ -62,21 +68,25 @@ def read_labels(
     paths: Sequence[str],
     *,
     timed: bool,
+    columns: LabelColumns | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> LabelReading:
     """Return the labels that `sources` (label files, or folders of such) give to `paths`, the files of `folder`.
 
-    `timed`: whether these are recordings, in which a label can be a part. Tables are read row by row: lines that cannot
-    be used, and rows that name no file of `paths`, are counted with the first example and not kept. Raises
+    `timed`: whether these are recordings, in which a label can be a part. `columns`: those that a person chose. Tables
+    are read row by row: lines that cannot be used, and rows that name no file of `paths`, are counted with the first
+    example and not kept. Raises
     HandlensError where a file of `sources` has no labels, or none for `paths`, and StopRequestedError once `stopped()`.
     """
-    index = FileIndex(paths)
+    index = FileIndex(paths, folder)
     tables: list[LabelTable] = []
     problems = Problems()
     for source in sources:
         named = not source.is_dir()
         for path in [source] if named else _inside(source, folder, paths):
-            found = _open_table(path, folder, index, timed=timed, named=named)
+            # A folder of tracks beside the recordings may have the same folders in it.
+            root = folder if named or path.is_relative_to(folder) else source
+            found = _open_table(path, root, index, timed=timed, named=named, columns=columns)
             if isinstance(found, Problem):
                 problems.add(found)
             else:
@@ -96,7 +106,9 @@ def read_labels(
         tables=describe_tables(matched),
         rows=sum(result.rows for result in matched),
         used=sum(len(result.matches) for result in matched),
+        sequences=tuple(sequence for result in matched if (sequence := sequence_of(result))),
         several_in_row=len({m.path for result in matched for m in result.matches if len(m.row.classes) > 1}),
+        columns=columns,
         issues=problems.issues(),
     )
 
@@ -122,11 +134,13 @@ def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
     return found
 
 
-def _open_table(path: Path, folder: Path, index: FileIndex, *, timed: bool, named: bool) -> LabelTable | Problem:
+def _open_table(
+    path: Path, folder: Path, index: FileIndex, *, timed: bool, named: bool, columns: LabelColumns | None
+) -> LabelTable | Problem:
     """The label file with its schema, or why there is none. Raises HandlensError if the user `named` this file."""
     try:
         sheet = read_sheet(path)
-        schema = recognise(sheet, index, timed=timed)
+        schema = recognise(sheet, index, timed=timed, columns=columns)
     except UnreadableError as error:
         if named:
             message = msg("“{file}” cannot be used for labels. {why}", file=path.name, why=error.message)
@@ -156,6 +170,7 @@ def _with_shared_spelling(tables: Iterable[LabelTable]) -> list[LabelTable]:
 def _join(matched: Sequence[MatchedTable], problems: Problems) -> dict[str, FileLabels]:
     """The labels of all tables by file. Groups that are too few to divide by are added to the `problems`."""
     by_path: dict[str, FileLabels] = {}
+    votes = votes_of(matched)
     for result in matched:
         for match in result.matches:
             _add_row(by_path.setdefault(match.path, FileLabels()), match.row, result.table.schema)
@@ -166,6 +181,7 @@ def _join(matched: Sequence[MatchedTable], problems: Problems) -> dict[str, File
     for labels in by_path.values():
         something = [name for name in labels.classes if name.lower() not in nothing]
         labels.classes = dict.fromkeys(something) if something else labels.classes
+    count_votes(by_path, votes, problems)
     for path, split in _splits_of_tables(matched).items():
         by_path[path].split = split
     too_few = _leave_out_few_groups(by_path)
@@ -254,7 +270,20 @@ def _names_no_file(cells: tuple[str, ...], schema: LabelSchema, index: FileIndex
     """Whether a row without times names something that is not in the folder."""
     if schema.file is None or schema.start is not None or schema.file >= len(cells):
         return False
-    return not is_missing(cells[schema.file]) and not index.find(cells[schema.file])
+    name = cells[schema.file]
+    return not is_missing(name) and not index.find(name) and not index.find_loosely(name)
+
+
+def _file_named(cells: tuple[str, ...], schema: LabelSchema) -> str | None:
+    """The path that a row names, its folder included."""
+    if schema.file is None:
+        return None
+    name = cells[schema.file]
+    folders = [_cell(cells, place).replace("\\", "/").strip("/") for place in schema.folders]
+    folders = [folder for folder in folders if folder and not is_missing(folder)]
+    if folders and folders[-1].rpartition("/")[2] == name:
+        return "/".join(folders)  # it has the name of the file at its end
+    return "/".join([*folders, name])
 
 
 def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | Message:
@@ -262,8 +291,7 @@ def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | M
     needed = [schema.file, schema.start, *(schema.labels if schema.one_hot else ())]
     if any(place is not None and place >= len(cells) for place in needed):
         return nmsg("it has only {count} of its columns", "it has only {count} of its columns", len(cells))
-    file = None if schema.file is None else cells[schema.file]
-    if file is not None and is_missing(file):
+    if schema.file is not None and is_missing(cells[schema.file]):
         return msg("it names no file")
     classes = _classes(cells, schema)
     if classes is None:
@@ -274,13 +302,14 @@ def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | M
     start, end = times
     return LabelRow(
         line=line,
-        file=file,
+        file=_file_named(cells, schema),
         classes=classes,
         nothing="" if classes or schema.one_hot else _cell(cells, schema.labels[0]),
         start=start,
         end=end,
         group=_text(cells, schema.group),
         split=_text(cells, schema.split),
+        annotator=_text(cells, schema.annotator),
     )
 
 

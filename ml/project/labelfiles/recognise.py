@@ -9,7 +9,26 @@ from collections.abc import Sequence
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
+from ml.core.types import LabelColumns
 from ml.project.labelfiles.cells import all_flags, class_words, quoted, separator_of, shortened
+from ml.project.labelfiles.columns import (
+    ANNOTATOR,
+    END,
+    FILE,
+    FILE_OFFSET,
+    FOLDER,
+    GROUP,
+    LABEL,
+    LENGTH,
+    NO_CLASS,
+    PLURAL,
+    ROOT_FOLDER,
+    SPLIT,
+    START,
+    first_of,
+    known,
+    plain,
+)
 from ml.project.labelfiles.match import FileIndex
 from ml.project.labelfiles.types import LabelSchema
 from ml.project.scan.folder import READY_SPLITS
@@ -17,72 +36,16 @@ from ml.tables.cells import is_missing
 from ml.tables.names import words_of
 from ml.tables.sheet import HEAD_ROWS, Sheet
 from ml.tables.timestamps import parse_position
-from ml.tables.units import TIME_UNITS, seconds_in_unit
-
-FILE = (
-    "begin path", "begin file", "file", "filename", "file name", "path", "filepath", "file path", "rel path",
-    "relative path", "image", "img", "image id", "image name", "image file", "image path", "img id", "img name", "id",
-    "fname", "itemid", "item id", "item", "audio", "audio file", "audio path", "audio filename", "recording",
-    "recording id", "slice file name", "sound", "wav", "wav file", "clip", "clip id", "sample", "sample id", "key",
-    "source file", "picture", "photo", "uuid", "name", "datei", "dateiname", "bild", "fichier", "archivo",
-)  # fmt: skip
-LABEL = (
-    "label", "class", "category", "annotation", "species", "class name", "label name", "category name", "primary label",
-    "target", "labels", "classes", "categories", "tags", "tag", "annotations", "common name", "scientific name",
-    "species name", "call type", "call", "sound type", "event label", "event", "breed", "type", "kind", "diagnosis",
-    "dx", "finding", "finding labels", "attributes", "attribute ids", "ebird code", "species code", "class label",
-    "ground truth", "truth", "y", "klasse", "art", "etikett", "classe", "clase", "etiqueta", "especie", "espece",
-    "label id", "class id", "category id", "target id",
-)  # fmt: skip
-START = (
-    "start", "start time", "begin time", "begin", "onset", "start s", "begin s", "tmin", "t start", "time start",
-    "start sec", "start seconds", "starttime", "from", "min t", "anfang", "beginn", "debut", "inicio",
-)  # fmt: skip
-END = (
-    "end", "end time", "stop", "stop time", "offset", "end s", "stop s", "tmax", "t end", "time end", "end sec",
-    "end seconds", "endtime", "finish", "to", "max t", "ende", "fin",
-)  # fmt: skip
-LENGTH = ("duration", "length", "dur", "delta time", "dauer")
-FILE_OFFSET = ("file offset",)
-GROUP = (
-    "fold", "folds", "kfold", "group", "group id", "speaker", "speaker id", "subject", "subject id", "patient",
-    "patient id", "session", "session id",
-)  # fmt: skip
-SPLIT = ("split", "set", "subset", "partition", "usage", "phase", "data set")
-
-PLURAL = frozenset(["labels", "classes", "categories", "tags", "annotations", "finding labels", "attributes"])
-NO_CLASS = frozenset(
-    [*GROUP, *SPLIT, *FILE_OFFSET, *LENGTH, "index", "unnamed 0", "row", "row id", "selection", "view", "channel",
-     "low freq", "high freq", "confidence", "score", "probability", "width", "height", "latitude", "longitude", "date",
-     "time", "rating", "url", "license", "author", "comment", "comments", "notes", "take", "src file", "salience",
-     "fsid", "mids", "is train", "esc 10", "xmin", "xmax", "ymin", "ymax"]
-)  # fmt: skip
-"""Columns that never hold the class, even if no other column is left."""
-
-
-def plain(name: str) -> str:
-    """The words of a column's name without a unit at its end: “Begin Time (s)” and “beginTime” are the same."""
-    words = words_of(name)
-    while len(words) > 1 and words[-1] in TIME_UNITS | {"milliseconds", "hz"}:
-        words.pop()
-    return " ".join(words)
-
-
-def first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """The place of the column whose (plain) name stands first in `wanted`; None where none does."""
-    places = {name: place for place, name in reversed(list(enumerate(names)))}
-    return next((places[name] for name in wanted if name in places), None)
-
-
-def known(names: Sequence[str]) -> bool:
-    """Whether these cells are names of columns."""
-    every = frozenset([*FILE, *LABEL, *START, *END, *LENGTH, *GROUP, *SPLIT])
-    return any(name in every for name in names)
-
+from ml.tables.units import seconds_in_unit
 
 _LOOKED_AT = HEAD_ROWS - 1
 _SHOWN = 12
-_NO_FILE = NO_CLASS | {*START, *END}
+_NO_FILE = (NO_CLASS | {*START, *END, *ANNOTATOR}) - {*FILE}
+_ROWS_TRIED = 400
+_MOST_FOLDERS = 3
+"""Columns that together name the folder."""
+_CLEARER = 0.5
+"""An unnamed column counts as one of folders if it leaves so much less open which file is meant."""
 _WANTED = msg(
     "It needs a column with the name of the file (such as “file” or “image_id”) and a column with the class (such as "
     "“label”)."
@@ -93,11 +56,14 @@ _WANTED_OF_RECORDINGS = msg(
 )
 
 
-def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
+def recognise(sheet: Sheet, index: FileIndex, *, timed: bool, columns: LabelColumns | None = None) -> LabelSchema:
     """Find which column holds what. `timed`: whether the files are recordings, in which a label can be a part.
 
-    Raises HandlensError with a sentence that names the columns found and what was wanted.
+    `columns`: those that a person chose. Raises HandlensError with a sentence that names the columns found and what was
+    wanted.
     """
+    if columns is not None:
+        return _as_chosen(sheet, columns, index, timed=timed)
     if timed and _is_audacity(sheet):
         return LabelSchema(format="audacity", first=0, start=0, end=1, labels=(2,))
     top = sheet.head[0][1]
@@ -109,10 +75,47 @@ def recognise(sheet: Sheet, index: FileIndex, *, timed: bool) -> LabelSchema:
     file = table.file_column(index)
     if not has_header and file is not None and _may_be_names(top, file, index):
         table = _Table(sheet, head, first=1)
-    schema = table.schema(file, timed=timed)
+    schema = table.schema(file, timed=timed, folders=table.folder_columns(file, index))
     if schema is None:
         raise HandlensError(_no_class(sheet, table, file, index) or _no_columns(sheet, table, timed=timed))
     return schema
+
+
+def file_column(sheet: Sheet, index: FileIndex) -> int | None:
+    """The column whose cells name files; None where no cell does."""
+    table = _Table(sheet, [plain(cell) for cell in sheet.head[0][1]], first=1)
+    place = table.file_column(index)
+    named = place is not None and any(index.find(cell) or index.find_loosely(cell) for cell in table.cells[place])
+    return place if named else None
+
+
+def _as_chosen(sheet: Sheet, columns: LabelColumns, index: FileIndex, *, timed: bool) -> LabelSchema:
+    top = sheet.head[0][1]
+    file, label = (_place_of(name, top, sheet) for name in columns)
+    has_header = len(sheet.head) > 1 and not (index.find(top[file]) or index.find_loosely(top[file]))
+    names = [plain(cell) for cell in top] if has_header else [""] * len(top)
+    table = _Table(sheet, names, first=int(has_header))
+    schema = table.schema(file, timed=timed, folders=table.folder_columns(file, index), label=label)
+    if schema is None:
+        raise HandlensError(_no_columns(sheet, table, timed=timed))
+    return schema
+
+
+def _place_of(name: str, top: Sequence[str], sheet: Sheet) -> int:
+    """The place of a column by its name, or by its number from 1."""
+    alike = [place for place, cell in enumerate(top) if cell.casefold() == name.strip().casefold()]
+    if alike:
+        return alike[0]
+    if name.strip().isdecimal() and 0 < int(name) <= len(top):
+        return int(name) - 1
+    raise HandlensError(
+        msg(
+            "“{table}” has no column “{column}”. It has the columns {columns}.",
+            table=sheet.path.name,
+            column=shortened(name),
+            columns=listed([quoted(cell) for cell in top if cell], most=_SHOWN),
+        )
+    )
 
 
 def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSchema:
@@ -126,6 +129,10 @@ def _without_rows(sheet: Sheet, head: Sequence[str], *, timed: bool) -> LabelSch
             table=sheet.path.name,
         )
     )
+
+
+def _is_folder(cell: str) -> bool:
+    return bool(cell) and not is_missing(cell)
 
 
 def _may_be_names(top: Sequence[str], file: int, index: FileIndex) -> bool:
@@ -162,28 +169,64 @@ class _Table:
 
     def file_column(self, index: FileIndex) -> int | None:
         """The column whose cells match the most distinct files; by its name where no cell matches any."""
-        best, best_score = None, (False, 0, 0)
-        for place, (name, cells) in enumerate(zip(self.names, self.cells, strict=True)):
-            if name in _NO_FILE:
-                continue
-            counts = Counter(cells)
-            found = {cell: index.find(cell)[:1] for cell in counts}
-            fitting = sum(count for cell, count in counts.items() if found[cell])
-            named = name in FILE
-            order = FILE.index(name) if named else len(FILE)
-            score = (named and fitting >= len(cells) / 2, len(set(found.values()) - {()}), -order)
-            if fitting and (best is None or score > best_score):
-                best, best_score = place, score
+        best, best_score = None, (False, False, 0, 0)
+        for exact, find in ((True, index.find), (False, index.find_loosely)):
+            for place, (name, cells) in enumerate(zip(self.names, self.cells, strict=True)):
+                if name in _NO_FILE:
+                    continue
+                counts = Counter(cells)
+                found = {cell: find(cell)[:1] for cell in counts}
+                fitting = sum(count for cell, count in counts.items() if found[cell])
+                named = name in FILE
+                order = FILE.index(name) if named else len(FILE)
+                score = (named and fitting >= len(cells) / 2, exact, len(set(found.values()) - {()}), -order)
+                if fitting and (exact or fitting >= len(cells) / 2) and (best is None or score > best_score):
+                    best, best_score = place, score
         return first_of(self.names, FILE) if best is None else best
 
-    def schema(self, file: int | None, *, timed: bool) -> LabelSchema | None:
+    def folder_columns(self, file: int | None, index: FileIndex) -> tuple[int, ...]:
+        """The columns that together say in which folder the file lies: by their names, else those that leave least
+        open which file is meant where several have its name."""
+        if file is None:
+            return ()
+        named = [place for place, name in enumerate(self.names) if place != file and name in FOLDER]
+        named.sort(key=lambda place: self.names[place] not in ROOT_FOLDER)
+        chosen = [place for place in named if any(map(_is_folder, self.cells[place]))]
+        rows = range(min(_ROWS_TRIED, *(len(cells) for cells in self.cells)))
+        torn = [row for row in rows if len(index.find(self.cells[file][row])) > 1]
+
+        def left_open(places: Sequence[int]) -> int:
+            names = ("/".join(self.cells[place][row] for place in [*places, file]) for row in torn)
+            return sum(len(index.find(name)) - 1 for name in names)
+
+        others = [
+            place
+            for place, name in enumerate(self.names)
+            if place not in {file, *named} and name not in NO_CLASS and name not in LABEL
+        ]
+        while torn and len(chosen) < _MOST_FOLDERS and (now := left_open(chosen)):
+            best = min(others, key=lambda place: left_open([*chosen, place]), default=None)
+            if best is None or left_open([*chosen, best]) > _CLEARER * now:
+                break
+            chosen.append(best)
+            others.remove(best)
+        return tuple(chosen)
+
+    def schema(
+        self, file: int | None, *, timed: bool, folders: tuple[int, ...] = (), label: int | None = None
+    ) -> LabelSchema | None:
+        """What the columns hold; None where no class is found. `label`: the column of the class, where it is known."""
         start, end, length, offset = self._times(file) if timed else (None, None, None, None)
+        folders = tuple(place for place in folders if place != label)
         if file is None and (start is None or not timed):
             return None
         group, split = self._group(file), self._split(file)
-        taken = {place for place in (file, start, end, length, offset, group, split) if place is not None}
-        label = self._label(taken)
-        flags = self._flags(taken) if label is None or self._is_flag(label) else ()
+        annotator = self._annotator(file)
+        places = (file, *folders, start, end, length, offset, group, split, annotator)
+        taken = {place for place in places if place is not None}
+        chosen = label is not None
+        label = label if chosen else self._label(taken)
+        flags = self._flags(taken) if label is None or (not chosen and self._is_flag(label)) else ()
         if label is None and not flags:
             return None
         separator = ""
@@ -199,6 +242,8 @@ class _Table:
             first=self.first,
             header=tuple(self.header),
             file=file,
+            folders=folders,
+            annotator=None if annotator == label else annotator,
             labels=flags or ((label,) if label is not None else ()),
             one_hot=bool(flags),
             separator=separator,
@@ -209,7 +254,7 @@ class _Table:
             offset=offset,
             unit=min(1.0, seconds_in_unit(header) or 1.0),  # “min” may stand for the least
             group=None if group in {label, *flags} else group,
-            split=split,
+            split=None if split == label else split,
         )
 
     def _times(self, file: int | None) -> tuple[int | None, int | None, int | None, int | None]:
@@ -239,6 +284,15 @@ class _Table:
 
     def _group(self, file: int | None) -> int | None:
         return first_of([n if p != file else "" for p, n in enumerate(self.names)], GROUP)
+
+    def _annotator(self, file: int | None) -> int | None:
+        """The column that says who gave the label; a class may have the same name, as “person” in a one-hot table."""
+        names = [name if place != file else "" for place, name in enumerate(self.names)]
+        place = first_of(names, ANNOTATOR)
+        return None if place is None or not self._filled(place) or self._may_be_flags(place) else place
+
+    def _may_be_flags(self, place: int) -> bool:
+        return all_flags(self.cells[place]) and len(set(self.cells[place])) > 1
 
     def _split(self, file: int | None) -> int | None:
         for wanted in SPLIT:

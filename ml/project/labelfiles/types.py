@@ -9,7 +9,7 @@ from typing import Literal
 
 from ml.core.messages import Message
 from ml.core.scan_report import IssueKind, LabelIssue, LabelNotes
-from ml.core.types import LabelSpan
+from ml.core.types import LabelColumns, LabelSpan
 from ml.tables.sheet import Sheet
 
 Format = Literal["table", "raven", "audacity"]
@@ -25,6 +25,10 @@ class LabelSchema:
     header: tuple[str, ...] = ()
     file: int | None = None
     """Without one, the name of the sheet is that of its recording."""
+    folders: tuple[int, ...] = ()
+    """Columns that together name the folder of the file, the outermost first."""
+    annotator: int | None = None
+    """Who gave the label: several people may have looked at one file."""
     labels: tuple[int, ...] = ()
     one_hot: bool = False
     """Each of `labels` is a class of its own and holds 1 or 0."""
@@ -66,6 +70,7 @@ class LabelRow:
     end: float | None = None
     group: str | None = None
     split: str | None = None
+    annotator: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,12 +82,14 @@ class Problem:
     example: Message
     path: str = ""
     word: str = ""
+    total: int = 0
 
 
 @dataclass(slots=True)
 class _Count:
     first: Message
     count: int = 1
+    total: int = 0
     paths: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
 
@@ -99,6 +106,7 @@ class Problems:
             known = self._counts[problem.kind] = _Count(problem.example)
         else:
             known.count += 1
+        known.total = max(known.total, problem.total)
         if problem.path:
             known.paths[problem.path] = None
         if problem.word:
@@ -117,6 +125,7 @@ class Problems:
         for kind, other in others._counts.items():
             known = self._counts.setdefault(kind, _Count(other.first, count=0))
             known.count += other.count
+            known.total = max(known.total, other.total)
             known.paths |= other.paths
             known.words |= other.words
 
@@ -130,7 +139,14 @@ class Problems:
     def issues(self) -> tuple[LabelIssue, ...]:
         """The problems of each kind, counted, with the first example."""
         return tuple(
-            LabelIssue(kind=kind, count=each.count, first=each.first, paths=tuple(each.paths), words=tuple(each.words))
+            LabelIssue(
+                kind=kind,
+                count=each.count,
+                first=each.first,
+                paths=tuple(each.paths),
+                words=tuple(each.words),
+                total=each.total,
+            )
             for kind, each in self._counts.items()
         )
 
@@ -150,6 +166,8 @@ class MatchedTable:
     table: LabelTable
     rows: int
     matches: tuple[Match, ...]
+    again: dict[LabelRow, int] = field(default_factory=dict)
+    """How often a row came that came more than once."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -163,6 +181,8 @@ class FileLabels:
     """A label file describes parts of this recording, even if it names none."""
     group: str | None = None
     split: str | None = None
+    torn: bool = False
+    """As many people gave one class as another, so it has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +196,9 @@ class LabelReading:
     used: int
     several_in_row: int = 0
     """Files with more than one class in one row, so on purpose."""
+    sequences: tuple[tuple[tuple[str, LabelSpan], ...], ...] = ()
+    """Raven tables over several recordings, whose times may count from the first of these: the labels by path."""
+    columns: LabelColumns | None = None
     issues: tuple[LabelIssue, ...] = ()
 
     def notes(self, sources: Sequence[Path], more: Sequence[LabelIssue] = ()) -> LabelNotes:
@@ -186,5 +209,6 @@ class LabelReading:
             rows=self.rows,
             used=self.used,
             several_in_row=self.several_in_row,
+            columns=self.columns,
             issues=(*self.issues, *more),
         )

@@ -44,6 +44,11 @@ def labels_of_windows(
     return [_chosen(classes, several=several) for classes in found]
 
 
+def span_labels_window(span: LabelSpan, start: float, end: float) -> bool:
+    """Return whether a span alone would label this window, see `labels_of_windows`."""
+    return _overlap(span, start, end) is not None
+
+
 def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
     """Seconds of the window that the span covers, None where it does not label the window."""
     length = span.end - span.start
@@ -55,7 +60,8 @@ def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
 
 
 def _chosen(classes: dict[str, tuple[float, LabelSpan, float]], *, several: bool) -> tuple[LabelSpan, ...]:
-    ordered = sorted(classes.values(), key=lambda item: (-item[0], item[1].start))
+    # Of two classes that cover as much of a window, the one that does so in one piece is the label of that window.
+    ordered = sorted(classes.values(), key=lambda item: (-round(item[0], 6), -round(item[2], 6), item[1].start))
     return tuple(span for _total, span, _most in (ordered if several else ordered[:1]))
 
 

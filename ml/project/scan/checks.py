@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from pathlib import PurePosixPath
 
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
@@ -16,11 +16,13 @@ from ml.core.types import SPLITS, KindName, Split
 from ml.media.windowing import HIGHEST_RATE
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows
+from ml.project.scan.finding import Finding, Severity
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
+from ml.project.scan.layout import clean_name
+from ml.project.scan.looks import look_findings
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, has_multilabel_tables
+from ml.project.scan.remarks import remarks_found
 from ml.scoring.tasks import task_named
-
-Severity = Literal["info", "warn", "bad"]
 
 FEW = 10
 """With fewer files than this in a class, its score says little."""
@@ -30,21 +32,16 @@ _TABLES_SHOWN = 5
 _SETS_SHOWN = 3
 _UNEVEN, _VERY_UNEVEN = 3, 10
 _NAMES_SHOWN = 3
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One sentence about the data, and the files it speaks of (relative to the folder)."""
-
-    severity: Severity
-    sentence: Message
-    paths: tuple[str, ...] = ()
+_SUFFIXES_SHOWN = 4
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 
 def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
     """What is worth knowing, the gravest first; with a plan also what its splits lack."""
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
     found += [*_few(report), *_twice_named(report), *_from_tables(report), *_too_high(report)]
+    found += [*_beside_splits(report), *_joined_names(report), *_from_names(report), *_passed_over(report)]
+    found += [*remarks_found(report), *look_findings(report)]
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)
@@ -273,7 +270,7 @@ def _from_tables(report: ScanReport) -> list[Finding]:
 
 def _unlabelled(report: ScanReport) -> list[Finding]:
     paths = tuple(file.path for file in report.files if not file.labelled)
-    if not paths or not report.class_counts or report.labels is not None:
+    if not paths or not report.class_counts or report.labels is not None or _has_splits(report):
         return []
     sentence = nmsg(
         "{count} of the {files} is in no class folder and has no label yet.",
@@ -282,6 +279,104 @@ def _unlabelled(report: ScanReport) -> list[Finding]:
         files=files(report.kind),
     )
     return [Finding(severity="info", sentence=sentence, paths=paths)]
+
+
+def _has_splits(report: ScanReport) -> bool:
+    return report.labels is None and any(file.ready_split is not None for file in report.files)
+
+
+def _beside_splits(report: ScanReport) -> list[Finding]:
+    """Name what lies beside the folders for training and test, and what lies in these without a class."""
+    if not _has_splits(report) or not report.class_counts:
+        return []
+    beside = [file.path for file in report.files if not file.labelled and file.ready_split is None]
+    inside = [file.path for file in report.files if not file.labelled and file.ready_split is not None]
+    found = []
+    if beside:
+        sentence = nmsg(
+            "{count} of the {files} lies beside the folders for training and test and gets no label: {names}.",
+            "{count} of the {files} lie beside the folders for training and test and get no label: {names}.",
+            len(beside),
+            files=files(report.kind),
+            names=_folders_or_files(beside),
+        )
+        found.append(Finding(severity="warn", sentence=sentence, paths=tuple(beside)))
+    if inside:
+        sentence = nmsg(
+            "{count} of the {files} lies in no class folder within the split and gets no label: {names}.",
+            "{count} of the {files} lie in no class folder within the split and get no label: {names}.",
+            len(inside),
+            files=files(report.kind),
+            names=_folders_or_files(inside),
+        )
+        found.append(Finding(severity="info", sentence=sentence, paths=tuple(inside)))
+    return found
+
+
+def _folders_or_files(paths: Sequence[str]) -> Message:
+    names = dict.fromkeys(path.rpartition("/")[0] or path for path in paths)
+    return listed([msg("“{name}”", name=name) for name in names], most=_NAMES_SHOWN)
+
+
+def _joined_names(report: ScanReport) -> list[Finding]:
+    """Name the classes whose folders differ in signs that nobody sees."""
+    if report.labels is not None:
+        return []
+    folders: dict[str, set[str]] = defaultdict(set)
+    paths: dict[str, list[str]] = defaultdict(list)
+    for file in report.files:
+        if file.class_name is not None and not file.from_table:
+            own = [part for part in file.path.split("/")[:-1] if clean_name(part) == file.class_name]
+            folders[file.class_name].update(own[:1])
+            paths[file.class_name].append(file.path)
+    joined = [name for name, spelt in folders.items() if len(spelt) > 1]
+    if not joined:
+        return []
+    sentence = nmsg(
+        "Several folders are called {names}: their names differ only in signs that cannot be seen, such as a blank at "
+        "the end. They count as one class.",
+        "Several folders are called {names}: their names differ only in signs that cannot be seen, such as a blank at "
+        "the end. Those of one name count as one class.",
+        len(joined),
+        names=listed([msg("“{name}”", name=name) for name in joined], most=_NAMES_SHOWN),
+    )
+    return [Finding(severity="info", sentence=sentence, paths=tuple(path for name in joined for path in paths[name]))]
+
+
+def _from_names(report: ScanReport) -> list[Finding]:
+    """Say that the classes were taken from the names of the files."""
+    if report.labels is not None or not report.class_counts:
+        return []
+    for file in report.files:
+        folders = map(clean_name, file.path.split("/")[:-1])
+        if file.from_table or (file.class_name is not None and file.class_name in folders):
+            return []
+    sentence = msg(
+        "No folder names a class, so the classes come from the names of the {files}: {names}. If these are no classes, "
+        "label the {files} yourself.",
+        files=files(report.kind),
+        names=_names(report.class_counts),
+    )
+    return [Finding(severity="info", sentence=sentence)]
+
+
+def _passed_over(report: ScanReport) -> list[Finding]:
+    """Count what lies in the folder and is not of this kind."""
+    counts = Counter(PurePosixPath(path).suffix.lower() for path in report.passed_over)
+    if not counts:
+        return []
+    parts = [
+        msg("{n} {suffix}", n=count, suffix=suffix) if suffix else msg("{n} without a suffix", n=count)
+        for suffix, count in counts.most_common()
+    ]
+    sentence = nmsg(
+        "{count} other file in the folder is none of the {files} and was passed over ({suffixes}).",
+        "{count} other files in the folder are no {files} and were passed over ({suffixes}).",
+        len(report.passed_over),
+        files=files(report.kind),
+        suffixes=listed(parts, most=_SUFFIXES_SHOWN),
+    )
+    return [Finding(severity="info", sentence=sentence, paths=report.passed_over)]
 
 
 def _balance(report: ScanReport) -> list[Finding]:
@@ -350,7 +445,7 @@ def _twice_named(report: ScanReport) -> list[Finding]:
     if not sets:
         return []
     sentence = msg(
-        "Some class names differ only in upper and lower case: {names}. If they mean the same, use one name.",
+        "Some class names look alike: {names}. If they mean the same, use one name.",
         names=listed([msg("“{name}”", name=" / ".join(names)) for names in sets], most=_SETS_SHOWN),
     )
     named = {name for names in sets for name in names}
@@ -359,10 +454,10 @@ def _twice_named(report: ScanReport) -> list[Finding]:
 
 
 def _alike(report: ScanReport) -> list[list[str]]:
-    """The names of the classes, those together that differ in upper and lower case only."""
+    """The names of the classes, those together that differ in upper and lower case, blanks and hyphens only."""
     alike: dict[str, list[str]] = defaultdict(list)
     for name in report.class_counts:
-        alike[unicodedata.normalize("NFC", name).casefold()].append(name)
+        alike[_BETWEEN_WORDS.sub("", unicodedata.normalize("NFKC", clean_name(name)).casefold())].append(name)
     return list(alike.values())
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder belong to a project, and what the folders around them mean."""
+"""Which files of a folder belong to a project."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import heapq
 import os
 import stat
 import sys
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +49,6 @@ _LITTER = frozenset(
 _PROJECT_SUFFIX = ".handlens"
 NAMES_AT_ONCE = 50_000
 """Names of one folder that are in memory at once; of a larger folder they are listed several times."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where a file lies (`path` relative to the folder, with '/') and what that says about it."""
-
-    path: str
-    class_name: str | None
-    ready_split: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,37 +147,6 @@ def is_link(path: Path) -> bool:
     return stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _JUNCTION
 
 
-def places(paths: Sequence[str]) -> tuple[Place, ...]:
-    """What the folders of these files mean; `paths` are all usable files of one kind below one folder.
-
-    A folder that holds nothing but one folder of folders is looked through. Then, where everything lies in train,
-    valid or test folders (of whatever case), those are ready-made splits and the folders in them are classes;
-    otherwise the first folder of each file is its class. Deeper folders say nothing here. A file beside the class
-    folders has no class.
-    """
-    split = [path.split("/") for path in paths]
-    depth = _wrapping(split)
-    ready = _brings_splits(split, depth)
-    return tuple(_place(path, parts[depth:-1], ready=ready) for path, parts in zip(paths, split, strict=True))
-
-
-def class_depth(places_and_classes: Sequence[tuple[str, str | None, bool]]) -> int:
-    """How many folders stand before the class folder (or before the ready-made split folder).
-
-    Takes (path, class name, whether it lies in a ready-made split) of each file; the inverse of `places`.
-    """
-    labelled = [(_names(path), name, ready) for path, name, ready in places_and_classes if name is not None]
-    deepest = min((len(parts) for parts, _name, _ready in labelled), default=0)
-    for depth in range(deepest):
-        if all(parts[depth + ready : depth + ready + 1] == [name] for parts, name, ready in labelled):
-            return depth
-    return 0
-
-
-def _names(path: str) -> list[str]:
-    return [unicodedata.normalize("NFC", part) for part in path.split("/")]
-
-
 def is_litter(name: str) -> bool:
     """Whether a file or folder of that name is hidden, belongs to the system, or is a project of Handlens."""
     name = name.lower()
@@ -232,30 +191,3 @@ def _first_visit(folder: Path, seen: set[tuple[int, int]]) -> bool:
     new = identity not in seen
     seen.add(identity)
     return new
-
-
-def _wrapping(split: Sequence[Sequence[str]]) -> int:
-    """How many folders hold nothing but one folder of folders."""
-    depth = 0
-    while split and all(len(parts) > depth + 2 for parts in split) and len({parts[depth] for parts in split}) == 1:
-        depth += 1
-    return depth
-
-
-def _brings_splits(split: Sequence[Sequence[str]], depth: int) -> bool:
-    """Whether everything lies in at least two ready-made split folders, one for training, with classes inside.
-
-    A class that happens to be called "train" (a locomotive) stands among classes with other names.
-    """
-    if any(len(parts) <= depth + 1 for parts in split):
-        return False
-    roles = {READY_SPLITS.get(parts[depth].lower()) for parts in split}
-    has_classes = any(len(parts) > depth + 2 for parts in split if READY_SPLITS.get(parts[depth].lower()) == "train")
-    return len(roles) > 1 and "train" in roles and None not in roles and has_classes
-
-
-def _place(path: str, folders: Sequence[str], *, ready: bool) -> Place:
-    ready_split = folders[0].lower() if ready else None
-    inner = folders[1:] if ready else folders
-    class_name = unicodedata.normalize("NFC", inner[0]) if inner else None
-    return Place(path=path, class_name=class_name, ready_split=ready_split)

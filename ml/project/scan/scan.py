@@ -17,9 +17,10 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import Windowing
+from ml.core.types import PictureReading, Windowing
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import probe_files
+from ml.media.signatures import belongs
 from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
 from ml.project.labelfiles.types import LabelReading
@@ -27,7 +28,9 @@ from ml.project.labelfiles.windows import leave_out_pauses, measured_spans, suit
 from ml.project.scan.agree_logs import agree_schema
 from ml.project.scan.checks import too_few_classes, unvisited
 from ml.project.scan.examine import Examined, examine
-from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below, places
+from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below
+from ml.project.scan.layout import places
+from ml.project.scan.looks import as_read
 
 BETWEEN_PROGRESS = 0.1
 """Seconds."""
@@ -56,15 +59,23 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     if listing is None:
         return None
     tables = {source.absolute() for source in job.labels}  # a table of labels is no log
-    found = [entry for entry in listing if _suffix(entry.path) in kind.suffixes and folder / entry.path not in tables]
+    found = [entry for entry in listing if _is_wanted(entry, folder, kind) and folder / entry.path not in tables]
     wanted = [entry.path for entry in found if entry.obstacle is None]
     if not wanted:
         raise HandlensError(_nothing_found(folder, listing, kind))
     unreadable = _left_out(listing, wanted, kind)
+    passed_over = _passed_over(listing, {*wanted}, tables=tables, folder=folder)
     wanted = [name for name in wanted if _printable(name) == name]
     # Before the long part: a table that cannot be used is better heard of at once.
     reading = (
-        read_labels(job.labels, folder, wanted, timed=kind.windowed, stopped=lambda: bool(stop.requested()))
+        read_labels(
+            job.labels,
+            folder,
+            wanted,
+            timed=kind.windowed,
+            columns=job.columns,
+            stopped=lambda: bool(stop.requested()),
+        )
         if job.labels
         else None
     )
@@ -103,6 +114,8 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         files, labels = apply(files, reading, job.labels)
     if windowing is not None and windowing.without_pauses:
         files = list(map(leave_out_pauses, files))
+    picture_reading = _reading(kind, facts, job)
+    files = [as_read(file, found.levels, picture_reading) for file, found in zip(files, facts, strict=True)]
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
@@ -111,8 +124,10 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
+        picture_reading=picture_reading,
         notes=notes,
         unlabelled=job.unlabelled,
+        passed_over=passed_over,
     )
 
 
@@ -141,6 +156,20 @@ def _list(folder: Path, stop: Stop) -> Generator[Event, None, list[Entry] | None
         )
         raise HandlensError(message, details=repr(error)) from error
     return sorted(entries, key=lambda entry: entry.path)
+
+
+def _is_wanted(entry: Entry, folder: Path, kind: SampleKind) -> bool:
+    if entry.obstacle is not None:
+        return _suffix(entry.path) in kind.suffixes
+    return belongs(folder, entry.path, kind)
+
+
+def _passed_over(
+    listing: Sequence[Entry], wanted: Collection[str], *, tables: Collection[Path], folder: Path
+) -> tuple[str, ...]:
+    """The files that are not of this kind."""
+    others = (entry.path for entry in listing if entry.obstacle is None and entry.path not in wanted)
+    return tuple(_printable(name) for name in others if folder / name not in tables)
 
 
 def _left_out(listing: Sequence[Entry], wanted: Sequence[str], kind: SampleKind) -> list[Unreadable]:
@@ -236,6 +265,8 @@ def found_file(path: str, class_name: str | None, ready_split: str | None, exami
         rate=examined.facts.rate,
         channels=examined.facts.channels,
         stretches=examined.stretches,
+        remarks=examined.facts.remarks,
+        look=examined.facts.look,
     )
 
 
@@ -253,6 +284,13 @@ def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
         if len(same) > 1
     ]
     return tuple(sorted(sets, key=lambda item: item.paths))
+
+
+def _reading(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> PictureReading | None:
+    chosen = kind.choose_reading(facts)
+    if job.page == "first":
+        return chosen
+    return dataclasses.replace(chosen or PictureReading(), page=job.page)
 
 
 def _windowing(

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
 from ml.core.scan_report import FoundFile
-from ml.project.scan.folder import class_depth
+from ml.project.scan.layout import class_depth, folders_inside
 
 _PATTERN = "pattern:"
 
@@ -51,14 +51,14 @@ def joined(groups: Mapping[str, str], files: Sequence[FoundFile]) -> dict[str, s
 
 
 def _by_folder(files: Sequence[FoundFile]) -> dict[str, str]:
-    depth = class_depth([(file.path, file.class_name, file.ready_split is not None) for file in files])
+    depth = class_depth([(file.path, file.class_name) for file in files if file.ready_split is None])
     groups = {}
     for file in files:
         if file.from_table:
             folder = file.path.rpartition("/")[0]
             groups[file.path] = f"{folder}/" if folder else file.path
             continue
-        inner = file.path.split("/")[depth + (file.ready_split is not None) + 1 : -1]
+        inner = folders_inside(file.path, file.class_name, ready=file.ready_split is not None, depth=depth)
         groups[file.path] = "/".join(inner) + "/" if inner else file.path
     return groups
 

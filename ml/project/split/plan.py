@@ -11,6 +11,7 @@ from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import Split, Windowing
 from ml.project.labelfiles.windows import windows_of
 from ml.project.scan.folder import READY_SPLITS
+from ml.project.scan.layout import split_of_folder
 from ml.project.split.assign import Group, Shares, assign_groups
 from ml.project.split.groups import base_groups, joined, members
 
@@ -203,7 +204,10 @@ def _why(
     if not files:
         return msg("None of the {files} has a label yet, so there is nothing to split.", files=many)
     if sides:
-        by_folder = all(file.ready_split in (None, file.path.split("/")[0].lower()) for file in files)
+        by_folder = all(
+            file.ready_split is None or READY_SPLITS[file.ready_split] in map(split_of_folder, file.path.split("/"))
+            for file in files
+        )
         by_table = report.labels is not None and not by_folder
         return _why_ready(sides, files, by_table=by_table, many=many)
     grouped = any(group != path for path, group in base.items())

@@ -21,7 +21,8 @@ from ml.media.kinds import kind_named
 from ml.project.project import Project
 from ml.project.roots import COPIES, innermost
 from ml.project.scan.examine import Examined
-from ml.project.scan.folder import entries_below, places
+from ml.project.scan.folder import entries_below
+from ml.project.scan.layout import places
 from ml.project.scan.multilabel import NEGATIVE_FOLDERS, for_task
 from ml.project.scan.scan import found_file
 from ml.project.split.plan import plan_split
@@ -195,7 +196,7 @@ def _of_folder(
         for entry in entries
         if entry.obstacle is not None and (entry.folder or Path(entry.path).suffix.lower() in suffixes)
     ]
-    found = places(usable(entries, project.kind))
+    found = places(usable(folder, entries, project.kind))
     of_folders = {place.class_name for place in found}
     # “Holiday/May” names no classes, but where one folder does, its neighbours name new ones.
     trusted = bool(of_folders & set(names))

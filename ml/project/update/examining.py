@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ml.core.errors import UnreadableError
 from ml.core.jobs import ScanJob, Stop, StopRequestedError
 from ml.core.types import KindName, Windowing
 from ml.media.kinds import kind_named
 from ml.media.probing import probe_files
+from ml.media.signatures import belongs
 from ml.project.scan.examine import Examined, examine
 from ml.project.scan.folder import Entry
 from ml.project.scan.scan import BETWEEN_PROGRESS, settle_logs
@@ -53,13 +54,13 @@ def examine_all(
     return outcomes
 
 
-def usable(entries: Sequence[Entry], kind: KindName) -> list[str]:
-    """Return the paths of those files that a project of this kind may read, and can write down."""
-    suffixes = kind_named(kind).suffixes
+def usable(folder: Path, entries: Sequence[Entry], kind: KindName) -> list[str]:
+    """Return the paths of those files below `folder` that a project of this kind may read, and can write down."""
+    wanted = kind_named(kind)
     return [
         entry.path
         for entry in entries
-        if entry.obstacle is None and PurePosixPath(entry.path).suffix.lower() in suffixes and is_text(entry.path)
+        if entry.obstacle is None and is_text(entry.path) and belongs(folder, entry.path, wanted)
     ]
 
 

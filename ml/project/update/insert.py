@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.types import Origin, TaskName, Windowing
 from ml.core.untrusted import text_in
 from ml.project import store as tables
+from ml.project.data_findings import KEY, data_findings_text
 from ml.project.labelfiles.windows import labels_in_windows, windows_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
 from ml.project.roots import place_of
@@ -35,16 +37,21 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         "created_at": now(),
         "split_by": plan.split_by,
         "split_why": dumps(plan.why),
+        KEY: data_findings_text(report),
         **source_meta(Path(report.folder), final),
     }
     if report.windowing is not None:
         values |= windowing_meta(report.windowing)
+    if report.picture_reading is not None:
+        values["reading"] = json.dumps(asdict(report.picture_reading))
     if report.unlabelled:
         values["by_hand"] = "yes"
     copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
     values["passed_over"] = fingerprint(copies)
     if report.labels is not None:
         values["label_sources"] = json.dumps(report.labels.sources)
+        if report.labels.columns is not None:
+            values["label_columns"] = json.dumps(report.labels.columns)
     names = list(report.class_counts)
     for each in names:
         check_class_name(each)

@@ -19,7 +19,8 @@ from ml.project.labelfiles.apply import apply
 from ml.project.labelfiles.read import read_labels
 from ml.project.project import Project
 from ml.project.roots import root_name
-from ml.project.scan.folder import entries_below, places
+from ml.project.scan.folder import entries_below
+from ml.project.scan.layout import places
 from ml.project.scan.multilabel import NEGATIVE_FOLDERS, for_task
 from ml.project.scan.scan import duplicates_among, found_file
 from ml.project.update.examining import Show, examine_all, show_nothing, usable
@@ -163,7 +164,8 @@ def _with_labels(
     if not tables:
         bare = [file if file.from_table else dataclasses.replace(file, class_name=None) for file in files]
         return bare, None
-    reading = read_labels(tables, folder, names, timed=kind_named(project.kind).windowed)
+    timed = kind_named(project.kind).windowed
+    reading = read_labels(tables, folder, names, timed=timed, columns=project.label_columns)
     return apply(files, reading, tables)
 
 
@@ -174,7 +176,7 @@ def _names_in(project: Project, folder: Path, stop: Stop) -> list[str]:
             raise StopRequestedError
         entries.append(entry)
     tables = {path.absolute() for path in project.label_sources}
-    return [name for name in usable(entries, project.kind) if not tables or folder / name not in tables]
+    return [name for name in usable(folder, entries, project.kind) if not tables or folder / name not in tables]
 
 
 def _root_names(project: Project) -> set[str]:

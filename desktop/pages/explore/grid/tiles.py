@@ -47,6 +47,9 @@ class GridController(QObject):
         if table is None:
             return 0
         rows = table.sort(table.select(chosen), order)
+        if chosen.only is not None and chosen.in_that_order:
+            places = {sample_id: place for place, sample_id in enumerate(chosen.only)}
+            rows = np.array(sorted(rows.tolist(), key=lambda row: places[int(table.ids[row])]), dtype=np.int64)
         self._grid.set_tiles(table.ids[rows], self._model.tile)
         return len(rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from desktop.i18n import Message, msg, nmsg, text, tr
+from desktop.i18n import Message, msg, nmsg, text, tr, trn
 from desktop.pages.explore.thresholds.model import (
     ClassFigures,
     PresenceClassReport,
@@ -124,6 +124,18 @@ def in_use(share: float, *, shown: bool) -> str:
     else:
         used = msg("In use now: at most {n:g} of {of}.", n=share * of, of=of)
     return _two(used, msg("The next training uses it too."))
+
+
+def accepted(count: int) -> str:
+    return trn("{count} accepted", "{count} accepted", count)
+
+
+def accepted_wrong(count: int) -> str:
+    return trn("{count} of them wrong", "{count} of them wrong", count)
+
+
+def left(count: int) -> str:
+    return trn("{count} left to you", "{count} left to you", count)
 
 
 def class_line(report: ClassFigures) -> tuple[str, str]:

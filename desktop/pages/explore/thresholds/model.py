@@ -65,12 +65,31 @@ class ThresholdModel:
         test = _part(table, "test")
         self.tested = len(test[1]) > 0
         self._held = test if self.tested else self._valid
+        self._held_ids = np.asarray(table.ids[_rows(table, "test" if self.tested else "valid")])
         self.unlabelled = bool((table.labels < 0).any())
 
     @property
     def count(self) -> int:
         """How many there are to show the price on."""
         return len(self._held[1])
+
+    def samples(self, wanted: float) -> dict[str, NDArray[np.int64]]:
+        """Return the ids of the samples that the figures count: "accepted", "rejected", and "wrong" of the accepted.
+
+        "class 3" are the rejected ones that class 3 is predicted for.
+        """
+        chosen = choose_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
+        probabilities, labels, _sources = self._held
+        best = np.argmax(probabilities, axis=1)
+        accepted = probabilities.max(axis=1) >= np.asarray(chosen.per_class)[best]
+        found = {
+            "accepted": self._held_ids[accepted],
+            "rejected": self._held_ids[~accepted],
+            "wrong": self._held_ids[accepted & (best != labels)],
+        }
+        return found | {
+            f"class {index}": self._held_ids[~accepted & (best == index)] for index in range(len(self._names))
+        }
 
     def figures(self, wanted: float) -> ThresholdReport:
         chosen = choose_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
@@ -117,10 +136,15 @@ def nearest_rate(share: float) -> int:
     return int(np.argmin(np.abs(np.log(RATES) - np.log(max(share, 1e-6)))))
 
 
+def _rows(table: PredictionTable, split: str) -> NDArray[np.int64]:
+    """Return the labelled rows of a split."""
+    inside = (table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0) & (table.labels < table.classes)
+    return np.asarray(np.flatnonzero(inside))
+
+
 def _part(table: PredictionTable, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Probabilities, labels and files of the labelled rows."""
-    inside = (table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0) & (table.labels < table.classes)
-    rows = np.flatnonzero(inside)
+    rows = _rows(table, split)
     return np.asarray(table.predictions.probabilities[rows]), table.labels[rows], table.sources[rows]
 
 

@@ -5,7 +5,7 @@ Multi-label runs have no curve: no sample is left to the user, a class is predic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -34,6 +34,7 @@ from desktop.pages.explore.thresholds.model import (
     nearest_rate,
 )
 from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.scrolling import PassWheel, scrolling
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from ml.api import WRONG_AT_MOST, HandlensError, KindName, Sample
@@ -48,6 +49,8 @@ class ThresholdPage(QWidget):
     """Shows a threshold model. Emits `rate_chosen(error rate)`; None means the thresholds from training."""
 
     rate_chosen = Signal(object)
+    samples_chosen = Signal(object, str)
+    """Ids of samples that a number on the page counts, and words for them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +60,9 @@ class ThresholdPage(QWidget):
         self._from_training = False
         """Whether the thresholds from training are shown, and no rate."""
         self.headline = _label("emphasis")
+        self.lists = {name: _link() for name in ("accepted", "wrong", "rejected")}
+        for name, button in self.lists.items():
+            button.clicked.connect(lambda _checked=False, name=name: self._choose_samples(name))
         self.promise = _label("muted")
         self.expected = _label("")
         self.stuck = _label("warn")
@@ -78,7 +84,7 @@ class ThresholdPage(QWidget):
         self.unlike = _label("caption")
         self.title = _label("caption")
         self.classes = QWidget()
-        self._cells: list[tuple[QLabel, ElidedLabel, QLabel, QLabel]] = []
+        self._cells: list[tuple[QLabel, ElidedLabel, QLabel, QWidget]] = []
         self._rows = QGridLayout(self.classes)
         self._rows.setContentsMargins(0, 0, 8, 0)
         self._rows.setHorizontalSpacing(12)
@@ -133,7 +139,7 @@ class ThresholdPage(QWidget):
 
     def _begin(self, rate: float) -> None:
         presence = isinstance(self._model, PresenceThresholdModel)
-        for widget in (self.expected, self.plot, self.unlike):
+        for widget in (self.expected, self.plot, self.unlike, *self.lists.values()):
             widget.setVisible(not presence)
         self.back_button.setVisible(presence)
         self.title.setText(
@@ -163,14 +169,40 @@ class ThresholdPage(QWidget):
             self._show_single(self._model.figures(rate))
         self._show_used()
 
+    def _choose_samples(self, which: str) -> None:
+        """Ask for the samples behind a number."""
+        rate = self.rate()
+        if isinstance(self._model, ThresholdModel) and rate is not None:
+            words = {
+                "accepted": tr("accepted"),
+                "wrong": tr("accepted and wrong"),
+            }.get(which, tr("left to you"))
+            ids = self._model.samples(rate)[which]
+            if len(ids):
+                self.samples_chosen.emit(tuple(ids.tolist()), words)
+
+    def _show_lists(self, report: ThresholdReport) -> None:
+        price = report.price
+        for name, words, count in (
+            ("accepted", messages.accepted(price.accepted), price.accepted),
+            ("wrong", messages.accepted_wrong(price.wrong), price.wrong),
+            ("rejected", messages.left(price.n - price.accepted), price.n - price.accepted),
+        ):
+            self.lists[name].setText(words)
+            self.lists[name].setEnabled(bool(count))
+
     def _show_single(self, report: ThresholdReport) -> None:
+        self._show_lists(report)
         self.asked.setText(messages.asked(report.chosen.wanted))
         self.headline.setText(messages.headline(self._kind, report))
         self.promise.setText(messages.promise(self._kind, report))
         self.expected.setText(messages.expected(self._kind, report))
         self.plot.set_here(wanted=report.chosen.wanted, rejected=report.price.rejected_share, error=report.price.error)
         self.unlike.setText(messages.below_curve(report))
-        self.show_classes([(each.name, *messages.class_line(each)) for each in report.classes])
+        self.show_classes(
+            [(each.name, *messages.class_line(each)) for each in report.classes],
+            buttons={place for place, each in enumerate(report.classes) if each.rejected},
+        )
 
     def _show_presence(self, report: PresenceThresholdReport) -> None:
         self.asked.setText(messages.presence_asked(report.wanted))
@@ -189,9 +221,9 @@ class ThresholdPage(QWidget):
         self.headline.setText(sentence)
         self.choice.hide()
 
-    def show_classes(self, classes: Sequence[tuple[str, str, str]]) -> None:
-        """For each class: its name, its threshold and its cost, in words."""
-        for old in self.classes.findChildren(QLabel, options=Qt.FindChildOption.FindDirectChildrenOnly):
+    def show_classes(self, classes: Sequence[tuple[str, str, str]], *, buttons: Collection[int] = frozenset()) -> None:
+        """For each class: its name, its threshold and its cost, in words. A click on those of `buttons` lists it."""
+        for old in self.classes.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
@@ -203,8 +235,13 @@ class ThresholdPage(QWidget):
             name.setMinimumWidth(min(SHORTEST_NAME, name.sizeHint().width()))
             dot = QLabel("●")
             dot.setStyleSheet(f"color: {style.class_colour(row).name()}")
-            bound, costs = QLabel(begin), QLabel(rest)
+            bound = QLabel(begin)
+            costs: QWidget = QLabel(rest)
             costs.setProperty("role", "muted")
+            if row in buttons:
+                costs = _link(rest)
+                costs.setAccessibleName(f"{called}: {rest}")
+                costs.clicked.connect(lambda _checked=False, row=row: self._choose_samples(f"class {row}"))
             self._cells.append((dot, name, bound, costs))
         self._place_classes()
 
@@ -257,7 +294,9 @@ class ThresholdPage(QWidget):
         inner = QVBoxLayout(self.choice)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
-        for widget in (self.expected, self.promise):
+        lists = FlowBox(gap=16)
+        lists.set_items(tuple(self.lists.values()))
+        for widget in (lists, self.expected, self.promise):
             inner.addWidget(widget)
         inner.addSpacing(8)
         inner.addWidget(self.asked)
@@ -285,6 +324,14 @@ def _label(role: str) -> QLabel:
     label.setWordWrap(True)
     label.setProperty("role", role)
     return label
+
+
+def _link(words: str = "") -> QPushButton:
+    button = QPushButton(words)
+    button.setProperty("role", "link")
+    button.setCursor(Qt.CursorShape.PointingHandCursor)
+    button.setToolTip(tr("Show these samples"))
+    return button
 
 
 class ThresholdController(QObject):

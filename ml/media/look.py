@@ -1,0 +1,108 @@
+"""Measure what a network will see or hear of a file, in passing while it is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ml.core.scan_report import PictureLook, SoundLook
+from ml.core.types import PictureReading
+from ml.media.pixels import is_plain, to_rgb
+
+_EDGE = 160
+_SIGNATURE = 8
+_RARE = 1e-4
+"""Grey levels of a smaller share of the pixels do not count."""
+_VALUES = 1 << 13
+"""Of a block of sound so many are looked at."""
+_FULL_SCALE = 0.999
+_MAKE, _MODEL, _CHANGED, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003
+
+
+def picture_look(image: Image.Image, levels: tuple[float, float] | None = None) -> PictureLook:
+    """Measure a decoded picture; `levels` are the usual values of one with more than 8 bits."""
+    small = _small(image, None if levels is None else PictureReading(low=levels[0], high=levels[1]))
+    grey = small if small.mode == "L" else small.convert("L")
+    channels = np.array(small.histogram()).reshape(-1, 256)
+    pixels = small.width * small.height
+    # The channel that shows most: two colours can have one brightness.
+    there = channels > 0
+    least, most = there.argmax(axis=1), 255 - there[:, ::-1].argmax(axis=1)
+    widest = int((most - least).argmax())
+    below = channels[widest].cumsum()
+    camera, day = _taken_by(image)
+    return PictureLook(
+        low=int(below.searchsorted(0.005 * pixels)),
+        high=int(below.searchsorted(0.995 * pixels)),
+        least=int(least[widest]),
+        most=int(most[widest]),
+        levels=int((channels > _RARE * pixels).sum(axis=1).max()),
+        signature=grey.resize((_SIGNATURE, _SIGNATURE), Image.Resampling.BOX).tobytes(),
+        camera=camera,
+        day=day,
+    )
+
+
+def _small(image: Image.Image, reading: PictureReading | None) -> Image.Image:
+    """A small copy as the network sees it: single pixels where the colours are plain, which is quick."""
+    if image.mode in ("RGB", "L") and is_plain(image):
+        size = (min(_EDGE, image.width), min(_EDGE, image.height))
+        if size == image.size:
+            return image
+        return image.resize(size, Image.Resampling.NEAREST)
+    across, down = (max(1, length // _EDGE) for length in image.size)
+    return Image.fromarray(to_rgb(image, reading=reading, reduce=(across, down)))
+
+
+def _taken_by(image: Image.Image) -> tuple[str, str]:
+    """The camera and the day of the picture, "" where it does not say."""
+    try:
+        exif = image.getexif()
+        if not exif:
+            return "", ""
+        camera = " ".join(str(exif[tag]).strip("\0 ") for tag in (_MAKE, _MODEL) if exif.get(tag))
+        moment = str(exif.get_ifd(_EXIF).get(_TAKEN) or exif.get(_CHANGED) or "")
+    except Exception:  # broken metadata does not make a picture unreadable
+        return "", ""
+    return camera[:80], moment[:10] if moment[:4].isdigit() else ""
+
+
+class SoundMeter:
+    """Measures the blocks of a recording one after the other."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._clipped = 0
+        self._sum = self._squares = 0.0
+        self._peak = 0.0
+
+    def measured(
+        self, blocks: Iterable[NDArray[np.float32]], mono: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    ) -> int:
+        """Measure blocks (n, channels), of which `mono` makes one channel, and return how many values they have."""
+        frames = 0
+        for block in blocks:
+            frames += len(block)
+            if not len(block):
+                continue
+            some = mono(block[:: max(1, len(block) // _VALUES)])
+            size = np.abs(some)
+            self._count += len(some)
+            self._sum += float(some.sum())
+            self._squares += float(some @ some)
+            self._peak = max(self._peak, float(size.max()))
+            self._clipped += int((size >= _FULL_SCALE).sum())
+        return frames
+
+    def look(self) -> SoundLook:
+        """Return what was measured."""
+        count = max(1, self._count)
+        power = max(self._squares / count - (self._sum / count) ** 2, 1e-20)
+        return SoundLook(
+            loudness=round(float(10.0 * np.log10(power)), 2),
+            peak=round(self._peak, 6),
+            clipped=round(self._clipped / count, 6),
+        )
