@@ -115,7 +115,7 @@ def test_a_note_is_on_disk_when_it_is_written(page: RunsPage, place: Path, qtbot
     assert editor is not None
     qtbot.keyClicks(editor, "two more cameras")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    assert page.model.line(page.model.row_of(2)).cells[NOTE] == "two more cameras"
+    qtbot.waitUntil(lambda: page.model.line(page.model.row_of(2)).cells[NOTE] == "two more cameras")
     with Project.open(place, to_read=True) as read:
         assert read.runs.notes() == {2: "two more cameras"}
 
