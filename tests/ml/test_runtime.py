@@ -147,7 +147,7 @@ def test_a_file_that_no_decoder_was_made_for_costs_the_others_nothing(
     for name in ("a.png", "odd.png", "z.png"):
         Image.new("RGB", (SIZE, SIZE), "red").save(tmp_path / name)
 
-    def load(path: Path, size: int) -> NDArray[np.uint8]:
+    def load(path: Path, size: int, reading: object = None) -> NDArray[np.uint8]:
         if path.name == "odd.png":
             raise ZeroDivisionError
         return load_squashed(path, size)
