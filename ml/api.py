@@ -186,6 +186,7 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import findings, may_be_labelled, problem
 from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
+from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
@@ -413,6 +414,7 @@ __all__ = [
     "detect_files",
     "duplicate_project",
     "duration",
+    "edit_spans",
     "embeddings_in",
     "english",
     "error_controlled_thresholds",
@@ -499,6 +501,7 @@ __all__ = [
     "shrink_cache",
     "signer_with",
     "source_changes",
+    "spans_in",
     "stage_message",
     "stage_rates",
     "stream_overview",

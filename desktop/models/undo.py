@@ -219,16 +219,17 @@ class Relabel(QUndoCommand):
             (self.stack.undo if done else self.stack.redo)()
 
 
-def parts_now(session: Session, sample_ids: Iterable[int]) -> dict[int, LabelParts]:
-    """Return the parts of recordings that the present labels of these samples are given for."""
+def parts_now(session: Session, sample_ids: Iterable[int], path: str | None = None) -> dict[int, LabelParts]:
+    """Return the parts of recordings that the present labels of these samples are given for.
+
+    `path`: the recording, if all are of one.
+    """
     indices = {item.name: item.index for item in session.classes}
-    spans, found = session.project.label_spans(), dict[int, LabelParts]()
+    spans, found = session.project.label_spans(path), dict[int, LabelParts]()
     for sample in session.samples_of(sample_ids):
-        own = spans.get(sample.id, ())
-        if own:
-            parts = [(indices[span.class_name], span.start, span.end) for span in own]
-            timed = {index for index, _start, _end in parts}
-            found[sample.id] = [*parts, *((index, None, None) for index in sample.labels if index not in timed)]
+        parts = [(indices[span.class_name], span.start, span.end) for span in spans.get(sample.id, ())]
+        timed = {index for index, _start, _end in parts}
+        found[sample.id] = [*parts, *((index, None, None) for index in sample.labels if index not in timed)]
     return found
 
 

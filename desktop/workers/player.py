@@ -15,6 +15,16 @@ TICK_MS = 30
 BUFFER_SECONDS = 0.08
 
 
+def pcm_of(wave: NDArray[np.float32], rate: int, span: tuple[float, float], speed: float, gain: float) -> bytes:
+    """Return a part of a sound, in seconds, as 16-bit samples at the same rate, played `speed` times as fast."""
+    part = wave[round(span[0] * rate) : round(span[1] * rate)] * gain
+    if speed != 1.0 and len(part):
+        places = np.arange(0, len(part) - 1, speed)
+        part = np.interp(places, np.arange(len(part)), part)
+    samples: NDArray[np.int16] = (np.clip(part, -1.0, 1.0) * 32767).astype("<i2")
+    return samples.tobytes()
+
+
 class Player(QObject):
     """Plays mono sound from memory, so that a window of a long recording starts and ends exactly."""
 
@@ -29,9 +39,11 @@ class Player(QObject):
         self._multimedia: Any = None
         self._asked = False
         self._problem = ""
+        self._wave = np.zeros(0, dtype=np.float32)
         self._pcm = QByteArray()
         self._rate = 16_000
-        self._from = 0.0
+        self._speed, self._gain = 1.0, 1.0
+        self._from, self._to = 0.0, 0.0
         self._looping = False
         self._sink: Any = None
         self._buffer: QBuffer | None = None
@@ -53,11 +65,19 @@ class Player(QObject):
         self.stop()
         self._rate = rate
         if waveform is None:
-            self._pcm = QByteArray()
+            self._wave = np.zeros(0, dtype=np.float32)
             return
         # Make quiet field recordings audible without clipping.
         loudest = max(float(np.abs(waveform).max(initial=0.0)), 0.05)
-        self._pcm = QByteArray((waveform * (0.9 * 32767 / loudest)).astype("<i2").tobytes())
+        self._wave = np.asarray(waveform * (0.9 / loudest), dtype=np.float32)
+
+    def set_speed(self, speed: float) -> None:
+        """Play slower or faster from the next `play` on, lower or higher with it, as a tape does."""
+        self._speed = speed
+
+    def set_gain(self, decibel: float) -> None:
+        """Play louder or softer from the next `play` on; what becomes too loud is cut off."""
+        self._gain = 10 ** (decibel / 20)
 
     def set_looping(self, looping: bool) -> None:
         self._looping = looping
@@ -67,12 +87,12 @@ class Player(QObject):
 
     def seconds(self) -> float:
         """The length of the sound in seconds."""
-        return self._pcm.size() / 2 / self._rate
+        return len(self._wave) / self._rate
 
     @Slot()
-    def play(self, start: float = 0.0) -> None:
-        """Play from `start` seconds, or emit `problem_found`."""
-        if self._pcm.isEmpty():
+    def play(self, start: float = 0.0, end: float | None = None) -> None:
+        """Play from `start` to `end` seconds, else to the end, or emit `problem_found`."""
+        if not len(self._wave):
             return
         self.stop()
         if not self.problem() and self._multimedia.QMediaDevices.defaultAudioOutput().isNull():
@@ -85,11 +105,12 @@ class Player(QObject):
         form.setSampleRate(self._rate)
         form.setChannelCount(1)
         form.setSampleFormat(sound.QAudioFormat.SampleFormat.Int16)
+        self._from = min(max(0.0, start), self.seconds())
+        self._to = self.seconds() if end is None else min(max(self._from, end), self.seconds())
+        self._pcm = QByteArray(pcm_of(self._wave, self._rate, (self._from, self._to), self._speed, self._gain))
         self._buffer = QBuffer(self)
         self._buffer.setData(self._pcm)
         self._buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-        self._from = min(max(0.0, start), self.seconds())
-        self._buffer.seek(2 * round(self._from * self._rate))
         self._sink = sound.QAudioSink(sound.QMediaDevices.defaultAudioOutput(), form, self)
         self._sink.setBufferSize(2 * round(self._rate * BUFFER_SECONDS))
         self._sink.start(self._buffer)
@@ -114,13 +135,13 @@ class Player(QObject):
     def _tick(self) -> None:
         if self._sink is None:
             return
-        at = self._from + self._sink.processedUSecs() / 1e6
-        self.position_changed.emit(min(at, self.seconds()))
+        at = self._from + self._sink.processedUSecs() / 1e6 * self._speed
+        self.position_changed.emit(min(at, self._to))
         state = self._multimedia.QAudio.State
         if self._sink.state() in (state.IdleState, state.StoppedState):
             self.stop()
             if self._looping:
-                self.play()
+                self.play(self._from, self._to)
 
     def _load(self) -> tuple[Any, str]:
         module, missing = load_multimedia()

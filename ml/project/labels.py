@@ -103,8 +103,8 @@ _LABELLED_PATHS = """
 """
 
 
-def read_spans(connection: sa.Connection) -> dict[int, tuple[LabelSpan, ...]]:
-    """The present labels that were given for a part of a recording, by sample."""
+def read_spans(connection: sa.Connection, path: str | None = None) -> dict[int, tuple[LabelSpan, ...]]:
+    """The present labels that were given for a part of a recording, by sample; of one file where `path` is given."""
     labels = tables.labels
     query = (
         sa.select(tables.samples.c.id, tables.classes.c.name, labels.c.start, labels.c.end)
@@ -113,6 +113,9 @@ def read_spans(connection: sa.Connection) -> dict[int, tuple[LabelSpan, ...]]:
         .where(labels.c.start.is_not(None))
         .order_by(tables.samples.c.id, labels.c.place)
     )
+    if path is not None:
+        query = query.join(tables.sources, tables.sources.c.id == tables.samples.c.source_id)
+        query = query.where(tables.sources.c.path == path)
     found: dict[int, list[LabelSpan]] = defaultdict(list)
     for identity, name, start, end in connection.execute(query):
         found[identity].append(LabelSpan(name, start, end))

@@ -289,10 +289,13 @@ class Project:
         released = self.released() if run is None else None
         return self.runs.finished(run if released is None else released.run)
 
-    def label_spans(self) -> dict[int, tuple[LabelSpan, ...]]:
-        """For samples whose present labels were given for a part of the recording, by sample: which, and which part."""
+    def label_spans(self, path: str | None = None) -> dict[int, tuple[LabelSpan, ...]]:
+        """For samples whose present labels were given for a part of the recording, by sample: which, and which part.
+
+        Only of the file `path` where it is given.
+        """
         with self._store.reading() as connection:
-            return read_spans(connection)
+            return read_spans(connection, path)
 
     @property
     def source_folder(self) -> Path:

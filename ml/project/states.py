@@ -46,7 +46,7 @@ def read_states(connection: sa.Connection) -> LabelStates:
         'SELECT change_id, class_index, start, "end" FROM label ORDER BY change_id, place'
     ):
         given[change].append((names[index], start, end))
-    changes: dict[int, list[tuple[int, str, str, str]]] = defaultdict(list)
+    changes: dict[int, list[tuple[int, str, str, Origin]]] = defaultdict(list)
     for identity, sample, at, annotator, origin in cursor.execute(
         "SELECT id, sample_id, at, annotator, origin FROM label_change ORDER BY id"
     ):

@@ -36,6 +36,8 @@ COMMANDS = (
     "runs",
     "relink",
     "restore",
+    "labels",
+    "merge",
     "rename",
     "duplicate",
     "archive",

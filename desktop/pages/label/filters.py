@@ -89,21 +89,22 @@ class FilterRow(FlowBox):
         self.size_label = QLabel()
         self.clear_button = QPushButton(tr("Clear the filters"))
         self.clear_button.clicked.connect(self.clear)
-        self.set_items(
-            (
-                self.folder_box,
-                QLabel(tr("Changed from")),
-                self.begin_field,
-                QLabel(tr("to")),
-                self.end_field,
-                self.size_label,
-                self.least_field,
-                QLabel(tr("to")),
-                self.most_field,
-                self.guess_box,
-                self.clear_button,
-            )
+        parts = (
+            self.folder_box,
+            QLabel(tr("Changed from")),
+            self.begin_field,
+            QLabel(tr("to")),
+            self.end_field,
+            self.size_label,
+            self.least_field,
+            QLabel(tr("to")),
+            self.most_field,
+            self.guess_box,
+            self.clear_button,
         )
+        for part in parts:  # one line of text for all of a row
+            part.setMinimumHeight(self.clear_button.sizeHint().height())
+        self.set_items(parts)
         self.set_folders((), pixels=True)
         self.folder_box.activated.connect(self.changed)
         self.guess_box.activated.connect(self.changed)
@@ -168,6 +169,7 @@ def _date_field(name: str, nothing: str) -> QDateEdit:
 
 def _size_field(name: str, nothing: str) -> QSpinBox:
     field = QSpinBox()
+    field.setMaximumWidth(120)
     field.setRange(0, 1_000_000)
     field.setSpecialValueText(nothing)
     field.setAccessibleName(name)

@@ -26,11 +26,14 @@ from ml.api import (
     LONGEST_NOTE,
     ClassInfo,
     LabelChange,
+    LabelSpan,
     MergePlan,
     Remark,
     Runner,
     Sample,
+    edit_spans,
     missing_labels,
+    spans_in,
     task_named,
 )
 
@@ -335,6 +338,69 @@ class LabelModel(QObject):
         assert self.session is not None
         self.set_problem("")
         self._push(Note(self.session, before=before, after=after, text=words, on_problem=self.set_problem))
+
+    # -- spans on recordings -------------------------------------------------------------------------------------
+
+    def spans(self, sample_id: int) -> tuple[LabelSpan, ...]:
+        """Return the labelled spans of the recording that reach into this window of it."""
+        if self.session is None:
+            return ()
+        sample = self.session.sample(sample_id)
+        if sample.start is None or sample.end is None:
+            return ()
+        return tuple(each for each in self._all_spans(sample) if each.end > sample.start and each.start < sample.end)
+
+    def _all_spans(self, sample: Sample) -> tuple[LabelSpan, ...]:
+        assert self.session is not None
+        return spans_in(self.session.project.label_spans(sample.path))
+
+    def add_span(self, sample_id: int, class_index: int, start: float, end: float) -> None:
+        """Label a part of the recording that this sample is a window of."""
+        new = LabelSpan(self._class(class_index).name, round(start, 3), round(end, 3))
+        words = tr("Label as {name}", name=printable(new.class_name))
+        self._edit(partial(self._edit_spans, sample_id, None, new, words))
+
+    def move_span(self, sample_id: int, old: LabelSpan, start: float, end: float) -> None:
+        """Give a span another start and end."""
+        new = LabelSpan(old.class_name, round(start, 3), round(end, 3))
+        words = tr("Move {name}", name=printable(old.class_name))
+        self._edit(partial(self._edit_spans, sample_id, old, new, words))
+
+    def remove_span(self, sample_id: int, old: LabelSpan) -> None:
+        """Remove a span, and the labels that windows have by it."""
+        words = tr("Remove {name}", name=printable(old.class_name))
+        self._edit(partial(self._edit_spans, sample_id, old, None, words))
+
+    def _edit_spans(self, sample_id: int, old: LabelSpan | None, new: LabelSpan | None, words: str) -> None:
+        session = self.session
+        if session is None:
+            return
+        path = session.sample(sample_id).path
+        windows = [sample for sample in session.samples if sample.path == path]
+        before = self._all_spans(windows[0])
+        after = tuple(span for span in before if span != old) + (() if new is None else (new,))
+        names = [item.name for item in session.classes]
+        edit = edit_spans(windows, before, after, names, exclusive=not self.several)
+        if new is not None and new in edit.outdone:
+            self.set_problem(
+                tr(
+                    "{name} was not kept: another span covers more of the sample, which can have one class only.",
+                    name=printable(new.class_name),
+                )
+            )
+            return
+        samples = session.samples_of(edit.windows)
+        command = Relabel(
+            session,
+            before={s.id: s.labels if s.labelled or s.ignored else None for s in samples},
+            after={each: window.labels for each, window in edit.windows.items()},
+            text=words,
+            on_problem=self.set_problem,
+            origins_before={s.id: s.set_by for s in samples if s.set_by is not None},
+        )
+        command.parts_before = parts_now(session, edit.windows, path)
+        command.parts_after = {each: window.parts for each, window in edit.windows.items()}
+        self._push(command)
 
     def take_over(self, plan: MergePlan) -> None:
         """Take over what a colleague's copy says, in one step."""

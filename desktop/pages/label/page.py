@@ -424,11 +424,13 @@ class LabelPage(QWidget):
 
     @Slot(int)
     def label(self, class_index: int) -> None:
-        """Label the selected samples. Where each shows one thing, go on to the next."""
+        """Label the selected part of a recording, else the selected samples. Where each shows one thing, go on."""
         chosen = self.grid.selected_ids()
         if not chosen:
             return
         self._news = ""
+        if class_index != NONE and len(chosen) == 1 and self.detail.label_selection(class_index):
+            return
         self.model.label(chosen, class_index)
         if not self.model.several:
             self.advance()
@@ -495,7 +497,9 @@ class LabelPage(QWidget):
 
     def _leave(self) -> None:
         """Leave the large view, or return from similar samples to what the filters ask for."""
-        if self.view.is_large():
+        if self.panel.selection() is not None:
+            self.panel.sound.select(None)
+        elif self.view.is_large():
             self.view.set_large(False)
         else:
             self._arrange()

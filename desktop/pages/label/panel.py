@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import icons, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import printable, tr
 from desktop.pages.label import messages
 from desktop.pages.label.model import LabelModel
+from desktop.pages.label.sound_tools import SoundTools
 from desktop.plain_text import button_text
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.history_list import HistoryList, history_line
 from desktop.widgets.overlay_view import OverlayView
 from desktop.widgets.probability_bars import percent
-from desktop.widgets.spectrogram_view import SpectrogramView
+from desktop.widgets.scrolling import ShrinkingArea
+from desktop.widgets.span_view import ShownSpan, SpanView
 from desktop.widgets.text_field import TextField
 from desktop.widgets.trace_view import TraceView
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, load_large
 from desktop.workers.tasks import Tasks
-from ml.api import LONGEST_NOTE, KindName, Remark, Sample, kind_named, lanes, settings_for
+from ml.api import LONGEST_NOTE, KindName, LabelSpan, Remark, Sample, kind_named, lanes, settings_for
 
 NARROWEST, WIDEST = 340, 640
 HISTORY_MS = 80
+LEAST_DETAILS = 72
 
 
 class NoteField(TextField):
@@ -63,7 +73,8 @@ class LabelPanel(QWidget):
         super().__init__(parent)
         look = style.current()
         self.setMinimumWidth(NARROWEST)
-        self.picture, self.sound, self.traces = OverlayView(), SpectrogramView(), TraceView()
+        self.picture, self.sound, self.traces = OverlayView(), SpanView(), TraceView()
+        self.tools = SoundTools(self.sound)
         self.views = QStackedWidget()
         for view in (self.picture, self.sound, self.traces):
             self.views.addWidget(view)
@@ -97,22 +108,34 @@ class LabelPanel(QWidget):
         column.setContentsMargins(look.m, 0, 0, 0)
         column.setSpacing(look.s)
         column.addWidget(self.views, 1)
-        column.addWidget(self.label)
-        column.addWidget(self.file_name)
-        column.addWidget(self.history)
-        column.addWidget(self.note_field)
+        column.addWidget(self._details())
         column.addLayout(row)
+
+    def _details(self) -> QScrollArea:
+        """Return what is below the picture, which scrolls in a small window."""
+        details = QWidget()
+        column = QVBoxLayout(details)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.current().s)
+        for part in (self.tools, self.label, self.file_name, self.history, self.note_field):
+            column.addWidget(part)
+        return ShrinkingArea(details, least=LEAST_DETAILS)
 
     def set_kind(self, kind: KindName) -> None:
         """Show the view and the buttons for this kind of sample."""
         views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
         self.views.setCurrentWidget(views[kind_named(kind).input_name])
         self.play_button.setVisible(kind_named(kind).audible)
+        self.tools.setVisible(kind_named(kind).audible)
 
     def view(self) -> OverlayView:
         view = self.views.currentWidget()
         assert isinstance(view, OverlayView)
         return view
+
+    def selection(self) -> tuple[float, float] | None:
+        """Return the selected time of the recording; None where nothing is selected."""
+        return self.sound.selection() if self.views.currentWidget() is self.sound else None
 
     def set_playing(self, playing: bool) -> None:
         self.play_button.setText(tr("Stop") if playing else tr("Play"))
@@ -158,6 +181,13 @@ class PanelController(QObject):
         panel.history_wanted.connect(self._show_all_changes)
         model.remarks_changed.connect(self.refresh)
         player.position_changed.connect(panel.sound.set_cursor)
+        panel.tools.speed_changed.connect(player.set_speed)
+        panel.tools.gain_changed.connect(player.set_gain)
+        panel.tools.loop_changed.connect(player.set_looping)
+        panel.tools.remove_pressed.connect(self.remove_span)
+        panel.sound.span_moved.connect(self._on_span_moved)
+        panel.sound.span_removed.connect(self.remove_span)
+        self._spans: tuple[LabelSpan, ...] = ()
         player.playing_changed.connect(panel.set_playing)
 
     def close(self) -> None:
@@ -171,8 +201,8 @@ class PanelController(QObject):
         session = self._model.session
         if session is None:
             return
-        self._tasks.forget(self._request)
         if sample_id != self._sample_id:
+            self._tasks.forget(self._request)
             self._panel.note_field.setModified(False)
             self._player.set_sound(None, 16_000)
             self._sample_id = sample_id
@@ -217,6 +247,52 @@ class PanelController(QObject):
         session = self._model.session
         if session is not None and self._sample_id is not None:
             self._panel.history.set_changes(self._model.history(self._sample_id), session.class_names)
+            self._show_spans()
+
+    def _show_spans(self) -> None:
+        """Show the labelled spans that reach into this window."""
+        session = self._model.session
+        if session is None or self._sample_id is None or not kind_named(session.project.kind).audible:
+            return
+        indices = {item.name: item.index for item in session.classes}
+        self._spans = self._model.spans(self._sample_id)
+        self._panel.sound.set_spans(
+            [
+                ShownSpan(
+                    start=span.start,
+                    end=span.end,
+                    name=printable(span.class_name),
+                    colour=style.class_colour(indices[span.class_name]),
+                )
+                for span in self._spans
+            ]
+        )
+
+    @Slot(int, float, float)
+    def _on_span_moved(self, place: int, start: float, end: float) -> None:
+        """An end that lies outside of this window stays where it is."""
+        if self._sample_id is not None and place < len(self._spans):
+            self._model.move_span(self._sample_id, self._spans[place], start, end)
+            self._show_spans()
+
+    @Slot()
+    def remove_span(self) -> None:
+        """Remove the chosen span."""
+        place = self._panel.sound.chosen()
+        if self._sample_id is not None and 0 <= place < len(self._spans):
+            self._model.remove_span(self._sample_id, self._spans[place])
+            self._panel.sound.choose(-1)
+            self._show_spans()
+
+    def label_selection(self, class_index: int) -> bool:
+        """Label the selected time of the recording; False where nothing is selected."""
+        span = self._panel.selection()
+        if span is None or self._sample_id is None:
+            return False
+        self._model.add_span(self._sample_id, class_index, *span)
+        self._panel.sound.select(None)
+        self._show_spans()
+        return True
 
     @Slot()
     def _show_all_changes(self) -> None:
@@ -241,6 +317,11 @@ class PanelController(QObject):
     def toggle_playing(self) -> None:
         if self._player.playing():
             self._player.stop()
+            return
+        span, session = self._panel.selection(), self._model.session
+        if span is not None and session is not None and self._sample_id is not None:
+            begin = session.sample(self._sample_id).start or 0.0
+            self._player.play(span[0] - begin, span[1] - begin)
         else:
             self._player.play()
 
@@ -258,6 +339,8 @@ class PanelController(QObject):
         if windowing is not None and result.waveform is not None:
             chosen = settings_for(windowing)
             panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
+            panel.tools.set_range(start, start + windowing.seconds)
+            self._show_spans()
             self._player.set_sound(result.waveform, round(windowing.rate))
 
     @Slot(int, object)

@@ -24,6 +24,7 @@ from desktop.pages.label.filters import FilterRow
 from desktop.pages.label.model import ANY_CLASS, SHOWN, Show
 from desktop.pages.label.panel import LabelPanel
 from desktop.widgets.class_keys import ClassKeys
+from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.text_field import TextField
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 
@@ -127,18 +128,20 @@ class LabelView(QWidget):
             classes.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
         tools = QHBoxLayout()
         tools.setSpacing(look.s)
-        for part in (
-            self.show_box,
-            self.class_box,
-            self.filter_button,
-            self.useful_button,
-            self.similar_button,
-            self.alike_button,
-        ):
-            tools.addWidget(part)
-        tools.addStretch(1)
+        choices = FlowBox(gap=look.s)
+        choices.set_items(
+            (
+                self.show_box,
+                self.class_box,
+                self.filter_button,
+                self.useful_button,
+                self.similar_button,
+                self.alike_button,
+            )
+        )
+        tools.addWidget(choices, 1)
         for part in (self.undo_button, self.redo_button):
-            tools.addWidget(part)
+            tools.addWidget(part, 0, Qt.AlignmentFlag.AlignTop)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.grid)
         self.stack.addWidget(self.empty)

@@ -44,6 +44,11 @@ def labels_of_windows(
     return [_chosen(classes, several=several) for classes in found]
 
 
+def span_labels_window(span: LabelSpan, start: float, end: float) -> bool:
+    """Return whether a span alone would label this window, see `labels_of_windows`."""
+    return _overlap(span, start, end) is not None
+
+
 def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
     """Seconds of the window that the span covers, None where it does not label the window."""
     length = span.end - span.start

@@ -1,0 +1,113 @@
+"""Tools below the spectrogram on the Label page: zoom, gain, speed, loop, and the selected time."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QSlider, QWidget
+
+from desktop import icons
+from desktop.i18n import current_language, tr
+from desktop.widgets.flow_box import FlowBox
+from desktop.widgets.span_view import SpanView
+
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
+MOST_GAIN = 40
+ZOOM_STEP = 2.0
+
+
+class SoundTools(FlowBox):
+    """Drives a `SpanView`; what concerns the sound itself goes out as signals."""
+
+    speed_changed = Signal(float)
+    gain_changed = Signal(float)
+    loop_changed = Signal(bool)
+    remove_pressed = Signal()
+
+    def __init__(self, view: SpanView, parent: QWidget | None = None) -> None:
+        super().__init__(parent, gap=6)
+        self._view = view
+        self.in_button = _icon_button("ph.magnifying-glass-plus", tr("Zoom in"))
+        self.out_button = _icon_button("ph.magnifying-glass-minus", tr("Zoom out"))
+        self.gain_slider = QSlider(Qt.Orientation.Horizontal)
+        self.gain_slider.setRange(-MOST_GAIN, MOST_GAIN)
+        self.gain_slider.setFixedWidth(80)
+        self.gain_slider.setAccessibleName(tr("Gain in decibels"))
+        self.speed_box = QComboBox()
+        self.speed_box.setAccessibleName(tr("Speed of playback"))
+        for speed in SPEEDS:
+            self.speed_box.addItem(tr("{speed} ×", speed=current_language().number(speed, "g")), speed)
+        self.speed_box.setCurrentIndex(SPEEDS.index(1.0))
+        self.loop_button = _icon_button("ph.repeat", tr("Play in a loop"))
+        self.loop_button.setCheckable(True)
+        self.begin_field = _seconds_field(tr("Selection from"))
+        self.end_field = _seconds_field(tr("Selection to"))
+        self.remove_button = _icon_button("ph.trash", tr("Remove the chosen span"))
+        self.remove_button.setEnabled(False)
+        parts = (
+            self.out_button,
+            self.in_button,
+            QLabel(tr("Gain")),
+            self.gain_slider,
+            self.speed_box,
+            self.loop_button,
+            QLabel(tr("Selection")),
+            self.begin_field,
+            self.end_field,
+            self.remove_button,
+        )
+        for part in parts:  # one line of text for all of a row
+            part.setMinimumHeight(self.remove_button.sizeHint().height())
+        self.set_items(parts)
+        self._connect()
+
+    def _connect(self) -> None:
+        view = self._view
+        self.in_button.clicked.connect(lambda: view.zoom(ZOOM_STEP))
+        self.out_button.clicked.connect(lambda: view.zoom(1 / ZOOM_STEP))
+        self.gain_slider.valueChanged.connect(view.set_gain)
+        self.gain_slider.valueChanged.connect(lambda value: self.gain_changed.emit(float(value)))
+        self.speed_box.activated.connect(lambda: self.speed_changed.emit(float(self.speed_box.currentData())))
+        self.loop_button.toggled.connect(self.loop_changed)
+        for field in (self.begin_field, self.end_field):
+            field.valueChanged.connect(self._on_field)
+        self.remove_button.clicked.connect(self.remove_pressed)
+        view.selection_changed.connect(self._on_selection)
+        view.span_chosen.connect(lambda place: self.remove_button.setEnabled(place >= 0))
+
+    def set_range(self, start: float, end: float) -> None:
+        """Let a selection lie within these seconds of the recording."""
+        for field in (self.begin_field, self.end_field):
+            with QSignalBlocker(field):
+                field.setRange(start, end)
+                field.setValue(start)
+
+    @Slot()
+    def _on_field(self) -> None:
+        self._view.select((self.begin_field.value(), self.end_field.value()))
+
+    @Slot(float, float)
+    def _on_selection(self, begin: float, end: float) -> None:
+        for field, value in ((self.begin_field, begin), (self.end_field, end)):
+            if not field.hasFocus():
+                with QSignalBlocker(field):
+                    field.setValue(value)
+
+
+def _seconds_field(name: str) -> QDoubleSpinBox:
+    field = QDoubleSpinBox()
+    field.setDecimals(2)
+    field.setSingleStep(0.05)
+    field.setSuffix(tr(" s"))
+    field.setMaximumWidth(96)
+    field.setAccessibleName(name)
+    field.setToolTip(name)
+    return field
+
+
+def _icon_button(icon: str, name: str) -> QPushButton:
+    button = QPushButton()
+    icons.set_icon(button, icon)
+    button.setFixedWidth(36)
+    button.setAccessibleName(name)
+    button.setToolTip(name)
+    return button
