@@ -72,6 +72,10 @@ class SoundSource:
         self._at = 0
         self._decoder_at = 0
         self._shortened = False
+        self._chosen = False
+        self.only_channel: int | None = None
+        """The one channel that is used, because the mix of all cancels; None where they are mixed. Known once something
+        was read."""
         self._head = np.zeros((0, 1), dtype=np.float32)
         """What was read to choose a channel; it is not decoded again."""
         try:
@@ -91,11 +95,6 @@ class SoundSource:
         for part in (self._file, self._repaired, self._stream):
             if part is not None:
                 part.close()
-
-    @property
-    def settling(self) -> int:
-        """Values to read before those that are wanted."""
-        return _MP3_SETTLING if self._file is not None and self._file.format == "MP3" else 0
 
     @property
     def claimed_seconds(self) -> float:
@@ -118,6 +117,9 @@ class SoundSource:
 
     def read(self, frames: int) -> NDArray[np.float32]:
         """Return the next values (n, channels), fewer than asked at the end. Raises UnreadableError."""
+        if not self._chosen:
+            self._chosen = True
+            self.only_channel = self._chosen_channel() if self.channels > 1 else None
         block = self._head[self._at : self._at + frames]
         if len(block) < frames:
             rest = self._decode(self._at + len(block), frames - len(block))
@@ -162,8 +164,6 @@ class SoundSource:
         if self._file is not None and self._file.format == "MP3" and self._underestimated():
             self._switch(None)
         self._head = np.zeros((0, self.channels), dtype=np.float32)
-        self.only_channel = self._chosen_channel() if self.channels > 1 else None
-        """The one channel that is used, because the mix of all cancels; None where they are mixed."""
 
     def _opened_file(self) -> soundfile.SoundFile:
         """Open it with libsndfile; where a WAV file's header is wrong, behind a better one."""
@@ -205,7 +205,7 @@ class SoundSource:
         if self._file is not None:
             try:
                 if first != self._decoder_at:
-                    self._decoder_at = self._file.seek(min(first, self._file.frames))
+                    self._go_to(self._file, first)
                 block: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
                 self._switch(error)
@@ -213,6 +213,14 @@ class SoundSource:
                 self._decoder_at += len(block)
                 return block
         return self._decode_stream(first, frames)
+
+    def _go_to(self, file: soundfile.SoundFile, first: int) -> None:
+        place = min(first, int(file.frames))
+        settling = min(place, _MP3_SETTLING) if file.format == "MP3" else 0
+        file.seek(place - settling)
+        if settling:
+            file.read(settling, dtype="float32")
+        self._decoder_at = place
 
     def _decode_stream(self, first: int, frames: int) -> NDArray[np.float32]:
         assert self._stream is not None
