@@ -81,11 +81,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     class Folders(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = Path(nodeid.partition("::")[0])
-            alone = path.parent.name in ONE_AFTER_THE_OTHER and path.name != IN_THIS_PROCESS
-            return path.parent.name if alone else nodeid
+            return _line(Path(nodeid.partition("::")[0])) or nodeid
 
     return Folders(config, log)
+
+
+def _line(path: Path) -> str:
+    """Return the name of the tests with which this one stands in line; "" if it may run beside any other."""
+    return path.parent.name if path.parent.name in ONE_AFTER_THE_OTHER and path.name != IN_THIS_PROCESS else ""
+
+
+@pytest.fixture(autouse=True)
+def no_other_process_of_its_line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whether the tests of a line share a process is up to pytest-xdist; once it did not, and nothing told so."""
+    line, worker = _line(request.path), os.environ.get("PYTEST_XDIST_WORKER")
+    if line and worker:
+        taken = tmp_path_factory.getbasetemp().parent / f"{line}.worker"
+        if not taken.exists():
+            taken.write_text(worker)
+        assert taken.read_text() == worker, f"tests of tests/{line} run beside each other"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -154,7 +154,7 @@ class PredictionTable:
             key = self.sureness()[rows]
         elif order == "unlike":
             unlike = self.predictions.unlike
-            key = np.zeros(len(rows)) if unlike is None else -np.asarray(unlike)[rows]
+            key = np.zeros(len(rows), dtype=np.float32) if unlike is None else -np.asarray(unlike)[rows]
         elif order == "right":
             rows = rows[self.right()[rows]]
             key = -self.own[rows]

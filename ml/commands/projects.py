@@ -47,11 +47,14 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
         if not opened.read_only:
             opened.runs.mark_interrupted()
         found, task, released = opened.runs.all(), opened.task, opened.released()
+        notes = opened.runs.notes()
     if json:
         for run in found:
             fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
             if released is not None and run.number == released.run:
                 fields["released"] = released
+            if run.number in notes:
+                fields["note"] = notes[run.number]
             print_json({"event": "run", **plain_fields(fields)})
         return
     console = make_console()
@@ -77,6 +80,8 @@ def runs(project: ProjectArgument, json: JsonOption = False) -> None:
     if released is not None:
         say(console, _released(released))
     for run in found:
+        if run.number in notes:
+            say(console, msg("Run {run}: {message}", run=str(run.number), message=notes[run.number]))
         if run.state == "failed" and run.message and text(run.message):
             say(console, msg("Run {run}: {message}", run=str(run.number), message=run.message))
 

@@ -36,7 +36,7 @@ class PictureLook:
     levels: int
     """Different levels."""
     signature: bytes
-    """The picture in 8 × 8 pixels."""
+    """The picture in 8 × 8 pixels; empty where it is not known."""
     camera: str = ""
     day: str = ""
 

@@ -89,7 +89,8 @@ class RunComparison:
     label_counts: LabelCounts | None = None
 
 
-class ClassDifference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ClassDifference:
     """Of the `count` samples of class `index`, how many each of two runs finds."""
 
     index: int

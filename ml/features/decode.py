@@ -160,8 +160,8 @@ def cache_key(sample: Sample) -> str:
 def _cache_name(kind: SampleKind, windowing: Reading | None, size: int) -> str:
     """Return the name of the cache; of logs it depends on the columns and the clock, of pictures on their range."""
     if kind.input_name == "pixels" or not isinstance(windowing, Windowing):
-        own = f"-{hashlib.sha256(repr(windowing).encode()).hexdigest()[:8]}" if windowing is not None else ""
-        return f"pixels-{DECODER_VERSION}-{size}{own}"
+        own = f"{hashlib.sha256(repr(windowing).encode()).hexdigest()[:8]}-" if windowing is not None else ""
+        return f"pixels-{DECODER_VERSION}-{own}{size}"
     if kind.input_name == "waveform":
         return f"waves-{DECODER_VERSION}-{windowing.rate}-{windowing.seconds:g}"
     columns = hashlib.sha256(repr((windowing.columns, windowing.clock)).encode()).hexdigest()[:8]

@@ -2,7 +2,9 @@
 
 Windows overlap. The class maps of each say when within it a class was heard, its probability how surely. Both together
 give the log-odds of every class in short cells; overlapping windows are averaged, their middle counting most. A
-detection begins and ends by two thresholds on these cells (hysteresis). Everything streams.
+detection begins and ends where these cells cross a low threshold. Its score is the calibrated probability of the window
+that fits it best, which has to reach the threshold: averages over windows that hold only a part of a call would lower
+it. Everything streams.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ from ml.runtime.folder import BATCH, Span, UnreadableInput, why_unreadable
 from ml.runtime.model import Outputs, ReleasedModel
 from ml.scoring.tasks import task_named
 
-THRESHOLD = 0.6
-"""Where the classes exclude each other. Of 0.4 to 0.9 about the best on planted calls (tests/benchmarks): 0.5 has an F1
-a hundredth higher, with more false alarms."""
+THRESHOLD = 0.4
+"""Where the classes exclude each other, and at least what a model of so few classes gives by chance. Has the best F1 on
+planted calls (tests/benchmarks, `--tune`); 0.5 finds a sixteenth less, with as many false alarms."""
 HOP = 0.5
 """Share of a window from one window to the next."""
 BACKGROUND = frozenset(
@@ -44,14 +46,17 @@ _MOST_CELLS = 32
 """Cells in a window: finer maps are averaged."""
 _LEAST_PROBABILITY = 1e-7
 _MOST_SPREADS = 64
-_TRUST, _SMOOTHED = 0.5, 0.3
+_EVEN = 1e-6
+"""Weights that differ by less are equal."""
+_TRUST, _SMOOTHED = 0.25, 0.3
 """How much of the contrast of a map counts, and over which share of a window it is averaged. Maps are noisy: a network
-learns from whole windows. Chosen on planted calls, see tests/benchmarks."""
+learns from whole windows. Chosen on planted calls, see tests/benchmarks. With more trust, calls that fill a window fall
+apart; with less, the ends of calls that are much shorter than a window blur, here by up to a third of a window."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detection:
-    """`label` from `start` to `end` s of the file; `score`: its probability where it was clearest."""
+    """`label` from `start` to `end` s of the file; `score`: its probability in the window that fits best."""
 
     path: Path
     start: float
@@ -121,7 +126,8 @@ class DetectionOptions:
 
     def _limits(self, place: int, info: ModelInfo) -> Limits:
         assert info.windowing is not None
-        usual = info.present_above[place] if place < len(info.present_above) else THRESHOLD
+        by_chance = max(THRESHOLD, 1 / len(info.classes))
+        usual = info.present_above[place] if place < len(info.present_above) else by_chance
         threshold = self.thresholds.get(info.classes[place], usual if self.threshold is None else self.threshold)
         least = info.windowing.seconds / 5
         return Limits(
@@ -168,9 +174,7 @@ class Detector:
         assert info.windowing is not None
         self._path = path
         self._cells = _Cells(info, hop=hop)
-        self._tracks = {
-            place: _Track(each, longest=self._cells.per_window) for place, each in enumerate(limits) if each is not None
-        }
+        self._tracks = {place: _Track(each) for place, each in enumerate(limits) if each is not None}
         self._names = info.classes
         # Log-odds from which a class is looked at; a class without limits never is.
         self._lower = np.array([math.inf if each is None else _log_odds(each.lower) for each in limits])
@@ -181,26 +185,26 @@ class Detector:
     def add(self, spans: Sequence[Span], outputs: Outputs) -> Iterator[Detection]:
         """Take in the next windows and yield the detections that are certain now."""
         for row, (start, end) in enumerate(spans):
-            self._follow(*self._cells.before(start))
+            self._follow(self._cells.before(start))
             self._cells.add(start, end, outputs.probabilities[row], outputs.maps[row])
             self.seconds = max(self.seconds, end)
         yield from self._ordered()
 
     def close(self) -> Iterator[Detection]:
         """Yield the detections that the end of the file ends."""
-        self._follow(*self._cells.before(math.inf))
+        self._follow(self._cells.before(math.inf))
         for place, track in self._tracks.items():
             self._found(place, track.close())
         yield from self._ordered()
 
-    def _follow(self, begins: NDArray[np.float64], odds: NDArray[np.float64]) -> None:
-        active = odds >= self._lower
+    def _follow(self, cells: _ClosedCells) -> None:
+        active = cells.odds >= self._lower
         open_ = {place for place, track in self._tracks.items() if track.is_open}
-        for row in range(len(begins)):
-            start = float(begins[row])
+        for row in range(len(cells.begins)):
+            start = float(cells.begins[row])
             for place in open_.union(np.flatnonzero(active[row]).tolist()):
                 track, is_active = self._tracks[place], bool(active[row, place])
-                found = track.add(start, start + self._cells.seconds, float(odds[row, place]), active=is_active)
+                found = track.add(start, start + self._cells.seconds, float(cells.surest[row, place]), active=is_active)
                 self._found(place, found)
                 (open_.add if track.is_open else open_.discard)(place)
 
@@ -224,6 +228,16 @@ class Detector:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _ClosedCells:
+    """Cells that no later window reaches: when they begin (cells,), and for each class (cells, classes) its log-odds
+    there and in the window that has the cell nearest to its middle."""
+
+    begins: NDArray[np.float64]
+    odds: NDArray[np.float64]
+    surest: NDArray[np.float64]
+
+
 class _Cells:
     """Log-odds of every class in short cells of time, averaged over the windows that overlap there."""
 
@@ -234,9 +248,11 @@ class _Cells:
         step = hop * self._window
         columns = min(_MOST_CELLS, max(1, info.map_size[1]))
         self.seconds = step / math.ceil(round(step * columns / self._window, 6))
-        self.per_window = max(1, round(self._window / self.seconds))
         self._sums = np.zeros((0, len(info.classes)))
         self._weights = np.zeros(0)
+        self._surest = np.zeros((0, len(info.classes)))
+        """Log-odds of the window whose middle is nearest, with the weight that the cell has in it."""
+        self._nearest = np.zeros(0)
         self._spreads: dict[tuple[float, int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._first = 0
         """Number of the first cell that is still open."""
@@ -255,8 +271,19 @@ class _Cells:
         missing = max(0, place + count - len(self._sums))
         self._sums = np.concatenate([self._sums, np.zeros((missing, len(logits)))])
         self._weights = np.concatenate([self._weights, np.zeros(missing)])
-        self._sums[place : place + count] += values
-        self._weights[place : place + count] += weights
+        self._surest = np.concatenate([self._surest, np.full((missing, len(logits)), -np.inf)])
+        self._nearest = np.concatenate([self._nearest, np.zeros(missing)])
+        here = slice(place, place + count)
+        self._sums[here] += values
+        self._weights[here] += weights
+        odds, before = _log_odds_of(probabilities), self._nearest[here]
+        # Between two middles both windows count.
+        self._surest[here] = np.where(
+            (weights > before + _EVEN)[:, None],
+            odds,
+            np.where((weights >= before - _EVEN)[:, None], np.maximum(self._surest[here], odds), self._surest[here]),
+        )
+        self._nearest[here] = np.maximum(before, weights)
 
     def _spread(self, offset: float, count: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what takes `columns` of a window to `count` cells, and the weights (count,) in it.
@@ -275,19 +302,19 @@ class _Cells:
             self._spreads[key] = np.asarray(each * weights, dtype=np.float64), np.asarray(weights, dtype=np.float64)
         return self._spreads[key]
 
-    def before(self, start: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the beginnings and log-odds (cells, classes) of the cells that no window from `start` on reaches."""
+    def before(self, start: float) -> _ClosedCells:
+        """Return and forget the cells that no window from `start` on reaches."""
         count = len(self._sums) if math.isinf(start) else max(0, round(start / self.seconds) - self._first)
-        sums, weights = self._sums[:count], self._weights[:count]
-        begins = np.asarray((self._first + np.flatnonzero(weights)) * self.seconds, dtype=np.float64)
-        # A pause in a log has no cells.
+        sums, weights, surest = self._sums[:count], self._weights[:count], self._surest[:count]
+        there = weights > 0  # a pause in a log has no cells
+        begins = np.asarray((self._first + np.flatnonzero(there)) * self.seconds, dtype=np.float64)
         self._sums, self._weights, self._first = self._sums[count:], self._weights[count:], self._first + count
-        return begins, self._odds(sums[weights > 0] / weights[weights > 0, None])
+        self._surest, self._nearest = self._surest[count:], self._nearest[count:]
+        return _ClosedCells(begins, self._odds(sums[there] / weights[there, None]), surest[there])
 
     def _link(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return logits that the task turns into these probabilities."""
-        certain = np.clip(np.asarray(probabilities, dtype=np.float64), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
-        return np.log(certain) if self._task.exclusive else np.log(certain) - np.log1p(-certain)
+        return np.log(_certain(probabilities)) if self._task.exclusive else _log_odds_of(probabilities)
 
     def _odds(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self._task.exclusive:
@@ -300,50 +327,32 @@ class _Cells:
 class _Track:
     """Follows one class from cell to cell, by hysteresis, in constant memory."""
 
-    def __init__(self, limits: Limits, *, longest: int) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._recent: deque[float] = deque(maxlen=longest)
-        self._waiting: list[float] = []
-        """Cells since the class was last active: a gap if it comes back, else behind the end."""
         self.is_open = False
         self.begin = self._end = 0.0
         self._best = -math.inf
 
-    def add(self, start: float, end: float, odds: float, *, active: bool) -> tuple[float, float, float] | None:
+    def add(self, start: float, end: float, surest: float, *, active: bool) -> tuple[float, float, float] | None:
         """Take in a cell, and return start, end and score of the detection that it ended, if any."""
         closed = None
         if self.is_open and start - self._end > self._limits.gap + 1e-9:
             closed = self.close()
-        if not self.is_open:
-            if active:
-                self.is_open, self.begin, self._end = True, start, end
-                self._take(odds)
-        elif active:
-            for each in (*self._waiting, odds):
-                self._take(each)
-            self._waiting.clear()
-            self._end = end
-        else:
-            self._waiting.append(odds)
+        if active:
+            if not self.is_open:
+                self.is_open, self.begin = True, start
+            self._end, self._best = end, max(self._best, surest)
         return closed
 
     def close(self) -> tuple[float, float, float] | None:
         """End what is open, and return its start, end and score if it is a detection."""
         if not self.is_open:
             return None
-        best = max(self._best, sum(self._recent) / len(self._recent))
-        score = 1 / (1 + math.exp(-min(max(best, -500.0), 500.0)))
+        score = 1 / (1 + math.exp(-min(max(self._best, -500.0), 500.0)))
         found = (self.begin, self._end, score)
-        self._recent.clear()
-        self._waiting.clear()
         self.is_open, self._best = False, -math.inf
         long_enough = found[1] - found[0] >= self._limits.shortest - 1e-9
         return found if long_enough and score >= self._limits.threshold else None
-
-    def _take(self, odds: float) -> None:
-        self._recent.append(odds)
-        if len(self._recent) == self._recent.maxlen:
-            self._best = max(self._best, sum(self._recent) / len(self._recent))
 
 
 @dataclass(slots=True)
@@ -384,6 +393,15 @@ def _decoded(paths: Iterable[Path], info: ModelInfo, hop: float) -> Iterator[_It
             yield _Item(path)
         except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
             yield _Item(path, unreadable=UnreadableInput(path=path, reason=why_unreadable(path, error)))
+
+
+def _certain(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.clip(np.asarray(probabilities, dtype=np.float64), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+
+
+def _log_odds_of(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    certain = _certain(probabilities)
+    return np.asarray(np.log(certain) - np.log1p(-certain))
 
 
 def _log_odds(probability: float) -> float:

@@ -90,7 +90,7 @@ def _jxl(path: Path, reading: PictureReading | None, frame: int) -> Image.Image:
 
 
 def _raw(path: Path, reading: PictureReading | None, frame: int) -> Image.Image:  # noqa: ARG001
-    with _library("rawpy", "Camera raw").imread(str(path)) as raw:
+    with _library("rawpy", "RAW").imread(str(path)) as raw:
         sizes = raw.sizes
         _check(sizes.raw_width * sizes.raw_height * 8)
         large = sizes.raw_width * sizes.raw_height > _HALVED
@@ -103,7 +103,7 @@ _HALVED = 24_000_000
 
 
 def _png(path: Path, reading: PictureReading | None, frame: int) -> Image.Image:  # noqa: ARG001
-    return _pictured(np.asarray(_library("imagecodecs", "16-bit PNG").png_decode(path.read_bytes())), reading)
+    return _pictured(np.asarray(_library("imagecodecs", "PNG").png_decode(path.read_bytes())), reading)
 
 
 def _dicom(path: Path, reading: PictureReading | None, frame: int) -> Image.Image:
@@ -119,7 +119,7 @@ def _dicom(path: Path, reading: PictureReading | None, frame: int) -> Image.Imag
         values = pixels.pixel_array(data, index=min(frame, count - 1))
     except (RuntimeError, NotImplementedError) as error:
         if not _installed("gdcm"):
-            raise UnreadableError(needs("python-gdcm", "Compressed DICOM"), details=repr(error)) from error
+            raise UnreadableError(needs("python-gdcm", "DICOM"), details=repr(error)) from error
         message = msg("This DICOM picture is compressed in a way that cannot be read. Export it as PNG or TIFF.")
         raise UnreadableError(message, details=repr(error)) from error
     if channels > 1:
@@ -174,7 +174,7 @@ def _tiff(path: Path, reading: PictureReading | None, frame: int) -> Image.Image
             values = page.asarray()
         except ValueError as error:
             if "imagecodecs" in str(error) and not _installed("imagecodecs"):
-                raise UnreadableError(needs("imagecodecs", "Compressed TIFF"), details=repr(error)) from error
+                raise UnreadableError(needs("imagecodecs", "TIFF"), details=repr(error)) from error
             raise
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)

@@ -59,27 +59,19 @@ _FOR_FFMPEG_ONLY = (
 )  # fmt: skip
 _FOR_BOTH = (b"caff", b"OggS", b"fLaC", b"RIFF", b"RF64", b".snd", b"FORM", b"ID3")
 _TRANSPORT_PACKET = 188
+ENOUGH = 2 * _TRANSPORT_PACKET
+"""Bytes at the beginning of a file that show what it is."""
 
 
-def holds_media(path: Path) -> bool:
-    """Whether the file begins as recordings and videos do that FFmpeg reads. Raises OSError."""
-    with path.open("rb") as file:
-        start = file.read(2 * _TRANSPORT_PACKET)
-    if _is_foreign(start) or start.startswith(_FOR_BOTH):
+def holds_media(start: bytes) -> bool:
+    """Whether a file that begins so is a recording or a video as FFmpeg reads them."""
+    if is_foreign(start) or start.startswith(_FOR_BOTH):
         return True
     return len(start) > 2 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0 and start[1] != 0xFF  # MPEG audio
 
 
-def is_foreign(path: Path) -> bool:
-    """Whether the file begins as those do that libsndfile does not know, though it may take them for MP3.
-
-    Raises OSError.
-    """
-    with path.open("rb") as file:
-        return _is_foreign(file.read(2 * _TRANSPORT_PACKET))
-
-
-def _is_foreign(start: bytes) -> bool:
+def is_foreign(start: bytes) -> bool:
+    """Whether a file that begins so is one that libsndfile does not know, though it may take it for MP3."""
     if start.startswith(_FOR_FFMPEG_ONLY) or start[4:8] in _ISO_BOXES or start[8:12] == b"AVI ":
         return True
     if len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0:
@@ -96,8 +88,9 @@ def has_index(path: Path) -> bool:
 
 @cache
 def find_ffmpeg() -> Path | None:
-    """Return the program: named in the environment, on the PATH, or from the package imageio-ffmpeg."""
-    for name in (os.environ.get(ENVIRONMENT), "ffmpeg"):
+    """Return the program: named in the environment, beside a packaged Handlens, on the PATH, or of imageio-ffmpeg."""
+    packaged = str(Path(getattr(sys, "_MEIPASS", "")) / "ffmpeg" / "ffmpeg") if hasattr(sys, "_MEIPASS") else None
+    for name in (os.environ.get(ENVIRONMENT), packaged, "ffmpeg"):
         found = shutil.which(name) if name else None
         if found is not None:
             return Path(found)

@@ -131,7 +131,7 @@ def image_facts(path: Path) -> ImageFacts:
             _probe_colours(image)
             levels = deep_levels(image)
             remarks = {"deep": levels is not None, "clear": hides_white(image), "pages": _frames(image) > 1}
-        look = picture_look(image)
+        look = picture_look(image, levels)
         if _orientation(image) >= 5:
             width, height = height, width
     said = tuple(remark for remark, holds in remarks.items() if holds)

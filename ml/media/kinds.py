@@ -148,7 +148,7 @@ class Images(SampleKind):
     def probe(self, path: Path) -> FileFacts:
         facts = image_facts(path)
         return FileFacts(
-            width=facts.width, height=facts.height, look=facts.look, levels=facts.levels, remarks=facts.remarks
+            width=facts.width, height=facts.height, levels=facts.levels, remarks=facts.remarks, look=facts.look
         )
 
     def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:

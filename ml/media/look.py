@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ml.core.scan_report import PictureLook, SoundLook
+from ml.core.types import PictureReading
 from ml.media.pixels import is_plain, to_rgb
 
 _EDGE = 160
@@ -21,9 +22,9 @@ _FULL_SCALE = 0.999
 _MAKE, _MODEL, _CHANGED, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003
 
 
-def picture_look(image: Image.Image) -> PictureLook:
-    """Measure a decoded picture."""
-    small = _small(image)
+def picture_look(image: Image.Image, levels: tuple[float, float] | None = None) -> PictureLook:
+    """Measure a decoded picture; `levels` are the usual values of one with more than 8 bits."""
+    small = _small(image, None if levels is None else PictureReading(low=levels[0], high=levels[1]))
     grey = small if small.mode == "L" else small.convert("L")
     channels = np.array(small.histogram()).reshape(-1, 256)
     pixels = small.width * small.height
@@ -45,7 +46,7 @@ def picture_look(image: Image.Image) -> PictureLook:
     )
 
 
-def _small(image: Image.Image) -> Image.Image:
+def _small(image: Image.Image, reading: PictureReading | None) -> Image.Image:
     """A small copy as the network sees it: single pixels where the colours are plain, which is quick."""
     if image.mode in ("RGB", "L") and is_plain(image):
         size = (min(_EDGE, image.width), min(_EDGE, image.height))
@@ -53,7 +54,7 @@ def _small(image: Image.Image) -> Image.Image:
             return image
         return image.resize(size, Image.Resampling.NEAREST)
     across, down = (max(1, length // _EDGE) for length in image.size)
-    return Image.fromarray(to_rgb(image, reduce=(across, down)))
+    return Image.fromarray(to_rgb(image, reading=reading, reduce=(across, down)))
 
 
 def _taken_by(image: Image.Image) -> tuple[str, str]:

@@ -17,7 +17,16 @@ from ml.core.disk import EMPTY, disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
-from ml.media.ffmpeg import NEEDS_FFMPEG, WORTH_SEEKING, FFmpegSound, find_ffmpeg, has_index, holds_media, is_foreign
+from ml.media.ffmpeg import (
+    ENOUGH,
+    NEEDS_FFMPEG,
+    WORTH_SEEKING,
+    FFmpegSound,
+    find_ffmpeg,
+    has_index,
+    holds_media,
+    is_foreign,
+)
 from ml.media.mp3_length import mp3_values
 from ml.media.wav_header import RepairedWave, repaired_wave
 
@@ -51,9 +60,12 @@ _STREAMED = 0x7FFF_0000
 class SoundSource:
     """The open recording. `read` returns blocks (n, channels); `mono` makes one channel of them."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it. Raises UnreadableError, or whatever libsndfile raises."""
-        self._path = path
+    def __init__(self, path: Path, *, start: bytes) -> None:
+        """Open the recording that begins with the bytes `start`, see `ENOUGH`.
+
+        Raises UnreadableError, or whatever libsndfile raises.
+        """
+        self._path, self._start = path, start
         self._file: soundfile.SoundFile | None = None
         self._repaired: RepairedWave | None = None
         self._stream: FFmpegSound | None = None
@@ -131,6 +143,8 @@ class SoundSource:
         finite = _finite(block)
         if self.only_channel is not None and self.only_channel < finite.shape[1]:
             return np.ascontiguousarray(finite[:, self.only_channel])
+        if finite.shape[1] == 1:
+            return finite[:, 0]
         return np.asarray(finite.mean(axis=1, dtype=np.float32))
 
     def _open(self) -> None:
@@ -153,7 +167,7 @@ class SoundSource:
 
     def _opened_file(self) -> soundfile.SoundFile:
         """Open it with libsndfile; where a WAV file's header is wrong, behind a better one."""
-        if is_foreign(self._path):
+        if is_foreign(self._start):
             raise UnreadableError(NEEDS_FFMPEG)
         try:
             file = soundfile.SoundFile(self._path)
@@ -178,7 +192,7 @@ class SoundSource:
 
     def _switch(self, error: Exception | None) -> None:
         """Go on with FFmpeg; raise `error` where that is no use."""
-        if error is not None and not holds_media(self._path):
+        if error is not None and not holds_media(self._start):
             raise error
         if find_ffmpeg() is None:
             raise UnreadableError(NEEDS_FFMPEG) from error
@@ -244,8 +258,8 @@ def opened(path: Path) -> Iterator[SoundSource]:
         if check_regular(path).st_size == 0:
             raise UnreadableError(EMPTY)
         with path.open("rb") as probe:
-            probe.read(1)  # raises the reason, which libsndfile hides
-        with SoundSource(path) as source:
+            start = probe.read(ENOUGH)  # raises the reason, which libsndfile hides
+        with SoundSource(path, start=start) as source:
             yield source
     except UnreadableError:
         raise
@@ -272,6 +286,8 @@ def _powers(block: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _finite(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not block.size or (block.min() >= -LOUDEST and block.max() <= LOUDEST):  # false where one is no number
+        return block
     finite = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
     return np.clip(finite, -LOUDEST, LOUDEST, out=finite)
 

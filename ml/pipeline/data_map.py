@@ -29,7 +29,7 @@ def compute_data_map(job: DataMapJob, stop: Stop) -> Iterator[Event]:
         if not _fits(file, len(predictions)):
             points = np.zeros((0, 2), dtype=np.float32)
             reported = 0.0
-            for fraction, newest in likeness_map(np.asarray(predictions.embeddings, dtype=np.float32)):
+            for fraction, newest in likeness_map(predictions.embeddings):
                 if stop.requested():
                     yield Stopped()
                     return

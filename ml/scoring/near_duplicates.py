@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.scoring.projection import principal_components
+from ml.scoring.projection import principal_components, unit_vectors
 
 RELATIVE = 0.13
 """Nearer than this part of the median distance to the nearest sample: near-duplicates (Datalab of cleanlab)."""
@@ -13,6 +13,7 @@ WIDTH = 48
 MEASURED = 1_000
 """Samples whose nearest one is looked for among all, to know the median."""
 BLOCK = 512
+LINKS = 8
 _EQUAL = 1e-3
 """Embeddings are kept with 11 bits: identical pictures may differ by as much."""
 
@@ -26,9 +27,7 @@ def near_duplicates(embeddings: NDArray[np.floating], *, relative: float = RELAT
     count = len(embeddings)
     if count < 2:
         return []
-    points = np.asarray(embeddings, dtype=np.float32)
-    points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9)
-    narrow = principal_components(points, min(WIDTH, points.shape[1]))
+    narrow = principal_components(embeddings, min(WIDTH, embeddings.shape[1]), unit=True)
     limit = max(relative * _median_nearest(narrow), _EQUAL)
     order = np.argsort(narrow[:, 0], kind="stable")
     sorted_points, first = narrow[order], narrow[order, 0]
@@ -37,10 +36,12 @@ def near_duplicates(embeddings: NDArray[np.floating], *, relative: float = RELAT
         end = min(begin + BLOCK, count)
         last = int(np.searchsorted(first, first[end - 1] + limit, side="right"))
         near = _distances(sorted_points[begin:end], sorted_points[begin:last]) <= limit
-        for row, column in np.argwhere(near):
-            if row < column:
+        for row in np.flatnonzero(near.sum(axis=1) > 1).tolist():
+            # A few links are enough to join a group, and thousands may be the same.
+            for column in (row + 1 + np.flatnonzero(near[row, row + 1 :])[:LINKS]).tolist():
                 one, other = int(order[begin + row]), int(order[begin + column])
-                if float(np.linalg.norm(points[one] - points[other])) <= limit:
+                pair = unit_vectors(embeddings[[one, other]])
+                if float(np.linalg.norm(pair[0] - pair[1])) <= limit:
                     _join(parents, one, other)
     return _groups(parents)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FITTED = 20_000
+FITTED = 10_000
 """As many evenly picked points are enough to know the directions."""
 CHUNK = 8_192
 
 
-def principal_components(points: NDArray[np.floating], count: int) -> NDArray[np.float32]:
+def principal_components(points: NDArray[np.floating], count: int, *, unit: bool = False) -> NDArray[np.float32]:
     """Return the coordinates (n, count) of points (n, width) along their `count` directions of largest variance.
 
-    The signs are fixed, so the same points always give the same coordinates.
+    `unit`: of the points at distance 1 from the origin in the same directions. The signs are fixed, so the same points
+    always give the same coordinates. Points may lie on the disk; only a part of them is in memory at a time.
     """
-    fitted = np.asarray(points[:: max(1, -(-len(points) // FITTED))], dtype=np.float32)
+    fitted = _taken(points[:: max(1, -(-len(points) // FITTED))], unit=unit)
     middle = fitted.mean(axis=0)
     centred = fitted - middle
     _values, vectors = np.linalg.eigh(centred.T @ centred)
@@ -24,6 +25,16 @@ def principal_components(points: NDArray[np.floating], count: int) -> NDArray[np
     directions = (directions * np.sign(directions[largest, np.arange(directions.shape[1])])).astype(np.float32)
     found = np.empty((len(points), directions.shape[1]), dtype=np.float32)
     for begin in range(0, len(points), CHUNK):
-        chunk = np.asarray(points[begin : begin + CHUNK], dtype=np.float32)
+        chunk = _taken(points[begin : begin + CHUNK], unit=unit)
         found[begin : begin + CHUNK] = (chunk - middle) @ directions
     return found
+
+
+def unit_vectors(points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return points (n, width) at distance 1 from the origin; those in the origin stay there."""
+    points = np.asarray(points, dtype=np.float32)
+    return np.asarray(points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9), dtype=np.float32)
+
+
+def _taken(points: NDArray[np.floating], *, unit: bool) -> NDArray[np.float32]:
+    return unit_vectors(points) if unit else np.asarray(points, dtype=np.float32)

@@ -99,3 +99,16 @@ def test_samples_are_found_by_names_and_colours(page: ExplorePage, session: Sess
     page.filters.search.setText("zebra")
     qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: "Nothing was found for “zebra”" in page.view.problem.text())
+
+
+def test_a_map_says_what_speaks_for_the_prediction_against_the_label(page: ExplorePage) -> None:
+    table = page.model.table
+    assert table is not None
+    wrong = int(page.grid.ids()[0])
+    page.model.set_map_of("predicted")
+    plain = page.model.overlay(wrong)
+    page.model.set_map_of("predicted_against")
+    sample = page.model.session.sample(wrong)  # type: ignore[union-attr]
+    assert page.model.map_against(sample, page.model.map_class(sample) or 0) == sample.label
+    against = page.model.overlay(wrong)
+    assert plain is not None and against is not None and plain != against

@@ -83,11 +83,10 @@ def test_drawings_in_black_and_white_are_fine(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("case", "folder"), [("05", "clear"), ("02", "thermal")])
-def test_pictures_that_are_blank_to_the_network_are_named_or_shown(tmp_path: Path, case: str, folder: str) -> None:
+@pytest.mark.parametrize(("case", "folder"), [("05", "clear"), ("02", "thermal"), ("03", "faint")])
+def test_deep_and_transparent_pictures_are_judged_as_they_are_used(tmp_path: Path, case: str, folder: str) -> None:
     found = said(scanned(make_case(case, tmp_path) / folder, "images"))
-    looks = [sentence for sentence in found if "blank" in sentence or "grey levels" in sentence or "black" in sentence]
-    assert len(looks) <= 1  # none where deep or transparent pictures are shown as they should be
+    assert not [sentence for sentence in found if "blank" in sentence or "grey levels" in sentence]
 
 
 def test_one_class_of_another_size_format_and_camera(tmp_path: Path) -> None:

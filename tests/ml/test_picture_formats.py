@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from cases import make_case
 from numpy.typing import NDArray
 from PIL import Image
+from tiny_model import tiny_info
 
 from ml.core.errors import UnreadableError
 from ml.core.events import Scanned
@@ -19,10 +21,12 @@ from ml.core.messages import english
 from ml.core.scan_report import ScanReport
 from ml.core.types import PageChoice, PictureReading
 from ml.media.images import image_facts, load_image, load_squashed
+from ml.media.kinds import kind_named
 from ml.project.project import Project
 from ml.project.scan.checks import findings
 from ml.project.scan.scan import scan
 from ml.project.split.plan import plan_split
+from ml.runtime.contract import ModelInfo
 
 
 def scanned(folder: Path, page: PageChoice = "first") -> ScanReport:
@@ -100,6 +104,15 @@ def test_the_range_is_kept_in_the_project(tmp_path: Path) -> None:
         assert project.reading == report.picture_reading
     with Project.open(place) as project:
         assert project.picture_reading == report.picture_reading
+
+
+def test_a_model_reads_pictures_in_its_range(tmp_path: Path) -> None:
+    info = replace(tiny_info(), picture_reading=PictureReading(low=100, high=200))
+    again = ModelInfo.from_json(info.to_json())
+    assert again == info
+    Image.fromarray(np.full((8, 8), 150, dtype=np.uint16)).save(tmp_path / "a.png")
+    pixels = kind_named(again.kind).load_input(tmp_path / "a.png", [0.0], windowing=again.reading, size=8)
+    assert (pixels.min(), pixels.max()) == (128, 128)
 
 
 def test_stacks_are_said_and_another_page_can_be_used(tmp_path: Path) -> None:

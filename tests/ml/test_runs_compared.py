@@ -9,6 +9,7 @@ import pytest
 from fabricate import add_run, image_folder, project_of
 
 from ml.api import HandlensError, Project, data_versions, run_difference
+from tests.ml.terminal import Handlens
 
 
 @pytest.fixture
@@ -45,11 +46,14 @@ def test_runs_from_the_same_labels_have_the_same_data(project: Project) -> None:
     assert versions == {1: (1, 30), 2: (1, 30), 3: (2, 30)}
 
 
-def test_notes_stay_with_their_runs(project: Project) -> None:
+def test_notes_stay_with_their_runs(project: Project, handlens: Handlens) -> None:
     add_run(project)
     project.runs.set_note(1, "  larger pictures ")
     with Project.open(project.path) as again:
         assert again.runs.notes() == {1: "larger pictures"}
+        (line,) = handlens("runs", project.path, "--json").lines
+        assert line["note"] == "larger pictures"
+        assert "larger pictures" in handlens("runs", project.path).out
         again.runs.set_note(1, "")
         assert again.runs.notes() == {}
 

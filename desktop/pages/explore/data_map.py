@@ -33,7 +33,7 @@ from ml.api import (
     principal_components,
 )
 
-ColourBy = Literal["label", "predicted", "verdict", "split"]
+ColourBy = Literal["label", "predicted", "verdict", "split", "folder"]
 _LEGEND = 12
 """More classes than these are not named below the map: the pointer names them."""
 
@@ -55,6 +55,7 @@ class DataMapPage(QWidget):
             (tr("Prediction"), "predicted"),
             (tr("Right or wrong"), "verdict"),
             (tr("Split"), "split"),
+            (tr("Folder"), "folder"),
         ):
             self.colour_box.addItem(words, by)
         self.colour_box.activated.connect(self.colour_chosen)
@@ -112,6 +113,7 @@ class DataMapController(QObject):
         self._tasks.done.connect(self._on_points)
         self._tasks.failed.connect(self._on_failed)
         self._filter = Filter()
+        self._known_folders: tuple[list[str], NDArray[np.int64]] | None = None
         model.run_changed.connect(self._forget)
         page.colour_chosen.connect(self.refresh)
         page.likeness_pressed.connect(self.arrange_by_likeness)
@@ -174,11 +176,25 @@ class DataMapController(QObject):
         if by == "split":
             palette = np.array([_argb(style.class_colour(place)) for place in range(4)], dtype=np.uint32)
             return np.asarray(palette[table.splits])
+        if by == "folder":
+            names, places = self._folders(table)
+            palette = np.array([_argb(style.class_colour(place)) for place in range(len(names))], dtype=np.uint32)
+            return np.asarray(palette[places])
         indices = table.predicted if by == "predicted" else first_labels(table)
         palette = np.array(
             [*(_argb(style.class_colour(place)) for place in range(len(self._model.names))), muted], dtype=np.uint32
         )
         return np.asarray(palette[np.where(indices < 0, len(palette) - 1, indices)])
+
+    def _folders(self, table: PredictionTable) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the folders of the files, and the place of each row in that list."""
+        session = self._model.session
+        if self._known_folders is None and session is not None:
+            found = [sample.path.rpartition("/")[0] for sample in session.samples_of(table.ids.tolist())]
+            names = sorted({*found})
+            places = {name: place for place, name in enumerate(names)}
+            self._known_folders = [printable(name) for name in names], np.array([places[name] for name in found])
+        return self._known_folders or ([""], np.zeros(len(table.ids), dtype=np.int64))
 
     def _show_legend(self, table: PredictionTable) -> None:
         look, by = style.current(), self._page.colour_by()
@@ -187,6 +203,10 @@ class DataMapController(QObject):
             entries = [(look.good, tr("right")), (look.bad, tr("wrong")), (look.muted, tr("not labelled"))]
         elif by == "split":
             entries = [(style.class_colour(place), name) for place, name in enumerate(split_names())]
+        elif by == "folder":
+            folders, places = self._folders(table)
+            present = np.unique(places[self._rows]).tolist()
+            entries = [(style.class_colour(each), folders[each]) for each in present] if len(present) <= _LEGEND else []
         else:
             indices = table.predicted if by == "predicted" else first_labels(table)
             there = np.unique(indices[self._rows]).tolist()
@@ -212,7 +232,7 @@ class DataMapController(QObject):
         self._end_thread()
         self._tasks.forget_all()
         self._points, self._alike, self._request, self._problem, self._fraction = None, False, 0, "", -1.0
-        self._rows = np.zeros(0, dtype=np.int64)
+        self._rows, self._known_folders = np.zeros(0, dtype=np.int64), None
 
     @Slot(int, object)
     def _on_points(self, _number: int, points: object) -> None:

@@ -155,7 +155,7 @@ def duplicates_sentence(groups: Sequence[DuplicateGroup], kind: KindName) -> str
 def _groups_of(table: PredictionTable) -> list[DuplicateGroup]:
     """Return groups with samples of more than one file. Runs in a background thread."""
     found = []
-    for rows in near_duplicates(np.asarray(table.predictions.embeddings)):
+    for rows in near_duplicates(table.predictions.embeddings):
         if len(np.unique(table.sources[rows])) < 2:
             continue  # windows of one recording
         splits = table.splits[rows]

@@ -21,7 +21,10 @@ from desktop.workers.sample_renderer import overlay_image
 from ml.api import HandlensError, LabelChange, RunInfo, Sample
 
 MapOf = str | int
-"""The class whose heatmap is shown: "predicted", "labelled", "off" or a class index."""
+"""The class whose heatmap is shown: "predicted", "labelled", "off" or a class index.
+
+"predicted_against" and "labelled_against" leave out what speaks for the other of both as well.
+"""
 CYCLE: tuple[str, ...] = ("predicted", "labelled", "off")
 
 
@@ -223,9 +226,25 @@ class ExploreModel(QObject):
         row = self.row(sample.id)
         if self._table is None or row is None or self._map_of == "off":
             return None
-        if self._map_of == "labelled":
+        if self._map_of in ("labelled", "labelled_against"):
             return sample.label
-        return int(self._table.predicted[row]) if self._map_of == "predicted" else int(self._map_of)
+        if self._map_of in ("predicted", "predicted_against"):
+            return int(self._table.predicted[row])
+        return int(self._map_of)
+
+    def map_against(self, sample: Sample, index: int) -> int | None:
+        """The class that the heatmap of class `index` is held against: the label or the prediction.
+
+        Where both are the same, it is the next likely class. None for no comparison.
+        """
+        row = self.row(sample.id)
+        if self._table is None or row is None or self._map_of not in ("predicted_against", "labelled_against"):
+            return None
+        other = sample.label if self._map_of == "predicted_against" else int(self._table.predicted[row])
+        if other is not None and other != index:
+            return other if other < self._table.classes else None
+        order = np.argsort(-np.asarray(self._table.predictions.probabilities[row]), kind="stable")
+        return next((int(each) for each in order if each != index), None)
 
     def overlay(self, sample_id: int) -> QImage | None:
         """The heatmap of a sample as a picture; None if there is none. Also called in background threads."""
@@ -236,7 +255,12 @@ class ExploreModel(QObject):
         index = self.map_class(session.sample(sample_id))
         if index is None:
             return None
-        return overlay_image(np.asarray(table.predictions.maps[row]), index, kind=session.project.kind)
+        maps = np.asarray(table.predictions.maps[row])
+        other = self.map_against(session.sample(sample_id), index)
+        if other is not None and index < len(maps):
+            maps = maps.astype(np.float32)
+            maps[index] = maps[index] - np.maximum(maps[other], 0.0)
+        return overlay_image(maps, index, kind=session.project.kind)
 
     # -- problems ------------------------------------------------------------------------------------------------
 

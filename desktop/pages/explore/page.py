@@ -20,7 +20,7 @@ from desktop.pages.explore.data_map import DataMapController, DataMapPage
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
 from desktop.pages.explore.duplicates import DuplicatesBar, DuplicatesController
-from desktop.pages.explore.grid.filters import ExploreFilters, FilterState
+from desktop.pages.explore.grid.filters import ExploreFilters
 from desktop.pages.explore.grid.tiles import GridController
 from desktop.pages.explore.label_issues.bar import LabelIssuesBar
 from desktop.pages.explore.label_issues.controller import LabelIssuesController
@@ -66,8 +66,6 @@ class ExplorePage(QWidget):
         self.grid, self.filters, self.panel = ThumbnailGrid(), ExploreFilters(), DetailPanel()
         self.confusion, self.thresholds, self.issues_bar = ConfusionPage(), ThresholdPage(), LabelIssuesBar()
         self.duplicates_bar, self.changes_bar = DuplicatesBar(), ChangesBar()
-        self._retrained: tuple[FilterState, int | None] | None = None
-        """The filters and the sample to return to when the training that was begun here has ended."""
         self.map = DataMapPage()
         parts = ViewParts(
             filters=self.filters,
@@ -240,15 +238,17 @@ class ExplorePage(QWidget):
         if model.table is None:
             self._show_empty()
             return
+        # A training that was begun here must not lead the person away from what they look at.
+        kept = (self.filters.state(), self.grid.current_id()) if model.changes.active else None
         several = not task_named(model.session.project.task).exclusive
         self.filters.set_choices(model.names, model.table.splits_present(), several=several)
-        if model.changes.active and self._retrained is not None:
-            self.filters.restore(self._retrained[0])
+        if kept is not None:
+            self.filters.restore(kept[0])
         came = self.pages.currentWidget() is not self.view
         self.pages.setCurrentWidget(self.view)
         self._arrange()
-        if model.changes.active and self._retrained is not None and self._retrained[1] is not None:
-            self.grid.choose(self._retrained[1])
+        if kept is not None and kept[1] is not None:
+            self.grid.choose(kept[1])
         if came:
             self.view.take_focus()
 
@@ -283,7 +283,6 @@ class ExplorePage(QWidget):
             return
         self.model.set_problem("")
         self.model.changes.remember(number, table)
-        self._retrained = self.filters.state(), self.grid.current_id()
         self.changes_bar.hide()
         session.request_training()
         if session.training:
@@ -298,7 +297,6 @@ class ExplorePage(QWidget):
     @Slot()
     def _forget_changes(self) -> None:
         """Stop comparing with the run before."""
-        self._retrained = None
         self.model.changes.forget()
         self.changes_bar.hide()
         self.grid.refresh()

@@ -156,8 +156,10 @@ class ClassDifferences(QTableWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of the new theme."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and getattr(self, "_shown", None):
-            self.set_differences(*self._shown)
+        # Qt sends events before `__init__` is through.
+        shown = getattr(self, "_shown", None)
+        if event.type() == QEvent.Type.PaletteChange and shown is not None:
+            self.set_differences(*shown)
 
     def _on_activated(self, item: QTableWidgetItem) -> None:
         self.class_chosen.emit(int(item.data(Qt.ItemDataRole.UserRole)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from desktop.i18n import counted, msg, text, tr, trn
@@ -59,14 +58,18 @@ def hints() -> tuple[str, ...]:
 
 
 def run_line(
-    session: Session, run: RunInfo, score: RunScore | None, version: tuple[int, int] | None, counts: Mapping[str, int]
+    session: Session,
+    run: RunInfo,
+    score: RunScore | None,
+    version: tuple[int, int] | None,
+    *,
+    note: str = "",
+    in_use: bool = False,
 ) -> RunLine:
-    """Describe a run for the table."""
-    released = session.project.released()
-    in_use = released is not None and released.run == run.number
+    """Describe a run for the table. `version`: the number of its data, and how many samples had a label in it."""
+    counts = session.split_counts()
     number, labelled = version or (0, 0)
     interval = None if score is None else score.interval
-    note = session.project.runs.notes().get(run.number, "")
     state = tr("released") if in_use else text(STATES.get(run.state, msg("finished")))
     finished = run.state == "finished"
     cells = (

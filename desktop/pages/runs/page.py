@@ -43,7 +43,7 @@ class RunsPage(QWidget):
         self.comparison = RunComparisonPanel()
         self._scores = RunScores(self)
         self._versions: dict[int, tuple[int, int]] = {}
-        self._stale = True
+        self._stale, self._scores_begun = True, False
         self._tasks = Tasks(self, threads=1)
         self._version_request = self._difference_request = 0
         self._runs: tuple[int, int] = (0, 0)
@@ -143,12 +143,16 @@ class RunsPage(QWidget):
         session.runs_changed.connect(self._on_runs_changed)
         session.released_changed.connect(self._show_lines)
         session.labels_changed.connect(self._on_labels_changed)
-        self._scores.set_session(session)
+        self._scores_begun = False
         self._stale = True
         self._show_lines()
 
     def opened(self) -> None:
         """Count scores again, and take the keys."""
+        if not self._scores_begun and self._session is not None:
+            # Not sooner: while a project opens, others need the processor.
+            self._scores_begun = True
+            self._scores.set_session(self._session)
         self._scores.refresh()
         if self._stale:
             self._count_versions()
@@ -204,10 +208,18 @@ class RunsPage(QWidget):
         session = self._session
         if session is None:
             return
-        counts = session.split_counts()
+        project, released = session.project, session.project.released()
+        notes = project.runs.notes()
         lines = [
-            messages.run_line(session, run, self._scores.of(run.number), self._versions.get(run.number), counts)
-            for run in session.project.runs.all()
+            messages.run_line(
+                session,
+                run,
+                self._scores.of(run.number),
+                self._versions.get(run.number),
+                note=notes.get(run.number, ""),
+                in_use=released is not None and released.run == run.number,
+            )
+            for run in project.runs.all()
         ]
         self.model.set_lines(lines)
         self.stack.setCurrentIndex(0 if lines else 1)

@@ -60,8 +60,9 @@ class FileIndex:
                 if len(found := self._find(shorter)) == 1:
                     return found
             name = wanted.rpartition("/")[2]
-            if len(found := self._named_with_zeros().get(_drop_zeros(_stem(name)), ())) == 1:
-                return tuple(found)
+            found = tuple(self._named_with_zeros().get(_drop_zeros(_stem(name)), ()))
+            if len(found) == 1:
+                return found
         return ()
 
     def has_lost_zeros(self, path: str, name_or_path: str) -> bool:

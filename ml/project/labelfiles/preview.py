@@ -146,7 +146,8 @@ def labels_beside(folder: Path, kind: KindName) -> tuple[Path, ...]:
     """The label files in `folder` where its folders name no classes, see `suggest_labels`; empty where they do."""
     paths = _paths(folder, kind, without=(), stopped=lambda: False)
     for place in places(paths):
-        if place.class_name in map(clean_name, place.path.split("/")[:-1]):
+        folders = {clean_name(folder) for folder in place.path.split("/")[:-1]}
+        if place.class_name is not None and place.class_name in folders:
             return ()
     found = suggest_labels(folder, kind) if paths else None
     return () if found is None else (found,)

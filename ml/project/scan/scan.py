@@ -30,6 +30,7 @@ from ml.project.scan.checks import too_few_classes, unvisited
 from ml.project.scan.examine import Examined, examine
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below
 from ml.project.scan.layout import places
+from ml.project.scan.looks import as_read
 
 BETWEEN_PROGRESS = 0.1
 """Seconds."""
@@ -113,6 +114,8 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         files, labels = apply(files, reading, job.labels)
     if windowing is not None and windowing.without_pauses:
         files = list(map(leave_out_pauses, files))
+    picture_reading = _reading(kind, facts, job)
+    files = [as_read(file, found.levels, picture_reading) for file, found in zip(files, facts, strict=True)]
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
@@ -121,7 +124,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         unreadable=tuple(sorted(unreadable, key=lambda item: item.path)),
         duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
-        picture_reading=_reading(kind, facts, job),
+        picture_reading=picture_reading,
         notes=notes,
         unlabelled=job.unlabelled,
         passed_over=passed_over,

@@ -16,7 +16,7 @@ from desktop.pages.explore import messages
 from desktop.pages.explore.detail.panel import DetailPanel, Details
 from desktop.pages.explore.detail.suggestion_buttons import suggestion_for, suggestion_for_many
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
-from desktop.pages.explore.model import ExploreModel
+from desktop.pages.explore.model import ExploreModel, MapOf
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.history_list import history_line
 from desktop.widgets.probability_bars import Bar, percent
@@ -49,7 +49,7 @@ class DetailController(QObject):
         self._request = 0
         self._prompt = ""
         self._suggesting = False
-        self._last_overlay: tuple[tuple[PredictionTable | None, int, int | None], QImage | None] | None = None
+        self._last_overlay: tuple[tuple[PredictionTable | None, int, int | None, MapOf], QImage | None] | None = None
         model.run_changed.connect(self.reset)
         model.map_changed.connect(self._on_map_changed)
         panel.map_chosen.connect(model.set_map_of)
@@ -185,7 +185,7 @@ class DetailController(QObject):
         session = self._model.session
         if session is None:
             return None
-        key = (self._model.table, sample_id, self._model.map_class(session.sample(sample_id)))
+        key = (self._model.table, sample_id, self._model.map_class(session.sample(sample_id)), self._model.map_of)
         if self._last_overlay is None or self._last_overlay[0] != key:
             self._last_overlay = (key, self._model.overlay(sample_id))
         return self._last_overlay[1]

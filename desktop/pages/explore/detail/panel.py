@@ -122,8 +122,10 @@ class DetailPanel(QWidget):
             self.map_box.addItem(tr("the predicted class"), "predicted")
             self.map_box.addItem(tr("the labelled class"), "labelled")
             self.map_box.addItem(tr("nothing"), "off")
+            self.map_box.addItem(tr("what speaks for the prediction against the label"), "predicted_against")
+            self.map_box.addItem(tr("what speaks for the label against the prediction"), "labelled_against")
             if names:
-                self.map_box.insertSeparator(3)
+                self.map_box.insertSeparator(5)
             for index, name in enumerate(names):
                 self.map_box.addItem(name, index)
 
