@@ -59,7 +59,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="ph.circle-half",
     ),
     Action(id="shortcuts", text=msg("Keys…"), shortcut="?", icon="ph.keyboard"),
-    Action(id="learn", text=msg("How it learns…"), shortcut="F2", icon="ph.graduation-cap"),
+    Action(id="learn", text=msg("How it learns…"), shortcut="Ctrl+F1", icon="ph.graduation-cap"),
     Action(id="logs", text=msg("Open log folder"), icon="ph.file-text"),
     Action(id="about", text=msg("About Handlens…"), shortcut="F1", icon="ph.info"),
     Action(id="quit", text=msg("Quit"), shortcut="Ctrl+Q", icon="ph.sign-out"),

@@ -269,6 +269,7 @@ class Tour:
         QTest.keyClick(page.grid, Qt.Key.Key_H)
         self._settle()
         self.camera.shoot("explore-overlay")
+        self._arrange_map()
         self._tab("confusion")
         self._settle()
         self.camera.shoot("explore-confusion")
@@ -297,6 +298,16 @@ class Tour:
         self._click(page.view.undo_button)
         if len(grid.ids()) != before or self._label_origin(sample_id) == "confirmed":
             raise TourError("Undo did not bring back the label that had been called right.")
+
+    def _arrange_map(self) -> None:
+        """Arrange the map by likeness, for which a child process loads a library of its own."""
+        page = self.explore_page.map
+        self._tab("map")
+        self._until(page.likeness_button.isEnabled, "the map")
+        self._click(page.likeness_button)
+        self._until(page.likeness_button.isHidden, "arranging the map", seconds=LONGEST_TRAINING)
+        self._settle()
+        self.camera.shoot("explore-map")
 
     def _choose_target_error(self) -> None:
         """Move the slider of “Sure enough?”, use its value, and check that on disk."""

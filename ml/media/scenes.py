@@ -68,7 +68,8 @@ class GeoReference:
         if self.metres is not None:
             return np.full(len(rows), abs(a * e - b * d) * self.metres**2 / 1e4)
         top, bottom = np.radians(f + e * rows), np.radians(f + e * (rows + 1))
-        return np.abs(np.sin(top) - np.sin(bottom)) * abs(np.radians(a)) * _EARTH_RADIUS**2 / 1e4
+        strip = np.abs(np.sin(top) - np.sin(bottom)) * abs(np.radians(a))
+        return np.asarray(strip * _EARTH_RADIUS**2 / 1e4, dtype=np.float64)
 
 
 class Scene(Protocol):

@@ -27,6 +27,7 @@ from desktop.dialogs.notice import Notice, Question
 from desktop.dialogs.preferences import PreferencesDialog
 from desktop.dialogs.release import ReleaseDialog
 from desktop.i18n import PSEUDO, msg, tr
+from desktop.learn.dialog import LearnDialog
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
 from desktop.pages.ids import DATA, EXPLORE, TRAIN, USE
@@ -48,13 +49,25 @@ from desktop.widgets.trace_view import TraceView
 from desktop.widgets.trade_off_plot import TradeOffPlot
 from desktop.window.main_window import MainWindow
 from desktop.workers.sample_thread import SampleThread
-from ml.api import DEMO_NAMES, OFFERED, Event, Failed, Job, KindName, ScanJob, Stop, Unreadable, __version__
+from ml.api import (
+    DEMO_NAMES,
+    OFFERED,
+    Event,
+    Failed,
+    Job,
+    KindName,
+    ScanJob,
+    Stop,
+    Unreadable,
+    __version__,
+    default_annotator,
+)
 from tests.desktop.scripted_training import Script, press_train, shown
 from tests.desktop.test_suspicious import Judge
 from tests.desktop.untranslated import painted, shown_by, untranslated
 from tests.desktop.wizards import BACK, NEXT, Look, Maker, click
 
-NAMES = ("Deutsch", *CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS)
+NAMES = ("Deutsch", *CLASSES, "Fruit", "fruit", "Handlens", *Look.WORDS, default_annotator())
 NETWORKS = tuple(part for offered in OFFERED for part in (offered.name, offered.licence))
 FILES = (".png", ".jpg", ".wav", ".csv")
 AND = " and "
@@ -221,10 +234,10 @@ def test_originals_that_are_gone(window: MainWindow, check: Check, tmp_path: Pat
         check(window)
 
 
-@pytest.mark.parametrize("what", ["about", "settings", "shortcuts"])
+@pytest.mark.parametrize("what", ["about", "settings", "shortcuts", "learn"])
 def test_dialogs_of_the_window(window: MainWindow, check: Check, what: str) -> None:
     window.actions_by_id[what].trigger()
-    kinds = {"about": Notice, "settings": PreferencesDialog, "shortcuts": KeysDialog}
+    kinds = {"about": Notice, "settings": PreferencesDialog, "shortcuts": KeysDialog, "learn": LearnDialog}
     dialog = window.findChild(kinds[what])
     assert isinstance(dialog, QDialog)
     check(dialog, "English", __version__, *KEYS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fabricate_several import THRESHOLDS, add_run_of_several, mixed_project
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.models.prediction_table import Filter, table_of
@@ -203,3 +203,15 @@ def test_the_score_is_told_with_its_meaning(qtbot: QtBot, session: Session) -> N
     qtbot.waitUntil(lambda: "It found" in page.result.lines.text())
     assert page.result.score.text() == "Score 94 of 100 on 14 pictures in the test"
     page.shutdown()
+
+
+def test_the_figures_of_a_class_show_what_it_missed_or_wrongly_found(page: ExplorePage) -> None:
+    page.view.choose("enough")
+    model = page.thresholds.model
+    assert model is not None
+    lists = model.samples(page.thresholds.rate() or 0.05)
+    lines = [button for button in page.thresholds.classes.findChildren(QPushButton) if not button.isHidden()]
+    mistaken = [ids for ids in lists.values() if len(ids)]
+    assert len(lines) == len(mistaken) > 0
+    lines[0].click()
+    assert page.view.current() == "wrong" and len(page.grid.ids()) == len(mistaken[0])

@@ -127,7 +127,7 @@ def test_the_sliders_hide_what_is_unsure_or_short_and_say_so(page: UsePage, reco
     panel = open_timeline(page, recording, qtbot)
     panel.length.setValue(panel.length.maximum())
     assert not panel.view.marks() and panel.consequence.text().startswith("No detection is left")
-    panel.length.setValue(round(1.8 / 3.0 * panel.length.maximum()))
+    panel.length.setValue(round(2.2 / 3.0 * panel.length.maximum()))
     assert [round(mark.start) for mark in panel.view.marks()] == [33]
     panel.length.setValue(0)
     assert len(panel.view.marks()) >= 4

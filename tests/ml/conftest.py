@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import make_case
 from PIL import Image
 from tiny_model import COLOURS, SIZE, write_colour_model
 
@@ -83,3 +85,16 @@ def add_colour_run(project: Path, names: tuple[str, ...]) -> None:
         )
         writer.close()
         opened.runs.update(run.number, state="finished", seconds=3.0, test_accuracy=1.0)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that makes a case once for all tests of a module, which only read it."""
+    made: dict[str, Path] = {}
+
+    def make(number: str) -> Path:
+        if number not in made:
+            made[number] = make_case(number, tmp_path_factory.mktemp(f"case{number}") / "made")
+        return made[number]
+
+    return make

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import make_case
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import tiny_info
@@ -53,8 +53,8 @@ def needs(name: str) -> None:
     pytest.importorskip(name, reason="comes with handlens[media]")
 
 
-def test_one_stuck_pixel_darkens_no_picture(tmp_path: Path) -> None:
-    folder = make_case("02", tmp_path / "made")
+def test_one_stuck_pixel_darkens_no_picture(case: Callable[[str], Path]) -> None:
+    folder = case("02")
     reading = reading_of(folder / "cells")
     assert -250 < reading.low < 300
     assert 3000 < reading.high < 4200
@@ -66,8 +66,8 @@ def test_one_stuck_pixel_darkens_no_picture(tmp_path: Path) -> None:
     assert abs(hot.high - reading_of(folder / "clean").high) < 100
 
 
-def test_few_of_many_values_become_all_greys(tmp_path: Path) -> None:
-    folder = make_case("02", tmp_path / "made")
+def test_few_of_many_values_become_all_greys(tmp_path: Path, case: Callable[[str], Path]) -> None:
+    folder = case("02")
     report = scanned(folder / "thermal")
     reading = report.picture_reading
     assert reading is not None
@@ -80,8 +80,8 @@ def test_few_of_many_values_become_all_greys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lowest", "lowest_far", "9999", "nan", "plain", "faint"])
-def test_what_was_not_measured_hides_no_height(tmp_path: Path, kind: str) -> None:
-    folder = make_case("03", tmp_path / "made")
+def test_what_was_not_measured_hides_no_height(case: Callable[[str], Path], kind: str) -> None:
+    folder = case("03")
     reading = reading_of(folder / kind)
     least, most = {"faint": (402, 408)}.get(kind, (385, 425))
     assert least < reading.low < reading.high < most
@@ -97,8 +97,8 @@ def test_what_was_not_measured_hides_no_height(tmp_path: Path, kind: str) -> Non
         load_image(path)  # without a project, too
 
 
-def test_the_range_is_kept_in_the_project(tmp_path: Path) -> None:
-    report = scanned(make_case("02", tmp_path / "made") / "cells")
+def test_the_range_is_kept_in_the_project(tmp_path: Path, case: Callable[[str], Path]) -> None:
+    report = scanned(case("02") / "cells")
     place = tmp_path / "cells.handlens"
     with Project.create(place, name="cells", report=report, plan=plan_split(report)) as project:
         assert project.reading == report.picture_reading
@@ -115,8 +115,8 @@ def test_a_model_reads_pictures_in_its_range(tmp_path: Path) -> None:
     assert (pixels.min(), pixels.max()) == (128, 128)
 
 
-def test_stacks_are_said_and_another_page_can_be_used(tmp_path: Path) -> None:
-    folder = make_case("04", tmp_path / "made") / "z"
+def test_stacks_are_said_and_another_page_can_be_used(case: Callable[[str], Path]) -> None:
+    folder = case("04") / "z"
     assert "48 pictures have several pages" in said(scanned(folder))
     for page in ("sharpest", "middle"):
         report = scanned(folder, page)
@@ -128,8 +128,8 @@ def test_stacks_are_said_and_another_page_can_be_used(tmp_path: Path) -> None:
                 assert np.array_equal(found, np.asarray(stack))
 
 
-def test_white_on_nothing_is_seen_on_black(tmp_path: Path) -> None:
-    folder = make_case("05", tmp_path / "made")
+def test_white_on_nothing_is_seen_on_black(tmp_path: Path, case: Callable[[str], Path]) -> None:
+    folder = case("05")
     for path in sorted((folder / "clear").rglob("*.png"))[::5]:
         on_black = folder / "black" / path.relative_to(folder / "clear")
         assert greys(path).astype(int) == pytest.approx(greys(on_black).astype(int), abs=3)

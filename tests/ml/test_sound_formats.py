@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from cases import make_case
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
@@ -169,9 +168,9 @@ def test_wave_files_with_broken_headers_are_read_by_what_follows(tmp_path: Path,
         assert load_waveform(path, rate=RATE) == pytest.approx(wanted, abs=1e-4), name
 
 
-def test_flac_headers_are_not_believed(tmp_path: Path) -> None:
+def test_flac_headers_are_not_believed(case: Callable[[str], Path]) -> None:
     needed_ffmpeg()
-    folder = make_case("14", tmp_path / "made") / "long"
+    folder = case("14") / "long"
     for path in sorted(folder.iterdir()):
         facts = audio_facts(path)
         assert facts.cut == (path.name == "d_cut.flac")
@@ -180,18 +179,18 @@ def test_flac_headers_are_not_believed(tmp_path: Path) -> None:
         assert np.flatnonzero(loud)[0] / 8000 == pytest.approx(0.5, abs=0.01), path.name
 
 
-def test_a_cut_recording_is_said(tmp_path: Path) -> None:
+def test_a_cut_recording_is_said(case: Callable[[str], Path]) -> None:
     needed_ffmpeg()
-    folder = make_case("14", tmp_path / "made") / "long"
+    folder = case("14") / "long"
     *_, last = scan(ScanJob(folder=folder, kind="recordings", unlabelled=True), NeverStop())
     assert isinstance(last, Scanned)
     said = {finding.paths: english(finding.sentence) for finding in findings(last.report)}
     assert "damaged or cut off" in said[("d_cut.flac",)]
 
 
-def test_mp3_of_varying_bitrate_is_heard_to_its_end(tmp_path: Path) -> None:
+def test_mp3_of_varying_bitrate_is_heard_to_its_end(case: Callable[[str], Path]) -> None:
     needed_ffmpeg()
-    folder = make_case("17", tmp_path / "made") / "long"
+    folder = case("17") / "long"
     for path in sorted(folder.iterdir()):
         assert audio_facts(path).duration == pytest.approx(120, abs=0.1), path.name
     path = folder / "b_noxing.mp3"
@@ -201,8 +200,8 @@ def test_mp3_of_varying_bitrate_is_heard_to_its_end(tmp_path: Path) -> None:
     assert np.flatnonzero(np.abs(window) > 0.15)[0] / 8000 == pytest.approx(1.0, abs=0.1)
 
 
-def test_channels_that_cancel_are_not_mixed(tmp_path: Path) -> None:
-    folder = make_case("13", tmp_path / "made")
+def test_channels_that_cancel_are_not_mixed(case: Callable[[str], Path]) -> None:
+    folder = case("13")
     for cls in ("knock", "whine"):
         for name in ("r00.wav", "r01.wav"):
             anti, left = folder / "anti" / cls / name, folder / "left" / cls / name

@@ -15,7 +15,7 @@ from tests.tours import run_tour
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST = 400 << 20
-NEITHER = ("torch", "torchvision", "torchaudio", "timm", "pandas", "cleanlab", "ray", "triton", "nvidia")
+NEITHER = ("torch", "torchvision", "torchaudio", "timm", "pandas", "cleanlab", "ray", "triton", "nvidia", "rasterio")
 """Parts of an environment for development that the build must not find."""
 
 pytestmark = [
@@ -95,5 +95,5 @@ def test_the_tour_shows_the_window_of_the_folder(build: Path, home: Path, tmp_pa
     ended = run_tour(command, pictures, env=surroundings(home), cwd=home)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     taken = " ".join(path.stem for path in pictures.glob("*.png"))
-    for page in ("start", "images-wizard-found", "train-result-quick", "explore-suspicious", "data", "explore-sound"):
+    for page in ("start", "images-wizard-found", "train-result-quick", "explore-suspicious", "explore-map", "data"):
         assert f"-{page}-light-" in taken, page

@@ -149,6 +149,7 @@ class TrainSetup(QWidget):
         self._on_preset()
         self.runs = RunList()
         self._lay_out()
+        self.setTabOrder(self.seed, self.lessons_button)  # it stands beside Details, and is needed least
 
     # -- what it shows -------------------------------------------------------------------------------------------
 

@@ -197,12 +197,23 @@ class PresenceThresholdModel:
         test = _presence_part(table, "test")
         self.tested = len(test[1]) > 0
         self._held = test if self.tested else self._valid
+        held_rows = _presence_rows(table, "test" if self.tested else "valid")
+        self._held_ids = np.asarray(table.ids[held_rows])
         self.unlabelled = bool((table.labels < 0).any())
 
     @property
     def count(self) -> int:
         """How many there are to show the price on."""
         return len(self._held[1])
+
+    def samples(self, wanted: float | None) -> dict[str, NDArray[np.int64]]:
+        """Return the ids of the samples for which class 3 is missed or wrongly predicted, under "class 3"."""
+        thresholds = self._made_with
+        if wanted is not None:
+            thresholds, _promised = error_controlled_thresholds(*self._valid[:2], wanted=wanted, sources=self._valid[2])
+        probabilities, truth, _sources = self._held
+        mistaken = np.asarray(probabilities >= np.asarray(thresholds)) != (truth > 0)
+        return {f"class {index}": self._held_ids[mistaken[:, index]] for index in range(len(self._names))}
 
     def figures(self, wanted: float | None) -> PresenceThresholdReport:
         thresholds, promised = self._made_with, False
@@ -230,10 +241,15 @@ class PresenceThresholdModel:
         )
 
 
+def _presence_rows(table: PredictionTable, split: str) -> NDArray[np.int64]:
+    """Return the labelled rows of a split."""
+    return np.asarray(np.flatnonzero((table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0)))
+
+
 def _presence_part(
     table: PredictionTable, split: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Probabilities (n, classes), which classes are there (n, classes), and files of the labelled rows."""
-    rows = np.flatnonzero((table.splits == SPLIT_CODES.index(split)) & (table.labels >= 0))
+    rows = _presence_rows(table, split)
     probabilities = np.asarray(table.predictions.probabilities[rows])
     return probabilities, table.truth[rows].astype(np.int64), table.sources[rows]

@@ -172,7 +172,11 @@ class ThresholdPage(QWidget):
     def _choose_samples(self, which: str) -> None:
         """Ask for the samples behind a number."""
         rate = self.rate()
-        if isinstance(self._model, ThresholdModel) and rate is not None:
+        if isinstance(self._model, PresenceThresholdModel):
+            ids = self._model.samples(rate)[which]
+            if len(ids):
+                self.samples_chosen.emit(tuple(ids.tolist()), tr("missed or wrong"))
+        elif isinstance(self._model, ThresholdModel) and rate is not None:
             words = {
                 "accepted": tr("accepted"),
                 "wrong": tr("accepted and wrong"),
@@ -208,7 +212,10 @@ class ThresholdPage(QWidget):
         self.asked.setText(messages.presence_asked(report.wanted))
         self.headline.setText(messages.presence_headline(self._kind, report))
         self.promise.setText(messages.presence_promise(self._kind, report))
-        self.show_classes([(each.name, *messages.presence_line(each)) for each in report.classes])
+        self.show_classes(
+            [(each.name, *messages.presence_line(each)) for each in report.classes],
+            buttons={place for place, each in enumerate(report.classes) if each.wrongly or each.found < each.there},
+        )
 
     def _show_used(self) -> None:
         same = self.rate() == self._used
