@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ml.core.errors import UnreadableError
 from ml.core.jobs import StopRequestedError
 from ml.media.images import image_facts, squashed
-from ml.media.scenes import GeoReference, Scene, open_scene
+from ml.media.scenes import GeoReference, LargePicture, open_scene
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import BATCH
@@ -99,7 +99,7 @@ def map_scene(
 class _Mapping:
     """One pass over a scene."""
 
-    def __init__(self, model: ReleasedModel, scene: Scene, tile: int) -> None:
+    def __init__(self, model: ReleasedModel, scene: LargePicture, tile: int) -> None:
         self._model, self._scene, self._tile = model, scene, tile
         self._cell = max(1, tile // (2 * _CELLS_PER_STEP))
         step = min(tile, self._cell * _CELLS_PER_STEP)
@@ -252,7 +252,7 @@ class _Reduced:
 
 
 def _areas(
-    index: NDArray[np.int16], data: NDArray[np.float64], scene: Scene, cell: int, info: ModelInfo
+    index: NDArray[np.int16], data: NDArray[np.float64], scene: LargePicture, cell: int, info: ModelInfo
 ) -> tuple[ClassArea, ...]:
     """Return how much each class covers, the largest first, and then what was set aside."""
     heights = np.minimum(cell, scene.height - np.arange(len(index)) * cell)

@@ -72,7 +72,7 @@ class GeoReference:
         return np.asarray(strip * _EARTH_RADIUS**2 / 1e4, dtype=np.float64)
 
 
-class Scene(Protocol):
+class LargePicture(Protocol):
     """A large picture. `geo` is None where its place is unknown, or where nothing here can read it."""
 
     width: int
@@ -116,7 +116,7 @@ def can_georeference() -> bool:
 
 
 @contextlib.contextmanager
-def open_scene(path: Path) -> Iterator[Scene]:
+def open_scene(path: Path) -> Iterator[LargePicture]:
     """Open a picture of any size. Raises UnreadableError, and HandlensError where rasterio is needed and missing."""
     check_regular(path)
     if not can_georeference():
@@ -142,7 +142,7 @@ def open_scene(path: Path) -> Iterator[Scene]:
         yield scene
 
 
-def _whole(path: Path) -> Scene | None:
+def _whole(path: Path) -> LargePicture | None:
     """Return the picture in memory, the right way up as a camera meant it; None if it is too large for that."""
     try:
         return _Whole(load_image(path))
@@ -165,7 +165,7 @@ class _Whole:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Scene]:
+def _opened(path: Path) -> Iterator[LargePicture]:
     import rasterio  # an extra
     from rasterio.errors import NotGeoreferencedWarning
 
