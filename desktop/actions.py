@@ -186,7 +186,7 @@ ACTIONS: tuple[Action, ...] = (
         Action(id=f"runs_{name}", text=words, shortcut=keys, where="runs", bound_by_page=True)
         for name, words, keys in (
             ("look", msg("Look at the predictions of the selected run"), "Return"),
-            ("note", msg("Write a note about the run"), "F2"),
+            ("note", msg("Write a note about the run"), "N"),
             ("delete", msg("Delete the selected runs"), "Delete"),
             ("undo", msg("Undo"), "Ctrl+Z"),
             ("redo", msg("Redo"), "Ctrl+Shift+Z"),

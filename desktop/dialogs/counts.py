@@ -132,7 +132,9 @@ class CountsDialog(QDialog):
         self.table.setColumnCount(len(headers))
         self.table.setHorizontalHeaderLabels(headers)
         for column, colour in enumerate(self._colours, len(headers) - len(names)):
-            self.table.horizontalHeaderItem(column).setIcon(QIcon(_swatch(colour)))
+            head = self.table.horizontalHeaderItem(column)
+            if head is not None:
+                head.setIcon(QIcon(_swatch(colour)))
         self.table.setRowCount(len(shown))
         for row, time in enumerate(shown):
             cells = [time or tr("Time unknown")]

@@ -360,8 +360,10 @@ class ExportDialog(QDialog):
     def _on_pdf_failed(self, _number: int, error: object) -> None:
         self._forget_scratch()
         self._show_busy(False)
-        known = isinstance(error, HandlensError)
-        self._say(error_text(error) if known else tr("The report could not be written. Try again."), False)
+        if isinstance(error, HandlensError):
+            self._say(error_text(error), False)
+        else:
+            self._say(tr("The report could not be written. Try again."), False)
 
     def _done(self, sentence: str) -> None:
         self.show_button.show()

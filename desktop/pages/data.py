@@ -19,10 +19,12 @@ from desktop.pages.ids import DATA, TRAIN
 from desktop.session import Session
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.finding_lines import FindingLines
 from desktop.widgets.split_picture import SplitPicture, split_parts
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
 from ml.api import (
+    Finding,
     HandlensError,
     Project,
     Sample,
@@ -76,10 +78,9 @@ class DataPage(QWidget):
         self._left_out = _line("warn")
         self.show_button = _link(tr("Show"), tr("Show the files that were left out"))
         self.show_button.clicked.connect(self._show_left_out)
-        self.copies_label = _line("warn")
-        self.copies_label.setWordWrap(True)
-        self.copies_button = _link(tr("Show"), tr("Show the copies with different labels"))
-        self.copies_button.clicked.connect(self._show_copies)
+        self.copies_label, self.copies_button = self._make_copies()
+        self.findings = FindingLines()
+        self.findings.show_asked.connect(self._show_finding)
         self.cache_label = _line("muted")
         self.cache_button = _link(tr("Clear the cache…"), tr("Clear the cache of this project"))
         self.cache_button.clicked.connect(self._ask_to_clear)
@@ -100,6 +101,13 @@ class DataPage(QWidget):
         left.addWidget(self.adding)
         whole.addLayout(left, 0, 0)
         whole.addLayout(self._right(), 0, 1)
+
+    def _make_copies(self) -> tuple[QLabel, QPushButton]:
+        label = _line("warn")
+        label.setWordWrap(True)
+        button = _link(tr("Show"), tr("Show the copies with different labels"))
+        button.clicked.connect(self._show_copies)
+        return label, button
 
     def _make_adding(self) -> AddingBox:
         box = AddingBox()
@@ -127,6 +135,7 @@ class DataPage(QWidget):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
             row.addStretch(0 if said.wordWrap() else 1)
             right.addLayout(row)
+        right.addWidget(self.findings)
         right.addSpacing(look.xl)
         right.addWidget(_head(tr("Disk space")))
         right.addWidget(self.cache_label)
@@ -148,6 +157,7 @@ class DataPage(QWidget):
         session.samples_changed.connect(self._say_left_out)
         self.adding.set_session(session)
         self._say_left_out()
+        self.findings.show_findings(session.project.data_findings().warnings)
         self.sample_label.setText(about_sample(session.planted))
         self.sample_label.setVisible(session.planted is not None)
         session.originals_found.connect(self._on_originals_found)
@@ -355,6 +365,22 @@ class DataPage(QWidget):
             sentence=tr("These are identical, but their labels differ. Fix the labels on the page “Explore”."),
             heads=(tr("File"), tr("Class")),
             rows=[(sample.path, ", ".join(names[index] for index in sample.labels)) for sample in self._conflicting],
+        )
+
+    @Slot(object)
+    def _show_finding(self, finding: Finding) -> None:
+        assert self._session is not None
+        names = self._session.class_names
+        shown = {sample.path: sample for sample in self._session.samples if sample.path in {*finding.paths}}
+        ItemsDialog.show_items(
+            self,
+            title=tr("Files to look at"),
+            sentence=text(finding.sentence),
+            heads=(tr("File"), tr("Class")),
+            rows=[
+                (path, ", ".join(names[index] for index in shown[path].labels) if path in shown else "")
+                for path in finding.paths
+            ],
         )
 
     @Slot()

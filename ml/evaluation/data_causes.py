@@ -26,5 +26,5 @@ def with_data_findings(
     left = [remark for remark in remarks if found.blank < _SOME_BLANK or remark.about not in ("by heart", "copies")]
     if not is_poor(score, classes=classes):
         return left
-    causes = [RunFinding(about="data", level="warning", sentence=sentence) for sentence in found.sentences]
+    causes = [RunFinding(about="data", level="warning", sentence=warning.sentence) for warning in found.warnings]
     return [*causes, *left]

@@ -188,7 +188,7 @@ class _Mapping:
 
 
 def _decided(
-    probabilities: NDArray[np.float32], unlike: NDArray[np.float32], info: ModelInfo, thresholds: NDArray[np.float64]
+    probabilities: NDArray[np.floating], unlike: NDArray[np.floating], info: ModelInfo, thresholds: NDArray[np.float64]
 ) -> NDArray[np.intp]:
     """Return the class of each cell, as `ml.runtime.decision` accepts it."""
     if task_named(info.task).exclusive:

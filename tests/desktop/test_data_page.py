@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fabricate import image_folder, log_folder, project_of
+from PIL import Image
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -14,7 +15,9 @@ from desktop import settings
 from desktop.dialogs.items import ItemsDialog
 from desktop.pages.data import DataPage
 from desktop.session import open_session
-from ml.api import KindName, cache_bytes, shrink_cache
+from ml.api import KindName, Project, ScanJob, Scanned, cache_bytes, plan_split, shrink_cache
+from ml.core.jobs import NeverStop
+from ml.project.scan.scan import scan
 from tests.desktop.conftest import Opener
 
 
@@ -89,3 +92,27 @@ def test_a_limit_removes_the_large_parts_first(qtbot: QtBot, open_project: Opene
     qtbot.waitUntil(lambda: "takes 0 MB" in page.cache_label.text())
     assert cache_bytes(session.project.path) == 400_000, "below the limit nothing is removed"
     page.shutdown()
+
+
+def test_what_was_found_in_the_files_stays_on_the_page(qtbot: QtBot, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "things")
+    name = min(place.name for place in folder.iterdir())
+    Image.new("RGB", (40, 40), (90, 90, 90)).save(folder / name / "blank.png")
+    last = list(scan(ScanJob(folder=folder, kind="images", new=True), NeverStop()))[-1]
+    assert isinstance(last, Scanned)
+    report = last.report
+    path = tmp_path / "things.handlens"
+    Project.create(path, name="things", report=report, plan=plan_split(report)).close()
+    session = open_session(path)
+    page = DataPage()
+    qtbot.addWidget(page)
+    page.set_session(session)
+    page.show()
+    assert page.findings.isVisible()
+    qtbot.mouseClick(page.findings.buttons[0], Qt.MouseButton.LeftButton)
+    dialog = page.findChild(ItemsDialog)
+    assert dialog is not None
+    assert list(dialog.rows()) == [(f"{name}/blank.png", name)]
+    dialog.close()
+    page.shutdown()
+    session.close()

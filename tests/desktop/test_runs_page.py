@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fabricate import add_run, image_folder, project_of
 from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore.page import ExplorePage
@@ -108,9 +108,14 @@ def test_one_run_is_compared_with_the_run_before(page: RunsPage, qtbot: QtBot) -
 
 def test_a_note_is_on_disk_when_it_is_written(page: RunsPage, place: Path, qtbot: QtBot) -> None:
     row = page.model.row_of(2)
-    page.table.setCurrentIndex(page.model.index(row, NOTE))
-    assert page.model.setData(page.model.index(row, NOTE), "two more cameras")
-    assert page.model.line(page.model.row_of(2)).cells[NOTE] == "two more cameras"
+    page.table.setCurrentIndex(page.model.index(row, 0))
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_N)
+    editor = page.table.findChild(QLineEdit)
+    assert editor is not None
+    qtbot.keyClicks(editor, "two more cameras")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.model.line(page.model.row_of(2)).cells[NOTE] == "two more cameras")
     with Project.open(place, to_read=True) as read:
         assert read.runs.notes() == {2: "two more cameras"}
 

@@ -20,17 +20,19 @@ from ml.core.events import Note
 from ml.core.messages import english, msg, verbatim
 from ml.core.printable import markdown, printable, printable_json
 from ml.pictures.axes import write
+from ml.project.scan.layout import clean_name
 from tests.ml.conftest import add_colour_run
 from tests.ml.terminal import Done, Handlens
 
-NAMES = (IMAGE, BOLD, FORGED)
-"""The classes that are red, green and blue."""
+FOLDERS = (IMAGE, BOLD, FORGED)
+NAMES = tuple(map(clean_name, FOLDERS))
+"""The classes that are red, green and blue: what nobody sees is no part of their names."""
 
 
 @pytest.fixture
 def hostile(handlens: Handlens, folder: Path, tmp_path: Path) -> Path:
     """The place of a trained project in which everything has a hostile name; `folder_of` has its originals."""
-    for colour, name in zip(("red", "green", "blue"), NAMES, strict=True):
+    for colour, name in zip(("red", "green", "blue"), FOLDERS, strict=True):
         for path in sorted((folder / colour).iterdir()):
             path.rename(path.with_name(f"{name}{path.name}"))
         (folder / colour).rename(folder / name)

@@ -166,3 +166,14 @@ def test_several_classes_and_none_come_in_again(tmp_path: Path) -> None:
     new(tmp_path / "three.handlens", tmp_path / "copies", "--multi-label")
     third = {path.rpartition("/")[2]: labels for path, labels in labels_in(tmp_path / "three.handlens").items()}
     assert third == {path.rpartition("/")[2]: labels for path, labels in before.items()}
+
+
+def test_every_call_of_one_class_in_a_window_is_kept(tmp_path: Path) -> None:
+    for number in range(4):
+        recording(tmp_path / "sounds" / f"{number}.wav", 12.0, seed=number)
+    calls = "0.wav,owl,0.5,1\n0.wav,owl,1.5,2\n0.wav,owl,2.2,2.4\n1.wav,owl,1,4\n2.wav,fox,1,4\n3.wav,fox,4,7\n"
+    (tmp_path / "t.csv").write_text(f"file,label,start,end\n{calls}")
+    new(tmp_path / "p", tmp_path / "sounds", "--labels", tmp_path / "t.csv")
+    export(tmp_path / "p", tmp_path / "tracks", "--as", "audacity")
+    track = (tmp_path / "tracks" / "0.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in track] == ["0.500000", "1.500000", "2.200000"]

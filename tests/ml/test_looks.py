@@ -127,13 +127,14 @@ def test_a_poor_score_is_first_explained_by_the_files(tmp_path: Path) -> None:
     pictures(tmp_path / "horse", lambda _rng: np.full((20, 20), 77.0))
     kept = data_findings_in(data_findings_text(scanned(tmp_path, "images")))
     assert kept.blank == 0.5
+    assert [warning.paths for warning in kept.warnings] == [tuple(f"horse/{number}.png" for number in range(6))]
     heart = RunFinding(about="by heart", level="note", sentence=msg("It has memorised them."))
     small = RunFinding(about="small", level="note", sentence=msg("There are too few."))
     poor = with_data_findings([heart, small], kept, score=0.5, classes=2)
     assert [remark.about for remark in poor] == ["data", "small"]
     assert "6 of the pictures are blank" in english(poor[0].sentence)
     assert with_data_findings([heart, small], kept, score=0.95, classes=2) == [small]
-    bare = dataclasses.replace(kept, blank=0.0, sentences=())
+    bare = dataclasses.replace(kept, blank=0.0, warnings=())
     assert with_data_findings([heart, small], bare, score=0.5, classes=2) == [heart, small]
     assert data_findings_in("[1, 2") == DataFindings()
 

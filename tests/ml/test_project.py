@@ -169,8 +169,8 @@ def test_why_it_was_split_so_is_known_once_there_are_labels(tmp_path: Path) -> N
     folder = picture_folder(tmp_path / "shapes", each=8)
     loose = tmp_path / "loose"
     loose.mkdir()
-    for path in sorted(folder.rglob("*.png")):
-        path.rename(loose / path.name)
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):
+        path.rename(loose / f"{number:03d}.png")
     with create(loose, tmp_path / "p.handlens") as project:
         assert "has a label yet" in english(project.split_why)
         for name in ("bar", "disc"):

@@ -20,7 +20,7 @@ from tiny_model import COLOURS, SIZE, WINDOWING, tiny_info, write_colour_model, 
 
 from ml.core.errors import HandlensError
 from ml.core.messages import english
-from ml.core.types import Windowing
+from ml.core.types import PictureReading, Windowing
 from ml.media import kinds
 from ml.media.images import load_squashed
 from ml.project.scan.folder import CLOSED_FOLDER
@@ -147,10 +147,10 @@ def test_a_file_that_no_decoder_was_made_for_costs_the_others_nothing(
     for name in ("a.png", "odd.png", "z.png"):
         Image.new("RGB", (SIZE, SIZE), "red").save(tmp_path / name)
 
-    def load(path: Path, size: int, reading: object = None) -> NDArray[np.uint8]:
+    def load(path: Path, size: int, reading: PictureReading | None) -> NDArray[np.uint8]:
         if path.name == "odd.png":
             raise ZeroDivisionError
-        return load_squashed(path, size)
+        return load_squashed(path, size, reading)
 
     monkeypatch.setattr(kinds, "load_squashed", load)
     found = list(predict_files(colours, find_inputs([tmp_path], colours.info)))

@@ -53,7 +53,7 @@ def hints() -> tuple[str, ...]:
         "",
         tr("Runs with the same number used the same samples, labels and split."),
         "",
-        tr("Press F2 or double-click to write a note."),
+        tr("Press N or double-click to write a note."),
     )
 
 

@@ -125,6 +125,7 @@ class RunsPage(QWidget):
             ("Ctrl+Z", self.undo_stack.undo),
             ("Ctrl+Shift+Z", self.undo_stack.redo),
             ("Return", self._explore),
+            ("N", self.table.edit_note),
         ):
             QShortcut(QKeySequence(keys), self.table, context=within).activated.connect(act)
 

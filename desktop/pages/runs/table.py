@@ -118,8 +118,7 @@ class RunsTable(QTableView):
         self.setWordWrap(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        triggers = QAbstractItemView.EditTrigger
-        self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
         self.setTabKeyNavigation(False)
         self.setCornerButtonEnabled(False)
         self.verticalHeader().hide()
@@ -138,6 +137,12 @@ class RunsTable(QTableView):
     def selected_runs(self) -> list[int]:
         """Return the numbers of the selected runs, the oldest first."""
         return sorted(self._runs.line(index.row()).number for index in self.selectionModel().selectedRows())
+
+    def edit_note(self) -> None:
+        """Let the person write the note of the run under the cursor."""
+        index = self.currentIndex()
+        if index.isValid():
+            self.edit(index.siblingAtColumn(NOTE))
 
     def choose(self, run: int) -> None:
         """Select one run alone."""

@@ -14,7 +14,7 @@ from desktop import style
 from desktop.dialogs.folder import FileSaver
 from desktop.i18n import current_language, error_text, tr
 from desktop.pages.use.scene_panel import LegendLine, ScenePanel
-from desktop.workers.sample_renderer import rgb_image
+from desktop.widgets.pixels import rgb_image
 from desktop.workers.tasks import Tasks
 from ml.api import (
     HandlensError,

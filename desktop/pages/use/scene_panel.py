@@ -112,8 +112,8 @@ class ScenePanel(QWidget):
         running = fraction >= 0
         for part in (self.bar, self.progress_words, self.stop_button):
             part.setVisible(running)
-        for part in (self.again_button, self.tile_box):
-            part.setEnabled(not running)
+        self.again_button.setEnabled(not running)
+        self.tile_box.setEnabled(not running)
         self.progress_words.setText(words)
         self.bar.setValue(round(max(fraction, 0.0) * _STEPS))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,26 +23,41 @@ _SHORTEST = 1.0
 
 
 def labels_of_windows(
-    spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]], *, several: bool
+    spans: Sequence[LabelSpan], windows: Sequence[tuple[float, float]], *, several: bool, every: bool = False
 ) -> list[tuple[LabelSpan, ...]]:
     """Return for each window (start, end in seconds, ascending) the spans that label it, one per class.
 
     A span labels a window if it covers at least half of the window, or if at least half of the span lies within
     it: the first is for long spans, the second for short events. As windows lie side by side or overlap, every span
     labels at least one. `several`: every such class; otherwise the one that covers most of the window.
-    Of several spans of one class the one that covers most stands for them.
+    Of several spans of one class the one that covers most stands for them; with `every`, all of them are returned.
     """
-    found: list[dict[str, tuple[float, LabelSpan, float]]] = [{} for _window in windows]
+    found: list[dict[str, _Covered]] = [{} for _window in windows]
     starts = [start for start, _end in windows]
     longest = max((end - start for start, end in windows), default=0.0)
     for span in spans:
         for place in range(bisect_left(starts, span.start - longest), bisect_right(starts, span.end)):
             overlap = _overlap(span, *windows[place])
             if overlap is not None:
-                _total, best, most = found[place].get(span.class_name, (0.0, span, -1.0))
-                best, most = (span, overlap) if overlap > most else (best, most)
-                found[place][span.class_name] = (_total + overlap, best, most)
-    return [_chosen(classes, several=several) for classes in found]
+                covered = found[place].setdefault(span.class_name, _Covered(span))
+                covered.add(span, overlap)
+    return [_chosen(classes, several=several, every=every) for classes in found]
+
+
+@dataclass(slots=True)
+class _Covered:
+    """How much of a window the spans of one class cover, and the one that covers most."""
+
+    best: LabelSpan
+    total: float = 0.0
+    most: float = -1.0
+    spans: list[LabelSpan] = field(default_factory=list)
+
+    def add(self, span: LabelSpan, overlap: float) -> None:
+        self.total += overlap
+        self.spans.append(span)
+        if overlap > self.most:
+            self.best, self.most = span, overlap
 
 
 def span_labels_window(span: LabelSpan, start: float, end: float) -> bool:
@@ -59,10 +75,13 @@ def _overlap(span: LabelSpan, start: float, end: float) -> float | None:
     return overlap if overlap > 0 and enough else None
 
 
-def _chosen(classes: dict[str, tuple[float, LabelSpan, float]], *, several: bool) -> tuple[LabelSpan, ...]:
+def _chosen(classes: dict[str, _Covered], *, several: bool, every: bool) -> tuple[LabelSpan, ...]:
     # Of two classes that cover as much of a window, the one that does so in one piece is the label of that window.
-    ordered = sorted(classes.values(), key=lambda item: (-round(item[0], 6), -round(item[2], 6), item[1].start))
-    return tuple(span for _total, span, _most in (ordered if several else ordered[:1]))
+    ordered = sorted(classes.values(), key=lambda each: (-round(each.total, 6), -round(each.most, 6), each.best.start))
+    chosen = ordered if several else ordered[:1]
+    if not every:
+        return tuple(each.best for each in chosen)
+    return tuple(span for each in chosen for span in sorted(each.spans, key=lambda span: (span.start, span.end)))
 
 
 def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain: float = 0.5) -> Windowing:
@@ -112,16 +131,18 @@ def samples_by_file(report: ScanReport) -> dict[str, int]:
     return {file.path: 1 if windowing is None else len(windows_of(file, windowing)) for file in report.files}
 
 
-def labels_in_windows(file: FoundFile, windows: Sequence[Span], *, several: bool) -> list[tuple[LabelSpan, ...]]:
+def labels_in_windows(
+    file: FoundFile, windows: Sequence[Span], *, several: bool, every: bool = False
+) -> list[tuple[LabelSpan, ...]]:
     """Call `labels_of_windows` for the spans of the file. The pauses of a log count neither in spans nor in windows."""
     spans = file.spans or ()
     if len(file.stretches) < 2:
-        return labels_of_windows(spans, windows, several=several)
+        return labels_of_windows(spans, windows, several=several, every=every)
     measured = measured_spans(file)
     own: dict[LabelSpan, LabelSpan] = {}
     for span, as_measured in zip(spans, measured, strict=True):
         own.setdefault(as_measured, span)
-    found = labels_of_windows(measured, _measured(file, windows), several=several)
+    found = labels_of_windows(measured, _measured(file, windows), several=several, every=every)
     return [tuple(own[span] for span in labels) for labels in found]
 
 

@@ -189,7 +189,7 @@ def _labels(
         return [None] * len(windows)
     if file.spans is None:
         return [[(name, None, None) for name in file.class_names]] * len(windows)
-    found = labels_in_windows(file, windows, several=not exclusive)
+    found = labels_in_windows(file, windows, several=not exclusive, every=True)
     return [labels or (None if exclusive else []) for labels in found]
 
 

@@ -18,6 +18,7 @@ from desktop.pages.explore.detail.suggestion_buttons import suggestion_for, sugg
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
 from desktop.pages.explore.model import ExploreModel, MapOf
 from desktop.widgets.class_keys import NONE
+from desktop.widgets.history_list import history_line
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, is_faint, load_large
@@ -121,6 +122,8 @@ class DetailController(QObject):
             self._show_nothing()
             return
         self._panel.show_details(self._details(session.sample(self._sample_id)))
+        changes = session.project.history(self._sample_id)
+        self._panel.show_history([history_line(change, session.class_names) for change in reversed(changes)])
         self._show_overlay()
 
     def suggest(self, selected: Sequence[int]) -> None:
@@ -136,6 +139,7 @@ class DetailController(QObject):
 
     def _show_nothing(self) -> None:
         self._panel.show_details(None)
+        self._panel.show_history(())
         if self._prompt:
             self._panel.view().set_message(self._prompt)
 

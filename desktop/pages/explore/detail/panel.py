@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -98,6 +99,11 @@ class DetailPanel(QWidget):
         self.bars = ProbabilityBars()
         self.file_name = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.file_name.setProperty("role", "caption")
+        self.history = QLabel()
+        self.history.setTextFormat(Qt.TextFormat.PlainText)
+        self.history.setProperty("role", "caption")
+        self.history.setAccessibleName(tr("History of the label"))
+        self.history.hide()
         self.suggestion = SuggestionButtons()
         self.suggestion.keep_pressed.connect(self.label_confirmed)
         self.suggestion.change_pressed.connect(self.label_chosen)
@@ -157,6 +163,13 @@ class DetailPanel(QWidget):
         self.bars.set_bars(details.bars)
         self.file_name.setText(details.name)
         self.keys.set_current(details.label_indices)
+
+    def show_history(self, lines: Sequence[str]) -> None:
+        """Show the newest of several changes of the label, and all of them as the tool tip."""
+        self.history.setText(lines[0] if lines else "")
+        self.history.setToolTip("\n".join(lines))
+        self.history.setAccessibleDescription("\n".join(lines))
+        self.history.setVisible(len(lines) > 1)
 
     def show_suggestion(self, suggestion: Suggestion | None) -> None:
         self.suggestion.show_suggestion(suggestion)
@@ -256,6 +269,7 @@ class DetailPanel(QWidget):
         column.setSpacing(8)
         column.addWidget(self.views, 100)
         column.addWidget(self.file_name)
+        column.addWidget(self.history)
         column.addWidget(self.player_row)
         column.addWidget(self.sound_note)
         column.addWidget(self._map_row)
