@@ -224,7 +224,8 @@ def _piece(source: SoundSource, *, rate: int, first: int, count: int | None) -> 
     common = math.gcd(source.samplerate, rate)
     there, here = source.samplerate // common, rate // common  # `there` values on disk last as long as `here` of ours
     margin = math.ceil(_MARGIN * rate) if here != there else 0
-    cycle = max(0, first - margin) // here
+    settling = math.ceil(source.settling * here / there)
+    cycle = max(0, first - margin - settling) // here
     source.seek(cycle * there)
     wanted = None
     if count is not None:

@@ -97,6 +97,11 @@ class SoundSource:
                 part.close()
 
     @property
+    def settling(self) -> int:
+        """Values to read before those that are wanted."""
+        return _MP3_SETTLING if self._file is not None and self._file.format == "MP3" else 0
+
+    @property
     def claimed_seconds(self) -> float:
         """How long it says it is; 0 where it does not."""
         if self._file is not None:
@@ -205,7 +210,7 @@ class SoundSource:
         if self._file is not None:
             try:
                 if first != self._decoder_at:
-                    self._go_to(self._file, first)
+                    self._decoder_at = self._file.seek(min(first, self._file.frames))
                 block: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
                 self._switch(error)
@@ -213,14 +218,6 @@ class SoundSource:
                 self._decoder_at += len(block)
                 return block
         return self._decode_stream(first, frames)
-
-    def _go_to(self, file: soundfile.SoundFile, first: int) -> None:
-        place = min(first, int(file.frames))
-        settling = min(place, _MP3_SETTLING) if file.format == "MP3" else 0
-        file.seek(place - settling)
-        if settling:
-            file.read(settling, dtype="float32")
-        self._decoder_at = place
 
     def _decode_stream(self, first: int, frames: int) -> NDArray[np.float32]:
         assert self._stream is not None
