@@ -102,7 +102,7 @@ def _verbs() -> tuple[tuple[Callable[..., None], str], ...]:
         (relink, tr("Tell the project where its original files are now.")),
         (rename, tr("Give a project and its folder another name.")),
         (duplicate, tr("Copy a project into a folder beside it, for example to try something.")),
-        (archive, tr("Write a project to one ZIP file, with or without its source files.")),
+        (archive, tr("Write a project to one file, with or without its source files.")),
         (restore, tr("Restore the newest backup of a project whose database is damaged.")),
         (doctor, tr("Show what this machine has, what is missing, and the one command that installs it.")),
     )

@@ -296,7 +296,7 @@ def toggle_class(samples: Sequence[Sample], class_index: int, names: Sequence[st
     return {key: before[key] for key in changed}, {key: after[key] for key in changed}, text
 
 
-class Note(QUndoCommand):
+class RemarkSamples(QUndoCommand):
     """Flag samples, or write a note on them. `before` and `after` map each sample to its remark."""
 
     def __init__(

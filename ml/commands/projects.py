@@ -166,7 +166,7 @@ def archive(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write the project to one ZIP file."""
+    """Write the project to one file."""
     made = archive_project(find_project(project), to.expanduser(), with_sources=with_sources)
     if json:
         print_json({"event": "archived", "path": str(made.path), "files": made.files, "missing": made.missing})

@@ -113,7 +113,9 @@ def test_a_note_is_on_disk_when_it_is_written(page: RunsPage, place: Path, qtbot
     qtbot.keyClick(page.table, Qt.Key.Key_N)
     editor = page.table.findChild(QLineEdit)
     assert editor is not None
-    qtbot.keyClicks(editor, "two more cameras")
+    qtbot.keyClicks(editor, "two more ")
+    page.model.set_lines([page.model.line(row) for row in reversed(range(page.model.rowCount()))])  # news of the runs
+    qtbot.keyClicks(editor, "cameras")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: page.model.line(page.model.row_of(2)).cells[NOTE] == "two more cameras")
     with Project.open(place, to_read=True) as read:

@@ -19,7 +19,7 @@ from ml.core import messages, terminal_language
 from ml.core.backbone_catalog import OFFERED
 from ml.core.jobs import EARS, FRONTS
 from ml.core.messages import PSEUDO, Message, msg
-from ml.core.types import PRESETS
+from ml.core.types import PAGE_CHOICES, PRESETS
 from ml.media.kinds import kinds
 from tests.ml.terminal import Done
 
@@ -92,7 +92,7 @@ _NAMES = re.compile(
 )
 _PLAIN = re.compile(r"[aceinorsuyzACEINORSUYZ]")
 _VALUES = {
-    *COMMANDS, *PRESETS, *(kind.name for kind in kinds()), *FRONTS, *EARS,
+    *COMMANDS, *PRESETS, *(kind.name for kind in kinds()), *FRONTS, *EARS, *PAGE_CHOICES,
     "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none",
     "handlens", "Handlens", "Python", "red", "green", "blue", "colours",
     "and",  # Babel's, which knows no pseudo-locale

@@ -14,7 +14,16 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from desktop import style
 from desktop.i18n import printable, text, tr
-from desktop.models.undo import AddClass, ChangeClass, Labels, Note, Relabel, give_labels, parts_now, toggle_class
+from desktop.models.undo import (
+    AddClass,
+    ChangeClass,
+    Labels,
+    Relabel,
+    RemarkSamples,
+    give_labels,
+    parts_now,
+    toggle_class,
+)
 from desktop.pages.label import messages
 from desktop.pages.label.filters import Filters, accepts
 from desktop.session import Session
@@ -278,7 +287,7 @@ class LabelModel(QObject):
         """Take back the last step, when it is on disk. Return the samples that it changed."""
         command = self.undo_stack.command(self.undo_stack.index() - 1) if self.undo_stack.canUndo() else None
         self._edit(self.undo_stack.undo)
-        return command.sample_ids if isinstance(command, Relabel | Note) else ()
+        return command.sample_ids if isinstance(command, Relabel | RemarkSamples) else ()
 
     def redo(self) -> None:
         self._edit(self.undo_stack.redo)
@@ -337,7 +346,7 @@ class LabelModel(QObject):
     def _note(self, before: Mapping[int, Remark], after: Mapping[int, Remark], words: str) -> None:
         assert self.session is not None
         self.set_problem("")
-        self._push(Note(self.session, before=before, after=after, text=words, on_problem=self.set_problem))
+        self._push(RemarkSamples(self.session, before=before, after=after, text=words, on_problem=self.set_problem))
 
     # -- spans on recordings -------------------------------------------------------------------------------------
 
@@ -417,7 +426,9 @@ class LabelModel(QObject):
             self._push(self._merge_command(session, plan, indices, words))
         if plan.remarks:
             before = dict.fromkeys(plan.remarks, Remark())
-            self._push(Note(session, before=before, after=plan.remarks, text=words, on_problem=self.set_problem))
+            self._push(
+                RemarkSamples(session, before=before, after=plan.remarks, text=words, on_problem=self.set_problem)
+            )
         self.undo_stack.endMacro()
 
     def _merge_command(self, session: Session, plan: MergePlan, indices: Mapping[str, int], words: str) -> Relabel:

@@ -30,12 +30,16 @@ class RunsModel(QAbstractTableModel):
         self._column, self._order = 0, Qt.SortOrder.DescendingOrder
 
     def set_lines(self, lines: Sequence[RunLine]) -> None:
-        """Show these runs. The view keeps its selection if the same runs are shown."""
-        known = {line.number for line in self._lines} == {line.number for line in lines}
-        if known:
-            self._lines = list(lines)
-            self._sort()
-            self.dataChanged.emit(self.index(0, 0), self.index(len(lines) - 1, NOTE))
+        """Show these runs. If they are the same runs, the view keeps its selection and a note that is being written."""
+        shown, new = {line.number: line for line in self._lines}, {line.number: line for line in lines}
+        if shown.keys() == new.keys():
+            self._lines = [new[line.number] for line in self._lines]
+            self.sort(self._column, self._order)
+            self.dataChanged.emit(self.index(0, 0), self.index(len(lines) - 1, NOTE - 1))
+            for number, line in new.items():
+                if line.cells[NOTE] != shown[number].cells[NOTE]:  # Qt would set an open editor back to what was there
+                    place = self.index(self.row_of(number), NOTE)
+                    self.dataChanged.emit(place, place)
             return
         self.beginResetModel()
         self._lines = list(lines)
