@@ -85,7 +85,7 @@ def spoken(script: Path, *commands: list[str]) -> list[Done]:
 _NAMES = re.compile(
     r"""
     https?://\S+ | --[\w-]+ | <[^<>]+> | (?:/[^\s/"”]+)+ | onnxruntime-web |
-    [\w./-]*\.(?:png|onnx|pth|csv|xlsx|html|ipynb|web|toml|handlensmodel|handlens)\b |
+    [\w./-]*\.(?:png|tif|zip|onnx|pth|csv|xlsx|html|ipynb|web|toml|handlensmodel|handlens)\b |
     (?:handlens|pip)\ (?:[a-z]+\b\ ?)+ | \b[A-Z_|]{2,}\b
     """,
     re.VERBOSE,
@@ -95,6 +95,7 @@ _VALUES = {
     *COMMANDS, *PRESETS, *(kind.name for kind in kinds()), *FRONTS, *EARS, *PAGE_CHOICES,
     "auto", "cpu", "cuda", "mps", "folder", "recording", "pattern", "none",
     "handlens", "Handlens", "Python", "red", "green", "blue", "colours",
+    "csv", "audacity", "raven", "label", "studio", "folders",
     "and",  # Babel's, which knows no pseudo-locale
 }  # fmt: skip
 """Words that no translation changes: names of commands and options, what can be chosen, classes, projects."""
