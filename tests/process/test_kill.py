@@ -52,7 +52,7 @@ def test_kills_lose_no_label_and_no_run(tmp_path: Path, kills: int, late: int) -
 
 @pytest.mark.slow
 def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> None:
-    """Killed in the middle of an epoch, then again while predicting; the twin is left alone."""
+    """Killed in the middle of an epoch, then again after the last one; the twin is left alone."""
     place, twin = tmp_path / "shapes.handlens", tmp_path / "twin.handlens"
     create(picture_folder(tmp_path / "pictures", each=20), place).close()
     shutil.copytree(place, twin)
@@ -60,7 +60,7 @@ def test_a_killed_run_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> Non
     # Two steps make an epoch: the first step of the second is its middle.
     parts = train(place, "--epochs", "3", kill_at=lambda e: e["event"] == "batch" and e["epoch"] == 2)
     assert has_interrupted(place)
-    parts += train(place, "--resume", kill_at=lambda e: e["event"] == "stage" and e["stage"] == "predict")
+    parts += train(place, "--resume", kill_at=lambda e: e["event"] == "epoch" and e["epoch"] == 3)
     assert has_interrupted(place)
     parts += train(place, "--resume")
 
