@@ -8,6 +8,9 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QV
 from desktop import style
 from desktop.actions import ACTIONS, PLACES, keys_of, text_of
 from desktop.i18n import text, tr
+from desktop.widgets.scrolling import scrolling
+
+ROOM_FOR_TITLE = 48
 
 
 class KeysDialog(QDialog):
@@ -16,7 +19,9 @@ class KeysDialog(QDialog):
         look = style.current()
         self.setWindowTitle(tr("Keys"))
         self.setMinimumWidth(520)
-        grid = QGridLayout()
+        sheet = QWidget()
+        grid = QGridLayout(sheet)
+        grid.setContentsMargins(0, 0, look.m, 0)
         grid.setHorizontalSpacing(look.xxl)
         grid.setVerticalSpacing(look.xs)
         grid.setColumnStretch(0, 1)
@@ -39,8 +44,13 @@ class KeysDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(look.xl, look.xl, look.xl, look.l)
         column.setSpacing(look.l)
-        column.addLayout(grid)
+        column.addWidget(scrolling(sheet), 1)
         column.addWidget(buttons)
+        # There are more keys than a small screen has lines.
+        margins = column.contentsMargins()
+        high = sheet.sizeHint().height() + buttons.sizeHint().height() + margins.top() + margins.bottom() + look.xl
+        wide = sheet.sizeHint().width() + margins.left() + margins.right() + look.xl
+        self.resize(wide, min(high, self.screen().availableSize().height() - ROOM_FOR_TITLE))
 
     @classmethod
     def show_keys(cls, parent: QWidget) -> KeysDialog:

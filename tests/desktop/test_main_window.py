@@ -385,10 +385,16 @@ def test_a_dropped_project_opens(window: MainWindow, project: Path, qtbot: QtBot
         _drop(window, project)
 
 
-def test_every_key_is_on_the_sheet(window: MainWindow, qtbot: QtBot) -> None:
+def test_every_key_is_on_the_sheet_which_fits_a_small_screen(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QScreen, "availableSize", lambda _screen: QSize(1366, 768))
     qtbot.keyClicks(window, "?")
     sheet = window.findChild(KeysDialog)
     assert sheet is not None and sheet.isVisible()
+    assert sheet.height() <= 768 - 24, "the frame has a title"
+    close = sheet.findChild(QDialogButtonBox)
+    assert close is not None and sheet.rect().contains(close.geometry())
     shown = {label.text() for label in sheet.findChildren(QLabel)}
     assert {actions.keys_of(action) for action in actions.ACTIONS if action.shortcut} <= shown
     qtbot.keyClick(sheet, Qt.Key.Key_Escape)
