@@ -223,9 +223,9 @@ class DataMapController(QObject):
         computing = self._thread is not None
         self._page.likeness_button.setVisible(not self._alike)
         self._page.likeness_button.setEnabled(not computing and self._points is not None)
-        self._page.sentence.setText(
-            self._problem or sentence(session.project.kind, self._points, alike=self._alike, fraction=self._fraction)
-        )
+        shown = None if self._points is None else len(self._rows)
+        words = self._problem or sentence(session.project.kind, shown, alike=self._alike, fraction=self._fraction)
+        self._page.sentence.setText(words)
 
     @Slot()
     def _forget(self) -> None:
@@ -310,14 +310,14 @@ def first_labels(table: PredictionTable) -> NDArray[np.int64]:
     return np.where(table.truth.any(axis=1), table.truth.argmax(axis=1), -1)
 
 
-def sentence(kind: KindName, points: Points | None, *, alike: bool, fraction: float) -> str:
-    """Say what the map shows, or how far it is."""
-    if points is None:
+def sentence(kind: KindName, shown: int | None, *, alike: bool, fraction: float) -> str:
+    """Say what the map shows, or how far it is; `shown`: how many samples, None while they have no places."""
+    if shown is None:
         return tr("Placing the samples…")
     if fraction >= 0:
         return tr("Arranging by likeness: {n} %. You can look at the map meanwhile.", n=int(100 * fraction))
     how = tr("Draw a line around some to see them in the grid. The right button moves, the wheel zooms.")
-    counted = things(kind, len(points))
+    counted = things(kind, shown)
     if alike:
         return tr("{things}: neighbours are alike to the model. {how}", things=counted, how=how)
     return tr("{things} by what differs most (principal components). {how}", things=counted, how=how)
