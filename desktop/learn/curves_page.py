@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QWidget
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.learn.lesson import Lesson
+from desktop.learn.lesson import Lesson, Sketch
 from desktop.session import Session
 from ml.api import EpochRecord
 
@@ -95,23 +95,16 @@ def verdict(run: int, losses: Sequence[Losses]) -> str:
     )
 
 
-class CurvesView(QWidget):
+class CurvesView(Sketch):
     """Two curves over the passes, each with its name at its end, and a mark at the lowest validation loss."""
 
     def __init__(self, losses: Sequence[Losses], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(tr("Loss on training and validation samples, by pass"), parent)
         self._losses = tuple(losses)
-        self.setAccessibleName(tr("Loss on training and validation samples, by pass"))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(300, 180)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look = style.current()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), look.sunken)
+        painter = self.begin()
         if not self._losses:
             painter.setPen(look.muted)
             painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), tr("no curves yet"))

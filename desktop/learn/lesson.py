@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop import style
 
@@ -27,3 +29,22 @@ class Lesson(QWidget):
 
     def leave(self) -> None:
         """Stop what moves: another page is shown, or the dialog closes."""
+
+
+class Sketch(QWidget):
+    """What a lesson draws: as large as there is room. Sub-classes paint with what `begin` returns."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 180)
+
+    def begin(self) -> QPainter:
+        """Return a painter over an empty ground."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), style.current().sunken)
+        return painter

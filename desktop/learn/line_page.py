@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QWidget
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Slot
+from PySide6.QtGui import QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.learn.lesson import Lesson
+from desktop.learn.lesson import Lesson, Sketch
 from desktop.learn.line_fit import LineFit
 
 STEP_MS = 40
@@ -139,23 +139,16 @@ class LinePage(Lesson):
         )
 
 
-class LineView(QWidget):
+class LineView(Sketch):
     """The points, the line, and how far it is from the point that it looked at last."""
 
     def __init__(self, fit: LineFit, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(tr("Points and the line that learns to follow them"), parent)
         self._fit = fit
-        self.setAccessibleName(tr("Points and the line that learns to follow them"))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(300, 180)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look, fit = style.current(), self._fit
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), look.sunken)
+        painter = self.begin()
         room = QRectF(self.rect()).adjusted(look.l, look.l, -look.l, -look.l)
 
         def at(x: float, y: float) -> QPointF:

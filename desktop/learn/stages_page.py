@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPaintEvent
+from PySide6.QtWidgets import QWidget
 
 from desktop import style
 from desktop.i18n import tr
-from desktop.learn.lesson import Lesson
+from desktop.learn.lesson import Lesson, Sketch
 from desktop.session import Session
 from ml.api import HandlensError, RunInfo, read_run_settings, stage_rates
 
@@ -65,23 +65,16 @@ def _verdict(rates: Sequence[float], run: RunInfo | None) -> str:
     )
 
 
-class StagesView(QWidget):
+class StagesView(Sketch):
     """A bar for each stage, as tall as its learning rate, and one for the part that decides."""
 
     def __init__(self, rates: Sequence[float], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(tr("The stages of the network, from the picture to your classes"), parent)
         self._rates = tuple(rates)
-        self.setAccessibleName(tr("The stages of the network, from the picture to your classes"))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(300, 180)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         look = style.current()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), look.sunken)
+        painter = self.begin()
         line = painter.fontMetrics().height()
         room = QRectF(self.rect()).adjusted(look.l, look.l + line, -look.l, -look.l - 2 * line)
         rates = self._rates or (0.0,) * 9
