@@ -31,15 +31,17 @@ def json_rows(path: Path, encoding: str) -> list[tuple[str, ...]]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise UnreadableError(_BROKEN) from error
-    except ValueError:
-        pass
-    try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return _one_or_lines(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(_BROKEN, details=repr(error)) from error
+
+
+def _one_or_lines(text: str) -> Any:
+    """Return the value of the whole text, or a list with the value of each line (JSON Lines)."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def _records(data: Any) -> Iterator[Record]:
