@@ -23,10 +23,11 @@ from PySide6.QtWidgets import QApplication, QWidget, QWizard
 from desktop import settings
 from desktop.app import make_app
 from desktop.dialogs.keys import KeysDialog
+from desktop.learn.dialog import LearnDialog
 from desktop.pages.data import DataPage
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.explore.view import VIEWS, View
-from desktop.pages.ids import DATA, EXPLORE, LABEL, TRAIN, USE
+from desktop.pages.ids import DATA, EXPLORE, LABEL, RUNS, TRAIN, USE
 from desktop.pages.label.page import LabelPage
 from desktop.pages.train.page import TrainPage
 from desktop.pages.use.page import UsePage
@@ -103,6 +104,7 @@ class Tour:
         self._relabel()
         self._check_labels()
         self._choose_target_error()
+        self._compare_and_explain()
         self._use(bricks)
         self._go_live(bricks)
         self._press_page(DATA)
@@ -343,6 +345,26 @@ class Tour:
         QTest.keyClick(grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
         if self._on_disk(sample_id) != before:
             raise TourError("Undo did not write the old label.")
+
+    def _compare_and_explain(self) -> None:
+        """Show the table of runs, and the lessons about the newest one."""
+        self._press_page(RUNS)
+        self._settle()
+        self.camera.shoot("runs")
+        self.window.actions_by_id["learn"].trigger()
+        lessons = self.workspace.findChild(LearnDialog)
+        if lessons is None:
+            raise TourError("The lessons did not open.")
+        for number, name in enumerate(("line", "stages", "curves", "map")):
+            lessons.topics.setCurrentRow(number)
+            if name == "line":
+                for _ in range(60):
+                    lessons.line.step()
+            if name == "map":
+                self._until(lessons.map.view.has_overlay, "the heat map")
+            self.camera.shoot(f"lesson-{name}", front=lessons)
+        lessons.reject()
+        self._to_front()
 
     def _listen(self) -> None:
         page = self.explore_page
