@@ -68,7 +68,8 @@ class LineFit:
 
     def converged(self) -> bool:
         """Return whether the line has come to rest close to the best one."""
-        return len(self.recent) >= 30 and max(self.recent[-30:]) < 1.25 * self.best_error()
+        last = self.recent[-10:]
+        return len(last) == 10 and sum(last) / 10 < 1.2 * self.best_error()
 
     def restless(self) -> bool:
         """Return whether it has arrived, and keeps jumping away again."""

@@ -132,7 +132,7 @@ def consequence_sentence(found: Consequence, *, threshold: float | None, shortes
             "No detection is left: {count} are less sure or shorter.",
             found.found,
         )
-    values = {"length": duration(found.seconds), "hidden": found.found - found.shown, "shortest": f"{shortest:g}"}
+    values = {"length": duration(found.seconds), "hidden": found.found - found.shown, "shortest": float(shortest)}
     if threshold is None:
         return nmsg(
             "{count} detection, {length} in all: sure enough for its class, and at least {shortest} s long. "

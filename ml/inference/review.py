@@ -49,7 +49,7 @@ class PrecisionEstimate:
         """Say it as a person would."""
         return msg(
             "At {threshold}, about {share} detections are right ({interval}).",
-            threshold=f"{self.threshold:.2f}",
+            threshold=round(self.threshold, 2),
             share=of_hundred(self.precision),
             interval=between(self.interval),
         )

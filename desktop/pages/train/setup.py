@@ -53,7 +53,7 @@ from ml.api import (
 )
 
 COLUMN_WIDTH = 900
-DETAILS_WIDTH = 660
+DETAILS_WIDTH = 760
 NUMBER_WIDTH = 200
 
 
@@ -239,6 +239,7 @@ class TrainSetup(QWidget):
         form.addRow(tr("Seed"), seed)
         note = QLabel(tr("The same seed and the same data give the same run."))
         note.setProperty("role", "caption")
+        note.setWordWrap(True)
         form.addRow("", note)
         details.hide()
         self._form = form
