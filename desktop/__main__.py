@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from ml.cli import build_app, memory_shortage_told, prepare_terminal
+from ml.cli import build_app, memory_shortage_reported, prepare_terminal
 from ml.core.memory import is_memory_shortage
 from ml.core.messages import Message, msg, text, tr, verbatim
 from ml.core.printable import printable
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb, or the studio where none is given, and end the process with its exit code."""
     multiprocessing.freeze_support()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with memory_shortage_told():
+    with memory_shortage_reported():
         if arguments is None:
             prepare_terminal("terminal" if given and given[0] != "studio" else "window")
         if not given:

@@ -38,8 +38,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for verb, told in _verbs():
-        app.command(cls=Verb, help=told)(verb)
+    for verb, help_text in _verbs():
+        app.command(cls=Verb, help=help_text)(verb)
     app.callback(cls=Verbs, help=_what_it_is(), no_args_is_help=True)(_common)
     return app
 
@@ -114,14 +114,14 @@ def _what_it_is() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and end the process with its exit code."""
-    with memory_shortage_told():
+    with memory_shortage_reported():
         if arguments is None:
             prepare_terminal()
         build_app()(list(sys.argv[1:] if arguments is None else arguments))
 
 
 @contextlib.contextmanager
-def memory_shortage_told() -> Iterator[None]:
+def memory_shortage_reported() -> Iterator[None]:
     """End the process with one sentence where memory runs out inside, also while libraries load."""
     try:
         yield

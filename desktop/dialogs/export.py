@@ -114,7 +114,7 @@ FORMS = (
 class ExportDialog(QDialog):
     """Asks for a form and a place, exports in the background and shows the result. `told` repeats its last sentence."""
 
-    told = Signal(str, bool)
+    notice = Signal(str, bool)
 
     def __init__(
         self, session: Session, run: int, *, runner: Runner | None = None, parent: QWidget | None = None
@@ -374,7 +374,7 @@ class ExportDialog(QDialog):
         style.set_role(self.sentence, "" if good else "error")
         self.sentence.setVisible(bool(sentence))
         self._fit()
-        self.told.emit(sentence, good)
+        self.notice.emit(sentence, good)
 
     def _show_busy(self, busy: bool) -> None:
         for line in self._lines:

@@ -64,7 +64,7 @@ class ReleaseDialog(QDialog):
 class RunHandOver(QObject):
     """Releases and exports runs. `told` carries a sentence and whether it went well."""
 
-    told = Signal(str, bool)
+    notice = Signal(str, bool)
 
     def __init__(self, page: QWidget, *, runner: Runner | None = None) -> None:
         super().__init__(page)
@@ -79,9 +79,9 @@ class RunHandOver(QObject):
         try:
             session.release(run, name=answer[0], reason=answer[1])
         except HandlensError as error:
-            self.told.emit(error_text(error), False)
+            self.notice.emit(error_text(error), False)
         else:
-            self.told.emit(tr("Run {n} is released. It is used from now on.", n=str(run)), True)
+            self.notice.emit(tr("Run {n} is released. It is used from now on.", n=str(run)), True)
 
     def export(self, session: Session, run: int) -> None:
         """Show the dialog that exports a run."""
@@ -89,7 +89,7 @@ class RunHandOver(QObject):
             self.dialog.raise_()
             return
         self.dialog = ExportDialog(session, run, runner=self._runner, parent=self._page)
-        self.dialog.told.connect(self._on_told)
+        self.dialog.notice.connect(self._on_notice)
         self.dialog.finished.connect(self._on_finished)
         self.dialog.open()
 
@@ -108,7 +108,7 @@ class RunHandOver(QObject):
         self.close()
 
     @Slot(str, bool)
-    def _on_told(self, sentence: str, good: bool) -> None:
+    def _on_notice(self, sentence: str, good: bool) -> None:
         # The dialog itself shows what went wrong.
         if good:
-            self.told.emit(sentence.splitlines()[-1], True)
+            self.notice.emit(sentence.splitlines()[-1], True)

@@ -79,7 +79,7 @@ class PredictionTable:
             return None
         return int(self._order[place])
 
-    def said(self, row: int) -> tuple[int, ...]:
+    def predicted_classes(self, row: int) -> tuple[int, ...]:
         """The classes that are said of a row."""
         return (int(self.predicted[row]),)
 
@@ -204,7 +204,7 @@ class _PresenceTable(PredictionTable):
         shape = predictions.probabilities.shape
         assert predictions.thresholds is not None
         self.thresholds: NDArray[np.float32] = predictions.thresholds
-        self.told = np.zeros(shape, dtype=np.bool_)
+        self.predicted_mask = np.zeros(shape, dtype=np.bool_)
         """(N, classes) which classes are said to be there."""
         self.truth = np.zeros(shape, dtype=np.bool_)
         self._beyond = np.zeros(shape[0], dtype=np.bool_)
@@ -212,11 +212,11 @@ class _PresenceTable(PredictionTable):
         self._margin = np.zeros(shape[0], dtype=np.float32)
         super().__init__(predictions, samples)
 
-    def said(self, row: int) -> tuple[int, ...]:
+    def predicted_classes(self, row: int) -> tuple[int, ...]:
         """The classes it says are there, the surest first."""
         probabilities = np.asarray(self.predictions.probabilities[row])
         order = np.argsort(-probabilities, kind="stable")
-        return tuple(int(index) for index in order if self.told[row, index])
+        return tuple(int(index) for index in order if self.predicted_mask[row, index])
 
     def labelled_before(self, row: int) -> tuple[int, ...] | None:
         if int(self.predictions.splits[row]) == SPLIT_CODES.index("none"):
@@ -249,11 +249,11 @@ class _PresenceTable(PredictionTable):
         return self._margin
 
     def wrong(self) -> NDArray[np.bool_]:
-        return np.asarray((self.labels >= 0) & ((self.told != self.truth).any(axis=1) | self._beyond))
+        return np.asarray((self.labels >= 0) & ((self.differs != self.truth).any(axis=1) | self._beyond))
 
     def wrong_at(self, row: int) -> bool:
-        told = bool((self.told[row] != self.truth[row]).any() or self._beyond[row])
-        return bool(self.labels[row] >= 0) and told
+        differs = bool((self.differs[row] != self.truth[row]).any() or self._beyond[row])
+        return bool(self.labels[row] >= 0) and differs
 
     def right(self) -> NDArray[np.bool_]:
         return np.asarray((self.labels >= 0) & ~self.wrong())
@@ -266,13 +266,13 @@ class _PresenceTable(PredictionTable):
         return np.asarray(self.truth[:, index])
 
     def in_cell(self, label: int, predicted: int) -> NDArray[np.bool_]:
-        found = self.has_label(label) & self.told[:, predicted]
+        found = self.has_label(label) & self.predicted_mask[:, predicted]
         return np.asarray(found if label == predicted else found & ~self.truth[:, predicted])
 
     def confusion(self, chosen: Filter) -> NDArray[np.int64]:
         rows = self.select(chosen)
         rows = rows[self.labels[rows] >= 0]
-        return multilabel_confusion(self.told[rows], self.truth[rows].astype(np.int64))
+        return multilabel_confusion(self.predicted_mask[rows], self.truth[rows].astype(np.int64))
 
     def totals(self, chosen: Filter) -> NDArray[np.int64]:
         rows = self.select(chosen)
@@ -283,7 +283,7 @@ class _PresenceTable(PredictionTable):
         if not len(probabilities):
             return
         lean = relative_to_threshold(probabilities, self.thresholds)
-        self.told[part] = lean >= 0.5
+        self.predicted_mask[part] = lean >= 0.5
         best = np.argmax(probabilities, axis=1)
         self.predicted[part] = best
         self.top[part] = probabilities[np.arange(len(best)), best]

@@ -51,7 +51,7 @@ class _Flag:
 class Adding(QObject):
     """Adds files to the project of a session, one order after the other. `close` ends what is running."""
 
-    told = Signal(str, bool)
+    notice = Signal(str, bool)
     """What became of an order, in words, and whether it went well."""
     left_out = Signal(object)
     """The files that could not be read, with the reasons."""
@@ -133,10 +133,10 @@ class Adding(QObject):
         self._end(order)
         session.reload()
         if isinstance(result, Added):
-            self.told.emit(text(result.message()), bool(result.new or result.known))
+            self.notice.emit(text(result.message()), bool(result.new or result.known))
             self.left_out.emit(result.unreadable)
         else:
-            self.told.emit(tr("The project has everything that is in the folder."), True)
+            self.notice.emit(tr("The project has everything that is in the folder."), True)
         self.check()
 
     @Slot(int, object)
@@ -145,7 +145,7 @@ class Adding(QObject):
             return  # a missing folder is announced elsewhere
         self._end(order)
         known = isinstance(error, HandlensError)
-        self.told.emit(error_text(error) if known else tr("The files could not be added. Try again."), False)
+        self.notice.emit(error_text(error) if known else tr("The files could not be added. Try again."), False)
 
     def _end(self, order: int) -> None:
         self._orders.discard(order)
@@ -193,14 +193,14 @@ class AddingBox(QWidget):
         self.files_button, self.folder_button = QPushButton(tr("Add files…")), QPushButton(tr("Add a folder…"))
         icons.set_icon(self.files_button, "ph.file")
         icons.set_icon(self.folder_button, "ph.folder-open")
-        self.changes_label, self.told_label = _line("muted"), _line("muted")
+        self.changes_label, self.notice_label = _line("muted"), _line("muted")
         self.update_button, self.why_button = QPushButton(tr("Add them")), QPushButton(tr("Show"))
         self.why_button.setProperty("role", "link")
         self.why_button.setAccessibleName(tr("Show the files that could not be read"))
         self._connect()
         self._lay_out()
         self._show_changes(None)
-        self._show_told("", True)
+        self._show_notice("", True)
 
     def set_session(self, session: Session) -> None:
         self._session = session
@@ -221,7 +221,7 @@ class AddingBox(QWidget):
         self.update_button.clicked.connect(self.adding.update)
         self.why_button.clicked.connect(self._show_unreadable)
         self.adding.changes_found.connect(self._show_changes)
-        self.adding.told.connect(self._show_told)
+        self.adding.notice.connect(self._show_notice)
         self.adding.left_out.connect(self._keep_unreadable)
         self.adding.busy_changed.connect(self._on_busy)
 
@@ -238,7 +238,7 @@ class AddingBox(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.s)
-        for label, button in ((self.changes_label, self.update_button), (self.told_label, self.why_button)):
+        for label, button in ((self.changes_label, self.update_button), (self.notice_label, self.why_button)):
             line = QHBoxLayout()
             line.setSpacing(look.s)
             line.addWidget(label, 1)
@@ -279,10 +279,10 @@ class AddingBox(QWidget):
             part.setVisible(bool(changes))
 
     @Slot(str, bool)
-    def _show_told(self, sentence: str, good: bool) -> None:
-        self.told_label.setText(sentence)
-        style.set_role(self.told_label, "good" if good else "error")
-        self.told_label.setVisible(bool(sentence))
+    def _show_notice(self, sentence: str, good: bool) -> None:
+        self.notice_label.setText(sentence)
+        style.set_role(self.notice_label, "good" if good else "error")
+        self.notice_label.setVisible(bool(sentence))
         self.why_button.hide()
 
     @Slot(object)

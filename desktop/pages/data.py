@@ -128,12 +128,12 @@ class DataPage(QWidget):
         right.addWidget(self.sample_label)
         right.addWidget(self.missing_label)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
-        for said, button in ((self._left_out, self.show_button), (self.copies_label, self.copies_button)):
+        for line, button in ((self._left_out, self.show_button), (self.copies_label, self.copies_button)):
             row = QHBoxLayout()
             row.setSpacing(look.s)
-            row.addWidget(said, 1 if said.wordWrap() else 0)
+            row.addWidget(line, 1 if line.wordWrap() else 0)
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-            row.addStretch(0 if said.wordWrap() else 1)
+            row.addStretch(0 if line.wordWrap() else 1)
             right.addLayout(row)
         right.addWidget(self.findings)
         right.addSpacing(look.xl)
@@ -299,8 +299,8 @@ class DataPage(QWidget):
         for item in session.active_classes():
             name = session.class_names[item.index]
             count = len(by_class[item.index])
-            said = tr("{name}: {count_things}", name=name, count_things=counted(count, kind))
-            rows.append(BarRow(name=name, count=count, colour=style.class_colour(item.index), words=said))
+            words = tr("{name}: {count_things}", name=name, count_things=counted(count, kind))
+            rows.append(BarRow(name=name, count=count, colour=style.class_colour(item.index), words=words))
         self.bars.set_rows(rows)
         self.split.set_parts(split_parts(sample.split for sample in session.samples if sample.labelled))
         self._why.setText(text(session.project.split_why))
@@ -326,15 +326,15 @@ class DataPage(QWidget):
     def _sentence(self, session: Session) -> str:
         unlabelled = sum(not sample.labelled for sample in session.samples)
         files = len({sample.path for sample in session.samples})
-        said = msg(
+        sentence = msg(
             "{count_things} in {classes}.",
             count_things=counted_cut(files, len(session.samples), session.project.kind),
             classes=counted_classes(len(session.active_classes())),
         )
         if not unlabelled:
-            return text(said)
+            return text(sentence)
         bare = nmsg("{count} of them has no label.", "{count} of them have no label.", unlabelled)
-        return tr("{first} {second}", first=said, second=bare)
+        return tr("{first} {second}", first=sentence, second=bare)
 
     def _ask_for_examples(self, session: Session, by_class: dict[int, list[str]]) -> None:
         self._tasks.forget_all()

@@ -147,11 +147,11 @@ class StartPage(QWidget):
         first.addWidget(self.more_button)
         column = QVBoxLayout()
         column.setSpacing(look.m)
-        self.told = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
-        self.told.setProperty("role", "good")
-        self.told.hide()
+        self.notice = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.notice.setProperty("role", "good")
+        self.notice.hide()
         column.addLayout(first)
-        column.addWidget(self.told)
+        column.addWidget(self.notice)
         column.addWidget(self._empty)
         column.addWidget(self._scroll, 1)
         column.addStretch(0)
@@ -255,8 +255,8 @@ class StartPage(QWidget):
     @Slot(str)
     def _on_managed(self, sentence: str) -> None:
         self.refresh()
-        self.told.setText(sentence)
-        self.told.setVisible(bool(sentence))
+        self.notice.setText(sentence)
+        self.notice.setVisible(bool(sentence))
 
     @Slot(int, object)
     def _fill_card(self, number: int, facts: RecentFacts) -> None:

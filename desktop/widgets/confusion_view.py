@@ -65,30 +65,30 @@ class ConfusionView(QWidget):
         if self._totals is not None:
             total = int(self._totals[row])
             if row == column:
-                told = nmsg(
+                sentence = nmsg(
                     "“{label}” was found in {count} of the {total} samples that have it.",
                     "“{label}” was found in {count} of the {total} samples that have it.",
                     count,
                 )
             else:
-                told = nmsg(
+                sentence = nmsg(
                     "“{predicted}” was wrongly predicted for {count} of the {total} samples with “{label}”.",
                     "“{predicted}” was wrongly predicted for {count} of the {total} samples with “{label}”.",
                     count,
                 )
         elif row == column:
-            told = nmsg(
+            sentence = nmsg(
                 "{count} of {total} labelled “{label}” was predicted correctly.",
                 "{count} of {total} labelled “{label}” were predicted correctly.",
                 count,
             )
         else:
-            told = nmsg(
+            sentence = nmsg(
                 "{count} of {total} labelled “{label}” was predicted as “{predicted}”.",
                 "{count} of {total} labelled “{label}” were predicted as “{predicted}”.",
                 count,
             )
-        return text(replace(told, values={"total": total, "label": label, "predicted": predicted}))
+        return text(replace(sentence, values={"total": total, "label": label, "predicted": predicted}))
 
     def counts(self) -> NDArray[np.int64]:
         return self._counts

@@ -49,10 +49,10 @@ class FindingList(QWidget):
                 old.hide()
                 old.deleteLater()
         self.fold = None
-        for said in remarks:
-            if said.level != "good":
-                self._column.addWidget(self._row(said))
-        good = [said for said in remarks if said.level == "good"]
+        for finding in remarks:
+            if finding.level != "good":
+                self._column.addWidget(self._row(finding))
+        good = [finding for finding in remarks if finding.level == "good"]
         if good:
             self._column.addWidget(self._folded(good))
         self.setVisible(bool(remarks))
@@ -65,12 +65,12 @@ class FindingList(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(style.current().l, 0, 0, 0)
         column.setSpacing(style.current().s)
-        for said in good:
-            column.addWidget(self._row(said))
+        for finding in good:
+            column.addWidget(self._row(finding))
         self.fold = Collapsible(trn("{count} thing is fine", "{count} things are fine", len(good)), content)
         return self.fold
 
-    def _row(self, said: FindingRow) -> QWidget:
+    def _row(self, finding: FindingRow) -> QWidget:
         row = QWidget()
         look = style.current()
         sign = QToolButton()
@@ -78,13 +78,13 @@ class FindingList(QWidget):
             "warning": ("ph.warning", "warn", tr("Warning")),
             "note": ("ph.info", "muted", tr("Note")),
             "good": ("ph.check", "good", tr("Fine")),
-        }[said.level]
+        }[finding.level]
         icons.set_icon(sign, name, colour=colour)
         sign.setProperty("role", "sign")
         sign.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         sign.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         sign.setAccessibleName(word)
-        words = QLabel(text(said.sentence))
+        words = QLabel(text(finding.sentence))
         words.setWordWrap(True)
         words.setTextFormat(Qt.TextFormat.PlainText)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -93,10 +93,10 @@ class FindingList(QWidget):
         line.setSpacing(look.s)
         line.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(words, 1)
-        if said.verb:
-            button = QPushButton(said.verb)
+        if finding.verb:
+            button = QPushButton(finding.verb)
             button.setProperty("role", "link")
-            button.setProperty("key", said.key)
+            button.setProperty("key", finding.key)
             button.clicked.connect(self._on_verb)
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         return row

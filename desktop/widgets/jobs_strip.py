@@ -50,11 +50,11 @@ class JobsStrip(QFrame):
         if fraction < 0:
             self.hide()
             return
-        said = text(words)
-        self._words.setText(said)
+        sentence = text(words)
+        self._words.setText(sentence)
         self._bar.show()
         self._bar.setValue(round(min(fraction, 1.0) * _STEPS))
-        self._bar.setAccessibleName(said)
+        self._bar.setAccessibleName(sentence)
         self._show.setVisible(can_show)
         self._cancel.setVisible(can_cancel)
         self.show()

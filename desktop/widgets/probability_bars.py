@@ -42,8 +42,8 @@ class ProbabilityBars(QWidget):
 
     def set_bars(self, bars: Sequence[Bar]) -> None:
         self._bars = tuple(bars)
-        said = [tr("{name} {percent}", name=bar.name, percent=percent(bar.fraction)) for bar in self._bars]
-        self.setAccessibleDescription(current_language().join(said))
+        values = [tr("{name} {percent}", name=bar.name, percent=percent(bar.fraction)) for bar in self._bars]
+        self.setAccessibleDescription(current_language().join(values))
         self.updateGeometry()
         self.update()
 
@@ -101,8 +101,8 @@ class ProbabilityBars(QWidget):
             painter.setFont(small)
             painter.setPen(look.muted)
             line = QRect(0, ROW * len(self._bars), self.width(), ROW)
-            told = tr("A class counts as present from its mark on.")
-            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, told)
+            hint = tr("A class counts as present from its mark on.")
+            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, hint)
 
 
 def percent(fraction: float) -> str:

@@ -61,8 +61,8 @@ class SplitPicture(QWidget):
 
     def set_parts(self, parts: Sequence[SplitPart]) -> None:
         self._parts = tuple(parts)
-        said = [f"{part.title}. {part.words}" for part in parts]
-        self.setAccessibleName(" ".join(said))
+        descriptions = [f"{part.title}. {part.words}" for part in parts]
+        self.setAccessibleName(" ".join(descriptions))
         self._fit()
         self.update()
 

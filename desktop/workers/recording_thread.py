@@ -61,7 +61,7 @@ class RecordingThread(QThread):
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._found: list[Detection] = []
-        self._told = 0.0
+        self._last_progress = 0.0
 
     def take(self) -> list[Detection]:
         """Return the detections since the last call, in the order of their beginnings."""
@@ -118,9 +118,9 @@ class RecordingThread(QThread):
                 self.ended.emit(item, "")
 
     def _go_on(self, _path: Path, seconds: float) -> bool:
-        if time.monotonic() - self._told > _TELL_EVERY:
+        if time.monotonic() - self._last_progress > _TELL_EVERY:
             self.progressed.emit(seconds)
-            self._told = time.monotonic()
+            self._last_progress = time.monotonic()
         return not self._closing.is_set()
 
 

@@ -72,12 +72,12 @@ class SampleThread(QThread):
         except HandlensError as error:
             self._give_up(text(error.message))
         except OSError as error:
-            told = tr(
+            sentence = tr(
                 "The samples cannot be written to {place}: {reason}. Make room or allow writing there.",
                 place=str(self._place),
                 reason=(error.strerror or str(error)).lower(),
             )
-            self._give_up(told)
+            self._give_up(sentence)
         except Exception:  # a thread has no caller to raise to: the window shows it
             _log.exception("the sample could not be made")
             _log.debug(traceback.format_exc())
@@ -99,8 +99,8 @@ class SampleThread(QThread):
             for done, total in steps:
                 if self._cancelled:
                     return None
-                told = tr("Making {name}: {done} of {total}", name=name, done=done, total=total)
-                self.progressed.emit(told, _WRITING * done / max(total, 1))
+                sentence = tr("Making {name}: {done} of {total}", name=name, done=done, total=total)
+                self.progressed.emit(sentence, _WRITING * done / max(total, 1))
         report = self._look(folder)
         if report is None:
             return None

@@ -75,14 +75,14 @@ class WatchThread(QThread):
         self._lock = threading.Lock()
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._state = WatchState()
-        self._told = True
+        self._taken = True
 
     def take(self) -> tuple[WatchState, list[str]]:
         """Return how it stands, and the new lines of the log."""
         with self._lock:
             lines = list(self._lines)
             self._lines.clear()
-            self._told = True
+            self._taken = True
             return self._state, lines
 
     def stop(self) -> None:
@@ -166,7 +166,7 @@ class WatchThread(QThread):
         with self._lock:
             if line is not None:
                 self._lines.append(text(line))
-            first, self._told = self._told, False
+            first, self._taken = self._taken, False
         if first:
             self.changed.emit()
 

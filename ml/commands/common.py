@@ -188,9 +188,11 @@ def command(*, interrupted: Message = _INTERRUPTED) -> Callable[[Callable[P, R]]
                 raise
             except Exception as error:
                 _log.error("the command failed", exc_info=error)
-                told = explain(error)
-                _failed(told, json=json)
-                fail(msg("{what} For details, run it again with {setting}.", what=told.message, setting=DEBUG_SETTING))
+                failure = explain(error)
+                _failed(failure, json=json)
+                fail(
+                    msg("{what} For details, run it again with {setting}.", what=failure.message, setting=DEBUG_SETTING)
+                )
 
         return guarded
 

@@ -32,9 +32,11 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
         raise HandlensError(msg("No test sample has a label, so there is nothing to show."))
     _ = project.source_folder
     names = tuple(item.name for item in project.classes())
-    said = {s.id: _said(stored, rows[s.id]) for s in tested}
+    predicted_classes = {s.id: _predicted_classes(stored, rows[s.id]) for s in tested}
     tiles = []
-    for sample in _chosen(tested, said, {s.id: float(stored.probabilities[rows[s.id]].max()) for s in tested}):
+    for sample in _chosen(
+        tested, predicted_classes, {s.id: float(stored.probabilities[rows[s.id]].max()) for s in tested}
+    ):
         picture = render_sample(
             project.kind,
             project.file(sample.path),
@@ -47,9 +49,9 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
         tile = SheetTile(
             picture=picture,
             maps=maps,
-            shown=said[sample.id],
+            shown=predicted_classes[sample.id],
             label=_named(sample.labels, names),
-            predicted=_named(said[sample.id], names),
+            predicted=_named(predicted_classes[sample.id], names),
             probability=float(probabilities.max()) if task_named(stored.task).exclusive else None,
         )
         tiles.append(tile)
@@ -62,7 +64,7 @@ def write_sheet(project: Project, run: int, *, title: str, target: Path) -> Path
     return target
 
 
-def _said(stored: Predictions, row: int) -> tuple[int, ...]:
+def _predicted_classes(stored: Predictions, row: int) -> tuple[int, ...]:
     """The classes that are said of a row, by index."""
     thresholds = None if stored.thresholds is None else stored.thresholds.tolist()
     return tuple(sorted(task_named(stored.task).predicted(np.asarray(stored.probabilities[row]), thresholds)))
@@ -72,14 +74,16 @@ def _named(classes: tuple[int, ...], names: tuple[str, ...]) -> str:
     return ", ".join(names[index] for index in sorted(classes)) or text(NONE_OF_THEM)
 
 
-def _chosen(tested: list[Sample], said: dict[int, tuple[int, ...]], sure: dict[int, float]) -> list[Sample]:
+def _chosen(
+    tested: list[Sample], predicted_classes: dict[int, tuple[int, ...]], sure: dict[int, float]
+) -> list[Sample]:
     """The surest mistakes, then right ones turn by turn from every class, or from every set of classes."""
-    wrong = [s for s in tested if set(said[s.id]) != set(s.labels)]
+    wrong = [s for s in tested if set(predicted_classes[s.id]) != set(s.labels)]
     wrong.sort(key=lambda s: -sure[s.id])
     mistakes = wrong[:_MOST_WRONG]
     queues: dict[tuple[int, ...], list[Sample]] = {}
     for sample in tested:
-        if set(said[sample.id]) == set(sample.labels):
+        if set(predicted_classes[sample.id]) == set(sample.labels):
             queues.setdefault(tuple(sorted(sample.labels)), []).append(sample)
     right: list[Sample] = []
     while len(mistakes) + len(right) < TILES and any(queues.values()):

@@ -127,10 +127,10 @@ def _create(project: Path, samples: Path, kind: DemoKind, console: Console) -> N
     with Project.create(project, name=project.name.removesuffix(SUFFIX), report=report, plan=plan) as made:
         samples_made = counted(len(made.samples()), kind)
         names = tuple(item.name for item in made.classes())
-        told = tr(
+        sentence = tr(
             "{samples} in {classes}: {names}.", samples=samples_made, classes=counted_classes(len(names)), names=names
         )
-        say(console, _INDENT + told)
+        say(console, _INDENT + sentence)
         say(console, _INDENT + text(made.split_why))
 
 

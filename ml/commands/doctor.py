@@ -39,7 +39,7 @@ def doctor(
                 "event": "doctor",
                 "python": platform.python_version(),
                 "system": facts.system(),
-                "devices": {name: english(told) for name, told in devices.items()},
+                "devices": {name: english(description) for name, description in devices.items()},
                 "versions": versions,
                 "weights": {"good": weights_good, "message": english(weights_told), **to_json(weights_told)},
                 "window": qt_ready,
@@ -60,8 +60,8 @@ def doctor(
     table = make_table()
     table.add_words("Python", platform.python_version())
     table.add_words(tr("System"), facts.system())
-    for name, told in devices.items():
-        table.add_words(tr("Device {name}", name=name), text(told))
+    for name, description in devices.items():
+        table.add_words(tr("Device {name}", name=name), text(description))
     table.add_words(tr("Pretrained network"), text(weights_told))
     table.add_words(tr("Log"), str(log_file()))
     for name, version in versions.items():

@@ -177,12 +177,12 @@ def _refuse_options(suffix: str, *, sign: Path | None, on: Path | None, like: Pa
 
 def _say_exported(number: int, to: Path, info: ModelInfo, comparison: Comparison | None = None, *, json: bool) -> None:
     if json:
-        told: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         if info.wanted_error:
-            told = {"wrong_at_most": info.wanted_error, "promised": info.promised}
+            facts = {"wrong_at_most": info.wanted_error, "promised": info.promised}
         if comparison is not None:
-            told["compared"] = comparison.as_json()
-        print_json({"event": "exported", "run": number, "path": str(to), **told})
+            facts["compared"] = comparison.as_json()
+        print_json({"event": "exported", "run": number, "path": str(to), **facts})
         return
     console = make_console()
     for sentence in () if comparison is None else comparison.sentences(info):

@@ -196,11 +196,11 @@ def _folder_named(source: Path) -> Path:
     return folder
 
 
-def _followed_told(followed: Reconciled) -> list[Message]:
+def _followed_sentences(followed: Reconciled) -> list[Message]:
     """What became of the files that the project knew, if they are not where they were."""
-    told = []
+    sentences = []
     if followed.moved:
-        told.append(
+        sentences.append(
             nmsg(
                 "{count} file was moved or renamed. Its label and its place in the split stay the same.",
                 "{count} files were moved or renamed. Their labels and their places in the split stay the same.",
@@ -208,7 +208,7 @@ def _followed_told(followed: Reconciled) -> list[Message]:
             )
         )
     if followed.changed:
-        told.append(
+        sentences.append(
             nmsg(
                 "{count} file has a new content under the same name: {example}. Its label and its place in the split "
                 "stay the same.",
@@ -219,7 +219,7 @@ def _followed_told(followed: Reconciled) -> list[Message]:
             )
         )
     if followed.gone:
-        told.append(
+        sentences.append(
             nmsg(
                 "{count} file is no longer in the folder: {example}. It is left out of training and test. To use it, "
                 "put it back and add the folder again.",
@@ -229,7 +229,7 @@ def _followed_told(followed: Reconciled) -> list[Message]:
                 example=followed.gone[0],
             )
         )
-    return told
+    return sentences
 
 
 def _make(target: Path, report: ScanReport, console: Console, *, split_by: str, seed: int, json: bool) -> None:
@@ -260,13 +260,13 @@ def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
         return dataclasses.replace(report, windowing=has)
     if known.rewindow(asked):
         return report
-    told = msg(
+    note = msg(
         "The new labels ask for windows of {asked:g} s. The project keeps its windows of {own:g} s, because it has "
         "labels or runs. To use all new labels, create a new project with them.",
         asked=asked.seconds,
         own=has.seconds,
     )
-    return dataclasses.replace(report, windowing=has, notes=(*report.notes, told))
+    return dataclasses.replace(report, windowing=has, notes=(*report.notes, note))
 
 
 def scan_with(job: ScanJob, show: Callable[[Event], None]) -> ScanReport:
@@ -331,10 +331,10 @@ def _conclude(
         followed = joined.followed
         outcome |= {"added": joined.added, "moved": followed.moved}
         outcome |= {"changed": list(followed.changed), "gone": list(followed.gone)}
-        told = _followed_told(followed)
-        outcome["findings"] = [*told, *outcome["findings"]]
-        outcome["findings_files"] = [*([] for _each in told), *outcome["findings_files"]]
-        outcome["findings_severity"] = [*("info" for _each in told), *outcome["findings_severity"]]
+        sentences = _followed_sentences(followed)
+        outcome["findings"] = [*sentences, *outcome["findings"]]
+        outcome["findings_files"] = [*([] for _each in sentences), *outcome["findings_files"]]
+        outcome["findings_severity"] = [*("info" for _each in sentences), *outcome["findings_severity"]]
         if report.labels is not None:
             outcome["labels"]["given"] = joined.given
     if json:
@@ -373,19 +373,21 @@ def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:
     """What was created or added, and what the project holds now."""
     if "added" in outcome:
         new_files = nmsg("{count} new file", "{count} new files", outcome["added"])
-        told = [msg("The project “{name}” is up to date: {new_files}.", name=project.name, new_files=new_files)]
+        sentences = [msg("The project “{name}” is up to date: {new_files}.", name=project.name, new_files=new_files)]
     else:
-        told = [msg("The project “{name}” was created.", name=project.name)]
+        sentences = [msg("The project “{name}” was created.", name=project.name)]
     if given := outcome.get("labels", {}).get("given", 0):
-        told.append(nmsg("{count} sample without a label got one.", "{count} samples without a label got one.", given))
+        sentences.append(
+            nmsg("{count} sample without a label got one.", "{count} samples without a label got one.", given)
+        )
     held = counted_files(outcome["files"], project.kind)
     if classes := outcome["classes"]:
-        told.append(msg("It has {files} in {classes}.", files=held, classes=counted_classes(len(classes))))
+        sentences.append(msg("It has {files} in {classes}.", files=held, classes=counted_classes(len(classes))))
     else:
-        told.append(msg("It has {files}, without labels yet.", files=held))
+        sentences.append(msg("It has {files}, without labels yet.", files=held))
     if project.windowing is not None:
-        told.append(window_sentence(project.windowing, outcome["samples"]))
-    return told
+        sentences.append(window_sentence(project.windowing, outcome["samples"]))
+    return sentences
 
 
 def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message | str]:
@@ -404,11 +406,11 @@ def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message |
 
 def with_options(sentence: Message | str) -> Message:
     """The same, with the options of this command that it is about. The wizard asks the same in other ways."""
-    told = sentence if isinstance(sentence, Message) else verbatim(sentence)
+    message = sentence if isinstance(sentence, Message) else verbatim(sentence)
     for asked, option in ((MULTILABEL_PHRASE, "--multi-label"), (ROWS_A_SECOND, "--rate")):
         if english(asked) in english(sentence):
-            told = msg("{what} The option for this: {option}.", what=told, option=option)
-    return told
+            message = msg("{what} The option for this: {option}.", what=message, option=option)
+    return message
 
 
 def _conflicting(copies: DuplicateSet, project: Project) -> bool:

@@ -141,7 +141,7 @@ def say_where(
 def say_answer(row: Row, why: Message | None) -> None:
     """Print an answer, and `why` it was set aside, if it was."""
     console = make_console()
-    answer = _said(row, dict(row["top"]))
+    answer = _answer_text(row, dict(row["top"]))
     if why is None:
         say(console, msg("{path}: {answer}", path=row["path"], answer=answer))
     else:
@@ -150,10 +150,10 @@ def say_answer(row: Row, why: Message | None) -> None:
     if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
         for window in windows:
             start, end = round(window["start"], 1), round(window["end"], 1)
-            say(console, "  " + tr("{start:g}–{end:g} s: {answer}", start=start, end=end, answer=_said(window)))
+            say(console, "  " + tr("{start:g}–{end:g} s: {answer}", start=start, end=end, answer=_answer_text(window)))
 
 
-def _said(row: Row, chances: Mapping[str, float] | None = None) -> Message:
+def _answer_text(row: Row, chances: Mapping[str, float] | None = None) -> Message:
     """“rose (97 %)”; where more than one class may be present “rose (97 %) and tulip (61 %)”."""
     if "labels" not in row:
         return _with_percent(row["label"], row["probability"])

@@ -46,7 +46,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         zip(found.sample_ids, found.labels, found.suggested, found.scores, strict=True)
     ):
         sample = samples[sample_id]
-        looks_like, said = _instead(labels, suggested, names, task=task)
+        looks_like, replacement = _instead(labels, suggested, names, task=task)
         row: dict[str, object] = {"path": sample.path}
         if task_named(task).exclusive:
             row |= {"label": names[labels[0]], "suggested": looks_like[0]}
@@ -57,7 +57,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
             row |= {"start": sample.start, "end": sample.end}
         label = ", ".join(names[index] for index in labels) or text(NONE_OF_THEM)
         place_in_file = () if windowing is None else (text(part(windowing, sample.start or 0.0, sample.end or 0.0)),)
-        rows.append((row, (sample.path, *place_in_file, label, said, f"{score:.2f}")))
+        rows.append((row, (sample.path, *place_in_file, label, replacement, f"{score:.2f}")))
     if json:
         for row, _shown in rows:
             print_json(row)

@@ -93,14 +93,14 @@ def translate_help() -> None:
 
 def told_of(error: Exception) -> Message:
     """What was wrong with the usage, and what to write instead if that is known."""
-    said = str(getattr(error, "message", error))
+    error_text = str(getattr(error, "message", error))
     if isinstance(error, _errors.MissingParameter):
         name = _name_of(error)
         if getattr(error.param, "param_type_name", "") == "argument":
             return msg("The argument {name} is missing.", name=name)
         return msg("The option {name} is missing.", name=name)
     if isinstance(error, _errors.BadParameter):
-        what = error.sentence if isinstance(error, WrongUsageError) else verbatim(said)
+        what = error.sentence if isinstance(error, WrongUsageError) else verbatim(error_text)
         return msg("The value of {name} cannot be used. {what}", name=_name_of(error), what=what)
     if isinstance(error, _errors.NoSuchOption):
         others = sorted(error.possibilities or ())
@@ -110,24 +110,24 @@ def told_of(error: Exception) -> Message:
             )
         return msg("There is no option {name}.", name=error.option_name)
     if isinstance(error, _errors.BadOptionUsage):
-        if "does not take" in said:
+        if "does not take" in error_text:
             return msg("The option {name} takes no value.", name=error.option_name)
         return msg("The option {name} needs a value.", name=error.option_name)
-    return _told_of_words(said)
+    return _message_of_words(error_text)
 
 
-def _told_of_words(said: str) -> Message:
+def _message_of_words(error_text: str) -> Message:
     """The errors that Click tells apart by their words alone."""
-    if found := _NO_COMMAND.match(said):
+    if found := _NO_COMMAND.match(error_text):
         if found["others"]:
             others = re.sub(r"['\"]", "", found["others"])
             return msg("There is no command {name}. Similar ones: {others}.", name=found["name"], others=others)
         return msg("There is no command {name}.", name=found["name"])
-    if found := _TOO_MANY.match(said):
+    if found := _TOO_MANY.match(error_text):
         return msg("Too many arguments: {words}.", words=found["words"])
-    if said.startswith("Missing command"):
+    if error_text.startswith("Missing command"):
         return msg("The command is missing.")
-    return msg("The command could not be understood: {words}", words=verbatim(said))
+    return msg("The command could not be understood: {words}", words=verbatim(error_text))
 
 
 def _name_of(error: Any) -> str:

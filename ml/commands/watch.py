@@ -204,8 +204,8 @@ class _Observer:
                 say_answer(row, why_set_aside(answer, self._info))
 
     def fired(self, event: Mapping[str, Any]) -> None:
-        told = msg("Rule “{rule}” fired: {what}.", rule=event["rule"], what=sentence_of(event))
-        self._tell({"event": "fired", **event, "message": to_json(told)}, told)
+        message = msg("Rule “{rule}” fired: {what}.", rule=event["rule"], what=sentence_of(event))
+        self._tell({"event": "fired", **event, "message": to_json(message)}, message)
 
     def delivered(self, event: Mapping[str, Any], action: str, problem: Message | None, again: bool) -> None:
         facts = {"id": event["id"], "rule": event["rule"], "action": action}
@@ -214,36 +214,36 @@ class _Observer:
                 self._tell({"event": "delivered", **facts})
             return
         if again:
-            told = msg("Rule “{rule}”, {action}: {problem} It is tried again.", **facts_of(event, action, problem))
+            message = msg("Rule “{rule}”, {action}: {problem} It is tried again.", **facts_of(event, action, problem))
         else:
-            told = msg("Rule “{rule}”, {action}: {problem}", **facts_of(event, action, problem))
-        self._tell({"event": "undelivered", **facts, "again": again, "reason": english(problem)}, told, error=True)
+            message = msg("Rule “{rule}”, {action}: {problem}", **facts_of(event, action, problem))
+        self._tell({"event": "undelivered", **facts, "again": again, "reason": english(problem)}, message, error=True)
 
     def folder_gone(self) -> None:
         folder = str(self._plan.folder)
-        told = msg("The folder {folder} is not there. Waiting until it comes back.", folder=folder)
-        self._tell({"event": "waiting", "folder": folder}, told, error=True)
+        message = msg("The folder {folder} is not there. Waiting until it comes back.", folder=folder)
+        self._tell({"event": "waiting", "folder": folder}, message, error=True)
 
     def folder_back(self) -> None:
         folder = str(self._plan.folder)
         self._tell({"event": "back", "folder": folder}, msg("The folder {folder} is there again.", folder=folder))
 
     def cannot_write(self, path: Path, error: OSError) -> None:
-        told = msg(
+        message = msg(
             "{path} cannot be written now, perhaps because it is open in another program. Its lines are kept and "
             "written later.",
             path=str(path),
         )
-        self._tell({"event": "unwritable", "path": str(path), "reason": str(error)}, told, error=True)
+        self._tell({"event": "unwritable", "path": str(path), "reason": str(error)}, message, error=True)
 
-    def _tell(self, values: Mapping[str, Any], told: Message | None = None, *, error: bool = False) -> None:
+    def _tell(self, values: Mapping[str, Any], message: Message | None = None, *, error: bool = False) -> None:
         with self._printing:
             if self._json:
-                print_json({**values, **({} if told is None else {"sentence": english(told)})})
-            elif told is not None and error:
-                print_error(told)
-            elif told is not None:
-                say(make_console(), text(told))
+                print_json({**values, **({} if message is None else {"sentence": english(message)})})
+            elif message is not None and error:
+                print_error(message)
+            elif message is not None:
+                say(make_console(), text(message))
 
 
 def facts_of(event: Mapping[str, Any], action: str, problem: Message) -> dict[str, Any]:

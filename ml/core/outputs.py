@@ -27,21 +27,21 @@ def unwritable(target: Path, error: OSError) -> HandlensError:
     """What to say of a file that could not be written."""
     path = str(target)
     if is_disk_full_error(error):
-        told = msg(
+        message = msg(
             "{path} could not be written: the disk is full. Free some space and try again, or choose another disk.",
             path=path,
         )
     elif error.errno in (errno.EACCES, errno.EPERM):
-        told = msg("{path} could not be written: permission denied. Choose a folder you may write to.", path=path)
+        message = msg("{path} could not be written: permission denied. Choose a folder you may write to.", path=path)
     elif error.errno == errno.EROFS:
-        told = msg("{path} could not be written: the disk is read-only. Choose another folder.", path=path)
+        message = msg("{path} could not be written: the disk is read-only. Choose another folder.", path=path)
     else:
-        told = msg(
+        message = msg(
             "{path} could not be written: {reason}. Choose another folder.",
             path=path,
             reason=verbatim(reason_of(error)),
         )
-    return HandlensError(told, details=repr(error))
+    return HandlensError(message, details=repr(error))
 
 
 def reason_of(error: OSError) -> str:

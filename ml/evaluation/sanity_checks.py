@@ -92,11 +92,11 @@ def _ood_inputs_accepted(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> It
     taken: list[Message] = []
     many = things(info.kind)
     total = 0
-    for what, said in odd.items():
-        best = said.probabilities.argmax(axis=1)
+    for what, outputs in odd.items():
+        best = outputs.probabilities.argmax(axis=1)
         fooled = [
             int(best[row])
-            for row, (probabilities, unlike) in enumerate(zip(said.probabilities, said.unlike, strict=True))
+            for row, (probabilities, unlike) in enumerate(zip(outputs.probabilities, outputs.unlike, strict=True))
             if decide(probabilities, float(unlike), info) == "accept"
             and info.predicted(probabilities)
             and info.classes[int(best[row])].lower() not in NOTHING
@@ -131,10 +131,10 @@ def _ood_inputs_accepted(odd: Mapping[Nonsense, Outputs], info: ModelInfo) -> It
 def _fooled(fooled: Sequence[int], total: int, what: Nonsense, info: ModelInfo) -> Message:
     """“it predicts “rose” for 2 of 8 blank pictures”; `fooled` are the classes."""
     commonest = info.classes[int(np.bincount(fooled).argmax())]
-    said = {"name": commonest, "n": len(fooled), "total": total, "odd": _odd_ones(what, info.kind)}
+    values = {"name": commonest, "n": len(fooled), "total": total, "odd": _odd_ones(what, info.kind)}
     if len(set(fooled)) > 1:
-        return msg("it predicts a class for {n} of {total} {odd} (mostly “{name}”)", **said)
-    return msg("it predicts “{name}” for {n} of {total} {odd}", **said)
+        return msg("it predicts a class for {n} of {total} {odd} (mostly “{name}”)", **values)
+    return msg("it predicts “{name}” for {n} of {total} {odd}", **values)
 
 
 def _odd_ones(what: Nonsense, kind: KindName) -> Message:

@@ -99,7 +99,7 @@ def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: floa
         rate = chosen_error_rate(project, asked)
         return info if rate is None else _with_presence_thresholds(project, run, info, rate)
     wanted = target_error_rate(project, info, asked)
-    stored = _said(project, run, info, wanted)
+    stored = _stored_predictions(project, run, info, wanted)
     if stored is None:
         return info
     samples = {sample.id: sample for sample in project.samples() if sample.labelled}
@@ -123,7 +123,7 @@ def with_thresholds_for(project: Project, run: int, info: ModelInfo, asked: floa
     )
 
 
-def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predictions | None:
+def _stored_predictions(project: Project, run: int, info: ModelInfo, wanted: float) -> Predictions | None:
     """What the run said of the samples; None where that was deleted, as to save space, and the model is for the wanted
     rate anyway."""
     if (project.runs.results(run) / "predictions").is_dir():
@@ -158,7 +158,7 @@ def _said(project: Project, run: int, info: ModelInfo, wanted: float) -> Predict
 
 
 def _with_presence_thresholds(project: Project, run: int, info: ModelInfo, asked: float) -> ModelInfo:
-    stored = _said(project, run, info, asked)
+    stored = _stored_predictions(project, run, info, asked)
     if stored is None:
         return info
     thresholds, promised = presence_thresholds_for(stored, {s.id: s for s in project.samples() if s.labelled}, asked)

@@ -101,7 +101,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
 
     Where more than one class may be present: once for each that is said to be, under its own map.
     """
-    classes, verdict = _said(result, info)
+    classes, verdict = _captions(result, info)
     if info.windowing is None or info.input_name == "pixels":
         surest = max(
             result.windows,
@@ -137,7 +137,7 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
     save_png(sheet, target)
 
 
-def _said(result: FilePrediction, info: ModelInfo) -> tuple[dict[int, str], Verdict]:
+def _captions(result: FilePrediction, info: ModelInfo) -> tuple[dict[int, str], Verdict]:
     """The classes to draw, each with its caption, and what is written beside them."""
     order = result.probabilities.argsort()[::-1][:5]
     top = tuple((info.classes[index], float(result.probabilities[index])) for index in order)

@@ -69,8 +69,8 @@ def write_package(target: Path, model: bytes, info: ModelInfo, *, sign: Sign | N
     parts[MANIFEST] = json.dumps(manifest, indent=1).encode()
     if sign is not None:
         signature, key = sign(parts[MANIFEST])
-        told = {"algorithm": "Ed25519", "public_key": key.hex(), "signature": signature.hex()}
-        parts[SIGNATURE] = json.dumps(told, indent=1).encode()
+        fields = {"algorithm": "Ed25519", "public_key": key.hex(), "signature": signature.hex()}
+        parts[SIGNATURE] = json.dumps(fields, indent=1).encode()
     with replacing(target) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
         for name, data in parts.items():
             entry = zipfile.ZipInfo(name)
@@ -179,11 +179,11 @@ def _checked(parts: Mapping[str, bytes]) -> ModelInfo:
 
 def _signer(parts: Mapping[str, bytes], path: Path) -> tuple[str | None, bool]:
     """The key of a valid signature, or that it was not checked."""
-    told = table_in(parse_json(parts[SIGNATURE]), "the signature")
-    if told.get("algorithm") != "Ed25519":
+    fields = table_in(parse_json(parts[SIGNATURE]), "the signature")
+    if fields.get("algorithm") != "Ed25519":
         raise ValueError("another kind of signature")
-    key = bytes.fromhex(text_in(told.get("public_key"), "public_key"))
-    signature = bytes.fromhex(text_in(told.get("signature"), "signature"))
+    key = bytes.fromhex(text_in(fields.get("public_key"), "public_key"))
+    signature = bytes.fromhex(text_in(fields.get("signature"), "signature"))
     try:
         from cryptography.exceptions import InvalidSignature  # of an extra that few need
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

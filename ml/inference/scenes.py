@@ -156,8 +156,8 @@ class _Mapping:
         ]
         for start in range(0, len(wanted), BATCH):
             places = wanted[start : start + BATCH]
-            said = self._model.predict(np.stack([self._square(band, self._lefts[place]) for place in places]))
-            values = np.concatenate([said.probabilities, said.unlike[:, None]], axis=1)
+            outputs = self._model.predict(np.stack([self._square(band, self._lefts[place]) for place in places]))
+            values = np.concatenate([outputs.probabilities, outputs.unlike[:, None]], axis=1)
             for place, row in zip(places, values, strict=True):
                 left, across = self._left_weights[place]
                 weight = down[:, None] * across

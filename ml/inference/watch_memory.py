@@ -212,18 +212,18 @@ class WatchMemory:
 
     def _failed(self, error: Exception) -> HandlensError:
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            told = msg(
+            message = msg(
                 "What was answered is kept in {path}, which is damaged. Remove that file. All files are then answered "
                 "again.",
                 path=str(self.file),
             )
         else:
-            told = msg(
+            message = msg(
                 "What was answered cannot be kept in {path}: {reason}. Free some space, or allow writing there.",
                 path=str(self.file),
                 reason=verbatim(str(error)),
             )
-        return HandlensError(told, details=repr(error))
+        return HandlensError(message, details=repr(error))
 
 
 def _item(row: tuple[Any, ...]) -> Item:

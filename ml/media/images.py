@@ -134,8 +134,8 @@ def image_facts(path: Path) -> ImageFacts:
         look = picture_look(image, levels)
         if _orientation(image) >= 5:
             width, height = height, width
-    said = tuple(remark for remark, holds in remarks.items() if holds)
-    return ImageFacts(width=width, height=height, look=look, levels=levels, remarks=said)
+    present = tuple(remark for remark, holds in remarks.items() if holds)
+    return ImageFacts(width=width, height=height, look=look, levels=levels, remarks=present)
 
 
 def thumbnail(path: Path, *, size: int, reading: PictureReading | None = None) -> NDArray[np.uint8]:

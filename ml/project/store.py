@@ -364,14 +364,14 @@ def _quick_check(path: Path) -> str:
     return "" if found == "ok" else found
 
 
-def _sentence(said: str, folder: Path) -> Message:
-    if "full" in said or ("disk i/o" in said and disk_is_full(folder)):
+def _sentence(error_text: str, folder: Path) -> Message:
+    if "full" in error_text or ("disk i/o" in error_text and disk_is_full(folder)):
         return FULL
-    if "locked" in said or "busy" in said:
+    if "locked" in error_text or "busy" in error_text:
         return msg("Another program has been using the project for too long. Close it there and try again.")
-    if "readonly" in said or "read-only" in said:
+    if "readonly" in error_text or "read-only" in error_text:
         return msg("The project is read-only. Copy it to a folder you may write to and open the copy.")
-    if "unable to open" in said:
+    if "unable to open" in error_text:
         return msg("The project's folder is missing. Put it back or plug in its drive, then open the project again.")
     return msg("The project could not be read or written. Nothing was changed. Try again or put back a copy.")
 

@@ -186,8 +186,8 @@ class _Report:
         if item.right:
             first = f"<strong>{_text(label)}</strong>"
         else:
-            told = msg("{label}, predicted as {predicted}", label=label, predicted=predicted)
-            first = f'<strong class="wrong">{_text(told)}</strong>'
+            caption = msg("{label}, predicted as {predicted}", label=label, predicted=predicted)
+            first = f'<strong class="wrong">{_text(caption)}</strong>'
         place = printable(item.sample.path)
         if item.sample.start is not None:
             place = text(msg("{path}, at {seconds:g} s", path=place, seconds=round(item.sample.start, 2)))

@@ -116,17 +116,17 @@ def _written(answer: FilePrediction | UnreadableInput) -> str:
 
 def _read(text: str, path: Path) -> FilePrediction | UnreadableInput:
     """The same, under the name the user gave and not the one the worker opened it by."""
-    told = json.loads(text)
-    if "reason" in told:
-        return UnreadableInput(path=path, reason=from_json(told["reason"]))
+    answer = json.loads(text)
+    if "reason" in answer:
+        return UnreadableInput(path=path, reason=from_json(answer["reason"]))
     windows = [
         WindowPrediction(start=start, end=end, probabilities=np.array(probabilities, dtype=np.float32))
-        for start, end, probabilities in told["windows"]
+        for start, end, probabilities in answer["windows"]
     ]
     return FilePrediction(
         path=path,
-        probabilities=np.array(told["probabilities"], dtype=np.float32),
-        unlike=told["unlike"],
-        decision=told["decision"],
+        probabilities=np.array(answer["probabilities"], dtype=np.float32),
+        unlike=answer["unlike"],
+        decision=answer["decision"],
         windows=tuple(windows),
     )

@@ -206,15 +206,15 @@ def _predict(
     model: ReleasedModel, items: list[_Item], *, keep_maps: bool
 ) -> Iterator[FilePrediction | UnreadableInput]:
     readable = [item for item in items if item.reason is None]
-    said: Callable[[int, int], Outputs]
+    outputs: Callable[[int, int], Outputs]
     if readable:
-        said = _in_batches(model, np.concatenate([item.arrays for item in readable]))
+        outputs = _in_batches(model, np.concatenate([item.arrays for item in readable]))
     row = 0
     for item in items:
         if item.reason is not None:
             yield UnreadableInput(path=item.path, reason=item.reason)
             continue
-        first = said(row, row + len(item.arrays))
+        first = outputs(row, row + len(item.arrays))
         row += len(item.arrays)
         if model.info.windowing is None:
             yield _picture(item, first, model.info, keep_maps=keep_maps)
@@ -247,14 +247,14 @@ def _halved_if_short(model: ReleasedModel, arrays: NDArray[np.generic]) -> list[
     return [*_halved_if_short(model, arrays[:half]), *_halved_if_short(model, arrays[half:])]
 
 
-def _picture(item: _Item, said: Outputs, info: ModelInfo, *, keep_maps: bool) -> FilePrediction:
-    probabilities, unlike = said.probabilities[0], float(said.unlike[0])
+def _picture(item: _Item, outputs: Outputs, info: ModelInfo, *, keep_maps: bool) -> FilePrediction:
+    probabilities, unlike = outputs.probabilities[0], float(outputs.unlike[0])
     return FilePrediction(
         path=item.path,
         probabilities=probabilities,
         unlike=unlike,
         decision=decide(probabilities, unlike, info),
-        maps=said.maps[0] if keep_maps else None,
+        maps=outputs.maps[0] if keep_maps else None,
     )
 
 
@@ -262,7 +262,7 @@ def _recording(
     model: ReleasedModel, item: _Item, first: Outputs, *, keep_maps: bool
 ) -> FilePrediction | UnreadableInput:
     """Read the rest of a long recording chunk by chunk and take the mean over its windows."""
-    windows = _said_of(item.spans[:CHUNK], first, keep_maps=keep_maps)
+    windows = _window_predictions(item.spans[:CHUNK], first, keep_maps=keep_maps)
     unlike = [first.unlike]
     for start in range(CHUNK, len(item.spans), CHUNK):
         spans = item.spans[start : start + CHUNK]
@@ -270,9 +270,9 @@ def _recording(
             arrays = _windows(item.path, model.info, spans)
         except Exception as error:  # as at its beginning, see `_load`
             return UnreadableInput(path=item.path, reason=why_unreadable(item.path, error))
-        said = _in_batches(model, arrays)(0, len(spans))
-        windows += _said_of(spans, said, keep_maps=keep_maps)
-        unlike.append(said.unlike)
+        outputs = _in_batches(model, arrays)(0, len(spans))
+        windows += _window_predictions(spans, outputs, keep_maps=keep_maps)
+        unlike.append(outputs.unlike)
     probabilities = task_named(model.info.task).over_windows(np.stack([window.probabilities for window in windows]))
     mean_unlike = float(np.concatenate(unlike).mean())
     return FilePrediction(
@@ -284,13 +284,13 @@ def _recording(
     )
 
 
-def _said_of(spans: Sequence[Span], said: Outputs, *, keep_maps: bool) -> tuple[WindowPrediction, ...]:
+def _window_predictions(spans: Sequence[Span], outputs: Outputs, *, keep_maps: bool) -> tuple[WindowPrediction, ...]:
     return tuple(
         WindowPrediction(
             start=start,
             end=end,
-            probabilities=said.probabilities[row],
-            maps=said.maps[row] if keep_maps else None,
+            probabilities=outputs.probabilities[row],
+            maps=outputs.maps[row] if keep_maps else None,
         )
         for row, (start, end) in enumerate(spans)
     )

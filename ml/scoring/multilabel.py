@@ -133,7 +133,7 @@ def relative_to_threshold(probabilities: NDArray[np.floating], thresholds: NDArr
 
 
 def precision_recall(
-    said: NDArray[np.bool_], targets: NDArray[np.integer], names: tuple[str, ...], *, sources: int | None = None
+    predicted: NDArray[np.bool_], targets: NDArray[np.integer], names: tuple[str, ...], *, sources: int | None = None
 ) -> dict[str, dict[str, float]]:
     """For each class name: n (samples that have it), found (of these), named (said to have it), wrongly (of these),
     and recall, precision and f1 as fractions, 0 where undefined. `recall_low` to `precision_high` are what chance
@@ -141,8 +141,8 @@ def precision_recall(
     weight = 1.0 if sources is None else sources / max(1, len(targets))
     scores = {}
     for index, name in enumerate(names):
-        wanted, told = targets[:, index] > 0, said[:, index]
-        n, named, found = float(wanted.sum()), float(told.sum()), float((wanted & told).sum())
+        wanted, predicted_column = targets[:, index] > 0, predicted[:, index]
+        n, named, found = float(wanted.sum()), float(predicted_column.sum()), float((wanted & predicted_column).sum())
         scores[name] = {
             "n": n,
             "recall": found / n if n else 0.0,
@@ -158,15 +158,15 @@ def precision_recall(
     return scores
 
 
-def multilabel_confusion(said: NDArray[np.bool_], targets: NDArray[np.integer]) -> NDArray[np.int64]:
-    """(classes, classes) counts in the manner of a confusion matrix: row = a class a sample has, column = a class said.
+def multilabel_confusion(predicted: NDArray[np.bool_], targets: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Counts (classes, classes) in the manner of a confusion matrix: a row is a label, a column a predicted class.
 
-    On the diagonal what was found. Beside it only what was said wrongly: a second class that is really there is none.
+    The diagonal holds what was found. Beside it are only wrong predictions: a second class that is there is none.
     """
     wanted = (targets > 0).astype(np.int64)
-    wrongly = said & (wanted == 0)
+    wrongly = predicted & (wanted == 0)
     counts = wanted.T @ wrongly.astype(np.int64)
-    np.fill_diagonal(counts, (wanted * said).sum(axis=0))
+    np.fill_diagonal(counts, (wanted * predicted).sum(axis=0))
     return np.asarray(counts, dtype=np.int64)
 
 

@@ -93,8 +93,8 @@ class MultiLabel(Task):
         probabilities = np.pad(probabilities, ((0, 0), (0, missing)))
         thresholds = np.pad(thresholds, (0, missing), constant_values=0.5)
         targets = self.targets(labels, classes=len(names))
-        said = predicted_labels(probabilities, thresholds)
-        scores = precision_recall(said, targets, names, sources=files)
+        predicted = predicted_labels(probabilities, thresholds)
+        scores = precision_recall(predicted, targets, names, sources=files)
         for name, average in zip(names, average_precisions(probabilities, targets), strict=True):
             scores[name]["average_precision"] = 0.0 if np.isnan(average) else float(average)
         return Evaluated(
@@ -102,7 +102,7 @@ class MultiLabel(Task):
             n=len(labels),
             files=files,
             per_class=scores,
-            confusion=tuple(tuple(int(count) for count in row) for row in multilabel_confusion(said, targets)),
+            confusion=tuple(tuple(int(count) for count in row) for row in multilabel_confusion(predicted, targets)),
             ece=calibration_error(probabilities, targets),
             task=self.name,
         )

@@ -69,8 +69,8 @@ def test_files_dropped_on_the_data_page_join_the_project(qtbot: QtBot, open_proj
     page = data_page(qtbot, session)
     box = page.adding
     drop(box.drop, tmp_path / "phone")
-    qtbot.waitUntil(box.told_label.isVisible, timeout=SLOW)
-    assert box.told_label.text() == "1 picture was added. 1 could not be read." and box.why_button.isVisible()
+    qtbot.waitUntil(box.notice_label.isVisible, timeout=SLOW)
+    assert box.notice_label.text() == "1 picture was added. 1 could not be read." and box.why_button.isVisible()
     sample = next(sample for sample in session.samples if sample.path == f"+phone/{first}/a.png")
     assert sample.labels == (0,) and sample.split == "train"
     page.shutdown()

@@ -191,7 +191,7 @@ def test_a_project_is_renamed_duplicated_and_archived_from_its_card(
     with qtbot.waitSignal(page.manager.finished) as ended:
         page.manager.archive_with_sources(moved, "Harvest")
     assert asked and (tmp_path / "all.zip").is_file() and str(tmp_path / "all.zip") in ended.args[0]
-    assert page.told.isVisible()
+    assert page.notice.isVisible()
 
 
 def test_a_project_goes_to_the_bin_and_its_originals_stay(

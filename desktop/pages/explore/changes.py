@@ -63,7 +63,9 @@ class RunChanges:
         was, now = self._before.wrong_at(old), self._now.wrong_at(new)
         if was != now:
             return "wrong" if now else "right"
-        return "other" if now and set(self._before.said(old)) != set(self._now.said(new)) else ""
+        return (
+            "other" if now and set(self._before.predicted_classes(old)) != set(self._now.predicted_classes(new)) else ""
+        )
 
     def flipped(self, split: int | None) -> dict[Flip, NDArray[np.int64]]:
         """Return the ids of what is right or wrong only now, in a split or in all."""

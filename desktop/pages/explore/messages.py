@@ -135,26 +135,28 @@ def named_within(indices: Sequence[int], names: Sequence[str]) -> Message:
 
 def tile(table: PredictionTable, row: int, sample: Sample, names: Sequence[str]) -> Tile:
     """Describe a prediction: "rose → tulip 97 %" if it is wrong, "rose 97 %" if it is right."""
-    said = table.said(row)
+    predicted_classes = table.predicted_classes(row)
     labels = sample.labels if sample.labelled else None
-    predicted = named(said, names)
-    number = percent(float(table.top[row])) if len(said) == 1 else ""
+    predicted = named(predicted_classes, names)
+    number = percent(float(table.top[row])) if len(predicted_classes) == 1 else ""
     changed = not same_labels(table.labelled_before(row), labels)
     wrong = None if labels is None else table.wrong_at(row)
-    told = named_within(said, names)
+    predicted_text = named_within(predicted_classes, names)
     if number:
-        told = msg("{predicted} ({percent})", predicted=told, percent=number)
+        predicted_text = msg("{predicted} ({percent})", predicted=predicted_text, percent=number)
     if labels is None:
         caption = f"?{ARROW}{predicted}"
-        spoken = msg("Not labelled, predicted: {predicted}.", predicted=told)
+        spoken = msg("Not labelled, predicted: {predicted}.", predicted=predicted_text)
     elif wrong:
         caption = f"{named(labels, names)}{ARROW}{predicted}"
         spoken = msg(
-            "Wrong. Labelled: {label}; predicted: {predicted}.", label=named_within(labels, names), predicted=told
+            "Wrong. Labelled: {label}; predicted: {predicted}.",
+            label=named_within(labels, names),
+            predicted=predicted_text,
         )
     else:
         caption = predicted
-        spoken = msg("Right. Labelled and predicted: {predicted}.", predicted=told)
+        spoken = msg("Right. Labelled and predicted: {predicted}.", predicted=predicted_text)
     if changed:
         caption = f"✎ {caption}"
         spoken = msg("{first} {second}", first=spoken, second=msg("You changed the label after this run."))

@@ -154,8 +154,8 @@ class ExploreModel(QObject):
         flip = self.changes.flip(sample_id)
         if not flip:
             return tile
-        said = tr("{first} {second}", first=spoken(flip), second=tile.spoken)
-        return replace(tile, caption=MARKS[flip] + tile.caption, spoken=said)
+        description = tr("{first} {second}", first=spoken(flip), second=tile.spoken)
+        return replace(tile, caption=MARKS[flip] + tile.caption, spoken=description)
 
     # -- labels --------------------------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ class ExplorePage(QWidget):
         self.runs.release_action.triggered.connect(self._release)
         self.runs.export_action.triggered.connect(self._export)
         self.runs.compare_action.triggered.connect(self._request_runs)
-        self.hand_over.told.connect(self._say)
+        self.hand_over.notice.connect(self._say)
 
     def _make_keys(self) -> None:
         within = Qt.ShortcutContext.WidgetWithChildrenShortcut

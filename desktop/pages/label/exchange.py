@@ -21,7 +21,7 @@ from ml.api import FORM_SUFFIXES, HandlensError, LabelExport, MergePlan, Project
 class Exchange(QObject):
     """Fills the menu of `button` and does what is chosen there."""
 
-    told = Signal(str)
+    notice = Signal(str)
     progressed = Signal(str, float)
 
     def __init__(self, page: QWidget, model: LabelModel, button: QPushButton) -> None:
@@ -97,10 +97,10 @@ class Exchange(QObject):
         if isinstance(result, LabelExport):
             left_out = result.left_out_message()
             words = result.message()
-            self.told.emit(text(words) if left_out is None else tr("{first} {second}", first=words, second=left_out))
+            self.notice.emit(text(words) if left_out is None else tr("{first} {second}", first=words, second=left_out))
         elif isinstance(result, MergePlan):
             self._model.take_over(result)
-            self.told.emit(text(result.message()))
+            self.notice.emit(text(result.message()))
             if result.disagreements:
                 self._show_disagreements(result)
 

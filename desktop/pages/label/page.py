@@ -64,7 +64,7 @@ class LabelPage(QWidget):
         self._news = ""
         self._before: RunInfo | None = None
         """The run that was the newest when a training was begun on this page."""
-        self._told = ""
+        self._notice = ""
         self._sentence_timer = QTimer(self, interval=SENTENCE_MS, singleShot=True)
         self._sentence_timer.timeout.connect(self._say_progress)
         layout = QVBoxLayout(self)
@@ -96,7 +96,7 @@ class LabelPage(QWidget):
         view.class_box.activated.connect(self._arrange)
         view.filters.changed.connect(self._arrange)
         view.filter_button.toggled.connect(self._show_filters)
-        self.exchange.told.connect(self._tell)
+        self.exchange.notice.connect(self._tell)
         self.exchange.progressed.connect(self.job_progress)
         for button, act in (
             (view.new_button, view.open_field),
@@ -231,7 +231,7 @@ class LabelPage(QWidget):
     @Slot(str)
     def _tell(self, sentence: str) -> None:
         """Say what became of an export or a merge, until the next change."""
-        self._told = sentence
+        self._notice = sentence
         self._say_progress()
 
     def _show(self, ids: Ids) -> None:
@@ -293,7 +293,7 @@ class LabelPage(QWidget):
 
     @Slot()
     def _on_labels_changed(self) -> None:
-        self._told = ""
+        self._notice = ""
         self._refresh()
 
     @Slot()
@@ -337,8 +337,8 @@ class LabelPage(QWidget):
         self.train_button.setEnabled(not missing)
         self.train_button.setToolTip(missing)
         count = self.grid.selected_count()
-        if self._told:
-            hint = self._told
+        if self._notice:
+            hint = self._notice
         elif not self.model.classes():
             hint = messages.name_first_class(session.project.kind, len(session.samples))
         elif count > 1:

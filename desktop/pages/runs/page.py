@@ -109,7 +109,7 @@ class RunsPage(QWidget):
         self._tasks.failed.connect(self._on_failed)
         self.comparison.list_chosen.connect(self._show_list)
         self.comparison.class_chosen.connect(self._show_class)
-        self.hand_over.told.connect(self._say)
+        self.hand_over.notice.connect(self._say)
         self.explore_button.clicked.connect(self._explore)
         self.release_button.clicked.connect(self._release)
         self.export_button.clicked.connect(self._export)

@@ -66,7 +66,7 @@ class TrainPage(QWidget):
         self.result.release_pressed.connect(self._release)
         self.result.export_pressed.connect(self._export)
         self.hand_over = RunHandOver(self, runner=runner)
-        self.hand_over.told.connect(self._say)
+        self.hand_over.notice.connect(self._say)
 
     # -- what the window asks ------------------------------------------------------------------------------------
 

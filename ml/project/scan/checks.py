@@ -263,8 +263,8 @@ def _from_tables(report: ScanReport) -> list[Finding]:
         found.append(Finding(severity="info", sentence=sentence))
     found += [Finding(severity="info", sentence=sentence) for sentence in describe_windows(report)]
     for issue in (*lost_in_windows(report), *report.labels.issues):
-        told = describe_issue(issue, kind=report.kind, task=report.task)
-        found.append(Finding(severity="info" if issue.kind in MILD else "warn", sentence=told, paths=issue.paths))
+        sentence = describe_issue(issue, kind=report.kind, task=report.task)
+        found.append(Finding(severity="info" if issue.kind in MILD else "warn", sentence=sentence, paths=issue.paths))
     return found
 
 

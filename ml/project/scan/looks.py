@@ -216,8 +216,8 @@ def _shortcuts(report: ScanReport) -> list[Finding]:
 
 
 def _shortcut(sentence: Message, report: ScanReport, name: str, value: str, own: Sequence[FoundFile]) -> Finding:
-    said = dataclasses.replace(sentence, values={"name": name, "value": value, "files": files(report.kind)})
-    return Finding(severity="warn", sentence=said, paths=tuple(file.path for file in own))
+    complete = dataclasses.replace(sentence, values={"name": name, "value": value, "files": files(report.kind)})
+    return Finding(severity="warn", sentence=complete, paths=tuple(file.path for file in own))
 
 
 def _odd_class(by_class: Mapping[str, Sequence[FoundFile]], attribute: Attribute) -> tuple[str, str] | None:

@@ -17,11 +17,11 @@ def remarks_found(report: ScanReport) -> list[Finding]:
     return [
         Finding(severity=severity, sentence=sentence, paths=tuple(found))
         for remark, found in paths.items()
-        for severity, sentence in [_said(remark, len(found), report.picture_reading)]
+        for severity, sentence in [_finding_of(remark, len(found), report.picture_reading)]
     ]
 
 
-def _said(remark: Remark, count: int, reading: PictureReading | None) -> tuple[Severity, Message]:
+def _finding_of(remark: Remark, count: int, reading: PictureReading | None) -> tuple[Severity, Message]:
     match remark:
         case "cut":
             return "warn", nmsg(

@@ -225,15 +225,15 @@ def _examine_all(
     outcomes: dict[str, Examined | UnreadableError] = {}
     by_path = {folder / name: name for name in names}
     began = time.monotonic()
-    told = began
+    last_progress = began
     yield Progress(stage="scan", done=0, total=len(names))
     results = probe_files(list(by_path), partial(examine, kind), stopped=lambda: bool(stop.requested()))
     try:
         for path, outcome in results:
             outcomes[by_path[path]] = outcome
             now = time.monotonic()
-            if now - told >= BETWEEN_PROGRESS:
-                told = now
+            if now - last_progress >= BETWEEN_PROGRESS:
+                last_progress = now
                 yield _progress(len(outcomes), len(names), now - began)
     finally:
         results.close()

@@ -54,24 +54,26 @@ class Added:
 
     def message(self) -> Message:
         """Say what became of the files, without the reasons of the unreadable ones."""
-        told = [_new_told(self)]
+        sentences = [_new_sentence(self)]
         if self.unlabelled:
-            told.append(
+            sentences.append(
                 nmsg("{count} of them has no label yet.", "{count} of them have no label yet.", self.unlabelled)
             )
         if self.known:
-            told.append(nmsg("{count} was in the project already.", "{count} were in the project already.", self.known))
+            sentences.append(
+                nmsg("{count} was in the project already.", "{count} were in the project already.", self.known)
+            )
         if self.relabelled:
-            told.append(nmsg("{count} got a new label.", "{count} got a new label.", self.relabelled))
+            sentences.append(nmsg("{count} got a new label.", "{count} got a new label.", self.relabelled))
         if self.unreadable:
-            told.append(nmsg("{count} could not be read.", "{count} could not be read.", len(self.unreadable)))
-        whole = told[0]
-        for sentence in told[1:]:
+            sentences.append(nmsg("{count} could not be read.", "{count} could not be read.", len(self.unreadable)))
+        whole = sentences[0]
+        for sentence in sentences[1:]:
             whole = msg("{first} {second}", first=whole, second=sentence)
         return whole
 
 
-def _new_told(added: Added) -> Message:
+def _new_sentence(added: Added) -> Message:
     if not added.new:
         return msg("No new {files} were added.", files=files_of(added.kind))
     count = counted_files(added.new, added.kind)

@@ -51,12 +51,12 @@ class SourceChanges:
 
     def message(self) -> Message:
         """Say what has changed, in one or two sentences."""
-        told = []
+        sentences = []
         if self.new:
-            told.append(_new_told(self))
+            sentences.append(_new_sentence(self))
         other = len(self.changed) + len(self.gone)
         if other:
-            told.append(
+            sentences.append(
                 nmsg(
                     "{count_files} in the folder was changed or removed.",
                     "{count_files} in the folder were changed or removed.",
@@ -64,10 +64,10 @@ class SourceChanges:
                     count_files=counted_files(other, self.kind),
                 )
             )
-        return told[0] if len(told) == 1 else msg("{first} {second}", first=told[0], second=told[1])
+        return sentences[0] if len(sentences) == 1 else msg("{first} {second}", first=sentences[0], second=sentences[1])
 
 
-def _new_told(changes: SourceChanges) -> Message:
+def _new_sentence(changes: SourceChanges) -> Message:
     files = counted_files(len(changes.new), changes.kind)
     if changes.classes:
         return msg(

@@ -228,7 +228,7 @@ class DetailController(QObject):
             note = messages.relabelled(was, sample.split)
         predicted = [
             f"{names[index]}  {percent(float(table.predictions.probabilities[row, index]))}"
-            for index in table.said(row)
+            for index in table.predicted_classes(row)
         ]
         return Details(
             name=name,
@@ -261,7 +261,7 @@ class DetailController(QObject):
         """The most probable classes, always with the labels and the predicted classes."""
         probabilities = np.asarray(table.predictions.probabilities[row])
         order = [int(index) for index in np.argsort(-probabilities, kind="stable")]
-        needed = {index for index in (*labels, *table.said(row)) if index < len(probabilities)}
+        needed = {index for index in (*labels, *table.predicted_classes(row)) if index < len(probabilities)}
         room = max(MAX_BARS, len(needed))
         others = [index for index in order if index not in needed][: room - len(needed)]
         thresholds = table.predictions.thresholds
