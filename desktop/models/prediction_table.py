@@ -249,10 +249,10 @@ class _PresenceTable(PredictionTable):
         return self._margin
 
     def wrong(self) -> NDArray[np.bool_]:
-        return np.asarray((self.labels >= 0) & ((self.differs != self.truth).any(axis=1) | self._beyond))
+        return np.asarray((self.labels >= 0) & ((self.predicted_mask != self.truth).any(axis=1) | self._beyond))
 
     def wrong_at(self, row: int) -> bool:
-        differs = bool((self.differs[row] != self.truth[row]).any() or self._beyond[row])
+        differs = bool((self.predicted_mask[row] != self.truth[row]).any() or self._beyond[row])
         return bool(self.labels[row] >= 0) and differs
 
     def right(self) -> NDArray[np.bool_]:

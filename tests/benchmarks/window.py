@@ -72,8 +72,8 @@ def _stutter(scratch: Path, pictures: int) -> None:
     window.open_project(scratch / "b.handlens")
     while window.workspace is None:
         app.processEvents()
-    page = window.workspace.train_page
-    window.workspace.show_page(1)
+    page = window.workspace.page("train")
+    window.workspace.show_page("train")
     gaps: list[float] = []
     clock = QElapsedTimer()
     ticker = QTimer(interval=10)

@@ -89,7 +89,8 @@ def source_changes(project: Project, stop: Stop | None = None) -> SourceChanges:
     Raises HandlensError where the folder has gone, and StopRequestedError.
     """
     stop, folder = stop or NeverStop(), project.source_folder
-    names = [name for name in _names_in(project, folder, stop) if root_name(name) not in _root_names(project)]
+    roots = {root.name for root in project.roots()}
+    names = [name for name in _names_in(project, folder, stop) if root_name(name) not in roots]
     stamps = {name: stamp for name in names if (stamp := _stamp(folder / name)) is not None}
     known = {path: stamp for path, stamp in project.stamps().items() if not root_name(path)}
     left_out = {item.path for item in project.unreadable()}
@@ -177,10 +178,6 @@ def _names_in(project: Project, folder: Path, stop: Stop) -> list[str]:
         entries.append(entry)
     tables = {path.absolute() for path in project.label_sources}
     return [name for name in usable(folder, entries, project.kind) if not tables or folder / name not in tables]
-
-
-def _root_names(project: Project) -> set[str]:
-    return {root.name for root in project.roots()}
 
 
 def _new_classes(project: Project, names: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
