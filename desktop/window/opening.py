@@ -56,4 +56,6 @@ def restore_and_load(path: Path) -> Loaded:
 
 def prepare() -> None:
     """Import the core and the pages while the start page is shown: the first window does not wait for them."""
+    import scipy.special  # noqa: F401 - takes a third of a second, and the first look at “Sure enough?” needs it
+
     import desktop.window.workspace  # noqa: F401

@@ -55,7 +55,9 @@ class PageFrame(QWidget):
     def steps(self) -> Iterator[None]:
         """Make the pages and show the project on them; a step is over at each `yield`."""
         for make in self._factories:
-            self._add(make(self._runner))
+            page = make(self._runner)
+            yield
+            self._add(page)
             yield
         self._lay_out()
         yield

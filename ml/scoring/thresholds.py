@@ -8,6 +8,7 @@ promised a file counts as one, wrong by the share of its windows that are.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 
@@ -199,13 +200,13 @@ def _by_source(
     held, mistakes = np.zeros(len(names)), np.zeros(len(names))
     shares, files = np.zeros(n), np.zeros(n, dtype=np.int64)
     total, seen = 0.0, 0
-    for row, (place, multilabel_confusion) in enumerate(zip(places.tolist(), wrong.tolist(), strict=True)):
+    for row, (place, is_wrong) in enumerate(zip(places.tolist(), wrong.tolist(), strict=True)):
         if held[place]:
             total -= mistakes[place] / held[place]
         else:
             seen += 1
         held[place] += 1
-        mistakes[place] += multilabel_confusion
+        mistakes[place] += is_wrong
         total += mistakes[place] / held[place]
         shares[row], files[row] = total, seen
     return np.maximum(shares, counted / one_by_one * files), files
@@ -230,10 +231,14 @@ def _count_for(mistakes: int, wanted: float, confidence: float) -> int:
     """The fewest samples among which so many mistakes still prove the wanted rate."""
     from scipy.special import gammaincinv  # see `_beta_quantile`
 
-    count = max(mistakes + 1, int(0.9 * gammaincinv(mistakes + 1, confidence) / wanted))
-    while upper_bound(mistakes, count, confidence=confidence) > wanted:
-        count += 1
-    return count
+    def proves(count: int) -> bool:
+        return upper_bound(mistakes, count, confidence=confidence) <= wanted
+
+    least = max(mistakes + 1, int(0.9 * gammaincinv(mistakes + 1, confidence) / wanted))
+    most = least
+    while not proves(most):
+        most *= 2
+    return least + bisect_left(range(least, most), True, key=proves)
 
 
 def _as_seen(top: NDArray[np.floating], wrong: NDArray[np.bool_], wanted: float) -> float:
