@@ -146,10 +146,9 @@ from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
-from ml.media.logs.overview import log_picture, log_seconds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
-from ml.media.overview import Overview, close_picture, stream_overview
+from ml.media.overview import Overview, close_picture, log_picture, log_seconds, stream_overview
 from ml.media.scenes import scene_size
 from ml.media.signatures import is_strange, kind_inside
 from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength

@@ -20,9 +20,8 @@ from typing import Any
 from PIL import Image
 
 from ml.inference.answers import answer_row
-from ml.inference.csv_lines import CsvLines
 from ml.inference.rules import RuleSet, read_rules
-from ml.inference.watch import FolderWatch, WatchPlan, memory_file
+from ml.inference.watch import CsvLines, FolderWatch, WatchPlan, memory_file
 from ml.inference.watch_memory import WatchMemory
 from ml.runtime.model import ReleasedModel
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ml.core.disk import replacing
-from ml.demo.conveyor import STRIP, belt_strip
+from ml.demo.conveyor import STRIP, belt_strip, lit_belt
+from ml.demo.lamp import lamp_view
 from ml.demo.pieces import PIECES, standing
 from ml.demo.planted import choose_wrong
-from ml.demo.render import render
-from ml.demo.scene import Piece, Scene
+from ml.demo.plastic import FINE, lay_over
+from ml.demo.scene import Piece, Scene, camera_rays
 from ml.demo.solids import Array
 
 CLASSES = tuple(PIECES)
@@ -123,3 +124,17 @@ def _save(pixels: NDArray[np.uint8], path: Path) -> None:
     """Under a temporary name first, so that a picture is there in full or not at all."""
     with replacing(path, durable=False) as draft:  # its folder is flushed as a whole
         Image.fromarray(pixels).save(draft, format="JPEG", quality=88)
+
+
+def render(scene: Scene, size: tuple[int, int]) -> Array:
+    """The light that reaches the sensor, linear RGB (height, width, 3); `size` is (width, height)."""
+    above = lamp_view(scene)
+    picture = lit_belt(scene, camera_rays(scene, size), above)
+    camera = camera_rays(scene, size, fine=FINE)
+    # Pieces never touch, so the far one first and the near one over it needs no depth in common.
+    eye = camera.origin[0]
+    for piece in sorted(
+        scene.pieces, key=lambda piece: -float(np.linalg.norm(piece.parts[0].body.corners.mean(0) - eye))
+    ):
+        lay_over(picture, scene, piece, camera, above)
+    return picture

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from ml.core.errors import HandlensError
 from ml.core.folders import data_folder
-from ml.core.messages import Message, english
+from ml.core.messages import Message, english, msg
 from ml.inference.actions import NotDeliveredError, RuleAction, sentence_of, test_event
-from ml.inference.answers import answer_row
+from ml.inference.answers import Row, answer_row
 from ml.inference.appended import AppendedFile
 from ml.inference.arrivals import Arrival, Arrivals
-from ml.inference.csv_lines import CsvLines
 from ml.inference.deliveries import Deliveries, make_actions
 from ml.inference.recorded_at import recorded_at
 from ml.inference.rules import Rule, RuleSet
+from ml.inference.tables import Columns, CsvTable, csv_cells
 from ml.inference.watch_memory import WatchMemory, fingerprint
 from ml.media.kinds import kind_named
 from ml.runtime.contract import ModelInfo
@@ -324,3 +327,35 @@ def _changes(folder: Path) -> Iterator[Sequence[str]]:
         while True:
             time.sleep(_TICK_MS / 1000)
             yield []
+
+
+class CsvLines:
+    """The lines that `handlens predict --csv` writes for a model."""
+
+    def __init__(self, info: ModelInfo) -> None:
+        self._columns = Columns(info)
+
+    def header(self) -> str:
+        """Return the first line. Its mark lets Excel read umlauts."""
+        return "\ufeff" + _written([self._columns.names])
+
+    def lines(self, row: Row) -> str:
+        """Return the line of an answer and, for a recording of several windows, one for each of them."""
+        return _written(map(csv_cells, self._columns.lines(row)))
+
+    def check(self, path: Path) -> None:
+        """Raise HandlensError where `path` cannot become, or is not, a table with these columns."""
+        CsvTable.check(path)
+        if path.is_file() and path.stat().st_size:
+            with path.open("rb") as file:
+                first = file.readline(100_000)
+            if first != self.header().encode():
+                raise HandlensError(
+                    msg("{path} has the answers of a model with other columns. Give another name.", path=str(path))
+                )
+
+
+def _written(lines: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue()

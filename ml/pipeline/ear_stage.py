@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.events import Event, Note
-from ml.core.jobs import EARS, StopRequestedError, UsedEar
+from ml.core.jobs import EARS, Stop, StopRequestedError, UsedEar
 from ml.core.messages import Message, msg
 from ml.core.phrases import percent
 from ml.core.types import Sample
@@ -17,10 +17,11 @@ from ml.graphs.ears import make_ear
 from ml.graphs.feature_network import FeatureNetwork
 from ml.media.kinds import kind_named
 from ml.pipeline.session import raise_if_ended, stage
-from ml.probe.comparison import cross_validated_score
-from ml.probe.objective import targets_of
+from ml.probe.objective import known_class_mask, targets_of
+from ml.probe.probe import C_GRID, fit_probe
 from ml.project.split.groups import base_groups, joined
 from ml.scoring.group_effect import folds_of
+from ml.scoring.task import Task
 from ml.scoring.tasks import task_named
 from ml.training.run_context import RunContext
 from ml.training.run_files import read_settings
@@ -134,3 +135,36 @@ def _reason(name: UsedEar, scores: Mapping[UsedEar, float]) -> Message:
                 "network alone {picture}, the speech network alone {speech}.",
                 **values,
             )
+
+
+FEWER_C = C_GRID[1::2]
+"""Enough to compare features."""
+
+
+def cross_validated_score(
+    embeddings: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    *,
+    classes: int,
+    task: Task,
+    stop: Stop,
+) -> float | None:
+    """Return the score of the task on samples that the probe was not fitted to; None if it cannot be measured.
+
+    `folds` (n,) never separate samples that belong together. Raises StopRequestedError after a stop request.
+    """
+    answers, truth = [], []
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        known = known_class_mask(targets, targets[~held_out])
+        judged = held_out & known
+        if not judged.any() or len(np.unique(targets[~held_out], axis=0)) < 2:
+            continue
+        train, valid = (embeddings[~held_out], targets[~held_out]), (embeddings[judged], targets[judged])
+        *_, probe = fit_probe(train, valid, classes=classes, task=task, c_grid=FEWER_C, stop=stop)
+        answers.append(task.activation(probe.head.logits(valid[0])))
+        truth.append(valid[1])
+    if not answers:
+        return None
+    return task.score_and_loss(np.concatenate(answers), np.concatenate(truth))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -12,20 +13,21 @@ from lightning_fabric import Fabric
 
 from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.core.errors import HandlensError
-from ml.core.events import Event, Finished, FirstModel, Stopped
+from ml.core.events import TERMINAL, Event, Finished, FirstModel, StageStarted, Stopped
 from ml.core.jobs import Stop, TrainJob
 from ml.core.messages import msg
+from ml.core.stages import Stage
 from ml.evaluation.run_comparison import count_changes, evaluation_set
 from ml.features.decode import Decoded
 from ml.graphs.pretrained import Weights
 from ml.networks.weights.resolve import refuse_unknown_weights, resolve_weights
-from ml.pipeline.behind import behind_first_model
 from ml.pipeline.better_ear import better_first_model
 from ml.pipeline.finish import finish_run
 from ml.pipeline.first_model import GraphRelease
 from ml.pipeline.first_model_stays import first_model_stays
 from ml.pipeline.retrain import retrain_samples, retrain_stage
 from ml.pipeline.session import (
+    FirstModelKeptError,
     finished,
     frozen_network,
     labelled_and_split,
@@ -318,3 +320,20 @@ def _refuse_unknown(name: str, file: Path | None) -> None:
             msg("{file} could belong to any network. Name the network with --backbone NAME.", file=file.name)
         )
     refuse_unknown_weights(name or DEFAULT_BACKBONE, file)
+
+
+DONE_BEFORE: tuple[Stage, ...] = ("decode", "features", "probe")
+"""Stages that find everything in the cache once there is a first model."""
+
+
+def behind_first_model(stages: Generator[Event, None, None], stop: Stop) -> Generator[Event, None, None]:
+    """Yield the events of `stages` without the beginnings of those that have nothing to do.
+
+    Raises FirstModelKeptError once the user keeps the first model, unless the better one was released before.
+    """
+    with contextlib.closing(stages):
+        for event in stages:
+            if stop.requested() == "first" and not isinstance(event, TERMINAL):
+                raise FirstModelKeptError
+            if not (isinstance(event, StageStarted) and event.stage in DONE_BEFORE):
+                yield event

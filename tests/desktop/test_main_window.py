@@ -30,7 +30,6 @@ from scripted import Scan
 
 from desktop import actions, i18n, settings, style
 from desktop.app import ThemeKeeper, make_app
-from desktop.dialogs.fault import FaultNotice
 from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Notice, Question
@@ -38,7 +37,7 @@ from desktop.dialogs.preferences import PreferencesDialog
 from desktop.i18n import current_language
 from desktop.pages.ids import DATA, EXPLORE, TRAIN
 from desktop.widgets.drop_target import DropTarget
-from desktop.window.faults import FaultReporter
+from desktop.window.faults import FaultNotice, FaultReporter
 from desktop.window.main_window import MainWindow
 from desktop.window.workspace import Workspace
 from ml.api import DEMO_NAMES, Project, __version__, log_folder

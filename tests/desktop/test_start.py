@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 
 from desktop import settings
 from desktop.dialogs.folder import FileSaver
-from desktop.dialogs.name import NameDialog
 from desktop.dialogs.notice import Notice, Question
+from desktop.pages.managing import NameDialog
 from desktop.pages.start import StartPage
 
 

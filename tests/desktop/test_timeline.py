@@ -21,8 +21,7 @@ from desktop.pages.use.timeline_panel import TimelinePanel
 from desktop.workers.player import Player
 from ml.api import DetectionReview
 from ml.inference.detections import detect_files
-from ml.media.logs.overview import log_picture
-from ml.media.overview import MOST_COLUMNS, Overview, stream_overview
+from ml.media.overview import MOST_COLUMNS, Overview, log_picture, stream_overview
 from ml.runtime.model import ReleasedModel
 
 RELEASED = Path(__file__).parents[1] / "fixtures" / "released_0_1"

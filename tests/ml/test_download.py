@@ -19,7 +19,7 @@ from huggingface_hub import close_session
 from ml.core.errors import ChangedWeightsError, HandlensError
 from ml.core.events import Event, Progress
 from ml.core.jobs import NeverStop, StopRequest
-from ml.networks.weights import download, resolve, trust
+from ml.networks.weights import download, resolve
 
 TLS = Path(__file__).resolve().parents[1] / "fixtures" / "tls"
 """A certificate for 127.0.0.1 and its key, only for tests."""
@@ -246,7 +246,7 @@ def test_the_first_download_is_trusted_and_a_later_one_only_if_the_user_agrees(
 ) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setattr(resolve, "weights_folder", lambda: cache)
-    monkeypatch.setattr(trust, "data_folder", lambda: tmp_path / "data")
+    monkeypatch.setattr(resolve, "data_folder", lambda: tmp_path / "data")
     first = resolved()
     shutil.rmtree(cache)  # as cleaners do
     monkeypatch.setattr(sys.modules[__name__], "CONTENT", CONTENT[::-1])

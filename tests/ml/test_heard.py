@@ -14,8 +14,7 @@ from ml.core.types import Sample, Windowing
 from ml.media.mel import settings_for
 from ml.networks.frontends.image_and_mel import MelFrontEnd
 from ml.training.data import features as heard
-from ml.training.data.features import SpectrogramCache
-from ml.training.data.prefetch import Prefetcher
+from ml.training.data.features import Prefetcher, SpectrogramCache
 
 WINDOWING = Windowing(rate=8000, seconds=1.0, step=1.0)
 SAMPLES = tuple(

@@ -17,12 +17,12 @@ from ml.core.jobs import NeverStop, ScanJob
 from ml.core.messages import english, msg
 from ml.core.scan_report import ScanReport
 from ml.core.types import KindName
-from ml.evaluation.data_causes import with_data_findings
 from ml.evaluation.run_finding import RunFinding
 from ml.project.data_findings import DataFindings, data_findings_in, data_findings_text
 from ml.project.scan.checks import findings
 from ml.project.scan.multilabel import for_task
 from ml.project.scan.scan import scan
+from ml.release.assess import with_data_findings
 from tests.cases import make_case
 from tests.ml.terminal import Handlens
 

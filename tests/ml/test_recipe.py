@@ -15,7 +15,7 @@ from ml.core.jobs import TrainJob
 from ml.probe.objective import class_weights
 from ml.project.estimate import epochs_for, estimate_seconds
 from ml.training.data.augment import augment
-from ml.training.objective import make_loss
+from ml.training.finetune.step import make_loss
 from ml.training.recipe import AugmentConfig, adapt_recipe, recipe_for, relative_probe_loss
 
 JOB = TrainJob(project=Path("p"), preset="standard")

@@ -22,7 +22,7 @@ from ml.project.project import Project
 from ml.runtime.model import ReleasedModel
 from ml.scoring.multilabel import rule_of
 from ml.scoring.tasks import task_named
-from ml.training.objective import make_loss
+from ml.training.finetune.step import make_loss
 
 
 def test_targets_are_an_index_or_a_row_of_zeros_and_ones() -> None:

@@ -12,13 +12,13 @@ from ml.core.backbone_catalog import DEFAULT_BACKBONE, licence_sentence, use_of,
 from ml.core.disk import write_text
 from ml.core.errors import HandlensError
 from ml.core.events import BackboneChecked, Event, Note, StageStarted
+from ml.core.folders import data_folder
 from ml.core.jobs import BackboneJob, Stop
 from ml.core.messages import Message, msg, nmsg, verbatim
 from ml.core.regular_files import refuse_irregular
 from ml.graphs.pretrained import Weights, bundled, sha256_of
 from ml.networks.weights.download import download_weights
 from ml.networks.weights.load import SUFFIXES, pretrained_cfg, unknown_network
-from ml.networks.weights.trust import known_sha256, remember_sha256
 
 SUGGESTIONS = 3
 
@@ -161,3 +161,22 @@ def _cached_sha256(name: str) -> str | None:
 def _write_sha256(name: str, sha256: str) -> None:
     note = _cached_path(name).with_suffix(".sha256")
     write_text(note, sha256 + "\n")
+
+
+def known_sha256(name: str) -> str:
+    """Return the SHA-256 that the weights `name` had when they were first downloaded; "" if they never were."""
+    try:
+        return _note(name).read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+
+
+def remember_sha256(name: str, sha256: str) -> None:
+    """Trust weights `name` with this checksum from now on."""
+    if known_sha256(name) != sha256:
+        _note(name).parent.mkdir(parents=True, exist_ok=True)
+        write_text(_note(name), sha256 + "\n")
+
+
+def _note(name: str) -> Path:
+    return data_folder() / "known-weights" / f"{name}.sha256"

@@ -29,15 +29,13 @@ from ml.networks.heads import Classifier
 from ml.probe.training_data import TrainingData, make_showcase
 from ml.scoring.tasks import task_named
 from ml.training.data.augment import augment_input, cosine_lr
-from ml.training.data.features import SpectrogramCache
-from ml.training.data.prefetch import Prefetcher
+from ml.training.data.features import Prefetcher, SpectrogramCache
 from ml.training.distributed import DistributedContext, peer_failure_as_error
 from ml.training.finetune import checkpoint
 from ml.training.finetune.interruptible import interruptible
 from ml.training.finetune.progress import Timer, TrainingHistory, load_state
-from ml.training.finetune.step import backward_with_oom_retry, run_with_oom_split
+from ml.training.finetune.step import RowsLoss, backward_with_oom_retry, make_loss, run_with_oom_split
 from ml.training.finetune.task import FinetuneResult, FinetuneTask
-from ml.training.objective import RowsLoss, make_loss
 from ml.training.recipe import Recipe
 
 CPU_BATCH, GPU_BATCH = 16, 64
