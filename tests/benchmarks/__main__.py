@@ -14,6 +14,7 @@ NAMES = {
     "against_fastai": "how long fastai fine_tune(5) takes, and Handlens to be as good (pip install fastai)",
     "epoch": "samples per second of a fine-tuning pass, against random tensors that are already in memory",
     "scale": "seconds and memory of projects of 1,000 to 100,000 pictures",
+    "labelling": "what labels are worth that the Label page asks for, and how many keys its suggestions save",
     "few_shot": "seconds until the suggestions follow a label in a project of 10,000 samples, and how they are ranked",
     "first_model": "seconds from a folder to its first model, against one decode and one forward pass over it",
     "planted_calls": "how many of 40 chainsaws planted in six hours are found, how fast and in how much memory",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sqlite3
 import tempfile
 import threading
@@ -29,6 +30,8 @@ PICTURES = 50
 TICK_MS = 5
 ONE_BY_ONE = 300
 KEYS = 60
+SCROLL_SECONDS = 20
+FRAME_MS = 33
 
 
 def main(arguments: list[str]) -> int:
@@ -193,6 +196,7 @@ def _use_window(place: Path, scratch: Path) -> None:
     page = _open(window, gaps, place)
     _change_tabs(page, gaps)
     page.view.choose("wrong")
+    _scroll(page, gaps)
     _label_one_by_one(page)
     _press_keys(page)
     _label_all(page, gaps)
@@ -200,6 +204,7 @@ def _use_window(place: Path, scratch: Path) -> None:
     window.close()
     app.processEvents()
     print(f"closing the window: {time.perf_counter() - began:.2f} s")
+    print(f"most memory of the window: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 def _open(window: MainWindow, gaps: _Gaps, place: Path) -> ExplorePage:
@@ -239,6 +244,40 @@ def _change_tabs(page: ExplorePage, gaps: _Gaps) -> None:
             figures.append(f"{view} {took:.0f} ms ({busy:.0f})")
             gaps.wait(lambda: True, extra=0.3)
         print(f"changing to a tab {turn} (processor time): {', '.join(figures)}")
+
+
+def _scroll(page: ExplorePage, gaps: _Gaps) -> None:
+    """Go through the grid to its end, by a key and by the wheel in turn, with 25 steps a second."""
+    from PySide6.QtCore import QPoint, QPointF, Qt
+    from PySide6.QtGui import QWheelEvent
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
+
+    grid = page.grid
+    grid.setFocus()
+    QTest.keyClick(grid, Qt.Key.Key_Home)
+    longest: list[float] = []
+    gaps.restart()
+    until = time.perf_counter() + SCROLL_SECONDS
+    while time.perf_counter() < until:
+        if len(longest) % 2:
+            QTest.keyClick(grid, Qt.Key.Key_PageDown)
+        else:
+            middle = QPointF(grid.viewport().rect().center())
+            turn = QPoint(0, -360)
+            none = (Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase)
+            event = QWheelEvent(
+                middle, QPointF(grid.viewport().mapToGlobal(middle.toPoint())), turn, turn, *none, False
+            )
+            QApplication.sendEvent(grid.viewport(), event)
+        gaps.wait(lambda: True, extra=0.04)
+        longest.append(gaps.longest)
+        gaps.restart()
+    late = sum(gap > FRAME_MS for gap in longest)
+    print(
+        f"scrolling for {SCROLL_SECONDS} s: longest gap of the event loop {max(longest):.0f} ms, "
+        f"{late} of {len(longest)} steps with one over {FRAME_MS} ms"
+    )
 
 
 def _label_one_by_one(page: ExplorePage) -> None:
