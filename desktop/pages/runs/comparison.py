@@ -27,6 +27,9 @@ from ml.api import EpochRecord, KindName, RunDifference
 
 _ROW = 28
 _CURVES_LEAST = 280
+
+_LEAST_RANGE = 4.0
+"""Of 100 samples: the vertical axis of the curves covers at least these."""
 Curves = Sequence[tuple[int, Sequence[EpochRecord]]]
 """Of each run its number and its epochs."""
 
@@ -207,6 +210,8 @@ class RunCurves(QWidget):
             layout.addWidget(self._plot)
             self._plot.setMouseEnabled(x=False, y=False)
             self._plot.hideButtons()
+            # Equal values would otherwise fill the axis with their decimals.
+            self._plot.setLimits(minYRange=_LEAST_RANGE)
         plot = self._plot
         plot.clear()
         plot.setBackground(look.surface)
