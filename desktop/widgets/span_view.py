@@ -71,7 +71,7 @@ class SpanView(SpectrogramView):
             self._chosen = -1
         self.setAccessibleDescription(
             "; ".join(
-                tr("{name} from {start:.2f} to {end:.2f} s", name=span.name, start=span.start, end=span.end)
+                tr("{name} from {start:.2f} to {end:.2f} s", name=_words(span), start=span.start, end=span.end)
                 for span in self._spans
             )
         )
@@ -98,6 +98,10 @@ class SpanView(SpectrogramView):
             self._selection = span
             self.selection_changed.emit(*(span or (0.0, 0.0)))
             self.update()
+
+    def is_dragging(self) -> bool:
+        """Return whether the end of a span is being moved."""
+        return self._drag is not None and self._drag[0] != "draw"
 
     def choose(self, place: int) -> None:
         """Choose a span by its place in the list; -1 for none."""
@@ -187,7 +191,7 @@ class SpanView(SpectrogramView):
         painter.setPen(pen)
         painter.drawLine(box.topLeft(), box.bottomLeft())
         painter.drawLine(box.topRight(), box.bottomRight())
-        words = tr("{name}?", name=span.name) if span.ghost else span.name
+        words = _words(span)
         wide = painter.fontMetrics().horizontalAdvance(words) + 8
         bar = QRectF(max(plot.left(), left), plot.top(), wide, _BAR)
         painter.fillRect(bar, QColor(0, 0, 0, 170))
@@ -281,3 +285,7 @@ class SpanView(SpectrogramView):
     def set_picture(self, picture: QImage | None) -> None:
         super().set_picture(picture)
         self.choose(-1)
+
+
+def _words(span: ShownSpan) -> str:
+    return tr("{name}?", name=span.name) if span.ghost else span.name

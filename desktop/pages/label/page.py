@@ -129,6 +129,9 @@ class LabelPage(QWidget):
             "T": self.retrain,
             ".": self.flag,
             ",": self.panel.note_field.setFocus,
+            "Shift+A": self.detail.accept_ghost,
+            "Shift+X": self.detail.reject_ghost,
+            "Shift+G": self.detail.next_ghost,
             "Ctrl+Z": self.undo,
             "Ctrl+Shift+Z": self.model.redo,
         }
@@ -149,7 +152,7 @@ class LabelPage(QWidget):
         context = within.WidgetShortcut if owner is self.grid else within.WidgetWithChildrenShortcut
         shortcut = QShortcut(QKeySequence(keys), owner, context=context)
         # A key that is held moves on, but it labels one sample.
-        shortcut.setAutoRepeat(keys in ("J", "K", "Shift+J", "Shift+K", "Backspace", "Ctrl+Z"))
+        shortcut.setAutoRepeat(keys in ("J", "K", "Shift+J", "Shift+K", "Backspace", "Ctrl+Z", "Shift+G"))
         shortcut.activated.connect(act)
         return shortcut
 

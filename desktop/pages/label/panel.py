@@ -17,6 +17,8 @@ from desktop import icons, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import printable, tr
 from desktop.pages.label import messages
+from desktop.pages.label.ghost_bar import GhostBar
+from desktop.pages.label.ghosts import Ghost
 from desktop.pages.label.model import LabelModel
 from desktop.pages.label.sound_tools import SoundTools
 from desktop.plain_text import button_text
@@ -74,7 +76,7 @@ class LabelPanel(QWidget):
         look = style.current()
         self.setMinimumWidth(NARROWEST)
         self.picture, self.sound, self.traces = OverlayView(), SpanView(), TraceView()
-        self.tools = SoundTools(self.sound)
+        self.tools, self.ghost_bar = SoundTools(self.sound), GhostBar()
         self.views = QStackedWidget()
         for view in (self.picture, self.sound, self.traces):
             self.views.addWidget(view)
@@ -117,7 +119,7 @@ class LabelPanel(QWidget):
         column = QVBoxLayout(details)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.current().s)
-        for part in (self.tools, self.label, self.file_name, self.history, self.note_field):
+        for part in (self.tools, self.ghost_bar, self.label, self.file_name, self.history, self.note_field):
             column.addWidget(part)
         return ShrinkingArea(details, least=LEAST_DETAILS)
 
@@ -187,7 +189,13 @@ class PanelController(QObject):
         panel.tools.remove_pressed.connect(self.remove_span)
         panel.sound.span_moved.connect(self._on_span_moved)
         panel.sound.span_removed.connect(self.remove_span)
+        panel.sound.span_chosen.connect(self._show_ghost)
+        panel.ghost_bar.accept_pressed.connect(self.accept_ghost)
+        panel.ghost_bar.reject_pressed.connect(self.reject_ghost)
+        model.ghosts.changed.connect(self._show_spans)
         self._spans: tuple[LabelSpan, ...] = ()
+        self._ghosts: tuple[Ghost, ...] = ()
+        """What is suggested in this window; on the view these come after the labelled spans."""
         player.playing_changed.connect(panel.set_playing)
 
     def close(self) -> None:
@@ -205,6 +213,7 @@ class PanelController(QObject):
             self._tasks.forget(self._request)
             self._panel.note_field.setModified(False)
             self._player.set_sound(None, 16_000)
+            self._forget_spans()
             self._sample_id = sample_id
             self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
         self.refresh()
@@ -214,6 +223,7 @@ class PanelController(QObject):
         self._tasks.forget_all()
         self._sample_id = None
         self._player.set_sound(None, 16_000)
+        self._forget_spans()
         self._panel.show_nothing(sentence)
 
     def load_again(self) -> None:
@@ -249,24 +259,98 @@ class PanelController(QObject):
             self._panel.history.set_changes(self._model.history(self._sample_id), session.class_names)
             self._show_spans()
 
+    def _forget_spans(self) -> None:
+        """No key may speak of a span in another sample."""
+        self._spans, self._ghosts = (), ()
+        self._panel.sound.set_spans(())
+        self._show_ghost()
+
+    @Slot()
     def _show_spans(self) -> None:
-        """Show the labelled spans that reach into this window."""
-        session = self._model.session
+        """Show the labelled spans that reach into this window, and those that the model suggests."""
+        session, view = self._model.session, self._panel.sound
         if session is None or self._sample_id is None or not kind_named(session.project.kind).audible:
             return
+        if view.is_dragging():
+            return  # it is shown again when the button is released
+        self._model.ghosts.want(session.sample(self._sample_id))
         indices = {item.name: item.index for item in session.classes}
-        self._spans = self._model.spans(self._sample_id)
-        self._panel.sound.set_spans(
+        chosen = self._chosen()
+        self._spans, self._ghosts = self._model.spans(self._sample_id), self._model.ghosts_of(self._sample_id)
+        shown = [(indices[span.class_name], span.start, span.end, False) for span in self._spans]
+        shown += [(ghost.class_index, ghost.start, ghost.end, True) for ghost in self._ghosts]
+        view.set_spans(
             [
                 ShownSpan(
-                    start=span.start,
-                    end=span.end,
-                    name=printable(span.class_name),
-                    colour=style.class_colour(indices[span.class_name]),
+                    start=start,
+                    end=end,
+                    name=session.class_names[index],
+                    colour=style.class_colour(index),
+                    ghost=ghost,
                 )
-                for span in self._spans
+                for index, start, end, ghost in shown
             ]
         )
+        there = [*self._spans, *self._ghosts]
+        view.choose(there.index(chosen) if chosen in there else -1)
+        self._show_ghost()
+
+    def _chosen(self) -> LabelSpan | Ghost | None:
+        """Return the span that is chosen on the view."""
+        there, place = [*self._spans, *self._ghosts], self._panel.sound.chosen()
+        return there[place] if 0 <= place < len(there) else None
+
+    # -- what the model suggests ---------------------------------------------------------------------------------
+
+    def _ghost(self) -> Ghost | None:
+        """Return the suggested span that the keys speak of: the chosen one, else the first."""
+        chosen = self._chosen()
+        return chosen if isinstance(chosen, Ghost) else next(iter(self._ghosts), None)
+
+    @Slot()
+    def _show_ghost(self) -> None:
+        """Say which span is suggested, or why none is."""
+        session, bar, ghosts = self._model.session, self._panel.ghost_bar, self._model.ghosts
+        bar.setVisible(ghosts.possible() and self._sample_id is not None)
+        if session is None or self._sample_id is None or not ghosts.possible():
+            return
+        ghost = self._ghost()
+        if ghost is not None:
+            name = session.class_names[ghost.class_index]
+            bar.show_ghost(messages.ghost_line(name, ghost.start, ghost.end, ghost.score), there=True)
+            return
+        state, problem = ghosts.state(session.sample(self._sample_id))
+        bar.show_ghost(problem or messages.no_ghost(searching=state == "searching"), there=False)
+
+    @Slot()
+    def accept_ghost(self) -> None:
+        """Make the suggested span a label, and choose the next one."""
+        ghost = self._ghost()
+        if ghost is not None and self._sample_id is not None:
+            self._model.accept_ghost(self._sample_id, ghost)
+            self._after_ghost(ghost)
+
+    @Slot()
+    def reject_ghost(self) -> None:
+        """Take the suggested span away, and choose the next one."""
+        ghost = self._ghost()
+        if ghost is not None and self._sample_id is not None:
+            self._model.reject_ghost(self._sample_id, ghost)
+            self._after_ghost(ghost)
+
+    @Slot()
+    def next_ghost(self) -> None:
+        """Choose the suggested span after the chosen one, or the first."""
+        chosen = self._chosen()
+        later = self._ghosts.index(chosen) + 1 if isinstance(chosen, Ghost) else 0
+        if self._ghosts:
+            self._panel.sound.choose(len(self._spans) + later % len(self._ghosts))
+
+    def _after_ghost(self, ghost: Ghost) -> None:
+        self._show_spans()
+        later = (place for place, each in enumerate(self._ghosts) if each.start >= ghost.start)
+        place = next(later, None)
+        self._panel.sound.choose(-1 if place is None else len(self._spans) + place)
 
     @Slot(int, float, float)
     def _on_span_moved(self, place: int, start: float, end: float) -> None:
@@ -277,10 +361,12 @@ class PanelController(QObject):
 
     @Slot()
     def remove_span(self) -> None:
-        """Remove the chosen span."""
-        place = self._panel.sound.chosen()
-        if self._sample_id is not None and 0 <= place < len(self._spans):
-            self._model.remove_span(self._sample_id, self._spans[place])
+        """Remove the chosen span; of a suggested one nothing is left."""
+        chosen = self._chosen()
+        if isinstance(chosen, Ghost):
+            self.reject_ghost()
+        elif self._sample_id is not None and chosen is not None:
+            self._model.remove_span(self._sample_id, chosen)
             self._panel.sound.choose(-1)
             self._show_spans()
 
