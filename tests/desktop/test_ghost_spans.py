@@ -109,7 +109,7 @@ def test_a_detection_is_a_ghost_until_it_is_accepted(
     qtbot.waitUntil(lambda: len(ghosts(page)) == 1)
     name, start, end = ghosts(page)[0]
     assert name == "chainsaw" and (start, end) == pytest.approx(CALLS[0], abs=0.3)
-    assert page.panel.ghost_bar.words.text().startswith("Suggested: chainsaw from 1.")
+    assert page.panel.ghost_bar.words.text().startswith("chainsaw? 1.")
     qtbot.keyClick(page.grid, Qt.Key.Key_A, SHIFT)
     (accepted,) = spans(session)
     assert accepted.class_name == "chainsaw" and accepted[1:] == pytest.approx((start, end), abs=0.001)

@@ -56,10 +56,11 @@ def sample_name(session: Session, sample: Sample) -> str:
     return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)
 
 
-def ghost_line(name: str, start: float, end: float, score: float) -> str:
-    """Say what the model suggests, and when."""
-    words = tr("{name} from {start:.2f} to {end:.2f} s", name=name, start=start, end=end)
-    return tr("Suggested: {span}, {sure}", span=words, sure=percent(score))
+def ghost_line(name: str, start: float, end: float, score: float, *, timed: bool) -> str:
+    """Say what the model suggests, and when; not `timed`: in rows of a log."""
+    if timed:
+        return tr("{name}? {start:.2f}–{end:.2f} s, {sure}", name=name, start=start, end=end, sure=percent(score))
+    return tr("{name}? rows {start:.0f}–{end:.0f}, {sure}", name=name, start=start, end=end, sure=percent(score))
 
 
 def no_ghost(*, searching: bool) -> str:

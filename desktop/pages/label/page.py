@@ -129,9 +129,9 @@ class LabelPage(QWidget):
             "T": self.retrain,
             ".": self.flag,
             ",": self.panel.note_field.setFocus,
-            "Shift+A": self.detail.accept_ghost,
-            "Shift+X": self.detail.reject_ghost,
-            "Shift+G": self.detail.next_ghost,
+            "Shift+A": self.detail.spans.accept_ghost,
+            "Shift+X": self.detail.spans.reject_ghost,
+            "Shift+G": self.detail.spans.next_ghost,
             "Ctrl+Z": self.undo,
             "Ctrl+Shift+Z": self.model.redo,
         }
@@ -432,7 +432,7 @@ class LabelPage(QWidget):
         if not chosen:
             return
         self._news = ""
-        if class_index != NONE and len(chosen) == 1 and self.detail.label_selection(class_index):
+        if class_index != NONE and len(chosen) == 1 and self.detail.spans.label_selection(class_index):
             return
         self.model.label(chosen, class_index)
         if not self.model.several:
@@ -501,7 +501,7 @@ class LabelPage(QWidget):
     def _leave(self) -> None:
         """Leave the large view, or return from similar samples to what the filters ask for."""
         if self.panel.selection() is not None:
-            self.panel.sound.select(None)
+            self.detail.spans.select_nothing()
         elif self.view.is_large():
             self.view.set_large(False)
         else:

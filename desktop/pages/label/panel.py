@@ -18,22 +18,21 @@ from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import printable, tr
 from desktop.pages.label import messages
 from desktop.pages.label.ghost_bar import GhostBar
-from desktop.pages.label.ghosts import Ghost
 from desktop.pages.label.model import LabelModel
 from desktop.pages.label.sound_tools import SoundTools
+from desktop.pages.label.span_controller import SpanController
 from desktop.plain_text import button_text
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.history_list import HistoryList, history_line
 from desktop.widgets.overlay_view import OverlayView
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.scrolling import ShrinkingArea
-from desktop.widgets.span_view import ShownSpan, SpanView
+from desktop.widgets.span_view import SpanTraceView, SpanView
 from desktop.widgets.text_field import TextField
-from desktop.widgets.trace_view import TraceView
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, load_large
 from desktop.workers.tasks import Tasks
-from ml.api import LONGEST_NOTE, KindName, LabelSpan, Remark, Sample, kind_named, lanes, settings_for
+from ml.api import LONGEST_NOTE, KindName, Remark, Sample, kind_named, lanes, settings_for
 
 NARROWEST, WIDEST = 340, 640
 HISTORY_MS = 80
@@ -75,8 +74,9 @@ class LabelPanel(QWidget):
         super().__init__(parent)
         look = style.current()
         self.setMinimumWidth(NARROWEST)
-        self.picture, self.sound, self.traces = OverlayView(), SpanView(), TraceView()
-        self.tools, self.ghost_bar = SoundTools(self.sound), GhostBar()
+        self.picture, self.sound, self.traces = OverlayView(), SpanView(), SpanTraceView()
+        self.tools, self.trace_tools = SoundTools(self.sound), SoundTools(self.traces, audible=False)
+        self.ghost_bar = GhostBar()
         self.views = QStackedWidget()
         for view in (self.picture, self.sound, self.traces):
             self.views.addWidget(view)
@@ -119,7 +119,15 @@ class LabelPanel(QWidget):
         column = QVBoxLayout(details)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.current().s)
-        for part in (self.tools, self.ghost_bar, self.label, self.file_name, self.history, self.note_field):
+        for part in (
+            self.tools,
+            self.trace_tools,
+            self.ghost_bar,
+            self.label,
+            self.file_name,
+            self.history,
+            self.note_field,
+        ):
             column.addWidget(part)
         return ShrinkingArea(details, least=LEAST_DETAILS)
 
@@ -128,7 +136,8 @@ class LabelPanel(QWidget):
         views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
         self.views.setCurrentWidget(views[kind_named(kind).input_name])
         self.play_button.setVisible(kind_named(kind).audible)
-        self.tools.setVisible(kind_named(kind).audible)
+        self.tools.setVisible(self.views.currentWidget() is self.sound)
+        self.trace_tools.setVisible(self.views.currentWidget() is self.traces)
 
     def view(self) -> OverlayView:
         view = self.views.currentWidget()
@@ -137,7 +146,13 @@ class LabelPanel(QWidget):
 
     def selection(self) -> tuple[float, float] | None:
         """Return the selected time of the recording; None where nothing is selected."""
-        return self.sound.selection() if self.views.currentWidget() is self.sound else None
+        view = self.span_view()
+        return None if view is None else view.selection()
+
+    def span_view(self) -> SpanView | None:
+        """Return the view on which spans are drawn; None for pictures."""
+        view = self.views.currentWidget()
+        return view if isinstance(view, SpanView) else None
 
     def set_playing(self, playing: bool) -> None:
         self.play_button.setText(tr("Stop") if playing else tr("Play"))
@@ -176,6 +191,7 @@ class PanelController(QObject):
         self._tasks.failed.connect(self._on_failed)
         self._request = 0
         self._sample_id: int | None = None
+        self.spans = SpanController(panel, model, self)
         self._history_timer = QTimer(self, interval=HISTORY_MS, singleShot=True)
         self._history_timer.timeout.connect(self._show_history)
         panel.play_pressed.connect(self.toggle_playing)
@@ -186,16 +202,6 @@ class PanelController(QObject):
         panel.tools.speed_changed.connect(player.set_speed)
         panel.tools.gain_changed.connect(player.set_gain)
         panel.tools.loop_changed.connect(player.set_looping)
-        panel.tools.remove_pressed.connect(self.remove_span)
-        panel.sound.span_moved.connect(self._on_span_moved)
-        panel.sound.span_removed.connect(self.remove_span)
-        panel.sound.span_chosen.connect(self._show_ghost)
-        panel.ghost_bar.accept_pressed.connect(self.accept_ghost)
-        panel.ghost_bar.reject_pressed.connect(self.reject_ghost)
-        model.ghosts.changed.connect(self._show_spans)
-        self._spans: tuple[LabelSpan, ...] = ()
-        self._ghosts: tuple[Ghost, ...] = ()
-        """What is suggested in this window; on the view these come after the labelled spans."""
         player.playing_changed.connect(panel.set_playing)
 
     def close(self) -> None:
@@ -213,8 +219,8 @@ class PanelController(QObject):
             self._tasks.forget(self._request)
             self._panel.note_field.setModified(False)
             self._player.set_sound(None, 16_000)
-            self._forget_spans()
             self._sample_id = sample_id
+            self.spans.forget()
             self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
         self.refresh()
 
@@ -223,7 +229,7 @@ class PanelController(QObject):
         self._tasks.forget_all()
         self._sample_id = None
         self._player.set_sound(None, 16_000)
-        self._forget_spans()
+        self.spans.forget()
         self._panel.show_nothing(sentence)
 
     def load_again(self) -> None:
@@ -257,128 +263,7 @@ class PanelController(QObject):
         session = self._model.session
         if session is not None and self._sample_id is not None:
             self._panel.history.set_changes(self._model.history(self._sample_id), session.class_names)
-            self._show_spans()
-
-    def _forget_spans(self) -> None:
-        """No key may speak of a span in another sample."""
-        self._spans, self._ghosts = (), ()
-        self._panel.sound.set_spans(())
-        self._show_ghost()
-
-    @Slot()
-    def _show_spans(self) -> None:
-        """Show the labelled spans that reach into this window, and those that the model suggests."""
-        session, view = self._model.session, self._panel.sound
-        if session is None or self._sample_id is None or not kind_named(session.project.kind).audible:
-            return
-        if view.is_dragging():
-            return  # it is shown again when the button is released
-        self._model.ghosts.want(session.sample(self._sample_id))
-        indices = {item.name: item.index for item in session.classes}
-        chosen = self._chosen()
-        self._spans, self._ghosts = self._model.spans(self._sample_id), self._model.ghosts_of(self._sample_id)
-        shown = [(indices[span.class_name], span.start, span.end, False) for span in self._spans]
-        shown += [(ghost.class_index, ghost.start, ghost.end, True) for ghost in self._ghosts]
-        view.set_spans(
-            [
-                ShownSpan(
-                    start=start,
-                    end=end,
-                    name=session.class_names[index],
-                    colour=style.class_colour(index),
-                    ghost=ghost,
-                )
-                for index, start, end, ghost in shown
-            ]
-        )
-        there = [*self._spans, *self._ghosts]
-        view.choose(there.index(chosen) if chosen in there else -1)
-        self._show_ghost()
-
-    def _chosen(self) -> LabelSpan | Ghost | None:
-        """Return the span that is chosen on the view."""
-        there, place = [*self._spans, *self._ghosts], self._panel.sound.chosen()
-        return there[place] if 0 <= place < len(there) else None
-
-    # -- what the model suggests ---------------------------------------------------------------------------------
-
-    def _ghost(self) -> Ghost | None:
-        """Return the suggested span that the keys speak of: the chosen one, else the first."""
-        chosen = self._chosen()
-        return chosen if isinstance(chosen, Ghost) else next(iter(self._ghosts), None)
-
-    @Slot()
-    def _show_ghost(self) -> None:
-        """Say which span is suggested, or why none is."""
-        session, bar, ghosts = self._model.session, self._panel.ghost_bar, self._model.ghosts
-        bar.setVisible(ghosts.possible() and self._sample_id is not None)
-        if session is None or self._sample_id is None or not ghosts.possible():
-            return
-        ghost = self._ghost()
-        if ghost is not None:
-            name = session.class_names[ghost.class_index]
-            bar.show_ghost(messages.ghost_line(name, ghost.start, ghost.end, ghost.score), there=True)
-            return
-        state, problem = ghosts.state(session.sample(self._sample_id))
-        bar.show_ghost(problem or messages.no_ghost(searching=state == "searching"), there=False)
-
-    @Slot()
-    def accept_ghost(self) -> None:
-        """Make the suggested span a label, and choose the next one."""
-        ghost = self._ghost()
-        if ghost is not None and self._sample_id is not None:
-            self._model.accept_ghost(self._sample_id, ghost)
-            self._after_ghost(ghost)
-
-    @Slot()
-    def reject_ghost(self) -> None:
-        """Take the suggested span away, and choose the next one."""
-        ghost = self._ghost()
-        if ghost is not None and self._sample_id is not None:
-            self._model.reject_ghost(self._sample_id, ghost)
-            self._after_ghost(ghost)
-
-    @Slot()
-    def next_ghost(self) -> None:
-        """Choose the suggested span after the chosen one, or the first."""
-        chosen = self._chosen()
-        later = self._ghosts.index(chosen) + 1 if isinstance(chosen, Ghost) else 0
-        if self._ghosts:
-            self._panel.sound.choose(len(self._spans) + later % len(self._ghosts))
-
-    def _after_ghost(self, ghost: Ghost) -> None:
-        self._show_spans()
-        later = (place for place, each in enumerate(self._ghosts) if each.start >= ghost.start)
-        place = next(later, None)
-        self._panel.sound.choose(-1 if place is None else len(self._spans) + place)
-
-    @Slot(int, float, float)
-    def _on_span_moved(self, place: int, start: float, end: float) -> None:
-        """An end that lies outside of this window stays where it is."""
-        if self._sample_id is not None and place < len(self._spans):
-            self._model.move_span(self._sample_id, self._spans[place], start, end)
-            self._show_spans()
-
-    @Slot()
-    def remove_span(self) -> None:
-        """Remove the chosen span; of a suggested one nothing is left."""
-        chosen = self._chosen()
-        if isinstance(chosen, Ghost):
-            self.reject_ghost()
-        elif self._sample_id is not None and chosen is not None:
-            self._model.remove_span(self._sample_id, chosen)
-            self._panel.sound.choose(-1)
-            self._show_spans()
-
-    def label_selection(self, class_index: int) -> bool:
-        """Label the selected time of the recording; False where nothing is selected."""
-        span = self._panel.selection()
-        if span is None or self._sample_id is None:
-            return False
-        self._model.add_span(self._sample_id, class_index, *span)
-        self._panel.sound.select(None)
-        self._show_spans()
-        return True
+            self.spans.show(self._sample_id)
 
     @Slot()
     def _show_all_changes(self) -> None:
@@ -421,12 +306,15 @@ class PanelController(QObject):
         start = session.sample(self._sample_id).start or 0.0
         if windowing is not None and windowing.columns:
             names = [printable(windowing.columns[place]) for place in lanes(windowing.columns)]
-            panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
+            timed = windowing.clock != "none"
+            panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=timed)
+            panel.trace_tools.set_range(start, start + windowing.seconds, timed=timed)
+            self.spans.show(self._sample_id)
         if windowing is not None and result.waveform is not None:
             chosen = settings_for(windowing)
             panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
             panel.tools.set_range(start, start + windowing.seconds)
-            self._show_spans()
+            self.spans.show(self._sample_id)
             self._player.set_sound(result.waveform, round(windowing.rate))
 
     @Slot(int, object)

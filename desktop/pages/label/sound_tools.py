@@ -1,4 +1,4 @@
-"""Tools below the spectrogram on the Label page: zoom, gain, speed, loop, and the selected time."""
+"""Tools below the spectrogram or the traces on the Label page: zoom, gain, speed, loop, and the selected time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ZOOM_STEP = 2.0
 
 
 class SoundTools(FlowBox):
-    """Drives a `SpanView`; what concerns the sound itself goes out as signals."""
+    """Drives a `SpanView`; what concerns the sound itself goes out as signals. Not `audible`: without those."""
 
     speed_changed = Signal(float)
     gain_changed = Signal(float)
     loop_changed = Signal(bool)
     remove_pressed = Signal()
 
-    def __init__(self, view: SpanView, parent: QWidget | None = None) -> None:
+    def __init__(self, view: SpanView, parent: QWidget | None = None, *, audible: bool = True) -> None:
         super().__init__(parent, gap=6)
         self._view = view
         self.in_button = _icon_button("ph.magnifying-glass-plus", tr("Zoom in"))
@@ -43,13 +43,11 @@ class SoundTools(FlowBox):
         self.end_field = _seconds_field(tr("Selection to"))
         self.remove_button = _icon_button("ph.trash", tr("Remove the chosen span"))
         self.remove_button.setEnabled(False)
+        sound = (QLabel(tr("Gain")), self.gain_slider, self.speed_box, self.loop_button)
         parts = (
             self.out_button,
             self.in_button,
-            QLabel(tr("Gain")),
-            self.gain_slider,
-            self.speed_box,
-            self.loop_button,
+            *(sound if audible else ()),
             QLabel(tr("Selection")),
             self.begin_field,
             self.end_field,
@@ -74,10 +72,13 @@ class SoundTools(FlowBox):
         view.selection_changed.connect(self._on_selection)
         view.span_chosen.connect(lambda place: self.remove_button.setEnabled(place >= 0))
 
-    def set_range(self, start: float, end: float) -> None:
-        """Let a selection lie within these seconds of the recording."""
+    def set_range(self, start: float, end: float, *, timed: bool = True) -> None:
+        """Let a selection lie within these seconds of the recording, or these rows of a log."""
         for field in (self.begin_field, self.end_field):
             with QSignalBlocker(field):
+                field.setDecimals(2 if timed else 0)
+                field.setSingleStep(0.05 if timed else 1.0)
+                field.setSuffix(tr(" s") if timed else "")
                 field.setRange(start, end)
                 field.setValue(start)
 
@@ -95,8 +96,6 @@ class SoundTools(FlowBox):
 
 def _seconds_field(name: str) -> QDoubleSpinBox:
     field = QDoubleSpinBox()
-    field.setDecimals(2)
-    field.setSingleStep(0.05)
     field.setSuffix(tr(" s"))
     field.setMaximumWidth(96)
     field.setAccessibleName(name)
